@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+/** The guest's two UARTs: kernel output, and the control channel that only crashpath's own init uses. */
+export const CHANNELS = ['console', 'control'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** What the host did or saw, as plain facts; they are evidence and are judged like everything else. */
+export const HostFactSchema = z.discriminatedUnion('fact', [
+  z.object({ fact: z.literal('qemu-started'), pid: z.number() }),
+  z.object({ fact: z.literal('prepared'), what: z.string(), status: z.number() }),
+  z.object({ fact: z.literal('proof'), what: z.string(), proved: z.boolean(), saw: z.string() }),
+  z.object({ fact: z.literal('fired'), how: z.string() }),
+  /** The guest was asked whether it is alive after the watch. */
+  z.object({ fact: z.literal('watch-ended'), answered: z.boolean() }),
+  z.object({ fact: z.literal('deadline'), what: z.string(), limitMs: z.number() }),
+  z.object({ fact: z.literal('channel-limit'), channel: z.enum(CHANNELS), limitBytes: z.number() }),
+  z.object({
+    fact: z.literal('qemu-exit'),
+    code: z.number().nullable(),
+    signal: z.string().nullable(),
+    /** True when crashpath asked for it. */
+    asked: z.boolean(),
+    stderr: z.string(),
+  }),
+  z.object({ fact: z.literal('interrupted'), by: z.string() }),
+  z.object({ fact: z.literal('harness-fault'), message: z.string() }),
+  /** Last line of every complete recording. */
+  z.object({ fact: z.literal('ended'), why: z.string() }),
+]);
+
+export type HostFact = z.infer<typeof HostFactSchema>;
+
+/** Arrival of bytes on a channel; the bytes themselves are in `<channel>.bin`. */
+export const ChunkSchema = z.object({
+  atMs: z.number(),
+  channel: z.enum(CHANNELS),
+  offset: z.number().int(),
+  length: z.number().int(),
+});
+export type Chunk = z.infer<typeof ChunkSchema>;
+
+export const QmpRecordSchema = z.object({
+  atMs: z.number(),
+  direction: z.enum(['in', 'out']),
+  message: z.record(z.string(), z.unknown()),
+});
+export type QmpRecord = z.infer<typeof QmpRecordSchema>;
+
+/** The lines of HMP `info registers -a` that matter, unparsed. */
+export const SampleSchema = z.object({ atMs: z.number(), text: z.string() });
+export type Sample = z.infer<typeof SampleSchema>;
+
+export const HostRecordSchema = z.object({ atMs: z.number() }).and(HostFactSchema);
+export type HostRecord = z.infer<typeof HostRecordSchema>;
+
+/** One record of the recording in the order of arrival; times are milliseconds since the run began. */
+export type RunRecord =
+  | { readonly kind: 'chunk'; readonly atMs: number; readonly channel: Channel; readonly bytes: Buffer }
+  | { readonly kind: 'qmp'; readonly line: number; readonly record: QmpRecord }
+  | { readonly kind: 'sample'; readonly line: number; readonly record: Sample }
+  | { readonly kind: 'host'; readonly line: number; readonly record: HostRecord };

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { ScenarioSchema } from './scenario.js';
+
+/** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
+export const STORE_SCHEMA = 1;
+
+const KernelSchema = z.object({
+  spec: z.string(),
+  release: z.string(),
+  label: z.string(),
+  sha256: z.string(),
+  bzImage: z.string(),
+  modulesDir: z.string().optional(),
+  config: z.string().optional(),
+});
+
+/** Deadlines of one run, milliseconds. Each names what it bounds. */
+export const LimitsSchema = z.object({
+  /** QEMU start to QMP greeting. */
+  qemuStartMs: z.number(),
+  /** QEMU start to the production init's hello. */
+  bootMs: z.number(),
+  /** Any one control command that the guest should answer. */
+  replyMs: z.number(),
+  /** kexec -p, from request to answer. */
+  armMs: z.number(),
+  /** Firing to the first sign of a panic; then the guest is asked whether it is alive. */
+  watchMs: z.number(),
+  /** First sign of a panic to the first sign of the capture kernel. */
+  crashPathMs: z.number(),
+  /** Capture kernel's first sign to its userspace. */
+  captureBootMs: z.number(),
+  /** Capture userspace to the end of its report. */
+  captureReportMs: z.number(),
+  /** All vCPUs halted with interrupts off for this long is a proved hang. */
+  haltedHangMs: z.number(),
+  /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
+  spinHangMs: z.number(),
+  /** The whole run, whatever happens. */
+  totalMs: z.number(),
+  /** Bytes per channel. */
+  channelBytes: z.number(),
+});
+
+export type Limits = z.infer<typeof LimitsSchema>;
+
+/** Everything that decides a run, fixed before it starts. */
+export const RunPlanSchema = z.object({
+  schema: z.literal(STORE_SCHEMA),
+  campaign: z.string(),
+  /** Directory name inside the campaign. */
+  runId: z.string(),
+  trial: z.number().int(),
+  scenario: ScenarioSchema,
+  kernel: KernelSchema,
+  captureKernel: KernelSchema,
+  accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),
+  machine: z.object({
+    type: z.string(),
+    cpuModel: z.string(),
+    cpus: z.number().int(),
+    memoryMiB: z.number().int(),
+  }),
+  append: z.string(),
+  captureAppend: z.string(),
+  modules: z.array(z.string()),
+  /** Host name of the crashed guest, read back out of its memory by the capture kernel. */
+  nonce: z.string(),
+  limits: LimitsSchema,
+  qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
+});
+
+export type RunPlan = z.infer<typeof RunPlanSchema>;
