@@ -145,47 +145,47 @@ function writePageTables(image: Buffer): void {
 function guestCode(turns: number): number[] {
   const count = BigInt(turns);
   const sum = BigInt.asUintN(64, (count * (count + 1n)) / 2n);
-  const enterLongMode = [
-    ...[0xfa], // cli
-    ...[0xb8, ...imm32(LOAD_ADDRESS + PML4_OFFSET)], // mov eax, pml4
-    ...[0x0f, 0x22, 0xd8], // mov cr3, eax
-    ...[0x0f, 0x20, 0xe0], // mov eax, cr4
-    ...[0x83, 0xc8, 0x20], // or eax, 0x20 (PAE)
-    ...[0x0f, 0x22, 0xe0], // mov cr4, eax
-    ...[0xb9, ...imm32(0xc000_0080)], // mov ecx, IA32_EFER
-    ...[0x0f, 0x32], // rdmsr
-    ...[0x0d, ...imm32(0x100)], // or eax, 0x100 (LME)
-    ...[0x0f, 0x30], // wrmsr
-    ...[0x0f, 0x01, 0x15, ...imm32(LOAD_ADDRESS + GDTR_OFFSET)], // lgdt [gdtr]
-    ...[0x0f, 0x20, 0xc0], // mov eax, cr0
-    ...[0x0d, ...imm32(0x8000_0001)], // or eax, 0x80000001 (PG, PE)
-    ...[0x0f, 0x22, 0xc0], // mov cr0, eax
+  const enterLongMode: readonly (readonly number[])[] = [
+    [0xfa], // cli
+    [0xb8, ...imm32(LOAD_ADDRESS + PML4_OFFSET)], // mov eax, pml4
+    [0x0f, 0x22, 0xd8], // mov cr3, eax
+    [0x0f, 0x20, 0xe0], // mov eax, cr4
+    [0x83, 0xc8, 0x20], // or eax, 0x20 (PAE)
+    [0x0f, 0x22, 0xe0], // mov cr4, eax
+    [0xb9, ...imm32(0xc000_0080)], // mov ecx, IA32_EFER
+    [0x0f, 0x32], // rdmsr
+    [0x0d, ...imm32(0x100)], // or eax, 0x100 (LME)
+    [0x0f, 0x30], // wrmsr
+    [0x0f, 0x01, 0x15, ...imm32(LOAD_ADDRESS + GDTR_OFFSET)], // lgdt [gdtr]
+    [0x0f, 0x20, 0xc0], // mov eax, cr0
+    [0x0d, ...imm32(0x8000_0001)], // or eax, 0x80000001 (PG, PE)
+    [0x0f, 0x22, 0xc0], // mov cr0, eax
   ];
   const farJumpBytes = 7;
-  const longMode = LOAD_ADDRESS + CODE_OFFSET + enterLongMode.length + farJumpBytes;
+  const longMode = LOAD_ADDRESS + CODE_OFFSET + enterLongMode.flat().length + farJumpBytes;
   return [
     ...enterLongMode,
-    ...[0xea, ...imm32(longMode), 0x08, 0x00], // jmp 0x08:longMode
+    [0xea, ...imm32(longMode), 0x08, 0x00], // jmp 0x08:longMode
     // longMode:
-    ...[0xb0, STARTED_MARK], // mov al, 'S'
-    ...[0xe6, DEBUG_CONSOLE_PORT], // out 0xe9, al
-    ...[0x48, 0xb9, ...imm64(count)], // mov rcx, turns
-    ...[0x31, 0xc0], // xor eax, eax
+    [0xb0, STARTED_MARK], // mov al, 'S'
+    [0xe6, DEBUG_CONSOLE_PORT], // out 0xe9, al
+    [0x48, 0xb9, ...imm64(count)], // mov rcx, turns
+    [0x31, 0xc0], // xor eax, eax
     // turn:
-    ...[0x48, 0x01, 0xc8], // add rax, rcx
-    ...[0x48, 0xff, 0xc9], // dec rcx
-    ...[0x75, 0xf8], // jnz turn (-8)
-    ...[0x48, 0xba, ...imm64(sum)], // mov rdx, sum
-    ...[0x48, 0x39, 0xd0], // cmp rax, rdx
-    ...[0xb8, ...imm32(SUM_RIGHT)], // mov eax, 42 (leaves the flags alone)
-    ...[0x74, 0x05], // je leave (+5)
-    ...[0xb8, ...imm32(SUM_WRONG)], // mov eax, 21
+    [0x48, 0x01, 0xc8], // add rax, rcx
+    [0x48, 0xff, 0xc9], // dec rcx
+    [0x75, 0xf8], // jnz turn (-8)
+    [0x48, 0xba, ...imm64(sum)], // mov rdx, sum
+    [0x48, 0x39, 0xd0], // cmp rax, rdx
+    [0xb8, ...imm32(SUM_RIGHT)], // mov eax, 42 (leaves the flags alone)
+    [0x74, 0x05], // je leave (+5)
+    [0xb8, ...imm32(SUM_WRONG)], // mov eax, 21
     // leave:
-    ...[0xe7, DEBUG_EXIT_PORT], // out 0xf4, eax
+    [0xe7, DEBUG_EXIT_PORT], // out 0xf4, eax
     // parked: (QEMU may let the vCPU run on for a moment after the exit request)
-    ...[0xf4], // hlt
-    ...[0xeb, 0xfd], // jmp parked (-3)
-  ];
+    [0xf4], // hlt
+    [0xeb, 0xfd], // jmp parked (-3)
+  ].flat();
 }
 
 function imm32(value: number): number[] {

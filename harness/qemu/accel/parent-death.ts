@@ -1,0 +1,28 @@
+import { execa } from 'execa';
+import which from 'which';
+
+const HELP_DEADLINE_MS = 5_000;
+
+/** Path of a setpriv that knows `--pdeathsig` (util-linux 2.33 and newer; busybox's does not), or undefined. */
+export async function findPdeathsigSetpriv(searchPath?: string): Promise<string | undefined> {
+  const options = { nothrow: true, ...(searchPath === undefined ? {} : { path: searchPath }) } as const;
+  const setpriv = await which('setpriv', options);
+  if (setpriv === null) return undefined;
+  const help = await execa(setpriv, ['--help'], {
+    reject: false,
+    all: true,
+    stdin: 'ignore',
+    timeout: HELP_DEADLINE_MS,
+    killSignal: 'SIGKILL',
+  });
+  return help.all.includes('--pdeathsig') ? setpriv : undefined;
+}
+
+/**
+ * Words to put before a command so that the kernel kills it when this process dies, even by SIGKILL: a guest on
+ * a broken KVM would otherwise spin for ever. Empty where no setpriv can do it.
+ */
+export async function parentDeathPrefix(): Promise<readonly string[]> {
+  const setpriv = await findPdeathsigSetpriv();
+  return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
+}
