@@ -1,0 +1,45 @@
+import type { Check } from './facts.js';
+import { first, firstFact } from './phases.js';
+
+/** Did the production guest come up at all? */
+export const bootCheck: Check = ({ events, hello }) => {
+  if (hello !== undefined) return undefined;
+  const base = { word: 'boot-failed' } as const;
+  const panic = first(events, 'panic');
+  if (panic !== undefined) {
+    return {
+      ...base,
+      detail: 'panic-during-boot',
+      explanation: 'the production kernel panicked before its init spoke',
+      evidence: [panic, first(events, 'shutdown')],
+    };
+  }
+  const shutdown = first(events, 'shutdown');
+  if (shutdown !== undefined) {
+    return {
+      ...base,
+      detail: 'reset-during-boot',
+      explanation: 'the guest reset or powered off before its init spoke',
+      evidence: [shutdown],
+    };
+  }
+  const flood = firstFact(events, 'channel-limit');
+  if (flood !== undefined) {
+    return {
+      ...base,
+      detail: 'console-flood',
+      explanation: `the guest printed more than ${flood.fact.limitBytes} bytes before its init spoke`,
+      evidence: [flood],
+    };
+  }
+  const banner = first(events, 'kernel-banner');
+  return {
+    ...base,
+    detail: banner === undefined ? 'boot-silent' : 'boot-deadline',
+    explanation:
+      banner === undefined
+        ? 'no kernel banner on the console and no word from init before the deadline'
+        : 'the kernel started but its init did not speak before the deadline',
+    evidence: [banner, firstFact(events, 'deadline')],
+  };
+};

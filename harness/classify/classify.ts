@@ -1,0 +1,66 @@
+import type { RunEvent } from '../model/event.js';
+import type { RunPlan } from '../model/run-plan.js';
+import type { Verdict } from '../model/verdict.js';
+import { bootCheck } from './boot-check.js';
+import { captureCheck, vmcoreCheck } from './capture-check.js';
+import { capturePanicCheck, noCrashKernelCheck, noPanicCheck, resetCheck, stuckCheck } from './end-checks.js';
+import { evidenceOf } from './evidence.js';
+import { type Check, type Finding, readFacts } from './facts.js';
+import { harnessCheck } from './harness-check.js';
+import { phasesOf } from './phases.js';
+import { preconditionCheck } from './precondition-check.js';
+
+/**
+ * The order is the argument: first whether anything can be told at all (harness, boot, preconditions), then the one
+ * proof that counts, then the ways to fail from the most to the least specific.
+ */
+const CHECKS: readonly Check[] = [
+  harnessCheck,
+  bootCheck,
+  preconditionCheck,
+  captureCheck,
+  vmcoreCheck,
+  capturePanicCheck,
+  noCrashKernelCheck,
+  resetCheck,
+  noPanicCheck,
+  stuckCheck,
+];
+
+const UNDECIDED: Finding = {
+  word: 'harness-error',
+  detail: 'undecided',
+  explanation: 'the recording ends without anything that decides the run: crashpath stopped it too early',
+  evidence: [],
+};
+
+/** Judges a run from its events and its plan alone. Pure: a stored run always gets the same verdict again. */
+export function classify(events: readonly RunEvent[], plan: RunPlan): Verdict {
+  const facts = readFacts(events, plan);
+  let finding = UNDECIDED;
+  for (const check of CHECKS) {
+    const found = check(facts);
+    if (found !== undefined) {
+      finding = found;
+      break;
+    }
+  }
+  const phases = phasesOf(events, facts.verified);
+  const shared = {
+    detail: finding.detail,
+    explanation: finding.explanation,
+    lastPhase: phases.at(-1)?.phase,
+    phases,
+    evidence: finding.evidence.filter((event) => event !== undefined).map(evidenceOf),
+  };
+  if (finding.word === 'captured') {
+    const degradedBy = finding.degradedBy ?? [];
+    return {
+      word: 'captured',
+      quality: degradedBy.length === 0 ? 'clean' : 'degraded',
+      degradedBy,
+      ...shared,
+    };
+  }
+  return { word: finding.word, ...shared };
+}

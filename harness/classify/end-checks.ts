@@ -1,0 +1,137 @@
+import { escapeGuestText } from '../timeline/escape.js';
+import type { Check, Facts, Finding } from './facts.js';
+import { first, firstFact } from './phases.js';
+
+/** The capture kernel panicked. */
+export const capturePanicCheck: Check = ({ events }) => {
+  const panic = first(events, 'panic', (event) => event.side === 'capture');
+  if (panic === undefined) return undefined;
+  return {
+    word: 'capture-panic',
+    detail: 'panic-in-capture',
+    explanation: `the capture kernel panicked: ${escapeGuestText(panic.message)}`,
+    evidence: [panic],
+  };
+};
+
+/** With nothing loaded, a panic ends in its end mark, a reboot, or for ever halted vCPUs: that is how it should. */
+export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
+  if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
+  const end =
+    first(events, 'panic-ended') ??
+    first(events, 'reboot-announced') ??
+    first(events, 'reboot-command-line') ??
+    first(events, 'shutdown') ??
+    first(events, 'hang', (event) => event.shape === 'all-vcpus-halted');
+  if (end === undefined) return undefined;
+  return {
+    word: 'no-crash-kernel',
+    detail: end.type,
+    explanation: 'the guest panicked with no crash kernel loaded',
+    evidence: [panic, end],
+  };
+};
+
+/** The machine reset (triple fault, keyboard controller, reboot) or powered off on the way. */
+export const resetCheck: Check = (facts) => {
+  const { events, captureEntered, captureUserspace, panic } = facts;
+  const reset = first(events, 'reboot-command-line') ?? first(events, 'shutdown');
+  if (reset === undefined) return undefined;
+  const powerOff = reset.type === 'shutdown' && reset.reason === 'guest-shutdown';
+  const evidence = [panic, facts.furthest, reset];
+  if (captureUserspace !== undefined) {
+    return {
+      word: powerOff ? 'capture-no-vmcore' : 'capture-reset',
+      detail: powerOff ? 'powered-off-unproved' : 'reset-in-userspace',
+      explanation: `the capture kernel's userspace ${powerOff ? 'powered off' : 'was reset'} without a proof`,
+      evidence: [captureUserspace, ...evidence],
+    };
+  }
+  if (captureEntered !== undefined) {
+    const banner = first(events, 'capture-command-line');
+    return {
+      word: 'capture-reset',
+      detail: banner === undefined ? 'reset-before-banner' : 'reset-in-capture-boot',
+      explanation: `the machine reset in the capture kernel, ${banner === undefined ? 'before' : 'after'} its banner`,
+      evidence: [...evidence, captureEntered],
+    };
+  }
+  if (panic === undefined && powerOff) {
+    return {
+      word: 'no-panic',
+      detail: 'powered-off',
+      explanation: 'the guest powered off instead of panicking',
+      evidence,
+    };
+  }
+  return {
+    word: 'crash-path-reset',
+    detail: facts.furthest === undefined ? 'reset-before-jump' : `reset-in-${facts.furthest.place}`,
+    explanation:
+      'the machine reset between the panic and the capture kernel (a triple fault looks like this)',
+    evidence,
+  };
+};
+
+/** The guest went on living: asked after the watch, it answered. */
+export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
+  if (panic !== undefined || captureEntered !== undefined) return undefined;
+  const watch = firstFact(events, 'watch-ended');
+  if (watch?.fact.answered !== true) return undefined;
+  return {
+    word: 'no-panic',
+    detail: 'still-answers',
+    explanation: 'the guest did not panic and still answers',
+    evidence: [watch],
+  };
+};
+
+/** A proved hang, a flood or a deadline: the place tells which part of the road it belongs to. */
+export const stuckCheck: Check = (facts) => {
+  const { events } = facts;
+  const hang = first(events, 'hang');
+  const flood = firstFact(events, 'channel-limit');
+  const ended = first(events, 'panic-ended', (event) => event.side === 'production');
+  const deadline = firstFact(events, 'deadline');
+  const watch = firstFact(events, 'watch-ended');
+  if (hang !== undefined) {
+    return stuck(facts, hang.shape, `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`, hang);
+  }
+  if (flood !== undefined) {
+    return stuck(facts, 'console-flood', `it printed more than ${flood.fact.limitBytes} bytes`, flood);
+  }
+  if (ended !== undefined) {
+    return stuck(facts, 'kexec-never-jumped', 'panic() came to its end with a crash kernel loaded', ended);
+  }
+  if (deadline !== undefined) {
+    return stuck(
+      facts,
+      'deadline',
+      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms`,
+      deadline,
+    );
+  }
+  if (watch !== undefined) {
+    return stuck(facts, 'silent', 'it printed no panic and does not answer', watch);
+  }
+  return undefined;
+};
+
+function describeShape(shape: 'all-vcpus-halted' | 'spin'): string {
+  return shape === 'spin'
+    ? 'one vCPU spins with interrupts off, the others are parked'
+    : 'every vCPU is halted with interrupts off';
+}
+
+function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
+  const { captureEntered, captureUserspace, furthest, panic } = facts;
+  const evidence = [panic, furthest, ...events];
+  if (captureEntered !== undefined) {
+    const where = captureUserspace !== undefined ? "the capture kernel's userspace" : 'the capture kernel';
+    return { word: 'capture-hang', detail, explanation: `${where} is stuck: ${how}`, evidence };
+  }
+  if (furthest?.place === 'purgatory') {
+    return { word: 'purgatory-hang', detail, explanation: `purgatory is stuck: ${how}`, evidence };
+  }
+  return { word: 'crash-path-hang', detail, explanation: `the crash path is stuck: ${how}`, evidence };
+}

@@ -1,0 +1,73 @@
+import type { RunEvent } from '../model/event.js';
+import type { Evidence } from '../model/verdict.js';
+import { escapeGuestText } from '../timeline/escape.js';
+
+/** Turns an event into a reference that a reader can follow; guest text in it is escaped and short. */
+export function evidenceOf(event: RunEvent): Evidence {
+  const what = event.type === 'host' ? event.fact.fact : event.type;
+  const shared = { atMs: event.atMs, what, excerpt: excerptOf(event) };
+  return 'offset' in event.at
+    ? { source: event.at.source, offset: event.at.offset, length: event.at.length, ...shared }
+    : { source: event.at.source, line: event.at.line, ...shared };
+}
+
+function excerptOf(event: RunEvent): string {
+  switch (event.type) {
+    case 'kernel-banner':
+      return escapeGuestText(`Linux version ${event.release}`);
+    case 'panic':
+      return escapeGuestText(`Kernel panic - not syncing: ${event.message}`);
+    case 'oops':
+      return escapeGuestText(event.message);
+    case 'signature':
+      return event.name;
+    case 'armed': {
+      const { armed } = event;
+      const range =
+        armed.range === undefined
+          ? 'none'
+          : `${armed.range.first.toString(16)}-${armed.range.last.toString(16)}`;
+      const errors = armed.errors.length === 0 ? '' : `; ${escapeGuestText(armed.errors.join(' | '))}`;
+      return `loaded=${armed.loaded ? 1 : 0} size=${armed.crashSize} range=${range}${errors}`;
+    }
+    case 'hello':
+    case 'capture-hello':
+      return escapeGuestText(event.release);
+    case 'vmcore': {
+      const { vmcore } = event;
+      return escapeGuestText(
+        `nodename=${vmcore.nodename ?? 'unreadable'} prstatus=${vmcore.prstatusNotes} ` +
+          `vmcoreinfo=${vmcore.hasVmcoreinfo ? 'yes' : 'no'} release=${vmcore.crashedRelease ?? 'unknown'} ` +
+          `size=${vmcore.sizeBytes}`,
+      );
+    }
+    case 'vmcore-missing':
+    case 'control-noise':
+      return escapeGuestText(event.why);
+    case 'shutdown':
+      return escapeGuestText(`reason=${event.reason} guest=${event.byGuest}`);
+    case 'cpus-parked':
+      return `${event.parked} vCPUs halted with interrupts off`;
+    case 'jumped':
+      return `${event.place} rip=${event.rip}`;
+    case 'hang':
+      return event.vcpus
+        .map(
+          (vcpu) =>
+            `cpu${vcpu.index} rip=${vcpu.rip} hlt=${vcpu.halted ? 1 : 0} if=${vcpu.interruptsOn ? 1 : 0}`,
+        )
+        .join('; ');
+    case 'reply':
+      return `id=${event.id} status=${event.status}`;
+    case 'host':
+      return escapeGuestText(JSON.stringify(event.fact), 400);
+    case 'capture-command-line':
+    case 'reboot-command-line':
+    case 'panic-ended':
+    case 'reboot-announced':
+    case 'firing':
+    case 'capture-facts':
+    case 'capture-done':
+      return event.type;
+  }
+}

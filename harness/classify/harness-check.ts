@@ -1,0 +1,38 @@
+import type { Check } from './facts.js';
+import { factsOf, firstFact } from './phases.js';
+
+/**
+ * Did the harness or the host fail? Then nothing is said about the kernel. A complete proof of capture that came
+ * before the fault stands.
+ */
+export const harnessCheck: Check = ({ events, verified }) => {
+  const fault = firstFact(events, 'harness-fault');
+  const exit = factsOf(events, 'qemu-exit').find((event) => !event.fact.asked);
+  const interrupted = firstFact(events, 'interrupted');
+  const ended = firstFact(events, 'ended');
+  const cause = [interrupted, exit, fault].find((event) => event !== undefined);
+  if (cause === undefined && ended !== undefined) return undefined;
+  if (verified !== undefined && verified.atMs <= (cause?.atMs ?? Number.POSITIVE_INFINITY)) return undefined;
+  const base = { word: 'harness-error', evidence: [cause] } as const;
+  if (interrupted !== undefined) {
+    return {
+      ...base,
+      detail: 'interrupted',
+      explanation: `the run was stopped by ${interrupted.fact.by} before it could be judged`,
+    };
+  }
+  if (exit !== undefined) {
+    const how = exit.fact.signal ?? `exit status ${exit.fact.code}`;
+    return {
+      ...base,
+      detail: 'qemu-died',
+      explanation: `QEMU ended by itself or by another's hand (${how})`,
+    };
+  }
+  if (fault !== undefined) return { ...base, detail: 'harness-fault', explanation: fault.fact.message };
+  return {
+    ...base,
+    detail: 'unfinished-recording',
+    explanation: 'the recording has no end: crashpath was killed or the disk filled up during the run',
+  };
+};

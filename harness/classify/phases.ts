@@ -1,0 +1,109 @@
+import type { EventOf, EventType, RunEvent } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
+import { PHASES, type Phase, type PhaseReached, rungOf } from '../model/phase.js';
+
+/** First event of a type, or of a type that also passes a test. */
+export function first<T extends EventType>(
+  events: readonly RunEvent[],
+  type: T,
+  test: (event: EventOf<T>) => boolean = () => true,
+): EventOf<T> | undefined {
+  const is = (event: RunEvent): event is EventOf<T> => event.type === type;
+  return events.filter(is).find(test);
+}
+
+/** A host event that carries one kind of fact. */
+export type FactEvent<F extends HostFact['fact']> = EventOf<'host'> & {
+  readonly fact: Extract<HostFact, { fact: F }>;
+};
+
+/** All host facts of a kind, in order. */
+export function factsOf<F extends HostFact['fact']>(events: readonly RunEvent[], fact: F): FactEvent<F>[] {
+  const is = (event: RunEvent): event is FactEvent<F> => event.type === 'host' && event.fact.fact === fact;
+  return events.filter(is);
+}
+
+/** First host fact of a kind. */
+export function firstFact<F extends HostFact['fact']>(
+  events: readonly RunEvent[],
+  fact: F,
+): FactEvent<F> | undefined {
+  return factsOf(events, fact)[0];
+}
+
+/** The event that shows a rung reached, for each rung that one event can show. */
+const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | undefined>> = {
+  boot: (events) => first(events, 'hello'),
+  armed: (events) => first(events, 'armed', (event) => event.armed.loaded),
+  fired: (events) => first(events, 'firing') ?? firstFact(events, 'fired'),
+  'panic-entered': (events) => first(events, 'panic', (event) => event.side === 'production'),
+  'cpus-shot-down': (events) => first(events, 'cpus-parked'),
+  'kexec-jump': (events) => first(events, 'jumped', (event) => event.place === 'jump'),
+  purgatory: (events) => first(events, 'jumped', (event) => event.place === 'purgatory'),
+  'capture-banner': (events) => first(events, 'capture-command-line'),
+  'capture-userspace': (events) => first(events, 'capture-hello'),
+};
+
+/** The proofs that were asked for and not given; the last word on a proof counts. */
+export function unprovedProofs(events: readonly RunEvent[]): FactEvent<'proof'>[] {
+  const last = new Map(factsOf(events, 'proof').map((event) => [event.fact.what, event]));
+  return [...last.values()].filter((event) => !event.fact.proved);
+}
+
+/**
+ * Climbs the ladder: every rung that was seen, and every rung below the highest one seen as `implied`, except those
+ * that nothing implies (a capture kernel does not imply that the state was proved).
+ */
+export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent | undefined): PhaseReached[] {
+  const seen = new Map<Phase, RunEvent>();
+  for (const phase of PHASES) {
+    const sign = phase === 'vmcore-verified' ? vmcoreVerified : SIGNS[phase]?.(events);
+    if (sign !== undefined) seen.set(phase, sign);
+  }
+  const proof = factsOf(events, 'proof').at(-1);
+  if (proof !== undefined && unprovedProofs(events).length === 0) {
+    const fired = seen.get('fired');
+    seen.set('state-proved', fired !== undefined && fired.atMs < proof.atMs ? fired : proof);
+  }
+  const top = Math.max(-1, ...[...seen.keys()].map(rungOf), impliedRung(events));
+  const reached: PhaseReached[] = [];
+  let impliedAtMs = topTime(events, seen);
+  for (const phase of PHASES.toReversed()) {
+    if (rungOf(phase) > top) continue;
+    const sign = seen.get(phase);
+    if (sign !== undefined) {
+      impliedAtMs = sign.atMs;
+      reached.push({ phase, atMs: sign.atMs, how: 'observed' });
+    } else if (IMPLIABLE.has(phase)) {
+      reached.push({ phase, atMs: impliedAtMs, how: 'implied' });
+    }
+  }
+  return reached.toReversed();
+}
+
+/** Rungs of the crash path itself: a later one cannot be reached without them. */
+const IMPLIABLE: ReadonlySet<Phase> = new Set([
+  'fired',
+  'panic-entered',
+  'cpus-shot-down',
+  'irqchips-quiesced',
+  'kexec-jump',
+  'purgatory',
+  'capture-banner',
+]);
+
+/** A vCPU seen in the capture kernel's own code has passed purgatory even if no sample fell into it. */
+function impliedRung(events: readonly RunEvent[]): number {
+  const started = first(
+    events,
+    'jumped',
+    (event) => event.place === 'capture-start' || event.place === 'capture-kernel',
+  );
+  return started === undefined ? -1 : rungOf('purgatory');
+}
+
+function topTime(events: readonly RunEvent[], seen: ReadonlyMap<Phase, RunEvent>): number {
+  const times = [...seen.values()].map((event) => event.atMs);
+  const jumped = events.findLast((event) => event.type === 'jumped');
+  return Math.max(0, ...times, jumped?.atMs ?? 0);
+}

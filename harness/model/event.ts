@@ -1,0 +1,117 @@
+import type { Channel, HostFact } from './record.js';
+
+/** Where in the recording an event was read. */
+export type EventSource =
+  | { readonly source: Channel; readonly offset: number; readonly length: number }
+  | { readonly source: 'qmp' | 'samples' | 'host'; readonly line: number };
+
+/** Where a vCPU was executing, told from its RIP and CR3 alone (no symbols needed). */
+export type Place =
+  | 'user'
+  /** Kernel-mode code on the crashed kernel's page tables. */
+  | 'first-kernel'
+  /** Identity-mapped code on the jump's page tables, outside every loaded segment: relocate_kernel. */
+  | 'jump'
+  /** Identity-mapped code inside the purgatory segment. */
+  | 'purgatory'
+  /** Identity-mapped code inside another loaded segment: the capture kernel's decompressor. */
+  | 'capture-start'
+  /** Kernel-mode code on page tables inside the crash kernel's memory. */
+  | 'capture-kernel'
+  /** Real or protected mode: firmware, or a vCPU that was not started. */
+  | 'firmware';
+
+/** One vCPU as `info registers` shows it. */
+export interface VcpuState {
+  readonly index: number;
+  /** Hexadecimal, as printed, without leading zeroes. */
+  readonly rip: string;
+  readonly interruptsOn: boolean;
+  readonly halted: boolean;
+  readonly place: Place;
+}
+
+export type EventBody =
+  | { readonly type: 'kernel-banner'; readonly release: string }
+  | { readonly type: 'capture-command-line' }
+  | { readonly type: 'reboot-command-line' }
+  | { readonly type: 'panic'; readonly message: string; readonly side: Side }
+  | { readonly type: 'panic-ended'; readonly side: Side }
+  | { readonly type: 'reboot-announced'; readonly side: Side }
+  | { readonly type: 'oops'; readonly message: string; readonly side: Side }
+  | { readonly type: 'signature'; readonly name: string; readonly side: Side; readonly degrades: boolean }
+  | {
+      readonly type: 'hello';
+      readonly release: string;
+      readonly cpus: number;
+      readonly modulesFailed: string;
+    }
+  | { readonly type: 'armed'; readonly armed: Armed }
+  | { readonly type: 'firing' }
+  | { readonly type: 'reply'; readonly id: number; readonly status: number; readonly output: string }
+  | { readonly type: 'capture-hello'; readonly release: string; readonly commandLine: string }
+  | { readonly type: 'vmcore'; readonly vmcore: Vmcore }
+  | { readonly type: 'vmcore-missing'; readonly why: string }
+  | { readonly type: 'capture-facts'; readonly dmesgLines: number; readonly interrupts: string }
+  | { readonly type: 'capture-done' }
+  | { readonly type: 'control-noise'; readonly why: string }
+  | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
+  | { readonly type: 'cpus-parked'; readonly parked: number }
+  | { readonly type: 'jumped'; readonly place: Place; readonly rip: string }
+  | {
+      readonly type: 'hang';
+      readonly shape: HangShape;
+      readonly forMs: number;
+      readonly vcpus: readonly VcpuState[];
+    }
+  | { readonly type: 'host'; readonly fact: HostFact };
+
+/** Which kernel printed a console line. */
+export type Side = 'production' | 'capture' | 'rebooted';
+
+/** How a dead guest looks from outside. */
+export type HangShape = 'all-vcpus-halted' | 'spin';
+
+/** What `kexec -p` left behind in the production guest. */
+export interface Armed {
+  /** Exit status of kexec. */
+  readonly status: number;
+  /** /sys/kernel/kexec_crash_loaded. */
+  readonly loaded: boolean;
+  /** /sys/kernel/kexec_crash_size, bytes. */
+  readonly crashSize: bigint;
+  /** Physical range reserved for the crash kernel, inclusive; absent when nothing is reserved. */
+  readonly range?: AddressRange | undefined;
+  /** Physical ranges of the loaded segments; empty with kexec_file_load, which does not tell them. */
+  readonly segments: readonly AddressRange[];
+  /** The segment that kexec enters: purgatory. */
+  readonly purgatory?: AddressRange | undefined;
+  /** Last lines of kexec's own output when it failed. */
+  readonly errors: readonly string[];
+}
+
+/** Physical addresses, both ends included. */
+export interface AddressRange {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** What the capture kernel's init read out of /proc/vmcore, parsed from the bytes that it sent. */
+export interface Vmcore {
+  readonly sizeBytes: number;
+  /** NT_PRSTATUS notes: one for each CPU whose registers were saved. */
+  readonly prstatusNotes: number;
+  readonly hasVmcoreinfo: boolean;
+  /** OSRELEASE of the crashed kernel, from VMCOREINFO. */
+  readonly crashedRelease?: string | undefined;
+  /** Host name in the crashed kernel's init_uts_ns; absent when it could not be read. */
+  readonly nodename?: string | undefined;
+}
+
+/** One thing that happened, with its place in the recording. Times are milliseconds since the run began. */
+export type RunEvent = { readonly atMs: number; readonly at: EventSource } & EventBody;
+
+export type EventType = EventBody['type'];
+
+/** The event of one type, for lookups that keep the type. */
+export type EventOf<T extends EventType> = Extract<RunEvent, { type: T }>;

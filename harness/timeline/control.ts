@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { EventBody } from '../model/event.js';
+import { parseArmed } from './armed.js';
+import { escapeGuestText } from './escape.js';
+import { readVmcore } from './vmcore.js';
+
+/** Longest frame that crashpath's own images send: a vmcore frame with 256 KiB of notes in base64, and change. */
+export const MAX_FRAME_BYTES = 512 * 1024;
+
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const Frame = z.discriminatedUnion('ev', [
+  z.object({ ev: z.literal('hello'), release: base64, cpus: count, modulesFailed: base64 }),
+  z.object({ ev: z.literal('armed'), id: count, out: base64 }),
+  z.object({ ev: z.literal('firing'), id: count }),
+  z.object({ ev: z.literal('reply'), id: count, status: count, out: base64 }),
+  z.object({ ev: z.literal('capture-hello'), release: base64, cmdline: base64 }),
+  z.object({ ev: z.literal('vmcore'), size: count, head: base64, notes: base64, uts: base64 }),
+  z.object({ ev: z.literal('vmcore-missing'), why: base64 }),
+  z.object({ ev: z.literal('capture-facts'), dmesgLines: count, interrupts: base64 }),
+  z.object({ ev: z.literal('capture-done') }),
+]);
+
+/**
+ * Reads one line of the control channel. Anything that is not a well-formed frame of crashpath's own init is
+ * `control-noise`: kept as evidence, never trusted.
+ */
+export function readControlLine(line: string): EventBody {
+  // A frame may follow an unfinished one: the guest died while it was writing.
+  const start = line.lastIndexOf('CP1 {');
+  if (start < 0) return { type: 'control-noise', why: `not a frame: ${escapeGuestText(line, 60)}` };
+  let json: unknown;
+  try {
+    json = JSON.parse(line.slice(start + 4));
+  } catch {
+    return { type: 'control-noise', why: `frame is not JSON: ${escapeGuestText(line.slice(start), 60)}` };
+  }
+  const parsed = Frame.safeParse(json);
+  if (!parsed.success) {
+    return { type: 'control-noise', why: `unknown frame: ${escapeGuestText(line.slice(start), 60)}` };
+  }
+  const frame = parsed.data;
+  switch (frame.ev) {
+    case 'hello':
+      return {
+        type: 'hello',
+        release: text(frame.release),
+        cpus: frame.cpus,
+        modulesFailed: text(frame.modulesFailed).trim(),
+      };
+    case 'armed':
+      return { type: 'armed', armed: parseArmed(text(frame.out)) };
+    case 'firing':
+      return { type: 'firing' };
+    case 'reply':
+      return { type: 'reply', id: frame.id, status: frame.status, output: text(frame.out) };
+    case 'capture-hello':
+      return { type: 'capture-hello', release: text(frame.release), commandLine: text(frame.cmdline).trim() };
+    case 'vmcore': {
+      const vmcore = readVmcore({
+        sizeBytes: frame.size,
+        head: bytes(frame.head),
+        notes: bytes(frame.notes),
+        uts: bytes(frame.uts),
+      });
+      return vmcore === undefined
+        ? { type: 'vmcore-missing', why: 'the head of /proc/vmcore is not that of an ELF core' }
+        : { type: 'vmcore', vmcore };
+    }
+    case 'vmcore-missing':
+      return { type: 'vmcore-missing', why: text(frame.why) };
+    case 'capture-facts':
+      return { type: 'capture-facts', dmesgLines: frame.dmesgLines, interrupts: text(frame.interrupts) };
+    case 'capture-done':
+      return { type: 'capture-done' };
+  }
+}
+
+function bytes(encoded: string): Buffer {
+  return Buffer.from(encoded, 'base64');
+}
+
+function text(encoded: string): string {
+  return bytes(encoded).toString('latin1');
+}

@@ -1,0 +1,66 @@
+import type { Armed, Place, VcpuState } from '../model/event.js';
+import { contains } from './armed.js';
+
+/** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
+const KERNEL_IMAGE = 0xffffffff80000000n;
+const CR3_ADDRESS = 0x000ffffffffff000n;
+
+/**
+ * Keeps the lines of HMP `info registers -a` that tell where each vCPU is (QEMU 7.2 format: `CPU#0`, then
+ * `RIP=... RFL=... CPL=. ... HLT=.`, `IDT= ...`, `CR0=... CR3=...`). The rest is segment and vector registers.
+ */
+export function trimRegisters(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .filter((line) => /^(CPU#\d|[RE]IP=|IDT=|CR0=)/.test(line))
+    .join('\n');
+}
+
+/** Reads the vCPUs out of trimmed (or whole) `info registers -a` text; incomplete ones are left out. */
+export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
+  const vcpus: VcpuState[] = [];
+  for (const part of text.split(/^CPU#/m).slice(1)) {
+    const index = /^(\d{1,4})/.exec(part)?.[1];
+    const ip = /^([RE])IP=([0-9a-f]{8,16}) [RE]FL=([0-9a-f]{8}) \[[^\]]*\] CPL=([0-3]) .*HLT=([01])/m.exec(
+      part,
+    );
+    const cr3 = /\bCR3=([0-9a-f]{8,16})\b/.exec(part)?.[1];
+    if (index === undefined || ip === null || cr3 === undefined) continue;
+    const [, width, rip = '', flags = '', cpl, halted] = ip;
+    vcpus.push({
+      index: Number(index),
+      rip: rip.replace(/^0+(?=.)/, ''),
+      interruptsOn: (Number.parseInt(flags, 16) & 0x200) !== 0,
+      halted: halted === '1',
+      place: placeOf({
+        longMode: width === 'R',
+        user: cpl === '3',
+        rip: BigInt(`0x${rip}`),
+        cr3: BigInt(`0x${cr3}`) & CR3_ADDRESS,
+        armed,
+      }),
+    });
+  }
+  return vcpus;
+}
+
+interface Whereabouts {
+  readonly longMode: boolean;
+  readonly user: boolean;
+  readonly rip: bigint;
+  readonly cr3: bigint;
+  readonly armed: Armed | undefined;
+}
+
+/**
+ * The page tables of the jump and of the capture kernel all lie in the crash kernel's reservation (kernel/kexec_core.c
+ * allocates the control pages of a crash image from it), those of the crashed kernel never do.
+ */
+function placeOf(at: Whereabouts): Place {
+  if (!at.longMode) return 'firmware';
+  const { armed } = at;
+  if (armed?.range === undefined || !contains(armed.range, at.cr3)) return at.user ? 'user' : 'first-kernel';
+  if (at.user || at.rip >= KERNEL_IMAGE) return 'capture-kernel';
+  if (armed.purgatory !== undefined && contains(armed.purgatory, at.rip)) return 'purgatory';
+  return armed.segments.some((segment) => contains(segment, at.rip)) ? 'capture-start' : 'jump';
+}
