@@ -1,0 +1,8 @@
+/** The door of this room: a kernel spec goes in, a `Kernel` on this host and what belongs to it come out. */
+export type { Candidate } from './choose.js';
+export { missingForCrash } from './config.js';
+export { configOf } from './configof.js';
+export { availableDebianKernels } from './debian.js';
+export { type LoadableModule, modulesFor } from './modules.js';
+export type { KernelOptions } from './options.js';
+export { listKernels, removeKernel, resolveKernel } from './resolve.js';

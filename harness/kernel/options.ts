@@ -1,0 +1,12 @@
+/** What every effect of this room is told. */
+export interface KernelOptions {
+  /** Directory that holds `kernels/`, `refs/`, `apt/` and `tmp/`; made when needed. */
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Gets one line of plain text per step that takes long, and notes about how a name was resolved. */
+  readonly onProgress?: ((line: string) => void) | undefined;
+  /** Never touch the network: only files and what is in the cache. */
+  readonly offline?: boolean | undefined;
+  /** The host's apt configuration directory, for the list of Debian sources. Default `/etc/apt`. */
+  readonly aptEtcDir?: string | undefined;
+}

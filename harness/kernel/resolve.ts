@@ -1,0 +1,88 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { distance } from 'fastest-levenshtein';
+import { usageFault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
+import { type CacheEntry, entryDir, kernelOfEntry, listAllRefs, listEntries, removeEntry } from './cache.js';
+import { compareDebianVersions } from './debversion.js';
+import { kernelFromDeb } from './deb.js';
+import { kernelFromDebian } from './debian.js';
+import { kernelFromDirectory, kernelFromFile, unreadable } from './local.js';
+import type { KernelOptions } from './options.js';
+import { formatDebianSpec, parseSpec } from './spec.js';
+
+/** Shorter beginnings of a sha256 are too easily mistaken for something else. */
+const ID_MIN_LENGTH = 8;
+
+/**
+ * Resolves a kernel spec to bytes on this host: the path of a bzImage, a .deb or a directory, or
+ * `debian:[SUITE/]VERSION[-cloud|-rt]`. Faults: usage for a spec that names no usable kernel, harness when the
+ * cache, the network or a tool fails. An abort throws the signal's reason and leaves nothing half-made.
+ */
+export async function resolveKernel(spec: string, options: KernelOptions): Promise<Kernel> {
+  options.signal?.throwIfAborted();
+  const parsed = parseSpec(spec);
+  if (parsed.kind === 'debian') return await kernelFromDebian(parsed, spec, options);
+  const path = resolve(parsed.path);
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(spec, error) ?? error;
+  });
+  if (found.isDirectory()) return await kernelFromDirectory(path, spec);
+  if (!found.isFile()) {
+    throw usageFault(
+      `cannot use kernel "${spec}": it is neither a file nor a directory; give the path of a bzImage, a .deb or a directory`,
+    );
+  }
+  return path.endsWith('.deb') ? await kernelFromDeb(path, spec, options) : await kernelFromFile(path, spec);
+}
+
+/**
+ * The intact kernels in the cache, by release. `spec` is what resolves to it without the network: its Debian
+ * name, or for a package that was given as a file its directory in the cache.
+ */
+export async function listKernels(options: KernelOptions): Promise<Kernel[]> {
+  const entries = await listEntries(options.cacheDir);
+  const names = new Map<string, string>();
+  for (const { suite, ref } of await listAllRefs(options.cacheDir)) {
+    if (!names.has(ref.debSha256)) names.set(ref.debSha256, formatDebianSpec(suite, ref.version));
+  }
+  return entries
+    .sort((a, b) => compareDebianVersions(a.release, b.release) || a.debSha256.localeCompare(b.debSha256))
+    .map((entry) => {
+      const spec = names.get(entry.debSha256) ?? entryDir(options.cacheDir, entry.debSha256);
+      return kernelOfEntry(options.cacheDir, entry, spec);
+    });
+}
+
+/**
+ * Removes a kernel from the cache: by release, or by the beginning (8 characters or more) of the sha256 of its
+ * bzImage or package. Returns what was removed; a usage Fault when nothing or more than one kernel is meant.
+ */
+export async function removeKernel(idOrRelease: string, options: KernelOptions): Promise<Kernel> {
+  const entries = await listEntries(options.cacheDir);
+  const meant = entries.filter((entry) => isMeant(entry, idOrRelease));
+  const [entry] = meant;
+  if (entry === undefined) {
+    const nearest = entries
+      .map(({ release }) => release)
+      .sort((a, b) => distance(a, idOrRelease) - distance(b, idOrRelease));
+    const names = [...new Set(nearest)].slice(0, 3).join(', ');
+    throw usageFault(
+      `cannot remove kernel "${idOrRelease}": it is not in the cache; nearest: ${names || 'none, the cache is empty'}`,
+    );
+  }
+  if (meant.length > 1) {
+    const ids = meant.map(({ debSha256, packageVersion }) => `${debSha256.slice(0, 12)} (${packageVersion})`);
+    throw usageFault(
+      `cannot remove kernel "${idOrRelease}": ${meant.length} packages have it; give one of ${ids.join(', ')}`,
+    );
+  }
+  await removeEntry(options.cacheDir, entry.debSha256);
+  return kernelOfEntry(options.cacheDir, entry, idOrRelease);
+}
+
+function isMeant(entry: CacheEntry, idOrRelease: string): boolean {
+  if (entry.release === idOrRelease) return true;
+  if (idOrRelease.length < ID_MIN_LENGTH) return false;
+  return entry.debSha256.startsWith(idOrRelease) || entry.bzImageSha256.startsWith(idOrRelease);
+}

@@ -1,0 +1,55 @@
+import { usageFault } from '../model/fault.js';
+
+/** A Debian kernel as asked for, before it is known which package that is. */
+export interface DebianSpec {
+  readonly kind: 'debian';
+  /** Suite to look in (`bullseye`, `sid`); absent means the suites which this host has configured. */
+  readonly suite?: string | undefined;
+  /** `6.1` (a series), `6.1.0-56` or `6.12.117+deb12` (exact). */
+  readonly version: string;
+  /** Empty for the ordinary kernel. */
+  readonly flavour: Flavour;
+}
+
+/** Debian's amd64 kernel flavours; the empty one is the ordinary kernel. */
+export type Flavour = '' | 'cloud' | 'rt';
+
+/** A kernel spec, taken apart. */
+export type KernelSpec = DebianSpec | { readonly kind: 'path'; readonly path: string };
+
+const FORMS =
+  'write a path (bzImage, .deb, directory), or debian:[SUITE/]VERSION[-cloud|-rt] such as debian:6.1, debian:6.1.0-56, debian:sid/6.12-cloud';
+const SUITE = /^[a-z][a-z0-9-]{0,63}$/;
+const VERSION = /^\d+\.\d+[A-Za-z0-9.+~-]{0,100}$/;
+
+/**
+ * Takes a kernel spec apart without looking at the file system. A full release name (`debian:6.1.0-56-amd64`,
+ * as `uname -r` prints it) is understood too. A Fault of kind `usage` when it has none of the known forms.
+ */
+export function parseSpec(spec: string): KernelSpec {
+  if (spec.trim() === '') throw usageFault(`cannot read kernel spec "${spec}": it is empty; ${FORMS}`);
+  if (!spec.startsWith('debian:')) return { kind: 'path', path: spec };
+  const wanted = spec.slice('debian:'.length);
+  const slash = wanted.indexOf('/');
+  const suite = slash < 0 ? undefined : wanted.slice(0, slash);
+  if (suite !== undefined && !SUITE.test(suite)) {
+    throw usageFault(`cannot read kernel spec "${spec}": "${suite}" is not a Debian suite name; ${FORMS}`);
+  }
+  const name = wanted.slice(slash + 1).replace(/-amd64$/, '');
+  const flavour = toFlavour(/-(cloud|rt)$/.exec(name)?.[1]);
+  const version = flavour === '' ? name : name.slice(0, -flavour.length - 1);
+  if (!VERSION.test(version)) {
+    throw usageFault(`cannot read kernel spec "${spec}": "${version}" is not a kernel version; ${FORMS}`);
+  }
+  return { kind: 'debian', suite, version, flavour };
+}
+
+/** A flavour's word as a `Flavour`; everything that is not a flavour is the ordinary kernel. */
+export function toFlavour(word: string | undefined): Flavour {
+  return word === 'cloud' || word === 'rt' ? word : '';
+}
+
+/** Writes a Debian kernel the short way: `debian:sid/6.12.30-cloud`. */
+export function formatDebianSpec(suite: string | undefined, versionAndFlavour: string): string {
+  return `debian:${suite === undefined ? '' : `${suite}/`}${versionAndFlavour}`;
+}

@@ -1,0 +1,91 @@
+import { ExecaError, execa } from 'execa';
+import { stripVTControlCharacters } from 'node:util';
+
+/** How a program ended: its output, or why there is none. */
+export type ToolResult =
+  | { readonly ok: true; readonly stdout: string }
+  | {
+      readonly ok: false;
+      /** One line for people. */
+      readonly why: string;
+      /** What it wrote to stderr, last 4 KiB. */
+      readonly stderr: string;
+      /** True when the program does not exist on this host. */
+      readonly missing: boolean;
+    };
+
+export interface ToolOptions {
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly cwd?: string | undefined;
+  /** What to call the program in messages; default its file name. */
+  readonly name?: string | undefined;
+  /** Gets each line of `from` (file descriptor 3 is opened for it), cleaned of control characters. */
+  readonly lines?: { readonly from: 'stdout' | 'fd3'; readonly each: (line: string) => void } | undefined;
+}
+
+/** After SIGTERM a program has this long before SIGKILL. */
+const KILL_AFTER_MS = 5_000;
+const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
+const LINE_MAX = 200;
+
+/**
+ * Runs a program in the C locale, without stdin. A failure is a value, because what it means depends on the
+ * caller; only an abort is thrown (the signal's reason).
+ */
+export async function runTool(
+  command: readonly [file: string, ...args: string[]],
+  options: ToolOptions,
+): Promise<ToolResult> {
+  options.signal?.throwIfAborted();
+  const [file, ...args] = command;
+  try {
+    const subprocess = execa(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      timeout: options.deadlineMs,
+      cancelSignal: options.signal,
+      forceKillAfterDelay: KILL_AFTER_MS,
+      maxBuffer: OUTPUT_MAX_BYTES,
+      cwd: options.cwd,
+      env: { LC_ALL: 'C' },
+    });
+    if (options.lines !== undefined) {
+      const { from, each } = options.lines;
+      for await (const line of subprocess.iterable({ from })) each(cleanLine(line));
+    }
+    const { stdout } = await subprocess;
+    return { ok: true, stdout };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (!(error instanceof ExecaError)) throw error;
+    return failureOf(error, options.name ?? file, options);
+  }
+}
+
+function failureOf(error: ExecaError, name: string, options: ToolOptions): ToolResult {
+  const stderr = typeof error.stderr === 'string' ? error.stderr.slice(-4096) : '';
+  // With a working directory of our own, ENOENT may be about that directory.
+  const missing = error.code === 'ENOENT' && options.cwd === undefined;
+  return { ok: false, stderr, missing, why: reason(error, stderr, { name, deadlineMs: options.deadlineMs }) };
+}
+
+function reason(
+  error: ExecaError,
+  stderr: string,
+  { name, deadlineMs }: { name: string; deadlineMs: number },
+): string {
+  if (error.timedOut) return `${name} did not finish within ${Math.round(deadlineMs / 1000)} s`;
+  const told = stderr.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('W:'));
+  const text = cleanLine(told.slice(-3).join('; '));
+  if (text !== '') return text;
+  return cleanLine(error.originalMessage ?? `${name} ended with status ${error.exitCode ?? 'unknown'}`);
+}
+
+/** One line of another program's text, fit for a terminal. */
+export function cleanLine(text: string): string {
+  // Other programs' text may carry whatever a mirror or a package wrote.
+  const plain = stripVTControlCharacters(text)
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim();
+  return plain.length > LINE_MAX ? `${plain.slice(0, LINE_MAX - 3)}...` : plain;
+}
