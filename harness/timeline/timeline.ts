@@ -79,12 +79,8 @@ const ShutdownData = z.object({ guest: z.boolean(), reason: z.string().max(64) }
 
 function readQmp(message: Record<string, unknown>, direction: 'in' | 'out'): EventBody[] {
   if (direction !== 'in' || message['event'] !== 'SHUTDOWN') return [];
-  const data = message['data'];
-  if (typeof data !== 'object' || data === null) return [];
-  const { guest, reason } = data as Record<string, unknown>;
-  return [
-    { type: 'shutdown', byGuest: guest === true, reason: typeof reason === 'string' ? reason : 'unknown' },
-  ];
+  const data = ShutdownData.safeParse(message['data']);
+  return data.success ? [{ type: 'shutdown', byGuest: data.data.guest, reason: data.data.reason }] : [];
 }
 
 /** Where a dying guest goes, in the order in which it goes there. */

@@ -1,0 +1,56 @@
+import type { Limits } from '../model/run-plan.js';
+
+/**
+ * Deadlines for one run. Under TCG a full cycle of a stock kernel takes 10 to 16 s alone on an idle core (measured,
+ * QEMU 7.2); the deadlines are several times that, because hosts are shared. `scale` stretches them all.
+ */
+export function limitsFor(
+  accel: 'kvm' | 'tcg',
+  options: { scale: number; watchMs?: number | undefined },
+): Limits {
+  const base: Limits =
+    accel === 'tcg'
+      ? {
+          qemuStartMs: 20_000,
+          bootMs: 180_000,
+          replyMs: 30_000,
+          armMs: 90_000,
+          watchMs: 8_000,
+          crashPathMs: 90_000,
+          captureBootMs: 180_000,
+          captureReportMs: 90_000,
+          haltedHangMs: 4_000,
+          spinHangMs: 30_000,
+          totalMs: 600_000,
+          channelBytes: 8 * 1024 * 1024,
+        }
+      : {
+          qemuStartMs: 20_000,
+          bootMs: 60_000,
+          replyMs: 10_000,
+          armMs: 30_000,
+          watchMs: 4_000,
+          crashPathMs: 30_000,
+          captureBootMs: 60_000,
+          captureReportMs: 30_000,
+          haltedHangMs: 3_000,
+          spinHangMs: 10_000,
+          totalMs: 240_000,
+          channelBytes: 8 * 1024 * 1024,
+        };
+  const scaled = (limitMs: number) => Math.round(limitMs * options.scale);
+  return {
+    qemuStartMs: scaled(base.qemuStartMs),
+    bootMs: scaled(base.bootMs),
+    replyMs: scaled(base.replyMs),
+    armMs: scaled(base.armMs),
+    watchMs: scaled(options.watchMs ?? base.watchMs),
+    crashPathMs: scaled(base.crashPathMs),
+    captureBootMs: scaled(base.captureBootMs),
+    captureReportMs: scaled(base.captureReportMs),
+    haltedHangMs: scaled(base.haltedHangMs),
+    spinHangMs: scaled(base.spinHangMs),
+    totalMs: scaled(base.totalMs),
+    channelBytes: base.channelBytes,
+  };
+}

@@ -1,0 +1,99 @@
+import type { Kernel } from '../model/kernel.js';
+import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
+import type { Scenario } from '../model/scenario.js';
+import { limitsFor } from './limits.js';
+import { qemuArguments } from './qemu-arguments.js';
+
+/** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
+export interface GuestChoices {
+  readonly cpus?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly machine?: string | undefined;
+  readonly cpuModel?: string | undefined;
+  readonly crashkernel?: string | undefined;
+  readonly append?: string | undefined;
+  readonly captureAppend?: string | undefined;
+  readonly timeoutScale?: number | undefined;
+}
+
+/** What was found out before planning: kernels, accelerator, QEMU. */
+export interface Resources {
+  readonly kernel: Kernel;
+  readonly captureKernel: Kernel;
+  readonly accel: { readonly accel: 'kvm' | 'tcg'; readonly reason: string };
+  readonly qemu: { readonly binary: string; readonly version: string };
+  /** Absolute path of the production image that carries this capture kernel. */
+  readonly initrd: string;
+}
+
+/** Who the run is. The nonce must be fresh: it is what the capture kernel has to find. */
+export interface RunIdentity {
+  readonly campaign: string;
+  readonly runId: string;
+  readonly trial: number;
+  readonly nonce: string;
+}
+
+/** Guest defaults. 768 MiB with 192 MiB for the crash kernel boots stock Debian 6.1 and 6.12 (measured). */
+export const GUEST_DEFAULTS = { cpus: 2, memoryMiB: 768, machine: 'pc', crashkernel: '192M' } as const;
+
+/**
+ * Fixes everything about one run. The capture command line carries what distributions use (Debian's kdump-tools 1.8:
+ * reset_devices, nr_cpus=1, irqpoll); kexec-tools adds elfcorehdr=.
+ */
+export function makePlan(
+  scenario: Scenario,
+  resources: Resources,
+  { identity, choices }: { identity: RunIdentity; choices: GuestChoices },
+): RunPlan {
+  const { accel } = resources.accel;
+  const machine = {
+    type: choices.machine ?? GUEST_DEFAULTS.machine,
+    cpuModel: choices.cpuModel ?? (accel === 'kvm' ? 'host' : 'max'),
+    cpus: choices.cpus ?? scenario.guest.cpus ?? GUEST_DEFAULTS.cpus,
+    memoryMiB: choices.memoryMiB ?? scenario.guest.memoryMiB ?? GUEST_DEFAULTS.memoryMiB,
+  };
+  const crashkernel = choices.crashkernel ?? scenario.guest.crashkernel ?? GUEST_DEFAULTS.crashkernel;
+  const append = words(
+    'console=ttyS0,115200',
+    `crashkernel=${crashkernel}`,
+    scenario.guest.append,
+    choices.append,
+  );
+  const captureAppend = words(
+    'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
+    scenario.guest.captureAppend,
+    choices.captureAppend,
+  );
+  return {
+    schema: STORE_SCHEMA,
+    ...identity,
+    scenario,
+    kernel: resources.kernel,
+    captureKernel: resources.captureKernel,
+    accel: { accel, reason: resources.accel.reason },
+    machine,
+    append,
+    captureAppend,
+    modules: scenario.guest.modules ?? [],
+    limits: limitsFor(accel, { scale: choices.timeoutScale ?? 1, watchMs: scenario.watchMs }),
+    qemu: {
+      ...resources.qemu,
+      args: qemuArguments({
+        name: `crashpath-${identity.runId}`,
+        accel,
+        machine: machine.type,
+        cpuModel: machine.cpuModel,
+        cpus: machine.cpus,
+        memoryMiB: machine.memoryMiB,
+        bzImage: resources.kernel.bzImage,
+        initrd: resources.initrd,
+        append,
+      }),
+    },
+  };
+}
+
+function words(...parts: (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join(' ');
+}

@@ -1,0 +1,61 @@
+/** What a guest's command line depends on. Paths are absolute, except the sockets and the log: they are relative to
+ * the run directory, which is QEMU's working directory (a Unix socket's path may have 107 bytes at most). */
+export interface GuestSpec {
+  readonly name: string;
+  readonly accel: 'kvm' | 'tcg';
+  readonly machine: string;
+  readonly cpuModel: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly bzImage: string;
+  readonly initrd: string;
+  readonly append: string;
+}
+
+/** Names inside a run directory that the command line refers to. */
+export const RUN_FILES = {
+  consoleSocket: 'console.sock',
+  controlSocket: 'control.sock',
+  qmpSocket: 'qmp.sock',
+  qemuLog: 'qemu-debug.log',
+} as const;
+
+/**
+ * QEMU's arguments for one guest, as data. Serial 0 is the console under test, serial 1 the control channel; both are
+ * sockets that crashpath listens on before QEMU starts, so that no byte is lost. A reset stops the guest instead of
+ * restarting it and a shutdown pauses it, so that a dead guest can still be asked (`-action`, QEMU 6.0 and later).
+ * `-d cpu_reset` names a triple fault in the log (TCG only; QEMU 7.2).
+ */
+export function qemuArguments(guest: GuestSpec): string[] {
+  return [
+    ['-name', guest.name],
+    ['-nodefaults'],
+    ['-no-user-config'],
+    ['-display', 'none'],
+    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ['-machine', guest.machine],
+    ['-accel', guest.accel === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
+    ['-cpu', guest.cpuModel],
+    ['-smp', String(guest.cpus)],
+    ['-m', `${guest.memoryMiB}M`],
+    ['-kernel', guest.bzImage],
+    ['-initrd', guest.initrd],
+    ['-append', guest.append],
+    ['-chardev', `socket,id=console,path=${RUN_FILES.consoleSocket}`],
+    ['-serial', 'chardev:console'],
+    ['-chardev', `socket,id=control,path=${RUN_FILES.controlSocket}`],
+    ['-serial', 'chardev:control'],
+    ['-chardev', `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`],
+    ['-mon', 'chardev=qmp,mode=control'],
+    ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
+    ['-d', 'cpu_reset'],
+    ['-D', RUN_FILES.qemuLog],
+  ].flat();
+}
+
+/** A command line that a person can paste into a shell. */
+export function shellQuote(words: readonly string[]): string {
+  return words
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
+    .join(' ');
+}
