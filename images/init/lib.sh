@@ -1,0 +1,35 @@
+# Shared by both guest images. Everything a guest tells the host goes over the second UART, so that the
+# console under test (the first UART) carries kernel output only.
+# Frame, guest to host, one line:   CP1 {"ev":"...",...}
+# Binary values travel as base64; the host validates every frame and bounds every length.
+
+control=/dev/ttyS1
+
+mount_pseudo() {
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t devtmpfs devtmpfs /dev 2>/dev/null
+	[ -d /sys/kernel/debug ] && mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+	return 0
+}
+
+# Opens the control channel on descriptor 3. Input that arrives before the open is lost, so the host waits
+# for the first frame before it speaks.
+open_control() {
+	stty -F "$control" raw -echo 115200 2>/dev/null
+	exec 3<>"$control"
+}
+
+# Loads /modules in the order of their numbers; names the ones that failed in $modules_failed.
+load_modules() {
+	modules_failed=
+	for module in /modules/*.ko; do
+		[ -e "$module" ] || continue
+		insmod "$module" || modules_failed="$modules_failed ${module##*/}"
+	done
+}
+
+b64() { base64 | tr -d '\n'; }
+b64_of() { printf '%s' "$1" | b64; }
+
+frame() { printf 'CP1 %s\n' "$1" >&3; }
