@@ -1,0 +1,71 @@
+/** Longest piece of foreign text (QEMU's stderr, a broken message) that is quoted in an error message. */
+const EXCERPT_CHARS = 2000;
+
+/** Base of every error that this client raises on its own account; `signal.reason` is thrown as it is. */
+export class QmpError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** QEMU answered a command with an error object. `errorClass` is QAPI's, e.g. `GenericError`. */
+export class QmpCommandError extends QmpError {
+  readonly command: string;
+  readonly errorClass: string;
+  readonly desc: string;
+
+  constructor(command: string, errorClass: string, desc: string) {
+    super(`cannot execute QMP command "${command}": ${oneLine(desc)} (${oneLine(errorClass)})`);
+    this.command = command;
+    this.errorClass = errorClass;
+    this.desc = desc;
+  }
+}
+
+/** Something did not happen within its deadline; the connection stays usable unless it was the handshake. */
+export class QmpTimeoutError extends QmpError {
+  readonly deadlineMs: number;
+
+  constructor(message: string, deadlineMs: number, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.deadlineMs = deadlineMs;
+  }
+}
+
+/** The connection is gone: QEMU died, the peer hung up, or `close()` was called. */
+export class QmpClosedError extends QmpError {
+  /** Why it closed, one line. */
+  readonly reason: string;
+  /** What `stderrTail()` returned when the connection closed, unescaped; `undefined` without that option. */
+  readonly stderrTail: string | undefined;
+
+  constructor(what: string, reason: string, stderrTail?: string, cause?: unknown) {
+    const said =
+      stderrTail === undefined || stderrTail.trim() === '' ? '' : `; QEMU said: ${quoteTail(stderrTail)}`;
+    super(`cannot ${what}: ${reason}${said}`, cause === undefined ? undefined : { cause });
+    this.reason = reason;
+    this.stderrTail = stderrTail;
+  }
+}
+
+/** The peer does not speak QMP, broke a bound, or was asked for what was not negotiated. */
+export class QmpProtocolError extends QmpError {}
+
+/** Foreign text on one line: control characters escaped, cut from the end at `limit` characters. */
+export function oneLine(text: string, limit: number = EXCERPT_CHARS): string {
+  const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;
+  return cut.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** The last lines matter most in a stderr, so it is cut from the front. */
+function quoteTail(text: string): string {
+  const lines = text.slice(-EXCERPT_CHARS).split(/\r?\n/u);
+  return lines
+    .filter((line) => line.trim() !== '')
+    .map((line) => oneLine(line))
+    .join(' | ');
+}

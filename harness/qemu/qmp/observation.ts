@@ -1,0 +1,29 @@
+import type { QmpMessage } from './message.js';
+
+/** Something that QMP does not foresee, kept because it may be the only trace of what went wrong. */
+export type QmpObservation = { readonly atMs: number } & (
+  | {
+      /** The reply to a command that had been given up: its deadline passed or its signal fired. */
+      readonly kind: 'late-reply';
+      readonly id: number;
+      readonly command: string;
+      /** Milliseconds since the command was given up. */
+      readonly lateByMs: number;
+      readonly message: QmpMessage;
+    }
+  /** A reply whose id was never sent, or was answered already. */
+  | { readonly kind: 'unknown-reply'; readonly message: QmpMessage }
+  /** An error without id: QEMU could not parse something that it received. */
+  | { readonly kind: 'error-without-id'; readonly message: QmpMessage }
+  /** An object that is neither greeting, reply nor event. */
+  | { readonly kind: 'unrecognized-message'; readonly message: QmpMessage }
+  /** A second greeting on one connection. */
+  | { readonly kind: 'unexpected-greeting'; readonly message: QmpMessage }
+  /** A callback of the caller threw; the connection goes on. */
+  | { readonly kind: 'listener-threw'; readonly listener: string; readonly error: unknown }
+);
+
+type WithoutTime<T> = T extends unknown ? Omit<T, 'atMs'> : never;
+
+/** An observation before it is stamped. */
+export type ObservationBody = WithoutTime<QmpObservation>;
