@@ -112,7 +112,7 @@ void t.test('the guest dies with a harness that is killed', async (t) => {
     await runProbeGuest(JSON.parse(process.env.PROBE_OPTIONS));`;
   const harness = execa(process.execPath, ['--input-type=module', '-e', script], {
     reject: false,
-    env: { PROBE_OPTIONS: JSON.stringify(options) },
+    env: { PROBE_OPTIONS: JSON.stringify(options), TMPDIR: t.testdir() },
   });
   t.ok(await until(async () => (await processesNamed(name)) > 0, 10_000), 'it was there');
   harness.kill('SIGKILL');

@@ -1,0 +1,65 @@
+import { findQemu } from '../qemu/accel/ask-qemu.js';
+import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
+import { checkCacheWritable, checkDisk, checkMemory, checkNode } from './host-checks.js';
+import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';
+import { checkTools } from './tool-checks.js';
+
+/** Debian keeps kexec and depmod where the PATH of ordinary users does not reach. */
+const SYSTEM_FOLDERS = '/usr/sbin:/sbin';
+
+/** What the doctor looks at. */
+export interface DoctorOptions {
+  /** A name in PATH or a path; `qemu-system-x86_64` when absent. */
+  readonly qemuBinary?: string | undefined;
+  readonly cacheDir: string;
+  /** Folder of the run directories. */
+  readonly outDir: string;
+  /** Guests at a time, 1 when absent. */
+  readonly slots?: number | undefined;
+  /** Folders to look for programs in, separated by `:`; PATH and the system folders when absent. */
+  readonly searchPath?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Looks at everything that crashpath needs of this host, in ~1 s, or ~4 s where the proof of KVM fails. A check that finds a problem is a result, never an error; throws only the signal's reason when aborted.
+ */
+export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
+  const { cacheDir, outDir, signal } = options;
+  const searchPath = options.searchPath ?? `${process.env['PATH'] ?? ''}:${SYSTEM_FOLDERS}`;
+  const qemu = { qemuBinary: options.qemuBinary ?? 'qemu-system-x86_64', searchPath, signal };
+  signal?.throwIfAborted();
+  const quick = await Promise.all([
+    checkQemuVersion(qemu),
+    checkDevices(qemu),
+    checkMachines(qemu),
+    checkTools(searchPath),
+    checkMemory(options.slots ?? 1),
+    checkDisk('disk for cache', cacheDir),
+    checkDisk('disk for runs', outDir),
+    checkCacheWritable(cacheDir),
+  ]);
+  const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache] = quick;
+  // Alone, after the others: it compares times.
+  const accelerator = await checkFoundAccelerator(qemu, cacheDir);
+  const node = checkNode(process.versions.node);
+  const aboutQemu = [version, devices, machines, accelerator];
+  const checks: DoctorCheck[] = [...aboutQemu, ...tools, node, memory, cacheDisk, outDisk, cache];
+  return { status: worstStatus(checks), checks };
+}
+
+async function checkFoundAccelerator(
+  qemu: { qemuBinary: string; searchPath: string; signal: AbortSignal | undefined },
+  cacheDir: string,
+): Promise<DoctorCheck> {
+  const { signal } = qemu;
+  // The choice looks a bare name up in PATH; hand it what the other checks looked at.
+  const found = await findQemu(qemu.qemuBinary, qemu).catch(() => undefined);
+  if (found !== undefined) return checkAccelerator({ qemuBinary: found, cacheDir, signal });
+  return {
+    name: 'accelerator',
+    status: 'fail',
+    found: 'none: there is no QEMU',
+    remedy: 'install qemu-system-x86 (apt-get install qemu-system-x86)',
+  };
+}
