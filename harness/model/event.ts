@@ -52,7 +52,12 @@ export type EventBody =
   | { readonly type: 'capture-hello'; readonly release: string; readonly commandLine: string }
   | { readonly type: 'vmcore'; readonly vmcore: Vmcore }
   | { readonly type: 'vmcore-missing'; readonly why: string }
-  | { readonly type: 'capture-facts'; readonly dmesgLines: number; readonly interrupts: string }
+  | {
+      readonly type: 'capture-facts';
+      readonly dmesgLines: number;
+      readonly modulesFailed: string;
+      readonly interrupts: string;
+    }
   | { readonly type: 'capture-done' }
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }

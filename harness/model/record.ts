@@ -30,9 +30,15 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
 
 export type HostFact = z.infer<typeof HostFactSchema>;
 
+/**
+ * What every record carries: its place in the run's one order of arrival, and when it came, in milliseconds since the
+ * run began (monotonic).
+ */
+const stamp = { seq: z.number().int(), atMs: z.number() };
+
 /** Arrival of bytes on a channel; the bytes themselves are in `<channel>.bin`. */
 export const ChunkSchema = z.object({
-  atMs: z.number(),
+  ...stamp,
   channel: z.enum(CHANNELS),
   offset: z.number().int(),
   length: z.number().int(),
@@ -40,17 +46,17 @@ export const ChunkSchema = z.object({
 export type Chunk = z.infer<typeof ChunkSchema>;
 
 export const QmpRecordSchema = z.object({
-  atMs: z.number(),
+  ...stamp,
   direction: z.enum(['in', 'out']),
   message: z.record(z.string(), z.unknown()),
 });
 export type QmpRecord = z.infer<typeof QmpRecordSchema>;
 
 /** The lines of HMP `info registers -a` that matter, unparsed. */
-export const SampleSchema = z.object({ atMs: z.number(), text: z.string() });
+export const SampleSchema = z.object({ ...stamp, text: z.string() });
 export type Sample = z.infer<typeof SampleSchema>;
 
-export const HostRecordSchema = z.object({ atMs: z.number() }).and(HostFactSchema);
+export const HostRecordSchema = z.object(stamp).and(HostFactSchema);
 export type HostRecord = z.infer<typeof HostRecordSchema>;
 
 /** One record of the recording in the order of arrival; times are milliseconds since the run began. */

@@ -18,7 +18,7 @@ const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('capture-hello'), release: base64, cmdline: base64 }),
   z.object({ ev: z.literal('vmcore'), size: count, head: base64, notes: base64, uts: base64 }),
   z.object({ ev: z.literal('vmcore-missing'), why: base64 }),
-  z.object({ ev: z.literal('capture-facts'), dmesgLines: count, interrupts: base64 }),
+  z.object({ ev: z.literal('capture-facts'), dmesgLines: count, modulesFailed: base64, interrupts: base64 }),
   z.object({ ev: z.literal('capture-done') }),
 ]);
 
@@ -71,7 +71,12 @@ export function readControlLine(line: string): EventBody {
     case 'vmcore-missing':
       return { type: 'vmcore-missing', why: text(frame.why) };
     case 'capture-facts':
-      return { type: 'capture-facts', dmesgLines: frame.dmesgLines, interrupts: text(frame.interrupts) };
+      return {
+        type: 'capture-facts',
+        dmesgLines: frame.dmesgLines,
+        modulesFailed: text(frame.modulesFailed).trim(),
+        interrupts: text(frame.interrupts),
+      };
     case 'capture-done':
       return { type: 'capture-done' };
   }

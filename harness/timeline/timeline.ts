@@ -58,7 +58,7 @@ export function createTimeline(limits: HangLimits): Timeline {
             .map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
         }
         case 'host': {
-          const { atMs, ...fact } = record.record;
+          const { atMs, seq: _seq, ...fact } = record.record;
           const body: EventBody = { type: 'host', fact };
           whereabouts.note(body);
           return [{ atMs, at: { source: 'host', line: record.line }, ...body }];

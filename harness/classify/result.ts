@@ -1,0 +1,37 @@
+import type { RunEvent } from '../model/event.js';
+import type { RunResult } from '../model/result.js';
+import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
+import { judge, type Verdict } from '../model/verdict.js';
+
+/** Holds a verdict against the plan's expectation and lays both out as the stored and printed object. */
+export function resultOf(
+  verdict: Verdict,
+  plan: RunPlan,
+  { events, directory }: { events: readonly RunEvent[]; directory: string },
+): RunResult {
+  const { expect } = plan.scenario;
+  return {
+    schema: STORE_SCHEMA,
+    runId: plan.runId,
+    campaign: plan.campaign,
+    scenario: plan.scenario.name,
+    trial: plan.trial,
+    kernel: plan.kernel.label,
+    kernelSha256: plan.kernel.sha256,
+    captureKernel: plan.captureKernel.label,
+    captureKernelSha256: plan.captureKernel.sha256,
+    accel: plan.accel.accel,
+    verdict: verdict.word,
+    ...(verdict.word === 'captured' ? { quality: verdict.quality } : {}),
+    degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],
+    detail: verdict.detail,
+    explanation: verdict.explanation,
+    expected: expect.quality === undefined ? expect.verdict : `${expect.verdict} (${expect.quality})`,
+    outcome: judge(verdict, expect),
+    lastPhase: verdict.lastPhase ?? null,
+    phases: [...verdict.phases],
+    evidence: [...verdict.evidence],
+    durationMs: Math.round(events.at(-1)?.atMs ?? 0),
+    directory,
+  };
+}

@@ -1,0 +1,23 @@
+import type { HostFact } from '../model/record.js';
+import type { RunEvent } from '../model/event.js';
+
+const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
+  'channel-limit',
+  'qemu-exit',
+  'interrupted',
+  'harness-fault',
+]);
+
+/**
+ * How long after an event the run may end, milliseconds, or undefined when it goes on. The grace lets the last bytes
+ * arrive: a panic report is longer than its first line, and a reset may follow it.
+ */
+export function endsRunAfterMs(event: RunEvent, { fired }: { fired: boolean }): number | undefined {
+  if (event.type === 'shutdown') return 0;
+  if (event.type === 'host') return FINAL_FACTS.has(event.fact.fact) ? 0 : undefined;
+  if (event.type === 'hang' || event.type === 'panic-ended' || event.type === 'reboot-command-line')
+    return 500;
+  // After firing, a panic of the production kernel is what was asked for.
+  if (event.type === 'panic') return event.side === 'production' && fired ? undefined : 5_000;
+  return undefined;
+}

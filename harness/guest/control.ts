@@ -1,0 +1,52 @@
+/**
+ * The host's half of the control channel: requests to the production init (images/init/production), one line each.
+ * Replies come back as frames, which the timeline reads (harness/timeline/control.ts).
+ */
+
+/** Builds request lines with increasing ids. */
+export interface RequestWriter {
+  ping(): Request;
+  /** Load the crash kernel; `nonce` becomes the guest's host name. */
+  arm(nonce: string, captureAppend: string): Request;
+  /** Run a shell script in the guest and reply with its status and output. */
+  script(text: string): Request;
+  /** The same, announced first: the guest is expected to die in it. */
+  fire(text: string): Request;
+}
+
+/** One request: its id, by which the reply is known, and the bytes to send. */
+export interface Request {
+  readonly id: number;
+  readonly bytes: Buffer;
+}
+
+/** Longest request line; the guest's tty buffers it whole before ash reads it. */
+const MAX_REQUEST_BYTES = 16 * 1024;
+
+/** A writer for one run. Throws a RangeError for a request that is too long for the channel. */
+export function createRequestWriter(): RequestWriter {
+  let lastId = 0;
+  const request = (verb: string, ...words: string[]): Request => {
+    lastId += 1;
+    const bytes = Buffer.from(`${[lastId, verb, ...words].join(' ')}\n`, 'latin1');
+    if (bytes.length > MAX_REQUEST_BYTES) {
+      throw new RangeError(`cannot send "${verb}": ${bytes.length} bytes; the limit is ${MAX_REQUEST_BYTES}`);
+    }
+    return { id: lastId, bytes };
+  };
+  return {
+    ping: () => request('ping'),
+    arm: (nonce, captureAppend) => request('arm', nonce, base64(captureAppend)),
+    script: (text) => request('sh', base64(text)),
+    fire: (text) => request('fire', base64(text)),
+  };
+}
+
+/** A script that writes `value` to a guest file, whatever characters it has. */
+export function writeFileScript(path: string, value: string): string {
+  return `echo ${base64(value)} | base64 -d >${path}`;
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}

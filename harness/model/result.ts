@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { PHASES } from './phase.js';
+import { STORE_SCHEMA } from './run-plan.js';
+import { VERDICT_WORDS } from './verdict.js';
+
+const PhaseReachedSchema = z.object({
+  phase: z.enum(PHASES),
+  atMs: z.number(),
+  how: z.enum(['observed', 'implied']),
+});
+
+const EvidenceSchema = z.object({
+  source: z.enum(['console', 'control', 'qmp', 'samples', 'host']),
+  offset: z.number().int().optional(),
+  length: z.number().int().optional(),
+  line: z.number().int().optional(),
+  atMs: z.number(),
+  what: z.string(),
+  excerpt: z.string(),
+});
+
+/**
+ * One run's result: what `--json` prints, one object a line, and what `verdict.json` holds. Names are stable within a
+ * schema version (docs/json.md). Times are milliseconds since the run began.
+ */
+export const RunResultSchema = z.object({
+  schema: z.literal(STORE_SCHEMA),
+  runId: z.string(),
+  campaign: z.string(),
+  scenario: z.string(),
+  trial: z.number().int(),
+  kernel: z.string(),
+  kernelSha256: z.string(),
+  captureKernel: z.string(),
+  captureKernelSha256: z.string(),
+  accel: z.enum(['kvm', 'tcg']),
+  verdict: z.enum(VERDICT_WORDS),
+  quality: z.enum(['clean', 'degraded']).optional(),
+  degradedBy: z.array(z.string()),
+  detail: z.string(),
+  explanation: z.string(),
+  expected: z.string(),
+  outcome: z.enum(['expected', 'unexpected', 'inconclusive', 'harness-error']),
+  lastPhase: z.enum(PHASES).nullable(),
+  phases: z.array(PhaseReachedSchema),
+  evidence: z.array(EvidenceSchema),
+  durationMs: z.number(),
+  directory: z.string(),
+});
+
+export type RunResult = z.infer<typeof RunResultSchema>;

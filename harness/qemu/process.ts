@@ -1,0 +1,78 @@
+import { execa } from 'execa';
+import { findQemu } from './accel/ask-qemu.js';
+import { errorCode } from './accel/error-code.js';
+import { parentDeathPrefix } from './accel/parent-death.js';
+
+/** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever (measured). */
+const KILL_GRACE_MS = 1_000;
+const STDERR_TAIL_CHARACTERS = 4_096;
+
+/** How QEMU ended. */
+export interface QemuExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+}
+
+/** A running QEMU, leader of its own process group. */
+export interface QemuProcess {
+  readonly pid: number;
+  /** Settles when the process is gone; never rejects. */
+  readonly exited: Promise<QemuExit>;
+  /** The end of what QEMU printed on stderr, at most 4 KiB. */
+  stderrTail(): string;
+  /** SIGTERM, then SIGKILL to the group; resolves when it is gone. */
+  stop(): Promise<QemuExit>;
+}
+
+/**
+ * Starts QEMU in `cwd`. The kernel kills it when this process dies, even by SIGKILL (prctl PR_SET_PDEATHSIG through
+ * setpriv). Throws a harness fault when the binary is missing.
+ */
+export async function startQemu(binary: string, args: readonly string[], cwd: string): Promise<QemuProcess> {
+  const command = [...(await parentDeathPrefix()), await findQemu(binary), ...args];
+  const [file = '', ...rest] = command;
+  let tail = '';
+  const child = execa(file, rest, {
+    cwd,
+    detached: true,
+    reject: false,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+    buffer: false,
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    tail = (tail + bytes.toString('latin1')).slice(-STDERR_TAIL_CHARACTERS);
+  });
+  const { pid } = child;
+  const killGroup = (signal: 'SIGTERM' | 'SIGKILL') => {
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch (error) {
+      if (errorCode(error) !== 'ESRCH') throw error;
+    }
+  };
+  // The last net when this process leaves in an orderly way but in a hurry.
+  const killNow = () => killGroup('SIGKILL');
+  process.once('exit', killNow);
+  const exited = child.then((result): QemuExit => {
+    process.removeListener('exit', killNow);
+    return { code: result.exitCode ?? null, signal: result.signal ?? null, stderr: tail };
+  });
+  return {
+    pid: pid ?? -1,
+    exited,
+    stderrTail: () => tail,
+    async stop() {
+      killGroup('SIGTERM');
+      const timer = setTimeout(() => killGroup('SIGKILL'), KILL_GRACE_MS);
+      try {
+        return await exited;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}

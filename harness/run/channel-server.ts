@@ -1,0 +1,47 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { harnessFault } from '../model/fault.js';
+
+/** A Unix socket in the run directory to which QEMU connects one of the guest's UARTs. */
+export interface ChannelServer {
+  /** Sends bytes to the guest; false when QEMU is not connected. */
+  send(bytes: Buffer): boolean;
+  close(): void;
+}
+
+/**
+ * Listens on `<base>/<name>` before QEMU starts, so that no byte is lost. `base` is a short alias of the run directory
+ * (/proc/self/fd/N): a Unix socket's path may have 107 bytes at most (unix(7)).
+ */
+export async function listenForChannel(
+  base: string,
+  name: string,
+  onBytes: (bytes: Buffer) => void,
+): Promise<ChannelServer> {
+  let socket: Socket | undefined;
+  const server = createServer((connected) => {
+    // One QEMU, one connection: nobody else gets in afterwards.
+    stopListening(server);
+    socket = connected;
+    connected.on('data', onBytes);
+    // A reset at QEMU's death is told by its exit.
+    connected.on('error', () => connected.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(join(base, name), resolve);
+  }).catch((error: unknown) => {
+    throw harnessFault(`cannot listen on "${name}": ${String(error)}; see the cause`, error);
+  });
+  return {
+    send: (bytes) => socket !== undefined && !socket.destroyed && (socket.write(bytes), true),
+    close() {
+      stopListening(server);
+      socket?.destroy();
+    },
+  };
+}
+
+function stopListening(server: Server): void {
+  if (server.listening) server.close();
+}

@@ -1,0 +1,56 @@
+import { createRequestWriter, type Request, type RequestWriter } from '../guest/control.js';
+import type { EventOf } from '../model/event.js';
+import type { RunPlan } from '../model/run-plan.js';
+import type { QmpClient } from '../qemu/qmp/index.js';
+import type { Target } from '../trigger/target.js';
+import type { ChannelServer } from './channel-server.js';
+import type { RunWatch } from './run-watch.js';
+
+/** A guest that runs: its plan, its recording, and ways to speak to it. */
+export interface LiveGuest extends Target {
+  readonly plan: RunPlan;
+  readonly watch: RunWatch;
+  readonly requests: RequestWriter;
+  send(request: Request): void;
+  /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
+  ask(request: Request, what: string): Promise<EventOf<'reply'>>;
+  /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
+  tryAsk(request: Request): Promise<EventOf<'reply'> | undefined>;
+}
+
+/** Puts the parts of a running guest together. */
+export function liveGuest(
+  plan: RunPlan,
+  watch: RunWatch,
+  { qmp, control }: { qmp: QmpClient; control: ChannelServer },
+): LiveGuest {
+  const requests = createRequestWriter();
+  const limitMs = plan.limits.replyMs;
+  const send = (request: Request) => {
+    control.send(request.bytes);
+  };
+  const answerTo = (request: Request, options: { what: string; soft?: boolean }) => {
+    send(request);
+    return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
+  };
+  return {
+    plan,
+    watch,
+    requests,
+    send,
+    fact: (fact) => watch.fact(fact),
+    async ask(request, what) {
+      const reply = await answerTo(request, { what });
+      if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
+      return reply;
+    },
+    tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
+    async fireScript(script) {
+      send(requests.fire(script));
+      await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
+    },
+    async injectNmi() {
+      await qmp.execute('inject-nmi');
+    },
+  };
+}

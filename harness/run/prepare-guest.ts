@@ -1,0 +1,104 @@
+import { writeFileScript } from '../guest/control.js';
+import type { Preparation, Proof } from '../model/scenario.js';
+import type { LiveGuest } from './live-guest.js';
+import { RunEnded } from './run-watch.js';
+
+/** A proof that can only be completed after the watch. */
+export interface OpenProof {
+  /** Looks again and records whether it is proved. */
+  complete(): Promise<void>;
+}
+
+/**
+ * Brings the guest from QEMU's start to the moment before firing: boot, arm, prepare, prove. What fails is recorded
+ * and ends the run (the classifier calls it void or boot-failed). Returns the proofs that need a second look.
+ */
+export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
+  const { plan, watch } = guest;
+  const hello = await watch.waitFor('hello', () => true, {
+    what: "the boot to the guest init's first word",
+    limitMs: plan.limits.bootMs,
+  });
+  if (hello?.release !== plan.kernel.release) stop(guest, 'another kernel runs than was asked for');
+  if (hello?.modulesFailed !== '') stop(guest, 'modules did not load');
+  if (plan.scenario.crashKernel === 'loaded') await arm(guest);
+  for (const preparation of plan.scenario.prepare) await prepare(guest, preparation);
+  await prove(guest, {
+    read: {
+      path: '/sys/kernel/kexec_crash_loaded',
+      equals: plan.scenario.crashKernel === 'loaded' ? '1' : '0',
+    },
+  });
+  const open: OpenProof[] = [];
+  for (const proof of plan.scenario.prove) {
+    const later = await prove(guest, proof);
+    if (later !== undefined) open.push(later);
+  }
+  return open;
+}
+
+function stop({ watch }: LiveGuest, why: string): never {
+  watch.end(why);
+  throw new RunEnded(why);
+}
+
+async function arm(guest: LiveGuest): Promise<void> {
+  const { plan, watch, requests } = guest;
+  guest.send(requests.arm(plan.nonce, plan.captureAppend));
+  const armed = await watch.waitFor('armed', () => true, {
+    what: 'kexec -p (loading the crash kernel)',
+    limitMs: plan.limits.armMs,
+  });
+  if (armed?.armed.loaded !== true) stop(guest, 'the crash kernel was not loaded');
+}
+
+async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  const [what, script] =
+    'write' in preparation
+      ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
+      : [`script ${preparation.script.slice(0, 60)}`, preparation.script];
+  const { status } = await guest.ask(guest.requests.script(script), what);
+  guest.fact({ fact: 'prepared', what, status });
+  if (status !== 0) stop(guest, `${what} failed`);
+}
+
+async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefined> {
+  if ('read' in proof) {
+    const { path, equals } = proof.read;
+    const what = `${path} = ${equals}`;
+    const reply = await guest.ask(guest.requests.script(`cat ${path}`), `reading ${path}`);
+    const saw = reply.status === 0 ? reply.output.trim() : `cat failed: ${reply.output.trim()}`;
+    guest.fact({ fact: 'proof', what, proved: reply.status === 0 && saw === equals, saw: saw.slice(0, 200) });
+    if (saw !== equals) stop(guest, `not proved: ${what}`);
+    return undefined;
+  }
+  const { row, risesBy } = proof.interrupts;
+  const what = `/proc/interrupts ${row} rises by ${risesBy}`;
+  const before = interruptCount((await guest.ask(countRequest(guest, row), what)).output);
+  return {
+    async complete() {
+      const reply = await guest.tryAsk(countRequest(guest, row));
+      const after = reply === undefined ? undefined : interruptCount(reply.output);
+      const rise = before === undefined || after === undefined ? undefined : after - before;
+      guest.fact({
+        fact: 'proof',
+        what,
+        proved: rise !== undefined && rise >= risesBy,
+        saw: rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`,
+      });
+    },
+  };
+}
+
+function countRequest(guest: LiveGuest, row: string) {
+  return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
+}
+
+/** Sum over the CPUs of one row of /proc/interrupts; undefined when the row is not there. */
+export function interruptCount(line: string): number | undefined {
+  const counts = /^ *[A-Z0-9]+:((?: +\d{1,12})+)/.exec(line)?.[1];
+  return counts
+    ?.trim()
+    .split(/ +/)
+    .reduce((sum, count) => sum + Number(count), 0);
+}

@@ -1,0 +1,50 @@
+import { type QmpClient, QmpError } from '../qemu/qmp/index.js';
+import { trimRegisters } from '../timeline/vcpus.js';
+
+/** 1 ms of work for QEMU (measured, 7.2): often enough to see the crash path go by. */
+const EVERY_MS = 150;
+const ANSWER_DEADLINE_MS = 5_000;
+
+/** The monitor command that is sampled; its replies go to the samples, not to the QMP log. */
+export const SAMPLE_COMMAND = 'info registers -a';
+
+/** Reads all vCPUs' registers once; undefined when QEMU does not answer. */
+export async function sampleOnce(qmp: QmpClient): Promise<string | undefined> {
+  try {
+    const text = await qmp.execute(
+      'human-monitor-command',
+      { 'command-line': SAMPLE_COMMAND },
+      { deadlineMs: ANSWER_DEADLINE_MS },
+    );
+    return trimRegisters(text);
+  } catch (error) {
+    // A monitor that is gone or busy is told by QEMU's exit or by the run's own deadlines.
+    if (error instanceof QmpError) return undefined;
+    throw error;
+  }
+}
+
+/** Samples until `signal` aborts; resolves when the last sample is in. */
+export async function sampleVcpus(
+  qmp: QmpClient,
+  { signal, onSample }: { signal: AbortSignal; onSample: (text: string) => void },
+): Promise<void> {
+  while (!signal.aborted) {
+    const text = await sampleOnce(qmp);
+    if (text !== undefined) onSample(text);
+    await pause(EVERY_MS, signal);
+  }
+}
+
+function pause(forMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, forMs);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}

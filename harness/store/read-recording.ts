@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import {
+  type Channel,
+  ChunkSchema,
+  HostRecordSchema,
+  QmpRecordSchema,
+  type RunRecord,
+  SampleSchema,
+} from '../model/record.js';
+import { RECORDING } from './recorder.js';
+
+/**
+ * Reads a recording back, in its order of arrival. A recording that was cut off (crashpath killed, disk full) is
+ * read as far as it goes: a torn last line is dropped, bytes without an entry in the index count as a last chunk.
+ */
+export async function readRecording(directory: string): Promise<RunRecord[]> {
+  const records: { seq: number; record: RunRecord }[] = [];
+  const bytes: Record<Channel, Buffer> = {
+    console: await contents(directory, RECORDING.console),
+    control: await contents(directory, RECORDING.control),
+  };
+  const indexed: Record<Channel, number> = { console: 0, control: 0 };
+  let last = { seq: 0, atMs: 0 };
+  for (const { value: chunk } of await jsonLines(directory, RECORDING.chunks, ChunkSchema)) {
+    const { channel, offset, length, atMs, seq } = chunk;
+    records.push({
+      seq,
+      record: { kind: 'chunk', atMs, channel, bytes: bytes[channel].subarray(offset, offset + length) },
+    });
+    indexed[channel] = Math.max(indexed[channel], offset + length);
+    last = { seq, atMs };
+  }
+  for (const channel of ['console', 'control'] as const) {
+    const rest = bytes[channel].subarray(indexed[channel]);
+    if (rest.length === 0) continue;
+    records.push({ seq: last.seq + 0.5, record: { kind: 'chunk', atMs: last.atMs, channel, bytes: rest } });
+  }
+  for (const { line, value: record } of await jsonLines(directory, RECORDING.qmp, QmpRecordSchema)) {
+    records.push({ seq: record.seq, record: { kind: 'qmp', line, record } });
+  }
+  for (const { line, value: record } of await jsonLines(directory, RECORDING.samples, SampleSchema)) {
+    records.push({ seq: record.seq, record: { kind: 'sample', line, record } });
+  }
+  for (const { line, value: record } of await jsonLines(directory, RECORDING.host, HostRecordSchema)) {
+    records.push({ seq: record.seq, record: { kind: 'host', line, record } });
+  }
+  return records.sort((a, b) => a.seq - b.seq).map(({ record }) => record);
+}
+
+async function contents(directory: string, name: string): Promise<Buffer> {
+  try {
+    return await readFile(join(directory, name));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+/** The valid lines of a .jsonl file with their numbers; what does not parse is left out. */
+async function jsonLines<T>(
+  directory: string,
+  name: string,
+  schema: z.ZodType<T>,
+): Promise<{ line: number; value: T }[]> {
+  const text = (await contents(directory, name)).toString('utf8');
+  return text.split('\n').flatMap((content, line) => {
+    if (content === '') return [];
+    const parsed = schema.safeParse(tryJson(content));
+    return parsed.success ? [{ line, value: parsed.data }] : [];
+  });
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,74 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { usageFault } from '../model/fault.js';
+import type { RunEvent } from '../model/event.js';
+import { type RunResult, RunResultSchema } from '../model/result.js';
+import { type RunPlan, RunPlanSchema } from '../model/run-plan.js';
+import { storeFault } from './store-fault.js';
+
+/** Files of a run directory beside the recording. */
+const FILES = { plan: 'plan.json', timeline: 'timeline.json', verdict: 'verdict.json' } as const;
+
+/** Makes `<campaign>/<runId>` (0700) with its plan. Throws a usage fault when it exists, a harness fault otherwise. */
+export async function createRunDirectory(campaignDirectory: string, plan: RunPlan): Promise<string> {
+  const directory = join(campaignDirectory, plan.runId);
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+      throw usageFault(`cannot create run "${directory}": it exists already; choose another --out`, error);
+    }
+    throw storeFault('create', directory, error);
+  }
+  await writeJson(join(directory, FILES.plan), plan);
+  return directory;
+}
+
+/** Saves what was derived from a recording: first the timeline, then the verdict. */
+export async function saveOutcome(
+  directory: string,
+  { events, result }: { events: readonly RunEvent[]; result: RunResult },
+): Promise<void> {
+  await writeJson(join(directory, FILES.timeline), events);
+  await writeJson(join(directory, FILES.verdict), result);
+}
+
+/** Reads a run's plan. Throws a usage fault when the directory is not a run's. */
+export async function readPlan(directory: string): Promise<RunPlan> {
+  const parsed = RunPlanSchema.safeParse(await readJson(join(directory, FILES.plan)));
+  if (parsed.success) return parsed.data;
+  throw usageFault(
+    `cannot read run "${directory}": it has no valid ${FILES.plan}; name a directory runs/<campaign>/<run>`,
+    parsed.error,
+  );
+}
+
+/** Reads a run's stored result; undefined when the run never came to one. */
+export async function readResult(directory: string): Promise<RunResult | undefined> {
+  const parsed = RunResultSchema.safeParse(await readJson(join(directory, FILES.verdict)));
+  return parsed.success ? { ...parsed.data, directory } : undefined;
+}
+
+/** Writes JSON beside its place and renames it; readers see the old or the new, never a part. Mode 0600. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const text = JSON.stringify(
+    value,
+    (_key, item: unknown) => (typeof item === 'bigint' ? `0x${item.toString(16)}` : item),
+    1,
+  );
+  try {
+    await writeFileAtomic(path, `${text}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw storeFault('write', path, error);
+  }
+}
+
+/** Reads a JSON file; undefined when it is missing or not JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Trigger } from '../model/scenario.js';
+import type { Target } from './target.js';
+import { fireNmi } from './nmi.js';
+import { fireSysrq } from './sysrq.js';
+
+/** Makes the guest panic (or, for a negative control, tries to) and records that it was done. */
+export async function fire(trigger: Trigger, target: Target): Promise<void> {
+  switch (trigger.kind) {
+    case 'sysrq':
+      return fireSysrq(trigger, target);
+    case 'nmi':
+      return fireNmi(target);
+  }
+}
