@@ -19,8 +19,8 @@ export interface KernelName {
   readonly flavour: Flavour;
 }
 
-/** Three or more version components, or two and a suffix: `linux-image-6.12-amd64` is a meta package. */
-const PACKAGE = /^linux-image-(\d+\.\d+(?:\.\d+|[-~+])[a-z0-9.+~-]*?)(?:-(cloud|rt))?-amd64$/;
+/** Three or more version components, or two and a pre-release (`7.0-rc4`): `linux-image-6.12-amd64` is a meta package. */
+const PACKAGE = /^linux-image-(\d+\.\d+(?:\.\d+|-rc\d|[~+])[a-z0-9.+~-]*?)(?:-(cloud|rt))?-amd64$/;
 const SERIES = /^\d+\.\d+/;
 const NEAREST = 5;
 

@@ -57,12 +57,13 @@ export async function kernelFromDebian(
   if (entry !== undefined) return kernelOfEntry(options.cacheDir, entry, spec);
   if (options.offline === true) return await fromCacheOnly(refs, { wanted, spec }, options);
   try {
-    return await fromArchive({ wanted, spec }, options);
+    const offer = await offerWith(wanted, options);
+    return await fromArchive(offer, { wanted, spec }, options);
   } catch (error) {
-    if (!(error instanceof Fault) || error.kind !== 'harness') throw error;
+    if (!(error instanceof ListsUnavailable)) throw error;
     const cached = await newestCached(refs, wanted, options);
-    if (cached === undefined) throw error;
-    options.onProgress?.(`${error.message}: using the cached ${cached.release}`);
+    if (cached === undefined) throw error.fault;
+    options.onProgress?.(`${error.fault.message}: using the cached ${cached.release}`);
     return kernelOfEntry(options.cacheDir, cached, spec);
   }
 }
@@ -119,11 +120,32 @@ async function newestCached(
   return undefined;
 }
 
-async function fromArchive({ wanted, spec }: Question, options: KernelOptions): Promise<Kernel> {
-  let offer = await currentOffer(wanted.suite, LISTS_FRESH_MS, options);
-  if (chooseKernel(offer.lists.packages, wanted) === undefined) {
-    offer = await currentOffer(wanted.suite, UNKNOWN_FRESH_MS, options);
+/** Lists that are fresh, or that were fetched just now because the fresh ones do not know the kernel. */
+async function offerWith(wanted: DebianSpec, options: KernelOptions): Promise<Offer> {
+  try {
+    const offer = await currentOffer(wanted.suite, LISTS_FRESH_MS, options);
+    if (chooseKernel(offer.lists.packages, wanted) !== undefined) return offer;
+    return await currentOffer(wanted.suite, UNKNOWN_FRESH_MS, options);
+  } catch (error) {
+    throw error instanceof Fault && error.kind === 'harness' ? new ListsUnavailable(error) : error;
   }
+}
+
+/** No package lists: the one failure of the archive for which the cache may stand in. */
+class ListsUnavailable extends Error {
+  readonly fault: Fault;
+
+  constructor(fault: Fault) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+async function fromArchive(
+  offer: Offer,
+  { wanted, spec }: Question,
+  options: KernelOptions,
+): Promise<Kernel> {
   const entry = await obtain(offer, { wanted, spec }, options);
   if (entry !== undefined) return kernelOfEntry(options.cacheDir, entry, spec);
   options.onProgress?.(`the archive has replaced ${spec} since its lists were fetched`);
@@ -154,8 +176,16 @@ async function obtain(
   if (entry === undefined) return undefined;
   const { version, package: name, packageVersion, debSha256 } = chosen;
   const ref: CacheRef = { format: 1, version, package: name, packageVersion, debSha256 };
-  await writeRef(options.cacheDir, wanted.suite, ref);
+  await remember(ref, wanted.suite, options);
   return entry;
+}
+
+/** Writes nothing when nothing is new, so that a cache which cannot be written still serves what it has. */
+async function remember(ref: CacheRef, suite: string | undefined, options: KernelOptions): Promise<void> {
+  const known = (await listRefs(options.cacheDir, suite)).some(
+    ({ version, debSha256 }) => version === ref.version && debSha256 === ref.debSha256,
+  );
+  if (!known) await writeRef(options.cacheDir, suite, ref);
 }
 
 async function download(
@@ -190,7 +220,7 @@ async function currentOffer(
   for (const apt of places) {
     const lists = await readLists(apt);
     if (lists === undefined) continue;
-    if (options.offline === true || Date.now() - lists.atMs < freshMs) return { apt, lists };
+    if (options.offline === true || Math.abs(Date.now() - lists.atMs) < freshMs) return { apt, lists };
   }
   if (options.offline === true) {
     throw harnessFault(

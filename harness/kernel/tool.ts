@@ -75,8 +75,9 @@ function reason(
   { name, deadlineMs }: { name: string; deadlineMs: number },
 ): string {
   if (error.timedOut) return `${name} did not finish within ${Math.round(deadlineMs / 1000)} s`;
-  const told = stderr.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('W:'));
-  const text = cleanLine(told.slice(-3).join('; '));
+  const told = stderr.split('\n').filter((line) => /^\S/.test(line) && !line.startsWith('W:'));
+  // The first lines say what went wrong, later ones what followed from it.
+  const text = cleanLine(told.slice(0, 2).join('; ').replace(/^E: /, ''));
   if (text !== '') return text;
   return cleanLine(error.originalMessage ?? `${name} ended with status ${error.exitCode ?? 'unknown'}`);
 }
@@ -85,7 +86,7 @@ function reason(
 export function cleanLine(text: string): string {
   // Other programs' text may carry whatever a mirror or a package wrote.
   const plain = stripVTControlCharacters(text)
-    .replace(/\p{Cc}+/gu, ' ')
+    .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
   return plain.length > LINE_MAX ? `${plain.slice(0, LINE_MAX - 3)}...` : plain;
 }
