@@ -1,0 +1,43 @@
+import type { RunResult } from '../model/result.js';
+import type { RunPlan } from '../model/run-plan.js';
+
+/** What is already there of a campaign. */
+export interface BegunRun {
+  readonly plan: RunPlan;
+  readonly result: RunResult | undefined;
+}
+
+/** A result that says nothing because the run was stopped from outside: it is run again. */
+function isInterrupted(result: RunResult): boolean {
+  return result.verdict === 'harness-error' && result.detail === 'interrupted';
+}
+
+/**
+ * The plans that still have to run: those never begun as they are, those that were cut off under a new name
+ * (`<run>.2`, `<run>.3`, ...) with a fresh nonce, so that what was recorded of them stays. Pure; `freshNonce` is the
+ * caller's source of nonces.
+ */
+export function remainingPlans(
+  plans: readonly RunPlan[],
+  begun: readonly BegunRun[],
+  freshNonce: () => string,
+): RunPlan[] {
+  return plans.flatMap((plan) => {
+    const attempts = begun.filter(
+      ({ plan: { runId } }) => runId === plan.runId || isAttemptOf(runId, plan.runId),
+    );
+    if (attempts.some(({ result }) => result !== undefined && !isInterrupted(result))) return [];
+    if (attempts.length === 0) return [plan];
+    return [renamed(plan, `${plan.runId}.${attempts.length + 1}`, freshNonce())];
+  });
+}
+
+function isAttemptOf(runId: string, original: string): boolean {
+  return runId.startsWith(`${original}.`) && /^\d+$/.test(runId.slice(original.length + 1));
+}
+
+function renamed(plan: RunPlan, runId: string, nonce: string): RunPlan {
+  const oldName = `crashpath-${plan.runId}`;
+  const args = plan.qemu.args.map((word) => (word === oldName ? `crashpath-${runId}` : word));
+  return { ...plan, runId, nonce, qemu: { ...plan.qemu, args } };
+}

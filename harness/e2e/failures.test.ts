@@ -1,0 +1,115 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { cacheDirectory } from '../cli/context.js';
+import { resolveKernel } from '../kernel/index.js';
+import type { RunResult } from '../model/result.js';
+import { ENTRY_CODE, patchEntry } from './broken-kernels.js';
+import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
+
+/** A sysrq-task run that is made to go wrong on the command line; returns its result and exit code. */
+async function goneWrong(t: Test, words: readonly string[]) {
+  const out = await scratch(t);
+  const ended = await crashpath(['run', 'sysrq-task', '-k', KERNELS.six1, '--out', out, '--json', ...words]);
+  const [result] = resultsOf(ended.stdout);
+  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
+  const again = resultsOf((await crashpath(['classify', result.directory, '--json'])).stdout)[0];
+  t.strictSame(again, result, 'classify gives the stored verdict');
+  return { exitCode: ended.exitCode, result };
+}
+
+function summary({ verdict, detail, outcome }: RunResult) {
+  return { verdict, detail, outcome };
+}
+
+t.test('a capture kernel without a root file system panics', async (t) => {
+  const { exitCode, result } = await goneWrong(t, [
+    ...['--capture-append', 'rdinit=/nonexistent root=/dev/none'],
+  ]);
+  t.strictSame(summary(result), {
+    verdict: 'capture-panic',
+    detail: 'panic-in-capture',
+    outcome: 'unexpected',
+  });
+  t.equal(exitCode, 1);
+});
+
+t.test('a triple fault before the capture banner', async (t) => {
+  const directory = await scratch(t);
+  const kernel = await resolveKernel(KERNELS.six1, { cacheDir: cacheDirectory() });
+  const broken = join(directory, 'bzImage-ud2');
+  await patchEntry(kernel.bzImage, broken, ENTRY_CODE.tripleFault);
+  const { exitCode, result } = await goneWrong(t, ['--capture-kernel', broken]);
+  t.strictSame(summary(result), {
+    verdict: 'capture-reset',
+    detail: 'reset-before-banner',
+    outcome: 'unexpected',
+  });
+  t.equal(exitCode, 1);
+});
+
+t.test('a capture kernel that never prints and never moves', async (t) => {
+  const directory = await scratch(t);
+  const kernel = await resolveKernel(KERNELS.six1, { cacheDir: cacheDirectory() });
+  const broken = join(directory, 'bzImage-spin');
+  await patchEntry(kernel.bzImage, broken, ENTRY_CODE.spin);
+  const { exitCode, result } = await goneWrong(t, ['--capture-kernel', broken]);
+  t.strictSame(summary(result), { verdict: 'capture-hang', detail: 'spin', outcome: 'unexpected' });
+  t.equal(exitCode, 1);
+});
+
+t.test('a silent capture kernel that comes up is a capture all the same', async (t) => {
+  const { exitCode, result } = await goneWrong(t, ['--capture-append', 'console=ttyS3 quiet']);
+  t.strictSame(summary(result), { verdict: 'captured', detail: 'nonce-verified', outcome: 'expected' });
+  t.equal(exitCode, 0);
+});
+
+t.test('a production kernel in a panic loop', async (t) => {
+  const { exitCode, result } = await goneWrong(t, [
+    '--append',
+    'rdinit=/nonexistent root=/dev/none panic=-1',
+  ]);
+  t.strictSame(summary(result), {
+    verdict: 'boot-failed',
+    detail: 'panic-during-boot',
+    outcome: 'unexpected',
+  });
+  t.equal(exitCode, 1);
+});
+
+t.test('a reservation that does not fit is void, with the remedy', async (t) => {
+  const { exitCode, result } = await goneWrong(t, ['--crashkernel', '4G']);
+  t.strictSame(summary(result), {
+    verdict: 'void',
+    detail: 'crashkernel-not-reserved',
+    outcome: 'inconclusive',
+  });
+  t.equal(exitCode, 2);
+});
+
+t.test('a state that is not proved is void', async (t) => {
+  const directory = await scratch(t);
+  const file = join(directory, 'unprovable.yaml');
+  await writeFile(
+    file,
+    [
+      'version: 1',
+      'name: unprovable',
+      'summary: asks for a panic timeout that nobody set',
+      'prove: [{ read: { path: /proc/sys/kernel/panic, equals: "77" } }]',
+      'trigger: { kind: sysrq, key: c }',
+      'expect: { verdict: captured }',
+    ].join('\n'),
+  );
+  const ended = await crashpath([
+    'run',
+    file,
+    '-k',
+    KERNELS.six1,
+    '--out',
+    join(directory, 'runs'),
+    '--json',
+  ]);
+  t.match(resultsOf(ended.stdout), [{ verdict: 'void', detail: 'state-not-proved' }]);
+  t.equal(ended.exitCode, 2);
+});

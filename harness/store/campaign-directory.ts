@@ -1,0 +1,130 @@
+import { appendFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { usageFault } from '../model/fault.js';
+import type { RunResult } from '../model/result.js';
+import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js';
+import { readJson, readPlan, readResult, writeJson } from './run-directory.js';
+import { storeFault } from './store-fault.js';
+
+const FILES = { campaign: 'campaign.json', results: 'results.jsonl', report: 'report.html' } as const;
+
+const CampaignSchema = z.object({
+  schema: z.literal(STORE_SCHEMA),
+  name: z.string(),
+  /** ISO 8601, by the host's clock. */
+  createdAt: z.string(),
+  plans: z.array(RunPlanSchema),
+});
+
+/** A campaign: all its plans, fixed when it began, so that it can be resumed. */
+export type Campaign = z.infer<typeof CampaignSchema>;
+
+/** Makes `<out>/<name>` (0700) with all plans. Throws a usage fault when the name is taken. */
+export async function createCampaignDirectory(outDirectory: string, campaign: Campaign): Promise<string> {
+  const directory = join(outDirectory, campaign.name);
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+      throw usageFault(
+        `cannot create campaign "${campaign.name}": it exists already; choose another name or --resume it`,
+        error,
+      );
+    }
+    throw storeFault('create', directory, error);
+  }
+  await writeJson(join(directory, FILES.campaign), campaign);
+  return directory;
+}
+
+/** Reads a campaign. Throws a usage fault when the directory does not hold one. */
+export async function readCampaign(directory: string): Promise<Campaign> {
+  const parsed = CampaignSchema.safeParse(await readJson(join(directory, FILES.campaign)));
+  if (parsed.success) return parsed.data;
+  throw usageFault(
+    `cannot read campaign "${directory}": it has no valid ${FILES.campaign}; name a directory runs/<campaign>`,
+    parsed.error,
+  );
+}
+
+/** Appends a result to the campaign's results.jsonl, in the order in which runs end. */
+export async function appendResult(directory: string, result: RunResult): Promise<void> {
+  const path = join(directory, FILES.results);
+  try {
+    await appendFile(path, `${JSON.stringify(result)}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw storeFault('write', path, error);
+  }
+}
+
+/** Where a campaign's report goes. */
+export function reportPath(directory: string): string {
+  return join(directory, FILES.report);
+}
+
+/** One run directory of a campaign. */
+export interface StoredRun {
+  readonly directory: string;
+  readonly plan: RunPlan;
+  /** Absent when the run never came to a verdict. */
+  readonly result: RunResult | undefined;
+}
+
+/** All runs of a campaign that were begun, by name. */
+export async function readRuns(campaignDirectory: string): Promise<StoredRun[]> {
+  const entries = await readdir(campaignDirectory, { withFileTypes: true });
+  const runs: StoredRun[] = [];
+  for (const entry of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
+    const directory = join(campaignDirectory, entry.name);
+    // A directory whose plan was not written any more holds nothing to read.
+    if ((await readJson(join(directory, 'plan.json'))) === undefined) continue;
+    runs.push({ directory, plan: await readPlan(directory), result: await readResult(directory) });
+  }
+  return runs;
+}
+
+/** Names of the campaigns in an output directory, oldest first. */
+export async function listCampaigns(outDirectory: string): Promise<string[]> {
+  let entries;
+  try {
+    entries = await readdir(outDirectory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  const names: string[] = [];
+  for (const entry of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
+    if (await exists(join(outDirectory, entry.name, FILES.campaign))) names.push(entry.name);
+  }
+  return names;
+}
+
+/**
+ * Finds a run by its directory, by `campaign/run`, or by a run's name in the newest campaign that has it. Throws a
+ * usage fault when there is none.
+ */
+export async function findRun(reference: string, outDirectory: string): Promise<string> {
+  for (const candidate of [resolve(reference), join(outDirectory, reference)]) {
+    if (await exists(join(candidate, 'plan.json'))) return candidate;
+  }
+  if (reference === basename(reference)) {
+    for (const campaign of (await listCampaigns(outDirectory)).toReversed()) {
+      const candidate = join(outDirectory, campaign, reference);
+      if (await exists(join(candidate, 'plan.json'))) return candidate;
+    }
+  }
+  throw usageFault(
+    `cannot find run "${reference}": no such directory, nor a run of that name in "${outDirectory}"; see crashpath list runs`,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}

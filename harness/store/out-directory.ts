@@ -1,0 +1,35 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { usageFault } from '../model/fault.js';
+import { STORE_SCHEMA } from '../model/run-plan.js';
+import { readJson, writeJson } from './run-directory.js';
+import { storeFault } from './store-fault.js';
+
+const MARKER = '.crashpath-store.json';
+
+/**
+ * Opens the directory that holds all campaigns, making it (0700) when it is missing or empty. Throws a usage fault for
+ * a directory with other people's files in it or of a newer schema, a harness fault when it cannot be written.
+ */
+export async function openOutDirectory(directory: string): Promise<void> {
+  let names: string[];
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    names = await readdir(directory);
+  } catch (error) {
+    throw storeFault('use the output directory', directory, error);
+  }
+  if (names.length === 0) {
+    await writeJson(join(directory, MARKER), { schema: STORE_SCHEMA, what: 'crashpath runs' });
+    return;
+  }
+  const marker = await readJson(join(directory, MARKER));
+  const schema =
+    typeof marker === 'object' && marker !== null && 'schema' in marker ? marker.schema : undefined;
+  if (schema === STORE_SCHEMA) return;
+  throw usageFault(
+    schema === undefined
+      ? `cannot use the output directory "${directory}": it holds files that are not crashpath's; choose an empty or new --out`
+      : `cannot use the output directory "${directory}": it has schema ${JSON.stringify(schema)}, this crashpath writes ${STORE_SCHEMA}; choose a new --out`,
+  );
+}
