@@ -21,7 +21,9 @@ export function guestHand(directory) {
     },
     /** Address at which kexec enters purgatory, from the guest's own report. */
     purgatoryEntry() {
-      const frame = /"ev":"armed","id":\d+,"out":"([^"]*)"/.exec(readFileSync(join(directory, 'control.bin'), 'latin1'));
+      const frame = /"ev":"armed","id":\d+,"out":"([^"]*)"/.exec(
+        readFileSync(join(directory, 'control.bin'), 'latin1'),
+      );
       const report = Buffer.from(frame?.[1] ?? '', 'base64').toString('latin1');
       return BigInt(`0x${/^kexec_load: entry = 0x([0-9a-f]+)/m.exec(report)?.[1]}`);
     },

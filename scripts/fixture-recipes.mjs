@@ -28,7 +28,8 @@ const patchFunction = (name, bytes) => ({
     prepare: [{ script: `grep ' T ${name}$' /proc/kallsyms` }, PAUSE],
   },
   onEvent(event, hand) {
-    const address = event.type === 'reply' && new RegExp(`^([0-9a-f]{16}) T ${name}\n`).exec(event.output)?.[1];
+    const address =
+      event.type === 'reply' && new RegExp(`^([0-9a-f]{16}) T ${name}\n`).exec(event.output)?.[1];
     if (address) hand.writeMemory(BigInt(`0x${address}`) - KERNEL_MAP, bytes);
   },
 });
@@ -117,7 +118,8 @@ export const RECIPES = {
     scenario: { crashKernel: 'absent', guest: { append: 'panic=-1' } },
   },
   'no-crash-kernel-second-boot': {
-    about: 'nothing loaded, panic=-1, and QEMU told to really reboot: a second banner that is no capture kernel',
+    about:
+      'nothing loaded, panic=-1, and QEMU told to really reboot: a second banner that is no capture kernel',
     verdict: 'no-crash-kernel/reboot-command-line',
     scenario: { crashKernel: 'absent', guest: { append: 'panic=-1' } },
     changePlan: (plan) => ({
@@ -164,7 +166,8 @@ export const RECIPES = {
     changePlan: withQtest({}),
   },
   'crash-path-hang-deadline': {
-    about: 'the first kernel spins before the shootdown: another CPU is alive, so that only the deadline can tell',
+    about:
+      'the first kernel spins before the shootdown: another CPU is alive, so that only the deadline can tell',
     verdict: 'crash-path-hang/deadline',
     ...patchFunction('native_machine_crash_shutdown', SPIN),
     changePlan: withQtest({ spinHangMs: 6000, crashPathMs: 15_000 }),

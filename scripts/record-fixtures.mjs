@@ -102,7 +102,9 @@ async function save(directory, name, { plan, recipe, kernel }) {
     await write(file, await read(file));
   }
   const others = ['qmp.jsonl', 'samples.jsonl', 'host.jsonl'];
-  const barriers = (await Promise.all(others.map(read))).flatMap((text) => jsonLines(text).map(({ seq }) => seq));
+  const barriers = (await Promise.all(others.map(read))).flatMap((text) =>
+    jsonLines(text).map(({ seq }) => seq),
+  );
   await write('chunks.jsonl', mergeChunks(jsonLines(await read('chunks.jsonl')), new Set(barriers)));
   await write('plan.json', `${JSON.stringify(neutral(plan), null, 1)}\n`);
   const header = {
@@ -150,7 +152,10 @@ function neutral(plan) {
     sha256,
     bzImage: `/kernels/${release}/vmlinuz`,
   });
-  const replaced = { '-kernel': `/kernels/${plan.kernel.release}/vmlinuz`, '-initrd': '/images/production.cpio' };
+  const replaced = {
+    '-kernel': `/kernels/${plan.kernel.release}/vmlinuz`,
+    '-initrd': '/images/production.cpio',
+  };
   const args = plan.qemu.args.map((word, index, words) => replaced[words[index - 1]] ?? word);
   return {
     ...plan,

@@ -1,4 +1,5 @@
-import type { RunEvent } from '../model/event.js';
+import type { RunEvent, Vmcore } from '../model/event.js';
+import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
@@ -43,28 +44,28 @@ export const vmcoreCheck: Check = ({ events, plan }) => {
   }
   const other = first(events, 'vmcore');
   if (other === undefined) return undefined;
-  const { vmcore } = other;
-  const wrong = !vmcore.hasVmcoreinfo
-    ? ['no-vmcoreinfo', 'the vmcore has no VMCOREINFO note']
-    : vmcore.prstatusNotes === 0
-      ? ['no-cpu-notes', 'the vmcore has no PRSTATUS note']
-      : vmcore.crashedRelease !== plan.kernel.release
-        ? [
-            'wrong-release',
-            `the vmcore is of ${escapeGuestText(vmcore.crashedRelease ?? 'an unknown kernel', 64)}`,
-          ]
-        : ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
-  return {
-    word: 'capture-no-vmcore',
-    detail: wrong[0] ?? '',
-    explanation: wrong[1] ?? '',
-    evidence: [other],
-  };
+  const [detail, explanation] = whatIsWrong(other.vmcore, plan);
+  return { word: 'capture-no-vmcore', detail, explanation, evidence: [other] };
 };
 
-function degradations({ events, plan, verified }: Facts): [string, RunEvent][] {
+function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanation: string] {
+  if (!vmcore.hasVmcoreinfo) return ['no-vmcoreinfo', 'the vmcore has no VMCOREINFO note'];
+  if (vmcore.prstatusNotes === 0) return ['no-cpu-notes', 'the vmcore has no PRSTATUS note'];
+  if (vmcore.crashedRelease !== plan.kernel.release) {
+    const release = escapeGuestText(vmcore.crashedRelease ?? 'an unknown kernel', 64);
+    return ['wrong-release', `the vmcore is of ${release}`];
+  }
+  if (vmcore.nodename === undefined) {
+    return ['nonce-unreadable', "the crashed kernel's host name could not be read out of the vmcore"];
+  }
+  return ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
+}
+
+function degradations({ events, plan, hello, verified }: Facts): [string, RunEvent][] {
   const reasons: [string, RunEvent][] = [];
-  if (verified !== undefined && verified.vmcore.prstatusNotes < plan.machine.cpus) {
+  // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
+  const cpus = hello?.cpus ?? plan.machine.cpus;
+  if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');

@@ -64,6 +64,14 @@ export const resetCheck: Check = (facts) => {
       evidence,
     };
   }
+  if (panic === undefined && facts.furthest === undefined) {
+    return {
+      word: 'crash-path-reset',
+      detail: 'reset-without-panic',
+      explanation: 'the machine reset after firing without a word of panic (a reboot or a triple fault)',
+      evidence,
+    };
+  }
   return {
     word: 'crash-path-reset',
     detail: facts.furthest === undefined ? 'reset-before-jump' : `reset-in-${facts.furthest.place}`,

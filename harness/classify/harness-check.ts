@@ -1,5 +1,6 @@
+import { escapeGuestText } from '../timeline/escape.js';
 import type { Check } from './facts.js';
-import { factsOf, firstFact } from './phases.js';
+import { factsOf, first, firstFact } from './phases.js';
 
 /**
  * Did the harness or the host fail? Then nothing is said about the kernel. A complete proof of capture that came
@@ -8,9 +9,12 @@ import { factsOf, firstFact } from './phases.js';
 export const harnessCheck: Check = ({ events, verified }) => {
   const fault = firstFact(events, 'harness-fault');
   const exit = factsOf(events, 'qemu-exit').find((event) => !event.fact.asked);
+  // SIGTERM makes QEMU say SHUTDOWN before it goes (qapi/run-state.json: guest is false); the run ends there, so that
+  // its exit may look asked for.
+  const stopped = first(events, 'shutdown', (event) => !event.byGuest);
   const interrupted = firstFact(events, 'interrupted');
   const ended = firstFact(events, 'ended');
-  const cause = [interrupted, exit, fault].find((event) => event !== undefined);
+  const cause = [interrupted, exit, stopped, fault].find((event) => event !== undefined);
   if (cause === undefined && ended !== undefined) return undefined;
   if (verified !== undefined && verified.atMs <= (cause?.atMs ?? Number.POSITIVE_INFINITY)) return undefined;
   const base = { word: 'harness-error', evidence: [cause] } as const;
@@ -21,12 +25,12 @@ export const harnessCheck: Check = ({ events, verified }) => {
       explanation: `the run was stopped by ${interrupted.fact.by} before it could be judged`,
     };
   }
-  if (exit !== undefined) {
-    const how = exit.fact.signal ?? `exit status ${exit.fact.code}`;
+  if (exit !== undefined || stopped !== undefined) {
+    const how = exit?.fact.signal ?? stopped?.reason ?? `exit status ${exit?.fact.code}`;
     return {
       ...base,
       detail: 'qemu-died',
-      explanation: `QEMU ended by itself or by another's hand (${how})`,
+      explanation: `QEMU ended by itself or by another's hand (${escapeGuestText(how, 64)})`,
     };
   }
   if (fault !== undefined) return { ...base, detail: 'harness-fault', explanation: fault.fact.message };

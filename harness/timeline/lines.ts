@@ -20,34 +20,53 @@ export interface LineSplitter {
  * cannot fill the host's memory.
  */
 export function createLineSplitter(maxLineBytes: number): LineSplitter {
-  let pending = '';
-  let pendingOffset = 0;
+  // Pieces are joined once, at the line's end: a guest may send a long line byte by byte.
+  let pending: string[] = [];
+  let pendingLength = 0;
+  let offset = 0;
+
+  function take(): ChannelLine {
+    const line = { text: pending.join(''), offset: offset - pendingLength, length: pendingLength };
+    pending = [];
+    pendingLength = 0;
+    return line;
+  }
+
   return {
     push(bytes) {
       const lines: ChannelLine[] = [];
-      let text = pending + bytes.toString('latin1');
-      let offset = pendingOffset;
-      let start = 0;
-      // Bytes already known to hold no terminator are not searched again.
-      for (let i = pending.length; i < text.length; i++) {
-        const code = text.charCodeAt(i);
-        const ends = code === 0x0a || code === 0x0d;
-        if (!ends && i - start < maxLineBytes) continue;
-        if (i > start) lines.push({ text: text.slice(start, i), offset: offset + start, length: i - start });
-        start = ends ? i + 1 : i;
+      const text = bytes.toString('latin1');
+      let at = 0;
+      while (at < text.length) {
+        const end = Math.min(endOfLine(text, at), at + maxLineBytes - pendingLength);
+        if (end > at) {
+          pending.push(text.slice(at, end));
+          pendingLength += end - at;
+          offset += end - at;
+          at = end;
+        }
+        if (at === text.length) break;
+        // A terminator, or the first byte that is too much.
+        if (pendingLength > 0) lines.push(take());
+        if (isTerminator(text.charCodeAt(at))) {
+          at += 1;
+          offset += 1;
+        }
       }
-      offset += start;
-      text = text.slice(start);
-      pending = text;
-      pendingOffset = offset;
       return lines;
     },
     flush() {
-      if (pending === '') return undefined;
-      const line = { text: pending, offset: pendingOffset, length: pending.length };
-      pendingOffset += pending.length;
-      pending = '';
-      return line;
+      return pendingLength === 0 ? undefined : take();
     },
   };
+}
+
+function endOfLine(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && !isTerminator(text.charCodeAt(at))) at += 1;
+  return at;
+}
+
+function isTerminator(code: number): boolean {
+  return code === 0x0a || code === 0x0d;
 }

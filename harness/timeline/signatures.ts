@@ -1,3 +1,5 @@
+import { kernelMessage } from './printk.js';
+
 /** A console line that means something for the verdict of a capture. */
 export interface Signature {
   readonly name: string;
@@ -14,7 +16,7 @@ export interface Signature {
 export const SIGNATURES: readonly Signature[] = [
   {
     name: 'no-irq-handler',
-    pattern: /No irq handler for (vector|\d+\.\d+)/,
+    pattern: kernelMessage(String.raw`\w+: \d+\.\d+ No irq handler for vector`),
     side: 'capture',
     // One such line is printed by a healthy kernel too (measured on 6.1 stock: an interrupt that was pending at
     // the crash), so that it is a fact here and a degradation only in numbers: see classify/degraded.
@@ -23,49 +25,49 @@ export const SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'nobody-cared',
-    pattern: /irq \d+: nobody cared/,
+    pattern: kernelMessage(String.raw`irq \d+: nobody cared`),
     side: 'capture',
     degrades: true,
     source: 'kernel/irq/spurious.c, __report_bad_irq() (v6.1)',
   },
   {
     name: 'irq-disabled',
-    pattern: /Disabling IRQ #\d+/,
+    pattern: kernelMessage(String.raw`Disabling IRQ #\d+`),
     side: 'capture',
     degrades: true,
     source: 'kernel/irq/spurious.c, note_interrupt() (v6.1)',
   },
   {
     name: 'timer-not-connected',
-    pattern: /MP-BIOS bug: 8254 timer not connected to IO-APIC/,
+    pattern: kernelMessage(String.raw`\.\.MP-BIOS bug: 8254 timer not connected to IO-APIC`),
     side: 'capture',
     degrades: true,
     source: 'arch/x86/kernel/apic/io_apic.c, check_timer() (v6.1)',
   },
   {
     name: 'soft-lockup',
-    pattern: /watchdog: BUG: soft lockup/,
+    pattern: kernelMessage('watchdog: BUG: soft lockup'),
     side: 'capture',
     degrades: true,
     source: 'kernel/watchdog.c, watchdog_timer_fn() (v6.1)',
   },
   {
     name: 'rcu-stall',
-    pattern: /rcu: INFO: \S+ (self-)?detected (expedited )?stall/,
+    pattern: kernelMessage(String.raw`rcu: INFO: \S+ (self-)?detected (expedited )?stall`),
     side: 'capture',
     degrades: true,
     source: 'kernel/rcu/tree_stall.h (v6.1)',
   },
   {
     name: 'warning-in-capture',
-    pattern: /WARNING: CPU: \d+ PID: \d+ at /,
+    pattern: kernelMessage(String.raw`WARNING: CPU: \d+ PID: \d+ at `),
     side: 'capture',
     degrades: true,
     source: 'kernel/panic.c, __warn() (v6.1)',
   },
   {
     name: 'unknown-nmi',
-    pattern: /Uhhuh\. NMI received for unknown reason/,
+    pattern: kernelMessage(String.raw`Uhhuh\. NMI received for unknown reason`),
     side: 'production',
     degrades: false,
     source: 'arch/x86/kernel/nmi.c, unknown_nmi_error() (v6.1)',

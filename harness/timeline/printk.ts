@@ -1,0 +1,11 @@
+/**
+ * printk's time stamp, or the start of the line: what a kernel message must follow (kernel/printk/printk.c,
+ * print_time() and print_caller()). A kernel's first line may stand behind an unfinished one of another kernel or of
+ * userspace, so the stamp is searched for, not anchored; text in the middle of a line is somebody's quotation.
+ */
+const AT = String.raw`(?:^|\[ *\d+\.\d{6}\](?:\[[ \w]+\])? )`;
+
+/** A pattern for a console line that the kernel begins with `message` (the source of a regular expression). */
+export function kernelMessage(message: string): RegExp {
+  return new RegExp(AT + message);
+}

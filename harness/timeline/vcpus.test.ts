@@ -1,0 +1,94 @@
+import t from 'tap';
+import {
+  armedReport,
+  CAPTURE_START_RIP,
+  CRASH_CR3,
+  FIRST_CR3,
+  type MadeVcpu,
+  PURGATORY_RIP,
+  registers,
+} from '../testdata/made-runs.js';
+import { parseArmed } from './armed.js';
+import { readVcpus, trimRegisters } from './vcpus.js';
+
+const ARMED = parseArmed(armedReport());
+const KERNEL_RIP = 0xffffffff81234567n;
+
+function placeOf(vcpu: MadeVcpu, armed = ARMED) {
+  return readVcpus(registers([vcpu]), armed)[0]?.place;
+}
+
+void t.test('one state per vCPU', async (t) => {
+  const text = registers([
+    { rip: KERNEL_RIP, interrupts: true },
+    { rip: 0x1000n, halted: true, cr3: CRASH_CR3 },
+  ]);
+  t.strictSame(readVcpus(text, ARMED), [
+    { index: 0, rip: 'ffffffff81234567', interruptsOn: true, halted: false, place: 'first-kernel' },
+    { index: 1, rip: '1000', interruptsOn: false, halted: true, place: 'jump' },
+  ]);
+  t.strictSame(readVcpus(trimRegisters(text), ARMED), readVcpus(text, ARMED), 'trimming loses nothing');
+  t.ok(trimRegisters(text).length < text.length - 100, 'and drops the rest');
+  t.strictSame(
+    readVcpus(trimRegisters(text.replaceAll('\n', '\r\n')), ARMED).length,
+    2,
+    'HMP ends lines with CR LF',
+  );
+});
+
+void t.test('places on the road', async (t) => {
+  t.equal(placeOf({ rip: KERNEL_RIP }), 'first-kernel');
+  t.equal(placeOf({ rip: 0x7ffd1000n, cpl: 3 }), 'user');
+  t.equal(placeOf({ rip: 0x25800000n, cr3: CRASH_CR3 }), 'jump', 'identity mapped, in no segment');
+  t.equal(placeOf({ rip: PURGATORY_RIP, cr3: CRASH_CR3 }), 'purgatory');
+  t.equal(placeOf({ rip: CAPTURE_START_RIP, cr3: CRASH_CR3 }), 'capture-start');
+  t.equal(placeOf({ rip: KERNEL_RIP, cr3: CRASH_CR3 }), 'capture-kernel');
+  t.equal(placeOf({ rip: 0x401000n, cr3: CRASH_CR3, cpl: 3 }), 'capture-kernel', 'its userspace');
+});
+
+void t.test('near misses of places', async (t) => {
+  t.equal(
+    placeOf({ rip: PURGATORY_RIP, cr3: FIRST_CR3 }),
+    'first-kernel',
+    "the address on the first kernel's tables",
+  );
+  t.equal(placeOf({ rip: KERNEL_RIP, cr3: 0x1afff000n }), 'first-kernel', 'a page below the reservation');
+  t.equal(placeOf({ rip: KERNEL_RIP, cr3: 0x27000000n }), 'first-kernel', 'a page above it');
+  t.equal(placeOf({ rip: KERNEL_RIP, cr3: 0x26fff000n }), 'capture-kernel', 'its last page');
+  t.equal(
+    placeOf({ rip: KERNEL_RIP, cr3: CRASH_CR3 | 0x803n }),
+    'capture-kernel',
+    'PCID bits are no address',
+  );
+  t.equal(
+    placeOf({ rip: KERNEL_RIP, cr3: CRASH_CR3 | (1n << 63n) }),
+    'capture-kernel',
+    'nor is the no-flush bit',
+  );
+  t.equal(
+    placeOf({ rip: PURGATORY_RIP, cr3: CRASH_CR3 }, parseArmed('loaded=0')),
+    'first-kernel',
+    'nothing is reserved',
+  );
+});
+
+void t.test('a vCPU outside long mode is in firmware', async (t) => {
+  const text = [
+    'CPU#0',
+    'EAX=00000000 EBX=00000000 ECX=00000000 EDX=00000663',
+    'EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=1',
+    'IDT=     00000000 0000ffff',
+    'CR0=60000010 CR2=00000000 CR3=00000000 CR4=00000000',
+  ].join('\n');
+  t.strictSame(readVcpus(text, ARMED), [
+    { index: 0, rip: 'fff0', interruptsOn: false, halted: true, place: 'firmware' },
+  ]);
+});
+
+void t.test('what is incomplete is left out', async (t) => {
+  const text = registers([{ rip: KERNEL_RIP }, { rip: KERNEL_RIP }]);
+  t.equal(readVcpus(text.slice(0, -60), ARMED).length, 1);
+  t.strictSame(readVcpus('', ARMED), []);
+  t.strictSame(readVcpus('CPU#0\nnonsense\nCPU#', ARMED), []);
+  t.strictSame(readVcpus(text.replaceAll('RFL=', 'XXX='), ARMED), []);
+});

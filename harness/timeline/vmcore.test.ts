@@ -1,0 +1,80 @@
+import t from 'tap';
+import { coreHead, elfNote, utsNamespace } from '../testdata/made-runs.js';
+import { readVmcore, type VmcoreBytes } from './vmcore.js';
+
+const PRSTATUS = elfNote('CORE', 1, Buffer.alloc(336));
+const INFO = elfNote('VMCOREINFO', 0, Buffer.from('OSRELEASE=6.1.0-56-amd64\nPAGESIZE=4096\n'));
+
+function read(changes: Partial<VmcoreBytes> = {}) {
+  return readVmcore({
+    sizeBytes: 5,
+    head: coreHead(),
+    notes: Buffer.concat([PRSTATUS, PRSTATUS, INFO]),
+    uts: utsNamespace('cp-1'),
+    ...changes,
+  });
+}
+
+void t.test('a whole vmcore', async (t) => {
+  t.strictSame(read(), {
+    sizeBytes: 5,
+    prstatusNotes: 2,
+    hasVmcoreinfo: true,
+    crashedRelease: '6.1.0-56-amd64',
+    nodename: 'cp-1',
+  });
+});
+
+void t.test('a head that is not an ELF64 core is no vmcore', async (t) => {
+  const changed = (offset: number, value: number) => {
+    const head = coreHead();
+    head.writeUInt8(value, offset);
+    return read({ head });
+  };
+  t.equal(changed(1, 0x65), undefined, 'no ELF magic');
+  t.equal(changed(4, 1), undefined, 'ELF32');
+  t.equal(changed(5, 2), undefined, 'big endian');
+  t.equal(changed(16, 2), undefined, 'an executable');
+  t.equal(read({ head: coreHead().subarray(0, 63) }), undefined, 'cut short');
+  t.equal(read({ head: Buffer.alloc(0) }), undefined);
+});
+
+void t.test('only CORE notes of type PRSTATUS are CPUs', async (t) => {
+  const notes = Buffer.concat([
+    elfNote('CORE', 3, Buffer.alloc(8)),
+    elfNote('LINUX', 1, Buffer.alloc(8)),
+    elfNote('CORE', 1, Buffer.alloc(7)),
+    INFO,
+  ]);
+  t.equal(read({ notes })?.prstatusNotes, 1);
+  t.equal(read({ notes })?.hasVmcoreinfo, true, 'an odd length is padded');
+});
+
+void t.test('notes that do not fit end the walk', async (t) => {
+  const huge = Buffer.from(PRSTATUS);
+  huge.writeUInt32LE(0xffffffff, 4);
+  t.equal(read({ notes: Buffer.concat([PRSTATUS, huge, INFO]) })?.prstatusNotes, 1);
+  t.equal(read({ notes: PRSTATUS.subarray(0, -1) })?.prstatusNotes, 0, 'cut in the description');
+  const hugeName = Buffer.from(PRSTATUS);
+  hugeName.writeUInt32LE(0xfffffffe, 0);
+  t.equal(read({ notes: hugeName })?.prstatusNotes, 0);
+  t.strictSame(read({ notes: Buffer.concat([PRSTATUS, Buffer.alloc(12), PRSTATUS]) })?.prstatusNotes, 1);
+  t.equal(read({ notes: Buffer.alloc(0) })?.hasVmcoreinfo, false);
+});
+
+void t.test('the release is a line of VMCOREINFO', async (t) => {
+  const info = (text: string) => read({ notes: elfNote('VMCOREINFO', 0, Buffer.from(text)) })?.crashedRelease;
+  t.equal(info('PAGESIZE=1\nOSRELEASE=6.12.0\n'), '6.12.0');
+  t.equal(info('XOSRELEASE=6.12.0\n'), undefined);
+  t.equal(info(`OSRELEASE=${'6'.repeat(65)}\n`), undefined);
+});
+
+void t.test('the host name is the field behind sysname, wherever the struct begins', async (t) => {
+  t.equal(read({ uts: utsNamespace('cp-1', 4) })?.nodename, 'cp-1', 'behind a kref');
+  t.equal(read({ uts: Buffer.alloc(390) })?.nodename, undefined);
+  t.equal(read({ uts: utsNamespace('cp-1').subarray(0, 129) })?.nodename, undefined, 'cut in nodename');
+  t.equal(read({ uts: Buffer.alloc(0) })?.nodename, undefined);
+  const quoted = utsNamespace('cp-1');
+  quoted.write('Linuxen', 0, 'latin1');
+  t.equal(read({ uts: quoted })?.nodename, undefined, 'sysname is just Linux');
+});
