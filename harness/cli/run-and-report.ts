@@ -1,21 +1,14 @@
-import { open, readFile, stat } from 'node:fs/promises';
 import { relative } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { runCampaign } from '../campaign/run-campaign.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
-import { htmlReport } from '../report/html-report.js';
 import { resultLine, verdictTable } from '../report/terminal-table.js';
 import { reportPath } from '../store/campaign-directory.js';
-import { RECORDING } from '../store/recorder.js';
-import { storeFault } from '../store/store-fault.js';
-import { complain, say, version, wantsColor } from './context.js';
+import { complain, say, wantsColor } from './context.js';
 import { exitCodeFor } from './exit-code.js';
 import { interruptible } from './interruptible.js';
-
-/** Bytes of a console's end that the report may quote from. */
-const EXCERPT_BYTES = 64 * 1024;
+import { writeReport } from './write-report.js';
 
 /** Options of {@link runAndReport}. */
 export interface ReportOptions {
@@ -50,7 +43,9 @@ export async function runAndReport(
       },
     });
     const all = [...earlier.filter((result) => result.detail !== 'interrupted'), ...results];
-    await writeReport(directory, all, plans[0]);
+    const [plan] = plans;
+    // With nothing left to run the report is already what it would be.
+    if (plan !== undefined && all.length > 0) await writeReport(directory, all, plan);
     if (!json && all.length > 0) process.stdout.write(`\n${verdictTable(all, { color, width: 100 })}\n`);
     say(`report: ${reportPath(directory)}`);
     if (stop.caught === undefined) return exitCodeFor(all);
@@ -78,46 +73,3 @@ const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   'capture-hello': 'capture userspace is up',
   'vmcore-missing': 'no vmcore',
 };
-
-async function writeReport(directory: string, results: readonly RunResult[], plan: RunPlan | undefined) {
-  if (results.length === 0 || plan === undefined) return;
-  const consoleExcerpts = new Map<string, Buffer>();
-  for (const result of results) {
-    consoleExcerpts.set(result.runId, await tailOf(`${result.directory}/${RECORDING.console}`));
-  }
-  const html = htmlReport({
-    results,
-    host: {
-      accel: plan.accel.accel,
-      accelReason: plan.accel.reason,
-      qemuVersion: plan.qemu.version,
-      crashpathVersion: version(),
-    },
-    consoleExcerpts,
-    generatedAt: new Date().toISOString(),
-  });
-  try {
-    await writeFileAtomic(reportPath(directory), html, { mode: 0o600 });
-  } catch (error) {
-    throw storeFault('write', reportPath(directory), error);
-  }
-}
-
-async function tailOf(path: string): Promise<Buffer> {
-  try {
-    const { size } = await stat(path);
-    if (size <= EXCERPT_BYTES) return await readFile(path);
-    const file = await open(path);
-    try {
-      const { buffer } = await file.read({
-        buffer: Buffer.alloc(EXCERPT_BYTES),
-        position: size - EXCERPT_BYTES,
-      });
-      return buffer;
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return Buffer.alloc(0);
-  }
-}
