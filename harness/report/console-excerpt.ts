@@ -1,0 +1,75 @@
+import type { RunResult } from '../model/result.js';
+import { escapeGuestText } from '../timeline/escape.js';
+
+/** Longest console line shown, bytes of it; a longer one is cut and marked. */
+const LINE_BYTES = 200;
+
+/** One console line, safe to print. */
+export interface ConsoleLine {
+  /** From 1, counted by line feeds. */
+  readonly number: number;
+  /** Byte offset of its start in the recorded console. */
+  readonly offset: number;
+  /** Escaped, at most about 200 characters of the guest's. */
+  readonly text: string;
+}
+
+/** The interesting stretch of a console. */
+export interface ConsoleExcerpt {
+  /** Why this stretch: it ends at the last console evidence, or at the end of the recording. */
+  readonly endsAt: 'evidence' | 'end-of-console';
+  readonly lines: readonly ConsoleLine[];
+  /** Length of the whole recorded console, bytes. */
+  readonly consoleBytes: number;
+}
+
+/**
+ * Picks up to `maxLines` whole lines that end with the last line that the verdict cites of the console, or with the
+ * last line of the console when it cites none (or cites bytes that the recording does not have). Pure.
+ */
+export function consoleExcerpt(
+  bytes: Buffer,
+  evidence: RunResult['evidence'] = [],
+  { maxLines = 25 }: { maxLines?: number } = {},
+): ConsoleExcerpt {
+  const cited = lastCitedByte(evidence, bytes.length);
+  const endByte = cited ?? bytes.length - 1;
+  const lines: ConsoleLine[] = [];
+  let offset = startOfLine(bytes, endByte);
+  let number = 1 + countLineFeeds(bytes, offset);
+  while (lines.length < maxLines && bytes.length > 0) {
+    lines.unshift({ number, offset, text: lineAt(bytes, offset) });
+    if (offset === 0) break;
+    offset = startOfLine(bytes, offset - 1);
+    number -= 1;
+  }
+  return { endsAt: cited === undefined ? 'end-of-console' : 'evidence', lines, consoleBytes: bytes.length };
+}
+
+/** The last byte that the evidence cites; evidence is not in order of offsets. */
+function lastCitedByte(evidence: RunResult['evidence'], consoleBytes: number): number | undefined {
+  const ends = evidence.flatMap(({ source, offset, length }) => {
+    if (source !== 'console' || offset === undefined || offset < 0 || offset >= consoleBytes) return [];
+    return [Math.min(consoleBytes, offset + Math.max(1, length ?? 1)) - 1];
+  });
+  return ends.length === 0 ? undefined : Math.max(...ends);
+}
+
+/** Start of the line that holds a byte; a line feed belongs to the line that it ends. */
+function startOfLine(bytes: Buffer, byte: number): number {
+  return byte <= 0 ? 0 : bytes.lastIndexOf(0x0a, byte - 1) + 1;
+}
+
+function countLineFeeds(bytes: Buffer, end: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x0a); at !== -1 && at < end; at = bytes.indexOf(0x0a, at + 1)) count += 1;
+  return count;
+}
+
+function lineAt(bytes: Buffer, offset: number): string {
+  const feed = bytes.indexOf(0x0a, offset);
+  const end = feed === -1 ? bytes.length : feed;
+  // One byte more than is shown lets the escape mark the cut; decoding all of a flood would be waste.
+  const text = bytes.toString('latin1', offset, Math.min(end, offset + LINE_BYTES + 2));
+  return escapeGuestText(text.replace(/\r+$/, ''), LINE_BYTES);
+}

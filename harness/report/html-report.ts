@@ -1,0 +1,134 @@
+import type { RunResult } from '../model/result.js';
+import type { ConsoleExcerpt } from './console-excerpt.js';
+import { html, Markup } from './html.js';
+import { runCard } from './html-run.js';
+import { STYLE } from './html-style.js';
+import { OUTCOME_MARKS, outcomeChip } from './html-words.js';
+import { groupTrials, outcomeCounts, outcomeSentence, type TrialGroup } from './summary.js';
+import { countOf, safeName, safeSentence, seconds } from './words.js';
+
+/** The host that a campaign ran on. */
+export interface ReportHost {
+  readonly accel: 'kvm' | 'tcg';
+  /** Why that accelerator, one sentence. */
+  readonly accelReason: string;
+  readonly qemuVersion: string;
+  readonly crashpathVersion: string;
+}
+
+/** What a report is made of. */
+export interface HtmlReportInput {
+  readonly results: readonly RunResult[];
+  readonly host: ReportHost;
+  /** By runId, from `consoleExcerpt(whole console, result.evidence)`; a run without one shows no console. */
+  readonly consoleExcerpts: ReadonlyMap<string, ConsoleExcerpt>;
+  /** When, ISO 8601; shown as it is. */
+  readonly generatedAt: string;
+}
+
+/** Runs that start open: the first ones that did not go as expected; more would bury the table's links. */
+const OPEN_RUNS = 3;
+
+/** A run with its place in the file. */
+interface Entry {
+  readonly result: RunResult;
+  readonly id: string;
+  readonly open: boolean;
+}
+
+/**
+ * A campaign as one HTML file: no script, no request to anywhere (a content security policy forbids both), readable
+ * in a dark room and on a phone. Pure.
+ */
+export function htmlReport({ results, host, consoleExcerpts, generatedAt }: HtmlReportInput): string {
+  const groups = groupTrials(results);
+  const entries = entriesOf(groups);
+  const campaigns = [...new Set(results.map(({ campaign }) => safeName(campaign)))];
+  const title = campaigns.length === 1 ? `crashpath: ${campaigns[0]}` : 'crashpath';
+  const cards = entries.map(({ result, id, open }) =>
+    runCard(result, { id, open, excerpt: consoleExcerpts.get(result.runId) }),
+  );
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${new Markup(STYLE)}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="brand">crashpath</p>
+<h1>${campaigns.length === 0 ? 'No runs' : campaigns.join(', ')}</h1>
+${tally(results)}
+<dl class="facts">
+<div><dt>made</dt><dd>${generatedAt}</dd></div>
+<div><dt>QEMU</dt><dd>${safeName(host.qemuVersion)}</dd></div>
+<div><dt>crashpath</dt><dd>${safeName(host.crashpathVersion)}</dd></div>
+<div><dt>accelerator</dt><dd>${host.accel} <span class="quiet">${safeSentence(host.accelReason)}</span></dd></div>
+</dl>
+</header>
+<h2>Verdicts</h2>
+${verdictRows(groups, entries)}
+<h2>Runs</h2>
+${legend()}
+${cards.length === 0 ? html`<p class="quiet">No run came to a result.</p>` : cards}
+</main>
+</body>
+</html>
+`.text;
+}
+
+/** Runs in the order of the table, trials in order. */
+function entriesOf(groups: readonly TrialGroup[]): Entry[] {
+  const results = groups.flatMap((group) => group.results.toSorted((a, b) => a.trial - b.trial));
+  const opened = new Set(results.filter(({ outcome }) => outcome !== 'expected').slice(0, OPEN_RUNS));
+  return results.map((result, index) => ({ result, id: `run-${index + 1}`, open: opened.has(result) }));
+}
+
+function tally(results: readonly RunResult[]): Markup {
+  const counts = outcomeCounts(results);
+  const bar = counts.map(
+    ([outcome, count]) => html`<span class="${outcome}" style="flex-grow:${count}"></span>`,
+  );
+  return html`<div class="tally" role="img" aria-label="${outcomeSentence(results)}">${bar}</div>
+<p class="counts"><b>${countOf(results.length, 'run')}</b> ${counts.map(([outcome, count]) => html`${outcomeChip(outcome, count)} `)}</p>`;
+}
+
+function verdictRows(groups: readonly TrialGroup[], entries: readonly Entry[]): Markup {
+  const rows = groups.map((group) => {
+    const links = entries
+      .filter(({ result }) => group.results.includes(result))
+      .map(
+        ({ result, id }) =>
+          html`<a class="${result.outcome}" href="#${id}" title="${verdictNameOf(result)}">${result.outcome === 'expected' ? '' : OUTCOME_MARKS[result.outcome]}${result.trial}</a> `,
+      );
+    const capture =
+      group.captureKernel === undefined
+        ? undefined
+        : html`<br><span class="quiet">captured by ${group.captureKernel}</span>`;
+    return html`<tr>
+<th scope="row">${group.scenario}</th>
+<td data-name="kernel">${group.kernel}${capture}</td>
+<td data-name="verdicts">${group.verdicts.map(([name, count]) => html`<span class="verdict"><b>${count}</b> ${name}</span>`)}</td>
+<td data-name="outcome">${group.outcomes.map(([outcome, count]) => html`${outcomeChip(outcome, count)} `)}</td>
+<td data-name="median" class="number">${seconds(group.medianMs)}</td>
+<td data-name="trials" class="trials">${links}</td>
+</tr>
+`;
+  });
+  return html`<table class="verdicts">
+<thead><tr><th scope="col">scenario</th><th scope="col">kernel</th><th scope="col">verdicts</th><th scope="col">outcome</th><th scope="col" class="number">median</th><th scope="col">trials</th></tr></thead>
+<tbody>${rows}</tbody></table>`;
+}
+
+function verdictNameOf({ verdict, outcome }: RunResult): string {
+  return `${verdict}, ${outcome}`;
+}
+
+function legend(): Markup {
+  return html`<p class="legend quiet"><span><span class="dot production observed"></span> production kernel</span> <span><span class="dot crash observed"></span> crash path</span> <span><span class="dot capture observed"></span> capture kernel</span> <span><span class="dot crash implied"></span> implied by a later rung</span> <span><span class="dot tail"></span> after the last rung</span></p>`;
+}

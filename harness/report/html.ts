@@ -1,0 +1,35 @@
+import { hostText } from './words.js';
+
+/** HTML that was built by {@link html}: the only thing that is not escaped when it is put into HTML. */
+export class Markup {
+  constructor(readonly text: string) {}
+}
+
+/** What may stand in a template. Arrays are joined; undefined is nothing. */
+export type Insertion = string | number | Markup | undefined | readonly Insertion[];
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/**
+ * Builds HTML. Every inserted string is escaped for element content and quoted attributes, and its control and
+ * invisible characters are spelled out, so guest text cannot become markup. Attributes must be quoted. Pure.
+ */
+export function html(strings: TemplateStringsArray, ...insertions: readonly Insertion[]): Markup {
+  return new Markup(strings.map((text, index) => `${text}${render(insertions[index])}`).join(''));
+}
+
+function render(insertion: Insertion): string {
+  if (insertion === undefined) return '';
+  if (insertion instanceof Markup) return insertion.text;
+  if (typeof insertion === 'number') return String(insertion);
+  if (typeof insertion === 'string') {
+    return hostText(insertion).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+  }
+  return insertion.map(render).join('');
+}

@@ -1,0 +1,95 @@
+import { PHASES, type Phase, type PhaseReached } from '../model/phase.js';
+import type { RunResult } from '../model/result.js';
+
+/** The three parts of the road: a healthy first kernel, its death, the second kernel. */
+export type Stage = 'production' | 'crash' | 'capture';
+
+const STAGE_OF: Readonly<Record<Phase, Stage>> = {
+  boot: 'production',
+  armed: 'production',
+  'state-proved': 'production',
+  fired: 'production',
+  'panic-entered': 'crash',
+  'cpus-shot-down': 'crash',
+  'irqchips-quiesced': 'crash',
+  'kexec-jump': 'crash',
+  purgatory: 'crash',
+  'capture-banner': 'capture',
+  'capture-userspace': 'capture',
+  'vmcore-verified': 'capture',
+};
+
+interface RungPlace {
+  readonly phase: Phase;
+  readonly stage: Stage;
+}
+
+/** A rung that the run climbed. */
+export interface ReachedRung extends RungPlace {
+  readonly status: 'observed' | 'implied';
+  /** Milliseconds since the run began. */
+  readonly atMs: number;
+  /**
+   * Milliseconds since the reached rung below, or since the run began for the lowest. Negative when the recording
+   * saw the two out of order (console and samples are two clocks' worth of latency).
+   */
+  readonly sincePreviousMs: number;
+}
+
+/** One of the twelve rungs. */
+export type Rung = ReachedRung | (RungPlace & { readonly status: 'not-reached' });
+
+/** A stretch of time for a bar: the way to a rung, or what followed the last rung. Never negative. */
+export type Segment =
+  | { readonly kind: 'climb'; readonly rung: ReachedRung; readonly lengthMs: number; readonly share: number }
+  | { readonly kind: 'tail'; readonly lengthMs: number; readonly share: number };
+
+/** A run's ladder, laid out for drawing. */
+export interface PhaseLadder {
+  /** All twelve rungs, lowest first. */
+  readonly rungs: readonly Rung[];
+  /**
+   * One segment for each reached rung, then the tail when the run went on after its last rung. `share` is the part of
+   * the bar, 0 to 1; the shares sum to 1, or are all 0 when no time passed.
+   */
+  readonly segments: readonly Segment[];
+  /** Highest reached rung. */
+  readonly last: ReachedRung | undefined;
+  /** Milliseconds from the last rung to the run's end, at least 0. */
+  readonly tailMs: number;
+}
+
+/** Lays out which rungs a run reached, when, and how long each took. Pure; tolerates times that stand still or turn back. */
+export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs'>): PhaseLadder {
+  const reached = new Map<Phase, PhaseReached>();
+  for (const phase of result.phases) {
+    if (!reached.has(phase.phase)) reached.set(phase.phase, phase);
+  }
+  let previousMs = 0;
+  let last: ReachedRung | undefined;
+  const rungs = PHASES.map((phase): Rung => {
+    const place = { phase, stage: STAGE_OF[phase] };
+    const found = reached.get(phase);
+    if (found === undefined) return { ...place, status: 'not-reached' };
+    const sincePreviousMs = found.atMs - previousMs;
+    previousMs = found.atMs;
+    last = { ...place, status: found.how, atMs: found.atMs, sincePreviousMs };
+    return last;
+  });
+  const tailMs = Math.max(0, result.durationMs - previousMs);
+  return { rungs, segments: segmentsOf(rungs, tailMs), last, tailMs };
+}
+
+/** A bar cannot go back: a rung that was seen before the one below it has no length, and the next counts from the front. */
+function segmentsOf(rungs: readonly Rung[], tailMs: number): readonly Segment[] {
+  let frontMs = 0;
+  const climbs = rungs.flatMap((rung) => {
+    if (rung.status === 'not-reached') return [];
+    const lengthMs = Math.max(0, rung.atMs - frontMs);
+    frontMs = Math.max(frontMs, rung.atMs);
+    return [{ kind: 'climb' as const, rung, lengthMs }];
+  });
+  const stretches = tailMs > 0 ? [...climbs, { kind: 'tail' as const, lengthMs: tailMs }] : climbs;
+  const totalMs = stretches.reduce((sum, { lengthMs }) => sum + lengthMs, 0);
+  return stretches.map((stretch) => ({ ...stretch, share: totalMs > 0 ? stretch.lengthMs / totalMs : 0 }));
+}

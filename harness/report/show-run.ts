@@ -1,0 +1,179 @@
+import type { RunResult } from '../model/result.js';
+import type { RunPlan } from '../model/run-plan.js';
+import { consoleExcerpt } from './console-excerpt.js';
+import { type Palette, palette, type TextOptions } from './paint.js';
+import { phaseLadder, type Rung } from './phase-ladder.js';
+import {
+  hostText,
+  preciseSeconds,
+  safeName,
+  safeSentence,
+  seconds,
+  shellWord,
+  stepSeconds,
+  verdictName,
+} from './words.js';
+
+/** A file of a run directory. */
+export interface RunFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** What is shown of a run. */
+export interface ShownRun extends TextOptions {
+  readonly plan: RunPlan;
+  /** Absent when the run never came to a verdict: it was interrupted, or crashpath was killed. */
+  readonly result: RunResult | undefined;
+  /** The recorded console, whole. */
+  readonly consoleBytes: Buffer;
+  /** Where the run is stored now. */
+  readonly directory: string;
+  readonly files: readonly RunFile[];
+}
+
+/** At most this many pieces of evidence and files are listed. */
+const LISTED = 50;
+
+/** The text of `crashpath show RUN`: sections divided by empty lines, ends with a newline. Pure. */
+export function showRun({ plan, result, consoleBytes, directory, files, color }: ShownRun): string {
+  const colors = palette({ color });
+  const judgeAgain = `crashpath classify ${shellWord(directory)}`;
+  const sections = [
+    header(plan, colors),
+    result === undefined ? noVerdict(judgeAgain, colors) : verdict(result, colors),
+    ...(result === undefined ? [] : [ladder(result, colors), evidence(result, colors)]),
+    consoleSection(consoleBytes, result, colors),
+    fileSection(directory, files, colors),
+    `${colors.bold('judge again')}  ${judgeAgain}`,
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function header(
+  { scenario, kernel, captureKernel, accel, machine, nonce, ...plan }: RunPlan,
+  colors: Palette,
+) {
+  return aligned(
+    [
+      ['run', `${safeName(plan.runId)} (campaign ${safeName(plan.campaign)}, trial ${plan.trial})`],
+      ['scenario', `${safeName(scenario.name)}: ${safeSentence(scenario.summary)}`],
+      ['kernel', kernelText(kernel)],
+      ['capture', captureKernel.sha256 === kernel.sha256 ? 'the same kernel' : kernelText(captureKernel)],
+      ['accel', `${accel.accel}: ${safeSentence(accel.reason)}`],
+      [
+        'machine',
+        `${safeName(machine.type)}, cpu ${safeName(machine.cpuModel)}, ${machine.cpus} vCPU, ${machine.memoryMiB} MiB`,
+      ],
+      ['qemu', safeName(plan.qemu.version)],
+      ['nonce', safeName(nonce)],
+    ],
+    colors,
+  );
+}
+
+function kernelText({ label, spec, sha256 }: RunPlan['kernel']): string {
+  return `${safeName(label)} (${hostText(spec)}, sha256 ${safeName(sha256.slice(0, 12))})`;
+}
+
+function noVerdict(judgeAgain: string, colors: Palette): string {
+  return aligned(
+    [
+      [
+        'verdict',
+        colors.outcome.inconclusive('no verdict: the run was interrupted or killed before it was judged;'),
+      ],
+      ['', `judge what was recorded with: ${judgeAgain}`],
+    ],
+    colors,
+  );
+}
+
+function verdict(result: RunResult, colors: Palette): string {
+  const paint = colors.outcome[result.outcome];
+  const quality = result.quality === undefined ? '' : ` (${result.quality})`;
+  return aligned(
+    [
+      ['verdict', `${paint(`${result.verdict}${quality}`)}: ${safeName(result.detail)}`],
+      ['', safeSentence(result.explanation)],
+      ...(result.degradedBy.length === 0
+        ? []
+        : [['degraded by', result.degradedBy.slice(0, LISTED).map(safeName).join(', ')] as const]),
+      ['outcome', `${paint(result.outcome)} (expected ${safeName(result.expected)})`],
+      ['duration', seconds(result.durationMs)],
+    ],
+    colors,
+  );
+}
+
+const MARKS = { observed: '*', implied: '~', 'not-reached': '.' } as const;
+
+function ladder(result: RunResult, colors: Palette): string {
+  const { rungs, last, tailMs } = phaseLadder(result);
+  const width = Math.max(...rungs.map(({ phase }) => phase.length));
+  const line = (mark: string, name: string, atMs: number, stepMs: number, note: string) =>
+    `  ${mark} ${name.padEnd(width)}  ${preciseSeconds(atMs).padStart(9)}  ${stepSeconds(stepMs).padStart(9)}  ${note}`;
+  const end = colors.outcome[result.outcome](
+    line('=', 'end of run', result.durationMs, tailMs, verdictName(result)),
+  );
+  const rows = rungs.flatMap((rung: Rung) => {
+    if (rung.status === 'not-reached') {
+      return [
+        colors.dim(
+          `  ${MARKS[rung.status]} ${rung.phase.padEnd(width)}  ${'-'.padStart(9)}  ${'-'.padStart(9)}  not reached`,
+        ),
+      ];
+    }
+    const row = line(MARKS[rung.status], rung.phase, rung.atMs, rung.sincePreviousMs, rung.status);
+    return rung === last ? [row, end] : [row];
+  });
+  if (last === undefined) rows.unshift(end);
+  const title = `${colors.bold('phases'.padEnd(width + 4))}  ${'at, s'.padStart(9)}  ${'step, s'.padStart(9)}`;
+  return [title, ...rows].join('\n');
+}
+
+function evidence(result: RunResult, colors: Palette): string {
+  const rows = result.evidence.slice(0, LISTED).map((item) => {
+    const place = item.offset === undefined ? `line ${item.line ?? '?'}` : `byte ${item.offset}`;
+    const where = `${item.source} ${place}`;
+    return `  ${where.padEnd(18)}  ${preciseSeconds(item.atMs).padStart(9)}  ${safeName(item.what)}: ${safeSentence(item.excerpt)}`;
+  });
+  return [colors.bold('evidence'), ...rows, ...more(result.evidence.length), ...none(rows)].join('\n');
+}
+
+function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Palette): string {
+  const excerpt = consoleExcerpt(bytes, result?.evidence);
+  const where =
+    excerpt.endsAt === 'evidence' ? 'up to the last line that the verdict cites' : 'its last lines';
+  const title = `${colors.bold('console')}  ${where}; ${bytes.length} bytes in console.bin, line@byte`;
+  const places = excerpt.lines.map(({ number, offset }) => `${number}@${offset}`);
+  const width = Math.max(0, ...places.map((place) => place.length));
+  const rows = excerpt.lines.map(({ text }, index) =>
+    `  ${colors.dim((places[index] ?? '').padStart(width))}  ${text}`.trimEnd(),
+  );
+  return [title, ...rows, ...none(rows)].join('\n');
+}
+
+function fileSection(directory: string, files: readonly RunFile[], colors: Palette): string {
+  const listed = files.slice(0, LISTED);
+  const width = Math.max(0, ...listed.map(({ name }) => hostText(name).length));
+  const rows = listed.map(
+    ({ name, sizeBytes }) => `  ${hostText(name).padEnd(width)}  ${String(sizeBytes).padStart(9)} bytes`,
+  );
+  const title = `${colors.bold('files')}  in ${hostText(directory)}`;
+  return [title, ...rows, ...more(files.length), ...none(rows)].join('\n');
+}
+
+function none(rows: readonly string[]): string[] {
+  return rows.length === 0 ? ['  none'] : [];
+}
+
+function more(count: number): string[] {
+  return count > LISTED ? [`  and ${count - LISTED} more`] : [];
+}
+
+/** Rows of `name  text`, with the texts under each other. */
+function aligned(rows: readonly (readonly [name: string, text: string])[], colors: Palette): string {
+  const width = 11;
+  return rows.map(([name, text]) => `${colors.bold(name.padEnd(width))}  ${text}`).join('\n');
+}

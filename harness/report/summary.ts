@@ -1,0 +1,107 @@
+import type { RunResult } from '../model/result.js';
+import { VERDICT_WORDS } from '../model/verdict.js';
+import { countInOrder, countOf, OUTCOMES, safeName, verdictName } from './words.js';
+
+/** All trials of one scenario on one kernel with one capture kernel. */
+export interface TrialGroup {
+  readonly scenario: string;
+  /** Label of the kernel; with the start of its sha256 when another kernel of the campaign has the same label. */
+  readonly kernel: string;
+  /** The same of the capture kernel; absent when it is the same kernel. */
+  readonly captureKernel: string | undefined;
+  readonly results: readonly RunResult[];
+  /** Verdict names with counts, best first. */
+  readonly verdicts: readonly (readonly [name: string, count: number])[];
+  readonly outcomes: ReturnType<typeof outcomeCounts>;
+  /** Median duration of the runs, milliseconds. */
+  readonly medianMs: number;
+}
+
+/** Verdict names in the order of the vocabulary, each capture quality apart. */
+const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
+  verdict === 'captured' ? [verdict, verdictName({ verdict, quality: 'degraded' })] : [verdict],
+);
+
+/** How often each outcome occurs, in the fixed order of outcomes. */
+export function outcomeCounts(results: readonly RunResult[]) {
+  return countInOrder(
+    results.map((result) => result.outcome),
+    OUTCOMES,
+  );
+}
+
+/** `N runs: a expected, b unexpected, c inconclusive, d harness error`; always all four, so that it can be searched. */
+export function outcomeSentence(results: readonly RunResult[]): string {
+  const counts = new Map(outcomeCounts(results));
+  const parts = OUTCOMES.map((outcome) => `${counts.get(outcome) ?? 0} ${outcome.replace('-', ' ')}`);
+  return `${countOf(results.length, 'run')}: ${parts.join(', ')}`;
+}
+
+/** Groups runs by scenario and kernels, sorted by name with numbers in numeric order (6.1 before 6.12). */
+export function groupTrials(results: readonly RunResult[]): TrialGroup[] {
+  const name = kernelNamer(results);
+  const groups = new Map<string, RunResult[]>();
+  for (const result of results) {
+    const key = JSON.stringify([
+      result.scenario,
+      result.kernel,
+      result.kernelSha256,
+      result.captureKernel,
+      result.captureKernelSha256,
+    ]);
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  const order = new Intl.Collator('en', { numeric: true });
+  return [...groups.values()]
+    .flatMap((group) => {
+      const [result] = group;
+      return result === undefined ? [] : [trialGroup(result, group, name)];
+    })
+    .sort(
+      (a, b) =>
+        order.compare(a.scenario, b.scenario) ||
+        order.compare(a.kernel, b.kernel) ||
+        order.compare(a.captureKernel ?? '', b.captureKernel ?? ''),
+    );
+}
+
+type KernelNamer = (label: string, sha256: string) => string;
+
+function trialGroup(one: RunResult, results: readonly RunResult[], name: KernelNamer): TrialGroup {
+  return {
+    scenario: safeName(one.scenario),
+    kernel: name(one.kernel, one.kernelSha256),
+    captureKernel:
+      one.captureKernelSha256 === one.kernelSha256
+        ? undefined
+        : name(one.captureKernel, one.captureKernelSha256),
+    results,
+    verdicts: countInOrder(results.map(verdictName), VERDICT_NAMES),
+    outcomes: outcomeCounts(results),
+    medianMs: median(results.map((result) => result.durationMs)),
+  };
+}
+
+/** Two builds of one source share a release string (patched variants do), so a label alone may not say which. */
+function kernelNamer(results: readonly RunResult[]): KernelNamer {
+  const hashes = new Map<string, Set<string>>();
+  for (const { kernel, kernelSha256, captureKernel, captureKernelSha256 } of results) {
+    for (const [label, sha256] of [
+      [kernel, kernelSha256],
+      [captureKernel, captureKernelSha256],
+    ] as const) {
+      hashes.set(label, (hashes.get(label) ?? new Set()).add(sha256));
+    }
+  }
+  return (label, sha256) =>
+    (hashes.get(label)?.size ?? 0) > 1
+      ? `${safeName(label)} [${safeName(sha256.slice(0, 8))}]`
+      : safeName(label);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
+  const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
+  return (upper + lower) / 2;
+}

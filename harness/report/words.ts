@@ -1,0 +1,71 @@
+import type { RunResult } from '../model/result.js';
+import type { Outcome } from '../model/verdict.js';
+import { escapeGuestText } from '../timeline/escape.js';
+
+/** Outcomes in the order in which they are counted and listed. */
+export const OUTCOMES: readonly Outcome[] = ['expected', 'unexpected', 'inconclusive', 'harness-error'];
+
+/** Longest explanation shown, characters; a longer one is cut and marked. */
+const EXPLANATION_CHARACTERS = 1000;
+
+/** Longest name (scenario, kernel, detail) shown, characters. */
+const NAME_CHARACTERS = 120;
+
+/** `captured (degraded)` for a degraded capture, else the verdict's word. A clean capture is the plain word. */
+export function verdictName(result: Pick<RunResult, 'verdict' | 'quality'>): string {
+  return result.quality === 'degraded' ? `${result.verdict} (degraded)` : result.verdict;
+}
+
+/** Milliseconds as seconds with three decimals, `?` for what is not a number. */
+export function preciseSeconds(ms: number): string {
+  return Number.isFinite(ms) ? (ms / 1000).toFixed(3) : '?';
+}
+
+/** A difference of milliseconds as signed seconds with three decimals. */
+export function stepSeconds(ms: number): string {
+  return ms < 0 ? preciseSeconds(ms) : `+${preciseSeconds(ms)}`;
+}
+
+/** Milliseconds as `16.6 s`, `?` for what is not a number. */
+export function seconds(ms: number): string {
+  return Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : '?';
+}
+
+/** A name out of a plan or result, made safe and bounded. */
+export function safeName(text: string): string {
+  return escapeGuestText(text, NAME_CHARACTERS);
+}
+
+/** A sentence that may quote the guest, made safe and bounded. */
+export function safeSentence(text: string): string {
+  return escapeGuestText(text, EXPLANATION_CHARACTERS);
+}
+
+/**
+ * Text that the host chose (a path, a version), which may be in any script: only control and invisible characters
+ * are escaped, as they could rewrite the screen or reorder the line.
+ */
+export function hostText(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** A path as one word of a POSIX shell; quoted only when it must be. */
+export function shellWord(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${hostText(path).replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Counts each value, in the order of `order`; values that do not occur are left out. */
+export function countInOrder<T>(values: readonly T[], order: readonly T[]): [value: T, count: number][] {
+  return order.flatMap((value): [T, number][] => {
+    const count = values.filter((other) => other === value).length;
+    return count === 0 ? [] : [[value, count]];
+  });
+}
+
+/** `1 run`, `2 runs`. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
