@@ -2,6 +2,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { harnessFault } from '../model/fault.js';
 
+/**
+ * A UART sends byte by byte; bytes are handed on in groups of this age at most, so that the index of a console is not
+ * many times its size.
+ */
+const GROUP_MS = 5;
+
 /** A Unix socket in the run directory to which QEMU connects one of the guest's UARTs. */
 export interface ChannelServer {
   /** Sends bytes to the guest; false when QEMU is not connected. */
@@ -19,11 +25,25 @@ export async function listenForChannel(
   onBytes: (bytes: Buffer) => void,
 ): Promise<ChannelServer> {
   let socket: Socket | undefined;
+  let pending: Buffer[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (pending.length === 0) return;
+    const bytes = Buffer.concat(pending);
+    pending = [];
+    onBytes(bytes);
+  };
   const server = createServer((connected) => {
     // One QEMU, one connection: nobody else gets in afterwards.
     stopListening(server);
     socket = connected;
-    connected.on('data', onBytes);
+    connected.on('data', (bytes) => {
+      pending.push(bytes);
+      timer ??= setTimeout(flush, GROUP_MS);
+    });
+    connected.on('end', flush);
     // A reset at QEMU's death is told by its exit.
     connected.on('error', () => connected.destroy());
   });
@@ -36,6 +56,7 @@ export async function listenForChannel(
   return {
     send: (bytes) => socket !== undefined && !socket.destroyed && (socket.write(bytes), true),
     close() {
+      flush();
       stopListening(server);
       socket?.destroy();
     },
