@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Kernel } from '../model/kernel.js';
 import { isRelease } from './bzimage.js';
 import { cacheFault, inCache } from './cachefault.js';
-import { errnoOf } from './errno.js';
+import { errnoOf } from '../model/errno.js';
 import { sha256OfFile } from './hash.js';
 
 /**

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { harnessFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { parseConfig } from './config.js';
-import { messageOf } from './errno.js';
+import { messageOf } from '../model/errno.js';
 
 /**
  * The configuration a kernel was built with, when a config file came with it; undefined otherwise (one that is

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { type Fault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { parseImage, SETUP_MAX_BYTES } from './bzimage.js';
-import { errnoOf } from './errno.js';
+import { errnoOf } from '../model/errno.js';
 import { sha256OfFile } from './hash.js';
 
 /** Where a build tree of the kernel puts the image. */
@@ -99,7 +99,7 @@ export function unreadable(spec: string, error: unknown): Fault | undefined {
     ENAMETOOLONG: 'the path is too long; give a shorter one',
   };
   const code = errnoOf(error);
-  if (!Object.hasOwn(why, code)) return undefined;
+  if (code === undefined || !Object.hasOwn(why, code)) return undefined;
   return usageFault(`cannot read kernel "${spec}": ${why[code]}`, error);
 }
 

@@ -7,7 +7,7 @@ import { gunzip } from 'node:zlib';
 import { harnessFault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { parseConfig } from './config.js';
-import { errnoOf, messageOf } from './errno.js';
+import { errnoOf, messageOf } from '../model/errno.js';
 import { dependenciesOf, isModuleFile, moduleName } from './modinfo.js';
 
 /** A module, ready for init_module(2). */

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { findQemu } from './accel/ask-qemu.js';
-import { errorCode } from './accel/error-code.js';
+import { errnoOf } from '../model/errno.js';
 import { parentDeathPrefix } from './accel/parent-death.js';
 
 /** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever (measured). */
@@ -51,7 +51,7 @@ export async function startQemu(binary: string, args: readonly string[], cwd: st
     try {
       process.kill(-pid, signal);
     } catch (error) {
-      if (errorCode(error) !== 'ESRCH') throw error;
+      if (errnoOf(error) !== 'ESRCH') throw error;
     }
   };
   // The last net when this process leaves in an orderly way but in a hurry.

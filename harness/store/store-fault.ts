@@ -1,21 +1,18 @@
+import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
 import { type Fault, harnessFault } from '../model/fault.js';
+
+/** Remedies by errno; everything else calls for another place. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'free some space or choose another --out',
+  EDQUOT: 'free some space or choose another --out',
+  EMFILE: 'raise ulimit -n or lower --jobs',
+};
 
 /** One line for a file that could not be written; the errno decides the remedy. */
 export function storeFault(doing: string, path: string, error: unknown): Fault {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const [why, remedy] = REMEDIES[code] ?? [
-    error instanceof Error ? error.message : String(error),
-    'see the cause',
-  ];
+  const code = errnoOf(error);
+  // mkdir -p says EEXIST, not ENOTDIR, when the last part is a file.
+  const why = code === 'EEXIST' ? 'it is not a directory (EEXIST)' : (reasonFor(code) ?? messageOf(error));
+  const remedy = REMEDIES[code ?? ''] ?? 'choose an --out that you may write';
   return harnessFault(`cannot ${doing} "${path}": ${why}; ${remedy}`, error);
 }
-
-const REMEDIES: Readonly<Record<string, readonly [string, string]>> = {
-  ENOSPC: ['the disk is full', 'free some space or choose another --out'],
-  EDQUOT: ['the disk quota is used up', 'free some space or choose another --out'],
-  EACCES: ['permission denied', 'choose an --out that you may write'],
-  EPERM: ['permission denied', 'choose an --out that you may write'],
-  EROFS: ['the file system is read-only', 'choose an --out that you may write'],
-  ENOTDIR: ['a part of the path is not a directory', 'choose another --out'],
-  EMFILE: ['too many open files', 'raise ulimit -n or lower --jobs'],
-};

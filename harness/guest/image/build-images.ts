@@ -12,7 +12,7 @@ import {
   readCaptureKernel,
   sha256Of,
 } from './contents.js';
-import { errorCode } from './error-facts.js';
+import { errnoOf } from '../../model/errno.js';
 import { findProgram, type HostProgram, readProgram } from './host-programs.js';
 import { imageDir, inspectImages, manifestFile, publishImages, withTempDir } from './image-cache.js';
 import { describeSource, IMAGE_SCHEMA, type ImageManifest, imageKey, type Manifest } from './manifest.js';
@@ -88,7 +88,7 @@ export async function buildImages(inputs: ImageInputs, options: BuildOptions): P
 
 async function readRecipes(file: string): Promise<Recipes> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    const code = errorCode(error) ?? 'unknown error';
+    const code = errnoOf(error) ?? 'unknown error';
     throw harnessFault(
       `cannot read image recipes "${file}": ${code}; restore the file from the release`,
       error,

@@ -1,15 +1,5 @@
+import { errnoOf, reasonFor } from '../../model/errno.js';
 import { Fault, harnessFault } from '../../model/fault.js';
-import { errorCode } from './error-facts.js';
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EROFS: 'the file system is read-only',
-  ENOTDIR: 'a part of the path is not a directory',
-  EEXIST: 'a part of the path is not a directory',
-};
 
 /**
  * Runs what reads or writes the image cache; file system errors become harness Faults that name the cache.
@@ -19,11 +9,15 @@ export async function inImageCache<T>(cacheDir: string, work: () => Promise<T>):
   try {
     return await work();
   } catch (error) {
-    const code = errorCode(error);
+    const code = errnoOf(error);
     if (error instanceof Fault || code === undefined) throw error;
-    const why = Object.hasOwn(REASONS, code) ? REASONS[code] : 'the file system refused';
+    // mkdir -p says EEXIST, not ENOTDIR, when the last part is a file.
+    const why =
+      code === 'EEXIST'
+        ? 'a part of the path is not a directory (EEXIST)'
+        : (reasonFor(code) ?? `the file system refused (${code})`);
     throw harnessFault(
-      `cannot use the image cache "${cacheDir}": ${why} (${code}); make room or choose a cache directory that can be written`,
+      `cannot use the image cache "${cacheDir}": ${why}; make room or set CRASHPATH_CACHE to a directory that can be written`,
       error,
     );
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { harnessFault, usageFault } from '../../model/fault.js';
 import type { Kernel } from '../../model/kernel.js';
 import { inspectElf } from './elf.js';
-import { errorCode } from './error-facts.js';
+import { errnoOf } from '../../model/errno.js';
 import type { HostProgram } from './host-programs.js';
 import type { PlannedEntry, Source } from './plan-image.js';
 
@@ -107,7 +107,7 @@ async function readHostFile(path: string, signal: AbortSignal | undefined): Prom
     return await readFile(path, { signal });
   } catch (error) {
     signal?.throwIfAborted();
-    const code = errorCode(error) ?? 'unknown error';
+    const code = errnoOf(error) ?? 'unknown error';
     throw harnessFault(
       `cannot read "${path}" for an image: ${code}; check that the file exists and can be read`,
       error,

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import which from 'which';
 import { type Fault, harnessFault } from '../../model/fault.js';
 import { EM_X86_64, inspectElf } from './elf.js';
-import { errorCode } from './error-facts.js';
+import { errnoOf } from '../../model/errno.js';
 import type { Recipes } from './recipe.js';
 
 /** ldd runs the loader once; milliseconds when healthy. */
@@ -68,7 +68,7 @@ export async function readProgram(
     );
   const bytes = await readFile(path, { signal: options.signal }).catch((error: unknown) => {
     options.signal?.throwIfAborted();
-    throw refuse(`it cannot be read (${errorCode(error) ?? 'unknown error'})`, error);
+    throw refuse(`it cannot be read (${errnoOf(error) ?? 'unknown error'})`, error);
   });
   const elf = inspectElf(bytes);
   if (elf === undefined || elf.machine !== EM_X86_64 || elf.bits !== 64)

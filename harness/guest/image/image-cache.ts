@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { usageFault } from '../../model/fault.js';
 import { inImageCache } from './cache-fault.js';
 import { sha256Of } from './contents.js';
-import { errorCode } from './error-facts.js';
+import { errnoOf } from '../../model/errno.js';
 import { type ImageManifest, ImageKeySchema, type Manifest, ManifestSchema } from './manifest.js';
 
 /**
@@ -105,7 +105,7 @@ export async function publishImages(tempDir: string, key: string, options: Image
       await rename(tempDir, dir);
       return;
     } catch (error) {
-      const code = errorCode(error);
+      const code = errnoOf(error);
       if ((code !== 'ENOTEMPTY' && code !== 'EEXIST') || attempt === PUBLISH_ATTEMPTS) throw error;
     }
     const present = await inspectImages(key, options);
@@ -202,6 +202,6 @@ async function statOrUndefined(path: string): Promise<{ size: number; mtimeMs: n
 }
 
 function absentAsUndefined(error: unknown): undefined {
-  if (errorCode(error) === 'ENOENT') return undefined;
+  if (errnoOf(error) === 'ENOENT') return undefined;
   throw error;
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa, ExecaError } from 'execa';
 import { harnessFault } from '../../model/fault.js';
-import { firstLine } from './error-facts.js';
+import { messageOf } from '../../model/errno.js';
 import type { PlannedEntry } from './plan-image.js';
 import { isDirectoryMode, listNewc, settleDirectoryLinks } from './newc.js';
 
@@ -87,12 +87,12 @@ async function runCpio(
 }
 
 function cpioComplaint(error: unknown): string {
-  if (!(error instanceof ExecaError)) return firstLine(error);
+  if (!(error instanceof ExecaError)) return messageOf(error);
   if (error.timedOut) return `it did not finish in ${CPIO_DEADLINE_MS} ms`;
   const stderr: unknown = error.stderr;
   const text = stderr instanceof Uint8Array ? Buffer.from(stderr).toString('utf8') : '';
   const line = text.split('\n').find((candidate) => candidate.trim() !== '');
-  return line?.trim().slice(0, 200) ?? firstLine(error);
+  return line?.trim().slice(0, 200) ?? messageOf(error);
 }
 
 /** cpio leaves out what it cannot read with exit status 0 in some versions, so what it wrote is read back. */
@@ -101,7 +101,7 @@ function compareWithPlan(archive: Buffer, entries: readonly StagedEntry[]): stri
   try {
     listed = listNewc(archive);
   } catch (error) {
-    return `it did not write a newc archive (${firstLine(error)})`;
+    return `it did not write a newc archive (${messageOf(error)})`;
   }
   if (listed.length !== entries.length) return `it wrote ${listed.length} of ${entries.length} entries`;
   for (const [index, { entry, bytes }] of entries.entries()) {

@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { harnessFault } from '../../model/fault.js';
-import { firstLine } from './error-facts.js';
+import { messageOf } from '../../model/errno.js';
 
 /** The images that a recipe file describes; `production` carries `capture` inside it. */
 export const IMAGE_NAMES = ['capture', 'production'] as const;
@@ -82,7 +82,7 @@ export function parseRecipes(text: string, file: string): Recipes {
   try {
     data = parse(text);
   } catch (error) {
-    return refuse(firstLine(error), error);
+    return refuse(messageOf(error), error);
   }
   const result = RecipesSchema.safeParse(data);
   if (result.success) return result.data;

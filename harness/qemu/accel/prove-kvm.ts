@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { errorCode } from './error-code.js';
+import { errnoOf } from '../../model/errno.js';
 import type { AccelProof, KvmProof } from './proof.js';
 import { EXIT_SUM_RIGHT, EXIT_SUM_WRONG } from './probe-guest.js';
 import { KILL_GRACE_MS, type ProbeRun, runProbeGuest } from './run-probe-guest.js';
@@ -36,7 +36,7 @@ export async function deviceProblem(device: string): Promise<KvmProof | undefine
     await handle.close();
     return undefined;
   } catch (error) {
-    const code = errorCode(error) ?? 'unknown error';
+    const code = errnoOf(error) ?? 'unknown error';
     if (code === 'EACCES' || code === 'EPERM') {
       return { outcome: 'no-permission', tried: false, detail: `${device} may not be opened (${code})` };
     }

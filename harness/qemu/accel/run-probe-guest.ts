@@ -5,7 +5,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { execa } from 'execa';
 import { harnessFault } from '../../model/fault.js';
-import { errorCode } from './error-code.js';
+import { errnoOf } from '../../model/errno.js';
 import { excerpt } from './excerpt.js';
 import { parentDeathPrefix } from './parent-death.js';
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, probeGuestElf } from './probe-guest.js';
@@ -142,6 +142,6 @@ function signalGroup(groupId: number | undefined, signal: 'SIGTERM' | 'SIGKILL')
   try {
     process.kill(-groupId, signal);
   } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
+    if (errnoOf(error) !== 'ESRCH') throw error;
   }
 }
