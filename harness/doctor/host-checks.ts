@@ -1,12 +1,12 @@
 import { mkdir, mkdtemp, readFile, rmdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { errorCode } from '../qemu/accel/error-code.js';
+import { errnoOf } from '../model/errno.js';
+import { GUEST_DEFAULTS } from '../plan/make-plan.js';
 import type { DoctorCheck } from './check.js';
 
 const MIB = 1024 * 1024;
 
-/** Memory of one guest by default, MiB. */
-export const GUEST_MEMORY_MIB = 768;
+const { memoryMiB: GUEST_MEMORY_MIB } = GUEST_DEFAULTS;
 
 /** Free disk below which a folder is a warning, and below which it is a failure, bytes. */
 export const DISK_WARN_BYTES = 2048 * MIB;
@@ -70,7 +70,7 @@ export async function checkDisk(name: string, folder: string): Promise<DoctorChe
     const { bavail, bsize } = await statfs(await nearestExisting(path.resolve(folder)));
     return judgeDisk(name, folder, bavail * bsize);
   } catch (error) {
-    const found = `free space of ${folder} is not known (${errorCode(error) ?? String(error)})`;
+    const found = `free space of ${folder} is not known (${errnoOf(error) ?? String(error)})`;
     return { name, status: 'fail', found, remedy: `name another folder, or repair ${folder}` };
   }
 }
@@ -93,7 +93,7 @@ export async function checkCacheWritable(cacheDir: string): Promise<DoctorCheck>
     await rmdir(await mkdtemp(path.join(cacheDir, '.doctor-')));
     return { name, status: 'ok', found: `${cacheDir}, writable` };
   } catch (error) {
-    const found = `${cacheDir} is not writable (${errorCode(error) ?? String(error)})`;
+    const found = `${cacheDir} is not writable (${errnoOf(error) ?? String(error)})`;
     const remedy = `make it writable (chown or chmod "${cacheDir}"), or name another cache folder`;
     return { name, status: 'fail', found, remedy };
   }
@@ -105,7 +105,7 @@ async function nearestExisting(folder: string): Promise<string> {
     return folder;
   } catch (error) {
     const parent = path.dirname(folder);
-    if (parent === folder || errorCode(error) !== 'ENOENT') throw error;
+    if (parent === folder || errnoOf(error) !== 'ENOENT') throw error;
     return nearestExisting(parent);
   }
 }
