@@ -10,17 +10,18 @@ const { console: CONSOLE, hung: HUNG } = reportFixtures((name) =>
 void t.test('without console evidence: the last lines', async (t) => {
   const { endsAt, lines, consoleBytes } = consoleExcerpt(CONSOLE);
   t.equal(endsAt, 'end-of-console');
-  t.equal(lines.length, 25);
+  t.equal(lines.length, 30);
   t.match(lines.at(-1), { number: 38, text: '[    4.624829]  </TASK>' });
-  t.equal(lines[0]?.number, 14);
+  t.equal(lines[0]?.number, 9);
   t.equal(consoleBytes, CONSOLE.length);
 });
 
-void t.test('with console evidence: the lines that end with the cited one', async (t) => {
+void t.test('with console evidence: the cited line, and what the guest said after it', async (t) => {
   const { endsAt, lines } = consoleExcerpt(CONSOLE, HUNG.evidence);
   t.equal(endsAt, 'evidence');
+  t.match(lines.at(-1), { number: 19 }, 'fifteen lines behind the cited one');
   t.same(
-    lines.map(({ number, text }) => `${number} ${text}`),
+    lines.slice(0, 4).map(({ number, text }) => `${number} ${text}`),
     [
       '1 [    2.439897] x86/mm: Checked W+X mappings: passed, no W+X pages found.',
       '2 [    2.440552] Run /init as init process',
@@ -44,11 +45,16 @@ void t.test('the last citation counts, whatever the order', async (t) => {
     excerpt: 'x',
   });
   const numbers = (...evidence: ReturnType<typeof cite>[]) =>
-    consoleExcerpt(bytes, evidence).lines.map(({ number }) => number);
+    consoleExcerpt(bytes, evidence, { linesAfter: 0 }).lines.map(({ number }) => number);
   t.same(numbers(cite(8, 5), cite(0, 3)), [1, 2, 3]);
   t.same(numbers(cite(4, 4)), [1, 2], 'the line feed belongs to its line');
   t.same(numbers(cite(4, 0)), [1, 2], 'an empty citation is the line that it stands in');
   t.same(numbers(cite(8, 1e9)), [1, 2, 3, 4], 'a citation that runs past the end');
+  const after = consoleExcerpt(bytes, [cite(0, 3)], { linesAfter: 2 });
+  t.same(
+    after.lines.map(({ number }) => number),
+    [1, 2, 3],
+  );
   t.equal(consoleExcerpt(bytes, [cite(500, 3)]).endsAt, 'end-of-console', 'bytes that are not there');
   t.same(consoleExcerpt(bytes, [], { maxLines: 2 }).lines, [
     { number: 3, offset: 8, text: 'three' },

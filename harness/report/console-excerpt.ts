@@ -16,7 +16,7 @@ export interface ConsoleLine {
 
 /** The interesting stretch of a console. */
 export interface ConsoleExcerpt {
-  /** Why this stretch: it ends at the last console evidence, or at the end of the recording. */
+  /** Why this stretch: it ends shortly behind the last console evidence, or at the end of the recording. */
   readonly endsAt: 'evidence' | 'end-of-console';
   readonly lines: readonly ConsoleLine[];
   /** Length of the whole recorded console, bytes. */
@@ -24,16 +24,17 @@ export interface ConsoleExcerpt {
 }
 
 /**
- * Picks up to `maxLines` whole lines that end with the last line that the verdict cites of the console, or with the
- * last line of the console when it cites none (or cites bytes that the recording does not have). Pure.
+ * Picks up to `maxLines` whole lines that end `linesAfter` lines behind the last line that the verdict cites of the
+ * console (a panic's first line is cited, what the guest said last comes after it), or with the last line of the
+ * console when it cites none (or cites bytes that the recording does not have). Pure.
  */
 export function consoleExcerpt(
   bytes: Buffer,
   evidence: RunResult['evidence'] = [],
-  { maxLines = 25 }: { maxLines?: number } = {},
+  { maxLines = 30, linesAfter = 15 }: { maxLines?: number; linesAfter?: number } = {},
 ): ConsoleExcerpt {
   const cited = lastCitedByte(evidence, bytes.length);
-  const endByte = cited ?? bytes.length - 1;
+  const endByte = cited === undefined ? bytes.length - 1 : linesBehind(bytes, cited, linesAfter);
   const lines: ConsoleLine[] = [];
   let offset = startOfLine(bytes, endByte);
   let number = 1 + countLineFeeds(bytes, offset);
@@ -58,6 +59,17 @@ function lastCitedByte(evidence: RunResult['evidence'], consoleBytes: number): n
 /** Start of the line that holds a byte; a line feed belongs to the line that it ends. */
 function startOfLine(bytes: Buffer, byte: number): number {
   return byte <= 0 ? 0 : bytes.lastIndexOf(0x0a, byte - 1) + 1;
+}
+
+/** The last byte of the line that stands `count` lines behind the one that holds `byte`, as far as there are any. */
+function linesBehind(bytes: Buffer, byte: number, count: number): number {
+  let end = byte;
+  for (let line = 0; line <= count; line++) {
+    const feed = bytes.indexOf(0x0a, line === 0 ? end : end + 1);
+    if (feed === -1) return bytes.length - 1;
+    end = feed;
+  }
+  return end;
 }
 
 function countLineFeeds(bytes: Buffer, end: number): number {

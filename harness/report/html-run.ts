@@ -52,7 +52,7 @@ function evidenceList({ evidence }: RunResult): Markup {
 function consoleBlock({ lines, endsAt, consoleBytes }: ConsoleExcerpt): Markup {
   const last = lines.at(-1);
   if (last === undefined) return html`<h4>Console</h4><p class="quiet">The guest printed nothing.</p>`;
-  const why = endsAt === 'evidence' ? 'up to the last line that the verdict cites' : 'its last lines';
+  const why = endsAt === 'evidence' ? 'around the last line that the verdict cites' : 'its last lines';
   const width = String(last.number).length;
   const rows = lines.map(
     ({ number, text }) => html`<span class="at">${String(number).padStart(width)}</span> ${text}\n`,

@@ -144,7 +144,7 @@ function evidence(result: RunResult, colors: Palette): string {
 function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Palette): string {
   const excerpt = consoleExcerpt(bytes, result?.evidence);
   const where =
-    excerpt.endsAt === 'evidence' ? 'up to the last line that the verdict cites' : 'its last lines';
+    excerpt.endsAt === 'evidence' ? 'around the last line that the verdict cites' : 'its last lines';
   const title = `${colors.bold('console')}  ${where}; ${bytes.length} bytes in console.bin, line@byte`;
   const places = excerpt.lines.map(({ number, offset }) => `${number}@${offset}`);
   const width = Math.max(0, ...places.map((place) => place.length));
