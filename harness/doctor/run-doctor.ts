@@ -4,7 +4,7 @@ import { checkCacheWritable, checkDisk, checkMemory, checkNode } from './host-ch
 import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';
 import { checkTools } from './tool-checks.js';
 
-/** Debian keeps kexec and depmod where the PATH of ordinary users does not reach. */
+/** Debian keeps kexec where the PATH of ordinary users does not reach. */
 const SYSTEM_FOLDERS = '/usr/sbin:/sbin';
 
 /** What the doctor looks at. */

@@ -55,7 +55,6 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     kexec: 'kexec-tools',
     cpio: 'cpio',
     xz: 'xz-utils',
-    depmod: 'kmod',
     'dpkg-deb': 'dpkg',
     'apt-get': 'apt',
     setpriv: 'util-linux',

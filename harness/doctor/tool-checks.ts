@@ -33,7 +33,6 @@ const PLAIN_TOOLS: readonly Tool[] = [
   { name: 'kexec', debianPackage: 'kexec-tools', ifMissing: 'fail', neededFor: 'arming guests' },
   { name: 'cpio', debianPackage: 'cpio', ifMissing: 'fail', neededFor: 'building guest images' },
   { name: 'xz', debianPackage: 'xz-utils', ifMissing: 'warn', neededFor: 'compressed modules' },
-  { name: 'depmod', debianPackage: 'kmod', ifMissing: 'warn', neededFor: 'guests that load modules' },
   { name: 'dpkg-deb', debianPackage: 'dpkg', ifMissing: 'warn', neededFor: 'kernels out of Debian packages' },
   { name: 'apt-get', debianPackage: 'apt', ifMissing: 'warn', neededFor: 'fetching Debian kernels' },
 ];
