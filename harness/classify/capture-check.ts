@@ -76,12 +76,9 @@ function degradations({ events, plan, hello, verified }: Facts): [string, RunEve
     if (event.type === 'signature' && event.degrades && !reasons.some(([name]) => name === event.name)) {
       reasons.push([event.name, event]);
     }
-    if (
-      event.type === 'oops' &&
-      event.side === 'capture' &&
-      !reasons.some(([name]) => name === 'oops-in-capture')
-    ) {
-      reasons.push(['oops-in-capture', event]);
+    if ((event.type === 'oops' || event.type === 'panic') && event.side === 'capture') {
+      const reason = `${event.type}-in-capture`;
+      if (!reasons.some(([name]) => name === reason)) reasons.push([reason, event]);
     }
   }
   return reasons;

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
+import { harnessFault } from '../model/fault.js';
 import {
   type Channel,
   ChunkSchema,
@@ -22,7 +24,6 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
     control: await contents(directory, RECORDING.control),
   };
   const indexed: Record<Channel, number> = { console: 0, control: 0 };
-  let last = { seq: 0, atMs: 0 };
   for (const { value: chunk } of await jsonLines(directory, RECORDING.chunks, ChunkSchema)) {
     const { channel, offset, length, atMs, seq } = chunk;
     records.push({
@@ -30,12 +31,6 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
       record: { kind: 'chunk', atMs, channel, bytes: bytes[channel].subarray(offset, offset + length) },
     });
     indexed[channel] = Math.max(indexed[channel], offset + length);
-    last = { seq, atMs };
-  }
-  for (const channel of ['console', 'control'] as const) {
-    const rest = bytes[channel].subarray(indexed[channel]);
-    if (rest.length === 0) continue;
-    records.push({ seq: last.seq + 0.5, record: { kind: 'chunk', atMs: last.atMs, channel, bytes: rest } });
   }
   for (const { line, value: record } of await jsonLines(directory, RECORDING.qmp, QmpRecordSchema)) {
     records.push({ seq: record.seq, record: { kind: 'qmp', line, record } });
@@ -46,15 +41,30 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
   for (const { line, value: record } of await jsonLines(directory, RECORDING.host, HostRecordSchema)) {
     records.push({ seq: record.seq, record: { kind: 'host', line, record } });
   }
-  return records.sort((a, b) => a.seq - b.seq).map(({ record }) => record);
+  const ordered = records.sort((a, b) => a.seq - b.seq).map(({ record }) => record);
+  // Bytes are written before their index line, one record at a time: what has none came last.
+  const last = ordered.at(-1);
+  const atMs = last === undefined ? 0 : timeOf(last);
+  for (const channel of ['console', 'control'] as const) {
+    const rest = bytes[channel].subarray(indexed[channel]);
+    if (rest.length > 0) ordered.push({ kind: 'chunk', atMs, channel, bytes: rest });
+  }
+  return ordered;
+}
+
+function timeOf(record: RunRecord): number {
+  return record.kind === 'chunk' ? record.atMs : record.record.atMs;
 }
 
 async function contents(directory: string, name: string): Promise<Buffer> {
   try {
     return await readFile(join(directory, name));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
+    if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0);
+    throw harnessFault(
+      `cannot read recording "${join(directory, name)}": ${reasonFor(errnoOf(error)) ?? messageOf(error)}; make it a readable file`,
+      error,
+    );
   }
 }
 

@@ -96,7 +96,19 @@ export function nameEvent(event: RunEvent): string {
       return `cpus-parked ${event.parked}`;
     case 'host':
       return `host ${event.fact.fact}`;
-    default:
+    case 'kernel-banner':
+    case 'capture-command-line':
+    case 'reboot-command-line':
+    case 'hello':
+    case 'armed':
+    case 'firing':
+    case 'reply':
+    case 'capture-hello':
+    case 'vmcore':
+    case 'vmcore-missing':
+    case 'capture-facts':
+    case 'capture-done':
+    case 'control-noise':
       return event.type;
   }
 }

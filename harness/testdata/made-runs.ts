@@ -107,7 +107,9 @@ export function vmcoreFrame(
 }
 
 /** What the production init reports after `kexec -p`. */
-export function armedReport(changes: { loaded?: boolean; size?: number; range?: boolean; error?: string } = {}): string {
+export function armedReport(
+  changes: { loaded?: boolean; size?: number; range?: boolean; error?: string } = {},
+): string {
   const { loaded = true, size = 0xc000000, range = true, error } = changes;
   return [
     `status=${error === undefined ? 0 : 255}`,

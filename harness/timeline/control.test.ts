@@ -1,0 +1,83 @@
+import t from 'tap';
+import { b64, frame, vmcoreFrame } from '../testdata/made-runs.js';
+import { readControlLine } from './control.js';
+
+const read = (content: Record<string, unknown>) => readControlLine(frame(content).trim());
+
+void t.test('every frame of the guests', async (t) => {
+  t.strictSame(read({ ev: 'hello', release: b64('6.1.0\n'), cpus: 4, modulesFailed: b64(' e1000.ko') }), {
+    type: 'hello',
+    release: '6.1.0\n',
+    cpus: 4,
+    modulesFailed: 'e1000.ko',
+  });
+  t.match(read({ ev: 'armed', id: 1, out: b64('loaded=1\n') }), { type: 'armed', armed: { loaded: true } });
+  t.strictSame(read({ ev: 'firing', id: 2 }), { type: 'firing' });
+  t.strictSame(read({ ev: 'reply', id: 3, status: 1, out: b64('a\xffb') }), {
+    type: 'reply',
+    id: 3,
+    status: 1,
+    output: Buffer.from('a\xffb').toString('latin1'),
+  });
+  t.strictSame(read({ ev: 'capture-hello', release: b64('6.1.0'), cmdline: b64('a b\n') }), {
+    type: 'capture-hello',
+    release: '6.1.0',
+    commandLine: 'a b',
+  });
+  t.strictSame(read({ ev: 'vmcore-missing', why: b64('no /proc/vmcore') }), {
+    type: 'vmcore-missing',
+    why: 'no /proc/vmcore',
+  });
+  t.match(read({ ev: 'capture-facts', dmesgLines: 5, modulesFailed: '', interrupts: b64('  0:  5\n') }), {
+    type: 'capture-facts',
+    dmesgLines: 5,
+    interrupts: '  0:  5\n',
+  });
+  t.strictSame(read({ ev: 'capture-done' }), { type: 'capture-done' });
+  t.match(readControlLine(vmcoreFrame({ cpus: 3 }).trim()), {
+    type: 'vmcore',
+    vmcore: { prstatusNotes: 3, hasVmcoreinfo: true, nodename: 'cp-made' },
+  });
+});
+
+void t.test('a frame behind an unfinished one is read', async (t) => {
+  t.strictSame(readControlLine(`CP1 {"ev":"reply","id":1,"st${frame({ ev: 'capture-done' }).trim()}`), {
+    type: 'capture-done',
+  });
+});
+
+void t.test('what is no frame is noise', async (t) => {
+  for (const line of [
+    '',
+    'hello',
+    '{"ev":"capture-done"}',
+    'CP2 {"ev":"capture-done"}',
+    'CP1{"ev":"capture-done"}',
+    'CP1 {"ev":"capture-done"',
+    'CP1 {"ev":"captured"}',
+    'CP1 {}',
+    'CP1 {"ev":"firing"}',
+    'CP1 {"ev":"firing","id":-1}',
+    'CP1 {"ev":"firing","id":"1"}',
+    'CP1 {"ev":"firing","id":1e99}',
+    'CP1 {"ev":"reply","id":1,"status":0,"out":"not base64!"}',
+    'CP1 {"ev":"vmcore","size":1,"head":"","notes":""}',
+    'CP1 {"__proto__":{"ev":"capture-done"}}',
+    'CP1 {"ev":["capture-done"]}',
+  ]) {
+    t.equal(readControlLine(line).type, 'control-noise', line);
+  }
+});
+
+void t.test('noise is quoted safely and briefly', async (t) => {
+  const event = readControlLine(`\x1b[2J${'x'.repeat(1000)}`);
+  t.match(event, { type: 'control-noise', why: /^not a frame: \\x1b\[2Jx+\.\.\.$/ });
+  t.ok('why' in event && event.why.length < 120);
+});
+
+void t.test('a vmcore frame without an ELF core is a missing vmcore', async (t) => {
+  t.match(read({ ev: 'vmcore', size: 1, head: b64('not ELF'), notes: '', uts: '' }), {
+    type: 'vmcore-missing',
+    why: /ELF/,
+  });
+});

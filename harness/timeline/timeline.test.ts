@@ -1,0 +1,119 @@
+import t from 'tap';
+import type { RunRecord } from '../model/record.js';
+import { eventsOf, nameEvent } from '../testdata/fixtures.js';
+import {
+  CAPTURE_START_RIP,
+  CRASH_CR3,
+  firedRun,
+  IDLE,
+  type MadeRun,
+  MadeRun as Run,
+  madePlan,
+  PARKED,
+  PURGATORY_RIP,
+} from '../testdata/made-runs.js';
+import { createTimeline } from './timeline.js';
+
+const PLAN = madePlan();
+const namesOf = (run: MadeRun) => eventsOf(run.records, PLAN).map(nameEvent);
+
+const jumping = (rip: bigint) => [{ rip, cr3: CRASH_CR3 }, PARKED];
+
+void t.test('events carry their place and time', async (t) => {
+  const records: RunRecord[] = [
+    { kind: 'chunk', atMs: 5, channel: 'console', bytes: Buffer.from('noise\r\nKernel panic - not') },
+    { kind: 'chunk', atMs: 7, channel: 'console', bytes: Buffer.from(' syncing: x\n') },
+    {
+      kind: 'qmp',
+      line: 3,
+      record: {
+        seq: 1,
+        atMs: 9,
+        direction: 'in',
+        message: { event: 'SHUTDOWN', data: { guest: true, reason: 'r' } },
+      },
+    },
+  ];
+  t.strictSame(eventsOf(records, PLAN), [
+    {
+      atMs: 7,
+      at: { source: 'console', offset: 7, length: 29 },
+      type: 'panic',
+      message: 'x',
+      side: 'production',
+    },
+    { atMs: 9, at: { source: 'qmp', line: 3 }, type: 'shutdown', byGuest: true, reason: 'r' },
+  ]);
+});
+
+void t.test('an event is given as soon as its line is complete, the last one at the end', async (t) => {
+  const timeline = createTimeline(PLAN.limits);
+  const push = (text: string) =>
+    timeline.push({ kind: 'chunk', atMs: 1, channel: 'console', bytes: Buffer.from(text) }).length;
+  t.equal(push('Kernel panic - not syncing: x'), 0);
+  t.equal(push('\r'), 1);
+  t.equal(push('Kernel panic - not syncing: y'), 0);
+  t.equal(timeline.finish().length, 1);
+  t.equal(timeline.finish().length, 0);
+});
+
+void t.test('only SHUTDOWN events of QMP mean something', async (t) => {
+  const run = new Run()
+    .qmp({ event: 'STOP' })
+    .qmp({ event: 'SHUTDOWN' })
+    .qmp({ event: 'SHUTDOWN', data: { guest: 'yes', reason: 'r' } })
+    .qmp({ return: {} });
+  t.strictSame(namesOf(run), []);
+  const sent: RunRecord = {
+    kind: 'qmp',
+    line: 0,
+    record: {
+      seq: 0,
+      atMs: 0,
+      direction: 'out',
+      message: { event: 'SHUTDOWN', data: { guest: true, reason: 'r' } },
+    },
+  };
+  t.strictSame(eventsOf([sent], PLAN), [], 'what was sent is no event');
+});
+
+void t.test('each stretch of the road is told once, and only forwards', async (t) => {
+  const run = firedRun().panic();
+  for (const rip of [0x25800000n, PURGATORY_RIP, PURGATORY_RIP, 0x25800000n, CAPTURE_START_RIP])
+    run.sample(jumping(rip));
+  run.sample(jumping(0xffffffff81000000n));
+  t.strictSame(
+    namesOf(run).filter((name) => /^(jumped|cpus)/.test(name)),
+    ['cpus-parked 1', 'jumped jump', 'jumped purgatory', 'jumped capture-start', 'jumped capture-kernel'],
+  );
+});
+
+void t.test('samples before firing say nothing', async (t) => {
+  const run = new Run().boot().arm();
+  for (let i = 0; i < 200; i++) run.later(150).sample([PARKED, PARKED]);
+  t.notOk(namesOf(run).some((name) => /^(hang|jumped|cpus)/.test(name)));
+});
+
+void t.test('parked means: after a panic, all but one halted with interrupts off', async (t) => {
+  const parkedIn = (run: MadeRun) => namesOf(run).some((name) => name.startsWith('cpus-parked'));
+  const running = { rip: 0xffffffff81000000n };
+  t.equal(parkedIn(firedRun().sample([PARKED, running])), false, 'no panic yet');
+  t.equal(parkedIn(firedRun().panic().sample([IDLE, running])), false, 'an idle CPU is not parked');
+  t.equal(parkedIn(firedRun().panic().sample([running])), false, 'one CPU cannot be shot down');
+  t.equal(parkedIn(firedRun().panic().sample([PARKED, running, IDLE])), false, 'one of three is still idle');
+  t.equal(parkedIn(firedRun().panic().sample([PARKED, running, PARKED])), true);
+});
+
+void t.test('a hang is told once', async (t) => {
+  const run = firedRun().panic();
+  for (let i = 0; i < 100; i++) run.later(140).sample([PARKED, PARKED]);
+  t.strictSame(
+    namesOf(run).filter((name) => name.startsWith('hang')),
+    ['hang all-vcpus-halted'],
+  );
+});
+
+void t.test('the segments of the last arming count', async (t) => {
+  const run = new Run().boot().arm('loaded=0\n').arm().fire().sample(jumping(PURGATORY_RIP));
+  t.ok(namesOf(run).includes('jumped purgatory'));
+});
