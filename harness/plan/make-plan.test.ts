@@ -1,0 +1,164 @@
+import t from 'tap';
+import type { Scenario } from '../model/scenario.js';
+import { RunPlanSchema } from '../model/run-plan.js';
+import { madePlan } from '../testdata/made-runs.js';
+import { limitsFor } from './limits.js';
+import { type GuestChoices, makePlan } from './make-plan.js';
+import { qemuArguments, RUN_FILES, shellQuote } from './qemu-arguments.js';
+
+const { scenario: SCENARIO, kernel } = madePlan();
+const captureKernel = { ...kernel, label: 'other', bzImage: '/kernels/other/vmlinuz' };
+
+function plan(
+  options: {
+    guest?: Scenario['guest'];
+    choices?: GuestChoices;
+    accel?: 'kvm' | 'tcg';
+    watchMs?: number;
+  } = {},
+) {
+  const { guest = {}, choices = {}, accel = 'tcg', watchMs } = options;
+  return makePlan(
+    { ...SCENARIO, guest, ...(watchMs === undefined ? {} : { watchMs }) },
+    {
+      kernel,
+      captureKernel,
+      accel: { accel, reason: 'made' },
+      qemu: { binary: 'qemu', version: '7.2' },
+      initrd: '/images/p.cpio',
+    },
+    { identity: { campaign: 'c', runId: 'r-1', trial: 3, nonce: 'cp-1' }, choices },
+  );
+}
+
+/** The word after an option. */
+function after(args: readonly string[], option: string): string | undefined {
+  const at = args.indexOf(option);
+  return at < 0 ? undefined : args[at + 1];
+}
+
+void t.test('defaults', async (t) => {
+  const made = plan();
+  t.strictSame(made.machine, { type: 'pc', cpuModel: 'max', cpus: 2, memoryMiB: 768 });
+  t.equal(made.append, 'console=ttyS0,115200 crashkernel=192M');
+  t.equal(made.captureAppend, 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices');
+  t.match(made, { campaign: 'c', runId: 'r-1', trial: 3, nonce: 'cp-1', modules: [] });
+  t.equal(plan({ accel: 'kvm' }).machine.cpuModel, 'host');
+});
+
+void t.test('the scenario goes over the defaults, the caller over the scenario', async (t) => {
+  const guest = {
+    cpus: 4,
+    memoryMiB: 1024,
+    crashkernel: '256M',
+    append: 'nokaslr',
+    captureAppend: 'nolapic',
+  };
+  t.match(plan({ guest }), {
+    machine: { cpus: 4, memoryMiB: 1024 },
+    append: 'console=ttyS0,115200 crashkernel=256M nokaslr',
+    captureAppend: 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices nolapic',
+  });
+  const choices = {
+    cpus: 1,
+    memoryMiB: 512,
+    machine: 'q35',
+    cpuModel: 'qemu64',
+    crashkernel: '128M',
+    append: 'quiet',
+    captureAppend: 'debug',
+  };
+  t.match(plan({ guest, choices }), {
+    machine: { type: 'q35', cpuModel: 'qemu64', cpus: 1, memoryMiB: 512 },
+    append: 'console=ttyS0,115200 crashkernel=128M nokaslr quiet',
+    captureAppend: 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices nolapic debug',
+  });
+  t.equal(plan({ choices: { append: '' } }).append, plan().append, 'an empty choice adds no blank');
+});
+
+void t.test('a plan survives storage', async (t) => {
+  t.strictSame(RunPlanSchema.parse(JSON.parse(JSON.stringify(plan()))), JSON.parse(JSON.stringify(plan())));
+  t.throws(() => RunPlanSchema.parse({ ...plan(), schema: 2 }), 'another schema');
+});
+
+void t.test("QEMU's command line is that of the plan", async (t) => {
+  const { args } = plan({ guest: { cpus: 3, memoryMiB: 900 } }).qemu;
+  t.equal(after(args, '-smp'), '3');
+  t.equal(after(args, '-m'), '900M');
+  t.equal(after(args, '-kernel'), kernel.bzImage, 'the first kernel, not the capture kernel');
+  t.equal(after(args, '-initrd'), '/images/p.cpio');
+  t.equal(after(args, '-append'), 'console=ttyS0,115200 crashkernel=192M');
+  t.equal(after(args, '-name'), 'crashpath-r-1');
+  t.equal(after(args, '-accel'), 'tcg,thread=multi');
+  t.equal(after(plan({ accel: 'kvm' }).qemu.args, '-accel'), 'kvm');
+});
+
+void t.test('the two UARTs are sockets in the run directory, the console first', async (t) => {
+  const { args } = plan().qemu;
+  const serials = args.filter((_, index) => args[index - 1] === '-serial');
+  t.strictSame(serials, ['chardev:console', 'chardev:control']);
+  const chardevs = args.filter((_, index) => args[index - 1] === '-chardev');
+  t.strictSame(chardevs, [
+    `socket,id=console,path=${RUN_FILES.consoleSocket}`,
+    `socket,id=control,path=${RUN_FILES.controlSocket}`,
+    `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`,
+  ]);
+  t.notOk(
+    args.some((word) => /tcp|telnet|vnc|-net|host=/.test(word)),
+    'nothing listens on a network',
+  );
+  for (const name of Object.values(RUN_FILES)) t.notMatch(name, /\//, 'names are relative');
+});
+
+void t.test('a dead guest is kept: a reset shuts down, a shutdown pauses', async (t) => {
+  const args = qemuArguments({
+    name: 'n',
+    accel: 'tcg',
+    machine: 'pc',
+    cpuModel: 'max',
+    cpus: 1,
+    memoryMiB: 128,
+    bzImage: '/k',
+    initrd: '/i',
+    append: '',
+  });
+  t.match(after(args, '-action'), /reboot=shutdown,shutdown=pause/);
+  t.ok(args.includes('-nodefaults'));
+  t.match(after(args, '-sandbox'), /^on,.*spawn=deny/);
+});
+
+void t.test('a command line to paste', async (t) => {
+  t.equal(shellQuote(['qemu', '-m', '768M', '-append', 'a b', '']), "qemu -m 768M -append 'a b' ''");
+  t.equal(shellQuote(["it's", '$(reboot)', 'a;b']), String.raw`'it'\''s' '$(reboot)' 'a;b'`);
+});
+
+void t.test('deadlines', async (t) => {
+  const tcg = limitsFor('tcg', { scale: 1 });
+  const kvm = limitsFor('kvm', { scale: 1 });
+  for (const limits of [tcg, kvm]) {
+    const parts = [
+      limits.bootMs,
+      limits.armMs,
+      limits.crashPathMs,
+      limits.captureBootMs,
+      limits.captureReportMs,
+    ];
+    t.ok(limits.totalMs >= Math.max(...parts), 'the whole is longer than each part');
+    t.ok(limits.crashPathMs > limits.spinHangMs, 'a spin is proved before the deadline');
+    t.ok(limits.crashPathMs > limits.haltedHangMs);
+  }
+  t.ok(tcg.spinHangMs >= 2 * 11_000, "purgatory's digest takes 11 s under TCG");
+  t.ok(kvm.totalMs < tcg.totalMs);
+});
+
+void t.test('deadlines stretch, byte limits do not', async (t) => {
+  const once = limitsFor('tcg', { scale: 1 });
+  const twice = limitsFor('tcg', { scale: 2 });
+  for (const [name, limit] of Object.entries(once)) {
+    const expected = name === 'channelBytes' ? limit : 2 * limit;
+    t.equal(Object.entries(twice).find(([other]) => other === name)?.[1], expected, name);
+  }
+  t.equal(limitsFor('tcg', { scale: 1, watchMs: 3000 }).watchMs, 3000);
+  t.equal(limitsFor('tcg', { scale: 1.5, watchMs: 3001 }).watchMs, 4502, 'whole milliseconds');
+  t.equal(plan({ watchMs: 3000, choices: { timeoutScale: 2 } }).limits.watchMs, 6000);
+});

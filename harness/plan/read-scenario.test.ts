@@ -1,0 +1,142 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { Fault } from '../model/fault.js';
+import { readScenario } from './read-scenario.js';
+
+const SCENARIOS = new URL('../../scenarios/', import.meta.url).pathname;
+const LINES = [
+  'version: 1',
+  'name: made',
+  'summary: a made scenario',
+  'trigger: { kind: sysrq, key: c }',
+  'expect: { verdict: captured }',
+];
+
+/** The scenario of {@link LINES} with one line replaced, or further lines. */
+function text(changes: { line?: number; to?: string; more?: string[] } = {}): string {
+  const lines = LINES.map((line, index) => (index + 1 === changes.line ? (changes.to ?? '') : line));
+  return [...lines, ...(changes.more ?? []), ''].join('\n');
+}
+
+function messageOf(content: string): string {
+  try {
+    readScenario(content, 'made.yaml');
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'usage') return error.message;
+    throw error;
+  }
+  return 'no fault';
+}
+
+void t.test('a short scenario and what it leaves out', async (t) => {
+  t.strictSame(readScenario(text(), 'made.yaml'), {
+    version: 1,
+    name: 'made',
+    summary: 'a made scenario',
+    evidence: [],
+    guest: {},
+    crashKernel: 'loaded',
+    prepare: [],
+    prove: [],
+    trigger: { kind: 'sysrq', key: 'c' },
+    expect: { verdict: 'captured' },
+  });
+});
+
+void t.test('the scenarios that come with crashpath are valid and named as their files', async (t) => {
+  const files = (await readdir(SCENARIOS)).filter((file) => file.endsWith('.yaml'));
+  t.ok(files.length >= 3);
+  for (const file of files) {
+    const scenario = readScenario(await readFile(join(SCENARIOS, file), 'utf8'), file);
+    t.equal(`${scenario.name}.yaml`, file);
+    t.ok(scenario.evidence.length > 0, `${file} says why it matters`);
+  }
+});
+
+void t.test('mistakes are reported with file, line and column', async (t) => {
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'bad YAML',
+      text({ more: ['prepare: [', 'x: }'] }),
+      /^cannot read scenario "made\.yaml:7:\d+": .*; correct the YAML there$/,
+    ],
+    ['a key twice', text({ more: ['name: again'] }), /"made\.yaml:6:1": Map keys must be unique/],
+    ['a wrong type', text({ line: 1, to: 'version: "1"' }), /"made\.yaml:1:10": version: /],
+    ['another version', text({ line: 1, to: 'version: 2' }), /"made\.yaml:1:10": version: /],
+    ['a bad name', text({ line: 2, to: 'name: Made Up' }), /"made\.yaml:2:7": name: must be lower-case/],
+    ['a path as name', text({ line: 2, to: 'name: ../x' }), /"made\.yaml:2:7": name: /],
+    ['an unknown key', text({ more: ['triggers: x'] }), /"made\.yaml:6:\d+": the file: .*"triggers"/],
+    [
+      'an unknown key inside',
+      text({ more: ['guest:', '  cpus: 2', '  cpu: 2'] }),
+      /"made\.yaml:8:\d+": guest: .*"cpu"/,
+    ],
+    ['a number out of range', text({ more: ['guest: { cpus: 0 }'] }), /"made\.yaml:6:16": guest\.cpus: /],
+    [
+      'a bad size',
+      text({ more: ['guest: { crashkernel: lots }'] }),
+      /guest\.crashkernel: must be a size such as 192M/,
+    ],
+    [
+      'a relative path',
+      text({ more: ['prove:', '  - read: { path: proc/x, equals: "1" }'] }),
+      /"made\.yaml:7:19": prove\.0\.read\.path: must be an absolute guest path/,
+    ],
+    [
+      'a path with a shell in it',
+      text({ more: ['prove:', '  - read: { path: "/proc/x; reboot", equals: "1" }'] }),
+      /prove\.0\.read\.path/,
+    ],
+    ['an unknown trigger', text({ line: 4, to: 'trigger: { kind: magic }' }), /"made\.yaml:4:\d+": trigger/],
+    [
+      "another trigger's key",
+      text({ line: 4, to: 'trigger: { kind: nmi, key: c }' }),
+      /"made\.yaml:4:\d+": trigger: .*"key"/,
+    ],
+    [
+      'an unknown verdict',
+      text({ line: 5, to: 'expect: { verdict: fine }' }),
+      /"made\.yaml:5:20": expect\.verdict: /,
+    ],
+    ['a second document', `${text()}---\n${text()}`, /made\.yaml:6:1/],
+    ['nothing', '', /"made\.yaml:1:1": the file: /],
+    ['a list', '- a\n', /"made\.yaml:1:1": the file: /],
+  ];
+  for (const [what, content, expected] of cases) {
+    const message = messageOf(content);
+    t.match(message, expected, what);
+    t.notMatch(message, /\n/, `${what}: one line`);
+  }
+});
+
+void t.test('a missing key is reported where its parent stands', async (t) => {
+  t.match(messageOf(text({ line: 4 })), /"made\.yaml:1:1": trigger: /);
+  t.match(messageOf(text({ line: 5, to: 'expect: {}' })), /"made\.yaml:5:9": expect\.verdict: /);
+});
+
+void t.test('contradictions', async (t) => {
+  t.match(
+    messageOf(text({ more: ['crashKernel: absent'] })),
+    /^cannot read scenario "made\.yaml": it expects "captured" with crashKernel: absent; /,
+  );
+  t.match(
+    messageOf(text({ line: 5, to: 'expect: { verdict: no-panic, quality: clean }' })),
+    /expect\.quality belongs to the verdict "captured" only/,
+  );
+  t.equal(messageOf(text({ line: 5, to: 'expect: { verdict: captured, quality: clean }' })), 'no fault');
+  t.equal(
+    messageOf(text({ line: 5, to: 'expect: { verdict: no-crash-kernel }', more: ['crashKernel: absent'] })),
+    'no fault',
+  );
+});
+
+void t.test('files that would take for ever are refused', async (t) => {
+  t.match(messageOf(`${text()}# ${'x'.repeat(64 * 1024)}`), /has \d+ characters; keep it under 65536/);
+  const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];
+  for (let i = 0; i < 8; i++) {
+    const [name, last] = [String.fromCharCode(98 + i), String.fromCharCode(97 + i)];
+    bomb.push(`${name}: &${name} [${Array.from({ length: 9 }, () => `*${last}`).join(', ')}]`);
+  }
+  t.match(messageOf(text({ more: bomb })), /^cannot read scenario "made\.yaml[^\n]*$/, 'aliases of aliases');
+});
