@@ -3,7 +3,8 @@ import type { RunPlan } from '../model/run-plan.js';
 
 /** What is already there of a campaign. */
 export interface BegunRun {
-  readonly plan: RunPlan;
+  /** Name of its directory; its plan may never have been written. */
+  readonly runId: string;
   readonly result: RunResult | undefined;
 }
 
@@ -23,9 +24,7 @@ export function remainingPlans(
   freshNonce: () => string,
 ): RunPlan[] {
   return plans.flatMap((plan) => {
-    const attempts = begun.filter(
-      ({ plan: { runId } }) => runId === plan.runId || isAttemptOf(runId, plan.runId),
-    );
+    const attempts = begun.filter(({ runId }) => runId === plan.runId || isAttemptOf(runId, plan.runId));
     if (attempts.some(({ result }) => result !== undefined && !isInterrupted(result))) return [];
     if (attempts.length === 0) return [plan];
     return [renamed(plan, `${plan.runId}.${attempts.length + 1}`, freshNonce())];

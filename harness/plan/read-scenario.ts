@@ -4,7 +4,9 @@ import { usageFault } from '../model/fault.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 
 /** A scenario file is small; anything larger is a mistake. */
-const MAX_FILE_CHARACTERS = 64 * 1024;
+export const MAX_FILE_CHARACTERS = 64 * 1024;
+/** Aliases of aliases grow without bound; a scenario hardly needs one. */
+const MAX_ALIASES = 16;
 
 /**
  * Parses a scenario file's text. Throws a usage fault that names file, line and column, for bad YAML, a wrong type,
@@ -27,7 +29,7 @@ export function readScenario(text: string, file: string): Scenario {
     const why = error.message.replace(/\s+/g, ' ');
     throw usageFault(`cannot read scenario "${place(error.pos[0])}": ${why}; correct the YAML there`, error);
   }
-  const parsed = ScenarioSchema.safeParse(document.toJS({ maxAliasCount: 16 }));
+  const parsed = ScenarioSchema.safeParse(valueOf(document, file));
   if (!parsed.success) {
     const issue = deepest(parsed.error.issues);
     const where = place(offsetOf(document, issue));
@@ -39,6 +41,17 @@ export function readScenario(text: string, file: string): Scenario {
   }
   contradictions(parsed.data, file);
   return parsed.data;
+}
+
+function valueOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    throw usageFault(
+      `cannot read scenario "${file}": its aliases unfold too far or name nothing; write the values out`,
+      error,
+    );
+  }
 }
 
 /** A union reports one issue that holds those of each branch; the branch that got furthest is the one meant. */

@@ -1,10 +1,11 @@
-import { appendFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js';
-import { readJson, readPlan, readResult, writeJson } from './run-directory.js';
+import { readJson, readResult, whyUnreadable, writeJson } from './run-directory.js';
 import { storeFault } from './store-fault.js';
 
 const FILES = { campaign: 'campaign.json', results: 'results.jsonl', report: 'report.html' } as const;
@@ -20,30 +21,45 @@ const CampaignSchema = z.object({
 /** A campaign: all its plans, fixed when it began, so that it can be resumed. */
 export type Campaign = z.infer<typeof CampaignSchema>;
 
-/** Makes `<out>/<name>` (0700) with all plans. Throws a usage fault when the name is taken. */
+/**
+ * Makes `<out>/<name>` (0700) with all plans; what cannot be written whole is not left behind. Throws a usage fault
+ * when the name is taken.
+ */
 export async function createCampaignDirectory(outDirectory: string, campaign: Campaign): Promise<string> {
   const directory = join(outDirectory, campaign.name);
   try {
     await mkdir(directory, { mode: 0o700 });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
-      throw usageFault(
-        `cannot create campaign "${campaign.name}": it exists already; choose another name or --resume it`,
-        error,
-      );
-    }
-    throw storeFault('create', directory, error);
+    throw errnoOf(error) === 'EEXIST' ? taken(campaign.name, error) : storeFault('create', directory, error);
   }
-  await writeJson(join(directory, FILES.campaign), campaign);
+  try {
+    await writeJson(join(directory, FILES.campaign), campaign);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
   return directory;
+}
+
+/** Throws the usage fault of {@link createCampaignDirectory} for a name that is taken, before long preparations. */
+export async function requireFreeName(outDirectory: string, name: string): Promise<void> {
+  if (await exists(join(outDirectory, name))) throw taken(name);
+}
+
+function taken(name: string, cause?: unknown): Error {
+  return usageFault(
+    `cannot create campaign "${name}": it exists already; choose another name or --resume it`,
+    cause,
+  );
 }
 
 /** Reads a campaign. Throws a usage fault when the directory does not hold one. */
 export async function readCampaign(directory: string): Promise<Campaign> {
-  const parsed = CampaignSchema.safeParse(await readJson(join(directory, FILES.campaign)));
+  const stored = await readJson(join(directory, FILES.campaign));
+  const parsed = CampaignSchema.safeParse(stored);
   if (parsed.success) return parsed.data;
   throw usageFault(
-    `cannot read campaign "${directory}": it has no valid ${FILES.campaign}; name a directory runs/<campaign>`,
+    `cannot read campaign "${directory}": ${whyUnreadable(stored, FILES.campaign)}; name a directory runs/<campaign>`,
     parsed.error,
   );
 }
@@ -66,7 +82,10 @@ export function reportPath(directory: string): string {
 /** One run directory of a campaign. */
 export interface StoredRun {
   readonly directory: string;
-  readonly plan: RunPlan;
+  /** Name of the directory. */
+  readonly runId: string;
+  /** Absent when the run was cut off before its plan was written, or the plan is damaged. */
+  readonly plan: RunPlan | undefined;
   /** Absent when the run never came to a verdict. */
   readonly result: RunResult | undefined;
 }
@@ -77,9 +96,8 @@ export async function readRuns(campaignDirectory: string): Promise<StoredRun[]> 
   const runs: StoredRun[] = [];
   for (const entry of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
     const directory = join(campaignDirectory, entry.name);
-    // A directory whose plan was not written any more holds nothing to read.
-    if ((await readJson(join(directory, 'plan.json'))) === undefined) continue;
-    runs.push({ directory, plan: await readPlan(directory), result: await readResult(directory) });
+    const plan = RunPlanSchema.safeParse(await readJson(join(directory, 'plan.json')));
+    runs.push({ directory, runId: entry.name, plan: plan.data, result: await readResult(directory) });
   }
   return runs;
 }
@@ -114,7 +132,7 @@ export async function findRun(reference: string, outDirectory: string): Promise<
     }
   }
   throw usageFault(
-    `cannot find run "${reference}": no such directory, nor a run of that name in "${outDirectory}"; see crashpath list runs`,
+    `cannot find run "${reference}": it is neither a run's directory nor the name of a run in "${outDirectory}"; see crashpath list runs`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import { STORE_SCHEMA } from '../model/run-plan.js';
 import { readJson, writeJson } from './run-directory.js';
@@ -9,24 +10,35 @@ const MARKER = '.crashpath-store.json';
 
 /**
  * Opens the directory that holds all campaigns, making it (0700) when it is missing or empty. Throws a usage fault for
- * a directory with other people's files in it or of a newer schema, a harness fault when it cannot be written.
+ * a directory with other people's files in it or of another schema, a harness fault when it cannot be written.
  */
 export async function openOutDirectory(directory: string): Promise<void> {
-  let names: string[];
+  if ((await checkOutDirectory(directory)) === 'ours') return;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    names = await readdir(directory);
   } catch (error) {
     throw storeFault('use the output directory', directory, error);
   }
-  if (names.length === 0) {
-    await writeJson(join(directory, MARKER), { schema: STORE_SCHEMA, what: 'crashpath runs' });
-    return;
+  await writeJson(join(directory, MARKER), { schema: STORE_SCHEMA, what: 'crashpath runs' });
+}
+
+/**
+ * Looks at an output directory without writing: `ours`, or `new` when it is missing or empty. Throws the faults of
+ * {@link openOutDirectory} that can be known without writing, so that they come before long preparations.
+ */
+export async function checkOutDirectory(directory: string): Promise<'ours' | 'new'> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 'new';
+    throw storeFault('use the output directory', directory, error);
   }
+  if (names.length === 0) return 'new';
   const marker = await readJson(join(directory, MARKER));
   const schema =
     typeof marker === 'object' && marker !== null && 'schema' in marker ? marker.schema : undefined;
-  if (schema === STORE_SCHEMA) return;
+  if (schema === STORE_SCHEMA) return 'ours';
   throw usageFault(
     schema === undefined
       ? `cannot use the output directory "${directory}": it holds files that are not crashpath's; choose an empty or new --out`

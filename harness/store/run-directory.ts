@@ -1,10 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
+import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { RunEvent } from '../model/event.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
-import { type RunPlan, RunPlanSchema } from '../model/run-plan.js';
+import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js';
 import { storeFault } from './store-fault.js';
 
 /** Files of a run directory beside the recording. */
@@ -16,7 +17,7 @@ export async function createRunDirectory(campaignDirectory: string, plan: RunPla
   try {
     await mkdir(directory, { mode: 0o700 });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (errnoOf(error) === 'EEXIST') {
       throw usageFault(`cannot create run "${directory}": it exists already; choose another --out`, error);
     }
     throw storeFault('create', directory, error);
@@ -34,14 +35,24 @@ export async function saveOutcome(
   await writeJson(join(directory, FILES.verdict), result);
 }
 
-/** Reads a run's plan. Throws a usage fault when the directory is not a run's. */
+/** Reads a run's plan. Throws a usage fault when the directory is not a run's, or is that of another schema. */
 export async function readPlan(directory: string): Promise<RunPlan> {
-  const parsed = RunPlanSchema.safeParse(await readJson(join(directory, FILES.plan)));
+  const stored = await readJson(join(directory, FILES.plan));
+  const parsed = RunPlanSchema.safeParse(stored);
   if (parsed.success) return parsed.data;
   throw usageFault(
-    `cannot read run "${directory}": it has no valid ${FILES.plan}; name a directory runs/<campaign>/<run>`,
+    `cannot read run "${directory}": ${whyUnreadable(stored, FILES.plan)}; name a directory runs/<campaign>/<run>`,
     parsed.error,
   );
+}
+
+/** Why a stored file is no use: it is missing or damaged, or another crashpath wrote it. Pure. */
+export function whyUnreadable(stored: unknown, name: string): string {
+  const schema =
+    typeof stored === 'object' && stored !== null && 'schema' in stored ? stored.schema : undefined;
+  return typeof schema === 'number' && schema !== STORE_SCHEMA
+    ? `its ${name} has schema ${schema}, this crashpath reads ${STORE_SCHEMA}`
+    : `it has no valid ${name}`;
 }
 
 /** Reads a run's stored result; undefined when the run never came to one. */
