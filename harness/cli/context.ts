@@ -1,22 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 /** Root of the package: compiled code sits in dist/cli/. */
 export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** `$CRASHPATH_CACHE`, else `$XDG_CACHE_HOME/crashpath`, else `~/.cache/crashpath`. */
-export function cacheDirectory(): string {
-  const { CRASHPATH_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
-  if (own !== undefined && own !== '') return resolve(own);
-  return join(xdg !== undefined && xdg !== '' ? resolve(xdg) : join(homedir(), '.cache'), 'crashpath');
-}
-
-/** Name or path of QEMU: `$CRASHPATH_QEMU` or the one in PATH. */
+/** Name of QEMU in PATH, or its absolute path when `$CRASHPATH_QEMU` gives one: guests have another directory. */
 export function qemuBinary(): string {
-  return process.env['CRASHPATH_QEMU'] ?? 'qemu-system-x86_64';
+  const own = process.env['CRASHPATH_QEMU'] ?? '';
+  if (own === '') return 'qemu-system-x86_64';
+  return own.includes('/') ? resolve(own) : own;
 }
 
 /** True when people read this stream in colour (https://no-color.org is honoured). */
@@ -37,9 +32,10 @@ export function say(line: string): void {
   if (!quiet) complain(line);
 }
 
-/** A line that must be seen, on stderr. */
+/** A line that must be seen, on stderr; one line whatever it quotes. */
 export function complain(line: string): void {
-  process.stderr.write(`${line}\n`);
+  const plain = stripVTControlCharacters(line).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  process.stderr.write(`${plain}\n`);
 }
 
 const Package = z.object({ version: z.string() });

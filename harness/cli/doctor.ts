@@ -1,9 +1,10 @@
-import { resolve } from 'node:path';
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
 import { formatDoctor } from '../doctor/format.js';
 import { runDoctor } from '../doctor/run-doctor.js';
 import { EXIT } from '../model/fault.js';
-import { cacheDirectory, qemuBinary, wantsColor } from './context.js';
+import { qemuBinary, wantsColor } from './context.js';
+import { OUT_OPTION } from './out-option.js';
+import { cacheDirectory, outDirectory } from './places.js';
 
 interface Arguments {
   out: string;
@@ -11,19 +12,19 @@ interface Arguments {
 }
 
 /** `crashpath doctor`: can this host run guests, and if not, what to do. */
-export const doctorCommand: CommandModule<object, Arguments> = {
+export const doctorCommand = {
   command: 'doctor',
   describe: 'Check QEMU, the accelerator, tools, memory and disk; every failing line names its remedy',
-  builder: (yargs) =>
+  builder: (yargs: Argv) =>
     yargs
-      .option('out', { type: 'string', default: 'runs', describe: 'Where runs would be kept' })
+      .option('out', OUT_OPTION)
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object on stdout' })
       .example('$0 doctor', 'Check this host'),
   handler: async ({ out, json }) => {
     const report = await runDoctor({
       qemuBinary: qemuBinary(),
       cacheDir: cacheDirectory(),
-      outDir: resolve(out),
+      outDir: outDirectory(out),
     });
     process.stdout.write(
       json
@@ -32,4 +33,4 @@ export const doctorCommand: CommandModule<object, Arguments> = {
     );
     process.exitCode = report.status === 'fail' ? EXIT.harness : EXIT.expected;
   },
-};
+} satisfies CommandModule<object, Arguments>;

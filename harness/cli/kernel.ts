@@ -1,4 +1,4 @@
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
 import {
   availableDebianKernels,
   configOf,
@@ -8,8 +8,26 @@ import {
   resolveKernel,
 } from '../kernel/index.js';
 import type { Kernel } from '../model/kernel.js';
-import { cacheDirectory, say } from './context.js';
+import { say } from './context.js';
+import { cacheDirectory } from './places.js';
 
+/** What `--kernel` takes. */
+export const SPEC =
+  'bzImage, .deb, directory with vmlinuz-*, or debian:[SUITE/]VERSION (debian:6.1 = newest of the series)';
+
+/** What {@link kernelCommand} holds: positionals and options by command. */
+export const KERNEL_COMMANDS = {
+  show: { command: 'show <spec>', builder: showOf },
+  list: { command: 'list', builder: listOf },
+  available: { command: 'available [suite]', builder: availableOf },
+  rm: { command: 'rm <kernel>', builder: rmOf },
+} as const;
+
+const JSON_OPTION = {
+  type: 'boolean',
+  default: false,
+  describe: 'JSON on stdout, one object a line',
+} as const;
 const options = () => ({ cacheDir: cacheDirectory(), onProgress: say });
 
 /** `crashpath kernel`: resolve, fetch, list and remove kernels. */
@@ -18,75 +36,42 @@ export const kernelCommand: CommandModule = {
   describe: 'Resolve, list and remove kernels',
   builder: (yargs) =>
     yargs
-      .command(
-        'show <spec>',
-        'Resolve a kernel (fetching it if need be) and show what it is',
-        (sub) =>
-          sub
-            .positional('spec', { type: 'string', demandOption: true, describe: SPEC })
-            .example('$0 kernel show debian:6.1', 'Newest 6.1 of the configured suites')
-            .example('$0 kernel show debian:bullseye/5.10', 'From another suite')
-            .example('$0 kernel show arch/x86/boot/bzImage', 'One that you built'),
-        async ({ spec }) => {
-          const kernel = await resolveKernel(spec, options());
-          const config = await configOf(kernel);
-          const missing = config === undefined ? undefined : missingForCrash(config);
-          process.stdout.write(`${describe(kernel)}\n`);
-          process.stdout.write(
-            missing === undefined
-              ? 'config    unknown: whether it can kexec shows when it runs\n'
-              : `lacks     ${missing.length === 0 ? 'nothing that a crash run needs' : missing.join(' ')}\n`,
-          );
-        },
-      )
-      .command(
-        'list',
-        'List the kernels in the cache',
-        (sub) => sub,
-        async () => {
-          for (const kernel of await listKernels(options())) {
-            process.stdout.write(`${kernel.sha256.slice(0, 12)}  ${kernel.release}  ${kernel.spec}\n`);
-          }
-        },
-      )
-      .command(
-        'available [suite]',
-        'List the kernels that Debian offers',
-        (sub) =>
-          sub
-            .positional('suite', {
-              type: 'string',
-              describe: 'A suite that is not configured here, e.g. bullseye',
-            })
-            .example('$0 kernel available', 'Of the configured suites'),
-        async ({ suite }) => {
-          const kernels = await availableDebianKernels({
-            ...options(),
-            ...(suite === undefined ? {} : { suite }),
-          });
-          for (const kernel of kernels) {
-            process.stdout.write(
-              `debian:${suite === undefined ? '' : `${suite}/`}${kernel.version}  ${kernel.packageVersion}\n`,
-            );
-          }
-        },
-      )
-      .command(
-        'rm <kernel>',
-        'Remove a kernel from the cache',
-        (sub) =>
-          sub.positional('kernel', { type: 'string', demandOption: true, describe: 'Release or sha256' }),
-        async ({ kernel }) => {
-          await removeKernel(kernel, options());
-        },
-      )
-      .demandCommand(1, 'name a kernel command: show, list, available or rm'),
+      .command({
+        ...KERNEL_COMMANDS.show,
+        describe: 'Resolve a kernel (fetching it if need be) and show what it is',
+        handler: show,
+      })
+      .command({ ...KERNEL_COMMANDS.list, describe: 'List the kernels in the cache', handler: list })
+      .command({
+        ...KERNEL_COMMANDS.available,
+        describe: 'List the kernels that Debian offers',
+        handler: available,
+      })
+      .command({ ...KERNEL_COMMANDS.rm, describe: 'Remove a kernel from the cache', handler: rm })
+      .demandCommand(1, 'name a kernel command: show, list, available or rm')
+      .example('$0 kernel list', 'What the cache holds'),
   handler: () => undefined,
 };
 
-/** What `--kernel` takes. */
-export const SPEC =
-  'bzImage, .deb, directory with vmlinuz-*, or debian:[SUITE/]VERSION (debian:6.1 = newest of the series)';
+function showOf(yargs: Argv) {
+  return yargs
+    .positional('spec', { type: 'string', demandOption: true, describe: SPEC })
+    .option('json', JSON_OPTION)
+    .example('$0 kernel show debian:6.1', 'Newest 6.1 of the configured suites')
+    .example('$0 kernel show debian:bullseye/5.10', 'From another suite')
+    .example('$0 kernel show arch/x86/boot/bzImage', 'One that you built');
+}
+
+async function show({ spec, json }: { spec: string; json: boolean }): Promise<void> {
+  const kernel = await resolveKernel(spec, options());
+  const config = await configOf(kernel);
+  const missing = config === undefined ? undefined : missingForCrash(config);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ ...kernel, missingForCrash: missing ?? null })}\n`
+      : `${describe(kernel)}\n${verdictOn(missing)}\n`,
+  );
+}
 
 function describe(kernel: Kernel): string {
   return [
@@ -96,4 +81,54 @@ function describe(kernel: Kernel): string {
     `modules   ${kernel.modulesDir ?? 'none'}`,
     `config    ${kernel.config ?? 'unknown'}`,
   ].join('\n');
+}
+
+function verdictOn(missing: readonly string[] | undefined): string {
+  if (missing === undefined) return 'lacks     unknown: whether it can kexec shows when it runs';
+  return `lacks     ${missing.length === 0 ? 'nothing that a crash run needs' : missing.join(' ')}`;
+}
+
+function listOf(yargs: Argv) {
+  return yargs
+    .option('json', JSON_OPTION)
+    .example('$0 kernel list --json', 'For a script')
+    .example('$0 kernel list', 'sha256, release and the spec that means it');
+}
+
+async function list({ json }: { json: boolean }): Promise<void> {
+  const kernels = await listKernels(options());
+  for (const kernel of kernels) {
+    process.stdout.write(
+      json
+        ? `${JSON.stringify(kernel)}\n`
+        : `${kernel.sha256.slice(0, 12)}  ${kernel.release}  ${kernel.spec}\n`,
+    );
+  }
+  if (kernels.length === 0) say(`no kernels in ${cacheDirectory()}`);
+}
+
+function availableOf(yargs: Argv) {
+  return yargs
+    .positional('suite', { type: 'string', describe: 'A suite that is not configured here, e.g. bullseye' })
+    .example('$0 kernel available', 'Of the configured suites')
+    .example('$0 kernel available bullseye', 'Of another one');
+}
+
+async function available({ suite }: { suite: string | undefined }): Promise<void> {
+  const kernels = await availableDebianKernels({ ...options(), ...(suite === undefined ? {} : { suite }) });
+  for (const kernel of kernels) {
+    const spec = `debian:${suite === undefined ? '' : `${suite}/`}${kernel.version}`;
+    process.stdout.write(`${spec}  ${kernel.packageVersion}\n`);
+  }
+}
+
+function rmOf(yargs: Argv) {
+  return yargs
+    .positional('kernel', { type: 'string', demandOption: true, describe: 'Release or sha256' })
+    .example('$0 kernel rm 6.1.0-56-amd64', 'By release');
+}
+
+async function rm({ kernel }: { kernel: string }): Promise<void> {
+  const removed = await removeKernel(kernel, options());
+  say(`removed ${removed.release}`);
 }

@@ -1,6 +1,9 @@
-import { join, resolve } from 'node:path';
-import type { CommandModule } from 'yargs';
+import { join } from 'node:path';
+import type { Argv, CommandModule } from 'yargs';
 import { listCampaigns, readRuns } from '../store/campaign-directory.js';
+import { say } from './context.js';
+import { OUT_OPTION } from './out-option.js';
+import { outDirectory } from './places.js';
 import { loadScenario, scenarioNames } from './scenario-files.js';
 
 interface Arguments {
@@ -10,21 +13,21 @@ interface Arguments {
 }
 
 /** `crashpath list`: what can be run, and what was. */
-export const listCommand: CommandModule<object, Arguments> = {
+export const listCommand = {
   command: 'list [what]',
   describe: 'List the scenarios, or the stored runs',
-  builder: (yargs) =>
+  builder: (yargs: Argv) =>
     yargs
       .positional('what', { choices: ['scenarios', 'runs'] as const, default: 'scenarios' as const })
-      .option('out', { type: 'string', default: 'runs', describe: 'Where the runs are kept' })
+      .option('out', OUT_OPTION)
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line on stdout' })
       .example('$0 list', 'Scenarios with what they expect')
       .example('$0 list runs', 'Stored runs, oldest campaign first'),
   handler: async ({ what, out, json }) => {
-    const lines = what === 'scenarios' ? await scenarioLines(json) : await runLines(resolve(out), json);
+    const lines = what === 'scenarios' ? await scenarioLines(json) : await runLines(outDirectory(out), json);
     for (const line of lines) process.stdout.write(`${line}\n`);
   },
-};
+} satisfies CommandModule<object, Arguments>;
 
 async function scenarioLines(json: boolean): Promise<string[]> {
   const names = await scenarioNames();
@@ -37,17 +40,19 @@ async function scenarioLines(json: boolean): Promise<string[]> {
   );
 }
 
-async function runLines(outDirectory: string, json: boolean): Promise<string[]> {
+async function runLines(out: string, json: boolean): Promise<string[]> {
   const lines: string[] = [];
-  for (const campaign of await listCampaigns(outDirectory)) {
-    for (const { plan, result } of await readRuns(join(outDirectory, campaign))) {
+  for (const campaign of await listCampaigns(out)) {
+    for (const { runId, plan, result } of await readRuns(join(out, campaign))) {
       const verdict = result?.verdict ?? null;
+      const none = plan === undefined ? 'no plan (cut off, or damaged)' : 'no verdict (cut off)';
       lines.push(
         json
-          ? JSON.stringify({ campaign, runId: plan.runId, verdict, outcome: result?.outcome ?? null })
-          : `${campaign}/${plan.runId}  ${verdict ?? 'no verdict (cut off)'}  ${result?.outcome ?? '-'}`,
+          ? JSON.stringify({ campaign, runId, verdict, outcome: result?.outcome ?? null })
+          : `${campaign}/${runId}  ${verdict ?? none}  ${result?.outcome ?? '-'}`,
       );
     }
   }
+  if (lines.length === 0) say(`no runs in ${out}`);
   return lines;
 }

@@ -5,9 +5,13 @@ import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
-import { makePlan } from '../plan/make-plan.js';
+import { makePlan, type Resources } from '../plan/make-plan.js';
 import { type AccelRequest, chooseAccelerator } from '../qemu/accel/choose-accelerator.js';
-import { cacheDirectory, qemuBinary, say } from './context.js';
+import { qemuVersion } from '../qemu/accel/qemu-version.js';
+import { requireFitting } from './command-line-size.js';
+import { qemuBinary, say } from './context.js';
+import { rehearse, requireKnownNames } from './guest-machine.js';
+import { cacheDirectory } from './places.js';
 import { loadScenario } from './scenario-files.js';
 
 /** What the command line says about which runs there are. */
@@ -27,55 +31,93 @@ export interface RunChoices {
   readonly timeoutScale: number;
 }
 
-/** Resolves scenarios, kernels, accelerator and images, and lays out every run: scenario x kernel x repeat. */
+/**
+ * Resolves scenarios, kernels, accelerator and images, and lays out every run: scenario x kernel x repeat. What is
+ * quick to find out is found out first, so that a mistake does not wait for a download. Writes to the cache only.
+ */
 export async function planRuns(choices: RunChoices, campaign: string): Promise<RunPlan[]> {
   if (choices.scenario.length === 0) {
-    throw usageFault('cannot run nothing: name at least one scenario; see crashpath list');
+    throw usageFault('cannot run "nothing": no scenario is named; name at least one of crashpath list');
   }
   if (choices.kernel.length === 0) {
-    throw usageFault('cannot run without a kernel: give --kernel, e.g. --kernel debian:6.1');
+    throw usageFault(
+      `cannot run "${choices.scenario.join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
+    );
   }
   const cacheDir = cacheDirectory();
+  const binary = qemuBinary();
   const scenarios = await Promise.all(choices.scenario.map(loadScenario));
-  const resolveSpec = (spec: string) => resolveKernel(spec, { cacheDir, onProgress: say });
-  const capture = choices.captureKernel === undefined ? undefined : await resolveSpec(choices.captureKernel);
-  const accel = await chooseAccelerator(choices.accel, { qemuBinary: qemuBinary(), cacheDir });
-  say(`accelerator: ${accel.accel}. ${accel.reason}`);
+  await qemuVersion(binary);
+  await requireKnownNames(binary, choices);
+  const pairs = await resolveKernels(choices, cacheDir);
+  for (const pair of pairs) await requireCrashSupport(pair, scenarios);
+  const accel = await chooseAccelerator(choices.accel, { qemuBinary: binary, cacheDir });
+  const shared = {
+    accel: { accel: accel.accel, reason: accel.reason },
+    qemu: { binary, version: accel.qemuVersion },
+  };
   const plans: RunPlan[] = [];
-  for (const spec of choices.kernel) {
-    const kernel = await resolveSpec(spec);
-    const captureKernel = capture ?? kernel;
-    await requireCrashSupport(kernel, captureKernel, scenarios);
+  for (const pair of pairs) {
     for (const scenario of scenarios) {
-      const initrd = await imageFor(scenario, kernel, captureKernel);
-      for (let trial = 1; trial <= choices.repeat; trial++) {
-        const number = String(plans.length + 1).padStart(3, '0');
-        const runId = `${number}-${scenario.name}-${kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64)}`;
-        plans.push(
-          makePlan(
-            scenario,
-            {
-              kernel,
-              captureKernel,
-              accel: { accel: accel.accel, reason: accel.reason },
-              qemu: { binary: qemuBinary(), version: accel.qemuVersion },
-              initrd,
-            },
-            {
-              identity: { campaign, runId, trial, nonce: freshNonce() },
-              choices: { ...choices, memoryMiB: choices.memory },
-            },
-          ),
-        );
-      }
+      const trials = await planTrials(
+        { scenario, resources: { ...pair, ...shared }, choices, campaign },
+        plans.length,
+      );
+      plans.push(...trials);
     }
   }
+  for (const plan of plans) requireFitting(plan);
+  await rehearseOddMachines(choices, plans);
+  say(`accelerator: ${accel.accel}. ${accel.reason}`);
   return plans;
 }
 
 /** A nonce no run ever had: 128 random bits, short enough for a host name. */
 export function freshNonce(): string {
   return `cp-${randomBytes(16).toString('hex')}`;
+}
+
+type KernelPair = Pick<Resources, 'kernel' | 'captureKernel'>;
+
+async function resolveKernels(choices: RunChoices, cacheDir: string): Promise<KernelPair[]> {
+  const options = { cacheDir, onProgress: say };
+  const capture =
+    choices.captureKernel === undefined ? undefined : await resolveKernel(choices.captureKernel, options);
+  const pairs: KernelPair[] = [];
+  for (const spec of choices.kernel) {
+    const kernel = await resolveKernel(spec, options);
+    pairs.push({ kernel, captureKernel: capture ?? kernel });
+  }
+  return pairs;
+}
+
+/** What all trials of one scenario on one kernel share. */
+interface Cell {
+  readonly scenario: Scenario;
+  readonly resources: Omit<Resources, 'initrd'>;
+  readonly choices: RunChoices;
+  readonly campaign: string;
+}
+
+async function planTrials(
+  { scenario, resources, choices, campaign }: Cell,
+  before: number,
+): Promise<RunPlan[]> {
+  const { kernel, captureKernel } = resources;
+  const initrd = await imageFor(scenario, kernel, captureKernel);
+  const label = kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+  return Array.from({ length: choices.repeat }, (_, index) => {
+    const number = String(before + index + 1).padStart(3, '0');
+    const runId = `${number}-${scenario.name}-${label}`;
+    return makePlan(
+      scenario,
+      { ...resources, initrd },
+      {
+        identity: { campaign, runId, trial: index + 1, nonce: freshNonce() },
+        choices: { ...choices, memoryMiB: choices.memory },
+      },
+    );
+  });
 }
 
 async function imageFor(scenario: Scenario, kernel: Kernel, captureKernel: Kernel): Promise<string> {
@@ -88,8 +130,20 @@ async function imageFor(scenario: Scenario, kernel: Kernel, captureKernel: Kerne
   return images.production.path;
 }
 
+/** The default machine is known to work; one that the caller chose is tried, once for each shape of guest. */
+async function rehearseOddMachines(choices: RunChoices, plans: readonly RunPlan[]): Promise<void> {
+  if (choices.machine === undefined && choices.cpuModel === undefined) return;
+  const shapes = new Map(plans.map((plan) => [JSON.stringify(plan.machine), plan]));
+  for (const { machine, accel, qemu } of shapes.values()) {
+    await rehearse(qemu.binary, { accel: accel.accel, ...machine });
+  }
+}
+
 /** A kernel that cannot do its part is refused before anything boots, as far as its config is known. */
-async function requireCrashSupport(kernel: Kernel, captureKernel: Kernel, scenarios: readonly Scenario[]) {
+async function requireCrashSupport(
+  { kernel, captureKernel }: KernelPair,
+  scenarios: readonly Scenario[],
+): Promise<void> {
   if (scenarios.every((scenario) => scenario.crashKernel === 'absent')) return;
   for (const candidate of new Set([kernel, captureKernel])) {
     const config = await configOf(candidate);

@@ -1,129 +1,43 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import type { CommandModule } from 'yargs';
 import { remainingPlans } from '../campaign/resume.js';
 import { EXIT, usageFault } from '../model/fault.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import { shellQuote } from '../plan/qemu-arguments.js';
-import { createCampaignDirectory, readCampaign, readRuns } from '../store/campaign-directory.js';
-import { openOutDirectory } from '../store/out-directory.js';
-import { say, setQuiet } from './context.js';
-import { SPEC } from './kernel.js';
-import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
+import {
+  createCampaignDirectory,
+  readCampaign,
+  readRuns,
+  requireFreeName,
+} from '../store/campaign-directory.js';
+import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
+import { say } from './context.js';
+import { outDirectory } from './places.js';
 import { freshNonce, planRuns } from './plan-runs.js';
 import { runAndReport } from './run-and-report.js';
-
-/** Options as they are spelled; yargs hands them over in camelCase. */
-interface Options {
-  scenario: string[];
-  kernel: string[];
-  'capture-kernel': string | undefined;
-  append: string | undefined;
-  'capture-append': string | undefined;
-  crashkernel: string | undefined;
-  cpus: number | undefined;
-  memory: number | undefined;
-  machine: string | undefined;
-  'cpu-model': string | undefined;
-  accel: AccelRequest;
-  repeat: number;
-  jobs: number | undefined;
-  'timeout-scale': number;
-  out: string;
-  campaign: string | undefined;
-  resume: string | undefined;
-  json: boolean;
-  'dry-run': boolean;
-  quiet: boolean;
-}
-
-type Arguments = ArgumentsCamelCase<Options>;
+import { fixedByCampaign, type RunArguments, type RunOptions, runOptions } from './run-options.js';
 
 /** `crashpath run`: scenarios x kernels x repeats. */
-export const runCommand: CommandModule<object, Options> = {
+export const runCommand = {
   command: 'run [scenario..]',
   describe: 'Run scenarios against kernels and say, with proof, whether the capture kernel came up',
-  builder: (yargs) =>
-    yargs
-      .positional('scenario', {
-        type: 'string',
-        array: true,
-        default: [],
-        describe: 'Names (crashpath list) or .yaml files',
-      })
-      .option('kernel', { type: 'string', array: true, default: [], alias: 'k', describe: SPEC })
-      .option('capture-kernel', {
-        type: 'string',
-        describe: 'Capture kernel, same forms; absent: the kernel itself',
-      })
-      .option('append', { type: 'string', describe: "Added to the production kernel's command line" })
-      .option('capture-append', { type: 'string', describe: "Added to the capture kernel's command line" })
-      .option('crashkernel', { type: 'string', describe: 'Reservation, e.g. 256M (default 192M)' })
-      .option('cpus', { type: 'number', describe: 'vCPUs (default 2, or as the scenario wants)' })
-      .option('memory', { type: 'number', describe: 'Guest memory in MiB (default 768)' })
-      .option('machine', { type: 'string', describe: 'QEMU machine type (default pc)' })
-      .option('cpu-model', {
-        type: 'string',
-        describe: 'QEMU CPU model (default host under KVM, max under TCG)',
-      })
-      .option('accel', {
-        choices: ['auto', 'kvm', 'tcg'] as const,
-        default: 'auto' as const,
-        describe: 'auto proves KVM with a guest that does real work, else uses TCG',
-      })
-      .option('repeat', { type: 'number', default: 1, describe: 'Runs of each scenario and kernel' })
-      .option('jobs', { type: 'number', describe: 'Guests at a time (default: cores / vCPUs)' })
-      .option('timeout-scale', {
-        type: 'number',
-        default: 1,
-        describe: 'Stretches every deadline, for slow hosts',
-      })
-      .option('out', { type: 'string', default: 'runs', describe: 'Where runs are kept' })
-      .option('campaign', { type: 'string', describe: 'Name of the campaign (default: date and time)' })
-      .option('resume', {
-        type: 'string',
-        describe: 'Directory of a campaign that was stopped: run what is left',
-      })
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'One JSON object per run on stdout as it ends',
-      })
-      .option('dry-run', {
-        type: 'boolean',
-        default: false,
-        describe: "Print each run's exact QEMU command line",
-      })
-      .option('quiet', { type: 'boolean', default: false, alias: 'q', describe: 'No progress on stderr' })
-      .example('$0 run sysrq-task --kernel debian:6.1', 'The newest Debian 6.1, once')
-      .example(
-        '$0 run sysrq-task no-trigger -k debian:6.1 -k ./bzImage --repeat 5',
-        'Two kernels, five times each',
-      )
-      .example('$0 run sysrq-task -k debian:6.1 --capture-kernel debian:6.12', 'Another capture kernel')
-      .example('$0 run --resume runs/20260101-000000-ab12', 'Go on after Ctrl-C'),
-  handler: async (argv) => {
-    setQuiet(argv.quiet);
+  builder: runOptions,
+  handler: async (argv: RunArguments) => {
     process.exitCode = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   },
-};
+} satisfies CommandModule<object, RunOptions>;
 
-async function fresh(argv: Arguments): Promise<number> {
-  checkNumbers(argv);
+async function fresh(argv: RunArguments): Promise<number> {
   const campaign = argv.campaign ?? campaignName(new Date());
-  if (!/^[\w][\w.-]{0,63}$/.test(campaign)) {
-    throw usageFault(
-      `cannot use campaign name "${campaign}": it becomes a directory; use letters, digits, - and _`,
-    );
-  }
-  const out = resolve(argv.out);
-  if (!argv.dryRun) await openOutDirectory(out);
-  const plans = await planRuns(argv, campaign);
-  if (argv.dryRun) {
-    for (const plan of plans) process.stdout.write(`${shellQuote([plan.qemu.binary, ...plan.qemu.args])}\n`);
-    return EXIT.expected;
-  }
+  const choices = { ...argv, repeat: argv.repeat ?? 1, timeoutScale: argv.timeoutScale ?? 1 };
+  if (argv.dryRun) return printCommands(await planRuns(choices, campaign));
+  const out = outDirectory(argv.out);
+  await checkOutDirectory(out);
+  await requireFreeName(out, campaign);
+  const plans = await planRuns(choices, campaign);
+  await openOutDirectory(out);
   const directory = await createCampaignDirectory(out, {
     schema: STORE_SCHEMA,
     name: campaign,
@@ -133,38 +47,27 @@ async function fresh(argv: Arguments): Promise<number> {
   return runAndReport(directory, plans, { ...argv, jobs: jobsFor(argv.jobs, plans) });
 }
 
-async function resumed(argv: Arguments, directory: string): Promise<number> {
-  if (argv.scenario.length > 0 || argv.kernel.length > 0) {
+async function resumed(argv: RunArguments, reference: string): Promise<number> {
+  const ignored = [...argv.scenario, ...argv.kernel, ...fixedByCampaign(argv)];
+  if (ignored.length > 0) {
     throw usageFault(
-      'cannot --resume with scenarios or kernels: a campaign keeps its own; name only the directory',
+      `cannot resume "${reference}" with ${ignored.join(' ')}: a campaign keeps what it was begun with; name only the directory`,
     );
   }
+  const directory = resolve(reference);
   const campaign = await readCampaign(directory);
   const begun = await readRuns(directory);
   const plans = remainingPlans(campaign.plans, begun, freshNonce);
+  if (argv.dryRun) return printCommands(plans);
   const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
-  return runAndReport(resolve(directory), plans, { ...argv, jobs: jobsFor(argv.jobs, plans), earlier });
+  return runAndReport(directory, plans, { ...argv, jobs: jobsFor(argv.jobs, plans), earlier });
 }
 
-function checkNumbers(argv: Arguments): void {
-  const whole: [string, number | undefined, number, number][] = [
-    ['--repeat', argv.repeat, 1, 10_000],
-    ['--cpus', argv.cpus, 1, 64],
-    ['--memory', argv.memory, 128, 65_536],
-    ['--jobs', argv.jobs, 1, 256],
-  ];
-  for (const [name, value, least, most] of whole) {
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) continue;
-    throw usageFault(
-      `cannot use ${name} "${value}": it must be a whole number from ${least} to ${most}; correct it`,
-    );
-  }
-  if (!(argv.timeoutScale >= 0.1 && argv.timeoutScale <= 100)) {
-    throw usageFault(
-      `cannot use --timeout-scale "${argv.timeoutScale}": it must be from 0.1 to 100; correct it`,
-    );
-  }
+/** One command line a run, which a shell takes apart into the very words that QEMU gets. */
+function printCommands(plans: readonly RunPlan[]): number {
+  for (const { qemu } of plans) process.stdout.write(`${shellQuote([qemu.binary, ...qemu.args])}\n`);
+  return EXIT.expected;
 }
 
 /** One guest for as many cores as it has vCPUs. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { cacheDirectory } from '../cli/context.js';
+import { cacheDirectory } from '../cli/places.js';
 import { resolveKernel } from '../kernel/index.js';
 import type { RunResult } from '../model/result.js';
 import { ENTRY_CODE, patchEntry } from './broken-kernels.js';

@@ -1,0 +1,53 @@
+import type { Argv } from 'yargs';
+import { z } from 'zod';
+import { classifyCommand } from './classify.js';
+import { doctorCommand } from './doctor.js';
+import { IMAGE_COMMANDS } from './image.js';
+import { KERNEL_COMMANDS } from './kernel.js';
+import { listCommand } from './list.js';
+import { runCommand } from './run.js';
+import { showCommand } from './show.js';
+
+/** A command as far as its words go; what it does is left out. */
+export interface CommandWords {
+  /** As yargs takes it: `show <spec>`. */
+  readonly command: string;
+  readonly builder: (yargs: Argv) => unknown;
+}
+
+type Group = Readonly<Record<string, CommandWords>>;
+
+const GROUPS: Readonly<Record<string, Group>> = { kernel: KERNEL_COMMANDS, image: IMAGE_COMMANDS };
+
+/** All commands by name, in the order of the help; those that only hold others, and `completion`, have no words. */
+export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
+  run: runCommand,
+  list: listCommand,
+  show: showCommand,
+  classify: classifyCommand,
+  kernel: undefined,
+  image: undefined,
+  doctor: doctorCommand,
+  completion: undefined,
+};
+
+/** The commands that a command holds; undefined for an ordinary one. */
+export function groupOf(name: string): Group | undefined {
+  return Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined;
+}
+
+const DeclaredSchema = z.object({
+  key: z.record(z.string(), z.unknown()),
+  choices: z.record(z.string(), z.array(z.string())),
+});
+
+/** Options that a parser has been told of, without dashes, and the choices of those that have some. */
+export function optionsOf(parser: object): { names: string[]; choices: Readonly<Record<string, string[]>> } {
+  // yargs 18 has getOptions(), its types do not.
+  const declared =
+    'getOptions' in parser && typeof parser.getOptions === 'function'
+      ? DeclaredSchema.safeParse(parser.getOptions())
+      : undefined;
+  if (declared?.success !== true) return { names: [], choices: {} };
+  return { names: Object.keys(declared.data.key), choices: declared.data.choices };
+}

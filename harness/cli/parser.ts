@@ -1,0 +1,78 @@
+import yargs, { type Argv } from 'yargs';
+import { EXIT, usageFault } from '../model/fault.js';
+import { classifyCommand } from './classify.js';
+import { COMMANDS, groupOf, optionsOf } from './commands.js';
+import { setQuiet, version } from './context.js';
+import { doctorCommand } from './doctor.js';
+import { imageCommand } from './image.js';
+import { kernelCommand } from './kernel.js';
+import { listCommand } from './list.js';
+import { runCommand } from './run.js';
+import { showCommand } from './show.js';
+import { usageMessage } from './usage-message.js';
+
+/** The parser of the whole command line. Mistakes are thrown as usage faults. */
+export function parserFor(words: readonly string[]): Argv {
+  refuseValuesOfSwitches(words);
+  const parser: Argv = yargs([...words]);
+  return (
+    parser
+      .scriptName('crashpath')
+      .usage(
+        '$0 <command>\n\nPanics real Linux guests under QEMU and proves whether the capture kernel came up.',
+      )
+      .command(runCommand)
+      .command(listCommand)
+      .command(showCommand)
+      .command(classifyCommand)
+      .command(kernelCommand)
+      .command(imageCommand)
+      .command(doctorCommand)
+      .option('quiet', {
+        type: 'boolean',
+        default: false,
+        alias: 'q',
+        global: true,
+        describe: 'No progress on stderr',
+      })
+      .middleware(({ quiet }) => setQuiet(quiet))
+      .completion('completion', 'Print a shell completion script (bash or zsh)')
+      .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1')
+      .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
+      .demandCommand(1, 'name a command')
+      .strict()
+      // `-k debian:6.1 sysrq-task` is one kernel and one scenario.
+      .parserConfiguration({ 'greedy-arrays': false })
+      // Messages are in one language; our own are not translated.
+      .locale('en')
+      .version(version())
+      .wrap(Math.min(110, process.stdout.columns ?? 110))
+      .epilogue(
+        `Exit codes: ${EXIT.expected} all as expected, ${EXIT.unexpected} an unexpected verdict, ${EXIT.inconclusive} only void, ${EXIT.harness} harness error, ${EXIT.usage} usage.\n` +
+          'Environment: CRASHPATH_CACHE (cache directory), CRASHPATH_QEMU (QEMU binary), NO_COLOR.',
+      )
+      .fail((complaint: string | null, error: Error | undefined) => {
+        if (error !== undefined && error.name !== 'YError') throw error;
+        const misused = { words, options: optionsOf(parser).names, ...placeOf(words) };
+        throw usageFault(usageMessage(complaint ?? error?.message ?? 'unknown', misused));
+      })
+  );
+}
+
+/** yargs reads `--dry-run=yes` as `--no-dry-run`, and a guest would be started. */
+function refuseValuesOfSwitches(words: readonly string[]): void {
+  const word = words.find((candidate) => /^--(dry-run|json|quiet)=(?!true$|false$)/.test(candidate));
+  if (word === undefined) return;
+  const [option = ''] = word.split('=');
+  throw usageFault(`cannot use "${word}": ${option} takes no value; write ${option} alone`);
+}
+
+/** Where on the tree of commands the words stand. */
+function placeOf(words: readonly string[]): { command: string; commands: readonly string[] } {
+  const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
+  if (!Object.hasOwn(COMMANDS, first)) return { command: 'crashpath', commands: Object.keys(COMMANDS) };
+  const group = Object.keys(groupOf(first) ?? {});
+  return group.includes(second)
+    ? { command: `crashpath ${first} ${second}`, commands: [] }
+    : { command: `crashpath ${first}`, commands: group };
+}

@@ -1,0 +1,143 @@
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import t from 'tap';
+import { RunResultSchema } from '../model/result.js';
+import { RunPlanSchema } from '../model/run-plan.js';
+import { guestsOf, madeHost, runWords, treeOf } from './made-host.js';
+
+async function planOf(directory: string) {
+  return RunPlanSchema.parse(JSON.parse(await readFile(join(directory, 'plan.json'), 'utf8')));
+}
+
+/** Takes a line apart as a shell does. */
+async function shellWords(line: string): Promise<string[]> {
+  const { stdout } = await execa('sh', ['-c', `printf '%s\\0' ${line}`]);
+  return stdout.split('\0').slice(0, -1);
+}
+
+t.test('--dry-run prints what is then really run, and runs nothing', async (t) => {
+  const host = await madeHost(t);
+  const options = ['--repeat', '2', '--append', `quiet "it's" $HOME`, '--jobs', '1'];
+  const dry = await host.crashpath(runWords(host, '--dry-run', ...options));
+  t.equal(dry.exitCode, 0);
+  t.strictSame(await treeOf(host.here), [], 'no run directory');
+  t.strictSame(await guestsOf(host), [], 'no guest');
+  const lines = dry.stdout.trimEnd().split('\n');
+  t.equal(lines.length, 2, 'one line a run, and nothing else');
+
+  const real = await host.crashpath(runWords(host, ...options, '--campaign', 'c', '--json'));
+  t.equal(real.exitCode, 3, 'a QEMU that does not start is the harness');
+  const guests = await guestsOf(host);
+  t.equal(guests.length, 2);
+  for (const [index, line] of lines.entries()) {
+    const words = await shellWords(line);
+    t.equal(words[0], host.qemu);
+    t.strictSame(words.slice(1), guests[index], 'the words that QEMU got');
+    const directory = join(host.here, 'runs/c', `00${index + 1}-sysrq-task-6.1.0-1-amd64`);
+    t.strictSame(words.slice(1), (await planOf(directory)).qemu.args, 'the words of the plan');
+  }
+});
+
+t.test('--json: results only on stdout; --quiet: nothing on stderr', async (t) => {
+  const host = await madeHost(t);
+  const ended = await host.crashpath(runWords(host, '--json', '--quiet', '--campaign', 'c'));
+  t.equal(ended.exitCode, 3);
+  t.equal(ended.stderr, '');
+  const lines = ended.stdout.trimEnd().split('\n');
+  t.equal(lines.length, 1);
+  const result = RunResultSchema.parse(JSON.parse(lines[0] ?? ''));
+  t.match(result, { verdict: 'harness-error', outcome: 'harness-error', campaign: 'c' });
+
+  const listed = await host.crashpath(['list', 'runs', '--json']);
+  t.strictSame(JSON.parse(listed.stdout), {
+    campaign: 'c',
+    runId: result.runId,
+    verdict: 'harness-error',
+    outcome: 'harness-error',
+  });
+  const shown = await host.crashpath(['show', result.runId, '--json']);
+  t.match(JSON.parse(shown.stdout), { plan: { runId: result.runId }, result: { verdict: 'harness-error' } });
+  const judged = await host.crashpath(['classify', result.directory, '--json']);
+  t.strictSame(RunResultSchema.parse(JSON.parse(judged.stdout)), result);
+});
+
+t.test('a stopped campaign goes on where it stopped', async (t) => {
+  const host = await madeHost(t);
+  await host.crashpath(runWords(host, '--repeat', '3', '--jobs', '1', '--campaign', 'c', '--quiet'));
+  const runs = join(host.here, 'runs/c');
+  // As kill -9 leaves them: one run has no verdict, one not even a plan, one was never begun.
+  const first = join(runs, '001-sysrq-task-6.1.0-1-amd64');
+  await rm(join(first, 'verdict.json'));
+  const second = join(runs, '002-sysrq-task-6.1.0-1-amd64');
+  await rm(second, { recursive: true });
+  await mkdir(second);
+  await rm(join(runs, '003-sysrq-task-6.1.0-1-amd64'), { recursive: true });
+
+  const left = await host.crashpath(['run', '--resume', 'runs/c', '--dry-run']);
+  t.equal(left.exitCode, 0);
+  t.match(
+    left.stdout,
+    /-name crashpath-001-\S+\.2 .*\n.*-name crashpath-002-\S+\.2 .*\n.*-name crashpath-003-/,
+  );
+  const before = (await guestsOf(host)).length;
+  const ended = await host.crashpath(['run', '--resume', 'runs/c', '--json']);
+  t.equal(ended.exitCode, 3);
+  t.equal((await guestsOf(host)).length - before, 3);
+  const ids = ended.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => RunResultSchema.parse(JSON.parse(line)).runId)
+    .sort();
+  t.strictSame(ids, [
+    '001-sysrq-task-6.1.0-1-amd64.2',
+    '002-sysrq-task-6.1.0-1-amd64.2',
+    '003-sysrq-task-6.1.0-1-amd64',
+  ]);
+  const listed = await host.crashpath(['list', 'runs']);
+  t.match(listed.stdout, /c\/002-sysrq-task-6\.1\.0-1-amd64 {2}no plan \(cut off, or damaged\)/);
+  const nothing = await host.crashpath(['run', '--resume', 'runs/c']);
+  t.match(nothing.stderr, /^c: 0 of 3 runs left$/m);
+  t.equal(nothing.exitCode, 3, 'the code of all its results');
+});
+
+t.test('what is stored may be missing, damaged or newer', async (t) => {
+  const host = await madeHost(t);
+  await host.crashpath(runWords(host, '--campaign', 'c', '--quiet'));
+  const run = 'runs/c/001-sysrq-task-6.1.0-1-amd64';
+  const copy = async (name: string) => {
+    await cp(join(host.here, run), join(host.here, name), { recursive: true });
+    return join(host.here, name);
+  };
+  const fails = async (words: readonly string[], exitCode: number, message: RegExp) => {
+    const ended = await host.crashpath(words);
+    t.match(ended, { exitCode, stdout: '' });
+    t.match(ended.stderr, /^crashpath: cannot [^\n]+; [^\n]+\n$/, 'one line');
+    t.match(ended.stderr, message);
+  };
+  await writeFile(join(await copy('torn'), 'plan.json'), '{"schema": 1, "camp');
+  await writeFile(join(await copy('newer'), 'plan.json'), '{"schema": 2}');
+  const odd = await copy('odd');
+  await rm(join(odd, 'console.bin'));
+  await mkdir(join(odd, 'console.bin'));
+  await mkdir(join(host.here, 'empty'));
+  for (const command of ['show', 'classify']) {
+    await fails([command, 'torn'], 64, /run ".*torn": it has no valid plan\.json/);
+    await fails([command, 'newer'], 64, /its plan\.json has schema 2, this crashpath reads 1/);
+    await fails([command, 'empty'], 64, /it is neither a run's directory nor the name of a run/);
+  }
+  await fails(['classify', 'odd'], 3, /cannot read recording ".*console\.bin": it is a directory/);
+  await fails(['run', '--resume', run], 64, /it has no valid campaign\.json/);
+  await writeFile(join(host.here, 'runs/c/campaign.json'), 'not JSON');
+  await fails(['run', '--resume', 'runs/c'], 64, /cannot read campaign ".*runs\/c": it has no valid/);
+  await writeFile(join(host.here, 'runs/c/campaign.json'), '{"schema": 9}');
+  await fails(['run', '--resume', 'runs/c'], 64, /its campaign\.json has schema 9, this crashpath reads 1/);
+  await fails(runWords(host, '--campaign', 'c'), 64, /cannot create campaign "c": it exists already/);
+
+  const cut = await copy('cut');
+  await rm(join(cut, 'verdict.json'));
+  await writeFile(join(cut, 'host.jsonl'), 'not JSON\n');
+  const judged = await host.crashpath(['classify', 'cut']);
+  t.match(judged.stderr, /^no verdict was stored: the run was cut off/);
+  t.equal(judged.exitCode, 3, 'a run that was cut off says nothing about the kernel');
+});
