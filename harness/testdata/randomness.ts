@@ -5,8 +5,10 @@ export interface Random {
   bytes(length: number): Buffer;
 }
 
-/** Marsaglia's xorshift, 32 bits ("Xorshift RNGs", 2003); `seed` must not be 0. */
+/** Marsaglia's xorshift, 32 bits ("Xorshift RNGs", 2003). Throws a RangeError for the one seed that it cannot leave. */
 export function seededRandom(seed: number): Random {
+  if (!Number.isInteger(seed) || seed >>> 0 === 0)
+    throw new RangeError(`cannot use seed "${seed}": give 1 or more`);
   let state = seed >>> 0;
   const next = () => {
     state ^= state << 13;

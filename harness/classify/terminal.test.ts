@@ -1,0 +1,52 @@
+import t from 'tap';
+import type { EventBody, RunEvent, Side } from '../model/event.js';
+import { endsRunAfterMs } from './terminal.js';
+
+const event = (body: EventBody): RunEvent => ({ atMs: 1, at: { source: 'host', line: 0 }, ...body });
+const after = (body: EventBody, fired = true) => endsRunAfterMs(event(body), { fired });
+const panic = (side: Side): EventBody => ({ type: 'panic', message: '', side });
+
+void t.test('what ends a run at once', async (t) => {
+  t.equal(after({ type: 'shutdown', byGuest: true, reason: 'guest-reset' }), 0);
+  t.equal(after({ type: 'host', fact: { fact: 'interrupted', by: 'SIGINT' } }), 0);
+  t.equal(after({ type: 'host', fact: { fact: 'channel-limit', channel: 'console', limitBytes: 1 } }), 0);
+  t.equal(after({ type: 'host', fact: { fact: 'harness-fault', message: '' } }), 0);
+  t.equal(
+    after({ type: 'host', fact: { fact: 'qemu-exit', code: 0, signal: null, asked: false, stderr: '' } }),
+    0,
+  );
+});
+
+void t.test('what ends a run when its last words are in', async (t) => {
+  for (const body of [
+    { type: 'hang', shape: 'spin', forMs: 1, vcpus: [] },
+    { type: 'panic-ended', side: 'production' },
+    { type: 'reboot-command-line' },
+    panic('capture'),
+    panic('rebooted'),
+  ] as const) {
+    const graceMs = after(body);
+    t.ok(graceMs !== undefined && graceMs > 0, body.type);
+  }
+});
+
+void t.test('the panic that was asked for does not end a run, another one does', async (t) => {
+  t.equal(after(panic('production')), undefined);
+  t.ok(after(panic('production'), false), 'before firing');
+});
+
+void t.test('everything else goes on', async (t) => {
+  for (const body of [
+    { type: 'capture-command-line' },
+    { type: 'kernel-banner', release: '' },
+    { type: 'oops', message: '', side: 'capture' },
+    { type: 'reboot-announced', side: 'production' },
+    { type: 'capture-done' },
+    { type: 'cpus-parked', parked: 1 },
+    { type: 'host', fact: { fact: 'fired', how: '' } },
+    { type: 'host', fact: { fact: 'proof', what: '', proved: false, saw: '' } },
+    { type: 'host', fact: { fact: 'qemu-started', pid: 1 } },
+  ] as const) {
+    t.equal(after(body), undefined, body.type);
+  }
+});
