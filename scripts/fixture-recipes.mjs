@@ -188,8 +188,8 @@ export const RECIPES = {
     changePlan: withQtest({ spinHangMs: 12_000 }),
     onEvent(event, hand) {
       if (event.type !== 'armed') return;
-      const size = ({ first, last }) => Number(last - first);
-      const largest = event.armed.segments.toSorted((a, b) => size(b) - size(a))[0];
+      const size = ({ first, last }) => last - first;
+      const largest = event.armed.segments.toSorted((a, b) => (size(b) > size(a) ? 1 : -1))[0];
       hand.writeMemory(largest.first + 0x1000n, Buffer.from('ee', 'hex'));
     },
   },
