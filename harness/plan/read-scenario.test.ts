@@ -66,7 +66,7 @@ void t.test('mistakes are reported with file, line and column', async (t) => {
     ['another version', text({ line: 1, to: 'version: 2' }), /"made\.yaml:1:10": version: /],
     ['a bad name', text({ line: 2, to: 'name: Made Up' }), /"made\.yaml:2:7": name: must be lower-case/],
     ['a path as name', text({ line: 2, to: 'name: ../x' }), /"made\.yaml:2:7": name: /],
-    ['an unknown key', text({ more: ['triggers: x'] }), /"made\.yaml:6:\d+": the file: .*"triggers"/],
+    ['an unknown key', text({ more: ['triggers: x'] }), /"made\.yaml:6:1": the file: .*"triggers"/],
     [
       'an unknown key inside',
       text({ more: ['guest:', '  cpus: 2', '  cpu: 2'] }),

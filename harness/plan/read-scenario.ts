@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { usageFault } from '../model/fault.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
@@ -67,7 +67,14 @@ function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
 }
 
 function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$ZodIssue): number {
-  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : [...issue.path];
+  const path = [...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    const parent: unknown = document.getIn(path, true);
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => isScalar(key) && key.value === issue.keys[0])
+      : undefined;
+    if (isScalar(pair?.key) && pair.key.range) return pair.key.range[0];
+  }
   for (let depth = path.length; depth >= 0; depth--) {
     const node: unknown = document.getIn(path.slice(0, depth), true);
     if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {

@@ -28,7 +28,8 @@ export class RunWatch {
   readonly #timeline;
   readonly #onEvent: ((event: RunEvent) => void) | undefined;
   readonly #waiters = new Set<Waiter>();
-  #endTimer: NodeJS.Timeout | undefined;
+  /** The first event that will end the run, within its grace. */
+  #ending: { readonly by: RunEvent; readonly timer: NodeJS.Timeout } | undefined;
   #why: string | undefined;
   #fired = false;
   #fault: unknown;
@@ -66,8 +67,9 @@ export class RunWatch {
   }
 
   /**
-   * Waits for an event of the given types, seen already or still to come. After `limitMs` a deadline named `what` is recorded
-   * and the run ends; with `soft`, the wait resolves to undefined instead. Throws {@link RunEnded} when the run ends.
+   * Waits for an event of the given types, seen already or still to come. After `limitMs` a deadline named `what` is
+   * recorded and the run ends; with `soft`, the wait resolves to undefined instead. Throws {@link RunEnded} when the
+   * run ends.
    */
   async waitFor<T extends EventType>(
     types: T | readonly T[],
@@ -109,13 +111,13 @@ export class RunWatch {
   end(why: string): void {
     if (this.#why !== undefined) return;
     this.#why = why;
-    clearTimeout(this.#endTimer);
+    clearTimeout(this.#ending?.timer);
     for (const waiter of this.#waiters) waiter.reject(new RunEnded(why));
   }
 
   /** Closes the timeline: the unfinished last lines are read as they stand. */
   finish(): void {
-    clearTimeout(this.#endTimer);
+    clearTimeout(this.#ending?.timer);
     this.#read(this.#timeline.finish());
   }
 
@@ -123,14 +125,25 @@ export class RunWatch {
     for (const event of events) {
       this.events.push(event);
       this.#onEvent?.(event);
-      if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired'))
-        this.#fired = true;
+      if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
       for (const waiter of this.#waiters) waiter.offer(event);
-      const graceMs = endsRunAfterMs(event, { fired: this.#fired });
-      if (graceMs === undefined || this.#why !== undefined) continue;
-      const why = event.type === 'host' ? event.fact.fact : event.type;
-      if (graceMs === 0) this.end(why);
-      else this.#endTimer ??= setTimeout(() => this.end(why), graceMs);
+      this.#considerEnd(event);
     }
+  }
+
+  /** The panic may overtake the announcement: they come through two sockets. Then it was the one asked for. */
+  #fire(): void {
+    this.#fired = true;
+    if (this.#ending?.by.type !== 'panic') return;
+    clearTimeout(this.#ending.timer);
+    this.#ending = undefined;
+  }
+
+  #considerEnd(event: RunEvent): void {
+    const graceMs = endsRunAfterMs(event, { fired: this.#fired });
+    if (graceMs === undefined || this.#why !== undefined) return;
+    const why = event.type === 'host' ? event.fact.fact : event.type;
+    if (graceMs === 0) this.end(why);
+    else this.#ending ??= { by: event, timer: setTimeout(() => this.end(why), graceMs) };
   }
 }

@@ -1,0 +1,19 @@
+import t from 'tap';
+import { createRequestWriter, writeFileScript } from './control.js';
+
+t.test('requests have increasing ids and carry their words as base64', async (t) => {
+  const writer = createRequestWriter();
+  t.equal(writer.ping().bytes.toString(), '1 ping\n');
+  const { id, bytes } = writer.arm('cp-00ff', 'console=ttyS0 a="b c"\n9 fire x');
+  t.equal(id, 2);
+  const [, verb, nonce, append = '', ...rest] = bytes.toString().trimEnd().split(' ');
+  t.strictSame([verb, nonce, rest], ['arm', 'cp-00ff', []], 'no word of the text leaks into the line');
+  t.equal(Buffer.from(append, 'base64').toString(), 'console=ttyS0 a="b c"\n9 fire x');
+  t.match(writer.fire('echo c').bytes.toString(), /^3 fire [A-Za-z0-9+/=]+\n$/);
+  t.throws(() => writer.script('x'.repeat(20_000)), RangeError);
+});
+
+t.test('a value is written whatever characters it has', async (t) => {
+  const script = writeFileScript('/proc/sys/kernel/core_pattern', `a'b"; $(reboot) \``);
+  t.match(script, /^echo [A-Za-z0-9+/=]+ \| base64 -d >\/proc\/sys\/kernel\/core_pattern$/);
+});
