@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
@@ -69,3 +69,27 @@ t.test('production and capture kernel may differ', async (t) => {
   t.equal(result?.verdict, 'captured');
   t.not(result?.kernel, result?.captureKernel);
 });
+
+t.test(
+  'modules of a stock kernel come from its package and are loaded before anything is proved',
+  async (t) => {
+    const out = await scratch(t);
+    const file = join(out, 'with-module.yaml');
+    await writeFile(
+      file,
+      [
+        'version: 1',
+        'name: with-module',
+        'summary: a NIC driver is loaded',
+        'guest: { modules: [e1000] }',
+        'crashKernel: absent',
+        'prove: [{ read: { path: /sys/module/e1000/initstate, equals: live } }]',
+        'trigger: { kind: sysrq, key: c }',
+        'expect: { verdict: no-crash-kernel }',
+      ].join('\n'),
+    );
+    const ended = await crashpath(['run', file, '-k', KERNELS.six12, '--out', join(out, 'runs'), '--json']);
+    t.equal(ended.exitCode, 0, ended.stderr);
+    t.match(resultsOf(ended.stdout), [{ verdict: 'no-crash-kernel', outcome: 'expected' }]);
+  },
+);
