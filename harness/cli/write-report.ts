@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { type ConsoleExcerpt, consoleExcerpt } from '../report/console-excerpt.js';
 import { htmlReport } from '../report/html-report.js';
 import { reportPath } from '../store/campaign-directory.js';
 import { RECORDING } from '../store/recorder.js';
-import { storeFault } from '../store/store-fault.js';
+import { writeWhole } from '../store/write-whole.js';
 import { version } from './context.js';
 
 /** Writes the campaign's HTML report; host facts are those of one of its plans, which share them. */
@@ -33,9 +32,5 @@ export async function writeReport(
     consoleExcerpts,
     generatedAt: new Date().toISOString(),
   });
-  try {
-    await writeFileAtomic(reportPath(directory), html, { mode: 0o600 });
-  } catch (error) {
-    throw storeFault('write', reportPath(directory), error);
-  }
+  await writeWhole(reportPath(directory), html);
 }

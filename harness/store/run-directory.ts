@@ -1,12 +1,12 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { RunEvent } from '../model/event.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
 import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js';
 import { storeFault } from './store-fault.js';
+import { writeWhole } from './write-whole.js';
 
 /** Files of a run directory beside the recording. */
 const FILES = { plan: 'plan.json', timeline: 'timeline.json', verdict: 'verdict.json' } as const;
@@ -68,11 +68,7 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
     (_key, item: unknown) => (typeof item === 'bigint' ? `0x${item.toString(16)}` : item),
     1,
   );
-  try {
-    await writeFileAtomic(path, `${text}\n`, { mode: 0o600 });
-  } catch (error) {
-    throw storeFault('write', path, error);
-  }
+  await writeWhole(path, `${text}\n`);
 }
 
 /** Reads a JSON file; undefined when it is missing or not JSON. */
