@@ -108,7 +108,7 @@ export function crashkernel(value: unknown): string | undefined {
 export function qemuName(option: string): (value: unknown) => string | undefined {
   return (value) => {
     const given = nonEmpty(option)(value);
-    if (given === undefined || /^[\w.+-]+(,[\w.+=:/-]+)*$/.test(given)) return given;
+    if (given === undefined || /^(type=)?[\w.+-]+(,[\w.+=:/-]+)*$/.test(given)) return given;
     throw usageFault(
       `cannot use ${option} "${given}": it is not a name with properties as QEMU writes them; such as q35 or pc,hpet=off`,
     );

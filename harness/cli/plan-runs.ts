@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { buildImages } from '../guest/image/build-images.js';
 import { configOf, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
 import { usageFault } from '../model/fault.js';
-import type { Kernel } from '../model/kernel.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
@@ -56,19 +55,18 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
     accel: { accel: accel.accel, reason: accel.reason },
     qemu: { binary, version: accel.qemuVersion },
   };
-  const plans: RunPlan[] = [];
-  for (const pair of pairs) {
-    for (const scenario of scenarios) {
-      const trials = await planTrials(
-        { scenario, resources: { ...pair, ...shared }, choices, campaign },
-        plans.length,
-      );
-      plans.push(...trials);
-    }
-  }
-  for (const plan of plans) requireFitting(plan);
-  await rehearseOddMachines(choices, plans);
+  const cells = pairs.flatMap((pair) =>
+    scenarios.map((scenario): Cell => ({ scenario, resources: { ...pair, ...shared }, choices, campaign })),
+  );
+  // Everything but the image's path is known already; images take a second each.
+  const drafts = cells.flatMap((cell) => plansOf(cell, { before: 0, initrd: '' }));
+  for (const draft of drafts) requireFitting(draft);
+  await rehearseOddMachines(choices, drafts);
   say(`accelerator: ${accel.accel}. ${accel.reason}`);
+  const plans: RunPlan[] = [];
+  for (const cell of cells) {
+    plans.push(...plansOf(cell, { before: plans.length, initrd: await imageFor(cell) }));
+  }
   return plans;
 }
 
@@ -99,16 +97,14 @@ interface Cell {
   readonly campaign: string;
 }
 
-async function planTrials(
+/** The runs of a cell, numbered on from those `before` it. */
+function plansOf(
   { scenario, resources, choices, campaign }: Cell,
-  before: number,
-): Promise<RunPlan[]> {
-  const { kernel, captureKernel } = resources;
-  const initrd = await imageFor(scenario, kernel, captureKernel);
-  const label = kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+  { before, initrd }: { before: number; initrd: string },
+): RunPlan[] {
+  const label = resources.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
   return Array.from({ length: choices.repeat }, (_, index) => {
-    const number = String(before + index + 1).padStart(3, '0');
-    const runId = `${number}-${scenario.name}-${label}`;
+    const runId = `${String(before + index + 1).padStart(3, '0')}-${scenario.name}-${label}`;
     return makePlan(
       scenario,
       { ...resources, initrd },
@@ -120,7 +116,7 @@ async function planTrials(
   });
 }
 
-async function imageFor(scenario: Scenario, kernel: Kernel, captureKernel: Kernel): Promise<string> {
+async function imageFor({ scenario, resources: { kernel, captureKernel } }: Cell): Promise<string> {
   const names = scenario.guest.modules ?? [];
   const modules = names.length === 0 ? [] : await modulesFor(kernel, names);
   const images = await buildImages(

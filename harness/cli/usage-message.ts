@@ -65,7 +65,8 @@ function unknownWord(name: string, misused: Misused, help: string): string {
 
 /** The word as it was typed, for a name that yargs has stripped of dashes, value and `no-`. */
 function spelled(name: string, words: readonly string[]): string {
-  const typed = words.find((word) => {
+  const folded = words.map((word) => word.replace(/\s+/g, ' ').trim());
+  const typed = folded.find((word) => {
     const [bare = ''] = word.split('=');
     return [bare, bare.replace(/^--?/, ''), bare.replace(/^--no-/, '')].includes(name);
   });

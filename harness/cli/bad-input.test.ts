@@ -1,0 +1,230 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { makeBzImage, writeTree } from '../kernel/madekernels.js';
+import { type MadeHost, madeHost, runWords, treeOf } from './made-host.js';
+
+/** One mistake: what is typed, what must be said, and the exit code when it is not 64. */
+interface Mistake {
+  readonly words: readonly string[];
+  readonly says: RegExp;
+  readonly exitCode?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Every mistake gives one line on stderr, nothing on stdout and leaves no file anywhere. */
+async function refused(t: Test, host: MadeHost, mistakes: readonly Mistake[]): Promise<void> {
+  const before = [await treeOf(host.here), await treeOf(host.cache)];
+  for (const { words, says, exitCode = 64, environment } of mistakes) {
+    const typed = words.join(' ').slice(0, 60);
+    const ended = await host.crashpath(words, environment);
+    t.equal(ended.exitCode, exitCode, `exit code of: ${typed}`);
+    t.equal(ended.stdout, '', `stdout of: ${typed}`);
+    t.match(ended.stderr, /^crashpath: cannot [^\n]+[;?] [^\n]+\n$/, `one line of: ${typed}`);
+    t.match(ended.stderr, says);
+  }
+  t.strictSame([await treeOf(host.here), await treeOf(host.cache)], before, 'nothing was written');
+}
+
+t.test('words that do not exist', async (t) => {
+  await refused(t, await madeHost(t), [
+    { words: [], says: /name a command; see crashpath --help/ },
+    { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
+    { words: ['frobnicate'], says: /there are run, list, show/ },
+    { words: ['kernel'], says: /name a kernel command: show, list, available or rm/ },
+    { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
+    { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
+    { words: ['image'], says: /name an image command: build, list, show or rm/ },
+    { words: ['image', 'frob'], says: /there are build, list, show, rm/ },
+    { words: ['run', '--kernell', 'x'], says: /"--kernell": .* did you mean --kernel\?/ },
+    { words: ['run', '--no-jsn'], says: /"--no-jsn": .* did you mean --json\?/ },
+    { words: ['list', '--josn=x'], says: /"--josn": .* did you mean --json\?/ },
+    {
+      words: ['doctor', '--qqqqqqqq'],
+      says: /"--qqqqqqqq": there is no such option; see crashpath doctor --help/,
+    },
+    { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, runs/ },
+    { words: ['show'], says: /"crashpath show": it needs an argument/ },
+    { words: ['image', 'build'], says: /--kernel must be given/ },
+    { words: ['rum\n\u001b[31m'], says: /no such command/ },
+  ]);
+});
+
+t.test('values that cannot be', async (t) => {
+  const host = await madeHost(t);
+  const bad = (words: string[], says: RegExp): Mistake => ({ words: runWords(host, ...words), says });
+  await refused(t, host, [
+    bad(['--cpus', '0'], /--cpus "0": it is not a whole number from 1 to 64/),
+    bad(['--cpus', 'x'], /--cpus "x"/),
+    bad(['--cpus', '1e1'], /--cpus "1e1"/),
+    bad(['--cpus'], /"--cpus": it needs a value/),
+    bad(['--cpus', '1', '--cpus', '2'], /--cpus "1" and "2": it is given 2 times/),
+    bad(['--repeat', '-1'], /--repeat "-1": it is not a whole number from 1 to 10000/),
+    bad(['--memory', '1.5'], /--memory "1\.5": it is not a whole number from 128 to 65536/),
+    bad(['--jobs', '0'], /--jobs "0": it is not a whole number from 1 to 256/),
+    bad(['--timeout-scale', '0'], /--timeout-scale "0": it is not a number from 0\.1 to 100/),
+    bad(['--timeout-scale', 'NaN'], /--timeout-scale "NaN"/),
+    bad(['--crashkernel', 'lots'], /--crashkernel "lots": it is not a size such as 192M/),
+    bad(['--crashkernel', '192M panic=1'], /--crashkernel "192M panic=1"/),
+    bad(['--accel', 'kvm', '--accel', 'tcg'], /--accel .* it is given [23] times/),
+    bad(['--machine', 'pc x'], /--machine "pc x": it is not a name with properties/),
+    bad(['--machine', ',accel=kvm'], /--machine ",accel=kvm"/),
+    bad(['--machine', 'q53'], /--machine "q53": this QEMU knows no "q53"; nearest: q35/),
+    bad(['--machine', 'help'], /this QEMU knows no "help"/),
+    bad(['--machine', 'pc,broken=1'], /QEMU refuses: qemu: Property 'pc-machine\.broken' not found; change/),
+    bad(['--cpu-model', 'qemu46'], /--cpu-model "qemu46": this QEMU knows no "qemu46"; nearest: qemu64/),
+    bad(['--cpu-model', 'sse'], /this QEMU knows no "sse"/),
+    bad(['--cpu-model', 'max;rm'], /--cpu-model "max;rm": it is not a name/),
+    bad(['--append', 'a\nb'], /--append "a\?b": it holds a control character/),
+    bad(['--append', 'x'.repeat(5000)], /--append "x+\.\.\.": it has 5000 characters/),
+    bad(['--capture-append', 'a\tb'], /--capture-append "a\?b"/),
+    bad(['--campaign', '../x'], /--campaign "\.\.\/x": it becomes a directory/),
+    bad(['--campaign', ''], /--campaign ""/),
+    bad(['--out', ''], /--out "": it is empty/),
+    bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
+    bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),
+    { words: ['run', 'sysrq-task', '--accel', 'hvf'], says: /--accel "hvf": it is none of auto, kvm, tcg/ },
+    { words: ['run', '--resume', 'x', '--cpus', '2'], says: /cannot resume "x" with --cpus/ },
+    { words: ['run', '--resume', 'x'], says: /cannot read campaign ".*x": it has no valid campaign\.json/ },
+  ]);
+});
+
+t.test('a kernel command line that the kernel would cut', async (t) => {
+  const host = await madeHost(t);
+  const long = 'x'.repeat(2040);
+  const ended = await host.crashpath(runWords(host, '--append', long));
+  t.equal(ended.exitCode, 64);
+  t.strictSame(await treeOf(host.cache), [], 'before an image is built');
+  t.match(
+    ended.stderr,
+    /with crashpath's own words it has 2\d+ bytes and the kernel reads 2047; shorten --append/,
+  );
+  const capture = await host.crashpath(runWords(host, '--capture-append', 'x'.repeat(1950)));
+  t.match(capture.stderr, /the kernel reads 1983; shorten --capture-append/);
+  t.strictSame(await treeOf(host.here), []);
+  const fits = await host.crashpath(runWords(host, '--append', 'x'.repeat(2000), '--dry-run'));
+  t.equal(fits.exitCode, 0);
+});
+
+t.test('scenarios', async (t) => {
+  const host = await madeHost(t);
+  const scenario = (extra: string) =>
+    `version: 1\nname: x\nsummary: y\ntrigger: { kind: sysrq, key: c }\n${extra}`;
+  const good = 'expect: { verdict: captured }\n';
+  await writeTree(host.here, {
+    'syntax.yaml': 'version: 1\nname: [x\n',
+    'unknown-key.yaml': scenario(`${good}cpuss: 2\n`),
+    'type.yaml': scenario(`${good}guest: { cpus: many }\n`),
+    'contradiction.yaml': scenario(`crashKernel: absent\n${good}`),
+    'line-feed.yaml': scenario(`${good}guest: { append: "a\\nb" }\n`),
+    'huge.yaml': `# ${'x'.repeat(70_000)}\n`,
+    'enormous.yaml': Buffer.alloc(1_000_000, 0x20),
+    'empty.yaml': '',
+    'bomb.yaml': `a: &a [x,x]\nb: &b [${'*a,'.repeat(30)}*a]\nc: [${'*b,'.repeat(30)}*b]\n`,
+    'directory.yaml/x': '',
+  });
+  const run = (name: string, says: RegExp): Mistake => ({ words: ['run', name, '-k', host.kernel], says });
+  await refused(t, host, [
+    { words: ['run'], says: /cannot run "nothing": no scenario is named/ },
+    { words: ['run', 'sysrq-task'], says: /no kernel is given; give --kernel/ },
+    run('sysrq-taks', /did you mean "sysrq-task"\?/),
+    run('zzzzzzzz', /no scenario has that name; choose one of .*sysrq-task/),
+    run('./missing.yaml', /"\.\/missing\.yaml": no such file or directory/),
+    run('directory.yaml', /it is not a file/),
+    run('/dev/zero', /it is not a file/),
+    run('syntax.yaml', /"syntax\.yaml:\d+:\d+": .*; correct the YAML there/),
+    run('unknown-key.yaml', /"unknown-key\.yaml:6:\d+": .*cpuss/),
+    run('type.yaml', /"type\.yaml:6:16": guest\.cpus: .*expected number/),
+    run('contradiction.yaml', /it expects "captured" with crashKernel: absent/),
+    run('huge.yaml', /it has 70003 characters; keep it under 65536/),
+    run('enormous.yaml', /it has 1000000 bytes, more than any scenario/),
+    run('empty.yaml', /expected object/),
+    run('bomb.yaml', /its aliases unfold too far/),
+  ]);
+  const lineFeed = await host.crashpath(['run', 'line-feed.yaml', '-k', host.kernel, '--accel', 'tcg']);
+  t.equal(lineFeed.exitCode, 64);
+  t.match(lineFeed.stderr, /it holds a control character; write the scenario's append on one line/);
+});
+
+t.test('kernels', async (t) => {
+  const host = await madeHost(t);
+  const without = (option: string) => [
+    'KEXEC CRASH_DUMP PROC_VMCORE RELOCATABLE SERIAL_8250_CONSOLE BLK_DEV_INITRD DEVTMPFS MODULES'
+      .split(' ')
+      .map((name) => (name === option ? `# CONFIG_${name} is not set\n` : `CONFIG_${name}=y\n`))
+      .join(''),
+  ];
+  await writeTree(host.here, {
+    text: 'not a kernel',
+    nothing: '',
+    elf: Buffer.from('\x7fELF\x02\x01\x01'.padEnd(2048, '\0'), 'latin1'),
+    'none/readme': '',
+    'two/vmlinuz-1': makeBzImage({ release: '6.1.0' }),
+    'two/vmlinuz-2': makeBzImage({ release: '6.2.0' }),
+    bits32: makeBzImage({ bits: 32 }),
+    'no-kexec/vmlinuz-6.1.0': makeBzImage({ release: '6.1.0' }),
+    'no-kexec/config-6.1.0': without('KEXEC').join(''),
+    'no-dump/vmlinuz-6.1.0': makeBzImage({ release: '6.1.0' }),
+    'no-dump/config-6.1.0': without('CRASH_DUMP').join(''),
+  });
+  const run = (spec: string, says: RegExp): Mistake => ({ words: ['run', 'sysrq-task', '-k', spec], says });
+  await refused(t, host, [
+    run('', /cannot read kernel spec "": it is empty/),
+    run('debian:six', /"six" is not a kernel version; write a path .* or debian:/),
+    run('debian:../6.1', /"\.\." is not a Debian suite name/),
+    run('missing', /cannot read kernel "missing": no such file or directory/),
+    run('text/below', /a part of the path is not a directory/),
+    run('text', /cannot use kernel "text": it is a file without the Linux boot header/),
+    run('nothing', /cannot use kernel "nothing": it is (an )?empty/),
+    run('elf', /it is an ELF file/),
+    run('none', /the directory holds no vmlinuz-\*/),
+    run('two', /it holds vmlinuz-1, vmlinuz-2; give the path of one/),
+    run('bits32', /it is a 32-bit kernel/),
+    run('/dev/null', /it is neither a file nor a directory/),
+    run('no-kexec', /cannot use kernel "no-kexec": its config lacks .*KEXEC/),
+    run('no-dump', /cannot use kernel "no-dump": its config lacks .*CRASH_DUMP/),
+    {
+      words: runWords(host, '--capture-kernel', 'no-dump'),
+      says: /cannot use kernel "no-dump": its config lacks .*CRASH_DUMP/,
+    },
+    { words: ['kernel', 'show', 'text'], says: /cannot use kernel "text"/ },
+    {
+      words: ['kernel', 'rm', '6.1.0-1-amd64'],
+      says: /it is not in the cache; nearest: none, the cache is empty/,
+    },
+    { words: ['image', 'show', 'abcd'], says: /cannot find images "abcd": no such key/ },
+    { words: ['image', 'rm', '../x'], says: /cannot find images "\.\.\/x"/ },
+    { words: ['image', 'build', '-k', 'text'], says: /cannot use kernel "text"/ },
+  ]);
+});
+
+t.test('QEMU', async (t) => {
+  const host = await madeHost(t);
+  await mkdir(join(host.here, 'empty'));
+  await writeFile(join(host.here, 'not-executable'), '#!/bin/sh\n', { mode: 0o644 });
+  const run = (environment: Record<string, string>, says: RegExp): Mistake => ({
+    words: runWords(host),
+    environment,
+    exitCode: 3,
+    says,
+  });
+  await refused(t, host, [
+    run({ CRASHPATH_QEMU: '/nonexistent' }, /cannot start "\/nonexistent": .*; install qemu-system-x86/),
+    run({ CRASHPATH_QEMU: './not-executable' }, /no executable file there/),
+    run(
+      { CRASHPATH_QEMU: '', PATH: join(host.here, 'empty') },
+      /"qemu-system-x86_64": not found in PATH; install/,
+    ),
+    run({ CRASHPATH_QEMU: '/bin/echo' }, /cannot read the version of "\/bin\/echo"/),
+    run({ CRASHPATH_QEMU: '/bin/false' }, /cannot ask "\/bin\/false --version"/),
+  ]);
+});
+
+t.test('a run that is not there', async (t) => {
+  const host = await madeHost(t);
+  await refused(t, host, [
+    { words: ['show', 'nothing'], says: /cannot find run "nothing"/ },
+    { words: ['classify', './nothing'], says: /cannot find run "\.\/nothing"/ },
+    { words: ['classify', ''], says: /cannot find run ""/ },
+  ]);
+});
