@@ -1,0 +1,33 @@
+/**
+ * Names and addresses of a running kernel without debug information: /proc/kallsyms, the calls in a function's
+ * bytes, and the stack of a stopped vCPU. Bytes and text in, values out.
+ */
+export { type CallSite, findCallSites } from './call-sites.js';
+export type { Instruction, InstructionKind } from './decode.js';
+export {
+  type CodeBytes,
+  decodeFunction,
+  type FunctionCode,
+  type FunctionEntry,
+  type FunctionInstruction,
+  instructionAt,
+  instructionBefore,
+  instructionsOf,
+} from './function-code.js';
+export {
+  finishReading,
+  finishReadingAsync,
+  type MemoryAnswer,
+  type MemoryRegion,
+  type MemoryRequest,
+  readFromRegions,
+  type Reading,
+} from './guest-memory.js';
+export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
+export { baseName } from './names.js';
+export type { OrcFormat } from './orc.js';
+export { nameSymbol, type SymbolPlace } from './places.js';
+export type { WalkRegisters } from './pt-regs.js';
+export { otherNamesOf, RENAMED, type Renamed } from './renamed.js';
+export { functionsOf, type StackFrame, type StackTrace, walkStack } from './stack-walk.js';
+export { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';

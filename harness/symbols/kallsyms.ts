@@ -1,0 +1,123 @@
+import { nameSymbol, placeSymbols, type SymbolPlace } from './places.js';
+import { type KernelSymbol, sortOf } from './symbol.js';
+import { baseName, nearestOf } from './names.js';
+
+/** The names of one running kernel. Every answer is in order of address; nothing here is read again. */
+export interface SymbolTable {
+  /** Number of symbols kept. */
+  readonly size: number;
+  /** All symbols of exactly this name: several static functions may share one. */
+  named(name: string): readonly KernelSymbol[];
+  /** All symbols that are this name or a compiler's copy or part of it (`.cold`, `.isra.0`, `.constprop.0`, ...). */
+  related(name: string): readonly KernelSymbol[];
+  /** The symbol that covers an address, or undefined when none does. */
+  at(address: bigint): SymbolPlace | undefined;
+  /** `symbol+0xoffset/0xsize [module]`, as the kernel prints it, or the bare address. */
+  label(address: bigint): string;
+  /** Up to `count` existing function names that look like a name that does not exist, the likeliest first. */
+  nearest(name: string, count?: number): readonly string[];
+}
+
+/**
+ * The outcome of parsing. `hidden`: every address is zero, because the reader lacked the right to see them
+ * (kernel.kptr_restrict, see Documentation/admin-guide/sysctl/kernel.rst). `empty`: not one kernel address in it.
+ * `badLines` counts lines that are no symbol; a last line without newline is one, since it may be cut.
+ */
+export type KallsymsResult =
+  | {
+      readonly kind: 'symbols';
+      readonly table: SymbolTable;
+      readonly badLines: number;
+      readonly truncated: boolean;
+    }
+  | { readonly kind: 'hidden'; readonly symbols: number; readonly badLines: number }
+  | { readonly kind: 'empty'; readonly badLines: number };
+
+/** Symbols kept of one text; a distribution kernel with its modules has 100,000 to 250,000. */
+export const MAX_SYMBOLS = 1_000_000;
+/** KSYM_NAME_LEN is 512 since Linux 6.1 (128 before); the address, the letter and a module name come on top. */
+const MAX_LINE = 640;
+/** Addresses below are user space, or offsets into the per-CPU area. */
+const FIRST_KERNEL_ADDRESS = 0xffff_8000_0000_0000n;
+
+const LINE = /^([0-9a-f]{16}|[0-9a-f]{8}) ([A-Za-z?-]) ([!-~]{1,512})(?:[\t ]+\[([!-Z\\^-~]{1,64})\])?$/;
+
+/**
+ * Parses the text of /proc/kallsyms (or System.map: the same columns). Hostile input is tolerated: a line that is
+ * not a symbol is counted, and at most `maxSymbols` symbols are kept (then `truncated`).
+ */
+export function parseKallsyms(text: string, maxSymbols = MAX_SYMBOLS): KallsymsResult {
+  const symbols: KernelSymbol[] = [];
+  let badLines = 0;
+  let seenAddress = false;
+  let truncated = false;
+  let start = 0;
+  while (start < text.length) {
+    const end = text.indexOf('\n', start);
+    if (end < 0) {
+      badLines += 1;
+      break;
+    }
+    const match = end - start > MAX_LINE ? null : LINE.exec(text.slice(start, end));
+    start = end + 1;
+    if (match === null) {
+      badLines += 1;
+      continue;
+    }
+    if (symbols.length >= maxSymbols) {
+      truncated = true;
+      break;
+    }
+    const symbol = readSymbol(match);
+    if (symbol.address >= FIRST_KERNEL_ADDRESS) seenAddress = true;
+    symbols.push(symbol);
+  }
+  if (!seenAddress) {
+    const hidden = symbols.length > 0 && symbols.every((symbol) => symbol.address === 0n);
+    return hidden ? { kind: 'hidden', symbols: symbols.length, badLines } : { kind: 'empty', badLines };
+  }
+  return { kind: 'symbols', table: createTable(symbols), badLines, truncated };
+}
+
+function readSymbol(match: RegExpExecArray): KernelSymbol {
+  const [, digits = '0', type = '?', name = '', module] = match;
+  const address = BigInt(`0x${digits}`);
+  return module === undefined ? { address, type, name } : { address, type, name, module };
+}
+
+function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
+  const byName = new Map<string, KernelSymbol[]>();
+  for (const symbol of symbols) {
+    const sameName = byName.get(symbol.name);
+    if (sameName === undefined) byName.set(symbol.name, [symbol]);
+    else sameName.push(symbol);
+  }
+  const places = placeSymbols(symbols.filter((symbol) => symbol.address >= FIRST_KERNEL_ADDRESS));
+  let byBase: Map<string, KernelSymbol[]> | undefined;
+  return {
+    size: symbols.length,
+    named: (name) => byName.get(name) ?? [],
+    related: (name) => {
+      byBase ??= groupByBase(symbols);
+      return byBase.get(baseName(name)) ?? [];
+    },
+    at: (address) => places.at(address),
+    label: (address) => nameSymbol(places.at(address), address),
+    nearest: (name, count = 5) => nearestOf(name, functionNames(byName), count),
+  };
+}
+
+function groupByBase(symbols: readonly KernelSymbol[]): Map<string, KernelSymbol[]> {
+  const groups = new Map<string, KernelSymbol[]>();
+  for (const symbol of symbols) {
+    const base = baseName(symbol.name);
+    const group = groups.get(base);
+    if (group === undefined) groups.set(base, [symbol]);
+    else group.push(symbol);
+  }
+  return groups;
+}
+
+function* functionNames(byName: ReadonlyMap<string, readonly KernelSymbol[]>): Generator<string> {
+  for (const [name, symbols] of byName) if (symbols.some((symbol) => sortOf(symbol) === 'text')) yield name;
+}

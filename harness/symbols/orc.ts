@@ -1,0 +1,166 @@
+import { type PagedMemory, type Reading } from './guest-memory.js';
+import type { SymbolTable } from './kallsyms.js';
+
+/**
+ * How the type bits of an entry count. `calls-are-zero`: CALL 0, REGS 1, REGS_PARTIAL 2 and bits for `end` and
+ * (v6.3 only) `signal`; from v4.14 (commit ee9f8fce9964) to v6.3 (ffb1b4a41016). `calls-are-two`: UNDEFINED 0,
+ * END_OF_STACK 1, CALL 2, REGS 3, REGS_PARTIAL 4; since v6.4 (commit fb799447ae29). Vendors backport, so the
+ * entries are asked, not the release.
+ */
+export type OrcFormat = 'calls-are-zero' | 'calls-are-two';
+
+/** Registers that an entry can start from (arch/x86/include/asm/orc_types.h, the same in all formats). */
+export type OrcRegister =
+  | 'undefined'
+  | 'previous-sp'
+  | 'dx'
+  | 'di'
+  | 'bp'
+  | 'sp'
+  | 'r10'
+  | 'r13'
+  | 'bp-indirect'
+  | 'sp-indirect';
+
+/** How to find the caller's frame from any instruction that an entry covers. Offsets in bytes. */
+export interface OrcEntry {
+  readonly kind: 'call' | 'regs' | 'regs-partial' | 'end-of-stack' | 'undefined';
+  readonly spRegister: OrcRegister;
+  readonly spOffset: number;
+  readonly bpRegister: OrcRegister;
+  readonly bpOffset: number;
+}
+
+/** Where the tables of the running kernel stand, and how to read them. */
+export interface OrcTables {
+  readonly ipAddress: bigint;
+  readonly entryAddress: bigint;
+  readonly count: number;
+  readonly format: OrcFormat;
+}
+
+/** `struct orc_entry`: s16 sp_offset, s16 bp_offset, 16 bits of fields; packed. */
+const ENTRY_BYTES = 6;
+const IP_BYTES = 4;
+/** Entries looked at to tell the formats apart. */
+const SAMPLE_ENTRIES = 512;
+/** Debian's 6.1 has 384,849 entries. */
+const MAX_ENTRIES = 8_000_000;
+
+const REGISTERS: readonly (OrcRegister | undefined)[] = [
+  'undefined',
+  'previous-sp',
+  'dx',
+  'di',
+  'bp',
+  'sp',
+  'r10',
+  'r13',
+  'bp-indirect',
+  'sp-indirect',
+];
+
+/**
+ * Finds the tables by their symbols; undefined when the kernel has none (built with frame pointers), when the
+ * symbols do not fit together, or when the sampled entries look like no known format.
+ */
+export function* findOrcTables(table: SymbolTable, memory: PagedMemory): Reading<OrcTables | undefined> {
+  const [ipAddress, ipEnd, entryAddress, entryEnd] = [
+    '__start_orc_unwind_ip',
+    '__stop_orc_unwind_ip',
+    '__start_orc_unwind',
+    '__stop_orc_unwind',
+  ].map((name) => table.named(name)[0]?.address);
+  if (ipAddress === undefined || ipEnd === undefined) return undefined;
+  if (entryAddress === undefined || entryEnd === undefined) return undefined;
+  const count = Number(ipEnd - ipAddress) / IP_BYTES;
+  if (!Number.isInteger(count) || count <= 0 || count > MAX_ENTRIES) return undefined;
+  if (entryEnd - entryAddress !== BigInt(count * ENTRY_BYTES)) return undefined;
+  const sampled = Math.min(SAMPLE_ENTRIES, count);
+  const first = entryAddress + BigInt(Math.floor((count - sampled) / 2) * ENTRY_BYTES);
+  const sample = yield* memory.bytes(first, sampled * ENTRY_BYTES);
+  const format = sample === undefined ? undefined : formatOf(sample);
+  return format === undefined ? undefined : { ipAddress, entryAddress, count, format };
+}
+
+/**
+ * Tells the formats apart by the type that nearly all entries have, which is CALL. Undefined when neither reading
+ * makes at least three quarters of the entries calls.
+ */
+export function formatOf(entries: Uint8Array): OrcFormat | undefined {
+  const count = Math.floor(entries.length / ENTRY_BYTES);
+  let zero = 0;
+  let two = 0;
+  for (let i = 0; i < count; i += 1) {
+    const type = (flagsOf(entries, i * ENTRY_BYTES) >> 8) & 7;
+    if (type === 0) zero += 1;
+    if (type === 2) two += 1;
+  }
+  if (count === 0 || Math.max(zero, two) * 4 < count * 3) return undefined;
+  return two > zero ? 'calls-are-two' : 'calls-are-zero';
+}
+
+/** Decodes the six bytes at an offset. An entry with an unknown register or type says `undefined`. */
+export function decodeOrcEntry(bytes: Uint8Array, offset: number, format: OrcFormat): OrcEntry {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const flags = flagsOf(bytes, offset);
+  const spRegister = REGISTERS[flags & 0xf];
+  const bpRegister = REGISTERS[(flags >> 4) & 0xf];
+  const known = spRegister !== undefined && bpRegister !== undefined;
+  return {
+    kind: known ? kindOf(flags, format) : 'undefined',
+    spRegister: spRegister ?? 'undefined',
+    spOffset: view.getInt16(offset, true),
+    bpRegister: bpRegister ?? 'undefined',
+    bpOffset: view.getInt16(offset + 2, true),
+  };
+}
+
+/**
+ * The entry that covers an instruction: the last one that starts at or before it. The tables are sorted at build
+ * time or early in boot (arch/x86/kernel/unwind_orc.c, unwind_init()). Modules have tables of their own, which no
+ * symbol names: undefined for them.
+ */
+export function* findOrcEntry(
+  tables: OrcTables,
+  memory: PagedMemory,
+  ip: bigint,
+): Reading<OrcEntry | undefined> {
+  let low = 0;
+  let high = tables.count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const start = yield* startOf(tables, memory, middle);
+    if (start === undefined) return undefined;
+    if (start <= ip) low = middle + 1;
+    else high = middle;
+  }
+  // Past the last entry there is only what is not kernel text.
+  if (low === 0 || low === tables.count) return undefined;
+  const at = tables.entryAddress + BigInt((low - 1) * ENTRY_BYTES);
+  const bytes = yield* memory.bytes(at, ENTRY_BYTES);
+  return bytes === undefined ? undefined : decodeOrcEntry(bytes, 0, tables.format);
+}
+
+/** Entry i covers from `&ip[i] + ip[i]` on: the offsets are relative to where they stand. */
+function* startOf(tables: OrcTables, memory: PagedMemory, index: number): Reading<bigint | undefined> {
+  const at = tables.ipAddress + BigInt(index * IP_BYTES);
+  const bytes = yield* memory.bytes(at, IP_BYTES);
+  if (bytes === undefined) return undefined;
+  return at + BigInt(new DataView(bytes.buffer, bytes.byteOffset, IP_BYTES).getInt32(0, true));
+}
+
+function kindOf(flags: number, format: OrcFormat): OrcEntry['kind'] {
+  if (format === 'calls-are-two') {
+    const kinds = ['undefined', 'end-of-stack', 'call', 'regs', 'regs-partial'] as const;
+    return kinds[(flags >> 8) & 7] ?? 'undefined';
+  }
+  // No base register: the end of the stack when a bit says so (bit 10 before v6.3, bit 11 in v6.3), else no data.
+  if ((flags & 0xf) === 0) return (flags & 0xc00) === 0 ? 'undefined' : 'end-of-stack';
+  const kinds = ['call', 'regs', 'regs-partial'] as const;
+  return kinds[(flags >> 8) & 3] ?? 'undefined';
+}
+
+function flagsOf(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset + 4] ?? 0) | ((bytes[offset + 5] ?? 0) << 8);
+}

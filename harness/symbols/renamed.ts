@@ -1,0 +1,47 @@
+/** One function under several names, with where each name was seen. */
+export interface Renamed {
+  readonly names: readonly string[];
+  readonly source: string;
+}
+
+/** Functions of the crash path that scenarios name and that other kernels call otherwise. Only checked rows. */
+export const RENAMED: readonly Renamed[] = [
+  {
+    names: ['mask_IO_APIC_irq', 'mask_ioapic_irq'],
+    source:
+      'kallsyms of a 2.6 i386 kernel has the first; 4.4 (io_apic.c), Debian 6.1.0-56 and 6.12.117 the second',
+  },
+  {
+    names: ['ioapic_irqd_mask', 'ioapic_prepare_move'],
+    source: 'commit 2579a4eefc04 ("x86/ioapic: Rename misnamed functions")',
+  },
+  {
+    names: ['ioapic_irqd_unmask', 'ioapic_finish_move'],
+    source: 'commit 2579a4eefc04 ("x86/ioapic: Rename misnamed functions")',
+  },
+  {
+    names: ['do_IRQ', 'common_interrupt'],
+    source:
+      'the entry code of 5.8 has no do_IRQ: lkdtm on 6.1 fails to probe it; Debian 6.1.0-56 has the second',
+  },
+  {
+    names: ['smp_apic_timer_interrupt', 'sysvec_apic_timer_interrupt'],
+    source: "the conversion of the local APIC's vectors to IDTENTRY_SYSVEC; Debian 6.1.0-56 has the second",
+  },
+  {
+    names: ['queued_spin_lock_slowpath', 'native_queued_spin_lock_slowpath'],
+    source:
+      'without and with CONFIG_PARAVIRT_SPINLOCKS: a tinyconfig 6.1.192, and Debian 6.1.0-56 and 6.12.117',
+  },
+  {
+    names: ['native_safe_halt', 'pv_native_safe_halt'],
+    source: 'where an idle vCPU stands in Debian 6.1.0-56, and in 6.12.117',
+  },
+];
+
+/** The other names of a function, as far as the table knows. */
+export function otherNamesOf(name: string): readonly string[] {
+  return RENAMED.filter((row) => row.names.includes(name)).flatMap((row) =>
+    row.names.filter((other) => other !== name),
+  );
+}
