@@ -155,7 +155,7 @@ t.test('kernels', async (t) => {
       .join(''),
   ];
   await writeTree(host.here, {
-    text: 'not a kernel',
+    text: 'not a kernel\n'.repeat(100),
     nothing: '',
     elf: Buffer.from('\x7fELF\x02\x01\x01'.padEnd(2048, '\0'), 'latin1'),
     'none/readme': '',
