@@ -1,0 +1,516 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import t from 'tap';
+import { connectGdb, type GdbClient, type GdbOptions, type GdbStop } from './index.js';
+import { type FakeBehaviour, type FakeStub, fakeStub, socketDirectory } from './testing/fake-stub.js';
+
+/** Short enough for a test, long enough for a busy machine to answer. */
+const DEADLINE_MS = 500;
+const isResume = (packet: string): boolean => packet.startsWith('vCont;');
+
+async function pair(
+  behave: FakeBehaviour,
+  options: GdbOptions = {},
+): Promise<{ stub: FakeStub; gdb: GdbClient } & AsyncDisposable> {
+  const stub = await fakeStub(behave);
+  const gdb = await connectGdb({ path: stub.path }, { deadlineMs: DEADLINE_MS, ...options });
+  return {
+    stub,
+    gdb,
+    [Symbol.asyncDispose]: async () => {
+      await gdb.close({ guest: 'leave' });
+      await stub[Symbol.asyncDispose]();
+    },
+  };
+}
+
+t.test('registers and memory, each through the thread that was named', async (t) => {
+  await using both = await pair(() => false);
+  const { stub, gdb } = both;
+  t.strictSame(gdb.vcpus, [0, 1]);
+  t.match(await gdb.readRegisters(1), { rax: 0n, rip: 16n, rflags: 17n });
+  t.equal((await gdb.readMemory(0x1000n, 5000)).toString(), 'Z'.repeat(5000));
+  await gdb.writeMemory(0x1000n, Buffer.alloc(3000, 0x7d));
+  const from = stub.received.indexOf('Hgp1.2');
+  t.strictSame(stub.received.slice(from, from + 6), [
+    'Hgp1.2',
+    'g',
+    'Hgp1.1',
+    'm1000,7fe',
+    'm17fe,7fe',
+    'm1ffc,38c',
+  ]);
+  const writes = stub.received.filter((packet) => packet.startsWith('M'));
+  t.strictSame(
+    writes.map((packet) => packet.slice(0, 12)),
+    ['M1000,7f0:7d', 'M17f0,3c8:7d'],
+  );
+  t.ok(writes.every((packet) => packet.length < 4096));
+  await t.rejects(gdb.readRegisters(2), RangeError);
+  await t.rejects(gdb.readMemory(-1n, 8), RangeError);
+  await t.rejects(gdb.readMemory((1n << 64n) - 4n, 8), RangeError);
+});
+
+t.test('operations that overlap do not mix', async (t) => {
+  await using both = await pair(() => false);
+  const { stub, gdb } = both;
+  const from = stub.received.length;
+  await Promise.all([gdb.readRegisters(0), gdb.readRegisters(1), gdb.readMemory(16n, 1)]);
+  t.strictSame(stub.received.slice(from), ['Hgp1.1', 'g', 'Hgp1.2', 'g', 'Hgp1.1', 'm10,1']);
+});
+
+t.test('a write is proved; P that the stub does not know becomes G', async (t) => {
+  let registers: string | undefined;
+  await using both = await pair((packet, peer) => {
+    if (packet.startsWith('P')) peer.reply('');
+    else if (packet.startsWith('G')) {
+      registers = packet.slice(1);
+      return false;
+    } else if (packet === 'g' && registers !== undefined) peer.reply(registers);
+    else return false;
+    return true;
+  });
+  const { gdb } = both;
+  await gdb.writeRegister(0, 'rip', 0xffff_ffff_8100_0000n);
+  const after = await gdb.readRegisters(0);
+  t.match(after, { rip: 0xffff_ffff_8100_0000n, r15: 15n, rflags: 17n });
+});
+
+t.test('a write that does not take is an error', async (t) => {
+  await using both = await pair(() => false);
+  await t.rejects(both.gdb.writeRegister(0, 'rip', 5n), {
+    name: 'GdbProtocolError',
+    message: /it has 0x10/u,
+  });
+  t.equal(both.stub.received.filter((packet) => packet.startsWith('P')).length, 1);
+});
+
+t.test('refusals', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (packet.startsWith('m')) peer.reply('E14');
+    else if (packet.startsWith('P')) peer.reply('E22');
+    else if (packet.startsWith('Z')) peer.reply('');
+    else return false;
+    return true;
+  });
+  const { gdb } = both;
+  await t.rejects(gdb.readMemory(0x10n, 8), { name: 'GdbRemoteError', code: 0x14, packet: 'm10,8' });
+  await t.rejects(gdb.writeRegister(0, 'rax', 8n), { name: 'GdbRemoteError', code: 0x22 });
+  await t.rejects(gdb.setBreakpoint(1n, 'hardware'), { name: 'GdbRemoteError', code: undefined });
+  t.strictSame(gdb.breakpoints, []);
+});
+
+t.test('stops are matched to the resume that they end', async (t) => {
+  const stops: GdbStop[] = [];
+  await using both = await pair(
+    (packet, peer) => {
+      if (packet === 'g') {
+        // A QMP stop in between: QEMU 7.2 tells it whoever asks what.
+        peer.raw('+');
+        peer.packet('T02thread:01;');
+        peer.packet('T02thread:01;');
+        return false;
+      }
+      if (!isResume(packet)) return false;
+      // This one was on its way when the resume arrived; the next ends it.
+      peer.packet('T02thread:01;');
+      peer.raw('+');
+      setTimeout(() => peer.packet('T05thread:02;'), 20);
+      return true;
+    },
+    { onStop: (stop) => stops.push(stop) },
+  );
+  const { gdb } = both;
+  t.match(await gdb.readRegisters(0), { rip: 16n }, 'the reply is found among the stops');
+  await t.rejects(gdb.waitForStop(), { name: 'GdbStateError' }, 'nothing was resumed');
+  await gdb.continueVcpus([1]);
+  t.strictSame(gdb.running, [1]);
+  t.match(await gdb.waitForStop(), { vcpu: 1, reason: { kind: 'trap' }, resume: 1 });
+  t.match(await gdb.waitForStop(), { vcpu: 1 }, 'the same one again');
+  t.strictSame(gdb.running, []);
+  t.strictSame(
+    stops.map(({ seq, resume, text }) => [seq, resume, text]),
+    [
+      [0, undefined, 'T02thread:01;'],
+      [1, undefined, 'T02thread:01;'],
+      [2, undefined, 'T02thread:01;'],
+      [3, 1, 'T05thread:02;'],
+    ],
+  );
+  t.strictSame(gdb.stops, stops);
+});
+
+t.test('a stop in the same bytes as the acknowledgement', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (isResume(packet)) peer.reply('T05thread:p01.02;');
+    return isResume(packet);
+  });
+  const { stub, gdb } = both;
+  t.match(await gdb.step(1), { vcpu: 1, resume: 1 });
+  t.equal(stub.received.at(-1), 'vCont;s:p1.2');
+  t.equal(stub.received.at(-2), 'Hcp1.2', 'QEMU ends the stepping of the vCPU that is current');
+  await gdb.continueVcpus([0, 1]);
+  t.equal(stub.received.at(-1), 'vCont;c:p1.1;c:p1.2');
+  t.match(await gdb.waitForStop(), { resume: 2 });
+  await t.rejects(gdb.continueVcpus([]), RangeError);
+  t.equal((await gdb.readRegisters(0)).rip, 16n);
+});
+
+t.test('a resume that is refused, at once or later', async (t) => {
+  let delayMs = 0;
+  await using both = await pair((packet, peer) => {
+    if (!isResume(packet)) return false;
+    if (delayMs === 0) peer.reply('E22');
+    else {
+      peer.raw('+');
+      setTimeout(() => peer.packet('E22'), delayMs);
+    }
+    return true;
+  });
+  const { gdb } = both;
+  await t.rejects(gdb.continueAll(), { name: 'GdbRemoteError', code: 0x22 });
+  t.equal(gdb.state, 'stopped');
+  delayMs = 20;
+  await gdb.continueAll();
+  await t.rejects(gdb.waitForStop(), { name: 'GdbRemoteError', code: 0x22 });
+  t.equal(gdb.state, 'stopped');
+  t.equal((await gdb.readRegisters(0)).rip, 16n, 'the connection lives');
+});
+
+t.test('only an interrupt speaks to a running guest', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (packet === '\u0003') peer.packet('T02thread:01;');
+    return packet === '\u0003';
+  });
+  const { stub, gdb } = both;
+  await gdb.continueAll();
+  const sent = stub.bytes().length;
+  await t.rejects(gdb.readRegisters(0), { name: 'GdbStateError' });
+  await t.rejects(gdb.setBreakpoint(1n, 'software'), { name: 'GdbStateError' });
+  await t.rejects(gdb.continueAll(), { name: 'GdbStateError' });
+  await t.rejects(gdb.waitForStop({ deadlineMs: 30 }), { name: 'GdbTimeoutError', deadlineMs: 30 });
+  t.equal(stub.bytes().length, sent, 'not a byte');
+  t.match(await gdb.interrupt(), { reason: { kind: 'interrupt' }, resume: 1 });
+  t.equal(await gdb.interrupt(), undefined);
+});
+
+t.test('silence ends at the deadline, and the late reply goes to nobody', async (t) => {
+  let late: (() => void) | undefined;
+  await using both = await pair((packet, peer) => {
+    if (packet !== 'm10,1' || late !== undefined) return false;
+    peer.raw('+');
+    late = () => peer.packet('ee');
+    return true;
+  });
+  const { stub, gdb } = both;
+  await t.rejects(gdb.readMemory(16n, 1, { deadlineMs: 50 }), {
+    name: 'GdbTimeoutError',
+    message: /cannot read 1 bytes at "0x10": no reply to "m10,1" came within 50 ms/u,
+  });
+  late?.();
+  t.equal((await gdb.readMemory(16n, 1)).toString(), 'Z', 'and not 0xee');
+  t.match(gdb.observations, [{ kind: 'unexpected-packet', payload: 'ee' }, { kind: 'resynchronised' }]);
+  t.ok(stub.received.includes('qSupported:multiprocess+'));
+});
+
+t.test('a late reply that comes in the middle of the next one', async (t) => {
+  let held = 0;
+  await using both = await pair((packet, peer) => {
+    if (packet !== 'g') {
+      // Both the late acknowledgement and the late reply arrive while order is being restored.
+      if (packet === 'qSupported:multiprocess+') peer.reply('00'.repeat(300));
+      return false;
+    }
+    held += 1;
+    return held === 1;
+  });
+  await t.rejects(both.gdb.readRegisters(0, { deadlineMs: 50 }), { name: 'GdbTimeoutError' });
+  t.equal((await both.gdb.readRegisters(0)).rip, 16n);
+});
+
+t.test('an abort ends a wait with its own reason', async (t) => {
+  await using both = await pair((packet) => packet === 'g');
+  const { gdb } = both;
+  const reason = new Error('enough');
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(reason), 20);
+  await t.rejects(gdb.readRegisters(0, { signal: abort.signal }), reason);
+  await t.rejects(gdb.readMemory(1n, 1, { signal: abort.signal }), reason, 'one that was aborted before');
+  await gdb.continueAll();
+  await t.rejects(gdb.waitForStop({ signal: abort.signal }), reason);
+  await t.rejects(gdb.readMemory(1n, 1, { deadlineMs: 0 }), RangeError);
+});
+
+t.test('bad checksums are asked again, a few times', async (t) => {
+  let bad = 0;
+  await using both = await pair((packet, peer) => {
+    if (packet !== 'm10,1') return false;
+    peer.raw('+$5a#00');
+    bad = 3;
+    return true;
+  });
+  const { stub, gdb } = both;
+  const watch = setInterval(() => {
+    // What QEMU does at `-`: its last packet again.
+    const asked = stub.bytes().split('-').length - 1;
+    if (asked > 0 && bad > 0) {
+      bad -= 1;
+      stub.peer().raw(bad === 0 ? '$5a#96' : '$5a#00');
+    }
+  }, 5);
+  t.teardown(() => clearInterval(watch));
+  t.equal((await gdb.readMemory(16n, 1)).toString(), 'Z');
+  t.match(gdb.observations, [{ kind: 'bad-packet' }]);
+});
+
+t.test('a stub that only sends broken packets is given up', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (packet === 'm10,1') peer.raw(`+${'$5a#00'.repeat(6)}`);
+    return packet === 'm10,1';
+  });
+  await t.rejects(both.gdb.readMemory(16n, 1), { name: 'GdbProtocolError', message: /broken packets/u });
+  t.equal(both.gdb.state, 'closed');
+});
+
+t.test('a packet that the stub refuses is sent again, a few times', async (t) => {
+  let refused = 0;
+  await using both = await pair((packet, peer) => {
+    if (packet !== 'm10,1' && packet !== 'm20,1') return false;
+    refused += 1;
+    if (packet === 'm10,1' && refused > 3) return false;
+    peer.raw('-');
+    return true;
+  });
+  const { stub, gdb } = both;
+  t.equal((await gdb.readMemory(16n, 1)).toString(), 'Z');
+  t.equal(stub.received.filter((packet) => packet === 'm10,1').length, 4);
+  await t.rejects(gdb.readMemory(32n, 1), { name: 'GdbProtocolError', message: /refused "m20,1" 6 times/u });
+});
+
+t.test('an endless packet ends at its bound and the deadline', async (t) => {
+  await using both = await pair(
+    (packet, peer) => {
+      if (packet !== 'g') return false;
+      peer.raw(`+$${'a'.repeat(20_000)}`);
+      return true;
+    },
+    { maxPacketBytes: 10_000 },
+  );
+  await t.rejects(both.gdb.readRegisters(0, { deadlineMs: 100 }), { name: 'GdbTimeoutError' });
+  t.match(both.gdb.observations[0], { kind: 'bad-packet', why: 'longer than 10000 bytes' });
+  t.equal((await both.gdb.readMemory(16n, 1)).toString(), 'Z', 'the next packet is understood');
+});
+
+t.test('junk, notifications and console output harm nobody', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (packet !== 'g') return false;
+    peer.raw('hello\u0000+\u0007%Stop:T05#cc');
+    peer.packet('O48690a');
+    return false;
+  });
+  const { gdb } = both;
+  t.equal((await gdb.readRegisters(0)).rip, 16n);
+  t.strictSame(
+    gdb.observations.map(({ kind }) => kind),
+    ['junk', 'junk', 'bad-notification', 'console-output'],
+  );
+});
+
+t.test('a hang-up in the middle of a packet', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (packet !== 'g') return false;
+    peer.raw('+$0011');
+    setTimeout(() => peer.end(), 20);
+    return true;
+  });
+  const { gdb } = both;
+  await t.rejects(gdb.readRegisters(0), { name: 'GdbClosedError', reason: /in the middle of a packet/u });
+  await t.rejects(gdb.readRegisters(0), { name: 'GdbClosedError' });
+  await t.rejects(gdb.continueAll(), { name: 'GdbClosedError' });
+  t.match(await gdb.closed, { name: 'GdbClosedError' });
+  await gdb.close();
+});
+
+t.test('who waits for a stop is told when QEMU goes', async (t) => {
+  await using both = await pair((packet, peer) => {
+    if (isResume(packet)) setTimeout(() => (peer.packet('W00'), peer.end()), 20);
+    return false;
+  });
+  const { gdb } = both;
+  await gdb.continueAll();
+  t.match(await gdb.waitForStop(), { reason: { kind: 'exited', status: 0 } });
+  await gdb.closed;
+  t.match(await gdb.waitForStop(), { reason: { kind: 'exited' } }, 'what had come still counts');
+});
+
+t.test('KVM has four debug registers, and breakpoints are what was set', async (t) => {
+  await using both = await pair(() => false, { accel: 'kvm' });
+  const { stub, gdb } = both;
+  for (const address of [1n, 2n, 3n]) await gdb.setBreakpoint(address, 'hardware');
+  await gdb.setBreakpoint(3n, 'hardware');
+  await gdb.setWatchpoint(8n, { length: 8, access: 'write' });
+  await gdb.setBreakpoint(5n, 'software');
+  await t.rejects(gdb.setBreakpoint(4n, 'hardware'), {
+    name: 'GdbStateError',
+    message:
+      /cannot set a hardware breakpoint at "0x4": KVM has 4 debug registers and all are used \(0x1, 0x2, 0x3, 0x8\); remove/u,
+  });
+  await t.rejects(gdb.setWatchpoint(16n, { length: 1, access: 'access' }), { name: 'GdbStateError' });
+  await gdb.removeBreakpoint(2n, 'hardware');
+  await gdb.setBreakpoint(4n, 'hardware');
+  await t.rejects(gdb.removeBreakpoint(2n, 'hardware'), { name: 'GdbStateError' });
+  t.strictSame(
+    stub.received.filter((packet) => /^z/iu.test(packet)),
+    ['Z1,1,1', 'Z1,2,1', 'Z1,3,1', 'Z2,8,8', 'Z0,5,1', 'z1,2,1', 'Z1,4,1'],
+  );
+  t.equal(gdb.breakpoints.length, 5);
+});
+
+t.test('TCG has no such limit', async (t) => {
+  await using both = await pair(() => false);
+  for (let address = 1n; address < 9n; address += 1n) await both.gdb.setBreakpoint(address, 'hardware');
+  t.equal(both.gdb.breakpoints.length, 8);
+});
+
+t.test('close lets the guest go', async (t) => {
+  const answerInterrupt: FakeBehaviour = (packet, peer) => {
+    if (packet === '\u0003') peer.packet('T02thread:01;');
+    return packet === '\u0003';
+  };
+  const ends = async (prepare: (gdb: GdbClient) => Promise<void>, how?: 'leave'): Promise<string[]> => {
+    await using both = await pair(answerInterrupt);
+    const from = both.stub.received.length;
+    await prepare(both.gdb);
+    await both.gdb.close({ guest: how });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return both.stub.received.slice(from).filter((packet) => !/^[HZ]/u.test(packet));
+  };
+  t.strictSame(await ends(async () => {}), ['D;1'], 'a stopped one');
+  t.strictSame(
+    await ends((gdb) => gdb.continueVcpus([0])),
+    ['vCont;c:p1.1', '\u0003', 'D;1'],
+    'one half held',
+  );
+  t.strictSame(
+    await ends((gdb) => gdb.continueAll()),
+    ['vCont;c:p1.1;c:p1.2'],
+    'one that runs is left alone',
+  );
+  t.strictSame(
+    await ends(async (gdb) => {
+      await gdb.setBreakpoint(1n, 'hardware');
+      await gdb.continueAll();
+    }),
+    ['vCont;c:p1.1;c:p1.2', '\u0003', 'D;1'],
+    'one with a breakpoint',
+  );
+  t.strictSame(await ends(async () => {}, 'leave'), [], 'only on request it stays as it is');
+});
+
+t.test('close says when the guest could not be released', async (t) => {
+  await using both = await pair((packet) => packet.startsWith('D'));
+  await t.rejects(both.gdb.close({ deadlineMs: 50 }), { name: 'GdbTimeoutError' });
+  t.equal(both.gdb.state, 'closed');
+  await both.gdb.close();
+});
+
+t.test('acknowledgements: one for all that came at once', async (t) => {
+  await using both = await pair(() => false);
+  const { stub, gdb } = both;
+  await gdb.readRegisters(0);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const before = stub.bytes().length;
+  stub.peer().raw('$T02thread:01;#8f'.repeat(2).replaceAll('#8f', `#${sumOf('T02thread:01;')}`));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  t.equal(stub.bytes().slice(before), '+');
+  t.equal(gdb.stops.length, 2);
+});
+
+t.test('without acknowledgements, when both sides want that', async (t) => {
+  await using both = await pair(
+    (packet, peer) => {
+      if (packet.startsWith('qSupported'))
+        peer.reply('PacketSize=1000;qXfer:features:read+;QStartNoAckMode+');
+      else if (packet === 'QStartNoAckMode') peer.reply('OK');
+      else return false;
+      return true;
+    },
+    { noAck: true },
+  );
+  const { stub, gdb } = both;
+  const from = stub.bytes().indexOf('QStartNoAckMode');
+  t.equal((await gdb.readRegisters(0)).rip, 16n);
+  t.equal(stub.bytes().slice(from).split('+').length - 1, 1, 'the last is for the reply that ended them');
+});
+
+t.test('every packet is told, in order; a listener that throws harms nobody', async (t) => {
+  const told: string[] = [];
+  await using both = await pair(() => false, {
+    onPacket: (direction, text, atMs) => {
+      told.push(`${direction} ${text}`);
+      if (!(atMs > 0) || text === 'g') throw new Error('listener');
+    },
+  });
+  await both.gdb.readRegisters(0);
+  await both.gdb.continueAll();
+  t.strictSame(told.slice(0, 2), [
+    'sent qSupported:multiprocess+;vContSupported+',
+    'received PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+',
+  ]);
+  t.match(told.at(-1), 'sent vCont;c:p1.1;c:p1.2');
+  t.match(both.gdb.observations, [{ kind: 'listener-threw', listener: 'onPacket' }]);
+});
+
+t.test('connecting', async (t) => {
+  await t.test('waits for the socket', async (t) => {
+    await using directory = await socketDirectory();
+    const started = performance.now();
+    await t.rejects(connectGdb({ path: `${directory.path}/none` }, { connectDeadlineMs: 80 }), {
+      name: 'GdbTimeoutError',
+      message: /within 80 ms: .*ENOENT.*is QEMU running/u,
+    });
+    t.ok(performance.now() - started >= 75);
+  });
+  await t.test('takes the short alias of a directory', async (t) => {
+    await using stub = await fakeStub();
+    const folder = openSync(dirname(stub.path), constants.O_RDONLY | constants.O_DIRECTORY);
+    t.teardown(() => closeSync(folder));
+    const gdb = await connectGdb({ path: `/proc/self/fd/${folder}/${basename(stub.path)}` });
+    t.equal((await gdb.readRegisters(0)).rip, 16n);
+    await gdb.close();
+  });
+  const refused = async (behave: FakeBehaviour, error: { name: string; message?: RegExp }): Promise<void> => {
+    await using stub = await fakeStub(behave);
+    await t.rejects(connectGdb({ path: stub.path }, { connectDeadlineMs: 200 }), error);
+  };
+  await refused(() => true, { name: 'GdbTimeoutError', message: /is another one connected/u });
+  await refused((_, peer) => (peer.reply('hello'), true), { name: 'GdbProtocolError' });
+  await refused((_, peer) => (peer.end(), true), { name: 'GdbClosedError' });
+  await refused((_, peer) => (peer.reply(''), true), { name: 'GdbRemoteError' });
+  const answering =
+    (asked: string, answer: string): FakeBehaviour =>
+    (packet, peer) =>
+      packet.startsWith(asked) && (peer.reply(answer), true);
+  await refused(answering('vCont?', 'vCont;c;C'), { name: 'GdbProtocolError', message: /single vCPUs/u });
+  await refused(answering('?', 'OK'), { name: 'GdbProtocolError' });
+  await refused(answering('qfThreadInfo', 'l'), { name: 'GdbProtocolError', message: /no threads/u });
+  await refused(answering('qfThreadInfo', 'm-1'), { name: 'GdbProtocolError' });
+  await refused(answering('qsThreadInfo', 'm1'), { name: 'GdbTimeoutError' });
+  await refused(answering('qXfer:features:read:core', `m${'x'.repeat(16_000)}`), {
+    name: 'GdbProtocolError',
+    message: /endless/u,
+  });
+  await refused(answering('qXfer:features:read:core', 'l<xi:include href="core.xml"/>'), {
+    name: 'GdbProtocolError',
+    message: /more than 32 parts/u,
+  });
+  const reason = new Error('enough');
+  await t.rejects(connectGdb({ path: '/nonexistent/x' }, { signal: AbortSignal.abort(reason) }), reason);
+  await t.rejects(connectGdb({ path: `/${'x'.repeat(120)}` }), { message: /107/u });
+});
+
+function sumOf(payload: string): string {
+  let sum = 0;
+  for (const byte of Buffer.from(payload)) sum = (sum + byte) & 0xff;
+  return sum.toString(16).padStart(2, '0');
+}

@@ -1,0 +1,305 @@
+import {
+  type Breakpoint,
+  type BreakpointKind,
+  BreakpointTable,
+  describeBreakpoint,
+  type Watch,
+} from './breakpoints.js';
+import type { GdbClosedError } from './errors.js';
+import { type GdbCallOptions, type Limits, startLimits } from './limits.js';
+import type { GuestState, Link } from './link.js';
+import { readMemory, writeMemory } from './memory.js';
+import type { GdbObservation } from './observation.js';
+import type { RegisterLayout, RegisterName, Registers } from './register-layout.js';
+import { readRegisters, writeRegister } from './registers.js';
+import type { GdbStop } from './stop-log.js';
+import type { StubFeatures } from './supported.js';
+import { command } from './target.js';
+import { formatThreadId, type GdbThread } from './thread-id.js';
+import { Turns } from './turns.js';
+
+/** What the handshake found out. */
+export interface Target {
+  readonly threads: ReadonlyMap<number, GdbThread>;
+  readonly layout: RegisterLayout;
+  readonly features: StubFeatures;
+  readonly accel: 'tcg' | 'kvm';
+  readonly deadlineMs: number;
+}
+
+/** How `close` leaves the guest. */
+export interface GdbCloseOptions extends GdbCallOptions {
+  /**
+   * `release` (default): all breakpoints gone, every vCPU running. `leave`: as it is now; QEMU keeps breakpoints and
+   * a stopped guest when its gdb connection ends.
+   */
+  readonly guest?: 'release' | 'leave' | undefined;
+}
+
+/**
+ * A stub that is connected. Every operation has a deadline, takes a signal, and throws GdbTimeoutError,
+ * GdbClosedError, GdbProtocolError, GdbRemoteError (the stub refused) or the signal's reason; GdbStateError when
+ * the guest runs: QEMU's stub takes any byte for an order to stop, so only `interrupt` speaks to a running guest.
+ * Operations that overlap wait for each other.
+ */
+export class GdbClient implements AsyncDisposable {
+  readonly #link: Link;
+  readonly #target: Target;
+  readonly #inserted: BreakpointTable;
+  readonly #turns = new Turns();
+  /** The vCPUs that the latest resume let run. */
+  #released: ReadonlySet<number> = new Set();
+
+  /** Use `connectGdb`. */
+  constructor(link: Link, target: Target) {
+    this.#link = link;
+    this.#target = target;
+    this.#inserted = new BreakpointTable(link, target.accel);
+  }
+
+  /** vCPU indexes, ascending. */
+  get vcpus(): readonly number[] {
+    return Array.from(this.#target.threads.keys()).sort((one, other) => one - other);
+  }
+
+  /** What the guest does, as far as this connection knows: a QMP `cont` is not told, see `noteState`. */
+  get state(): GuestState {
+    return this.#link.state;
+  }
+
+  /** The vCPUs that run now; empty while the guest is stopped. The others are held. */
+  get running(): readonly number[] {
+    return this.#link.resumed ? this.vcpus.filter((vcpu) => this.#released.has(vcpu)) : [];
+  }
+
+  /** Every stop since the connection was opened, oldest first; a live view of the last `stopsKept`. */
+  get stops(): readonly GdbStop[] {
+    return this.#link.stops.stops;
+  }
+
+  /** How many stops were forgotten because of `stopsKept`. */
+  get stopsDropped(): number {
+    return this.#link.stops.dropped;
+  }
+
+  /** Number of the latest resume; `GdbStop.resume` refers to it. */
+  get resumes(): number {
+    return this.#link.resumes;
+  }
+
+  /** What the protocol does not foresee; a live view of the last `observationsKept`. */
+  get observations(): readonly GdbObservation[] {
+    return this.#link.reports.observations;
+  }
+
+  get observationsDropped(): number {
+    return this.#link.reports.dropped;
+  }
+
+  /** What is inserted, in the order of insertion. */
+  get breakpoints(): readonly Breakpoint[] {
+    return this.#inserted.all;
+  }
+
+  /** Resolves with the reason when the connection is over. */
+  get closed(): Promise<GdbClosedError> {
+    return this.#link.over;
+  }
+
+  /** One vCPU's registers. */
+  async readRegisters(vcpu: number, options: GdbCallOptions = {}): Promise<Registers> {
+    return this.#alone(`read the registers of vCPU "${vcpu}"`, options, async (limits) => {
+      await this.#select('g', vcpu, limits);
+      return readRegisters(this.#link, this.#target.layout, limits);
+    });
+  }
+
+  /**
+   * Writes one register and proves it by reading it back. A vCPU that sits in `hlt` goes on at a new RIP only when
+   * an interrupt wakes it. Throws a GdbProtocolError when the register does not have the value afterwards (control
+   * registers have bits that cannot be set), a RangeError when the value does not fit.
+   */
+  async writeRegister(
+    vcpu: number,
+    name: RegisterName,
+    value: bigint,
+    options: GdbCallOptions = {},
+  ): Promise<void> {
+    const { layout } = this.#target;
+    await this.#alone(`write register "${name}" of vCPU "${vcpu}"`, options, async (limits) => {
+      await this.#select('g', vcpu, limits);
+      await writeRegister(this.#link, { name, value, layout }, limits);
+    });
+  }
+
+  /**
+   * Reads guest-virtual memory through the page tables of one vCPU (`vcpu`, default 0), as its CR3 is now: kernel
+   * addresses are the same through all of them, unless page-table isolation has a vCPU in user mode.
+   */
+  async readMemory(
+    address: bigint,
+    length: number,
+    options: GdbCallOptions & { readonly vcpu?: number | undefined } = {},
+  ): Promise<Buffer> {
+    const { packetBytes } = this.#target.features;
+    return this.#alone(`read ${length} bytes at "0x${address.toString(16)}"`, options, async (limits) => {
+      await this.#select('g', options.vcpu ?? 0, limits);
+      return readMemory(this.#link, { address, length, packetBytes }, limits);
+    });
+  }
+
+  /** Writes guest-virtual memory the same way, read-only pages included. */
+  async writeMemory(
+    address: bigint,
+    bytes: Uint8Array,
+    options: GdbCallOptions & { readonly vcpu?: number | undefined } = {},
+  ): Promise<void> {
+    const { packetBytes } = this.#target.features;
+    await this.#alone(
+      `write ${bytes.length} bytes at "0x${address.toString(16)}"`,
+      options,
+      async (limits) => {
+        await this.#select('g', options.vcpu ?? 0, limits);
+        await writeMemory(this.#link, { address, bytes, packetBytes }, limits);
+      },
+    );
+  }
+
+  /**
+   * Stops any vCPU before it executes the instruction at `address`. A vCPU that continues *at* the breakpoint stops
+   * at once again: remove it, or `step` first. Setting it twice is one breakpoint.
+   */
+  async setBreakpoint(address: bigint, kind: BreakpointKind, options: GdbCallOptions = {}): Promise<void> {
+    await this.#insert({ kind, address }, options);
+  }
+
+  async removeBreakpoint(address: bigint, kind: BreakpointKind, options: GdbCallOptions = {}): Promise<void> {
+    await this.#remove({ kind, address }, options);
+  }
+
+  /** Stops any vCPU when it touches the bytes at `address`; the instruction has been executed then. */
+  async setWatchpoint(address: bigint, watch: Watch, options: GdbCallOptions = {}): Promise<void> {
+    await this.#insert({ kind: 'watchpoint', address, ...watch }, options);
+  }
+
+  async removeWatchpoint(address: bigint, watch: Watch, options: GdbCallOptions = {}): Promise<void> {
+    await this.#remove({ kind: 'watchpoint', address, ...watch }, options);
+  }
+
+  /** Lets these vCPUs run; all others are held where they are. The guest's timers run. */
+  async continueVcpus(vcpus: readonly number[], options: GdbCallOptions = {}): Promise<void> {
+    await this.#resume('c', vcpus, options);
+  }
+
+  /** Lets all vCPUs run. */
+  async continueAll(options: GdbCallOptions = {}): Promise<void> {
+    await this.#resume('c', this.vcpus, options);
+  }
+
+  /**
+   * Executes one instruction on one vCPU, all others held, and returns the stop. QEMU masks interrupts for it; a vCPU
+   * that sleeps in `hlt` waits until one wakes it, with interrupts off for ever: the deadline passes and the guest
+   * counts as running; `interrupt` it.
+   */
+  async step(vcpu: number, options: GdbCallOptions = {}): Promise<GdbStop> {
+    const limits = this.#limits(`step vCPU "${vcpu}"`, options);
+    await this.#resume('s', [vcpu], options);
+    return this.#link.waitForStop(limits);
+  }
+
+  /** Stops a running guest and returns the stop; of one that is stopped, nothing is asked and `undefined` returned. */
+  async interrupt(options: GdbCallOptions = {}): Promise<GdbStop | undefined> {
+    const limits = this.#limits('interrupt the guest', options);
+    limits.signal?.throwIfAborted();
+    if (!this.#link.resumed) return undefined;
+    this.#link.sendInterrupt();
+    return this.#link.waitForStop(limits);
+  }
+
+  /** The stop that ends the latest resume; it may have come already. Stops that nobody asked for do not count. */
+  async waitForStop(options: GdbCallOptions = {}): Promise<GdbStop> {
+    return this.#link.waitForStop(this.#limits('wait for a stop', options));
+  }
+
+  /**
+   * To be called after a QMP `cont` (`running`), of which the stub tells nothing, and after a QMP `stop` that is not
+   * told either (QEMU 8.1 and later report only the end of their own resumes). No stop is made up.
+   */
+  noteState(state: 'running' | 'stopped'): void {
+    this.#link.noteState(state);
+    if (state === 'running') this.#released = new Set(this.vcpus);
+  }
+
+  /** Lets the guest go: interrupts it if it runs, removes all breakpoints, lets every vCPU run, and hangs up. */
+  async detach(options: GdbCallOptions = {}): Promise<void> {
+    const limits = this.#limits('detach', options);
+    try {
+      await this.interrupt(options);
+      const { pid } = this.#target.threads.values().next().value ?? { pid: undefined };
+      await this.#turns.take(limits, () =>
+        command(this.#link, pid === undefined ? 'D' : `D;${pid.toString(16)}`, limits),
+      );
+      this.#inserted.forget();
+    } finally {
+      this.#link.end('it was detached from this side');
+    }
+  }
+
+  /**
+   * Ends the connection, once. Rejects when the guest could not be released; the connection is over in any case. A guest
+   * that runs free of breakpoints is not disturbed.
+   */
+  async close(options: GdbCloseOptions = {}): Promise<void> {
+    if (this.#link.state === 'closed') return;
+    const free = this.running.length === this.vcpus.length && this.#inserted.all.length === 0;
+    if (options.guest === 'leave' || free) this.#link.end('it was closed from this side');
+    else await this.detach(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #insert(breakpoint: Breakpoint, options: GdbCallOptions): Promise<void> {
+    const what = `set ${describeBreakpoint(breakpoint)}`;
+    await this.#alone(what, options, (limits) => this.#inserted.insert(breakpoint, limits));
+  }
+
+  async #remove(breakpoint: Breakpoint, options: GdbCallOptions): Promise<void> {
+    const what = `remove ${describeBreakpoint(breakpoint)}`;
+    await this.#alone(what, options, (limits) => this.#inserted.remove(breakpoint, limits));
+  }
+
+  async #resume(action: 'c' | 's', vcpus: readonly number[], options: GdbCallOptions): Promise<void> {
+    const [first] = vcpus;
+    const names = vcpus.join(', ');
+    if (first === undefined) throw new RangeError('cannot resume no vCPU: name at least one');
+    await this.#alone(`${action === 's' ? 'step' : 'continue'} vCPU "${names}"`, options, async (limits) => {
+      const threads = vcpus.map((vcpu) => `;${action}:${formatThreadId(this.#thread(vcpu))}`);
+      // QEMU ends single-stepping only on the vCPU that is current for control (gdb_vm_state_change): without this, a
+      // step that is interrupted would go on being one.
+      await this.#select('c', first, limits);
+      this.#released = new Set(vcpus);
+      await this.#link.resume(`vCont${threads.join('')}`, limits);
+    });
+  }
+
+  #select(purpose: 'g' | 'c', vcpu: number, limits: Limits): Promise<void> {
+    return command(this.#link, `H${purpose}${formatThreadId(this.#thread(vcpu))}`, limits);
+  }
+
+  #thread(vcpu: number): GdbThread {
+    const thread = this.#target.threads.get(vcpu);
+    if (thread !== undefined) return thread;
+    throw new RangeError(`cannot use vCPU "${vcpu}": the guest has ${this.vcpus.join(', ')}`);
+  }
+
+  #limits(what: string, options: GdbCallOptions): Limits {
+    return startLimits(what, options, this.#target.deadlineMs);
+  }
+
+  #alone<T>(what: string, options: GdbCallOptions, run: (limits: Limits) => Promise<T>): Promise<T> {
+    const limits = this.#limits(what, options);
+    return this.#turns.take(limits, () => run(limits));
+  }
+}

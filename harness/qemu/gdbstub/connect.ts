@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isNotListeningYet, openTransport } from '../qmp/transport.js';
+import { GdbClient } from './client.js';
+import { GdbError, GdbProtocolError, GdbTimeoutError } from './errors.js';
+import { type Limits, startLimits } from './limits.js';
+import { Link } from './link.js';
+import { DEFAULT_CONNECT_DEADLINE_MS, DEFAULT_DEADLINE_MS, type GdbOptions, linkOptions } from './options.js';
+import { isStopReply } from './stop-reply.js';
+import { parseSupported } from './supported.js';
+import { command, demand, readLayout, readThreads } from './target.js';
+import { formatThreadId, type GdbThread } from './thread-id.js';
+
+/** Pause between attempts while QEMU has not created its socket; a QEMU needs some 50 ms for that. */
+const RETRY_EVERY_MS = 20;
+
+/** Where the stub listens: `-chardev socket,id=gs,path=P,server=on,wait=off -gdb chardev:gs`. */
+export interface GdbTarget {
+  /** Path of a Unix socket, at most 107 bytes; /proc/self/fd/N/name is a short alias. */
+  readonly path: string;
+}
+
+/**
+ * Connects to a gdbstub and learns its threads and registers. While nobody listens yet it tries again until the
+ * deadline. **Connecting stops the guest** (QEMU does that, gdb_chr_event) and removes breakpoints that an earlier
+ * connection left behind.
+ *
+ * @throws GdbTimeoutError, GdbClosedError when QEMU hangs up, GdbProtocolError when the peer is no stub for x86-64,
+ *   GdbRemoteError when it refuses part of the handshake, the operating system's error when connecting is hopeless
+ *   (e.g. EACCES), the signal's reason. Nothing stays open.
+ */
+export async function connectGdb({ path }: GdbTarget, options: GdbOptions = {}): Promise<GdbClient> {
+  const limits = startLimits(
+    `connect to gdbstub "${path}"`,
+    { deadlineMs: options.connectDeadlineMs, signal: options.signal },
+    DEFAULT_CONNECT_DEADLINE_MS,
+  );
+  const link = await open(path, options, limits);
+  try {
+    return await shakeHands(link, options, limits);
+  } catch (error) {
+    link.end('the handshake failed', error instanceof GdbError ? error : undefined);
+    if (!(error instanceof GdbTimeoutError)) throw error;
+    throw new GdbTimeoutError(
+      `${error.message}; a stub serves one client at a time, is another one connected?`,
+      error.deadlineMs,
+      error,
+    );
+  }
+}
+
+async function open(path: string, options: GdbOptions, limits: Limits): Promise<Link> {
+  const deadline = AbortSignal.timeout(limits.deadlineMs);
+  const signal = limits.signal === undefined ? deadline : AbortSignal.any([limits.signal, deadline]);
+  let lastError: unknown;
+  while (!signal.aborted) {
+    const link = new Link(path, linkOptions(options));
+    try {
+      // The bound is the WebSocket's; a Unix socket has no messages.
+      link.attach(await openTransport({ path }, link.handlers, { maxMessageBytes: 0, signal }));
+      return link;
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!isNotListeningYet(error)) throw error;
+      lastError = error;
+    }
+    // An abort ends the pause early; the loop's condition sees it.
+    await sleep(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+  limits.signal?.throwIfAborted();
+  const why = lastError instanceof Error ? lastError.message : 'no answer';
+  throw new GdbTimeoutError(
+    `cannot ${limits.what} within ${limits.deadlineMs} ms: ${why}; is QEMU running?`,
+    limits.deadlineMs,
+    lastError,
+  );
+}
+
+async function shakeHands(link: Link, options: GdbOptions, limits: Limits): Promise<GdbClient> {
+  const features = parseSupported(await demand(link, 'qSupported:multiprocess+;vContSupported+', limits));
+  if (options.noAck === true && features.noAckMode) {
+    await command(link, 'QStartNoAckMode', limits);
+    link.dropAcks();
+  }
+  const actions = await demand(link, 'vCont?', limits);
+  if (!/^vCont(?=.*;c)(?=.*;s)/u.test(actions)) {
+    throw new GdbProtocolError(
+      `cannot ${limits.what}: it cannot resume single vCPUs ("${actions.slice(0, 40)}"); use QEMU's gdbstub`,
+    );
+  }
+  const threads = await readThreads(link, limits);
+  await removeOldBreakpoints(link, threads.values(), limits);
+  return new GdbClient(link, {
+    threads,
+    layout: await readLayout(link, features, limits),
+    features,
+    accel: options.accel ?? 'tcg',
+    deadlineMs: options.deadlineMs ?? DEFAULT_DEADLINE_MS,
+  });
+}
+
+/**
+ * The breakpoints of an earlier connection outlive it. `?` removes them, under TCG only from the vCPU that is current
+ * for control (tcg_remove_all_breakpoints; seen with QEMU 7.2), so each has its turn.
+ */
+async function removeOldBreakpoints(link: Link, threads: Iterable<GdbThread>, limits: Limits): Promise<void> {
+  for (const thread of threads) {
+    await command(link, `Hc${formatThreadId(thread)}`, limits);
+    const halted = await link.request('?', limits, 'halt-query');
+    if (isStopReply(halted)) continue;
+    throw new GdbProtocolError(
+      `cannot ${limits.what}: "${halted.slice(0, 40)}" is no answer to "?"; is it QEMU's gdbstub?`,
+    );
+  }
+}

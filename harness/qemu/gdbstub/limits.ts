@@ -1,0 +1,42 @@
+import { boundedWait, type BoundedWait } from '../qmp/bounded-wait.js';
+import { GdbTimeoutError } from './errors.js';
+
+/** How long an operation may take, and who may end it early. */
+export interface GdbCallOptions {
+  /** Milliseconds; default is the client's `deadlineMs`. */
+  readonly deadlineMs?: number | undefined;
+  /** Fails the operation with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One operation under way: several packets share its deadline. */
+export interface Limits {
+  /** What is being done, for messages: `read registers of vCPU "1"`. */
+  readonly what: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly startedMs: number;
+}
+
+/** Starts the clock of an operation. */
+export function startLimits(what: string, options: GdbCallOptions, defaultMs: number): Limits {
+  return {
+    what,
+    deadlineMs: options.deadlineMs ?? defaultMs,
+    signal: options.signal,
+    startedMs: performance.now(),
+  };
+}
+
+/** A wait that ends when the operation's time is up; `missing` says what did not come. */
+export function waitWithin<T>(limits: Limits, missing: string, onOver?: () => void): BoundedWait<T> {
+  const { what, deadlineMs, signal, startedMs } = limits;
+  // A deadline that is no number or not positive is boundedWait's to refuse; one that has passed still ends as a timeout.
+  const leftMs = deadlineMs > 0 ? Math.max(1, deadlineMs - (performance.now() - startedMs)) : deadlineMs;
+  return boundedWait<T>({
+    deadlineMs: leftMs,
+    signal,
+    onOver,
+    timeoutError: () => new GdbTimeoutError(`cannot ${what}: ${missing} within ${deadlineMs} ms`, deadlineMs),
+  });
+}

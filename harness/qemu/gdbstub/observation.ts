@@ -1,0 +1,30 @@
+/** What the protocol does not foresee, and what would otherwise be lost. Texts are the stub's, bounded, unescaped. */
+export type ObservationBody =
+  /** Bytes between packets. */
+  | { readonly kind: 'junk'; readonly bytes: number }
+  /** A packet with a wrong checksum, a bad encoding, too long, or cut off by the next one. */
+  | { readonly kind: 'bad-packet' | 'bad-notification'; readonly why: string }
+  /** `%...`: only non-stop stubs send them. */
+  | { readonly kind: 'notification'; readonly payload: string }
+  /** A reply that nobody waits for: one that came after its deadline, or one that was never asked for. */
+  | { readonly kind: 'unexpected-packet'; readonly payload: string }
+  /** `O...`: text for the debugger's user. */
+  | { readonly kind: 'console-output'; readonly payload: string }
+  /** The stub asked for a packet again. */
+  | { readonly kind: 'retransmission'; readonly payload: string }
+  /** Order was restored after a reply that had not come in time. */
+  | { readonly kind: 'resynchronised' }
+  | { readonly kind: 'listener-threw'; readonly listener: string; readonly error: unknown };
+
+export type GdbObservation = ObservationBody & {
+  /** Monotonic host milliseconds, from the client's `now`. */
+  readonly atMs: number;
+};
+
+/** Longest piece of a packet that an observation keeps. */
+const EXCERPT_CHARACTERS = 200;
+
+/** The beginning of a payload. */
+export function excerpt(payload: string): string {
+  return payload.slice(0, EXCERPT_CHARACTERS);
+}
