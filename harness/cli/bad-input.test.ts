@@ -4,6 +4,9 @@ import t, { type Test } from 'tap';
 import { makeBzImage, writeTree } from '../kernel/madekernels.js';
 import { type MadeHost, madeHost, runWords, treeOf } from './made-host.js';
 
+// Many processes, one after the other.
+t.setTimeout(600_000);
+
 /** One mistake: what is typed, what must be said, and the exit code when it is not 64. */
 interface Mistake {
   readonly words: readonly string[];

@@ -5,6 +5,9 @@ import t from 'tap';
 import { makeDeb } from '../kernel/madekernels.js';
 import { madeHost, treeOf } from './made-host.js';
 
+// Many processes, one after the other.
+t.setTimeout(600_000);
+
 t.test('what the shell is told', async (t) => {
   const host = await madeHost(t);
   const packages = join(host.kernel, 'packages');

@@ -3,6 +3,9 @@ import { COMMANDS, groupOf } from './commands.js';
 import { version } from './context.js';
 import { madeHost, treeOf } from './made-host.js';
 
+// Many processes, one after the other.
+t.setTimeout(600_000);
+
 const GROUP_NAMES = Object.keys(COMMANDS).filter((name) => groupOf(name) !== undefined);
 /** Every command that a user can type. */
 const ALL = Object.keys(COMMANDS).flatMap((name) => [

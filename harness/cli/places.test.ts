@@ -5,6 +5,9 @@ import { execa } from 'execa';
 import t, { type Test } from 'tap';
 import { type Ended, madeHost, runWords, treeOf } from './made-host.js';
 
+// Many processes, one after the other.
+t.setTimeout(600_000);
+
 /** One line, with the exit code and the words that are wanted. */
 function oneLine(t: Test, ended: Ended, exitCode: number, says: RegExp): void {
   t.equal(ended.exitCode, exitCode);

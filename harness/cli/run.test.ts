@@ -6,6 +6,9 @@ import { RunResultSchema } from '../model/result.js';
 import { RunPlanSchema } from '../model/run-plan.js';
 import { guestsOf, madeHost, runWords, treeOf } from './made-host.js';
 
+// Many processes, one after the other.
+t.setTimeout(600_000);
+
 async function planOf(directory: string) {
   return RunPlanSchema.parse(JSON.parse(await readFile(join(directory, 'plan.json'), 'utf8')));
 }

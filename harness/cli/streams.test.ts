@@ -4,6 +4,9 @@ import t from 'tap';
 import { PACKAGE_ROOT } from './context.js';
 import { madeHost, runWords } from './made-host.js';
 
+// Many processes, one after the other.
+t.setTimeout(600_000);
+
 const COMMAND = `'${process.execPath}' '${join(PACKAGE_ROOT, 'dist/cli/main.js')}'`;
 
 const ESCAPE = '\u001b';
