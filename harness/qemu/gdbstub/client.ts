@@ -223,7 +223,7 @@ export class GdbClient implements AsyncDisposable {
 
   /**
    * To be called after a QMP `cont` (`running`), of which the stub tells nothing, and after a QMP `stop` that is not
-   * told either (QEMU 8.1 and later report only the end of their own resumes). No stop is made up.
+   * told either (QEMU newer than 7.2 report only the end of their own resumes). No stop is made up.
    */
   noteState(state: 'running' | 'stopped'): void {
     this.#link.noteState(state);

@@ -1,4 +1,5 @@
 import { Fault } from '../../model/fault.js';
+import { excerpt } from './observation.js';
 
 /** Base of every error that this client raises on its own account; `signal.reason` is thrown as it is. */
 export class GdbError extends Fault {
@@ -48,3 +49,13 @@ export class GdbRemoteError extends GdbError {
 
 /** The call makes no sense now: the guest runs (any byte would stop it), or a limit of the hardware is reached. */
 export class GdbStateError extends GdbError {}
+
+/** The error of an `Exx` or empty reply. */
+export function remoteError(what: string, packet: string, reply: string): GdbRemoteError {
+  const code = /^E([0-9a-f]{2})$/iu.exec(reply)?.[1];
+  const why =
+    code === undefined
+      ? `the stub does not support "${excerpt(packet)}"`
+      : `the stub answered E${code} to "${excerpt(packet)}"`;
+  return new GdbRemoteError(what, packet, code === undefined ? undefined : Number.parseInt(code, 16), why);
+}

@@ -1,9 +1,16 @@
-import type { BoundedWait } from '../qmp/bounded-wait.js';
 import { oneLine } from '../qmp/errors.js';
 import type { Transport, TransportHandlers } from '../qmp/transport.js';
-import { GdbClosedError, type GdbError, GdbProtocolError, GdbRemoteError, GdbStateError } from './errors.js';
+import {
+  GdbClosedError,
+  type GdbError,
+  GdbProtocolError,
+  GdbRemoteError,
+  GdbStateError,
+  remoteError,
+} from './errors.js';
+import { type Exchange, type ExchangeKind, startExchange } from './exchange.js';
 import { type FramingItem, PacketFraming } from './framing.js';
-import { type Limits, waitWithin } from './limits.js';
+import type { Limits } from './limits.js';
 import { excerpt } from './observation.js';
 import type { LinkOptions } from './options.js';
 import { framePacket } from './packet.js';
@@ -19,17 +26,6 @@ const INTERRUPT = '\u0003';
 
 /** What the guest does, as far as this connection knows. */
 export type GuestState = 'stopped' | 'running' | 'closed';
-
-/** What is under way: `halt-query` takes a stop reply for its answer, a `resume` is answered by its acknowledgement. */
-type ExchangeKind = 'request' | 'halt-query' | 'resume' | 'resync';
-
-interface Exchange {
-  readonly kind: ExchangeKind;
-  readonly payload: string;
-  readonly wait: BoundedWait<string>;
-  acked: boolean;
-  repeats: number;
-}
 
 /** Routes packets between one transport and those who wait; knows the guest's state, but no particular request. */
 export class Link {
@@ -152,7 +148,7 @@ export class Link {
     const lost = oneLine(this.#framing.midPacket ? `${reason}, in the middle of a packet` : reason);
     const closed = new GdbClosedError(`use gdbstub "${this.#address}"`, lost, cause);
     this.#closed = closed;
-    this.#exchange?.wait.reject(
+    this.#exchange?.reject(
       cause instanceof GdbProtocolError ? cause : this.#closedError('get a reply', closed),
     );
     this.stops.failWaiters(() => this.#closedError('wait for a stop', closed));
@@ -182,26 +178,15 @@ export class Link {
     if (this.#exchange !== undefined) {
       throw new GdbStateError(`cannot ${limits.what}: another exchange is under way; await it first`);
     }
-    let answered = false;
-    const wait = waitWithin<string>(limits, `no reply to "${excerpt(payload)}" came`, () => {
+    const packet = { kind, payload, acked: !this.#acks };
+    const exchange = startExchange(packet, limits, (answered) => {
       this.#exchange = undefined;
       if (!answered) this.#inSync = false;
     });
-    const resolve = (reply: string): void => {
-      answered = true;
-      wait.resolve(reply);
-    };
-    const reject = (error: unknown): void => {
-      answered = error instanceof GdbRemoteError;
-      wait.reject(error);
-    };
-    this.#exchange = {
-      ...{ kind, payload, acked: !this.#acks, repeats: 0 },
-      wait: { promise: wait.promise, resolve, reject },
-    };
+    this.#exchange = exchange;
     this.#send(payload);
     if (kind === 'resume' && !this.#acks) this.#state = 'running';
-    return wait.promise;
+    return exchange.promise;
   }
 
   #send(payload: string): void {
@@ -282,7 +267,7 @@ export class Link {
     // A reply follows its request's acknowledgement; what is read before belongs to something older.
     const answers = exchange?.acked === true ? exchange.kind : undefined;
     if (isStopReply(payload)) {
-      if (answers === 'halt-query') exchange?.wait.resolve(payload);
+      if (answers === 'halt-query') exchange?.resolve(payload);
       else this.#takeStop(payload);
     } else if (/^O(?:[0-9a-f]{2})+$/iu.test(payload)) {
       this.reports.observe({ kind: 'console-output', payload: excerpt(payload) });
@@ -291,7 +276,7 @@ export class Link {
       answers === 'halt-query' ||
       (answers === 'resync' && payload.includes('PacketSize='))
     ) {
-      exchange?.wait.resolve(payload);
+      exchange?.resolve(payload);
     } else if (this.#state === 'running' && (payload === '' || /^E[0-9a-f]{2}$/iu.test(payload))) {
       this.#refuseResume(payload);
     } else {
@@ -312,14 +297,14 @@ export class Link {
 
   /** Told after all bytes that came along were read, so that a refusal among them counts. */
   #settleResume(): void {
-    if (this.#exchange?.kind === 'resume' && this.#exchange.acked) this.#exchange.wait.resolve('');
+    if (this.#exchange?.kind === 'resume' && this.#exchange.acked) this.#exchange.resolve('');
   }
 
   #refuseResume(payload: string): void {
     const error = remoteError('let the guest run', this.#exchange?.payload ?? 'vCont', payload);
     this.#state = 'stopped';
     this.#refusal = error;
-    if (this.#exchange?.kind === 'resume') this.#exchange.wait.reject(error);
+    if (this.#exchange?.kind === 'resume') this.#exchange.reject(error);
     this.stops.failWaiters(() => error, this.resumes);
   }
 
@@ -329,14 +314,4 @@ export class Link {
     );
     this.end(error.message, error);
   }
-}
-
-/** The error of an `Exx` or empty reply. */
-export function remoteError(what: string, packet: string, reply: string): GdbRemoteError {
-  const code = /^E([0-9a-f]{2})$/iu.exec(reply)?.[1];
-  const why =
-    code === undefined
-      ? `the stub does not support "${excerpt(packet)}"`
-      : `the stub answered E${code} to "${excerpt(packet)}"`;
-  return new GdbRemoteError(what, packet, code === undefined ? undefined : Number.parseInt(code, 16), why);
 }

@@ -1,6 +1,6 @@
-import { GdbProtocolError } from './errors.js';
+import { GdbProtocolError, remoteError } from './errors.js';
 import type { Limits } from './limits.js';
-import { type Link, remoteError } from './link.js';
+import type { Link } from './link.js';
 import {
   decodeRegisters,
   encodeValue,

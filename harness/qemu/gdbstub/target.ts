@@ -1,6 +1,6 @@
-import { GdbProtocolError } from './errors.js';
+import { GdbProtocolError, remoteError } from './errors.js';
 import type { Limits } from './limits.js';
-import { type Link, remoteError } from './link.js';
+import type { Link } from './link.js';
 import { includedAnnexes, layoutFrom, type RegisterLayout } from './register-layout.js';
 import type { StubFeatures } from './supported.js';
 import { type GdbThread, parseThreadId, vcpuOf } from './thread-id.js';
