@@ -1,6 +1,6 @@
 import { escapeGuestText } from '../timeline/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
-import { first, firstFact } from './phases.js';
+import { factsOf, first, firstFact } from './phases.js';
 
 /** The capture kernel panicked. */
 export const capturePanicCheck: Check = ({ events }) => {
@@ -133,7 +133,8 @@ function describeShape(shape: 'all-vcpus-halted' | 'spin'): string {
 
 function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
   const { captureEntered, captureUserspace, furthest, panic } = facts;
-  const evidence = [panic, furthest, ...events];
+  // The stacks of a guest that is stuck say where and why.
+  const evidence = [panic, furthest, ...events, ...factsOf(facts.events, 'stack')];
   if (captureEntered !== undefined) {
     const where = captureUserspace !== undefined ? "the capture kernel's userspace" : 'the capture kernel';
     return { word: 'capture-hang', detail, explanation: `${where} is stuck: ${how}`, evidence };

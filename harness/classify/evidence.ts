@@ -60,6 +60,8 @@ function excerptOf(event: RunEvent): string {
     case 'reply':
       return `id=${event.id} status=${event.status}`;
     case 'host':
+      if (event.fact.fact === 'stack')
+        return escapeGuestText(`cpu${event.fact.vcpu}: ${event.fact.line}`, 1000);
       return escapeGuestText(JSON.stringify(event.fact), 400);
     case 'capture-command-line':
     case 'reboot-command-line':

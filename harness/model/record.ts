@@ -10,6 +10,16 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('prepared'), what: z.string(), status: z.number() }),
   z.object({ fact: z.literal('proof'), what: z.string(), proved: z.boolean(), saw: z.string() }),
   z.object({ fact: z.literal('fired'), how: z.string() }),
+  /** A step of a choreography was done (or not: then an unproved proof follows), counted from 1. */
+  z.object({
+    fact: z.literal('step'),
+    index: z.number(),
+    verb: z.string(),
+    saw: z.string(),
+    tookMs: z.number(),
+  }),
+  /** The stack of a vCPU of a guest that is stuck, innermost function first. */
+  z.object({ fact: z.literal('stack'), vcpu: z.number(), functions: z.array(z.string()), line: z.string() }),
   /** The guest was asked whether it is alive after the watch. */
   z.object({ fact: z.literal('watch-ended'), answered: z.boolean() }),
   z.object({ fact: z.literal('deadline'), what: z.string(), limitMs: z.number() }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ChoreographySchema } from './choreography.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
@@ -41,6 +42,8 @@ const Trigger = z.discriminatedUnion('kind', [
   }),
   /** QMP inject-nmi: the boot CPU gets it on a booted Linux (LINT1 is masked on the others). */
   z.strictObject({ kind: z.literal('nmi') }),
+  /** A directed crash: vCPUs held, run, looked at and directed into panic() (docs/choreography.md). */
+  z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
 ]);
 
 const sizeText = z.string().regex(/^\d+[KMG](@\d+[KMG])?$/, 'must be a size such as 192M');

@@ -17,6 +17,7 @@ export const RUN_FILES = {
   consoleSocket: 'console.sock',
   controlSocket: 'control.sock',
   qmpSocket: 'qmp.sock',
+  gdbSocket: 'gdb.sock',
   qemuLog: 'qemu-debug.log',
 } as const;
 
@@ -47,6 +48,8 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-serial', 'chardev:control'],
     ['-chardev', `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`],
     ['-mon', 'chardev=qmp,mode=control'],
+    ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
+    ['-gdb', 'chardev:gdb'],
     ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
     ['-d', 'cpu_reset'],
     ['-D', RUN_FILES.qemuLog],

@@ -1,6 +1,8 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { usageFault } from '../model/fault.js';
+import { contradictionIn } from './check-choreography.js';
+import { GUEST_DEFAULTS } from './make-plan.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 
 /** A scenario file is small; anything larger is a mistake. */
@@ -86,6 +88,16 @@ function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$Zod
 }
 
 function contradictions(scenario: Scenario, file: string): void {
+  const { trigger } = scenario;
+  if (trigger.kind === 'choreography') {
+    const cpus = scenario.guest.cpus ?? GUEST_DEFAULTS.cpus;
+    const contradiction = contradictionIn(trigger.steps, cpus);
+    if (contradiction !== undefined) {
+      throw usageFault(
+        `cannot read scenario "${file}": its steps contradict themselves: ${contradiction}; see docs/choreography.md`,
+      );
+    }
+  }
   if (scenario.crashKernel === 'absent' && scenario.expect.verdict === 'captured') {
     throw usageFault(
       `cannot read scenario "${file}": it expects "captured" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,

@@ -1,4 +1,6 @@
+import { stacksOf } from '../autopsy/stacks.js';
 import { fire } from '../trigger/fire.js';
+import { choreograph, type DebugSession } from './choreograph.js';
 import type { LiveGuest } from './live-guest.js';
 import type { OpenProof } from './prepare-guest.js';
 
@@ -8,9 +10,29 @@ const POWER_OFF_LIMIT_MS = 20_000;
 
 /** Fires, and follows the guest for as long as its next rung is within its deadline. Ends by {@link RunEnded}. */
 export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
+  const { trigger } = guest.plan.scenario;
+  if (trigger.kind !== 'choreography') {
+    await fire(trigger, guest);
+    return follow(guest, openProofs);
+  }
+  const session = await choreograph(trigger.steps, guest);
+  try {
+    await follow(guest, openProofs);
+  } finally {
+    await readStacks(session, guest);
+  }
+}
+
+/** What a guest that got stuck before the capture kernel still says. */
+async function readStacks(session: DebugSession, { watch }: LiveGuest): Promise<void> {
+  if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-hello')) return;
+  const armed = watch.events.findLast((event) => event.type === 'armed');
+  for (const fact of await stacksOf(session, armed?.armed)) watch.fact(fact);
+}
+
+async function follow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { plan, watch } = guest;
   const { limits } = plan;
-  await fire(plan.scenario.trigger, guest);
   const sign = await watch.waitFor(['panic', ...CAPTURE_SIGNS], () => true, {
     what: 'the first sign of a panic',
     limitMs: limits.watchMs,

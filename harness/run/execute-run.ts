@@ -9,6 +9,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { RUN_FILES } from '../plan/qemu-arguments.js';
 import { type QemuProcess, startQemu } from '../qemu/process.js';
+import { connectGdb } from '../qemu/gdbstub/index.js';
 import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
@@ -113,7 +114,12 @@ async function drive(plan: RunPlan, { directory, watch, teardown }: Stage): Prom
   const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   teardown.defer(() => closeSync(folder));
   const base = `/proc/self/fd/${folder}`;
-  for (const socket of [RUN_FILES.consoleSocket, RUN_FILES.controlSocket, RUN_FILES.qmpSocket]) {
+  for (const socket of [
+    RUN_FILES.consoleSocket,
+    RUN_FILES.controlSocket,
+    RUN_FILES.qmpSocket,
+    RUN_FILES.gdbSocket,
+  ]) {
     teardown.defer(() => rm(join(directory, socket), { force: true }));
   }
   const listen = async (channel: 'console' | 'control'): Promise<ChannelServer> => {
@@ -153,7 +159,19 @@ async function drive(plan: RunPlan, { directory, watch, teardown }: Stage): Prom
   const qmp = await monitor(plan, { base, qemu, watch, signal: gone.signal });
   teardown.defer(() => qmp.close());
   const sampling = new AbortController();
-  const guest = liveGuest(plan, watch, { qmp, control });
+  const guest = liveGuest(plan, watch, {
+    qmp,
+    control,
+    connectDebugger: async () => {
+      const gdb = await connectGdb(
+        { path: join(base, RUN_FILES.gdbSocket) },
+        { accel: plan.accel.accel, signal: gone.signal },
+      );
+      // QEMU is killed next: nobody has to be let go.
+      teardown.defer(() => gdb.close({ guest: 'leave' }));
+      return gdb;
+    },
+  });
   const openProofs = await prepareGuest(guest);
   const samples = sampleVcpus(qmp, {
     signal: sampling.signal,

@@ -1,6 +1,7 @@
 import { createRequestWriter, type Request, type RequestWriter } from '../guest/control.js';
 import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
+import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { Target } from '../trigger/target.js';
 import type { ChannelServer } from './channel-server.js';
@@ -12,17 +13,28 @@ export interface LiveGuest extends Target {
   readonly watch: RunWatch;
   readonly requests: RequestWriter;
   send(request: Request): void;
+  /** An HMP command's text. */
+  monitor(command: string): Promise<string>;
+  /** Attaches to the gdbstub, which stops the guest; once. */
+  connectDebugger(): Promise<GdbClient>;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
   tryAsk(request: Request): Promise<EventOf<'reply'> | undefined>;
 }
 
+/** What a live guest is made of. */
+export interface LiveParts {
+  readonly qmp: QmpClient;
+  readonly control: ChannelServer;
+  readonly connectDebugger: () => Promise<GdbClient>;
+}
+
 /** Puts the parts of a running guest together. */
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control }: { qmp: QmpClient; control: ChannelServer },
+  { qmp, control, connectDebugger }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -39,6 +51,8 @@ export function liveGuest(
     requests,
     send,
     fact: (fact) => watch.fact(fact),
+    connectDebugger,
+    monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
     async ask(request, what) {
       const reply = await answerTo(request, { what });
       if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);

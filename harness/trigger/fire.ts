@@ -4,7 +4,10 @@ import { fireNmi } from './nmi.js';
 import { fireSysrq } from './sysrq.js';
 
 /** Makes the guest panic (or, for a negative control, tries to) and records that it was done. */
-export async function fire(trigger: Trigger, target: Target): Promise<void> {
+export async function fire(
+  trigger: Exclude<Trigger, { kind: 'choreography' }>,
+  target: Target,
+): Promise<void> {
   switch (trigger.kind) {
     case 'sysrq':
       return fireSysrq(trigger, target);

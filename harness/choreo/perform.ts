@@ -1,0 +1,201 @@
+import { type Location, type Step, verbOf } from '../model/choreography.js';
+import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
+import { directPanic } from './directed-panic.js';
+import { lookAt, lookAtAll } from './look.js';
+import { findPlace } from './places.js';
+import { NotReached, type Stage } from './stage.js';
+import { checkState } from './state-proof.js';
+
+const WITHIN_MS = 30_000;
+
+/**
+ * Performs a script on a stopped guest, step by step; each step and what it saw is recorded. Throws NotReached when a
+ * step's state is not reached or a proof is not given: then nothing may be said about the kernel. When it returns,
+ * the vCPUs that were let go run.
+ */
+export async function perform(steps: readonly Step[], stage: Stage): Promise<void> {
+  const performer = new Performer(stage);
+  for (const [index, step] of steps.entries()) {
+    const startedMs = performance.now();
+    try {
+      const saw = await performer.do(step);
+      stage.fact({ fact: 'step', index: index + 1, verb: verbOf(step), saw, tookMs: since(startedMs) });
+    } catch (error) {
+      if (error instanceof NotReached) {
+        stage.fact({
+          fact: 'step',
+          index: index + 1,
+          verb: verbOf(step),
+          saw: error.saw,
+          tookMs: since(startedMs),
+        });
+        stage.fact({
+          fact: 'proof',
+          what: `step ${index + 1}: ${error.what}`,
+          proved: false,
+          saw: error.saw,
+        });
+      }
+      throw error;
+    }
+  }
+  await performer.letGo();
+}
+
+function since(startedMs: number): number {
+  return Math.round(performance.now() - startedMs);
+}
+
+class Performer {
+  /** vCPUs that stand still until they are released. */
+  readonly #held = new Set<number>();
+  readonly #stage: Stage;
+  readonly #roles = new Map<string, number>();
+  #free = false;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  /** Does one step; returns what was seen, one line. */
+  async do(step: Step): Promise<string> {
+    // The run has started it: the guest's shell must be able to run for that.
+    if ('stimulate' in step) return 'started before the vCPUs were stopped';
+    await this.#stop();
+    if ('hold' in step) return this.#hold(step.hold);
+    if ('run' in step) return this.#run(step.run);
+    if ('prove' in step) {
+      const { what, proved, saw } = await checkState(step.prove, this.#stage, (role) => this.#vcpuOf(role));
+      if (!proved) throw new NotReached(what, saw);
+      this.#stage.fact({ fact: 'proof', what, proved, saw });
+      return saw;
+    }
+    if ('fire' in step) {
+      const vcpu = this.#vcpuOf(step.fire.role);
+      await directPanic(vcpu, this.#stage);
+      if (step.fire.aloneMs > 0) await this.#runAlone(vcpu, step.fire.aloneMs);
+      return lookAtAll(this.#stage);
+    }
+    if (step.release === 'all') {
+      this.#held.clear();
+      await this.#stage.gdb.continueAll();
+      this.#free = true;
+      return 'all vCPUs run';
+    }
+    this.#held.delete(this.#vcpuOf(step.release));
+    return `${step.release} will run`;
+  }
+
+  /** Lets all vCPUs run that are not held. */
+  async letGo(): Promise<void> {
+    if (this.#free) return;
+    await this.#stage.gdb.continueVcpus(this.#notHeld());
+    this.#free = true;
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#free) return;
+    await this.#stage.gdb.interrupt();
+    this.#free = false;
+  }
+
+  #vcpuOf(role: string): number {
+    const vcpu = this.#roles.get(role);
+    if (vcpu === undefined) throw new Error(`role "${role}" is not bound: the plan should have been refused`);
+    return vcpu;
+  }
+
+  #notHeld(): number[] {
+    return this.#stage.gdb.vcpus.filter((vcpu) => !this.#held.has(vcpu));
+  }
+
+  #chosen(on: number | 'turn' | undefined): number | undefined {
+    const { vcpus } = this.#stage.gdb;
+    if (on !== 'turn') return on;
+    return vcpus[(this.#stage.trial - 1) % vcpus.length];
+  }
+
+  async #hold(hold: Extract<Step, { hold: unknown }>['hold']): Promise<string> {
+    const vcpu = await this.#runTo(hold.at, {
+      running: this.#notHeld(),
+      wanted: this.#chosen(hold.on),
+      withinMs: hold.withinMs ?? WITHIN_MS,
+    });
+    this.#roles.set(hold.as, vcpu);
+    this.#held.add(vcpu);
+    return lookAt(vcpu, this.#stage);
+  }
+
+  async #run(run: Extract<Step, { run: unknown }>['run']): Promise<string> {
+    const bound = this.#roles.get(run.as) ?? this.#chosen(run.on);
+    const taken = new Set(this.#roles.values());
+    const vcpu = bound ?? this.#notHeld().find((candidate) => !taken.has(candidate));
+    if (vcpu === undefined || (this.#roles.get(run.as) === undefined && taken.has(vcpu))) {
+      throw new NotReached(`find a vCPU for role ${run.as}`, `roles have ${[...taken].join(', ')}`);
+    }
+    this.#roles.set(run.as, vcpu);
+    this.#held.add(vcpu);
+    if (run.forMs !== undefined) {
+      await this.#runAlone(vcpu, run.forMs);
+    } else if (run.to !== undefined) {
+      try {
+        await this.#runTo(run.to, { running: [vcpu], wanted: vcpu, withinMs: run.withinMs ?? WITHIN_MS });
+      } catch (error) {
+        // It may spin with interrupts off on a lock that a held vCPU has: then it is taken where it stands.
+        if (!(error instanceof NotReached && run.orElse === 'stay')) throw error;
+      }
+    }
+    return lookAt(vcpu, this.#stage);
+  }
+
+  async #runAlone(vcpu: number, forMs: number): Promise<void> {
+    const { gdb } = this.#stage;
+    await gdb.continueVcpus([vcpu]);
+    try {
+      await gdb.waitForStop({ deadlineMs: forMs });
+    } catch (error) {
+      if (!(error instanceof GdbTimeoutError)) throw error;
+    }
+    await gdb.interrupt();
+  }
+
+  /** Runs vCPUs until one (the wanted one, if any is) is about to execute the place; returns it, all stopped. */
+  async #runTo(
+    location: Location,
+    {
+      running,
+      wanted,
+      withinMs,
+    }: { running: readonly number[]; wanted: number | undefined; withinMs: number },
+  ): Promise<number> {
+    const { gdb } = this.#stage;
+    const place = await findPlace(location, this.#stage);
+    const untilMs = performance.now() + withinMs;
+    await gdb.setBreakpoint(place.address, 'hardware');
+    try {
+      for (;;) {
+        await gdb.continueVcpus(running);
+        const { vcpu } = await gdb.waitForStop({ deadlineMs: Math.max(1, untilMs - performance.now()) });
+        const at = vcpu === undefined ? undefined : (await gdb.readRegisters(vcpu)).rip;
+        if (vcpu !== undefined && at === place.address) {
+          if (wanted === undefined || wanted === vcpu) return vcpu;
+          // Another vCPU came first: take it over the breakpoint by one instruction.
+          await gdb.removeBreakpoint(place.address, 'hardware');
+          await gdb.step(vcpu);
+          await gdb.setBreakpoint(place.address, 'hardware');
+        }
+        if (performance.now() > untilMs) throw new GdbDeadline();
+      }
+    } catch (error) {
+      if (!(error instanceof GdbTimeoutError || error instanceof GdbDeadline)) throw error;
+      await gdb.interrupt();
+      throw new NotReached(`reach ${place.name} within ${withinMs} ms`, await lookAtAll(this.#stage));
+    } finally {
+      await gdb.interrupt().catch(() => undefined);
+      await gdb.removeBreakpoint(place.address, 'hardware').catch(() => undefined);
+    }
+  }
+}
+
+/** The time for a place is up although vCPUs kept stopping elsewhere. */
+class GdbDeadline extends Error {}

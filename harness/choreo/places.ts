@@ -1,0 +1,81 @@
+import type { Location } from '../model/choreography.js';
+import type { GdbClient } from '../qemu/gdbstub/index.js';
+import {
+  type FunctionCode,
+  decodeFunction,
+  findCallSites,
+  type KernelSymbol,
+  type SymbolTable,
+} from '../symbols/index.js';
+import { NotReached } from './stage.js';
+
+/** A place in the running kernel's code. */
+export interface CodePlace {
+  readonly address: bigint;
+  /** As the scenario names it, with the symbols that were meant. */
+  readonly name: string;
+}
+
+/**
+ * Finds a location's address in this kernel. A symbol that it does not have (inlined, renamed), or a function that
+ * does not make the call, is `NotReached` with the nearest names.
+ */
+export async function findPlace(
+  location: Location,
+  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
+): Promise<CodePlace> {
+  if (typeof location === 'string' || Array.isArray(location)) {
+    const symbol = functionNamed(location, symbols);
+    return { address: symbol.address, name: symbol.name };
+  }
+  const inside = functionNamed(location.in, symbols);
+  const callees = names(location.after).flatMap((name) => symbols.named(name).map(({ address }) => address));
+  if (callees.length === 0) functionNamed(location.after, symbols);
+  const code = await readFunction(inside, { gdb, symbols });
+  const site = findCallSites(code, callees).find(
+    ({ kind }) => kind === 'call' || kind === 'call-through-slot',
+  );
+  if (site === undefined || !('returnAddress' in site)) {
+    throw new NotReached(
+      `find the call of ${names(location.after).join(' or ')} in ${inside.name}`,
+      `it is not called there; calls: ${calledBy(code, symbols)}`,
+    );
+  }
+  const callee = symbols.at(site.target)?.symbol.name ?? symbols.label(site.target);
+  return { address: site.returnAddress, name: `after ${callee} in ${inside.name}` };
+}
+
+/** The first of several names that this kernel has as a function. */
+export function functionNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
+  for (const name of names(wanted)) {
+    const symbol = symbols.named(name).find(({ type }) => /^[tTwW]$/.test(type));
+    if (symbol !== undefined) return symbol;
+  }
+  const asked = names(wanted);
+  const near = symbols.nearest(asked[0] ?? '', 5);
+  throw new NotReached(
+    `find the function ${asked.join(' or ')}`,
+    `this kernel has none (inlined or renamed); nearest: ${near.join(', ') || 'none'}`,
+  );
+}
+
+/** One name or several, as several. */
+export function names(wanted: string | readonly string[]): readonly string[] {
+  return typeof wanted === 'string' ? [wanted] : wanted;
+}
+
+async function readFunction(
+  symbol: KernelSymbol,
+  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
+): Promise<FunctionCode> {
+  const size = symbols.at(symbol.address)?.size ?? 0;
+  const bytes = await gdb.readMemory(symbol.address, size);
+  return decodeFunction({ bytes, address: symbol.address, size });
+}
+
+function calledBy(code: FunctionCode, symbols: SymbolTable): string {
+  const called = code.instructions.flatMap(({ kind, target }) =>
+    kind === 'call' && target !== undefined ? [symbols.label(target).replace(/\+0x0\/.*/, '')] : [],
+  );
+  return [...new Set(called)].slice(0, 12).join(', ') || 'none';
+}

@@ -1,0 +1,37 @@
+import { gunzipSync } from 'node:zlib';
+
+/** Bytes of compressed text in one reply; the guest's limit on a reply's output is 64 KiB. */
+const PIECE_BYTES = 60 * 1024;
+/** A distribution kernel's /proc/kallsyms has about 10 MB, 1 to 3 MB compressed (measured: 0.8 MB on Debian 6.1). */
+const MAX_COMPRESSED_BYTES = 16 * 1024 * 1024;
+const MAX_TEXT_BYTES = 128 * 1024 * 1024;
+
+/** Runs a script in the guest and gives its output; undefined when it failed. */
+export type RunScript = (script: string, what: string) => Promise<Buffer | undefined>;
+
+/**
+ * Reads the guest's /proc/kallsyms through the control channel, compressed, in pieces (about 4 s under TCG). Undefined
+ * when the guest has none, or sends something else.
+ */
+export async function readKallsyms(run: RunScript): Promise<string | undefined> {
+  const said = await run(
+    'gzip -1 -c /proc/kallsyms >/tmp/kallsyms.gz && wc -c </tmp/kallsyms.gz',
+    'packing kallsyms',
+  );
+  const size = Number(said?.toString('latin1').trim());
+  if (!Number.isInteger(size) || size <= 0 || size > MAX_COMPRESSED_BYTES) return undefined;
+  const pieces: Buffer[] = [];
+  for (let piece = 0; piece * PIECE_BYTES < size; piece++) {
+    const bytes = await run(
+      `dd if=/tmp/kallsyms.gz bs=${PIECE_BYTES} skip=${piece} count=1 2>/dev/null`,
+      'reading kallsyms',
+    );
+    if (bytes === undefined) return undefined;
+    pieces.push(bytes);
+  }
+  try {
+    return gunzipSync(Buffer.concat(pieces), { maxOutputLength: MAX_TEXT_BYTES }).toString('latin1');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
+/** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
+const symbols = z.union([symbol, z.array(symbol).min(1).max(8)]);
+
+/** Roles are the script's names for vCPUs. */
+const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
+const withinMs = z.number().int().min(100).max(600_000);
+
+/** A place in the kernel's code: a function's first instruction, or the return address of a call inside another. */
+export const LocationSchema = z.union([symbols, z.strictObject({ after: symbols, in: symbols })]);
+
+/** The step that binds a role says which vCPU may take it; `turn` is vCPU (trial - 1) modulo vCPUs. */
+const on = z.union([z.number().int().min(0).max(63), z.literal('turn')]);
+
+const Stimulate = z.strictObject({
+  /** Shell text that runs in the guest, in the background, until the guest dies. */
+  stimulate: z.strictObject({ script: z.string().min(1).max(4096) }),
+});
+const Hold = z.strictObject({
+  /** Let all vCPUs that are not held run until one comes to the place; it becomes `as` and stays there. */
+  hold: z.strictObject({ as: role, at: LocationSchema, on: on.optional(), withinMs: withinMs.optional() }),
+});
+const Run = z.strictObject({
+  /**
+   * Let one vCPU run alone. With `to`, until it comes to the place and stays there; if it does not within `withinMs`,
+   * it is stopped where it stands when `orElse: stay`, else the run is void. With `forMs`, for that long.
+   */
+  run: z.strictObject({
+    as: role,
+    on: on.optional(),
+    to: LocationSchema.optional(),
+    forMs: z.number().int().min(1).max(60_000).optional(),
+    withinMs: withinMs.optional(),
+    orElse: z.literal('stay').optional(),
+  }),
+});
+const Prove = z.strictObject({
+  prove: z.union([
+    /** A spinlock's or mutex's word, at the symbol: not zero when held. */
+    z.strictObject({ lock: symbol, held: z.boolean() }),
+    /** The function that a stopped vCPU is in. */
+    z.strictObject({ role, in: symbols }),
+    /** RFLAGS.IF of a stopped vCPU. */
+    z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
+    /** At least one vector is in service in the vCPU's local APIC. */
+    z.strictObject({ role, inService: z.literal(true) }),
+    /** A function that the stopped vCPU's stack shows. */
+    z.strictObject({ role, stackHas: symbols }),
+  ]),
+});
+const Fire = z.strictObject({
+  /** Directed panic: the role's vCPU goes into panic() from where it stands, and runs alone for `aloneMs`. */
+  fire: z.strictObject({ role, aloneMs: z.number().int().min(0).max(60_000).default(0) }),
+});
+const Release = z.strictObject({
+  /** `all`: every vCPU runs from now on. A role: it runs with the others that were let go. */
+  release: z.union([z.literal('all'), role]),
+});
+
+export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Fire, Release]);
+
+/** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
+export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
+
+export type Location = z.infer<typeof LocationSchema>;
+export type Step = z.infer<typeof StepSchema>;
+export type StateProof = z.infer<typeof Prove>['prove'];
+
+/** The verb of a step. */
+export function verbOf(step: Step): 'stimulate' | 'hold' | 'run' | 'prove' | 'fire' | 'release' {
+  if ('stimulate' in step) return 'stimulate';
+  if ('hold' in step) return 'hold';
+  if ('run' in step) return 'run';
+  if ('prove' in step) return 'prove';
+  return 'fire' in step ? 'fire' : 'release';
+}

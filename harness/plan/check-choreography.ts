@@ -1,0 +1,47 @@
+import type { Step } from '../model/choreography.js';
+
+/** What contradicts itself in a script, as one sentence with the number of the step; undefined when nothing does. */
+export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
+  const stopped = new Set<string>();
+  const bound = new Set<string>();
+  let fired = false;
+  let proved = false;
+  for (const [index, step] of steps.entries()) {
+    const at = (what: string) => `step ${index + 1}: ${what}`;
+    if ('stimulate' in step) {
+      // The guest's shell must be able to run: nobody may be held yet.
+      if (stopped.size > 0) return at('a stimulus starts before any vCPU is held');
+    } else if ('hold' in step) {
+      const { as } = step.hold;
+      if (bound.has(as)) return at(`role "${as}" is taken already`);
+      if (stopped.size >= cpus) return at(`it would hold every vCPU: there are ${cpus}, all held`);
+      bound.add(as);
+      stopped.add(as);
+    } else if ('run' in step) {
+      const { as, to, forMs } = step.run;
+      if ((to === undefined) === (forMs === undefined)) return at('run needs either "to" or "forMs"');
+      if (step.run.on !== undefined && bound.has(as))
+        return at(`role "${as}" has its vCPU already; drop "on"`);
+      if (!bound.has(as) && bound.size >= cpus)
+        return at(`no vCPU is left for role "${as}": there are ${cpus}`);
+      bound.add(as);
+      stopped.add(as);
+    } else if ('prove' in step) {
+      if (fired) return at('a proof after firing proves nothing about the moment of firing');
+      proved = true;
+      if ('role' in step.prove && !stopped.has(step.prove.role)) {
+        return at(`role "${step.prove.role}" is not held`);
+      }
+    } else if ('fire' in step) {
+      if (!stopped.has(step.fire.role)) return at(`role "${step.fire.role}" is not held`);
+      fired = true;
+    } else {
+      const { release } = step;
+      if (release !== 'all' && !bound.has(release)) return at(`role "${release}" is not bound`);
+      if (release === 'all') stopped.clear();
+      else stopped.delete(release);
+    }
+  }
+  if (!fired) return 'it never fires';
+  return proved ? undefined : 'it proves nothing: a state that is not proved makes every run void';
+}

@@ -1,0 +1,74 @@
+import { NotReached, type Stage } from '../choreo/stage.js';
+import { perform } from '../choreo/perform.js';
+import { readKallsyms } from '../guest/kallsyms.js';
+import type { Step } from '../model/choreography.js';
+import type { GdbClient } from '../qemu/gdbstub/index.js';
+import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
+import type { LiveGuest } from './live-guest.js';
+import { RunEnded } from './run-watch.js';
+
+/** The debugger on a guest, and the names in it. */
+export interface DebugSession {
+  readonly gdb: GdbClient;
+  readonly symbols: SymbolTable;
+}
+
+/**
+ * Performs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
+ * is the harness's fault. The session stays open, for the autopsy.
+ */
+export async function choreograph(steps: readonly Step[], guest: LiveGuest): Promise<DebugSession> {
+  const { watch } = guest;
+  const symbols = await symbolsOf(guest);
+  // The shell cannot run while vCPUs are held: what it is asked to start is started first.
+  const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
+  for (const script of stimuli) {
+    const reply = await guest.ask(
+      guest.requests.script(`(${script}) >/dev/null 2>&1 &`),
+      'starting the stimulus',
+    );
+    if (reply.status !== 0) return stop(guest, 'the stimulus did not start');
+  }
+  const gdb = await guest.connectDebugger();
+  const stage: Stage = {
+    gdb,
+    symbols,
+    trial: guest.plan.trial,
+    runName: guest.plan.runId,
+    monitor: (command) => guest.monitor(command),
+    fact: (fact) => watch.fact(fact),
+  };
+  try {
+    await perform(steps, stage);
+  } catch (error) {
+    if (watch.ended !== undefined) throw new RunEnded(watch.ended);
+    if (error instanceof NotReached) return stop(guest, error.message);
+    throw error;
+  }
+  return { gdb, symbols };
+}
+
+async function symbolsOf(guest: LiveGuest): Promise<SymbolTable> {
+  const text = await readKallsyms(async (script, what) => {
+    const { status, output } = await guest.ask(guest.requests.script(script), what);
+    return status === 0 ? Buffer.from(output, 'latin1') : undefined;
+  });
+  const parsed = text === undefined ? undefined : parseKallsyms(text);
+  if (parsed?.kind === 'symbols') {
+    guest.fact({
+      fact: 'proof',
+      what: 'symbols of the running kernel',
+      proved: true,
+      saw: `${parsed.table.size} symbols`,
+    });
+    return parsed.table;
+  }
+  const saw = parsed === undefined ? 'no /proc/kallsyms (CONFIG_KALLSYMS)' : `kallsyms is ${parsed.kind}`;
+  guest.fact({ fact: 'proof', what: 'symbols of the running kernel', proved: false, saw });
+  return stop(guest, saw);
+}
+
+function stop({ watch }: LiveGuest, why: string): never {
+  watch.end(why);
+  throw new RunEnded(why);
+}
