@@ -102,6 +102,7 @@ void t.test('the two UARTs are sockets in the run directory, the console first',
     `socket,id=console,path=${RUN_FILES.consoleSocket}`,
     `socket,id=control,path=${RUN_FILES.controlSocket}`,
     `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`,
+    `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`,
   ]);
   t.notOk(
     args.some((word) => /tcp|telnet|vnc|-net|host=/.test(word)),

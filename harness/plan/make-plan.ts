@@ -1,6 +1,8 @@
+import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
+import { contradictionIn } from './check-choreography.js';
 import { limitsFor } from './limits.js';
 import { qemuArguments } from './qemu-arguments.js';
 
@@ -53,6 +55,14 @@ export function makePlan(
     cpus: choices.cpus ?? scenario.guest.cpus ?? GUEST_DEFAULTS.cpus,
     memoryMiB: choices.memoryMiB ?? scenario.guest.memoryMiB ?? GUEST_DEFAULTS.memoryMiB,
   };
+  if (scenario.trigger.kind === 'choreography') {
+    const contradiction = contradictionIn(scenario.trigger.steps, machine.cpus);
+    if (contradiction !== undefined) {
+      throw usageFault(
+        `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction}; give it more --cpus or correct its steps`,
+      );
+    }
+  }
   const crashkernel = choices.crashkernel ?? scenario.guest.crashkernel ?? GUEST_DEFAULTS.crashkernel;
   const append = words(
     'console=ttyS0,115200',

@@ -50,7 +50,22 @@ void t.test('one vCPU with interrupts on is no hang', async (t) => {
 void t.test('a spin among parked vCPUs', async (t) => {
   const ripAt = (atMs: number) => String((atMs / EVERY_MS) % 7);
   const hang = watch(40_000, (atMs) => [{ ...spinning, rip: ripAt(atMs) }, parked]);
-  t.match(hang, { shape: 'spin', atMs: 30_000, forMs: 30_000 });
+  t.match(
+    hang,
+    { shape: 'spin', atMs: 7_500, forMs: 7_500 },
+    'the crashed kernel waits for a second at most',
+  );
+  for (const place of ['purgatory', 'capture-start', 'capture-kernel', 'jump'] as const) {
+    const later = watch(40_000, (atMs) => [{ ...spinning, place, rip: ripAt(atMs) }, parked]);
+    t.match(later, { shape: 'spin', atMs: 30_000, forMs: 30_000 }, place);
+  }
+});
+
+void t.test('the second that the crash path waits for a vCPU that does not answer is no hang', async (t) => {
+  t.equal(
+    watch(60_000, (atMs) => [atMs < 1_200 ? spinning : idle, parked]),
+    undefined,
+  );
 });
 
 void t.test('11 seconds of digest in purgatory, then the capture kernel: no hang', async (t) => {
@@ -92,10 +107,10 @@ void t.test('a shape that is left begins anew', async (t) => {
     undefined,
   );
   const moved = watch(60_000, (atMs) => [
-    { ...spinning, index: atMs < 20_000 ? 0 : 1 },
+    { ...spinning, index: atMs < 6_000 ? 0 : 1 },
     { ...parked, index: 9 },
   ]);
-  t.ok(moved !== undefined && moved.atMs >= 50_000, 'another vCPU that spins is another spin');
+  t.ok(moved !== undefined && moved.atMs >= 13_500, 'another vCPU that spins is another spin');
 });
 
 void t.test('few samples prove nothing', async (t) => {

@@ -16,6 +16,12 @@ export interface Hang {
 /** More distinct instruction addresses than this are progress, not a spin (measured: a booting kernel ~94 in 175). */
 const SPIN_ADDRESSES = 12;
 const MIN_SAMPLES = 5;
+/**
+ * The crashed kernel's own longest spin on the way is the 1,000 ms that it waits for the shootdown
+ * (arch/x86/kernel/reboot.c, nmi_shootdown_cpus(), v6.1); purgatory digests the whole crash image. So a spin in the
+ * crashed kernel is called after this part of the limit.
+ */
+const CRASHED_KERNEL_PART = 1 / 4;
 
 /**
  * Watches samples of all vCPUs for the two shapes that cannot end by themselves: every vCPU halted with interrupts
@@ -44,7 +50,8 @@ export function createHangDetector(
     if (shape === undefined) return undefined;
     samples += 1;
     const forMs = atMs - sinceMs;
-    const limitMs = shape === 'spin' ? limits.spinHangMs : limits.haltedHangMs;
+    const part = running?.place === 'first-kernel' ? CRASHED_KERNEL_PART : 1;
+    const limitMs = shape === 'spin' ? limits.spinHangMs * part : limits.haltedHangMs;
     return samples >= MIN_SAMPLES && forMs >= limitMs ? { shape, forMs, vcpus } : undefined;
   };
 }
