@@ -10,6 +10,8 @@ import { createRunDirectory } from '../store/run-directory.js';
 export interface CampaignOptions {
   /** How many guests run at a time. */
   readonly jobs: number;
+  /** See `ExecuteOptions.cacheDir`. */
+  readonly cacheDir?: string | undefined;
   /** Stops the campaign: running guests are recorded as interrupted, the rest is not begun. */
   readonly signal?: AbortSignal | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
@@ -38,6 +40,7 @@ export async function runCampaign(
       options.onStart?.(plan);
       const result = await executeRun(plan, await createRunDirectory(directory, plan), {
         signal,
+        cacheDir: options.cacheDir,
         onEvent: (event) => options.onEvent?.(plan, event),
       });
       results.push(result);

@@ -8,6 +8,7 @@ import { reportPath } from '../store/campaign-directory.js';
 import { complain, say, wantsColor } from './context.js';
 import { exitCodeFor } from './exit-code.js';
 import { interruptible } from './interruptible.js';
+import { cacheDirectory } from './places.js';
 import { writeReport } from './write-report.js';
 
 /** Options of {@link runAndReport}. */
@@ -33,6 +34,7 @@ export async function runAndReport(
   try {
     const results = await runCampaign(directory, plans, {
       jobs,
+      cacheDir: cacheDirectory(),
       signal: stop.signal,
       onStart: (plan) => say(`${plan.runId}: starting (${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`),
       onEvent: (plan, event) => progress(plan, event),

@@ -1,9 +1,16 @@
 import { NotReached, type Stage } from '../choreo/stage.js';
 import { perform } from '../choreo/perform.js';
-import { readKallsyms } from '../guest/kallsyms.js';
+import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
+import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
 import type { Step } from '../model/choreography.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
-import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
+import {
+  parseKallsyms,
+  PROBE_SYMBOLS,
+  relocateKallsyms,
+  type SymbolTable,
+  withoutModules,
+} from '../symbols/index.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -49,23 +56,35 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
 }
 
 async function symbolsOf(guest: LiveGuest): Promise<SymbolTable> {
-  const text = await readKallsyms(async (script, what) => {
-    const { status, output } = await guest.ask(guest.requests.script(script), what);
-    return status === 0 ? Buffer.from(output, 'latin1') : undefined;
-  });
+  const text = await kallsymsOf(guest);
   const parsed = text === undefined ? undefined : parseKallsyms(text);
+  const what = 'symbols of the running kernel';
   if (parsed?.kind === 'symbols') {
-    guest.fact({
-      fact: 'proof',
-      what: 'symbols of the running kernel',
-      proved: true,
-      saw: `${parsed.table.size} symbols`,
-    });
+    guest.fact({ fact: 'proof', what, proved: true, saw: `${parsed.table.size} symbols` });
     return parsed.table;
   }
   const saw = parsed === undefined ? 'no /proc/kallsyms (CONFIG_KALLSYMS)' : `kallsyms is ${parsed.kind}`;
-  guest.fact({ fact: 'proof', what: 'symbols of the running kernel', proved: false, saw });
+  guest.fact({ fact: 'proof', what, proved: false, saw });
   return stop(guest, saw);
+}
+
+/** The text of /proc/kallsyms: that of an earlier boot of the same image, moved, or read anew. */
+async function kallsymsOf(guest: LiveGuest): Promise<string | undefined> {
+  const run: RunScript = async (script, what) => {
+    const { status, output } = await guest.ask(guest.requests.script(script), what);
+    return status === 0 ? Buffer.from(output, 'latin1') : undefined;
+  };
+  const { cacheDir, plan } = guest;
+  // Modules are elsewhere at each boot, and not in what is kept.
+  if (cacheDir === undefined || plan.modules.length > 0) return readKallsyms(run);
+  const kept = await readCachedSymbols(cacheDir, plan.kernel.sha256);
+  if (kept !== undefined) {
+    const moved = relocateKallsyms(kept, (await probeKallsyms(run, PROBE_SYMBOLS)) ?? '');
+    if (moved !== undefined) return moved;
+  }
+  const text = await readKallsyms(run);
+  if (text !== undefined) await keepSymbols(cacheDir, plan.kernel.sha256, withoutModules(text));
+  return text;
 }
 
 function stop({ watch }: LiveGuest, why: string): never {

@@ -27,6 +27,8 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Every event as it is read, for progress. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
+  /** Where a kernel's symbols are kept between runs; absent: read in each run. */
+  readonly cacheDir?: string | undefined;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function executeRun(
     watch.end('the whole run did not end in time');
   }, plan.limits.totalMs);
   try {
-    await runGuest(plan, directory, watch);
+    await runGuest(plan, { directory, watch, cacheDir: options.cacheDir });
   } finally {
     clearTimeout(total);
     options.signal?.removeEventListener('abort', interrupt);
@@ -84,10 +86,11 @@ class Teardown {
   }
 }
 
-async function runGuest(plan: RunPlan, directory: string, watch: RunWatch): Promise<void> {
+async function runGuest(plan: RunPlan, stage: Omit<Stage, 'teardown'>): Promise<void> {
+  const { watch } = stage;
   const teardown = new Teardown();
   try {
-    await drive(plan, { directory, watch, teardown });
+    await drive(plan, { ...stage, teardown });
     watch.end('the script came to its end');
   } catch (error) {
     if (!(error instanceof RunEnded)) {
@@ -108,9 +111,10 @@ interface Stage {
   readonly directory: string;
   readonly watch: RunWatch;
   readonly teardown: Teardown;
+  readonly cacheDir: string | undefined;
 }
 
-async function drive(plan: RunPlan, { directory, watch, teardown }: Stage): Promise<void> {
+async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: Stage): Promise<void> {
   const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   teardown.defer(() => closeSync(folder));
   const base = `/proc/self/fd/${folder}`;
@@ -162,6 +166,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown }: Stage): Prom
   const guest = liveGuest(plan, watch, {
     qmp,
     control,
+    cacheDir,
     connectDebugger: async () => {
       const gdb = await connectGdb(
         { path: join(base, RUN_FILES.gdbSocket) },

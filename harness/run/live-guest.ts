@@ -12,6 +12,8 @@ export interface LiveGuest extends Target {
   readonly plan: RunPlan;
   readonly watch: RunWatch;
   readonly requests: RequestWriter;
+  /** Where what was learnt of a kernel is kept for later runs; undefined: nowhere. */
+  readonly cacheDir: string | undefined;
   send(request: Request): void;
   /** An HMP command's text. */
   monitor(command: string): Promise<string>;
@@ -28,13 +30,14 @@ export interface LiveParts {
   readonly qmp: QmpClient;
   readonly control: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
+  readonly cacheDir: string | undefined;
 }
 
 /** Puts the parts of a running guest together. */
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger }: LiveParts,
+  { qmp, control, connectDebugger, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -49,6 +52,7 @@ export function liveGuest(
     plan,
     watch,
     requests,
+    cacheDir,
     send,
     fact: (fact) => watch.fact(fact),
     connectDebugger,

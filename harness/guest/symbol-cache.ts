@@ -1,0 +1,34 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import writeFileAtomic from 'write-file-atomic';
+
+const MAX_TEXT_BYTES = 128 * 1024 * 1024;
+
+/** What was read of a kernel's symbols in an earlier run; undefined when nothing was, or it is damaged. */
+export async function readCachedSymbols(
+  directory: string,
+  kernelSha256: string,
+): Promise<string | undefined> {
+  try {
+    const bytes = await readFile(pathOf(directory, kernelSha256));
+    return gunzipSync(bytes, { maxOutputLength: MAX_TEXT_BYTES }).toString('latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps a kernel's symbols for later runs. A cache that cannot be written costs time, nothing else. */
+export async function keepSymbols(directory: string, kernelSha256: string, text: string): Promise<void> {
+  try {
+    await mkdir(join(directory, 'symbols'), { recursive: true });
+    await writeFileAtomic(pathOf(directory, kernelSha256), gzipSync(Buffer.from(text, 'latin1')));
+  } catch {
+    // Read anew next time.
+  }
+}
+
+function pathOf(directory: string, kernelSha256: string): string {
+  if (!/^[0-9a-f]{64}$/.test(kernelSha256)) throw new RangeError(`no sha256: "${kernelSha256}"`);
+  return join(directory, 'symbols', `${kernelSha256}.kallsyms.gz`);
+}

@@ -1,0 +1,41 @@
+import t from 'tap';
+import { relocateKallsyms, withoutModules } from './relocate.js';
+
+const TEXT = [
+  '0000000000000000 A fixed_percpu_data',
+  'ffffffff81000000 T _text',
+  'ffffffff81012340 T panic',
+  'ffffffff82000000 D linux_banner',
+  'ffffffff83000000 B _end',
+  'ffffffffc0201000 t module_function\t[e1000]',
+  'ffffc90000000000 t elsewhere',
+  '',
+].join('\n');
+
+const at = (offset: bigint, text = TEXT) =>
+  [...text.matchAll(/^(\w{16})( \w (?:_text|panic|linux_banner|_end))$/gm)]
+    .map(([, digits, rest]) => `${(BigInt(`0x${digits}`) + offset).toString(16)}${rest}\n`)
+    .join('');
+
+t.test('the image moves as one piece, everything else stays', async (t) => {
+  const moved = relocateKallsyms(TEXT, at(0x17000000n));
+  t.match(moved, /^ffffffff98012340 T panic$/m);
+  t.match(moved, /^0000000000000000 A fixed_percpu_data$/m);
+  t.match(moved, /^ffffc90000000000 t elsewhere$/m);
+  t.match(moved, /^ffffffffc0201000 t module_function/m);
+  t.equal(relocateKallsyms(TEXT, at(0n)), TEXT);
+  t.match(relocateKallsyms(moved ?? '', at(-0x1000n)), /^ffffffff81011340 T panic$/m, 'and back');
+});
+
+t.test('another image is not taken for a moved one', async (t) => {
+  const odd = at(0x17000000n).replace('ffffffff98012340', 'ffffffff98012350');
+  t.equal(relocateKallsyms(TEXT, odd), undefined, 'one symbol elsewhere');
+  t.equal(relocateKallsyms(TEXT, ''), undefined);
+  t.equal(relocateKallsyms('', at(0n)), undefined);
+  t.equal(relocateKallsyms(TEXT, at(0n).split('\n').slice(0, 2).join('\n')), undefined, 'two are too few');
+});
+
+t.test('modules are left out of what is kept', async (t) => {
+  t.notMatch(withoutModules(TEXT), /e1000/);
+  t.equal(withoutModules(TEXT).split('\n').length, TEXT.split('\n').length - 1);
+});

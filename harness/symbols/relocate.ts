@@ -1,0 +1,45 @@
+/**
+ * KASLR moves the kernel image as one piece (arch/x86/boot/compressed/kaslr.c, v6.1): between two boots of the same
+ * image all its symbols differ by one offset. So a /proc/kallsyms that was read once serves later boots.
+ */
+
+/** The kernel image's mapping: 1 GiB from __START_KERNEL_map (Documentation/x86/x86_64/mm.rst). */
+const IMAGE_FIRST = 0xffffffff80000000n;
+const IMAGE_LAST = 0xffffffffbfffffffn;
+
+/** Symbols spread over the image: one offset for all of them shows that it moved as one piece. */
+export const PROBE_SYMBOLS = ['_text', 'panic', '_etext', 'linux_banner', 'init_uts_ns', '_end'] as const;
+
+/** The lines of a kallsyms text that are the image's own: modules load anew each time. */
+export function withoutModules(text: string): string {
+  return text.replace(/^.*\t\[.*\]\n/gm, '');
+}
+
+/**
+ * Moves a kallsyms text of an earlier boot to this one. `probes` are this boot's lines of the probe symbols. Undefined
+ * when fewer than three of them are known, or when they do not all tell the same offset: then read it anew.
+ */
+export function relocateKallsyms(text: string, probes: string): string | undefined {
+  const earlier = addressesOf(text, new Set(PROBE_SYMBOLS));
+  const offsets: bigint[] = [];
+  for (const [name, address] of addressesOf(probes, new Set(PROBE_SYMBOLS))) {
+    const before = earlier.get(name);
+    if (before !== undefined) offsets.push(address - before);
+  }
+  const [offset] = offsets;
+  if (offset === undefined || offsets.length < 3 || offsets.some((other) => other !== offset))
+    return undefined;
+  return text.replace(/^[0-9a-f]{16}(?= )/gm, (digits) => {
+    const address = BigInt(`0x${digits}`);
+    if (address < IMAGE_FIRST || address > IMAGE_LAST) return digits;
+    return (address + offset).toString(16).padStart(16, '0');
+  });
+}
+
+function addressesOf(text: string, names: ReadonlySet<string>): Map<string, bigint> {
+  const found = new Map<string, bigint>();
+  for (const [, digits = '', name = ''] of text.matchAll(/^([0-9a-f]{16}) \S (\w+)$/gm)) {
+    if (names.has(name)) found.set(name, BigInt(`0x${digits}`));
+  }
+  return found;
+}
