@@ -127,6 +127,22 @@ export async function downloadPackage(
   return files[0] === undefined ? undefined : join(options.dir, files[0]);
 }
 
+/**
+ * All versions of one package in the lists of the last update (`version` is the package's own); none when the
+ * archive has no such package. A harness Fault when the lists cannot be read.
+ */
+export async function offeredVersions(
+  apt: AptDir,
+  name: string,
+  options: KernelOptions,
+): Promise<OfferedPackage[]> {
+  const query = { deadlineMs: QUERY_DEADLINE_MS, signal: options.signal };
+  const shown = await runApt(apt, ['-s', 'apt-cache', 'show', name], query);
+  if (shown.ok) return offeredIn(shown.stdout, (record) => record.get('Version'));
+  if (/No packages found|Unable to locate package/.test(shown.stderr)) return [];
+  throw queryFault(shown, options);
+}
+
 async function prepare(apt: AptDir): Promise<void> {
   for (const part of ['state/lists/partial', 'cache/archives/partial', 'sources.list.d']) {
     await mkdir(join(apt.dir, part), { recursive: true });
@@ -144,16 +160,18 @@ async function queryPackages(apt: AptDir, options: KernelOptions): Promise<Offer
   if (names.length === 0) return [];
   const shown = await runApt(apt, ['-s', 'apt-cache', 'show', ...names.sort()], query);
   if (!shown.ok) throw queryFault(shown, options);
-  return offeredIn(shown.stdout);
+  return offeredIn(shown.stdout, (record) => {
+    const name = kernelPackage(record.get('Package') ?? '');
+    return name === undefined ? undefined : versionOf(name);
+  });
 }
 
-/** Kernel packages in the records that `apt-cache show` prints, each version once. */
-function offeredIn(text: string): OfferedPackage[] {
+/** Packages in the records that `apt-cache show` prints, each version once; those that have no version are left out. */
+function offeredIn(text: string, versionIn: (record: Map<string, string>) => string | undefined) {
   const byVersion = new Map<string, OfferedPackage>();
   for (const record of parseRecords(text)) {
-    const name = kernelPackage(record.get('Package') ?? '');
     const parsed = packageSchema.safeParse({
-      version: name === undefined ? undefined : versionOf(name),
+      version: versionIn(record),
       package: record.get('Package'),
       packageVersion: record.get('Version'),
       debSha256: record.get('SHA256'),

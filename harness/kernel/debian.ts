@@ -36,7 +36,8 @@ const LISTS_FRESH_MS = 24 * 3_600_000;
 /** A name that is not in lists younger than this is wrong, not new. */
 const UNKNOWN_FRESH_MS = 10 * 60_000;
 
-interface Offer {
+/** What an archive offered when its lists were fetched last. */
+export interface Offer {
   readonly apt: AptDir;
   readonly lists: PackageLists;
 }
@@ -208,7 +209,7 @@ async function download(
  * Lists that are younger than `freshMs`, fetched when needed. A suite without a security archive is asked for
  * without it.
  */
-async function currentOffer(
+export async function currentOffer(
   suite: string | undefined,
   freshMs: number,
   options: KernelOptions,

@@ -1,4 +1,12 @@
 /** The door of this room: a kernel spec goes in, a `Kernel` on this host and what belongs to it come out. */
+export {
+  type BuildOptions,
+  type BuildRequest,
+  buildKernel,
+  listVariants,
+  removeBuilds,
+  type Variant,
+} from './build/index.js';
 export type { Candidate } from './choose.js';
 export { missingForCrash } from './config.js';
 export { configOf } from './configof.js';

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
+import { specsOfBuilt } from './build/built-specs.js';
+import { buildKernel, isVariantName } from './build/index.js';
 import { type CacheEntry, entryDir, kernelOfEntry, listAllRefs, listEntries, removeEntry } from './cache.js';
 import { compareDebianVersions } from './debversion.js';
 import { kernelFromDeb } from './deb.js';
@@ -14,15 +16,28 @@ import { formatDebianSpec, parseSpec } from './spec.js';
 /** Shorter beginnings of a sha256 are too easily mistaken for something else. */
 const ID_MIN_LENGTH = 8;
 
+/** What a bare variant name (`no-zap`) is built from. */
+const VARIANT_SERIES = '6.1';
+
 /**
- * Resolves a kernel spec to bytes on this host: the path of a bzImage, a .deb or a directory, or
- * `debian:[SUITE/]VERSION[-cloud|-rt]`. Faults: usage for a spec that names no usable kernel, harness when the
+ * Resolves a kernel spec to bytes on this host: the path of a bzImage, a .deb or a directory,
+ * `debian:[SUITE/]VERSION[-cloud|-rt]`, or `build:[SUITE/]VERSION/VARIANT` (built when it is not in the cache). The
+ * bare name of a variant (`no-zap`) is `build:6.1/no-zap`; a file of that name is `./no-zap`. Faults: usage for a spec that names no usable kernel, harness when the
  * cache, the network or a tool fails. An abort throws the signal's reason and leaves nothing half-made.
  */
 export async function resolveKernel(spec: string, options: KernelOptions): Promise<Kernel> {
   options.signal?.throwIfAborted();
   const parsed = parseSpec(spec);
   if (parsed.kind === 'debian') return await kernelFromDebian(parsed, spec, options);
+  if (parsed.kind === 'build') {
+    const { version: series, suite, variant } = parsed;
+    const kernel = await buildKernel({ source: { kind: 'debian', series, suite }, variant }, options);
+    return { ...kernel, spec };
+  }
+  if (await isVariantName(parsed.path)) {
+    const source = { kind: 'debian', series: VARIANT_SERIES } as const;
+    return { ...(await buildKernel({ source, variant: parsed.path }, options)), spec };
+  }
   const path = resolve(parsed.path);
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(spec, error) ?? error;
@@ -38,11 +53,11 @@ export async function resolveKernel(spec: string, options: KernelOptions): Promi
 
 /**
  * The intact kernels in the cache, by release. `spec` is what resolves to it without the network: its Debian
- * name, or for a package that was given as a file its directory in the cache.
+ * name or that of its build; for any other its directory in the cache.
  */
 export async function listKernels(options: KernelOptions): Promise<Kernel[]> {
   const entries = await listEntries(options.cacheDir);
-  const names = new Map<string, string>();
+  const names = await specsOfBuilt(options.cacheDir);
   for (const { suite, ref } of await listAllRefs(options.cacheDir)) {
     if (!names.has(ref.debSha256)) names.set(ref.debSha256, formatDebianSpec(suite, ref.version));
   }

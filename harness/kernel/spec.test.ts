@@ -1,5 +1,5 @@
 import t from 'tap';
-import { formatDebianSpec, parseSpec } from './spec.js';
+import { formatBuildSpec, formatDebianSpec, parseSpec } from './spec.js';
 
 void t.test('Debian specs are taken apart', async (t) => {
   const cases: [string, object][] = [
@@ -13,6 +13,20 @@ void t.test('Debian specs are taken apart', async (t) => {
     ['debian:6.1.0-56-cloud-amd64', { version: '6.1.0-56', flavour: 'cloud' }],
   ];
   for (const [spec, parts] of cases) t.match(parseSpec(spec), { kind: 'debian', ...parts }, spec);
+});
+
+void t.test('builds are taken apart', async (t) => {
+  const cases: [string, object][] = [
+    ['build:6.1/no-zap', { suite: undefined, version: '6.1', variant: 'no-zap' }],
+    ['build:6.1.192-2/stock', { version: '6.1.192-2', variant: 'stock' }],
+    ['build:trixie/6.12/zickus', { suite: 'trixie', version: '6.12', variant: 'zickus' }],
+    ['build:6.1/../fix.patch', { version: '6.1', variant: '../fix.patch' }],
+    ['build:6.1//home/me/fix.patch', { version: '6.1', variant: '/home/me/fix.patch' }],
+  ];
+  for (const [spec, parts] of cases) t.match(parseSpec(spec), { kind: 'build', ...parts }, spec);
+  const parts = { suite: 'trixie', version: '6.12.1-1', variant: 'no-zap' };
+  t.strictSame(parseSpec(formatBuildSpec(parts)), { kind: 'build', ...parts });
+  t.equal(formatBuildSpec({ version: '6.1', variant: 'stock' }), 'build:6.1/stock');
 });
 
 void t.test('everything else is a path', async (t) => {
@@ -31,7 +45,15 @@ void t.test('what cannot be a kernel is refused with the forms', async (t) => {
     'debian:SID/6.1',
     'debian:6.1 x',
   ];
-  for (const spec of [...bad, 'debian:sid/../6.1', 'debian:6.1;rm', 'debian:-o/6.1']) {
+  const builds = [
+    'build:',
+    'build:6.1',
+    'build:6.1/',
+    'build:no-zap',
+    'build:SID/6.1/stock',
+    'build:../6.1/stock',
+  ];
+  for (const spec of [...bad, ...builds, 'debian:sid/../6.1', 'debian:6.1;rm', 'debian:-o/6.1']) {
     t.throws(
       () => parseSpec(spec),
       { kind: 'usage', message: /^cannot read kernel spec ".*": .*; write / },

@@ -14,11 +14,22 @@ export interface DebianSpec {
 /** Debian's amd64 kernel flavours; the empty one is the ordinary kernel. */
 export type Flavour = '' | 'cloud' | 'rt';
 
+/** A kernel to be built from Debian's sources, as asked for. */
+export interface BuildSpec {
+  readonly kind: 'build';
+  /** Suite to look in; absent means the suites which this host has configured. */
+  readonly suite?: string | undefined;
+  /** `6.1` (the newest package of that series), or the version of a package (`6.1.192-2`). */
+  readonly version: string;
+  /** A variant of images/patches, or the path of a patch. */
+  readonly variant: string;
+}
+
 /** A kernel spec, taken apart. */
-export type KernelSpec = DebianSpec | { readonly kind: 'path'; readonly path: string };
+export type KernelSpec = DebianSpec | BuildSpec | { readonly kind: 'path'; readonly path: string };
 
 const FORMS =
-  'write a path (bzImage, .deb, directory), or debian:[SUITE/]VERSION[-cloud|-rt] such as debian:6.1, debian:6.1.0-56, debian:sid/6.12-cloud';
+  'write a path (bzImage, .deb, directory), debian:[SUITE/]VERSION[-cloud|-rt] such as debian:6.1, debian:6.1.0-56, debian:sid/6.12-cloud, or build:[SUITE/]VERSION/VARIANT such as build:6.1/no-zap';
 const SUITE = /^[a-z][a-z0-9-]{0,63}$/;
 const VERSION = /^\d+\.\d+[A-Za-z0-9.+~-]{0,100}$/;
 
@@ -28,6 +39,7 @@ const VERSION = /^\d+\.\d+[A-Za-z0-9.+~-]{0,100}$/;
  */
 export function parseSpec(spec: string): KernelSpec {
   if (spec.trim() === '') throw usageFault(`cannot read kernel spec "${spec}": it is empty; ${FORMS}`);
+  if (spec.startsWith('build:')) return parseBuildSpec(spec);
   if (!spec.startsWith('debian:')) return { kind: 'path', path: spec };
   const wanted = spec.slice('debian:'.length);
   const slash = wanted.indexOf('/');
@@ -42,6 +54,27 @@ export function parseSpec(spec: string): KernelSpec {
     throw usageFault(`cannot read kernel spec "${spec}": "${version}" is not a kernel version; ${FORMS}`);
   }
   return { kind: 'debian', suite, version, flavour };
+}
+
+/** The variant is all that follows the version, because it may be a path. */
+function parseBuildSpec(spec: string): BuildSpec {
+  const words = spec.slice('build:'.length).split('/');
+  const suite = /^\d/.test(words[0] ?? '') ? undefined : words.shift();
+  if (suite !== undefined && !SUITE.test(suite)) {
+    throw usageFault(`cannot read kernel spec "${spec}": "${suite}" is not a Debian suite name; ${FORMS}`);
+  }
+  const version = words.shift() ?? '';
+  if (!VERSION.test(version)) {
+    throw usageFault(`cannot read kernel spec "${spec}": "${version}" is not a kernel version; ${FORMS}`);
+  }
+  const variant = words.join('/');
+  if (variant === '') throw usageFault(`cannot read kernel spec "${spec}": it names no variant; ${FORMS}`);
+  return { kind: 'build', suite, version, variant };
+}
+
+/** Writes a built kernel the short way: `build:6.1/no-zap`. */
+export function formatBuildSpec({ suite, version, variant }: Omit<BuildSpec, 'kind'>): string {
+  return `build:${suite === undefined ? '' : `${suite}/`}${version}/${variant}`;
 }
 
 /** A flavour's word as a `Flavour`; everything that is not a flavour is the ordinary kernel. */

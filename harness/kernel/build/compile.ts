@@ -1,0 +1,38 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { usageFault } from '../../model/fault.js';
+import { inCache } from '../cachefault.js';
+import { mergeConfig, unsetOptions } from './fragment.js';
+import { type BuildPlace, type MakeOptions, runMake } from './make.js';
+
+/** Options that an error names; more of them say no more. */
+const NAMED_MAX = 8;
+
+/**
+ * Makes `.config` (tinyconfig, then the fragment, then what Kconfig completes) and builds bzImage and modules. A
+ * usage Fault when an option of the fragment did not take, or when the kernel does not build.
+ */
+export async function configureAndMake(
+  place: BuildPlace,
+  { fragment, localVersion }: { readonly fragment: string; readonly localVersion: string },
+  options: MakeOptions,
+): Promise<void> {
+  await inCache(options.cacheDir, () => mkdir(place.obj, { recursive: true }));
+  const config = join(place.obj, '.config');
+  const wanted = `${fragment.trimEnd()}\nCONFIG_LOCALVERSION="${localVersion}"\n`;
+  await runMake(place, ['tinyconfig'], options);
+  const tiny = await readFile(config, 'utf8');
+  await inCache(options.cacheDir, () => writeFile(config, mergeConfig(tiny, wanted)));
+  await runMake(place, ['olddefconfig'], options);
+  const unset = unsetOptions(wanted, await readFile(config, 'utf8'));
+  if (unset.length > 0) {
+    const names = unset
+      .slice(0, NAMED_MAX)
+      .map(({ name, wanted: value, found }) => `${name}=${value} is ${found}`);
+    const more = unset.length > NAMED_MAX ? ` and ${unset.length - NAMED_MAX} more` : '';
+    throw usageFault(
+      `cannot configure kernel "${place.what}": ${names.join(', ')}${more}; add what these options depend on to the fragment, or take them out`,
+    );
+  }
+  await runMake(place, ['bzImage', 'modules'], options);
+}

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { findVariant, isVariantName, listVariants } from './variants.js';
+
+void t.test('the variants that come with crashpath say what they are', async (t) => {
+  const variants = await listVariants();
+  t.strictSame(
+    variants.map(({ name }) => name),
+    ['no-zap', 'stock', 'zickus'],
+  );
+  for (const { name, description, appliesTo, patch } of variants) {
+    t.ok(description !== name && description.length < 100, name);
+    t.equal(patch === undefined, name === 'stock');
+    t.strictSame(appliesTo, name === 'stock' ? 'any' : ['6.1', '6.12'], name);
+  }
+  t.equal(await isVariantName('no-zap'), true);
+  t.equal(await isVariantName('./no-zap'), false);
+  t.equal(await isVariantName('nozap'), false);
+});
+
+void t.test('a patch of the caller is named after its file', async (t) => {
+  const dir = t.testdir({
+    'My Fix (v2).patch': '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n',
+    'empty.diff': 'nothing\n',
+  });
+  t.match(await findVariant(join(dir, 'My Fix (v2).patch')), {
+    name: 'my-fix-v2',
+    description: 'my-fix-v2',
+    appliesTo: [],
+    patch: { sha256: /^[0-9a-f]{64}$/ },
+  });
+  await t.rejects(findVariant(join(dir, 'empty.diff')), { kind: 'usage', message: /holds no hunk/ });
+  await t.rejects(findVariant(join(dir, 'absent.patch')), { kind: 'usage', message: /no such file/ });
+  await t.rejects(findVariant('no-zip'), { kind: 'usage', message: /write one of no-zap/ });
+});

@@ -1,0 +1,95 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { distance } from 'fastest-levenshtein';
+import { errnoOf, messageOf } from '../../model/errno.js';
+import { harnessFault, usageFault } from '../../model/fault.js';
+import { type PatchHeader, parsePatch } from './patch-text.js';
+
+/** The package's images/ folder; compiled code and source lie at the same depth below the root. */
+export const IMAGES_DIR = fileURLToPath(new URL('../../../images/', import.meta.url));
+const PATCHES_DIR = join(IMAGES_DIR, 'patches');
+const SUFFIX = /\.(patch|diff)$/;
+/** Together with a version it must stay below the 64 characters of `uname -r`. */
+const NAME_MAX = 24;
+
+/** One way to change a kernel. */
+export interface Variant extends PatchHeader {
+  /** What tells its kernels apart: `no-zap`. */
+  readonly name: string;
+  /** The patch to apply; absent for the kernel as it is. */
+  readonly patch?: { readonly path: string; readonly sha256: string; readonly text: string } | undefined;
+}
+
+/** The variants that come with crashpath (images/patches), by name. A harness Fault when they cannot be read. */
+export async function listVariants(): Promise<Variant[]> {
+  const variants = await Promise.all(
+    (await shippedNames()).map((name) => readVariant(join(PATCHES_DIR, `${name}.patch`), { shipped: true })),
+  );
+  return variants.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Whether a variant of that name comes with crashpath. */
+export async function isVariantName(word: string): Promise<boolean> {
+  return /^[\w.-]+$/.test(word) && (await shippedNames()).includes(word);
+}
+
+/**
+ * The variant of that name, or the patch at that path (anything with a `/`, or a name that ends in .patch or
+ * .diff). A usage Fault when there is none, or when the file holds no change.
+ */
+export async function findVariant(nameOrPath: string): Promise<Variant> {
+  if (nameOrPath.includes('/') || SUFFIX.test(nameOrPath)) {
+    return await readVariant(resolve(nameOrPath), { shipped: false });
+  }
+  const names = await shippedNames();
+  if (names.includes(nameOrPath)) {
+    return await readVariant(join(PATCHES_DIR, `${nameOrPath}.patch`), { shipped: true });
+  }
+  const nearest = names.sort((a, b) => distance(a, nameOrPath) - distance(b, nameOrPath)).slice(0, 3);
+  throw usageFault(
+    `cannot build kernel variant "${nameOrPath}": there is none of that name; write one of ${nearest.join(', ')}, or the path of a .patch file`,
+  );
+}
+
+async function shippedNames(): Promise<string[]> {
+  try {
+    const names = await readdir(PATCHES_DIR);
+    return names.filter((name) => name.endsWith('.patch')).map((name) => name.replace(SUFFIX, ''));
+  } catch (error) {
+    throw harnessFault(
+      `cannot read the kernel variants "${PATCHES_DIR}": ${messageOf(error)}; install crashpath again`,
+      error,
+    );
+  }
+}
+
+async function readVariant(path: string, { shipped }: { shipped: boolean }): Promise<Variant> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    const why = errnoOf(error) === 'ENOENT' ? 'no such file' : messageOf(error);
+    throw usageFault(`cannot read patch "${path}": ${why}; give the path of a unified diff`, error);
+  });
+  const { hunks, ...header } = parsePatch(text);
+  const name = shortName(path);
+  const described = { ...header, name, description: header.description || name };
+  if (hunks > 0) {
+    return { ...described, patch: { path, text, sha256: createHash('sha256').update(text).digest('hex') } };
+  }
+  if (shipped) return described;
+  throw usageFault(
+    `cannot use patch "${path}": it holds no hunk (no line that begins with "@@ "); give a unified diff, as git diff and git format-patch write it`,
+  );
+}
+
+/** A file name as a part of a kernel release. */
+function shortName(path: string): string {
+  const plain = basename(path)
+    .replace(SUFFIX, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9._]+/g, '-')
+    .replace(/^[-.]+/, '')
+    .slice(0, NAME_MAX)
+    .replace(/[-.]+$/, '');
+  return plain === '' ? 'patched' : plain;
+}
