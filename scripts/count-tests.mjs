@@ -8,7 +8,8 @@ for (const file of files) {
   const parser = new Parser();
   parser.end(readFileSync(file, 'utf8'));
   const counts = parser.results?.counts;
-  if (counts === undefined) throw new Error(`cannot read test results "${file}": no TAP in it; run scripts/test again`);
+  if (counts === undefined)
+    throw new Error(`cannot read test results "${file}": no TAP in it; run scripts/test again`);
   sum.pass += counts.pass;
   sum.fail += counts.fail;
   sum.skip += counts.skip;

@@ -7,7 +7,7 @@ import { capturePanicCheck, noCrashKernelCheck, noPanicCheck, resetCheck, stuckC
 import { evidenceOf } from './evidence.js';
 import { type Check, type Finding, readFacts } from './facts.js';
 import { harnessCheck } from './harness-check.js';
-import { phasesOf } from './phases.js';
+import { factsOf, phasesOf } from './phases.js';
 import { preconditionCheck } from './precondition-check.js';
 
 /**
@@ -46,12 +46,15 @@ export function classify(events: readonly RunEvent[], plan: RunPlan): Verdict {
     }
   }
   const phases = phasesOf(events, facts.verified);
+  // What was proved about the state belongs to every verdict that rests on it.
+  const cited = finding.evidence.filter((event) => event !== undefined);
+  const proofs = factsOf(events, 'proof').filter((event) => !cited.includes(event));
   const shared = {
     detail: finding.detail,
     explanation: finding.explanation,
     lastPhase: phases.at(-1)?.phase,
     phases,
-    evidence: finding.evidence.filter((event) => event !== undefined).map(evidenceOf),
+    evidence: [...proofs, ...cited].map(evidenceOf),
   };
   if (finding.word === 'captured') {
     const degradedBy = finding.degradedBy ?? [];

@@ -1,0 +1,99 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { RunResult } from '../model/result.js';
+import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
+
+/** Runs a scenario whose steps are given as YAML lines. */
+async function runSteps(
+  t: Test,
+  steps: readonly string[],
+): Promise<{ result: RunResult; exitCode: number | undefined }> {
+  const directory = await scratch(t);
+  const file = join(directory, 'made.yaml');
+  const text = [
+    'version: 1',
+    'name: made',
+    'summary: made by a test',
+    'trigger:',
+    '  kind: choreography',
+    '  steps:',
+    ...steps.map((step) => `    - ${step}`),
+    'expect: { verdict: captured }',
+  ];
+  await writeFile(file, text.join('\n'));
+  const ended = await crashpath([
+    'run',
+    file,
+    '-k',
+    KERNELS.six1,
+    '--out',
+    join(directory, 'runs'),
+    '--json',
+  ]);
+  const [result] = resultsOf(ended.stdout);
+  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
+  return { result, exitCode: ended.exitCode };
+}
+
+t.test(
+  'the 2012 state on a stock kernel, KASLR on: the lock is proved held, and the kernel gets along',
+  async (t) => {
+    const out = await scratch(t);
+    const ended = await crashpath(['run', 'ioapic-lock-held', '-k', KERNELS.six1, '--out', out, '--json']);
+    t.equal(ended.exitCode, 0, ended.stderr);
+    const [result] = resultsOf(ended.stdout);
+    t.match(result, { verdict: 'captured', outcome: 'expected', lastPhase: 'vmcore-verified' });
+    const proofs =
+      result?.evidence.filter(({ what }) => what === 'proof').map(({ excerpt }) => excerpt) ?? [];
+    t.ok(
+      proofs.some((proof) =>
+        /"ioapic_lock is held","proved":true,"saw":"lock word 0x[0-9a-f]*1"/.test(proof),
+      ),
+    );
+    t.ok(proofs.some((proof) => /holder is in mask_ioapic_irq.*"proved":true/.test(proof)));
+    const console = await readFile(join(result?.directory ?? '', 'console.bin'), 'latin1');
+    t.match(
+      console,
+      /Kernel panic - not syncing: crashpath \S+: directed panic of cpu\d/,
+      'the message names the run',
+    );
+    t.notMatch(console, /nokaslr/);
+    const again = resultsOf((await crashpath(['classify', result?.directory ?? '', '--json'])).stdout)[0];
+    t.strictSame(again, result, 'classify gives the stored verdict');
+    t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+  },
+);
+
+t.test('a symbol that the kernel does not have is void, with the nearest names', async (t) => {
+  const { result, exitCode } = await runSteps(t, [
+    'hold: { as: holder, at: mask_ioapic_irqs }',
+    'prove: { lock: ioapic_lock, held: true }',
+    'fire: { role: holder }',
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(result.explanation, /mask_ioapic_irqs.*nearest: mask_ioapic_irq/);
+  t.equal(exitCode, 2);
+});
+
+t.test('a place that is never reached is void, and says what each vCPU was doing', async (t) => {
+  const { result, exitCode } = await runSteps(t, [
+    'hold: { as: holder, at: panic_smp_self_stop, withinMs: 1500 }',
+    'prove: { role: holder, interrupts: off }',
+    'fire: { role: holder }',
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(result.explanation, /reach panic_smp_self_stop within 1500 ms.*cpu0 .*cpu1 /);
+  t.equal(exitCode, 2);
+});
+
+t.test('a state that is not what was asked for is void', async (t) => {
+  const { result } = await runSteps(t, [
+    'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
+    'prove: { role: crasher, interrupts: on }',
+    'fire: { role: crasher }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(result.explanation, /crasher has interrupts on/);
+});
