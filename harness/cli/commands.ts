@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { z } from 'zod';
 import { classifyCommand } from './classify.js';
+import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
 import { IMAGE_COMMANDS } from './image.js';
 import { KERNEL_COMMANDS } from './kernel.js';
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, Group>> = { kernel: KERNEL_COMMANDS, image
 /** All commands by name, in the order of the help; those that only hold others, and `completion`, have no words. */
 export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: runCommand,
+  compare: compareCommand,
   list: listCommand,
   show: showCommand,
   classify: classifyCommand,

@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { EXIT, usageFault } from '../model/fault.js';
 import { classifyCommand } from './classify.js';
 import { COMMANDS, groupOf, optionsOf } from './commands.js';
+import { compareCommand } from './compare.js';
 import { setQuiet, version } from './context.js';
 import { doctorCommand } from './doctor.js';
 import { imageCommand } from './image.js';
@@ -22,6 +23,7 @@ export function parserFor(words: readonly string[]): Argv {
         '$0 <command>\n\nPanics real Linux guests under QEMU and proves whether the capture kernel came up.',
       )
       .command(runCommand)
+      .command(compareCommand)
       .command(listCommand)
       .command(showCommand)
       .command(classifyCommand)
@@ -61,7 +63,9 @@ export function parserFor(words: readonly string[]): Argv {
 
 /** yargs reads `--dry-run=yes` as `--no-dry-run`, and a guest would be started. */
 function refuseValuesOfSwitches(words: readonly string[]): void {
-  const word = words.find((candidate) => /^--(dry-run|json|quiet)=(?!true$|false$)/.test(candidate));
+  const word = words.find((candidate) =>
+    /^--(dry-run|json|quiet|until-significant)=(?!true$|false$)/.test(candidate),
+  );
   if (word === undefined) return;
   const [option = ''] = word.split('=');
   throw usageFault(`cannot use "${word}": ${option} takes no value; write ${option} alone`);

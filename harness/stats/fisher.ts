@@ -1,0 +1,29 @@
+import hypergeometricPmf from '@stdlib/stats-base-dists-hypergeometric-pmf';
+
+/** What was seen of one kernel: how many of its judged trials failed. */
+export interface Seen {
+  readonly failures: number;
+  readonly judged: number;
+}
+
+/** Tables this much likelier than the one seen are still called as likely as it: rounding, as in R's fisher.test. */
+const ROUNDING = 1 + 1e-7;
+
+/**
+ * The two-sided p value of Fisher's exact test: how likely two kernels that fail equally often are to differ by chance
+ * at least as strangely as this (the sum over all tables that are no likelier). 1 when either has no judged trial.
+ */
+export function fisherExact(one: Seen, other: Seen): number {
+  const judged = one.judged + other.judged;
+  const failures = one.failures + other.failures;
+  const chance = (ofOne: number) => hypergeometricPmf(ofOne, judged, failures, one.judged);
+  const seen = chance(one.failures) * ROUNDING;
+  const least = Math.max(0, failures - other.judged);
+  const most = Math.min(failures, one.judged);
+  let sum = 0;
+  for (let ofOne = least; ofOne <= most; ofOne += 1) {
+    const likely = chance(ofOne);
+    if (likely <= seen) sum += likely;
+  }
+  return Math.min(1, sum);
+}

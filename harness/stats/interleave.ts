@@ -1,0 +1,68 @@
+import { usageFault } from '../model/fault.js';
+import type { RunResult } from '../model/result.js';
+import type { RunPlan } from '../model/run-plan.js';
+import type { Design, Trial } from './comparison.js';
+
+/**
+ * Plans in the order A B C A B C ...: round by round, in each round scenario by scenario, in each scenario the kernels
+ * in the order in which the plans name them. What drifts on the host while they run meets all kernels alike.
+ */
+export function interleave(plans: readonly RunPlan[]): RunPlan[] {
+  const order = scenariosOf(plans);
+  return plans.toSorted(
+    (a, b) => a.trial - b.trial || order.indexOf(a.scenario.name) - order.indexOf(b.scenario.name),
+  );
+}
+
+/** Which kernel each run is about. */
+export interface Arms {
+  readonly design: Pick<Design, 'scenarios' | 'kernels'>;
+  /** Trials of each kernel in each scenario. */
+  readonly rounds: number;
+  /** Index of a planned run's kernel, by the run's name. */
+  readonly kernelOf: ReadonlyMap<string, number>;
+}
+
+/**
+ * Finds the kernels to compare by their place: the i-th run of a scenario in a round is that of kernel i. (Two kernels
+ * may share a release string, and a kernel may be compared with itself.) Throws a usage fault when the plans are not
+ * of this form: another number of runs in some round, or fewer than two.
+ */
+export function armsOf(plans: readonly RunPlan[], campaign: string): Arms {
+  const cells = new Map<string, RunPlan[]>();
+  for (const plan of plans) {
+    const key = JSON.stringify([plan.scenario.name, plan.trial]);
+    cells.set(key, [...(cells.get(key) ?? []), plan]);
+  }
+  const [first = []] = cells.values();
+  const [baseline, candidate, ...others] = first.map(({ kernel }) => kernel.spec);
+  const even = [...cells.values()].every((cell) => cell.length === first.length);
+  if (baseline === undefined || candidate === undefined || !even) {
+    throw usageFault(
+      `cannot compare the kernels of "${campaign}": it does not run two or more kernels equally often; name a campaign of crashpath compare`,
+    );
+  }
+  const kernelOf = new Map(
+    [...cells.values()].flatMap((cell) => cell.map(({ runId }, index) => [runId, index])),
+  );
+  return {
+    design: { scenarios: scenariosOf(plans), kernels: [baseline, candidate, ...others] },
+    rounds: Math.max(...plans.map(({ trial }) => trial)),
+    kernelOf,
+  };
+}
+
+/** What is needed of a result. */
+type JudgedRun = Pick<RunResult, 'runId' | 'scenario' | 'trial' | 'verdict'>;
+
+/** Results as trials. A run that was begun again (`<run>.2`) is its original's; a stranger's result is left out. */
+export function trialsOf(results: readonly JudgedRun[], { kernelOf }: Arms): Trial[] {
+  return results.flatMap(({ runId, scenario, trial, verdict }): Trial[] => {
+    const kernel = kernelOf.get(runId) ?? kernelOf.get(runId.replace(/\.\d+$/, ''));
+    return kernel === undefined ? [] : [{ scenario, kernel, round: trial, verdict }];
+  });
+}
+
+function scenariosOf(plans: readonly RunPlan[]): string[] {
+  return [...new Set(plans.map(({ scenario }) => scenario.name))];
+}

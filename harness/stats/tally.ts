@@ -1,0 +1,55 @@
+import type { VerdictWord } from '../model/verdict.js';
+import type { Seen } from './fisher.js';
+
+/** What became of the trials of one kernel. `trials` is the sum of the others. */
+export interface Tally {
+  readonly trials: number;
+  readonly captured: number;
+  /** Hangs: of the crash path, in purgatory, of the capture kernel. */
+  readonly hung: number;
+  /** Every other way of the kernel not to be captured: resets, panics of the capture kernel, no vmcore, ... */
+  readonly other: number;
+  readonly void: number;
+  readonly harnessErrors: number;
+}
+
+type Class = Exclude<keyof Tally, 'trials'>;
+
+const CLASS_OF: Readonly<Record<VerdictWord, Class>> = {
+  captured: 'captured',
+  'crash-path-hang': 'hung',
+  'purgatory-hang': 'hung',
+  'capture-hang': 'hung',
+  'crash-path-reset': 'other',
+  'capture-panic': 'other',
+  'capture-reset': 'other',
+  'capture-no-vmcore': 'other',
+  'no-panic': 'other',
+  'no-crash-kernel': 'other',
+  'boot-failed': 'other',
+  void: 'void',
+  'harness-error': 'harnessErrors',
+};
+
+/** Counts verdicts. */
+export function tallyOf(verdicts: readonly VerdictWord[]): Tally {
+  const tally = { trials: verdicts.length, captured: 0, hung: 0, other: 0, void: 0, harnessErrors: 0 };
+  for (const verdict of verdicts) tally[CLASS_OF[verdict]] += 1;
+  return tally;
+}
+
+/** Adds counts up. */
+export function sumOf(tallies: readonly Tally[]): Tally {
+  const sum = { trials: 0, captured: 0, hung: 0, other: 0, void: 0, harnessErrors: 0 };
+  for (const tally of tallies) {
+    for (const name of ['trials', 'captured', 'hung', 'other', 'void', 'harnessErrors'] as const) {
+      sum[name] += tally[name];
+    }
+  }
+  return sum;
+}
+
+/** What enters a rate: void and harness errors do not. A trial failed when it was judged and nothing was captured. */
+export function seenOf({ captured, hung, other }: Tally): Seen {
+  return { failures: hung + other, judged: captured + hung + other };
+}
