@@ -38,6 +38,8 @@ void t.test('offline the newest source of the series is taken, or exactly the na
   });
   t.match(await debianSource({ version: '6.1.9-1' }, options), { packageVersion: '6.1.9-1' });
   t.match(await debianSource({ version: '6.1.9-1' }, { cacheDir }), { packageVersion: '6.1.9-1' });
+  t.match(await debianSource({ version: '6.1.10' }, options), { packageVersion: '6.1.10-2' });
+  await t.rejects(debianSource({ version: '6.1.1' }, options), { message: /never fetched/ });
   t.match(await debianSource({ version: '6.12' }, options), { packageVersion: '6.12.3-1' });
   await t.rejects(debianSource({ version: '6.1.8-1' }, options), {
     kind: 'usage',

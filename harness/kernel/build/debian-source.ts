@@ -30,7 +30,7 @@ type KnownSource = Omit<z.infer<typeof sourceSchema>, 'format'>;
 
 /** A Debian source package as asked for. */
 export interface WantedSource {
-  /** `6.1`: the newest of that series. `6.1.192-2`: exactly that package version. */
+  /** `6.1`, `6.1.192`: the newest that begins so. `6.1.192-2`: exactly that package version. */
   readonly version: string;
   readonly suite?: string | undefined;
 }
@@ -45,7 +45,7 @@ export async function debianSource(wanted: WantedSource, options: KernelOptions)
   const name = `linux-source-${seriesOf(wanted.version)}`;
   const known = (await knownSources(options.cacheDir)).filter((source) => source.package === name);
   const used = newest(known.filter((source) => isMeant(source, wanted)));
-  const isExact = wanted.version !== seriesOf(wanted.version);
+  const isExact = used?.packageVersion === wanted.version;
   if (used !== undefined && (isExact || options.offline === true)) return toSource(used, wanted.suite);
   if (options.offline === true) {
     throw usageFault(
@@ -202,8 +202,9 @@ async function knownSources(cacheDir: string): Promise<KnownSource[]> {
   }));
 }
 
+/** `6.1` means 6.1.192-2 but not 6.12.1-1, `6.1.192` every revision of it. */
 function isMeant({ packageVersion }: { packageVersion: string }, { version }: WantedSource): boolean {
-  return version === seriesOf(version) ? seriesOf(packageVersion) === version : packageVersion === version;
+  return packageVersion.startsWith(version) && /^$|^[.+~-]/.test(packageVersion.slice(version.length));
 }
 
 function newest<T extends { packageVersion: string }>(sources: readonly T[]): T | undefined {

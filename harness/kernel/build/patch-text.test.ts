@@ -16,11 +16,13 @@ void t.test('a header of our own', async (t) => {
     description: 'does less',
     appliesTo: ['6.1', '6.12'],
     hunks: 2,
+    diff: DIFF,
   });
   t.strictSame(parsePatch('Description: nothing\nApplies-to: any\n'), {
     description: 'nothing',
     appliesTo: 'any',
     hunks: 0,
+    diff: '',
   });
 });
 
@@ -33,9 +35,10 @@ void t.test('a mail, and a bare diff', async (t) => {
       description: 'x86: do it',
       appliesTo: [],
       hunks: 2,
+      diff: `diff --git a/x b/x\n${DIFF}`,
     },
   );
-  t.strictSame(parsePatch(DIFF), { description: '', appliesTo: [], hunks: 2 });
+  t.strictSame(parsePatch(DIFF), { description: '', appliesTo: [], hunks: 2, diff: DIFF });
   t.equal(parsePatch(`${DIFF}Description: below the diff\n`).description, '');
 });
 

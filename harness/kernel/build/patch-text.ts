@@ -7,10 +7,10 @@ export interface PatchHeader {
 }
 
 /**
- * Reads the header of a patch: `Description:` (else a mail's `Subject:`), `Applies-to:` with kernel series between
- * spaces or `any`, and the number of its hunks.
+ * Reads a patch: in its header `Description:` (else a mail's `Subject:`) and `Applies-to:` with kernel series between
+ * spaces or `any`; the number of its hunks; and the diff without the header, which alone decides what is built.
  */
-export function parsePatch(text: string): PatchHeader & { readonly hunks: number } {
+export function parsePatch(text: string): PatchHeader & { readonly hunks: number; readonly diff: string } {
   const header = text.split(/^(?:diff |Index: |--- \S)/m)[0] ?? '';
   const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.+)$`, 'm').exec(header)?.[1]?.trim();
   const subject = field('Subject')?.replace(/^(\[[^\]]*\]\s*)+/, '');
@@ -19,6 +19,7 @@ export function parsePatch(text: string): PatchHeader & { readonly hunks: number
     description: field('Description') ?? subject ?? '',
     appliesTo: applies.includes('any') ? 'any' : applies,
     hunks: text.match(/^@@ -\d/gm)?.length ?? 0,
+    diff: text.slice(header.length),
   };
 }
 

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { distance } from 'fastest-levenshtein';
 import { errnoOf, messageOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
+import { sha256 } from './key.js';
 import { type PatchHeader, parsePatch } from './patch-text.js';
 
 /** The package's images/ folder; compiled code and source lie at the same depth below the root. */
@@ -18,7 +18,7 @@ const NAME_MAX = 24;
 export interface Variant extends PatchHeader {
   /** What tells its kernels apart: `no-zap`. */
   readonly name: string;
-  /** The patch to apply; absent for the kernel as it is. */
+  /** The patch to apply, and the sha256 of its diff; absent for the kernel as it is. */
   readonly patch?: { readonly path: string; readonly sha256: string; readonly text: string } | undefined;
 }
 
@@ -70,11 +70,11 @@ async function readVariant(path: string, { shipped }: { shipped: boolean }): Pro
     const why = errnoOf(error) === 'ENOENT' ? 'no such file' : messageOf(error);
     throw usageFault(`cannot read patch "${path}": ${why}; give the path of a unified diff`, error);
   });
-  const { hunks, ...header } = parsePatch(text);
+  const { hunks, diff, ...header } = parsePatch(text);
   const name = shortName(path);
   const described = { ...header, name, description: header.description || name };
   if (hunks > 0) {
-    return { ...described, patch: { path, text, sha256: createHash('sha256').update(text).digest('hex') } };
+    return { ...described, patch: { path, text, sha256: sha256(diff) } };
   }
   if (shipped) return described;
   throw usageFault(
