@@ -8,7 +8,14 @@ import { scenarioNames } from './scenario-files.js';
 export const COMPLETE = '--get-yargs-completions';
 
 /** Options whose value is a kernel spec. */
-const KERNEL_OPTIONS: ReadonlySet<string> = new Set(['--kernel', '-k', '--capture-kernel']);
+const KERNEL_OPTIONS: ReadonlySet<string> = new Set([
+  '--kernel',
+  '-k',
+  '--capture-kernel',
+  '--baseline',
+  '--candidate',
+  '--also',
+]);
 
 /** Options that every command has. */
 const GLOBAL_OPTIONS = ['--help', '--quiet'];
@@ -59,7 +66,7 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (command.startsWith('run ')) return scenarioNames();
+  if (/^(run|compare) /.test(command)) return scenarioNames();
   if (/<(spec|kernel)>/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }

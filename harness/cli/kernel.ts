@@ -9,11 +9,13 @@ import {
 } from '../kernel/index.js';
 import type { Kernel } from '../model/kernel.js';
 import { say } from './context.js';
+import { BUILD_COMMAND, buildFromSource, variants, VARIANTS_COMMAND } from './kernel-build.js';
 import { cacheDirectory } from './places.js';
 
 /** What `--kernel` takes. */
 export const SPEC =
-  'bzImage, .deb, directory with vmlinuz-*, or debian:[SUITE/]VERSION (debian:6.1 = newest of the series)';
+  'bzImage, .deb, directory with vmlinuz-*, debian:[SUITE/]VERSION (debian:6.1 = newest of the series), ' +
+  'build:VERSION/VARIANT or a variant alone (crashpath kernel variants)';
 
 /** What {@link kernelCommand} holds: positionals and options by command. */
 export const KERNEL_COMMANDS = {
@@ -21,6 +23,8 @@ export const KERNEL_COMMANDS = {
   list: { command: 'list', builder: listOf },
   available: { command: 'available [suite]', builder: availableOf },
   rm: { command: 'rm <kernel>', builder: rmOf },
+  build: BUILD_COMMAND,
+  variants: VARIANTS_COMMAND,
 } as const;
 
 const JSON_OPTION = {
@@ -33,7 +37,7 @@ const options = () => ({ cacheDir: cacheDirectory(), onProgress: say });
 /** `crashpath kernel`: resolve, fetch, list and remove kernels. */
 export const kernelCommand: CommandModule = {
   command: 'kernel',
-  describe: 'Resolve, list and remove kernels',
+  describe: 'Resolve, build, list and remove kernels',
   builder: (yargs) =>
     yargs
       .command({
@@ -48,7 +52,17 @@ export const kernelCommand: CommandModule = {
         handler: available,
       })
       .command({ ...KERNEL_COMMANDS.rm, describe: 'Remove a kernel from the cache', handler: rm })
-      .demandCommand(1, 'name a kernel command: show, list, available or rm')
+      .command({
+        ...KERNEL_COMMANDS.build,
+        describe: 'Build a kernel from source, with a variant of images/patches or a patch of your own',
+        handler: buildFromSource,
+      })
+      .command({
+        ...KERNEL_COMMANDS.variants,
+        describe: 'List the variants that come with crashpath',
+        handler: variants,
+      })
+      .demandCommand(1, 'name a kernel command: show, list, available, rm, build or variants')
       .example('$0 kernel list', 'What the cache holds'),
   handler: () => undefined,
 };
