@@ -1,0 +1,228 @@
+#!/usr/bin/env node
+/**
+ * Writes docs/scenarios.md from scenarios/*.yaml (build first):
+ *
+ *   node scripts/generate-scenario-docs.mjs            writes it
+ *   node scripts/generate-scenario-docs.mjs --check    exits 1 when it is not what the scenarios say
+ *
+ * The page depends on nothing but the scenario files and the defaults in the code.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+const ROOT = new URL('../', import.meta.url);
+const SCENARIOS = new URL('scenarios/', ROOT);
+const PAGE = new URL('docs/scenarios.md', ROOT);
+const READER = new URL('dist/plan/read-scenario.js', ROOT);
+
+if (!existsSync(READER)) {
+  fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
+}
+const { readScenario } = await import(READER.href);
+const { GUEST_DEFAULTS } = await import(new URL('dist/plan/make-plan.js', ROOT).href);
+
+const text = page(readAll());
+if (process.argv.includes('--check')) {
+  if (!existsSync(PAGE) || readFileSync(PAGE, 'utf8') !== text) {
+    fail('docs/scenarios.md is not what scenarios/ says; run node scripts/generate-scenario-docs.mjs');
+  }
+} else {
+  writeFileSync(PAGE, text);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+/** Every scenario with the comment that its file begins with, by name. */
+function readAll() {
+  return readdirSync(SCENARIOS)
+    .filter((file) => file.endsWith('.yaml'))
+    .sort()
+    .map((file) => {
+      const yaml = readFileSync(new URL(file, SCENARIOS), 'utf8');
+      let scenario;
+      try {
+        scenario = readScenario(yaml, `scenarios/${file}`);
+      } catch (error) {
+        fail(error.message);
+      }
+      if (`${scenario.name}.yaml` !== file) {
+        fail(`cannot describe "scenarios/${file}": its name is ${scenario.name}; name both alike`);
+      }
+      return { scenario, prose: headerComment(yaml) };
+    });
+}
+
+function headerComment(yaml) {
+  const lines = yaml.split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('#'));
+  return lines
+    .slice(0, end)
+    .map((line) => line.replace(/^# ?/, ''))
+    .join(' ')
+    .trim();
+}
+
+function page(entries) {
+  const rows = entries.map(
+    ({ scenario: { name, summary, trigger, expect } }) =>
+      `| [${name}](#${name}) | ${cell(summary)} | ${trigger.kind} | ${expected(expect)} |`,
+  );
+  return [
+    '# The scenarios',
+    '',
+    '<!-- Generated from scenarios/*.yaml by scripts/generate-scenario-docs.mjs: edit those. -->',
+    '',
+    'What `crashpath list` shows, in full. Words of the last column: [verdicts.md](verdicts.md). Steps: [choreography.md](choreography.md). How to write one: [scenarios/README.md](../scenarios/README.md).',
+    '',
+    `Unless a scenario says otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
+    '',
+    '| scenario | what happens | trigger | expected |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+    ...entries.flatMap(section),
+  ].join('\n');
+}
+
+function section({ scenario, prose }) {
+  const { name, summary, evidence, trigger, expect } = scenario;
+  return [
+    `## ${name}`,
+    '',
+    `**${sentence(summary)}**${prose === '' ? '' : ` ${escaped(prose)}`}`,
+    '',
+    ...list('Evidence', evidence.map(escaped)),
+    ...list('Guest', guest(scenario)),
+    ...list('Prepared', scenario.prepare.map(prepared)),
+    ...list('Proved', proved(scenario)),
+    ...(trigger.kind === 'choreography'
+      ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
+      : [`Fired by: ${fired(trigger)}.`]),
+    '',
+    `Expected: ${expected(expect)}. \`crashpath run ${name} -k debian:6.1\``,
+    '',
+  ];
+}
+
+function list(title, items) {
+  return items.length === 0 ? [] : [`${title}:`, '', ...items.map((item) => `- ${item}`), ''];
+}
+
+function guest({ guest: wanted, crashKernel, watchMs }) {
+  return [
+    crashKernel === 'absent' && 'no crash kernel is loaded',
+    wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
+    wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
+    wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
+    wanted.append !== undefined && `command line: ${code(wanted.append)}`,
+    wanted.captureAppend !== undefined && `capture kernel's command line: ${code(wanted.captureAppend)}`,
+    wanted.modules !== undefined && `modules: ${wanted.modules.map(code).join(', ')}`,
+    watchMs !== undefined && `watched for ${watchMs} ms after firing`,
+  ].filter((item) => item !== false);
+}
+
+function prepared(preparation) {
+  return 'write' in preparation
+    ? `${code(preparation.write.value)} is written to ${code(preparation.write.path)}`
+    : `the guest runs ${code(preparation.script)}`;
+}
+
+function proved({ crashKernel, prove, trigger }) {
+  const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
+  const own = prove.map((proof) =>
+    'read' in proof
+      ? `${code(proof.read.path)} is ${code(proof.read.equals)}`
+      : `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`,
+  );
+  const steps = trigger.kind === 'choreography' ? trigger.steps : [];
+  const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
+  const where =
+    inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
+  return [...armed, ...own, ...where];
+}
+
+function fired(trigger) {
+  if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
+  const where = trigger.cpu === undefined ? '' : ` on vCPU ${trigger.cpu}`;
+  return `${code(trigger.key)} written to \`/proc/sysrq-trigger\`${where}`;
+}
+
+function stepWords(step) {
+  if ('stimulate' in step) return `Started in the guest: ${code(step.stimulate.script)}`;
+  if ('hold' in step) return holdWords(step.hold);
+  if ('run' in step) return runWords(step.run);
+  if ('prove' in step) return `Prove: ${proofWords(step.prove)}.`;
+  if ('fire' in step) {
+    const alone = step.fire.aloneMs > 0 ? `; it then runs alone for ${step.fire.aloneMs} ms` : '';
+    return `Fire: \`panic()\` is called by **${step.fire.role}** from where it stands${alone}.`;
+  }
+  return step.release === 'all' ? 'Let everybody go.' : `Let **${step.release}** go; who is held stays held.`;
+}
+
+function holdWords({ as, at, on, withinMs }) {
+  const who =
+    on === undefined
+      ? 'the first vCPU that comes'
+      : on === 'turn'
+        ? 'the vCPU whose turn it is'
+        : `vCPU ${on}`;
+  return `Hold **${as}**: ${who}${on === undefined ? '' : ', when it comes'} to ${place(at)}${within(withinMs)}.`;
+}
+
+function runWords({ as, on, to, forMs, withinMs, orElse }) {
+  const which = on === undefined ? '' : on === 'turn' ? ' (the vCPU whose turn it is)' : ` (vCPU ${on})`;
+  if (to === undefined) return `Let **${as}**${which} run alone for ${forMs} ms.`;
+  const otherwise = orElse === 'stay' ? '; if it does not come there, it is taken where it is' : '';
+  return `Let **${as}**${which} run alone to ${place(to)}${within(withinMs)}${otherwise}.`;
+}
+
+function within(withinMs) {
+  return withinMs === undefined ? '' : `, within ${withinMs} ms`;
+}
+
+function place(location) {
+  return typeof location === 'string' || Array.isArray(location)
+    ? `the start of ${functions(location)}`
+    : `where ${functions(location.after)} has returned to ${functions(location.in)}`;
+}
+
+function proofWords(proof) {
+  if ('lock' in proof) return `${code(proof.lock)} is ${proof.held ? 'held' : 'free'}`;
+  if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
+  if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
+  if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
+  return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
+}
+
+function functions(names) {
+  return [names].flat().map(code).join(' or ');
+}
+
+function expected({ verdict, quality }) {
+  return `\`${verdict}\`${quality === undefined ? '' : `, ${quality}`}`;
+}
+
+/** A code span that holds any text: its fence is longer than any run of backticks in it. */
+function code(value) {
+  const oneLine = String(value)
+    .trim()
+    .replace(/\s*\n\s*/g, '; ');
+  const longest = Math.max(0, ...[...oneLine.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const pad = oneLine.startsWith('`') || oneLine.endsWith('`') ? ' ' : '';
+  return `${fence}${pad}${oneLine}${pad}${fence}`;
+}
+
+function escaped(value) {
+  return value.replace(/[\\`*<[\]]/g, '\\$&');
+}
+
+function sentence(value) {
+  return `${escaped(value.charAt(0).toUpperCase() + value.slice(1))}.`;
+}
+
+function cell(value) {
+  return escaped(value).replaceAll('|', '\\|');
+}
