@@ -1,3 +1,4 @@
+import { readVcpus } from '../timeline/vcpus.js';
 import { lookAt } from './look.js';
 import { functionNamed } from './places.js';
 import { NotReached, type Stage } from './stage.js';
@@ -9,7 +10,8 @@ const MAX_MESSAGE_CHARACTERS = 120;
 /**
  * Makes a stopped vCPU call panic() from where it stands, as if the interrupted instruction had called it: the return
  * address on its stack is the old RIP, so that the panic's own backtrace shows the context. The message names the run.
- * Nothing runs yet. Throws NotReached for a vCPU that is not in kernel mode.
+ * Nothing runs yet. Throws NotReached for a vCPU that is not in kernel mode,
+ * or sits in hlt.
  */
 export async function directPanic(vcpu: number, stage: Stage): Promise<void> {
   const { gdb, symbols } = stage;
@@ -19,6 +21,13 @@ export async function directPanic(vcpu: number, stage: Stage): Promise<void> {
       `direct cpu${vcpu} into panic()`,
       `it is in user mode: ${await lookAt(vcpu, stage)}`,
     );
+  }
+  // A vCPU in hlt takes a new RIP only at its next interrupt: others would go on meanwhile, and the state with them.
+  const state = readVcpus(await stage.monitor('info registers -a'), undefined).find(
+    ({ index }) => index === vcpu,
+  );
+  if (state?.halted !== false) {
+    throw new NotReached(`direct cpu${vcpu} into panic()`, `it is halted: ${await lookAt(vcpu, stage)}`);
   }
   const target = functionNamed('panic', symbols);
   const message = `crashpath ${stage.runName}: directed panic of cpu${vcpu}`

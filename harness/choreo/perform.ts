@@ -1,8 +1,8 @@
-import { type Location, type Step, verbOf } from '../model/choreography.js';
+import { type Step, verbOf } from '../model/choreography.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { directPanic } from './directed-panic.js';
 import { lookAt, lookAtAll } from './look.js';
-import { findPlace } from './places.js';
+import { type CodePlace, findPlace } from './places.js';
 import { NotReached, type Stage } from './stage.js';
 import { checkState } from './state-proof.js';
 
@@ -116,7 +116,7 @@ class Performer {
   }
 
   async #hold(hold: Extract<Step, { hold: unknown }>['hold']): Promise<string> {
-    const vcpu = await this.#runTo(hold.at, {
+    const vcpu = await this.#runTo(await findPlace(hold.at, this.#stage), {
       running: this.#notHeld(),
       wanted: this.#chosen(hold.on),
       withinMs: hold.withinMs ?? WITHIN_MS,
@@ -138,8 +138,10 @@ class Performer {
     if (run.forMs !== undefined) {
       await this.#runAlone(vcpu, run.forMs);
     } else if (run.to !== undefined) {
+      // A place that does not exist is a mistake in the script; `orElse` is for one that is not reached.
+      const place = await findPlace(run.to, this.#stage);
       try {
-        await this.#runTo(run.to, { running: [vcpu], wanted: vcpu, withinMs: run.withinMs ?? WITHIN_MS });
+        await this.#runTo(place, { running: [vcpu], wanted: vcpu, withinMs: run.withinMs ?? WITHIN_MS });
       } catch (error) {
         // It may spin with interrupts off on a lock that a held vCPU has: then it is taken where it stands.
         if (!(error instanceof NotReached && run.orElse === 'stay')) throw error;
@@ -161,7 +163,7 @@ class Performer {
 
   /** Runs vCPUs until one (the wanted one, if any is) is about to execute the place; returns it, all stopped. */
   async #runTo(
-    location: Location,
+    place: CodePlace,
     {
       running,
       wanted,
@@ -169,7 +171,6 @@ class Performer {
     }: { running: readonly number[]; wanted: number | undefined; withinMs: number },
   ): Promise<number> {
     const { gdb } = this.#stage;
-    const place = await findPlace(location, this.#stage);
     const untilMs = performance.now() + withinMs;
     await gdb.setBreakpoint(place.address, 'hardware');
     try {

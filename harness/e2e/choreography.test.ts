@@ -70,6 +70,7 @@ t.test('a symbol that the kernel does not have is void, with the nearest names',
     'hold: { as: holder, at: mask_ioapic_irqs }',
     'prove: { lock: ioapic_lock, held: true }',
     'fire: { role: holder }',
+    'release: all',
   ]);
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /mask_ioapic_irqs.*nearest: mask_ioapic_irq/);
@@ -81,6 +82,7 @@ t.test('a place that is never reached is void, and says what each vCPU was doing
     'hold: { as: holder, at: panic_smp_self_stop, withinMs: 1500 }',
     'prove: { role: holder, interrupts: off }',
     'fire: { role: holder }',
+    'release: all',
   ]);
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /reach panic_smp_self_stop within 1500 ms.*cpu0 .*cpu1 /);

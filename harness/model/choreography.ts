@@ -38,7 +38,7 @@ const Run = z.strictObject({
 });
 const Prove = z.strictObject({
   prove: z.union([
-    /** A spinlock's or mutex's word, at the symbol: not zero when held. */
+    /** A spinlock's word, at the symbol: its lowest byte is not zero when held. */
     z.strictObject({ lock: symbol, held: z.boolean() }),
     /** The function that a stopped vCPU is in. */
     z.strictObject({ role, in: symbols }),

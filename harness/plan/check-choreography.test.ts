@@ -18,7 +18,7 @@ const SOUND: Step[] = [
 t.test('a sound script has no contradiction', async (t) => {
   t.equal(contradictionIn(SOUND, 2), undefined);
   t.equal(
-    contradictionIn([hold('own'), proveHeld, fire('own')], 1),
+    contradictionIn([hold('own'), proveHeld, fire('own'), { release: 'own' }], 1),
     undefined,
     'one vCPU that holds and panics',
   );
@@ -63,8 +63,21 @@ t.test('each contradiction is named with its step', async (t) => {
     ['a stimulus while one is held', [hold('a'), { stimulate: { script: 'x' } }], 2, /^step 2: a stimulus/],
     ['run without an end', [{ run: { as: 'a' } }], 2, /^step 1: run needs either/],
     ['run with two ends', [{ run: { as: 'a', to: 'x', forMs: 1 } }], 2, /^step 1: run needs either/],
+    [
+      'firing without release',
+      [hold('a'), proveHeld, fire('a')],
+      2,
+      /^step 3: role "a" is fired and never released/,
+    ],
+    [
+      'releasing another than was fired',
+      [hold('a'), hold('b'), proveHeld, fire('b'), { release: 'a' }],
+      2,
+      /^step 4: role "b" is fired and never released/,
+    ],
+    ['a vCPU that is not there', [{ run: { as: 'a', on: 2, forMs: 5 } }], 2, /^step 1: there is no vCPU 2/],
     ['nothing fired', [hold('a'), proveHeld], 2, /never fires/],
-    ['nothing proved', [hold('a'), fire('a')], 2, /proves nothing/],
+    ['nothing proved', [hold('a'), fire('a'), { release: 'all' }], 2, /proves nothing/],
   ];
   for (const [what, steps, cpus, wanted] of cases) t.match(contradictionIn(steps, cpus), wanted, what);
 });

@@ -4,10 +4,15 @@ import type { Step } from '../model/choreography.js';
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
   const stopped = new Set<string>();
   const bound = new Set<string>();
+  /** Roles that panic when they run: the step that fired each. */
+  const waiting = new Map<string, number>();
   let fired = false;
   let proved = false;
   for (const [index, step] of steps.entries()) {
     const at = (what: string) => `step ${index + 1}: ${what}`;
+    const on = 'hold' in step ? step.hold.on : 'run' in step ? step.run.on : undefined;
+    if (typeof on === 'number' && on >= cpus)
+      return at(`there is no vCPU ${on}: there are ${cpus}, counted from 0`);
     if ('stimulate' in step) {
       // The guest's shell must be able to run: nobody may be held yet.
       if (stopped.size > 0) return at('a stimulus starts before any vCPU is held');
@@ -35,12 +40,21 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     } else if ('fire' in step) {
       if (!stopped.has(step.fire.role)) return at(`role "${step.fire.role}" is not held`);
       fired = true;
+      waiting.set(step.fire.role, index + 1);
     } else {
       const { release } = step;
       if (release !== 'all' && !bound.has(release)) return at(`role "${release}" is not bound`);
-      if (release === 'all') stopped.clear();
-      else stopped.delete(release);
+      if (release === 'all') {
+        stopped.clear();
+        waiting.clear();
+      } else {
+        stopped.delete(release);
+        waiting.delete(release);
+      }
     }
+  }
+  for (const [role, step] of waiting) {
+    return `step ${step}: role "${role}" is fired and never released: it would not get to its panic`;
   }
   if (!fired) return 'it never fires';
   return proved ? undefined : 'it proves nothing: a state that is not proved makes every run void';
