@@ -16,7 +16,7 @@ import { keepKernel } from './keep-kernel.js';
 import { buildKey, localVersionOf, sha256 } from './key.js';
 import { withBuildLock } from './lock.js';
 import type { BuildPlace, MakeOptions } from './make.js';
-import { applyPatch, copyTree, linkTree, tryPatch } from './overlay.js';
+import { applyPatch, copyBuild, linkTree, tryPatch } from './overlay.js';
 import { type KernelSource, seriesOf } from './source.js';
 import { findToolchain, requireBuildTools, type Toolchain } from './toolchain.js';
 import { treeSource } from './tree-source.js';
@@ -160,7 +160,7 @@ async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
   return await withTempDir(options.cacheDir, async (dir) => {
     const src = join(dir, 'src');
     await linkTree(seed, src, { ...options, except: OBJ });
-    await copyTree(join(seed, OBJ), join(src, OBJ), options);
+    await copyBuild(join(seed, OBJ), join(src, OBJ), options);
     // After the copy: what the patch changes must be newer than what was made of it.
     await applyPatch(src, job.variant, { ...options, what: job.source.packageVersion });
     return await compileAndKeep(job, src, options);

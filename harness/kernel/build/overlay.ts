@@ -1,9 +1,9 @@
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
 import { withTempDir } from '../cache.js';
-import { cacheFaultInText } from '../cachefault.js';
+import { cacheFaultInText, inCache } from '../cachefault.js';
 import type { KernelOptions } from '../options.js';
 import { cleanLine, runTool } from '../tool.js';
 import { filesInPatch, firstPatchFailure } from './patch-text.js';
@@ -31,13 +31,27 @@ export async function linkTree(
   if (!copied.ok) throw copyFault(to, copied, options);
 }
 
-/** Copies a build directory with its times, from which make sees what is up to date. */
-export async function copyTree(from: string, to: string, options: KernelOptions): Promise<void> {
+/**
+ * Copies a build directory with its times, from which make sees what is up to date. Below tools/ the kernel's other
+ * build system remembers commands with absolute paths; these are made to name the copy. Were objtool built again,
+ * every object that it has checked would be as well.
+ */
+export async function copyBuild(from: string, to: string, options: KernelOptions): Promise<void> {
   const copied = await runTool(['cp', '-a', '--reflink=auto', '-T', '--', from, to], {
     deadlineMs: COPY_DEADLINE_MS,
     signal: options.signal,
   });
   if (!copied.ok) throw copyFault(to, copied, options);
+  // Kbuild names directories by realpath, and the source by the directory above.
+  const [before, after] = [dirname(await realpath(from)), dirname(await realpath(to))];
+  const tools = join(to, 'tools');
+  const names = await readdir(tools, { recursive: true }).catch(() => []);
+  await inCache(options.cacheDir, async () => {
+    for (const name of names.filter((file) => /\.(cmd|d)$/.test(file))) {
+      const text = await readFile(join(tools, name), 'utf8');
+      if (text.includes(before)) await writeFile(join(tools, name), text.replaceAll(before, after));
+    }
+  });
 }
 
 /**
