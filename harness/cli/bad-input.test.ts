@@ -33,8 +33,8 @@ t.test('words that do not exist', async (t) => {
   await refused(t, await madeHost(t), [
     { words: [], says: /name a command; see crashpath --help/ },
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
-    { words: ['frobnicate'], says: /there are run, list, show/ },
-    { words: ['kernel'], says: /name a kernel command: show, list, available or rm/ },
+    { words: ['frobnicate'], says: /there are run, compare, list, show/ },
+    { words: ['kernel'], says: /name a kernel command: show, list, available, rm, build or variants/ },
     { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
     { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
     { words: ['image'], says: /name an image command: build, list, show or rm/ },
@@ -173,7 +173,7 @@ t.test('kernels', async (t) => {
   const run = (spec: string, says: RegExp): Mistake => ({ words: ['run', 'sysrq-task', '-k', spec], says });
   await refused(t, host, [
     run('', /cannot read kernel spec "": it is empty/),
-    run('debian:six', /"six" is not a kernel version; write a path .* or debian:/),
+    run('debian:six', /"six" is not a kernel version; write a path .*, debian:.* or build:/),
     run('debian:../6.1', /"\.\." is not a Debian suite name/),
     run('missing', /cannot read kernel "missing": no such file or directory/),
     run('text/below', /a part of the path is not a directory/),
