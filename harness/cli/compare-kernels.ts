@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { remainingPlans } from '../campaign/resume.js';
@@ -22,6 +20,7 @@ import {
 } from '../store/campaign-directory.js';
 import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
 import { readJson, writeJson } from '../store/run-directory.js';
+import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
 import { compareExitCode } from './compare-exit-code.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from './compare-options.js';
 import { complain, say, wantsColor } from './context.js';
@@ -77,7 +76,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 async function fresh(argv: CompareArguments): Promise<Begun> {
   const kernels = kernelsOf(argv);
   await requireComparable(argv.scenario);
-  const campaign = argv.campaign ?? campaignName(new Date());
+  const campaign = argv.campaign ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
   const out = outDirectory(argv.out);
   await checkOutDirectory(out);
@@ -185,15 +184,4 @@ async function requireComparable(references: readonly string[]): Promise<void> {
       );
     }
   }
-}
-
-function defaultJobs(plans: readonly RunPlan[]): number {
-  const widest = Math.max(1, ...plans.map((plan) => plan.machine.cpus));
-  return Math.max(1, Math.floor(availableParallelism() / widest));
-}
-
-/** As `crashpath run` names its campaigns, and apart from them. */
-function campaignName(now: Date): string {
-  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  return `${digits}-compare-${randomBytes(2).toString('hex')}`;
 }

@@ -2,20 +2,9 @@ import { z } from 'zod';
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { usageFault } from '../model/fault.js';
 import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
+import { guestOptions, single } from './guest-options.js';
 import { SPEC } from './kernel.js';
-import {
-  accelerator,
-  campaignName,
-  cpus,
-  crashkernel,
-  factor,
-  memoryMiB,
-  nonEmpty,
-  qemuName,
-  text,
-  wholeNumber,
-} from './option-values.js';
-import { OUT_OPTION } from './out-option.js';
+import { nonEmpty, text, wholeNumber } from './option-values.js';
 
 /** Trials of each kernel when nothing else is said: a hang rate of 14 % is missed in 5 % of such campaigns. */
 export const DEFAULT_REPEAT = 20;
@@ -82,20 +71,7 @@ export function fixedByComparison(argv: CompareArguments): string[] {
 
 /** Declares the options and examples of `crashpath compare`. */
 export function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
-  return guest(whatToCompare(yargs))
-    .option('accel', {
-      choices: ['auto', 'kvm', 'tcg'] as const,
-      default: 'auto' as const,
-      requiresArg: true,
-      coerce: accelerator,
-      describe: 'As for crashpath run',
-    })
-    .option('timeout-scale', {
-      ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
-      describe: 'Stretches every deadline (default 1)',
-    })
-    .option('out', OUT_OPTION)
-    .option('campaign', { ...single(campaignName), describe: 'Name of the campaign that the trials become' })
+  return guestOptions(whatToCompare(yargs))
     .option('resume', {
       ...single(nonEmpty('--resume')),
       describe: 'Directory of a comparison that was stopped: run what is left and compare',
@@ -139,10 +115,6 @@ function whatToCompare(yargs: Argv<object>) {
       requiresArg: true,
       describe: 'A further kernel to compare with the baseline; does not count for --fail-on',
     })
-    .option('capture-kernel', {
-      ...single(nonEmpty('--capture-kernel')),
-      describe: 'Capture kernel of all of them; absent: each is its own',
-    })
     .option('repeat', {
       ...single(wholeNumber('--repeat', { least: 1, most: 10_000 })),
       describe: `Trials of each kernel in each scenario (default ${DEFAULT_REPEAT})`,
@@ -156,26 +128,7 @@ function whatToCompare(yargs: Argv<object>) {
       ...single(failOn),
       choices: FAIL_ON.options,
       describe: 'Exit with 1 when the candidate regresses, differs at all, or does not fix',
-    })
-    .option('jobs', {
-      ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
-      describe: 'Guests at a time (default: cores / vCPUs)',
     });
-}
-
-/** What guests are like, the same for all kernels. */
-function guest<T>(yargs: Argv<T>) {
-  return yargs
-    .option('append', { ...single(text('--append')), describe: "Added to the kernels' command line" })
-    .option('capture-append', {
-      ...single(text('--capture-append')),
-      describe: "Added to the capture kernels' command line",
-    })
-    .option('crashkernel', { ...single(crashkernel), describe: 'Reservation, e.g. 256M' })
-    .option('cpus', { ...single(cpus), describe: 'vCPUs' })
-    .option('memory', { ...single(memoryMiB), describe: 'Guest memory in MiB' })
-    .option('machine', { ...single(qemuName('--machine')), describe: 'QEMU machine type' })
-    .option('cpu-model', { ...single(qemuName('--cpu-model')), describe: 'QEMU CPU model' });
 }
 
 function failOn(value: unknown): FailOn | undefined {
@@ -186,9 +139,4 @@ function failOn(value: unknown): FailOn | undefined {
   throw usageFault(
     `cannot use --fail-on "${given}": it is none of ${FAIL_ON.options.join(', ')}; choose one of them`,
   );
-}
-
-/** An option with one value, which its own function checks. */
-function single<T>(coerce: (value: unknown) => T) {
-  return { type: 'string', requiresArg: true, coerce } as const;
 }

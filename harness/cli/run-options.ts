@@ -1,20 +1,8 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { GUEST_DEFAULTS } from '../plan/make-plan.js';
 import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
+import { guestOptions, single } from './guest-options.js';
 import { SPEC } from './kernel.js';
-import {
-  accelerator,
-  campaignName,
-  cpus,
-  crashkernel,
-  factor,
-  memoryMiB,
-  nonEmpty,
-  qemuName,
-  text,
-  wholeNumber,
-} from './option-values.js';
-import { OUT_OPTION } from './out-option.js';
+import { nonEmpty, wholeNumber } from './option-values.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
 export interface RunOptions {
@@ -63,46 +51,7 @@ export function fixedByCampaign(argv: RunArguments): string[] {
 
 /** Declares the options and examples of `crashpath run`. */
 export function runOptions(yargs: Argv<object>): Argv<RunOptions> {
-  const { crashkernel: reserved, cpus: count, memoryMiB: memory, machine } = GUEST_DEFAULTS;
-  return whatToRun(yargs)
-    .option('append', {
-      ...single(text('--append')),
-      describe: "Added to the production kernel's command line",
-    })
-    .option('capture-append', {
-      ...single(text('--capture-append')),
-      describe: "Added to the capture kernel's command line",
-    })
-    .option('crashkernel', {
-      ...single(crashkernel),
-      describe: `Reservation, e.g. 256M (default ${reserved})`,
-    })
-    .option('cpus', { ...single(cpus), describe: `vCPUs (default ${count}, or as the scenario wants)` })
-    .option('memory', { ...single(memoryMiB), describe: `Guest memory in MiB (default ${memory})` })
-    .option('machine', {
-      ...single(qemuName('--machine')),
-      describe: `QEMU machine type (default ${machine})`,
-    })
-    .option('cpu-model', {
-      ...single(qemuName('--cpu-model')),
-      describe: 'QEMU CPU model (default host under KVM, max under TCG)',
-    })
-    .option('accel', {
-      choices: ['auto', 'kvm', 'tcg'] as const,
-      default: 'auto' as const,
-      requiresArg: true,
-      coerce: accelerator,
-      describe: 'auto proves KVM with a guest that does real work, else uses TCG',
-    })
-    .option('timeout-scale', {
-      ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
-      describe: 'Stretches every deadline, for slow hosts (default 1)',
-    })
-    .option('out', OUT_OPTION)
-    .option('campaign', {
-      ...single(campaignName),
-      describe: 'Name of the campaign (default: date and time)',
-    })
+  return guestOptions(whatToRun(yargs))
     .option('resume', {
       ...single(nonEmpty('--resume')),
       describe: 'Directory of a campaign that was stopped: run what is left',
@@ -142,21 +91,8 @@ function whatToRun(yargs: Argv<object>) {
       requiresArg: true,
       describe: SPEC,
     })
-    .option('capture-kernel', {
-      ...single(nonEmpty('--capture-kernel')),
-      describe: 'Capture kernel, same forms; absent: the kernel itself',
-    })
     .option('repeat', {
       ...single(wholeNumber('--repeat', { least: 1, most: 10_000 })),
       describe: 'Runs of each scenario and kernel (default 1)',
-    })
-    .option('jobs', {
-      ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
-      describe: 'Guests at a time (default: cores / vCPUs)',
     });
-}
-
-/** An option with one value, which its own function checks. */
-function single<T>(coerce: (value: unknown) => T) {
-  return { type: 'string', requiresArg: true, coerce } as const;
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { remainingPlans } from '../campaign/resume.js';
@@ -13,6 +11,7 @@ import {
   requireFreeName,
 } from '../store/campaign-directory.js';
 import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
+import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
 import { say } from './context.js';
 import { outDirectory } from './places.js';
 import { freshNonce, planRuns } from './plan-runs.js';
@@ -30,7 +29,7 @@ export const runCommand = {
 } satisfies CommandModule<object, RunOptions>;
 
 async function fresh(argv: RunArguments): Promise<number> {
-  const campaign = argv.campaign ?? campaignName(new Date());
+  const campaign = argv.campaign ?? freshCampaignName(new Date());
   const choices = { ...argv, repeat: argv.repeat ?? 1, timeoutScale: argv.timeoutScale ?? 1 };
   if (argv.dryRun) return printCommands(await planRuns(choices, campaign));
   const out = outDirectory(argv.out);
@@ -44,7 +43,7 @@ async function fresh(argv: RunArguments): Promise<number> {
     createdAt: new Date().toISOString(),
     plans,
   });
-  return runAndReport(directory, plans, { ...argv, jobs: jobsFor(argv.jobs, plans) });
+  return runAndReport(directory, plans, { ...argv, jobs: argv.jobs ?? defaultJobs(plans) });
 }
 
 async function resumed(argv: RunArguments, reference: string): Promise<number> {
@@ -61,23 +60,11 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   if (argv.dryRun) return printCommands(plans);
   const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
-  return runAndReport(directory, plans, { ...argv, jobs: jobsFor(argv.jobs, plans), earlier });
+  return runAndReport(directory, plans, { ...argv, jobs: argv.jobs ?? defaultJobs(plans), earlier });
 }
 
 /** One command line a run, which a shell takes apart into the very words that QEMU gets. */
 function printCommands(plans: readonly RunPlan[]): number {
   for (const { qemu } of plans) process.stdout.write(`${shellQuote([qemu.binary, ...qemu.args])}\n`);
   return EXIT.expected;
-}
-
-/** One guest for as many cores as it has vCPUs. */
-function jobsFor(jobs: number | undefined, plans: readonly RunPlan[]): number {
-  const widest = Math.max(1, ...plans.map((plan) => plan.machine.cpus));
-  return jobs ?? Math.max(1, Math.floor(availableParallelism() / widest));
-}
-
-/** Sorts by time; the tail keeps two campaigns of one second apart. */
-function campaignName(now: Date): string {
-  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  return `${digits}-${randomBytes(2).toString('hex')}`;
 }

@@ -1,0 +1,72 @@
+import type { Argv } from 'yargs';
+import { GUEST_DEFAULTS } from '../plan/make-plan.js';
+import {
+  accelerator,
+  campaignName,
+  cpus,
+  crashkernel,
+  factor,
+  memoryMiB,
+  nonEmpty,
+  qemuName,
+  text,
+  wholeNumber,
+} from './option-values.js';
+import { OUT_OPTION } from './out-option.js';
+
+/** An option with one value, which its own function checks. */
+export function single<T>(coerce: (value: unknown) => T) {
+  return { type: 'string', requiresArg: true, coerce } as const;
+}
+
+/** What guests are like, where they run and where they are kept: the same for every command that runs some. */
+export function guestOptions<T>(yargs: Argv<T>) {
+  const { crashkernel: reserved, cpus: count, memoryMiB: memory, machine } = GUEST_DEFAULTS;
+  return yargs
+    .option('capture-kernel', {
+      ...single(nonEmpty('--capture-kernel')),
+      describe: 'Capture kernel, same forms; absent: each kernel is its own',
+    })
+    .option('append', {
+      ...single(text('--append')),
+      describe: "Added to the production kernel's command line",
+    })
+    .option('capture-append', {
+      ...single(text('--capture-append')),
+      describe: "Added to the capture kernel's command line",
+    })
+    .option('crashkernel', {
+      ...single(crashkernel),
+      describe: `Reservation, e.g. 256M (default ${reserved})`,
+    })
+    .option('cpus', { ...single(cpus), describe: `vCPUs (default ${count}, or as the scenario wants)` })
+    .option('memory', { ...single(memoryMiB), describe: `Guest memory in MiB (default ${memory})` })
+    .option('machine', {
+      ...single(qemuName('--machine')),
+      describe: `QEMU machine type (default ${machine})`,
+    })
+    .option('cpu-model', {
+      ...single(qemuName('--cpu-model')),
+      describe: 'QEMU CPU model (default host under KVM, max under TCG)',
+    })
+    .option('accel', {
+      choices: ['auto', 'kvm', 'tcg'] as const,
+      default: 'auto' as const,
+      requiresArg: true,
+      coerce: accelerator,
+      describe: 'auto proves KVM with a guest that does real work, else uses TCG',
+    })
+    .option('jobs', {
+      ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
+      describe: 'Guests at a time (default: cores / vCPUs)',
+    })
+    .option('timeout-scale', {
+      ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
+      describe: 'Stretches every deadline, for slow hosts (default 1)',
+    })
+    .option('out', OUT_OPTION)
+    .option('campaign', {
+      ...single(campaignName),
+      describe: 'Name of the campaign (default: date and time)',
+    });
+}
