@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { usageFault } from '../model/fault.js';
-import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
-import { guestOptions, single } from './guest-options.js';
+import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
 import { SPEC } from './kernel.js';
 import { nonEmpty, text, wholeNumber } from './option-values.js';
 
@@ -15,27 +14,14 @@ const FAIL_ON = z.enum(['regression', 'difference', 'not-fixed']);
 export type FailOn = z.infer<typeof FAIL_ON>;
 
 /** Options of `crashpath compare` as they are spelled; yargs hands them over in camelCase as well. */
-export interface CompareOptions {
+export interface CompareOptions extends GuestOptions {
   scenario: string[];
   baseline: string | undefined;
   candidate: string | undefined;
   also: string[];
-  'capture-kernel': string | undefined;
-  append: string | undefined;
-  'capture-append': string | undefined;
-  crashkernel: string | undefined;
-  cpus: number | undefined;
-  memory: number | undefined;
-  machine: string | undefined;
-  'cpu-model': string | undefined;
-  accel: AccelRequest;
   repeat: number | undefined;
   'until-significant': boolean;
   'fail-on': FailOn | undefined;
-  jobs: number | undefined;
-  'timeout-scale': number | undefined;
-  out: string;
-  campaign: string | undefined;
   resume: string | undefined;
   json: boolean;
 }
@@ -46,17 +32,8 @@ export type CompareArguments = ArgumentsCamelCase<CompareOptions>;
 const PLAN_OPTIONS = [
   'baseline',
   'candidate',
-  'capture-kernel',
-  'append',
-  'capture-append',
-  'crashkernel',
-  'cpus',
-  'memory',
-  'machine',
-  'cpu-model',
+  ...GUEST_PLAN_OPTIONS,
   'repeat',
-  'timeout-scale',
-  'campaign',
 ] as const satisfies readonly (keyof CompareOptions)[];
 
 /** What is given that a resumed comparison would have to ignore, as it was spelled. Pure. */

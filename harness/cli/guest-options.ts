@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { GUEST_DEFAULTS } from '../plan/make-plan.js';
+import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
 import {
   accelerator,
   campaignName,
@@ -13,6 +14,37 @@ import {
   wholeNumber,
 } from './option-values.js';
 import { OUT_OPTION } from './out-option.js';
+
+/** Options that {@link guestOptions} declares, as they are spelled; yargs hands them over in camelCase as well. */
+export interface GuestOptions {
+  'capture-kernel': string | undefined;
+  append: string | undefined;
+  'capture-append': string | undefined;
+  crashkernel: string | undefined;
+  cpus: number | undefined;
+  memory: number | undefined;
+  machine: string | undefined;
+  'cpu-model': string | undefined;
+  accel: AccelRequest;
+  jobs: number | undefined;
+  'timeout-scale': number | undefined;
+  out: string;
+  campaign: string | undefined;
+}
+
+/** Those of them that decide the runs; a resumed campaign has decided them already. */
+export const GUEST_PLAN_OPTIONS = [
+  'capture-kernel',
+  'append',
+  'capture-append',
+  'crashkernel',
+  'cpus',
+  'memory',
+  'machine',
+  'cpu-model',
+  'timeout-scale',
+  'campaign',
+] as const satisfies readonly (keyof GuestOptions)[];
 
 /** An option with one value, which its own function checks. */
 export function single<T>(coerce: (value: unknown) => T) {

@@ -1,27 +1,13 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
-import { guestOptions, single } from './guest-options.js';
+import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
 import { SPEC } from './kernel.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
-export interface RunOptions {
+export interface RunOptions extends GuestOptions {
   scenario: string[];
   kernel: string[];
-  'capture-kernel': string | undefined;
-  append: string | undefined;
-  'capture-append': string | undefined;
-  crashkernel: string | undefined;
-  cpus: number | undefined;
-  memory: number | undefined;
-  machine: string | undefined;
-  'cpu-model': string | undefined;
-  accel: AccelRequest;
   repeat: number | undefined;
-  jobs: number | undefined;
-  'timeout-scale': number | undefined;
-  out: string;
-  campaign: string | undefined;
   resume: string | undefined;
   json: boolean;
   'dry-run': boolean;
@@ -30,19 +16,7 @@ export interface RunOptions {
 export type RunArguments = ArgumentsCamelCase<RunOptions>;
 
 /** What decides the runs; a resumed campaign has decided it already. */
-const PLAN_OPTIONS = [
-  'capture-kernel',
-  'append',
-  'capture-append',
-  'crashkernel',
-  'cpus',
-  'memory',
-  'machine',
-  'cpu-model',
-  'repeat',
-  'timeout-scale',
-  'campaign',
-] as const satisfies readonly (keyof RunOptions)[];
+const PLAN_OPTIONS = [...GUEST_PLAN_OPTIONS, 'repeat'] as const satisfies readonly (keyof RunOptions)[];
 
 /** Names of the given options that a resumed campaign would have to ignore. Pure. */
 export function fixedByCampaign(argv: RunArguments): string[] {

@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { findQemu } from './accel/ask-qemu.js';
-import { errnoOf } from '../model/errno.js';
 import { parentDeathPrefix } from './accel/parent-death.js';
+import { signalGroup } from './signal-group.js';
 
 /** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever (measured). */
 const KILL_GRACE_MS = 1_000;
@@ -46,16 +46,8 @@ export async function startQemu(binary: string, args: readonly string[], cwd: st
     tail = (tail + bytes.toString('latin1')).slice(-STDERR_TAIL_CHARACTERS);
   });
   const { pid } = child;
-  const killGroup = (signal: 'SIGTERM' | 'SIGKILL') => {
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, signal);
-    } catch (error) {
-      if (errnoOf(error) !== 'ESRCH') throw error;
-    }
-  };
   // The last net when this process leaves in an orderly way but in a hurry.
-  const killNow = () => killGroup('SIGKILL');
+  const killNow = () => signalGroup(pid, 'SIGKILL');
   process.once('exit', killNow);
   const exited = child.then((result): QemuExit => {
     process.removeListener('exit', killNow);
@@ -66,8 +58,8 @@ export async function startQemu(binary: string, args: readonly string[], cwd: st
     exited,
     stderrTail: () => tail,
     async stop() {
-      killGroup('SIGTERM');
-      const timer = setTimeout(() => killGroup('SIGKILL'), KILL_GRACE_MS);
+      signalGroup(pid, 'SIGTERM');
+      const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_GRACE_MS);
       try {
         return await exited;
       } finally {

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { execa } from 'execa';
 import { harnessFault } from '../../model/fault.js';
-import { errnoOf } from '../../model/errno.js';
 import { excerpt } from './excerpt.js';
+import { signalGroup } from '../signal-group.js';
 import { parentDeathPrefix } from './parent-death.js';
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, probeGuestElf } from './probe-guest.js';
 
@@ -133,15 +133,5 @@ async function watch(command: readonly string[], options: ProbeRunOptions): Prom
     clearTimeout(killTimer);
     process.removeListener('exit', killNow);
     options.signal?.removeEventListener('abort', stop);
-  }
-}
-
-/** Signals a whole process group; one that is gone already is what was wanted. */
-function signalGroup(groupId: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (groupId === undefined) return;
-  try {
-    process.kill(-groupId, signal);
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error;
   }
 }
