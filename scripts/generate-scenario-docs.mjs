@@ -113,6 +113,11 @@ function list(title, items) {
 function guest({ guest: wanted, crashKernel, watchMs }) {
   return [
     crashKernel === 'absent' && 'no crash kernel is loaded',
+    wanted.profile !== undefined &&
+      `machine: ${[wanted.profile]
+        .flat()
+        .map((name) => `[${name}](machines.md#${name})`)
+        .join(', ')}`,
     wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
     wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
     wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
@@ -132,15 +137,26 @@ function prepared(preparation) {
 function proved({ crashKernel, prove, trigger }) {
   const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
   const own = prove.map((proof) =>
-    'read' in proof
-      ? `${code(proof.read.path)} is ${code(proof.read.equals)}`
-      : `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`,
+    'interrupts' in proof
+      ? `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`
+      : factWords(proof),
   );
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
   return [...armed, ...own, ...where];
+}
+
+function factWords(fact) {
+  const [subject, { equals, matches, lacks }] =
+    'read' in fact ? [code(fact.read.path), fact.read] : [`what ${code(fact.output.of)} prints`, fact.output];
+  const asked = [
+    equals !== undefined && `is ${code(equals)}`,
+    matches !== undefined && `matches ${code(matches)}`,
+    lacks !== undefined && `lacks ${code(lacks)}`,
+  ].filter((part) => part !== false);
+  return `${subject} ${asked.join(' and ')}`;
 }
 
 function fired(trigger) {

@@ -4,12 +4,14 @@ import { configOf, missingForCrash, modulesFor, resolveKernel } from '../kernel/
 import { usageFault } from '../model/fault.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
+import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { type AccelRequest, chooseAccelerator } from '../qemu/accel/choose-accelerator.js';
 import { qemuVersion } from '../qemu/accel/qemu-version.js';
 import { requireFitting } from './command-line-size.js';
 import { qemuBinary, say } from './context.js';
 import { rehearse, requireKnownNames } from './guest-machine.js';
+import { fittingOnly, loadMachines } from './machines-to-run.js';
 import { cacheDirectory } from './places.js';
 import { loadScenario } from './scenario-files.js';
 
@@ -23,6 +25,8 @@ export interface RunChoices {
   readonly crashkernel: string | undefined;
   readonly cpus: number | undefined;
   readonly memory: number | undefined;
+  /** Machine profiles, by name or path; none: each scenario's own. */
+  readonly machineProfile: readonly string[];
   readonly machine: string | undefined;
   readonly cpuModel: string | undefined;
   readonly accel: AccelRequest;
@@ -31,7 +35,8 @@ export interface RunChoices {
 }
 
 /**
- * Resolves scenarios, kernels, accelerator and images, and lays out every run: scenario x kernel x repeat. What is
+ * Resolves scenarios, machines, kernels, accelerator and images, and lays out every run: scenario x kernel x machine x
+ * repeat. What is
  * quick to find out is found out first, so that a mistake does not wait for a download. Writes to the cache only.
  */
 export async function planRuns(choices: RunChoices, campaign: string): Promise<RunPlan[]> {
@@ -46,22 +51,37 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
   const cacheDir = cacheDirectory();
   const binary = qemuBinary();
   const scenarios = await Promise.all(choices.scenario.map(loadScenario));
+  const machinesOf = await loadMachines(choices.machineProfile, scenarios);
   await qemuVersion(binary);
   await requireKnownNames(binary, choices);
   const pairs = await resolveKernels(choices, cacheDir);
   for (const pair of pairs) await requireCrashSupport(pair, scenarios);
+  const { fit, leftOut } = fittingOnly(
+    pairs.flatMap((pair) =>
+      scenarios.flatMap((scenario) =>
+        machinesOf(scenario).map((machine) => ({ scenario, machine, pair, kernel: pair.kernel })),
+      ),
+    ),
+  );
   const accel = await chooseAccelerator(choices.accel, { qemuBinary: binary, cacheDir });
   const shared = {
     accel: { accel: accel.accel, reason: accel.reason },
     qemu: { binary, version: accel.qemuVersion },
   };
-  const cells = pairs.flatMap((pair) =>
-    scenarios.map((scenario): Cell => ({ scenario, resources: { ...pair, ...shared }, choices, campaign })),
+  const cells = fit.map(
+    ({ scenario, machine, pair }): Cell => ({
+      scenario,
+      machine,
+      resources: { ...pair, ...shared },
+      choices,
+      campaign,
+    }),
   );
   // Everything but the image's path is known already; images take a second each.
   const drafts = cells.flatMap((cell) => plansOf(cell, { before: 0, initrd: '' }));
   for (const draft of drafts) requireFitting(draft);
-  await rehearseOddMachines(choices, drafts);
+  await rehearseOddMachines(drafts);
+  for (const why of leftOut) say(`left out: ${why}`);
   say(`accelerator: ${accel.accel}. ${accel.reason}`);
   const plans: RunPlan[] = [];
   for (const cell of cells) {
@@ -92,6 +112,7 @@ async function resolveKernels(choices: RunChoices, cacheDir: string): Promise<Ke
 /** What all trials of one scenario on one kernel share. */
 interface Cell {
   readonly scenario: Scenario;
+  readonly machine: ChosenProfile | undefined;
   readonly resources: Omit<Resources, 'initrd'>;
   readonly choices: RunChoices;
   readonly campaign: string;
@@ -99,18 +120,24 @@ interface Cell {
 
 /** The runs of a cell, numbered on from those `before` it. */
 function plansOf(
-  { scenario, resources, choices, campaign }: Cell,
+  { scenario, machine, resources, choices, campaign }: Cell,
   { before, initrd }: { before: number; initrd: string },
 ): RunPlan[] {
   const label = resources.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
   return Array.from({ length: choices.repeat }, (_, index) => {
-    const runId = `${String(before + index + 1).padStart(3, '0')}-${scenario.name}-${label}`;
+    const number = String(before + index + 1).padStart(3, '0');
+    const runId = [
+      number,
+      scenario.name,
+      label,
+      ...(machine === undefined ? [] : [machine.profile.name]),
+    ].join('-');
     return makePlan(
       scenario,
       { ...resources, initrd },
       {
         identity: { campaign, runId, trial: index + 1, nonce: freshNonce() },
-        choices: { ...choices, memoryMiB: choices.memory },
+        choices: { ...choices, profile: machine, memoryMiB: choices.memory },
       },
     );
   });
@@ -126,10 +153,15 @@ async function imageFor({ scenario, resources: { kernel, captureKernel } }: Cell
   return images.production.path;
 }
 
-/** The default machine is known to work; one that the caller chose is tried, once for each shape of guest. */
-async function rehearseOddMachines(choices: RunChoices, plans: readonly RunPlan[]): Promise<void> {
-  if (choices.machine === undefined && choices.cpuModel === undefined) return;
-  const shapes = new Map(plans.map((plan) => [JSON.stringify(plan.machine), plan]));
+/** The default machine is known to work; any other one is tried, once for each shape of guest. */
+async function rehearseOddMachines(plans: readonly RunPlan[]): Promise<void> {
+  const odd = plans.filter(({ machine }) => machine.name !== undefined);
+  const shapes = new Map(
+    odd.map((plan) => {
+      const { type, cpuModel, cpus, memoryMiB } = plan.machine;
+      return [JSON.stringify([type, cpuModel, cpus, memoryMiB]), plan];
+    }),
+  );
   for (const { machine, accel, qemu } of shapes.values()) {
     await rehearse(qemu.binary, { accel: accel.accel, ...machine });
   }

@@ -20,7 +20,10 @@ const PLAN_OPTIONS = [...GUEST_PLAN_OPTIONS, 'repeat'] as const satisfies readon
 
 /** Names of the given options that a resumed campaign would have to ignore. Pure. */
 export function fixedByCampaign(argv: RunArguments): string[] {
-  return PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`);
+  return [
+    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
+    ...PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`),
+  ];
 }
 
 /** Declares the options and examples of `crashpath run`. */
@@ -46,6 +49,10 @@ export function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       'Two kernels, five times each',
     )
     .example('$0 run sysrq-task -k debian:6.1 --capture-kernel debian:6.12', 'Another capture kernel')
+    .example(
+      '$0 run sysrq-task -k debian:6.1 --machine-profile q35 --machine-profile no-ioapic',
+      'On two machines',
+    )
     .example('$0 run --resume runs/20260101-000000-ab12', 'Go on after Ctrl-C');
 }
 

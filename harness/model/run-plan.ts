@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GuestFactSchema } from './guest-fact.js';
 import { ScenarioSchema } from './scenario.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
@@ -10,6 +11,7 @@ const KernelSchema = z.object({
   label: z.string(),
   sha256: z.string(),
   bzImage: z.string(),
+  bits: z.union([z.literal(32), z.literal(64)]).optional(),
   modulesDir: z.string().optional(),
   config: z.string().optional(),
 });
@@ -60,6 +62,10 @@ export const RunPlanSchema = z.object({
     cpuModel: z.string(),
     cpus: z.number().int(),
     memoryMiB: z.number().int(),
+    /** What the machine is called in tables; absent for the default one. */
+    name: z.string().optional(),
+    /** What its profile claims: the guest must confirm it, or the run is void. */
+    prove: z.array(GuestFactSchema).optional(),
   }),
   append: z.string(),
   captureAppend: z.string(),

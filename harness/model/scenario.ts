@@ -1,14 +1,10 @@
 import { z } from 'zod';
 import { ChoreographySchema } from './choreography.js';
+import { GuestFactSchema, guestPath } from './guest-fact.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-
-const guestPath = z
-  .string()
-  .max(256)
-  .regex(/^\/[\w./-]+$/, 'must be an absolute guest path');
 
 /** One preparation inside the guest, before anything is proved. */
 const Prepare = z.union([
@@ -18,11 +14,11 @@ const Prepare = z.union([
 
 /**
  * One statement about the guest that must be shown true, or the run is void.
- * `read` is checked before firing; `interrupts` compares a row of /proc/interrupts, summed over CPUs, before
- * firing and after the watch.
+ * `read` and `output` are checked before firing; `interrupts` compares a row of /proc/interrupts, summed over CPUs,
+ * before firing and after the watch.
  */
 const Proof = z.union([
-  z.strictObject({ read: z.strictObject({ path: guestPath, equals: z.string().max(1024) }) }),
+  ...GuestFactSchema.options,
   z.strictObject({
     interrupts: z.strictObject({
       row: z.string().regex(/^[A-Z0-9]{1,8}$/),
@@ -46,6 +42,9 @@ const Trigger = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
 ]);
 
+/** Name of a machine profile (scenarios/machines/), or its path. */
+const profileName = z.string().min(1).max(256);
+
 const sizeText = z.string().regex(/^\d+[KMG](@\d+[KMG])?$/, 'must be a size such as 192M');
 
 export const ScenarioSchema = z.strictObject({
@@ -56,6 +55,8 @@ export const ScenarioSchema = z.strictObject({
   evidence: z.array(z.string().min(1)).default([]),
   guest: z
     .strictObject({
+      /** The machine to run on, or several: then the scenario runs once on each. */
+      profile: z.union([profileName, z.array(profileName).min(1).max(64)]).optional(),
       cpus: z.number().int().min(1).max(64).optional(),
       memoryMiB: z.number().int().min(128).max(65536).optional(),
       crashkernel: sizeText.optional(),

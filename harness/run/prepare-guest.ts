@@ -1,4 +1,5 @@
 import { writeFileScript } from '../guest/control.js';
+import { checkCondition, factWords, type GuestFact } from '../model/guest-fact.js';
 import type { Preparation, Proof } from '../model/scenario.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
@@ -21,6 +22,7 @@ export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
   });
   if (hello?.release !== plan.kernel.release) stop(guest, 'another kernel runs than was asked for');
   if (hello?.modulesFailed !== '') stop(guest, 'modules did not load');
+  for (const claim of plan.machine.prove ?? []) await proveFact(guest, claim);
   if (plan.scenario.crashKernel === 'loaded') await arm(guest);
   for (const preparation of plan.scenario.prepare) await prepare(guest, preparation);
   await prove(guest, {
@@ -63,13 +65,8 @@ async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void
 }
 
 async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefined> {
-  if ('read' in proof) {
-    const { path, equals } = proof.read;
-    const what = `${path} = ${equals}`;
-    const reply = await guest.ask(guest.requests.script(`cat ${path}`), `reading ${path}`);
-    const saw = reply.status === 0 ? reply.output.trim() : `cat failed: ${reply.output.trim()}`;
-    guest.fact({ fact: 'proof', what, proved: reply.status === 0 && saw === equals, saw: saw.slice(0, 200) });
-    if (saw !== equals) stop(guest, `not proved: ${what}`);
+  if (!('interrupts' in proof)) {
+    await proveFact(guest, proof);
     return undefined;
   }
   const { row, risesBy } = proof.interrupts;
@@ -88,6 +85,18 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
       });
     },
   };
+}
+
+/** Asks the guest for what a fact is about and records whether it holds; one that does not ends the run. */
+async function proveFact(guest: LiveGuest, fact: GuestFact): Promise<void> {
+  const what = factWords(fact);
+  const [script, condition] =
+    'read' in fact ? [`cat ${fact.read.path}`, fact.read] : [fact.output.of, fact.output];
+  const { status, output } = await guest.ask(guest.requests.script(script), what);
+  const { holds, saw } = checkCondition(condition, output);
+  const proved = status === 0 && holds;
+  guest.fact({ fact: 'proof', what, proved, saw: status === 0 ? saw : `exit status ${status}: ${saw}` });
+  if (!proved) stop(guest, `not proved: ${what}`);
 }
 
 function countRequest(guest: LiveGuest, row: string) {
