@@ -287,6 +287,12 @@ void t.test('the last word on a proof counts', async (t) => {
   );
 });
 
+void t.test('a claim that the guest does not confirm is named, although nothing was armed yet', async (t) => {
+  const claim = (proved: boolean): HostFact => ({ fact: 'proof', what: 'IO-APIC', proved, saw: 'x' });
+  t.equal(verdict(new MadeRun().boot().host(claim(false))), 'void/state-not-proved');
+  t.equal(verdict(new MadeRun().boot().host(claim(true))), 'void/not-armed', 'a near miss');
+});
+
 void t.test('harness errors, and the proof that outlives them', async (t) => {
   const exit = (asked: boolean): HostFact => ({
     fact: 'qemu-exit',

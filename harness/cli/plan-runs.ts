@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { buildImages } from '../guest/image/build-images.js';
-import { configOf, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
+import { configOf, guestProgramsFor, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
 import { usageFault } from '../model/fault.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
@@ -104,9 +104,20 @@ async function resolveKernels(choices: RunChoices, cacheDir: string): Promise<Ke
   const pairs: KernelPair[] = [];
   for (const spec of choices.kernel) {
     const kernel = await resolveKernel(spec, options);
-    pairs.push({ kernel, captureKernel: capture ?? kernel });
+    const pair = { kernel, captureKernel: capture ?? kernel };
+    requireOneWidth(pair);
+    pairs.push(pair);
   }
   return pairs;
+}
+
+/** One image serves both kernels, and kexec-tools loads a kernel of its own width. */
+function requireOneWidth({ kernel, captureKernel }: KernelPair): void {
+  const [bits, captureBits] = [kernel.bits ?? 64, captureKernel.bits ?? 64];
+  if (bits === captureBits) return;
+  throw usageFault(
+    `cannot use capture kernel "${captureKernel.spec}": it is a ${captureBits}-bit kernel, and ${kernel.spec} a ${bits}-bit one; give a capture kernel of the same width`,
+  );
 }
 
 /** What all trials of one scenario on one kernel share. */
@@ -144,11 +155,12 @@ function plansOf(
 }
 
 async function imageFor({ scenario, resources: { kernel, captureKernel } }: Cell): Promise<string> {
+  const options = { cacheDir: cacheDirectory(), onProgress: say };
   const names = scenario.guest.modules ?? [];
   const modules = names.length === 0 ? [] : await modulesFor(kernel, names);
   const images = await buildImages(
-    { captureKernel, modules, captureModules: [] },
-    { cacheDir: cacheDirectory(), onProgress: say },
+    { captureKernel, modules, captureModules: [], programsRoot: await guestProgramsFor(kernel, options) },
+    options,
   );
   return images.production.path;
 }
