@@ -48,14 +48,12 @@ export async function stacksOf(guest: StuckGuest): Promise<HostFact[]> {
   return facts;
 }
 
-async function symbolsOf(
-  vcpu: number,
-  { gdb, symbols, armed, sameImage, monitor }: StuckGuest,
-): Promise<SymbolTable | undefined> {
+async function symbolsOf(vcpu: number, guest: StuckGuest): Promise<SymbolTable | undefined> {
+  const { gdb, symbols, armed } = guest;
   const { cr3, cs } = await gdb.readRegisters(vcpu);
   if ((cs & 3n) !== 0n) return undefined;
   if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
-  if (!sameImage) return undefined;
-  const idtBase = idtBases(await monitor('info registers -a')).get(vcpu);
+  if (!guest.sameImage) return undefined;
+  const idtBase = idtBases(await guest.monitor('info registers -a')).get(vcpu);
   return idtBase === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase });
 }
