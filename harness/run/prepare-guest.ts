@@ -1,5 +1,6 @@
 import { writeFileScript } from '../guest/control.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { interruptCount } from '../timeline/interrupt-rows.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -92,13 +93,4 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
 
 function countRequest(guest: LiveGuest, row: string) {
   return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
-}
-
-/** Sum over the CPUs of one row of /proc/interrupts; undefined when the row is not there. */
-export function interruptCount(line: string): number | undefined {
-  const counts = /^ *[A-Z0-9]+:((?: +\d{1,12})+)/.exec(line)?.[1];
-  return counts
-    ?.trim()
-    .split(/ +/)
-    .reduce((sum, count) => sum + Number(count), 0);
 }
