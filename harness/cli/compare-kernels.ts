@@ -76,7 +76,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 async function fresh(argv: CompareArguments): Promise<Begun> {
   const kernels = kernelsOf(argv);
   await requireComparable(argv.scenario);
-  const campaign = argv.campaign ?? freshCampaignName(new Date(), 'compare');
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
   const out = outDirectory(argv.out);
   await checkOutDirectory(out);

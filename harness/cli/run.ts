@@ -29,7 +29,7 @@ export const runCommand = {
 } satisfies CommandModule<object, RunOptions>;
 
 async function fresh(argv: RunArguments): Promise<number> {
-  const campaign = argv.campaign ?? freshCampaignName(new Date());
+  const campaign = argv.name ?? freshCampaignName(new Date());
   const choices = { ...argv, repeat: argv.repeat ?? 1, timeoutScale: argv.timeoutScale ?? 1 };
   if (argv.dryRun) return printCommands(await planRuns(choices, campaign));
   const out = outDirectory(argv.out);
