@@ -145,7 +145,7 @@ async function runTrials(
     settled = settledScenarios(seen, design);
   }
   const [plan] = plans;
-  if (plan !== undefined && results.length > 0) await writeReport(directory, results, plan);
+  if (plan !== undefined && results.length > 0) await writeReport(directory, results, { plan });
   say(`report: ${reportPath(directory)}`);
   return results;
 }

@@ -20,18 +20,7 @@ const host = await hostWithTwo(t);
 
 function words(campaign: string, ...more: string[]): string[] {
   const kernels = ['--baseline', host.kernel, '--candidate', host.other];
-  return [
-    'compare',
-    'sysrq-task',
-    ...kernels,
-    '--accel',
-    'tcg',
-    '--name',
-    campaign,
-    '--jobs',
-    '1',
-    ...more,
-  ];
+  return ['compare', 'sysrq-task', ...kernels, '--accel', 'tcg', '--name', campaign, '--jobs', '1', ...more];
 }
 
 t.test('trials in turns, one object on stdout, one campaign on disk', async (t) => {
