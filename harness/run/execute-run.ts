@@ -142,7 +142,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     teardown.defer(() => server.close());
     return server;
   };
-  await listen('console');
+  const consoleLine = await listen('console');
   const control = await listen('control');
   if (watch.ended !== undefined) throw new RunEnded(watch.ended);
 
@@ -166,6 +166,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   const guest = liveGuest(plan, watch, {
     qmp,
     control,
+    consoleLine,
     cacheDir,
     connectDebugger: async () => {
       const gdb = await connectGdb(
