@@ -52,7 +52,11 @@ const Proof = z.union([
   z.strictObject({ panic: PanicReport }),
 ]);
 
-const sysrqKey = z.string().regex(/^[a-z0-9]$/, 'must be a letter or a digit');
+/** Letters and digits are the sysrq commands that a keyboard without further levels has. */
+const sysrqKey = z.enum([
+  ...(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const),
+  ...(['i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z'] as const),
+]);
 /** As lkdtm spells its crash points and types. */
 const lkdtmName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be a name such as INT_HW_IRQ_EN');
 

@@ -26,6 +26,7 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       if (stopped.size >= cpus) return at(`it would hold every vCPU: there are ${cpus}, all held`);
       bound.add(as);
       stopped.add(as);
+      if (fired) broughtAfterFiring.add(as);
     } else if ('run' in step) {
       const { as, to, forMs } = step.run;
       if ((to === undefined) === (forMs === undefined)) return at('run needs either "to" or "forMs"');

@@ -1,5 +1,5 @@
 import type { Trigger } from '../model/scenario.js';
-import type { KeyName, Target } from './target.js';
+import type { Target } from './target.js';
 
 /**
  * Alt+SysRq+key on the PS/2 keyboard (QMP send-key): the input core hands each key to the sysrq handler from within
@@ -21,5 +21,5 @@ export async function fireKeyboard(
   });
   target.fact({ fact: 'fired', how: `Alt+SysRq+${key} on the keyboard` });
   // A letter's or digit's key has the name of what is on it.
-  await target.pressKeys(['alt', 'sysrq', key as KeyName]);
+  await target.pressKeys(['alt', 'sysrq', key]);
 }
