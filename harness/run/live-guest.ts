@@ -3,6 +3,8 @@ import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
+import type { QtestClient } from '../qemu/qtest/index.js';
+import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
 import type { ChannelServer } from './channel-server.js';
 import type { RunWatch } from './run-watch.js';
@@ -19,6 +21,8 @@ export interface LiveGuest extends Target {
   monitor(command: string): Promise<string>;
   /** Attaches to the gdbstub, which stops the guest; once. */
   connectDebugger(): Promise<GdbClient>;
+  /** Interrupts from outside the guest; connected at the first call. */
+  messenger(): Promise<Messenger>;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -30,6 +34,7 @@ export interface LiveParts {
   readonly qmp: QmpClient;
   readonly control: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
+  readonly connectQtest: () => Promise<QtestClient>;
   readonly cacheDir: string | undefined;
 }
 
@@ -37,10 +42,11 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, cacheDir }: LiveParts,
+  { qmp, control, connectDebugger, connectQtest, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
+  let messenger: Promise<Messenger> | undefined;
   const send = (request: Request) => {
     control.send(request.bytes);
   };
@@ -56,6 +62,7 @@ export function liveGuest(
     send,
     fact: (fact) => watch.fact(fact),
     connectDebugger,
+    messenger: () => (messenger ??= connectQtest().then((qtest) => openMessenger(qtest, qmp))),
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
     async ask(request, what) {
       const reply = await answerTo(request, { what });
