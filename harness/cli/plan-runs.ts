@@ -11,7 +11,7 @@ import { requireFitting } from './command-line-size.js';
 import { qemuBinary, say } from './context.js';
 import { rehearse, requireKnownNames } from './guest-machine.js';
 import { cacheDirectory } from './places.js';
-import { loadScenario } from './scenario-files.js';
+import { loadScenarios } from './scenario-files.js';
 
 /** What the command line says about which runs there are. */
 export interface RunChoices {
@@ -45,7 +45,7 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
   }
   const cacheDir = cacheDirectory();
   const binary = qemuBinary();
-  const scenarios = await Promise.all(choices.scenario.map(loadScenario));
+  const scenarios = (await Promise.all(choices.scenario.map(loadScenarios))).flat();
   await qemuVersion(binary);
   await requireKnownNames(binary, choices);
   const pairs = await resolveKernels(choices, cacheDir);

@@ -94,12 +94,19 @@ const Fire = z.strictObject({
       message: 'has either "call" or "itself"',
     }),
 });
+const Interrupt = z.strictObject({
+  /** An NMI, or a vector, for the role's vCPU only: pending at once, taken when the vCPU runs next. */
+  interrupt: z.union([
+    z.strictObject({ role, nmi: z.literal(true) }),
+    z.strictObject({ role, vector: z.number().int().min(16).max(255) }),
+  ]),
+});
 const Release = z.strictObject({
   /** `all`: every vCPU runs from now on. A role: it runs with the others that were let go. */
   release: z.union([z.literal('all'), role]),
 });
 
-export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Call, Fire, Release]);
+export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Call, Fire, Interrupt, Release]);
 
 /** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
@@ -110,11 +117,14 @@ export type DirectedCall = z.infer<typeof Call>['call'];
 export type StateProof = z.infer<typeof Prove>['prove'];
 
 /** The verb of a step. */
-export function verbOf(step: Step): 'stimulate' | 'hold' | 'run' | 'prove' | 'call' | 'fire' | 'release' {
+export function verbOf(
+  step: Step,
+): 'stimulate' | 'hold' | 'run' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
   if ('stimulate' in step) return 'stimulate';
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
   if ('prove' in step) return 'prove';
   if ('call' in step) return 'call';
-  return 'fire' in step ? 'fire' : 'release';
+  if ('fire' in step) return 'fire';
+  return 'interrupt' in step ? 'interrupt' : 'release';
 }

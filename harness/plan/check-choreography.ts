@@ -54,6 +54,9 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       if (forEver) sent.add(role);
       if (forEver || 'fire' in step) waiting.set(role, index + 1);
       fired ||= 'fire' in step;
+    } else if ('interrupt' in step) {
+      const { role } = step.interrupt;
+      if (!bound.has(role)) return at(`role "${role}" is not bound`);
     } else {
       const { release } = step;
       if (release !== 'all' && !bound.has(release)) return at(`role "${release}" is not bound`);

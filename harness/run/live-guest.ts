@@ -3,6 +3,8 @@ import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
+import type { QtestClient } from '../qemu/qtest/index.js';
+import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
 import type { ChannelServer } from './channel-server.js';
 import { RunEnded, type RunWatch } from './run-watch.js';
@@ -19,6 +21,8 @@ export interface LiveGuest extends Target {
   monitor(command: string): Promise<string>;
   /** Attaches to the gdbstub, which stops the guest; once. */
   connectDebugger(): Promise<GdbClient>;
+  /** Interrupts from outside the guest; connected at the first call. */
+  messenger(): Promise<Messenger>;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -32,6 +36,7 @@ export interface LiveParts {
   /** The console under test: what is typed at it. */
   readonly consoleLine: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
+  readonly connectQtest: () => Promise<QtestClient>;
   readonly cacheDir: string | undefined;
 }
 
@@ -39,10 +44,11 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, consoleLine, connectDebugger, cacheDir }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
+  let messenger: Promise<Messenger> | undefined;
   const send = (request: Request) => {
     control.send(request.bytes);
   };
@@ -63,6 +69,7 @@ export function liveGuest(
     send,
     fact: (fact) => watch.fact(fact),
     connectDebugger,
+    messenger: () => (messenger ??= connectQtest().then((qtest) => openMessenger(qtest, qmp))),
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
     ask: answer,
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
