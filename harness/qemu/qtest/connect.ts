@@ -8,8 +8,8 @@ const RETRY_EVERY_MS = 20;
 const CONNECT_DEADLINE_MS = 10_000;
 
 /**
- * Connects to a qtest channel: `-chardev socket,id=qt,path=P,server=on,wait=off -qtest chardev:qt -qtest-log none`.
- * While nobody listens yet it tries again until the deadline. The guest does not notice.
+ * Connects to a qtest channel: `-chardev socket,id=qtest,path=P,server=on,wait=off -qtest chardev:qtest -qtest-log none`.
+ * QEMU 7.2 looks the chardev up by the name `qtest`, whatever -qtest says. While nobody listens yet it tries again until the deadline. The guest does not notice.
  *
  * @throws QtestTimeoutError, the operating system's error when connecting is hopeless, the signal's reason.
  */

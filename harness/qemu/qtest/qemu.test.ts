@@ -18,7 +18,7 @@ void t.test('beside a guest that stands: memory, a pin, a message to one APIC', 
   const machine = ['-machine', 'pc', '-accel', 'tcg', '-display', 'none', '-nodefaults', '-S'];
   // Two sockets of three cores: the ids have a gap.
   const cpus = ['-smp', '6,sockets=2,cores=3'];
-  const qtestChannel = ['-chardev', 'socket,id=qt,path=qt.sock,server=on,wait=off', '-qtest', 'chardev:qt'];
+  const qtestChannel = ['-chardev', 'socket,id=qtest,path=qt.sock,server=on,wait=off', '-qtest', 'chardev:qtest'];
   const monitor = ['-qtest-log', 'none', '-qmp', 'unix:qmp.sock,server=on,wait=off'];
   const qemu = await startQemu(
     'qemu-system-x86_64',
@@ -40,8 +40,8 @@ void t.test('beside a guest that stands: memory, a pin, a message to one APIC', 
   );
   const { address, data } = messageWrite(ids.get(4) ?? 255, { vector: VECTOR });
   await qtest.writel(address, data);
-  for (const vcpu of ids.keys()) {
-    const irr = /^IRR\s+(.*)$/mu.exec(await monitorSays(`info lapic ${vcpu}`))?.[1]?.trim();
+  for (const [vcpu, id] of ids) {
+    const irr = /^IRR\s+(.*)$/mu.exec(await monitorSays(`info lapic ${id}`))?.[1]?.trim();
     t.equal(irr, vcpu === 4 ? String(VECTOR) : '(none)', `vCPU ${vcpu}`);
   }
 
