@@ -18,7 +18,12 @@ void t.test('beside a guest that stands: memory, a pin, a message to one APIC', 
   const machine = ['-machine', 'pc', '-accel', 'tcg', '-display', 'none', '-nodefaults', '-S'];
   // Two sockets of three cores: the ids have a gap.
   const cpus = ['-smp', '6,sockets=2,cores=3'];
-  const qtestChannel = ['-chardev', 'socket,id=qtest,path=qt.sock,server=on,wait=off', '-qtest', 'chardev:qtest'];
+  const qtestChannel = [
+    '-chardev',
+    'socket,id=qtest,path=qt.sock,server=on,wait=off',
+    '-qtest',
+    'chardev:qtest',
+  ];
   const monitor = ['-qtest-log', 'none', '-qmp', 'unix:qmp.sock,server=on,wait=off'];
   const qemu = await startQemu(
     'qemu-system-x86_64',
