@@ -101,8 +101,9 @@ export function liveGuest(
     typeAtConsole(text) {
       consoleLine.send(Buffer.from(text, 'latin1'));
     },
-    async pressKeys(keys) {
-      await qmp.execute('send-key', { keys: keys.map((key) => ({ type: 'qcode', data: key })) });
+    async holdKey(key) {
+      const data = { key: { type: 'qcode', data: key }, down: true } as const;
+      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
     },
     require(proof) {
       watch.fact({ fact: 'proof', ...proof });

@@ -24,8 +24,8 @@ export interface Target {
   sendBreak(): Promise<void>;
   /** Bytes typed at the console's line. */
   typeAtConsole(text: string): void;
-  /** QMP send-key: keys pressed together. */
-  pressKeys(keys: readonly KeyName[]): Promise<void>;
+  /** QMP input-send-event: presses a key and does not let go. */
+  holdKey(key: KeyName): Promise<void>;
   /** Records a proof; one that is not given ends the run (void). */
   require(proof: { what: string; proved: boolean; saw: string }): void;
   /** Records what was done. */
