@@ -210,6 +210,12 @@ export const RECIPES = {
     scenario: { guest: { cpus: 1, append: 'nolapic', captureAppend: 'nolapic' } },
     changePlan: limits({ captureBootMs: 25_000 }),
   },
+  'capture-hang-dead-timer-early': {
+    about: 'the same, called after 15 s of sleep at one instruction instead of by a deadline',
+    verdict: 'capture-hang/idle-forever',
+    scenario: { guest: { cpus: 1, append: 'nolapic', captureAppend: 'nolapic' } },
+    changePlan: limits({ idleHangMs: 15_000 }),
+  },
   'capture-hang-flood': {
     about: 'the channel limit is reached while the capture kernel prints',
     verdict: 'capture-hang/console-flood',

@@ -124,13 +124,19 @@ function guest({ guest: wanted, crashKernel, watchMs }) {
 }
 
 function prepared(preparation) {
+  if ('flipCrashImage' in preparation) {
+    return `the byte at offset ${preparation.flipCrashImage.offset} of the crash image's largest segment is inverted in the guest's memory`;
+  }
   return 'write' in preparation
     ? `${code(preparation.write.value)} is written to ${code(preparation.write.path)}`
     : `the guest runs ${code(preparation.script)}`;
 }
 
-function proved({ crashKernel, prove, trigger }) {
+function proved({ crashKernel, prepare, prove, trigger }) {
   const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
+  const flipped = prepare.some((preparation) => 'flipCrashImage' in preparation)
+    ? ['the inverted byte is read back']
+    : [];
   const own = prove.map((proof) =>
     'read' in proof
       ? `${code(proof.read.path)} is ${code(proof.read.equals)}`
@@ -140,7 +146,7 @@ function proved({ crashKernel, prove, trigger }) {
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
-  return [...armed, ...own, ...where];
+  return [...armed, ...flipped, ...own, ...where];
 }
 
 function fired(trigger) {

@@ -1,3 +1,4 @@
+import type { HangShape } from '../model/event.js';
 import { escapeGuestText } from '../timeline/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
@@ -125,10 +126,15 @@ export const stuckCheck: Check = (facts) => {
   return undefined;
 };
 
-function describeShape(shape: 'all-vcpus-halted' | 'spin'): string {
-  return shape === 'spin'
-    ? 'one vCPU spins with interrupts off, the others are parked'
-    : 'every vCPU is halted with interrupts off';
+function describeShape(shape: HangShape): string {
+  switch (shape) {
+    case 'spin':
+      return 'one vCPU spins with interrupts off, the others are parked';
+    case 'all-vcpus-halted':
+      return 'every vCPU is halted with interrupts off';
+    case 'idle-forever':
+      return 'it sleeps with interrupts on at one instruction, and nothing wakes it: silent';
+  }
 }
 
 function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {

@@ -75,7 +75,7 @@ export type EventBody =
 export type Side = 'production' | 'capture' | 'rebooted';
 
 /** How a dead guest looks from outside. */
-export type HangShape = 'all-vcpus-halted' | 'spin';
+export type HangShape = 'all-vcpus-halted' | 'spin' | 'idle-forever';
 
 /** What `kexec -p` left behind in the production guest. */
 export interface Armed {

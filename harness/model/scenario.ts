@@ -14,6 +14,17 @@ const guestPath = z
 const Prepare = z.union([
   z.strictObject({ write: z.strictObject({ path: guestPath, value: z.string().max(1024) }) }),
   z.strictObject({ script: z.string().min(1).max(4096) }),
+  /** One byte of the loaded crash image is inverted, in the guest's physical memory, from outside. */
+  z.strictObject({
+    flipCrashImage: z.strictObject({
+      /** Into the largest loaded segment. */
+      offset: z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 32),
+    }),
+  }),
 ]);
 
 /**

@@ -1,5 +1,6 @@
 import { writeFileScript } from '../guest/control.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { flipCrashImage } from './flip-crash-image.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -53,6 +54,11 @@ async function arm(guest: LiveGuest): Promise<void> {
 }
 
 async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) {
+    const proof = await flipCrashImage(guest, preparation.flipCrashImage);
+    if (!proof.proved) stop(guest, `not proved: ${proof.what}`);
+    return;
+  }
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
