@@ -223,23 +223,23 @@ export const RECIPES = {
   },
   'capture-panic-no-root': {
     about: 'the capture kernel finds no root file system and panics: two panics in one recording',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/no-init',
     scenario: { guest: { captureAppend: NO_ROOT } },
   },
   'capture-panic-no-root-6.12': {
     about: 'the same on 6.12',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/no-init',
     newer: true,
     scenario: { guest: { captureAppend: NO_ROOT } },
   },
   'capture-reset-panic-reboot': {
     about: 'the capture kernel panics with panic=-1: it resets, but the panic is what counts',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/no-init',
     scenario: { guest: { captureAppend: `${NO_ROOT} panic=-1` } },
   },
   'capture-small-memory': {
     about: 'crashkernel=72M is too little for the capture kernel',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/out-of-memory',
     scenario: { guest: { crashkernel: '72M' } },
   },
   'capture-no-vmcore-other-nonce': {

@@ -97,6 +97,7 @@ function section({ scenario, prose }) {
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
     ...list('Proved', proved(scenario)),
+    ...list('Proved by the capture kernel, when it reports', scenario.proveCapture.map(provedByCapture)),
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
       : [`Fired by: ${fired(trigger)}.`]),
@@ -137,11 +138,11 @@ function proved({ crashKernel, prepare, prove, trigger }) {
   const flipped = prepare.some((preparation) => 'flipCrashImage' in preparation)
     ? ['the inverted byte is read back']
     : [];
-  const own = prove.map((proof) =>
-    'read' in proof
-      ? `${code(proof.read.path)} is ${code(proof.read.equals)}`
-      : `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`,
-  );
+  const own = prove.map((proof) => {
+    if ('read' in proof) return `${code(proof.read.path)} is ${code(proof.read.equals)}`;
+    if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
+    return `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`;
+  });
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
   const where =
@@ -198,16 +199,29 @@ function proofWords(proof) {
   if ('lock' in proof) return `${code(proof.lock)} is ${proof.held ? 'held' : 'free'}`;
   if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
   if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
+  if ('svme' in proof || 'vmxe' in proof) return `**${proof.role}** has ${flagWords(proof)}`;
   if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
   return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
+}
+
+function flagWords({ svme, vmxe }) {
+  return svme === undefined ? `CR4.VMXE = ${vmxe ? 1 : 0}` : `EFER.SVME = ${svme ? 1 : 0}`;
+}
+
+function provedByCapture(proof) {
+  if ('clocksource' in proof) return `its clocksource is ${functions(proof.clocksource)}`;
+  if ('clockevent' in proof) return `its clock event device is ${functions(proof.clockevent)}`;
+  const { row, atLeast } = proof.interrupts;
+  return `row ${code(row)} of its \`/proc/interrupts\` is ${atLeast} or more`;
 }
 
 function functions(names) {
   return [names].flat().map(code).join(' or ');
 }
 
-function expected({ verdict, quality }) {
-  return `\`${verdict}\`${quality === undefined ? '' : `, ${quality}`}`;
+function expected({ verdict, detail, quality }) {
+  const word = detail === undefined ? verdict : `${verdict}/${detail}`;
+  return `\`${word}\`${quality === undefined ? '' : `, ${quality}`}`;
 }
 
 /** A code span that holds any text: its fence is longer than any run of backticks in it. */

@@ -1,19 +1,6 @@
 import type { HangShape } from '../model/event.js';
-import { escapeGuestText } from '../timeline/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
-
-/** The capture kernel panicked. */
-export const capturePanicCheck: Check = ({ events }) => {
-  const panic = first(events, 'panic', (event) => event.side === 'capture');
-  if (panic === undefined) return undefined;
-  return {
-    word: 'capture-panic',
-    detail: 'panic-in-capture',
-    explanation: `the capture kernel panicked: ${escapeGuestText(panic.message)}`,
-    evidence: [panic],
-  };
-};
 
 /** With nothing loaded, a panic ends in its end mark, a reboot, or for ever halted vCPUs: that is how it should. */
 export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
-import { judge, type Verdict } from '../model/verdict.js';
+import { type Expectation, judge, type Verdict } from '../model/verdict.js';
 
 /** Holds a verdict against the plan's expectation and lays both out as the stored and printed object. */
 export function resultOf(
@@ -26,7 +26,7 @@ export function resultOf(
     degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],
     detail: verdict.detail,
     explanation: verdict.explanation,
-    expected: expect.quality === undefined ? expect.verdict : `${expect.verdict} (${expect.quality})`,
+    expected: expectedText(expect),
     outcome: judge(verdict, expect),
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
@@ -34,4 +34,10 @@ export function resultOf(
     durationMs: Math.round(events.at(-1)?.atMs ?? 0),
     directory,
   };
+}
+
+/** `captured (clean)`, `capture-panic/no-init`. */
+function expectedText({ verdict, detail, quality }: Expectation): string {
+  const word = detail === undefined ? verdict : `${verdict}/${detail}`;
+  return quality === undefined ? word : `${word} (${quality})`;
 }

@@ -1,5 +1,6 @@
 import { writeFileScript } from '../guest/control.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
 import { flipCrashImage } from './flip-crash-image.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
@@ -78,6 +79,10 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
     if (saw !== equals) stop(guest, `not proved: ${what}`);
     return undefined;
   }
+  if ('everyVcpu' in proof) {
+    await proveFlags(guest, proof.everyVcpu);
+    return undefined;
+  }
   const { row, risesBy } = proof.interrupts;
   const what = `/proc/interrupts ${row} rises by ${risesBy}`;
   const before = interruptCount((await guest.ask(countRequest(guest, row), what)).output);
@@ -94,6 +99,18 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
       });
     },
   };
+}
+
+async function proveFlags(
+  guest: LiveGuest,
+  wanted: Extract<Proof, { everyVcpu: unknown }>['everyVcpu'],
+): Promise<void> {
+  const [flag, on] = 'svme' in wanted ? (['svme', wanted.svme] as const) : (['vmxe', wanted.vmxe] as const);
+  const what = `every vCPU has ${flagStatement(flag, on)}`;
+  const text = await guest.monitor('info registers -a');
+  const { proved, saw } = everyVcpu(text, { flag, on, cpus: guest.plan.machine.cpus });
+  guest.fact({ fact: 'proof', what, proved, saw: saw.slice(0, 200) });
+  if (!proved) stop(guest, `not proved: ${what}`);
 }
 
 function countRequest(guest: LiveGuest, row: string) {
