@@ -37,6 +37,8 @@ export const LimitsSchema = z.object({
   haltedHangMs: z.number(),
   /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
   spinHangMs: z.number(),
+  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
+  idleHangMs: z.number().default(60_000),
   /** The whole run, whatever happens. */
   totalMs: z.number(),
   /** Bytes per channel. */

@@ -1,6 +1,8 @@
 import { writeFileScript } from '../guest/control.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
 import { interruptCount } from '../timeline/interrupt-rows.js';
+import { flipCrashImage } from './flip-crash-image.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -54,6 +56,11 @@ async function arm(guest: LiveGuest): Promise<void> {
 }
 
 async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) {
+    const proof = await flipCrashImage(guest, preparation.flipCrashImage);
+    if (!proof.proved) stop(guest, `not proved: ${proof.what}`);
+    return;
+  }
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
@@ -76,6 +83,10 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
   }
   // What the kernel's own report must show is looked for when there is one.
   if ('panic' in proof) return undefined;
+  if ('everyVcpu' in proof) {
+    await proveFlags(guest, proof.everyVcpu);
+    return undefined;
+  }
   if (proof.interrupts.withinMs !== undefined) {
     await proveRise(guest, { ...proof.interrupts, withinMs: proof.interrupts.withinMs });
     return undefined;
@@ -121,6 +132,17 @@ async function proveRise(
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+async function proveFlags(
+  guest: LiveGuest,
+  wanted: Extract<Proof, { everyVcpu: unknown }>['everyVcpu'],
+): Promise<void> {
+  const [flag, on] = 'svme' in wanted ? (['svme', wanted.svme] as const) : (['vmxe', wanted.vmxe] as const);
+  const what = `every vCPU has ${flagStatement(flag, on)}`;
+  const text = await guest.monitor('info registers -a');
+  const { proved, saw } = everyVcpu(text, { flag, on, cpus: guest.plan.machine.cpus });
+  guest.require({ what, proved, saw: saw.slice(0, 200) });
 }
 
 function countRequest(guest: LiveGuest, row: string) {
