@@ -30,7 +30,7 @@ export interface GuestOptions {
   jobs: number | undefined;
   'timeout-scale': number | undefined;
   out: string;
-  campaign: string | undefined;
+  name: string | undefined;
 }
 
 /** Those of them that decide the runs; a resumed campaign has decided them already. */
@@ -44,7 +44,7 @@ export const GUEST_PLAN_OPTIONS = [
   'machine',
   'cpu-model',
   'timeout-scale',
-  'campaign',
+  'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
 /** An option with one value, which its own function checks. */
@@ -105,7 +105,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: 'Stretches every deadline, for slow hosts (default 1)',
     })
     .option('out', OUT_OPTION)
-    .option('campaign', {
+    .option('name', {
       ...single(campaignName),
       describe: 'Name of the campaign (default: date and time)',
     });

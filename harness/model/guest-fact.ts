@@ -17,6 +17,8 @@ const condition = {
   matches: pattern.optional(),
   /** Found nowhere in it. */
   lacks: pattern.optional(),
+  /** What it means when the text is another: part of the reason for `void`. */
+  otherwise: z.string().min(1).max(160).optional(),
 };
 
 const asks = ({ equals, matches, lacks }: Condition) => (equals ?? matches ?? lacks) !== undefined;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CellSchema } from './cell.js';
 import { GuestFactSchema } from './guest-fact.js';
 import { ScenarioSchema } from './scenario.js';
 
@@ -38,6 +39,8 @@ export const LimitsSchema = z.object({
   haltedHangMs: z.number(),
   /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
   spinHangMs: z.number(),
+  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
+  idleHangMs: z.number().default(60_000),
   /** The whole run, whatever happens. */
   totalMs: z.number(),
   /** Bytes per channel. */
@@ -54,6 +57,8 @@ export const RunPlanSchema = z.object({
   runId: z.string(),
   trial: z.number().int(),
   scenario: ScenarioSchema,
+  /** Of a run that a campaign file asked for; its expectation goes over the scenario's. */
+  cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
   accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),
@@ -73,6 +78,8 @@ export const RunPlanSchema = z.object({
   /** Host name of the crashed guest, read back out of its memory by the capture kernel. */
   nonce: z.string(),
   limits: LimitsSchema,
+  /** By how much the caller stretched the deadlines; the limits have it already, the steps' own do not. */
+  timeoutScale: z.number().default(1),
   qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ChoreographySchema } from './choreography.js';
+import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
 import { GuestFactSchema, guestPath } from './guest-fact.js';
 import { VERDICT_WORDS } from './verdict.js';
 
@@ -10,12 +10,35 @@ export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const Prepare = z.union([
   z.strictObject({ write: z.strictObject({ path: guestPath, value: z.string().max(1024) }) }),
   z.strictObject({ script: z.string().min(1).max(4096) }),
+  /** One byte of the loaded crash image is inverted, in the guest's physical memory, from outside. */
+  z.strictObject({
+    flipCrashImage: z.strictObject({
+      /** Into the largest loaded segment. */
+      offset: z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 32),
+    }),
+  }),
 ]);
+
+/** What the console's report of the panic must show: text of its message, a function of its stack. */
+const PanicReport = z
+  .strictObject({
+    says: z.string().min(1).max(160).optional(),
+    /** One function, or several of which one must be there (renamed between versions). */
+    stackHas: symbolsSchema.optional(),
+  })
+  .refine(({ says, stackHas }) => says !== undefined || stackHas !== undefined, {
+    message: 'needs "says" or "stackHas"',
+  });
 
 /**
  * One statement about the guest that must be shown true, or the run is void.
- * `read` and `output` are checked before firing; `interrupts` compares a row of /proc/interrupts, summed over CPUs,
- * before firing and after the watch.
+ * `read`, `output` and `everyVcpu` are checked before firing; `interrupts` compares a row of /proc/interrupts, summed
+ * over CPUs: with `withinMs` it must rise within that time before firing, without, until after the watch. `panic` is
+ * shown true by the kernel's own report on the console, after the fact.
  */
 const Proof = z.union([
   ...GuestFactSchema.options,
@@ -23,21 +46,65 @@ const Proof = z.union([
     interrupts: z.strictObject({
       row: z.string().regex(/^[A-Z0-9]{1,8}$/),
       risesBy: z.number().int().min(1),
+      withinMs: z.number().int().min(100).max(120_000).optional(),
+    }),
+  }),
+  z.strictObject({ panic: PanicReport }),
+  /** EFER.SVME or CR4.VMXE of every vCPU. */
+  z.strictObject({ everyVcpu: CpuFlags }),
+]);
+
+const timerName = z.string().regex(/^[\w.-]{1,64}$/, 'must be a name as sysfs gives it');
+
+/**
+ * One statement about the capture kernel, as it reports of itself. It can be shown true only there: a capture kernel
+ * that reports otherwise makes the run void, one that never reports has its own verdict (docs/verdicts.md).
+ */
+const CaptureProof = z.union([
+  /** Its current clocksource is one of these. */
+  z.strictObject({ clocksource: z.array(timerName).min(1).max(8) }),
+  /** The clock event device of its boot CPU is one of these. */
+  z.strictObject({ clockevent: z.array(timerName).min(1).max(8) }),
+  /** A row of its /proc/interrupts, summed over its CPUs, is at least so much. */
+  z.strictObject({
+    interrupts: z.strictObject({
+      row: z.string().regex(/^[A-Z0-9]{1,8}$/),
+      atLeast: z.number().int().min(1),
     }),
   }),
 ]);
+
+/** Letters and digits are the sysrq commands that a keyboard without further levels has. */
+const sysrqKey = z.enum([
+  ...(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const),
+  ...(['i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z'] as const),
+]);
+/** As lkdtm spells its crash points and types. */
+const lkdtmName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be a name such as INT_HW_IRQ_EN');
 
 /** How the guest is made to panic. */
 const Trigger = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sysrq'),
     /** The sysrq command letter; `c` crashes. */
-    key: z.string().regex(/^[a-z0-9]$/),
+    key: sysrqKey,
     /** vCPU that writes /proc/sysrq-trigger; absent: wherever the agent runs. */
     cpu: z.number().int().min(0).max(255).optional(),
   }),
   /** QMP inject-nmi: the boot CPU gets it on a booted Linux (LINT1 is masked on the others). */
   z.strictObject({ kind: z.literal('nmi') }),
+  /** A BREAK on the console's serial line, then the sysrq key: the UART's interrupt handler runs the command. */
+  z.strictObject({ kind: z.literal('serial-break'), key: sysrqKey }),
+  /** Alt+SysRq+key on the PS/2 keyboard: the keyboard controller's interrupt handler runs the command. */
+  z.strictObject({ kind: z.literal('keyboard'), key: sysrqKey }),
+  /** The kernel's own crash test: `type` happens when its crash point is hit for the tenth time (DIRECT: at once). */
+  z.strictObject({
+    kind: z.literal('lkdtm'),
+    point: lkdtmName,
+    type: lkdtmName,
+    /** Shell text that makes the crash point be hit; runs in the background. */
+    stimulus: z.string().min(1).max(4096).optional(),
+  }),
   /** A directed crash: vCPUs held, run, looked at and directed into panic() (docs/choreography.md). */
   z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
 ]);
@@ -69,16 +136,23 @@ export const ScenarioSchema = z.strictObject({
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
   prepare: z.array(Prepare).max(32).default([]),
   prove: z.array(Proof).max(32).default([]),
+  proveCapture: z.array(CaptureProof).max(32).default([]),
   trigger: Trigger,
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
   watchMs: z.number().int().min(500).max(600_000).optional(),
   expect: z.strictObject({
     verdict: z.enum(VERDICT_WORDS),
     quality: z.enum(['clean', 'degraded']).optional(),
+    /** The verdict's detail: a capture kernel that panics for another reason than the one meant is unexpected. */
+    detail: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a detail of docs/verdicts.md')
+      .optional(),
   }),
 });
 
 export type Scenario = z.infer<typeof ScenarioSchema>;
 export type Preparation = z.infer<typeof Prepare>;
 export type Proof = z.infer<typeof Proof>;
+export type CaptureProof = z.infer<typeof CaptureProof>;
 export type Trigger = z.infer<typeof Trigger>;

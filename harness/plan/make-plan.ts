@@ -5,6 +5,7 @@ import type { Scenario } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { limitsFor } from './limits.js';
+import { needsQtest } from './needs-qtest.js';
 import { qemuArguments } from './qemu-arguments.js';
 
 export { GUEST_DEFAULTS } from './choose-machine.js';
@@ -84,6 +85,7 @@ export function makePlan(
     captureAppend,
     modules: scenario.guest.modules ?? [],
     limits: limitsFor(accel, { scale: choices.timeoutScale ?? 1, watchMs: scenario.watchMs }),
+    timeoutScale: choices.timeoutScale ?? 1,
     qemu: {
       ...resources.qemu,
       args: qemuArguments({
@@ -96,6 +98,7 @@ export function makePlan(
         bzImage: resources.kernel.bzImage,
         initrd: resources.initrd,
         append,
+        qtest: needsQtest(scenario),
       }),
     },
   };

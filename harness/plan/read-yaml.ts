@@ -20,9 +20,9 @@ export interface YamlForm<T> {
 export interface YamlFile<T> {
   readonly value: T;
   /** `file:line:column` of the value at a path of keys, or of the nearest thing around it. */
-  placeOf(path: Path): string;
+  readonly placeOf: (path: Path) => string;
   /** The usage fault for a mistake at a path. */
-  refuse(path: Path, why: string, cause?: unknown): Fault;
+  readonly refuse: (path: Path, why: string, cause?: unknown) => Fault;
 }
 
 /**

@@ -1,6 +1,9 @@
 import { writeFileScript } from '../guest/control.js';
 import { checkCondition, factWords, type GuestFact } from '../model/guest-fact.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
+import { interruptCount } from '../timeline/interrupt-rows.js';
+import { flipCrashImage } from './flip-crash-image.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -55,6 +58,11 @@ async function arm(guest: LiveGuest): Promise<void> {
 }
 
 async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) {
+    const proof = await flipCrashImage(guest, preparation.flipCrashImage);
+    if (!proof.proved) stop(guest, `not proved: ${proof.what}`);
+    return;
+  }
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
@@ -65,8 +73,18 @@ async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void
 }
 
 async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefined> {
-  if (!('interrupts' in proof)) {
+  if ('read' in proof || 'output' in proof) {
     await proveFact(guest, proof);
+    return undefined;
+  }
+  // What the kernel's own report must show is looked for when there is one.
+  if ('panic' in proof) return undefined;
+  if ('everyVcpu' in proof) {
+    await proveFlags(guest, proof.everyVcpu);
+    return undefined;
+  }
+  if (proof.interrupts.withinMs !== undefined) {
+    await proveRise(guest, { ...proof.interrupts, withinMs: proof.interrupts.withinMs });
     return undefined;
   }
   const { row, risesBy } = proof.interrupts;
@@ -95,19 +113,47 @@ async function proveFact(guest: LiveGuest, fact: GuestFact): Promise<void> {
   const { status, output } = await guest.ask(guest.requests.script(script), what);
   const { holds, saw } = checkCondition(condition, output);
   const proved = status === 0 && holds;
-  guest.fact({ fact: 'proof', what, proved, saw: status === 0 ? saw : `exit status ${status}: ${saw}` });
-  if (!proved) stop(guest, `not proved: ${what}`);
+  const seen = status === 0 ? saw : `exit status ${status}: ${saw}`;
+  const meaning = proved || condition.otherwise === undefined ? '' : `: ${condition.otherwise}`;
+  guest.require({ what, proved, saw: `${seen}${meaning}` });
+}
+
+/** Looks at a row of /proc/interrupts until it has risen, or the time is up. */
+async function proveRise(
+  guest: LiveGuest,
+  { row, risesBy, withinMs }: { row: string; risesBy: number; withinMs: number },
+): Promise<void> {
+  const what = `/proc/interrupts ${row} rises by ${risesBy} before firing`;
+  const count = async () => interruptCount((await guest.ask(countRequest(guest, row), what)).output);
+  const before = await count();
+  const untilMs = performance.now() + withinMs;
+  for (;;) {
+    const now = before === undefined ? undefined : await count();
+    const rise = now === undefined || before === undefined ? undefined : now - before;
+    const proved = rise !== undefined && rise >= risesBy;
+    if (proved || rise === undefined || performance.now() > untilMs) {
+      guest.require({
+        what,
+        proved,
+        saw: rise === undefined ? 'no such row' : `rose by ${rise} within ${withinMs} ms`,
+      });
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function proveFlags(
+  guest: LiveGuest,
+  wanted: Extract<Proof, { everyVcpu: unknown }>['everyVcpu'],
+): Promise<void> {
+  const [flag, on] = 'svme' in wanted ? (['svme', wanted.svme] as const) : (['vmxe', wanted.vmxe] as const);
+  const what = `every vCPU has ${flagStatement(flag, on)}`;
+  const text = await guest.monitor('info registers -a');
+  const { proved, saw } = everyVcpu(text, { flag, on, cpus: guest.plan.machine.cpus });
+  guest.require({ what, proved, saw: saw.slice(0, 200) });
 }
 
 function countRequest(guest: LiveGuest, row: string) {
   return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
-}
-
-/** Sum over the CPUs of one row of /proc/interrupts; undefined when the row is not there. */
-export function interruptCount(line: string): number | undefined {
-  const counts = /^ *[A-Z0-9]+:((?: +\d{1,12})+)/.exec(line)?.[1];
-  return counts
-    ?.trim()
-    .split(/ +/)
-    .reduce((sum, count) => sum + Number(count), 0);
 }
