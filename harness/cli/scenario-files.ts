@@ -1,16 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
-import { Fault, usageFault } from '../model/fault.js';
+import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../model/scenario.js';
 import { readScenarios } from '../plan/read-matrix.js';
-import { MAX_FILE_CHARACTERS } from '../plan/read-scenario.js';
 import { PACKAGE_ROOT } from './context.js';
 import { nearest } from './nearest.js';
+import { readTextFile } from './text-file.js';
 
 const SCENARIOS = join(PACKAGE_ROOT, 'scenarios');
-/** A character has four bytes at most, so anything longer is too long in characters as well. */
-const MAX_FILE_BYTES = 4 * MAX_FILE_CHARACTERS;
 
 /** Names of the scenarios that come with crashpath. */
 export async function scenarioNames(): Promise<string[]> {
@@ -21,14 +18,20 @@ export async function scenarioNames(): Promise<string[]> {
     .sort();
 }
 
+/** Whether a reference is a path, not a name. */
+export function isScenarioPath(reference: string): boolean {
+  return reference.includes('/') || /\.ya?ml$/.test(reference);
+}
+
 /**
  * Loads the scenarios of a reference: one, all members of a matrix by its file's name, or one member by its own. A
  * reference is a name, or by path when the reference ends in .yaml or holds a slash. Throws a
  * usage fault that says what is wrong and where.
  */
 export async function loadScenarios(reference: string): Promise<Scenario[]> {
-  const isPath = reference.includes('/') || /\.ya?ml$/.test(reference);
-  if (isPath) return readScenarios(await textOf(resolve(reference), reference), reference);
+  if (isScenarioPath(reference)) {
+    return readScenarios(await textOf(resolve(reference), reference), reference);
+  }
   const names = await scenarioNames();
   if (!names.includes(reference)) {
     const member = await memberNamed(reference, names);
@@ -59,21 +62,7 @@ export async function runnableNames(): Promise<string[]> {
   return [...new Set([...files, ...scenarios.flat().map(({ name }) => name)])];
 }
 
-/** Reads a file that may be anything the caller could name: a device, a directory, gigabytes. */
-async function textOf(path: string, reference: string): Promise<string> {
-  const refuse = (why: string, cause?: unknown) =>
-    usageFault(
-      `cannot read scenario "${reference}": ${why}; name a scenario of crashpath list or a .yaml file`,
-      cause,
-    );
-  try {
-    const found = await stat(path);
-    // Opening a FIFO would wait for ever, reading a device may never end.
-    if (!found.isFile()) throw refuse('it is not a file');
-    if (found.size > MAX_FILE_BYTES) throw refuse(`it has ${found.size} bytes, more than any scenario`);
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw refuse(reasonFor(errnoOf(error)) ?? messageOf(error), error);
-  }
+function textOf(path: string, reference: string): Promise<string> {
+  const remedy = 'name a scenario of crashpath list or a .yaml file';
+  return readTextFile(path, { what: 'scenario', reference, remedy });
 }

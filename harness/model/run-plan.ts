@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CellSchema } from './cell.js';
 import { ScenarioSchema } from './scenario.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
@@ -36,6 +37,8 @@ export const LimitsSchema = z.object({
   haltedHangMs: z.number(),
   /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
   spinHangMs: z.number(),
+  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
+  idleHangMs: z.number().default(60_000),
   /** The whole run, whatever happens. */
   totalMs: z.number(),
   /** Bytes per channel. */
@@ -52,6 +55,8 @@ export const RunPlanSchema = z.object({
   runId: z.string(),
   trial: z.number().int(),
   scenario: ScenarioSchema,
+  /** Of a run that a campaign file asked for; its expectation goes over the scenario's. */
+  cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
   accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),

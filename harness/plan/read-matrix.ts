@@ -2,7 +2,8 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../model/scenario.js';
-import { MAX_FILE_CHARACTERS, readScenario } from './read-scenario.js';
+import { readScenario } from './read-scenario.js';
+import { MAX_FILE_CHARACTERS } from './read-yaml.js';
 
 /** A matrix is run whole by its name: more members than this are a mistake. */
 const MAX_MEMBERS = 256;

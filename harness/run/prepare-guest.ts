@@ -1,5 +1,8 @@
 import { writeFileScript } from '../guest/control.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
+import { interruptCount } from '../timeline/interrupt-rows.js';
+import { flipCrashImage } from './flip-crash-image.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -53,6 +56,11 @@ async function arm(guest: LiveGuest): Promise<void> {
 }
 
 async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) {
+    const proof = await flipCrashImage(guest, preparation.flipCrashImage);
+    if (!proof.proved) stop(guest, `not proved: ${proof.what}`);
+    return;
+  }
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
@@ -75,6 +83,10 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
   }
   // What the kernel's own report must show is looked for when there is one.
   if ('panic' in proof) return undefined;
+  if ('everyVcpu' in proof) {
+    await proveFlags(guest, proof.everyVcpu);
+    return undefined;
+  }
   if (proof.interrupts.withinMs !== undefined) {
     await proveRise(guest, { ...proof.interrupts, withinMs: proof.interrupts.withinMs });
     return undefined;
@@ -122,15 +134,17 @@ async function proveRise(
   }
 }
 
-function countRequest(guest: LiveGuest, row: string) {
-  return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
+async function proveFlags(
+  guest: LiveGuest,
+  wanted: Extract<Proof, { everyVcpu: unknown }>['everyVcpu'],
+): Promise<void> {
+  const [flag, on] = 'svme' in wanted ? (['svme', wanted.svme] as const) : (['vmxe', wanted.vmxe] as const);
+  const what = `every vCPU has ${flagStatement(flag, on)}`;
+  const text = await guest.monitor('info registers -a');
+  const { proved, saw } = everyVcpu(text, { flag, on, cpus: guest.plan.machine.cpus });
+  guest.require({ what, proved, saw: saw.slice(0, 200) });
 }
 
-/** Sum over the CPUs of one row of /proc/interrupts; undefined when the row is not there. */
-export function interruptCount(line: string): number | undefined {
-  const counts = /^ *[A-Z0-9]+:((?: +\d{1,12})+)/.exec(line)?.[1];
-  return counts
-    ?.trim()
-    .split(/ +/)
-    .reduce((sum, count) => sum + Number(count), 0);
+function countRequest(guest: LiveGuest, row: string) {
+  return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
 }
