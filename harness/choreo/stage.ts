@@ -1,3 +1,4 @@
+import type { InterruptMessage } from '../model/interrupt.js';
 import type { HostFact } from '../model/record.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { SymbolTable } from '../symbols/index.js';
@@ -8,10 +9,14 @@ export interface Stage {
   readonly symbols: SymbolTable;
   /** Counted from 1; picks the vCPU of `on: turn`. */
   readonly trial: number;
+  /** Stretches the deadlines of steps, for slow hosts; what a step does for a time is not stretched. */
+  readonly deadlineScale: number;
   /** What the panic message says. */
   readonly runName: string;
   /** An HMP command's text, e.g. `info lapic 0`. */
   monitor(command: string): Promise<string>;
+  /** Sends an interrupt to one vCPU; returns the APIC id that it was sent to. */
+  interrupt(vcpu: number, message: InterruptMessage): Promise<number>;
   fact(fact: HostFact): void;
 }
 
