@@ -1,3 +1,4 @@
+import type { InterruptMessage } from '../model/interrupt.js';
 import type { HostFact } from '../model/record.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { SymbolTable } from '../symbols/index.js';
@@ -14,6 +15,8 @@ export interface Stage {
   readonly runName: string;
   /** An HMP command's text, e.g. `info lapic 0`. */
   monitor(command: string): Promise<string>;
+  /** Sends an interrupt to one vCPU; returns the APIC id that it was sent to. */
+  interrupt(vcpu: number, message: InterruptMessage): Promise<number>;
   fact(fact: HostFact): void;
 }
 

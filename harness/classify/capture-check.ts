@@ -1,12 +1,16 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
+import { interruptsOf } from '../timeline/interrupt-rows.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
 /** A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more is a scream. */
 const SCREAMING_LINES = 3;
+
+/** The UART that the capture init exercises (images/init/capture). */
+const CONTROL_TTY = 'ttyS1';
 
 /** Did the capture kernel prove itself with this run's nonce out of the crashed kernel's memory? */
 export const captureCheck: Check = (facts) => {
@@ -65,13 +69,18 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
   return ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
 }
 
-function degradations(facts: Facts): [string, RunEvent][] {
-  const { events, plan, hello, verified } = facts;
+function degradations(known: Facts): [string, RunEvent][] {
+  const { events, plan, hello, verified } = known;
   const reasons: [string, RunEvent][] = [];
   // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
+  }
+  const facts = first(events, 'capture-facts');
+  // The capture init has sent something through the UART's driver: interrupts that never came say so.
+  if (facts !== undefined && interruptsOf(CONTROL_TTY, facts.interrupts) === 0) {
+    reasons.push(['uart-interrupts-dead', facts]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');
   if (screams.length >= SCREAMING_LINES && screams[0] !== undefined) {
@@ -86,7 +95,7 @@ function degradations(facts: Facts): [string, RunEvent][] {
       if (!reasons.some(([name]) => name === reason)) reasons.push([reason, event]);
     }
   }
-  const slow = lostLapicTimer(facts);
+  const slow = lostLapicTimer(known);
   if (slow !== undefined) reasons.push(['lapic-timer-lost', slow]);
   return reasons;
 }

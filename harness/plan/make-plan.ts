@@ -4,6 +4,7 @@ import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
 import { limitsFor } from './limits.js';
+import { needsQtest } from './needs-qtest.js';
 import { qemuArguments } from './qemu-arguments.js';
 
 /** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
@@ -100,6 +101,7 @@ export function makePlan(
         bzImage: resources.kernel.bzImage,
         initrd: resources.initrd,
         append,
+        qtest: needsQtest(scenario),
       }),
     },
   };

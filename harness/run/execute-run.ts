@@ -11,6 +11,7 @@ import { RUN_FILES } from '../plan/qemu-arguments.js';
 import { type QemuProcess, startQemu } from '../qemu/process.js';
 import { connectGdb } from '../qemu/gdbstub/index.js';
 import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
+import { connectQtest } from '../qemu/qtest/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
 import { type ChannelServer, listenForChannel } from './channel-server.js';
@@ -123,6 +124,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     RUN_FILES.controlSocket,
     RUN_FILES.qmpSocket,
     RUN_FILES.gdbSocket,
+    RUN_FILES.qtestSocket,
   ]) {
     teardown.defer(() => rm(join(directory, socket), { force: true }));
   }
@@ -142,7 +144,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     teardown.defer(() => server.close());
     return server;
   };
-  await listen('console');
+  const consoleLine = await listen('console');
   const control = await listen('control');
   if (watch.ended !== undefined) throw new RunEnded(watch.ended);
 
@@ -166,6 +168,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   const guest = liveGuest(plan, watch, {
     qmp,
     control,
+    consoleLine,
     cacheDir,
     connectDebugger: async () => {
       const gdb = await connectGdb(
@@ -175,6 +178,11 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
       // QEMU is killed next: nobody has to be let go.
       teardown.defer(() => gdb.close({ guest: 'leave' }));
       return gdb;
+    },
+    connectQtest: async () => {
+      const qtest = await connectQtest({ path: join(base, RUN_FILES.qtestSocket) }, { signal: gone.signal });
+      teardown.defer(() => qtest.close());
+      return qtest;
     },
   });
   const openProofs = await prepareGuest(guest);

@@ -3,9 +3,11 @@ import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
+import type { QtestClient } from '../qemu/qtest/index.js';
+import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
 import type { ChannelServer } from './channel-server.js';
-import type { RunWatch } from './run-watch.js';
+import { RunEnded, type RunWatch } from './run-watch.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
 export interface LiveGuest extends Target {
@@ -19,6 +21,8 @@ export interface LiveGuest extends Target {
   monitor(command: string): Promise<string>;
   /** Attaches to the gdbstub, which stops the guest; once. */
   connectDebugger(): Promise<GdbClient>;
+  /** Interrupts from outside the guest; connected at the first call. */
+  messenger(): Promise<Messenger>;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -29,7 +33,10 @@ export interface LiveGuest extends Target {
 export interface LiveParts {
   readonly qmp: QmpClient;
   readonly control: ChannelServer;
+  /** The console under test: what is typed at it. */
+  readonly consoleLine: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
+  readonly connectQtest: () => Promise<QtestClient>;
   readonly cacheDir: string | undefined;
 }
 
@@ -37,16 +44,22 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, cacheDir }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
+  let messenger: Promise<Messenger> | undefined;
   const send = (request: Request) => {
     control.send(request.bytes);
   };
   const answerTo = (request: Request, options: { what: string; soft?: boolean }) => {
     send(request);
     return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
+  };
+  const answer = async (request: Request, what: string) => {
+    const reply = await answerTo(request, { what });
+    if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
+    return reply;
   };
   return {
     plan,
@@ -56,19 +69,47 @@ export function liveGuest(
     send,
     fact: (fact) => watch.fact(fact),
     connectDebugger,
+    messenger: () => (messenger ??= connectQtest().then((qtest) => openMessenger(qtest, qmp))),
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
-    async ask(request, what) {
-      const reply = await answerTo(request, { what });
-      if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
-      return reply;
-    },
+    ask: answer,
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {
       send(requests.fire(script));
       await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
     },
+    async fireScriptToEnd(script) {
+      const request = requests.fire(script);
+      send(request);
+      await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
+      const end = await watch.waitFor(
+        ['reply', 'oops', 'panic', 'capture-command-line', 'capture-hello'],
+        (event) => event.type !== 'reply' || event.id === request.id,
+        { what: "the script's end", limitMs, soft: true },
+      );
+      return end?.type === 'reply' ? { status: end.status, output: end.output } : undefined;
+    },
+    async runScript(script, what) {
+      const { status, output } = await answer(requests.script(script), what);
+      return { status, output };
+    },
     async injectNmi() {
       await qmp.execute('inject-nmi');
+    },
+    async sendBreak() {
+      await qmp.execute('chardev-send-break', { id: 'console' });
+    },
+    typeAtConsole(text) {
+      consoleLine.send(Buffer.from(text, 'latin1'));
+    },
+    async holdKey(key) {
+      const data = { key: { type: 'qcode', data: key }, down: true } as const;
+      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
+    },
+    require(proof) {
+      watch.fact({ fact: 'proof', ...proof });
+      if (proof.proved) return;
+      watch.end(`not proved: ${proof.what}`);
+      throw new RunEnded(`not proved: ${proof.what}`);
     },
   };
 }

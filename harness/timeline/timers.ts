@@ -1,4 +1,5 @@
 import type { TimerFacts } from '../model/event.js';
+import { interruptCount } from './interrupt-rows.js';
 
 /** Interrupts of a kernel's timers, summed over its CPUs, out of its /proc/interrupts. */
 export interface TimerCounts {
@@ -39,9 +40,5 @@ export function timerCounts(interrupts: string): TimerCounts {
 export function rowSum(interrupts: string, row: string): number | undefined {
   const wanted = `${row}:`;
   const line = interrupts.split('\n').find((candidate) => candidate.trimStart().startsWith(wanted));
-  const counts = line === undefined ? null : /^ *\w+:((?: +\d{1,12})+)/.exec(line);
-  return counts?.[1]
-    ?.trim()
-    .split(/ +/)
-    .reduce((sum, count) => sum + Number(count), 0);
+  return line === undefined ? undefined : interruptCount(line);
 }

@@ -1,0 +1,6 @@
+import type { Scenario } from '../model/scenario.js';
+
+/** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
+export function needsQtest({ trigger }: Scenario): boolean {
+  return trigger.kind === 'choreography' && trigger.steps.some((step) => 'interrupt' in step);
+}
