@@ -191,6 +191,8 @@ function proofOfState(proof) {
       .join(', ');
   }
   if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
+  if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
+  if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
   const { row, risesBy, withinMs } = proof.interrupts;
   const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;

@@ -69,8 +69,8 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
   return ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
 }
 
-function degradations(facts: Facts): [string, RunEvent][] {
-  const { events, plan, hello, verified } = facts;
+function degradations(known: Facts): [string, RunEvent][] {
+  const { events, plan, hello, verified } = known;
   const reasons: [string, RunEvent][] = [];
   // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
   const cpus = hello?.cpus ?? plan.machine.cpus;
@@ -95,7 +95,7 @@ function degradations(facts: Facts): [string, RunEvent][] {
       if (!reasons.some(([name]) => name === reason)) reasons.push([reason, event]);
     }
   }
-  const slow = lostLapicTimer(facts);
+  const slow = lostLapicTimer(known);
   if (slow !== undefined) reasons.push(['lapic-timer-lost', slow]);
   return reasons;
 }

@@ -7,27 +7,24 @@ import type { LiveGuest } from './live-guest.js';
  * segments say where the image is; with kexec_file_load they are not told and nothing is proved. The guest runs again
  * when this returns.
  */
-export async function flipCrashImage(
-  guest: LiveGuest,
-  { offset }: { offset: number },
-): Promise<{ what: string; proved: boolean }> {
-  const prove = (proved: boolean, saw: string) => {
-    guest.fact({ fact: 'proof', what: FLIP_STATEMENT, proved, saw });
-    return { what: FLIP_STATEMENT, proved };
-  };
+export async function flipCrashImage(guest: LiveGuest, { offset }: { offset: number }): Promise<void> {
   const armed = guest.watch.events.findLast((event) => event.type === 'armed');
   const flip = findFlip(armed?.armed, offset);
-  if ('why' in flip) return prove(false, flip.why);
+  if ('why' in flip) {
+    guest.require({ what: FLIP_STATEMENT, proved: false, saw: flip.why });
+    return;
+  }
   const gdb = await guest.connectDebugger();
   try {
     const [loaded = 0] = await gdb.readPhysicalMemory(flip.address, 1);
     const wanted = loaded ^ 0xff;
     await gdb.writePhysicalMemory(flip.address, Buffer.from([wanted]));
     const [saw = loaded] = await gdb.readPhysicalMemory(flip.address, 1);
-    return prove(
-      saw === wanted && saw !== loaded,
-      `${flip.name}, physical 0x${flip.address.toString(16)}: loaded 0x${hex(loaded)}, now 0x${hex(saw)}`,
-    );
+    guest.require({
+      what: FLIP_STATEMENT,
+      proved: saw === wanted && saw !== loaded,
+      saw: `${flip.name}, physical 0x${flip.address.toString(16)}: loaded 0x${hex(loaded)}, now 0x${hex(saw)}`,
+    });
   } finally {
     await gdb.close();
   }
