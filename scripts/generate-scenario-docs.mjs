@@ -122,6 +122,7 @@ function section({ scenario, prose, stem, members }) {
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
     ...list('Proved', proved(scenario)),
+    ...list('Proved by the capture kernel, when it reports', scenario.proveCapture.map(provedByCapture)),
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
       : [`Fired by: ${fired(trigger)}.`]),
@@ -138,6 +139,11 @@ function list(title, items) {
 function guest({ guest: wanted, crashKernel, watchMs }) {
   return [
     crashKernel === 'absent' && 'no crash kernel is loaded',
+    wanted.profile !== undefined &&
+      `machine: ${[wanted.profile]
+        .flat()
+        .map((name) => `[${name}](machines.md#${name})`)
+        .join(', ')}`,
     wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
     wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
     wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
@@ -149,13 +155,19 @@ function guest({ guest: wanted, crashKernel, watchMs }) {
 }
 
 function prepared(preparation) {
+  if ('flipCrashImage' in preparation) {
+    return `the byte at offset ${preparation.flipCrashImage.offset} of the crash image's largest segment is inverted in the guest's memory`;
+  }
   return 'write' in preparation
     ? `${code(preparation.write.value)} is written to ${code(preparation.write.path)}`
     : `the guest runs ${code(preparation.script)}`;
 }
 
-function proved({ crashKernel, prove, trigger }) {
+function proved({ crashKernel, prepare, prove, trigger }) {
   const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
+  const flipped = prepare.some((preparation) => 'flipCrashImage' in preparation)
+    ? ['the inverted byte is read back']
+    : [];
   const own = [
     ...prove.map(proofOfState),
     ...(trigger.kind === 'lkdtm' ? ['the crash point was hit to the end of its count'] : []),
@@ -164,11 +176,11 @@ function proved({ crashKernel, prove, trigger }) {
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
-  return [...armed, ...own, ...where];
+  return [...armed, ...flipped, ...own, ...where];
 }
 
 function proofOfState(proof) {
-  if ('read' in proof) return `${code(proof.read.path)} is ${code(proof.read.equals)}`;
+  if ('read' in proof || 'output' in proof) return factWords(proof);
   if ('panic' in proof) {
     const { says, stackHas } = proof.panic;
     return [
@@ -178,9 +190,21 @@ function proofOfState(proof) {
       .filter((part) => part !== false)
       .join(', ');
   }
+  if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
   const { row, risesBy, withinMs } = proof.interrupts;
   const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
+}
+
+function factWords(fact) {
+  const [subject, { equals, matches, lacks }] =
+    'read' in fact ? [code(fact.read.path), fact.read] : [`what ${code(fact.output.of)} prints`, fact.output];
+  const asked = [
+    equals !== undefined && `is ${code(equals)}`,
+    matches !== undefined && `matches ${code(matches)}`,
+    lacks !== undefined && `lacks ${code(lacks)}`,
+  ].filter((part) => part !== false);
+  return `${subject} ${asked.join(' and ')}`;
 }
 
 function fired(trigger) {
@@ -258,16 +282,29 @@ function proofWords(proof) {
   if ('lock' in proof) return `${code(proof.lock)} is ${proof.held ? 'held' : 'free'}`;
   if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
   if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
+  if ('svme' in proof || 'vmxe' in proof) return `**${proof.role}** has ${flagWords(proof)}`;
   if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
   return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
+}
+
+function flagWords({ svme, vmxe }) {
+  return svme === undefined ? `CR4.VMXE = ${vmxe ? 1 : 0}` : `EFER.SVME = ${svme ? 1 : 0}`;
+}
+
+function provedByCapture(proof) {
+  if ('clocksource' in proof) return `its clocksource is ${functions(proof.clocksource)}`;
+  if ('clockevent' in proof) return `its clock event device is ${functions(proof.clockevent)}`;
+  const { row, atLeast } = proof.interrupts;
+  return `row ${code(row)} of its \`/proc/interrupts\` is ${atLeast} or more`;
 }
 
 function functions(names) {
   return [names].flat().map(code).join(' or ');
 }
 
-function expected({ verdict, quality }) {
-  return `\`${verdict}\`${quality === undefined ? '' : `, ${quality}`}`;
+function expected({ verdict, detail, quality }) {
+  const word = detail === undefined ? verdict : `${verdict}/${detail}`;
+  return `\`${word}\`${quality === undefined ? '' : `, ${quality}`}`;
 }
 
 /** A code span that holds any text: its fence is longer than any run of backticks in it. */

@@ -1,4 +1,5 @@
 import type { StateProof } from '../model/choreography.js';
+import { flagStatement, lookAtFlag, readControlRegisters } from '../timeline/control-registers.js';
 import { lookAt, stackLine, stackOf } from './look.js';
 import { names, variableNamed } from './places.js';
 import type { Stage } from './stage.js';
@@ -41,6 +42,18 @@ export async function checkState(
       what: `${proof.role} has a vector in service`,
       proved: vectors.length > 0,
       saw: `LAPIC ISR ${vectors.join(' ') || '(none)'}`,
+    };
+  }
+  if ('svme' in proof || 'vmxe' in proof) {
+    const [flag, on] = 'svme' in proof ? (['svme', proof.svme] as const) : (['vmxe', proof.vmxe] as const);
+    const own = readControlRegisters(await stage.monitor('info registers -a')).find(
+      (registers) => registers.vcpu === vcpu,
+    );
+    const look = own === undefined ? undefined : lookAtFlag(own, flag);
+    return {
+      what: `${proof.role} has ${flagStatement(flag, on)}`,
+      proved: look?.on === on,
+      saw: look?.saw ?? `cpu${vcpu} is not told`,
     };
   }
   const trace = await stackOf(vcpu, stage);

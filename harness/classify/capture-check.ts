@@ -4,6 +4,7 @@ import { escapeGuestText } from '../timeline/escape.js';
 import { interruptsOf } from '../timeline/interrupt-rows.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
+import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
 /** A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more is a scream. */
 const SCREAMING_LINES = 3;
@@ -16,7 +17,10 @@ export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
   const reasons = degradations(facts);
-  const evidence = [captureUserspace, verified, ...reasons.map(([, event]) => event)];
+  // What the capture kernel kept time with belongs to the picture, degraded or not.
+  const report = first(facts.events, 'capture-facts');
+  const shown = reasons.map(([, event]) => event).filter((event) => event !== report);
+  const evidence = [captureUserspace, verified, report, ...shown];
   const degradedBy = reasons.map(([name]) => name);
   return degradedBy.length === 0
     ? {
@@ -65,17 +69,18 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
   return ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
 }
 
-function degradations({ events, plan, hello, verified }: Facts): [string, RunEvent][] {
+function degradations(facts: Facts): [string, RunEvent][] {
+  const { events, plan, hello, verified } = facts;
   const reasons: [string, RunEvent][] = [];
   // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
   }
-  const facts = first(events, 'capture-facts');
+  const reported = first(events, 'capture-facts');
   // The capture init has sent something through the UART's driver: interrupts that never came say so.
-  if (facts !== undefined && interruptsOf(CONTROL_TTY, facts.interrupts) === 0) {
-    reasons.push(['uart-interrupts-dead', facts]);
+  if (reported !== undefined && interruptsOf(CONTROL_TTY, reported.interrupts) === 0) {
+    reasons.push(['uart-interrupts-dead', reported]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');
   if (screams.length >= SCREAMING_LINES && screams[0] !== undefined) {
@@ -83,12 +88,14 @@ function degradations({ events, plan, hello, verified }: Facts): [string, RunEve
   }
   for (const event of events) {
     if (event.type === 'signature' && event.degrades && !reasons.some(([name]) => name === event.name)) {
-      reasons.push([event.name, event]);
+      if (!saidBefore(events, event.name)) reasons.push([event.name, event]);
     }
     if ((event.type === 'oops' || event.type === 'panic') && event.side === 'capture') {
       const reason = `${event.type}-in-capture`;
       if (!reasons.some(([name]) => name === reason)) reasons.push([reason, event]);
     }
   }
+  const slow = lostLapicTimer(facts);
+  if (slow !== undefined) reasons.push(['lapic-timer-lost', slow]);
   return reasons;
 }

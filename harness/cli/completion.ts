@@ -2,6 +2,7 @@ import yargs from 'yargs';
 import { listKernels } from '../kernel/index.js';
 import { COMMANDS, type CommandWords, groupOf, optionsOf } from './commands.js';
 import { cacheDirectory } from './places.js';
+import { machineNames } from './machine-files.js';
 import { runnableNames } from './scenario-files.js';
 
 /** The word with which the script that `crashpath completion` prints asks; what was typed follows it. */
@@ -46,6 +47,7 @@ async function candidates(before: readonly string[], current: string): Promise<s
   const { names, choices } = declaredBy(words);
   const option = before.at(-1) ?? '';
   if (KERNEL_OPTIONS.has(option)) return kernelSpecs();
+  if (option === '--machine-profile') return machineNames();
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];

@@ -23,6 +23,7 @@ export interface GuestOptions {
   crashkernel: string | undefined;
   cpus: number | undefined;
   memory: number | undefined;
+  'machine-profile': string[];
   machine: string | undefined;
   'cpu-model': string | undefined;
   accel: AccelRequest;
@@ -73,13 +74,20 @@ export function guestOptions<T>(yargs: Argv<T>) {
     })
     .option('cpus', { ...single(cpus), describe: `vCPUs (default ${count}, or as the scenario wants)` })
     .option('memory', { ...single(memoryMiB), describe: `Guest memory in MiB (default ${memory})` })
+    .option('machine-profile', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      requiresArg: true,
+      describe: 'Machine profile (crashpath list machines) or .yaml file; repeatable',
+    })
     .option('machine', {
       ...single(qemuName('--machine')),
-      describe: `QEMU machine type (default ${machine})`,
+      describe: `QEMU machine type (default ${machine}, or the profile's)`,
     })
     .option('cpu-model', {
       ...single(qemuName('--cpu-model')),
-      describe: 'QEMU CPU model (default host under KVM, max under TCG)',
+      describe: "QEMU CPU model (default the profile's, else host under KVM, max under TCG)",
     })
     .option('accel', {
       choices: ['auto', 'kvm', 'tcg'] as const,

@@ -1,17 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { buildImages } from '../guest/image/build-images.js';
-import { configOf, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
+import { configOf, guestProgramsFor, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
 import type { Cell } from '../model/cell.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
+import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { type AccelRequest, chooseAccelerator } from '../qemu/accel/choose-accelerator.js';
 import { qemuVersion } from '../qemu/accel/qemu-version.js';
 import { requireFitting } from './command-line-size.js';
 import { qemuBinary, say } from './context.js';
 import { rehearse, requireKnownNames } from './guest-machine.js';
+import { fittingOnly, loadMachines } from './machines-to-run.js';
 import { cacheDirectory } from './places.js';
 import { loadScenarios } from './scenario-files.js';
 
@@ -20,6 +22,8 @@ export interface GuestsChoices {
   readonly crashkernel: string | undefined;
   readonly cpus: number | undefined;
   readonly memory: number | undefined;
+  /** Machine profiles, by name or path; none: each scenario's own. */
+  readonly machineProfile: readonly string[];
   readonly machine: string | undefined;
   readonly cpuModel: string | undefined;
   readonly accel: AccelRequest;
@@ -48,13 +52,18 @@ export interface PlannedCell {
   readonly cell?: Cell | undefined;
 }
 
-/** One run to be planned. */
+/** One run to be planned, on each of its machines. */
 export interface WantedRun {
   readonly cell: PlannedCell;
   readonly trial: number;
 }
 
-/** Plans scenario x kernel x repeat, as the command line names them. Writes to the cache only. */
+/** A run on one machine; `undefined` is the default one. */
+interface MachineRun extends WantedRun {
+  readonly machine: ChosenProfile | undefined;
+}
+
+/** Plans scenario x kernel x machine x repeat, as the command line names them. Writes to the cache only. */
 export async function planRuns(choices: RunChoices, campaign: string): Promise<RunPlan[]> {
   if (choices.scenario.length === 0) {
     throw usageFault('cannot run "nothing": no scenario is named; name at least one of crashpath list');
@@ -77,7 +86,7 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
 }
 
 /**
- * Resolves kernels, accelerator and images, and lays every run out, in their order. What is quick to find out is found
+ * Resolves machines, kernels, accelerator and images, and lays every run out, in their order. What is quick to find out is found
  * out first, so that a mistake does not wait for a download. Writes to the cache only.
  */
 export async function layOut(
@@ -89,27 +98,45 @@ export async function layOut(
   await qemuVersion(binary);
   await requireKnownNames(binary, choices);
   const cells = [...new Set(runs.map(({ cell }) => cell))];
+  const machinesOf = await loadMachines(
+    choices.machineProfile,
+    cells.map(({ scenario }) => scenario),
+  );
   const kernelOf = await resolveAll(cells, cacheDir);
+  for (const cell of cells) requireOneWidth(pairOf(cell, kernelOf));
   await requireCrashSupport(cells, kernelOf);
   const accel = await chooseAccelerator(choices.accel, { qemuBinary: binary, cacheDir });
   const shared = {
     accel: { accel: accel.accel, reason: accel.reason },
     qemu: { binary, version: accel.qemuVersion },
   };
-  const planOf = ({ cell, trial }: WantedRun, { number, initrd }: { number: number; initrd: string }) =>
+  const { fit, leftOut } = fittingOnly(
+    runs.flatMap((run) =>
+      machinesOf(run.cell.scenario).map((machine) => ({
+        ...{ ...run, machine },
+        ...{ scenario: run.cell.scenario, kernel: kernelOf(run.cell.spec) },
+      })),
+    ),
+  );
+  const planOf = (
+    { cell, trial, machine }: MachineRun,
+    { number, initrd }: { number: number; initrd: string },
+  ) =>
     planRun(cell, {
+      machine,
       resources: { ...pairOf(cell, kernelOf), ...shared, initrd },
       choices,
-      identity: { campaign, runId: runIdOf(cell, { number, kernelOf }), trial, nonce: freshNonce() },
+      identity: { campaign, runId: runIdOf(cell, { number, kernelOf, machine }), trial, nonce: freshNonce() },
     });
   // Everything but the image's path is known already; images take a second each.
-  const drafts = runs.map((run, index) => planOf(run, { number: index + 1, initrd: '' }));
+  const drafts = fit.map((run, index) => planOf(run, { number: index + 1, initrd: '' }));
   for (const draft of drafts) requireFitting(draft);
-  await rehearseOddMachines(choices, drafts);
+  await rehearseOddMachines(drafts);
+  for (const why of leftOut) say(`left out: ${why}`);
   say(`accelerator: ${accel.accel}. ${accel.reason}`);
   const images = new Map<PlannedCell, string>();
   for (const cell of cells) images.set(cell, await imageFor(cell.scenario, pairOf(cell, kernelOf)));
-  return runs.map((run, index) => planOf(run, { number: index + 1, initrd: images.get(run.cell) ?? '' }));
+  return fit.map((run, index) => planOf(run, { number: index + 1, initrd: images.get(run.cell) ?? '' }));
 }
 
 /** A nonce no run ever had: 128 random bits, short enough for a host name. */
@@ -138,46 +165,65 @@ function pairOf({ spec, captureSpec }: PlannedCell, kernelOf: KernelOf): KernelP
   return { kernel: kernelOf(spec), captureKernel: kernelOf(captureSpec ?? spec) };
 }
 
+/** One image serves both kernels, and kexec-tools loads a kernel of its own width. */
+function requireOneWidth({ kernel, captureKernel }: KernelPair): void {
+  const [bits, captureBits] = [kernel.bits ?? 64, captureKernel.bits ?? 64];
+  if (bits === captureBits) return;
+  throw usageFault(
+    `cannot use capture kernel "${captureKernel.spec}": it is a ${captureBits}-bit kernel, and ${kernel.spec} a ${bits}-bit one; give a capture kernel of the same width`,
+  );
+}
+
 /** Numbers sort as the runs begin; variants of one source share a release, so a campaign file's name goes first. */
 function runIdOf(
   { scenario, spec, cell }: PlannedCell,
-  { number, kernelOf }: { number: number; kernelOf: KernelOf },
+  { number, kernelOf, machine }: { number: number; kernelOf: KernelOf; machine: ChosenProfile | undefined },
 ): string {
   const label = (cell?.kernel ?? kernelOf(spec).label).replace(/[^\w.+-]/g, '_').slice(0, 64);
-  return `${String(number).padStart(3, '0')}-${scenario.name}-${label}`;
+  const words = [String(number).padStart(3, '0'), scenario.name, label];
+  return [...words, ...(machine === undefined ? [] : [machine.profile.name])].join('-');
 }
 
 function planRun(
   { scenario, append, captureAppend, cell }: PlannedCell,
   {
+    machine,
     resources,
     choices,
     identity,
   }: {
+    machine: ChosenProfile | undefined;
     resources: Resources;
     choices: GuestsChoices;
     identity: Parameters<typeof makePlan>[2]['identity'];
   },
 ): RunPlan {
-  const guest = { ...choices, append, captureAppend, memoryMiB: choices.memory };
+  const guest = { ...choices, profile: machine, append, captureAppend, memoryMiB: choices.memory };
   const plan = makePlan(scenario, resources, { identity, choices: guest });
-  return cell === undefined ? plan : { ...plan, cell };
+  if (cell === undefined) return plan;
+  return { ...plan, cell: machine === undefined ? cell : { ...cell, machine: machine.profile.name } };
 }
 
 async function imageFor(scenario: Scenario, { kernel, captureKernel }: KernelPair): Promise<string> {
+  const options = { cacheDir: cacheDirectory(), onProgress: say };
   const names = scenario.guest.modules ?? [];
   const modules = names.length === 0 ? [] : await modulesFor(kernel, names);
   const images = await buildImages(
-    { captureKernel, modules, captureModules: [] },
-    { cacheDir: cacheDirectory(), onProgress: say },
+    { captureKernel, modules, captureModules: [], programsRoot: await guestProgramsFor(kernel, options) },
+    options,
   );
   return images.production.path;
 }
 
-/** The default machine is known to work; one that the caller chose is tried, once for each shape of guest. */
-async function rehearseOddMachines(choices: GuestsChoices, plans: readonly RunPlan[]): Promise<void> {
-  if (choices.machine === undefined && choices.cpuModel === undefined) return;
-  const shapes = new Map(plans.map((plan) => [JSON.stringify(plan.machine), plan]));
+/** The default machine is known to work; any other one is tried, once for each shape of guest. */
+async function rehearseOddMachines(plans: readonly RunPlan[]): Promise<void> {
+  const odd = plans.filter(({ machine }) => machine.name !== undefined);
+  const shapes = new Map(
+    odd.map((plan) => {
+      const { type, cpuModel, cpus, memoryMiB } = plan.machine;
+      return [JSON.stringify([type, cpuModel, cpus, memoryMiB]), plan];
+    }),
+  );
   for (const { machine, accel, qemu } of shapes.values()) {
     await rehearse(qemu.binary, { accel: accel.accel, ...machine });
   }

@@ -25,7 +25,10 @@ const PLAN_OPTIONS = [
 
 /** Names of the given options that a resumed campaign would have to ignore. Pure. */
 export function fixedByCampaign(argv: RunArguments): string[] {
-  return PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`);
+  return [
+    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
+    ...PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`),
+  ];
 }
 
 /** What belongs to the host, not to the runs that a campaign file describes. */
@@ -33,9 +36,12 @@ const BESIDE_A_FILE: readonly string[] = ['timeout-scale', 'name'];
 
 /** Names of the given options that contradict a campaign file: what guests are like is written there. Pure. */
 export function fixedByFile(argv: RunArguments): string[] {
-  return GUEST_PLAN_OPTIONS.filter(
-    (option) => argv[option] !== undefined && !BESIDE_A_FILE.includes(option),
-  ).map((option) => `--${option}`);
+  return [
+    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
+    ...GUEST_PLAN_OPTIONS.filter(
+      (option) => argv[option] !== undefined && !BESIDE_A_FILE.includes(option),
+    ).map((option) => `--${option}`),
+  ];
 }
 
 /** Declares the options and examples of `crashpath run`. */
@@ -65,6 +71,10 @@ export function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       'Two kernels, five times each',
     )
     .example('$0 run sysrq-task -k debian:6.1 --capture-kernel debian:6.12', 'Another capture kernel')
+    .example(
+      '$0 run sysrq-task -k debian:6.1 --machine-profile q35 --machine-profile no-ioapic',
+      'On two machines',
+    )
     .example(
       '$0 run --campaign scripts/thread.yaml',
       'The 2012 thread as a table: three kernels, its scenarios',

@@ -39,6 +39,12 @@ const Run = z.strictObject({
     orElse: z.literal('stay').optional(),
   }),
 });
+/** One bit of a control register, on or off: EFER.SVME (SVM is enabled), CR4.VMXE (VMX is enabled). */
+export const CpuFlags = z.union([
+  z.strictObject({ svme: z.boolean() }),
+  z.strictObject({ vmxe: z.boolean() }),
+]);
+
 const Prove = z.strictObject({
   prove: z.union([
     /** A spinlock's word, at the symbol: its lowest byte is not zero when held. */
@@ -49,6 +55,9 @@ const Prove = z.strictObject({
     z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
     /** At least one vector is in service in the vCPU's local APIC. */
     z.strictObject({ role, inService: z.literal(true) }),
+    /** A bit of a stopped vCPU's control registers. */
+    z.strictObject({ role, svme: z.boolean() }),
+    z.strictObject({ role, vmxe: z.boolean() }),
     /** A function that the stopped vCPU's stack shows. */
     z.strictObject({ role, stackHas: symbolsSchema }),
   ]),

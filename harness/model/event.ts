@@ -66,6 +66,8 @@ export type EventBody =
       readonly dmesgLines: number;
       readonly modulesFailed: string;
       readonly interrupts: string;
+      /** Absent in recordings of images that did not report them. */
+      readonly timers?: TimerFacts | undefined;
     }
   | { readonly type: 'capture-done' }
   | { readonly type: 'control-noise'; readonly why: string }
@@ -84,7 +86,7 @@ export type EventBody =
 export type Side = 'production' | 'capture' | 'rebooted';
 
 /** How a dead guest looks from outside. */
-export type HangShape = 'all-vcpus-halted' | 'spin';
+export type HangShape = 'all-vcpus-halted' | 'spin' | 'idle-forever';
 
 /** What `kexec -p` left behind in the production guest. */
 export interface Armed {
@@ -102,6 +104,18 @@ export interface Armed {
   readonly purgatory?: AddressRange | undefined;
   /** Last lines of kexec's own output when it failed. */
   readonly errors: readonly string[];
+  /** The production kernel's timers at this moment; absent in recordings of images that did not report them. */
+  readonly timers?: TimerFacts | undefined;
+}
+
+/** What a kernel keeps time with, as its sysfs says (Documentation/ABI/testing/sysfs-devices-system-cpu of v6.1). */
+export interface TimerFacts {
+  /** clocksource0/current_clocksource: `tsc`, `acpi_pm`, ...; empty when it is not told. */
+  readonly clocksource: string;
+  /** clockevents/clockevent0/current_device, the boot CPU's: `lapic`, `lapic-deadline`, `pit`, `hpet`, ... */
+  readonly clockevent: string;
+  /** clockevents/broadcast/current_device; empty when there is none. */
+  readonly broadcast: string;
 }
 
 /** Physical addresses, both ends included. */

@@ -34,6 +34,8 @@ export const RunResultSchema = z.object({
   captureKernel: z.string(),
   captureKernelSha256: z.string(),
   accel: z.enum(['kvm', 'tcg']),
+  /** What the machine is called; absent for the default one. */
+  machine: z.string().optional(),
   verdict: z.enum(VERDICT_WORDS),
   quality: z.enum(['clean', 'degraded']).optional(),
   degradedBy: z.array(z.string()),

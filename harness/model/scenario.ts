@@ -1,19 +1,26 @@
 import { z } from 'zod';
-import { ChoreographySchema, symbolsSchema } from './choreography.js';
+import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
+import { GuestFactSchema, guestPath } from './guest-fact.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-const guestPath = z
-  .string()
-  .max(256)
-  .regex(/^\/[\w./-]+$/, 'must be an absolute guest path');
-
 /** One preparation inside the guest, before anything is proved. */
 const Prepare = z.union([
   z.strictObject({ write: z.strictObject({ path: guestPath, value: z.string().max(1024) }) }),
   z.strictObject({ script: z.string().min(1).max(4096) }),
+  /** One byte of the loaded crash image is inverted, in the guest's physical memory, from outside. */
+  z.strictObject({
+    flipCrashImage: z.strictObject({
+      /** Into the largest loaded segment. */
+      offset: z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 32),
+    }),
+  }),
 ]);
 
 /** What the console's report of the panic must show: text of its message, a function of its stack. */
@@ -29,19 +36,12 @@ const PanicReport = z
 
 /**
  * One statement about the guest that must be shown true, or the run is void.
- * `read` is checked before firing; `interrupts` compares a row of /proc/interrupts, summed over CPUs: with `withinMs`
- * it must rise within that time before firing, without, until after the watch. `panic` is shown true by the kernel's
- * own report on the console, after the fact.
+ * `read`, `output` and `everyVcpu` are checked before firing; `interrupts` compares a row of /proc/interrupts, summed
+ * over CPUs: with `withinMs` it must rise within that time before firing, without, until after the watch. `panic` is
+ * shown true by the kernel's own report on the console, after the fact.
  */
 const Proof = z.union([
-  z.strictObject({
-    read: z.strictObject({
-      path: guestPath,
-      equals: z.string().max(1024),
-      /** What it means when the file says something else: part of the reason for `void`. */
-      otherwise: z.string().min(1).max(160).optional(),
-    }),
-  }),
+  ...GuestFactSchema.options,
   z.strictObject({
     interrupts: z.strictObject({
       row: z.string().regex(/^[A-Z0-9]{1,8}$/),
@@ -50,6 +50,28 @@ const Proof = z.union([
     }),
   }),
   z.strictObject({ panic: PanicReport }),
+  /** EFER.SVME or CR4.VMXE of every vCPU. */
+  z.strictObject({ everyVcpu: CpuFlags }),
+]);
+
+const timerName = z.string().regex(/^[\w.-]{1,64}$/, 'must be a name as sysfs gives it');
+
+/**
+ * One statement about the capture kernel, as it reports of itself. It can be shown true only there: a capture kernel
+ * that reports otherwise makes the run void, one that never reports has its own verdict (docs/verdicts.md).
+ */
+const CaptureProof = z.union([
+  /** Its current clocksource is one of these. */
+  z.strictObject({ clocksource: z.array(timerName).min(1).max(8) }),
+  /** The clock event device of its boot CPU is one of these. */
+  z.strictObject({ clockevent: z.array(timerName).min(1).max(8) }),
+  /** A row of its /proc/interrupts, summed over its CPUs, is at least so much. */
+  z.strictObject({
+    interrupts: z.strictObject({
+      row: z.string().regex(/^[A-Z0-9]{1,8}$/),
+      atLeast: z.number().int().min(1),
+    }),
+  }),
 ]);
 
 /** Letters and digits are the sysrq commands that a keyboard without further levels has. */
@@ -87,6 +109,9 @@ const Trigger = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
 ]);
 
+/** Name of a machine profile (scenarios/machines/), or its path. */
+const profileName = z.string().min(1).max(256);
+
 const sizeText = z.string().regex(/^\d+[KMG](@\d+[KMG])?$/, 'must be a size such as 192M');
 
 export const ScenarioSchema = z.strictObject({
@@ -97,6 +122,8 @@ export const ScenarioSchema = z.strictObject({
   evidence: z.array(z.string().min(1)).default([]),
   guest: z
     .strictObject({
+      /** The machine to run on, or several: then the scenario runs once on each. */
+      profile: z.union([profileName, z.array(profileName).min(1).max(64)]).optional(),
       cpus: z.number().int().min(1).max(64).optional(),
       memoryMiB: z.number().int().min(128).max(65536).optional(),
       crashkernel: sizeText.optional(),
@@ -109,16 +136,23 @@ export const ScenarioSchema = z.strictObject({
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
   prepare: z.array(Prepare).max(32).default([]),
   prove: z.array(Proof).max(32).default([]),
+  proveCapture: z.array(CaptureProof).max(32).default([]),
   trigger: Trigger,
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
   watchMs: z.number().int().min(500).max(600_000).optional(),
   expect: z.strictObject({
     verdict: z.enum(VERDICT_WORDS),
     quality: z.enum(['clean', 'degraded']).optional(),
+    /** The verdict's detail: a capture kernel that panics for another reason than the one meant is unexpected. */
+    detail: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a detail of docs/verdicts.md')
+      .optional(),
   }),
 });
 
 export type Scenario = z.infer<typeof ScenarioSchema>;
 export type Preparation = z.infer<typeof Prepare>;
 export type Proof = z.infer<typeof Proof>;
+export type CaptureProof = z.infer<typeof CaptureProof>;
 export type Trigger = z.infer<typeof Trigger>;

@@ -21,7 +21,9 @@ export function readScenario(text: string, file: string): Scenario {
 function contradictions(scenario: Scenario, file: string): void {
   const { trigger } = scenario;
   if (trigger.kind === 'choreography') {
-    const cpus = scenario.guest.cpus ?? GUEST_DEFAULTS.cpus;
+    // A profile brings its own number of vCPUs; the plan is checked with it.
+    const given = scenario.guest.profile === undefined ? GUEST_DEFAULTS.cpus : Number.POSITIVE_INFINITY;
+    const cpus = scenario.guest.cpus ?? given;
     const contradiction = contradictionIn(trigger.steps, cpus);
     if (contradiction !== undefined) {
       throw usageFault(

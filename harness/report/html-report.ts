@@ -115,9 +115,11 @@ function verdictRows(groups: readonly TrialGroup[], entries: readonly Entry[]): 
       group.captureKernel === undefined
         ? undefined
         : html`<br><span class="quiet">captured by ${group.captureKernel}</span>`;
+    const machine =
+      group.machine === undefined ? undefined : html`<br><span class="quiet">machine ${group.machine}</span>`;
     return html`<tr>
 <th scope="row">${group.scenario}</th>
-<td data-name="kernel">${group.kernel}${capture}</td>
+<td data-name="kernel">${group.kernel}${capture}${machine}</td>
 <td data-name="verdicts">${group.verdicts.map(([name, count]) => html`<span class="verdict"><b>${count}</b> ${name}</span>`)}</td>
 <td data-name="outcome">${group.outcomes.map(([outcome, count]) => html`${outcomeChip(outcome, count)} `)}</td>
 <td data-name="median" class="number">${seconds(group.medianMs)}</td>

@@ -1,6 +1,9 @@
 import { writeFileScript } from '../guest/control.js';
+import { checkCondition, factWords, type GuestFact } from '../model/guest-fact.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
 import { interruptCount } from '../timeline/interrupt-rows.js';
+import { flipCrashImage } from './flip-crash-image.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -22,6 +25,7 @@ export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
   });
   if (hello?.release !== plan.kernel.release) stop(guest, 'another kernel runs than was asked for');
   if (hello?.modulesFailed !== '') stop(guest, 'modules did not load');
+  for (const claim of plan.machine.prove ?? []) await proveFact(guest, claim);
   if (plan.scenario.crashKernel === 'loaded') await arm(guest);
   for (const preparation of plan.scenario.prepare) await prepare(guest, preparation);
   await prove(guest, {
@@ -54,6 +58,11 @@ async function arm(guest: LiveGuest): Promise<void> {
 }
 
 async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) {
+    const proof = await flipCrashImage(guest, preparation.flipCrashImage);
+    if (!proof.proved) stop(guest, `not proved: ${proof.what}`);
+    return;
+  }
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
@@ -64,18 +73,16 @@ async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void
 }
 
 async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefined> {
-  if ('read' in proof) {
-    const { path, equals, otherwise } = proof.read;
-    const what = `${path} = ${equals}`;
-    const reply = await guest.ask(guest.requests.script(`cat ${path}`), `reading ${path}`);
-    const saw = reply.status === 0 ? reply.output.trim() : `cat failed: ${reply.output.trim()}`;
-    const proved = reply.status === 0 && saw === equals;
-    const meaning = proved || otherwise === undefined ? '' : `: ${otherwise}`;
-    guest.require({ what, proved, saw: `${saw.slice(0, 200)}${meaning}` });
+  if ('read' in proof || 'output' in proof) {
+    await proveFact(guest, proof);
     return undefined;
   }
   // What the kernel's own report must show is looked for when there is one.
   if ('panic' in proof) return undefined;
+  if ('everyVcpu' in proof) {
+    await proveFlags(guest, proof.everyVcpu);
+    return undefined;
+  }
   if (proof.interrupts.withinMs !== undefined) {
     await proveRise(guest, { ...proof.interrupts, withinMs: proof.interrupts.withinMs });
     return undefined;
@@ -96,6 +103,19 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
       });
     },
   };
+}
+
+/** Asks the guest for what a fact is about and records whether it holds; one that does not ends the run. */
+async function proveFact(guest: LiveGuest, fact: GuestFact): Promise<void> {
+  const what = factWords(fact);
+  const [script, condition] =
+    'read' in fact ? [`cat ${fact.read.path}`, fact.read] : [fact.output.of, fact.output];
+  const { status, output } = await guest.ask(guest.requests.script(script), what);
+  const { holds, saw } = checkCondition(condition, output);
+  const proved = status === 0 && holds;
+  const seen = status === 0 ? saw : `exit status ${status}: ${saw}`;
+  const meaning = proved || condition.otherwise === undefined ? '' : `: ${condition.otherwise}`;
+  guest.require({ what, proved, saw: `${seen}${meaning}` });
 }
 
 /** Looks at a row of /proc/interrupts until it has risen, or the time is up. */
@@ -121,6 +141,17 @@ async function proveRise(
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+async function proveFlags(
+  guest: LiveGuest,
+  wanted: Extract<Proof, { everyVcpu: unknown }>['everyVcpu'],
+): Promise<void> {
+  const [flag, on] = 'svme' in wanted ? (['svme', wanted.svme] as const) : (['vmxe', wanted.vmxe] as const);
+  const what = `every vCPU has ${flagStatement(flag, on)}`;
+  const text = await guest.monitor('info registers -a');
+  const { proved, saw } = everyVcpu(text, { flag, on, cpus: guest.plan.machine.cpus });
+  guest.require({ what, proved, saw: saw.slice(0, 200) });
 }
 
 function countRequest(guest: LiveGuest, row: string) {

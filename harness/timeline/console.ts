@@ -1,6 +1,7 @@
 import stripAnsi from 'strip-ansi';
 import type { EventBody, Side } from '../model/event.js';
 import { kernelMessage } from './printk.js';
+import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 
 const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
@@ -103,8 +104,9 @@ export function createConsoleReader(): ConsoleReader {
       events.push({ type: 'lkdtm-hit', point: 'DIRECT', crashType: direct[1], roundsLeft: 0 });
     }
     for (const signature of SIGNATURES) {
-      if (signature.side === side && signature.pattern.test(text)) {
-        events.push({ type: 'signature', name: signature.name, side, degrades: signature.degrades });
+      if (countsOn(side, signature) && signature.pattern.test(text)) {
+        const degrades = signature.degrades && side === 'capture';
+        events.push({ type: 'signature', name: signature.name, side, degrades });
       }
     }
     return events;
@@ -118,4 +120,8 @@ export function createConsoleReader(): ConsoleReader {
       return events.length > 0 || text === raw ? events : read(raw);
     },
   };
+}
+
+function countsOn(side: Side, signature: Signature): boolean {
+  return signature.side === side || (signature.side === 'both' && side !== 'rebooted');
 }

@@ -3,6 +3,8 @@ import type { Target } from './target.js';
 
 const DIRECTORY = '/sys/kernel/debug/provoke-crash';
 const SAW_CHARACTERS = 4000;
+/** The proof that says what the kernel offers: `points ...; types ...`. */
+export const LKDTM_PROOF = 'this kernel has lkdtm';
 
 /** What a kernel's lkdtm offers. */
 export interface LkdtmOffer {
@@ -27,7 +29,7 @@ export async function fireLkdtm(
   );
   const offer = listed.status === 0 ? parseOffer(listed.output) : undefined;
   target.require({
-    what: 'this kernel has lkdtm',
+    what: LKDTM_PROOF,
     proved: offer !== undefined,
     saw:
       offer === undefined

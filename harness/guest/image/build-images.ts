@@ -14,6 +14,7 @@ import {
 } from './contents.js';
 import { errnoOf } from '../../model/errno.js';
 import { findProgram, type HostProgram, readProgram } from './host-programs.js';
+import { readTreeProgram } from './tree-programs.js';
 import { imageDir, inspectImages, manifestFile, publishImages, withTempDir } from './image-cache.js';
 import { describeSource, IMAGE_SCHEMA, type ImageManifest, imageKey, type Manifest } from './manifest.js';
 import { packEntries, type StagedEntry } from './pack.js';
@@ -27,6 +28,8 @@ export interface ImageInputs {
   readonly modules: readonly ImageModule[];
   /** Modules of the capture guest, in load order. */
   readonly captureModules: readonly ImageModule[];
+  /** Root of a tree with the guests' programs, where the host's cannot run: for 32-bit kernels. */
+  readonly programsRoot?: string | undefined;
 }
 
 export interface BuildOptions {
@@ -108,7 +111,14 @@ async function loadImages(
   const lines = IMAGE_NAMES.flatMap((name) => recipes.images[name]);
   const names = [...new Set(lines.flatMap((line) => ('program' in line ? [line.program] : [])))];
   const programs = new Map<string, HostProgram>();
-  for (const name of names) programs.set(name, await readProgram(name, recipes.programs, options));
+  const { programsRoot } = inputs;
+  for (const name of names) {
+    const program =
+      programsRoot === undefined
+        ? await readProgram(name, recipes.programs, options)
+        : await readTreeProgram(name, programsRoot);
+    programs.set(name, program);
+  }
   const libraries = new Map([...programs].map(([name, program]) => [name, program.libraries]));
   const load = async (image: ImageName, modules: readonly ImageModule[]): Promise<LoadedEntry[]> =>
     loadEntries(
@@ -118,6 +128,7 @@ async function loadImages(
         programs,
         modules,
         captureKernel: inputs.captureKernel,
+        librariesRoot: inputs.programsRoot,
         signal: options.signal,
       },
     );
