@@ -1,6 +1,4 @@
 import type { TimerFacts } from '../model/event.js';
-import { interruptCount } from './interrupt-rows.js';
-import { interruptCount } from './interrupt-rows.js';
 import { rowSum } from './interrupt-rows.js';
 
 /** Interrupts of a kernel's timers, summed over its CPUs, out of its /proc/interrupts. */
@@ -36,13 +34,4 @@ export function timerCounts(interrupts: string): TimerCounts {
     irq0: rowSum(interrupts, '0'),
     irq0Chip: chip === undefined ? undefined : chip.join(' ').slice(0, 64),
   };
-}
-<<<<<<< HEAD
-=======
-
-/** The counts of one row, summed over the CPUs; undefined when there is no such row. */
-export function rowSum(interrupts: string, row: string): number | undefined {
-  const wanted = `${row}:`;
-  const line = interrupts.split('\n').find((candidate) => candidate.trimStart().startsWith(wanted));
-  return line === undefined ? undefined : interruptCount(line);
 }
