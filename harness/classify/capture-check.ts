@@ -77,10 +77,10 @@ function degradations(facts: Facts): [string, RunEvent][] {
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
   }
-  const facts = first(events, 'capture-facts');
+  const reported = first(events, 'capture-facts');
   // The capture init has sent something through the UART's driver: interrupts that never came say so.
-  if (facts !== undefined && interruptsOf(CONTROL_TTY, facts.interrupts) === 0) {
-    reasons.push(['uart-interrupts-dead', facts]);
+  if (reported !== undefined && interruptsOf(CONTROL_TTY, reported.interrupts) === 0) {
+    reasons.push(['uart-interrupts-dead', reported]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');
   if (screams.length >= SCREAMING_LINES && screams[0] !== undefined) {

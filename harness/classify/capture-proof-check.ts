@@ -1,7 +1,7 @@
 import type { EventOf } from '../model/event.js';
 import type { CaptureProof } from '../model/scenario.js';
 import { escapeGuestText } from '../timeline/escape.js';
-import { rowSum } from '../timeline/timers.js';
+import { rowSum } from '../timeline/interrupt-rows.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 

@@ -40,6 +40,7 @@ void t.test('a short scenario and what it leaves out', async (t) => {
     crashKernel: 'loaded',
     prepare: [],
     prove: [],
+    proveCapture: [],
     trigger: { kind: 'sysrq', key: 'c' },
     expect: { verdict: 'captured' },
   });

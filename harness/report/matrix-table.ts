@@ -25,9 +25,9 @@ const INDENT = '      ';
 export const STATE_WORDS: Readonly<Record<CellState, string>> = {
   unexpected: 'UNEXPECTED',
   'harness-error': 'harness error',
-  void: 'void, unexplained',
+  void: 'unexplained void',
   unfinished: 'not finished',
-  'void-explained': 'void, explained',
+  'void-explained': 'explained void',
   'as-expected': 'as expected',
 };
 
@@ -54,8 +54,8 @@ export function matrixTable(
     '',
     ...matrix.rows.flatMap((row) => argumentLines(row, { notes, most, colors })),
     ...unexplainedLines(matrix, { most, colors }),
-    cellSentence(matrix),
-    outcomeSentence(results),
+    ...folded(cellSentence(matrix), most),
+    ...folded(outcomeSentence(results), most),
   ].join('\n');
 }
 

@@ -12,3 +12,9 @@ export function interruptsOf(device: string, text: string): number | undefined {
   const row = text.split('\n').find((line) => line.trimEnd().endsWith(` ${device}`));
   return row === undefined ? undefined : interruptCount(row);
 }
+
+/** The counts of the row with this label (`LOC`, `3`), summed over the CPUs; undefined when there is no such row. */
+export function rowSum(interrupts: string, label: string): number | undefined {
+  const row = interrupts.split('\n').find((line) => line.trimStart().startsWith(`${label}:`));
+  return row === undefined ? undefined : interruptCount(row);
+}

@@ -2,7 +2,8 @@ import t from 'tap';
 import { b64, frame } from '../testdata/made-runs.js';
 import { parseArmed } from './armed.js';
 import { readControlLine } from './control.js';
-import { parseTimers, rowSum, timerCounts } from './timers.js';
+import { rowSum } from './interrupt-rows.js';
+import { parseTimers, timerCounts } from './timers.js';
 
 /** /proc/interrupts of capture kernels: IO-APIC (6.1, pc), and without one. */
 const IO_APIC =

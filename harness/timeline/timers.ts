@@ -1,4 +1,5 @@
 import type { TimerFacts } from '../model/event.js';
+import { rowSum } from './interrupt-rows.js';
 
 /** Interrupts of a kernel's timers, summed over its CPUs, out of its /proc/interrupts. */
 export interface TimerCounts {
@@ -33,15 +34,4 @@ export function timerCounts(interrupts: string): TimerCounts {
     irq0: rowSum(interrupts, '0'),
     irq0Chip: chip === undefined ? undefined : chip.join(' ').slice(0, 64),
   };
-}
-
-/** The counts of one row, summed over the CPUs; undefined when there is no such row. */
-export function rowSum(interrupts: string, row: string): number | undefined {
-  const wanted = `${row}:`;
-  const line = interrupts.split('\n').find((candidate) => candidate.trimStart().startsWith(wanted));
-  const counts = line === undefined ? null : /^ *\w+:((?: +\d{1,12})+)/.exec(line);
-  return counts?.[1]
-    ?.trim()
-    .split(/ +/)
-    .reduce((sum, count) => sum + Number(count), 0);
 }
