@@ -44,6 +44,12 @@ void t.test('the panic that was asked for, in the context that was asked for', a
   );
 });
 
+void t.test("a function's cold part is the function (watchdog_timer_fn.cold on Debian 6.1.192)", async (t) => {
+  for (const name of ['serial8250_interrupt.cold', 'serial8250_interrupt.cold.3']) {
+    t.match(reportProofs(BREAK, events(FIRED, PANIC, frame(name)))[1], { proved: true }, name);
+  }
+});
+
 void t.test('another panic, another context, or no word of it, proves nothing', async (t) => {
   const another = { ...PANIC, message: 'Fatal exception in interrupt' } as EventBody;
   const proved = (...bodies: EventBody[]) =>
@@ -51,6 +57,7 @@ void t.test('another panic, another context, or no word of it, proves nothing', 
   t.strictSame(proved(FIRED, another, frame('serial8250_interrupt')), [false, true]);
   t.strictSame(proved(FIRED, PANIC, frame('write_sysrq_trigger')), [true, false]);
   t.strictSame(proved(FIRED, PANIC), [true, false]);
+  t.strictSame(proved(FIRED, PANIC, frame('serial8250_interrupt.part.0')), [true, false], 'a clone of it');
   t.strictSame(proved(FIRED), [false, false], 'a console that said nothing');
   t.strictSame(
     proved(FIRED, { type: 'panic', message: 'sysrq triggered crash', side: 'capture' }),

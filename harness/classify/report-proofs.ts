@@ -5,6 +5,9 @@ import { first, firstFact } from './phases.js';
 
 type ProofFact = Extract<HostFact, { fact: 'proof' }>;
 
+/** The compiler puts what hardly ever runs, such as a call of panic(), into a part of its own (gcc: `f.cold`). */
+const COLD_PART = /\.cold(\.\d+)?$/;
+
 /** How many frames of a report a proof repeats. */
 const MOST_FRAMES = 24;
 
@@ -65,7 +68,7 @@ function panicProofs(
     proofs.push({
       fact: 'proof',
       what: `the panic's stack has ${wanted.join(' or ')}`,
-      proved: frames.some((frame) => wanted.includes(frame)),
+      proved: frames.some((frame) => wanted.includes(frame.replace(COLD_PART, ''))),
       saw:
         frames.length === 0
           ? 'no stack was reported on the console'
