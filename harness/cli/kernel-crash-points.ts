@@ -80,6 +80,7 @@ async function askGuest(spec: string, timeoutScale: number): Promise<{ proved: b
         crashkernel: undefined,
         cpus: undefined,
         memory: undefined,
+        machineProfile: [],
         machine: undefined,
         machineProfile: [],
         cpuModel: undefined,
