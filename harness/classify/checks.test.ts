@@ -347,7 +347,13 @@ void t.test('no crash kernel', async (t) => {
     'no-crash-kernel/reboot-announced',
   );
   t.equal(verdict(unarmed().shutdown('guest-reset'), ABSENT), 'no-crash-kernel/shutdown');
-  const secondBoot = unarmed().console('Linux version 6.1.0 (x)', 'Command line: console=ttyS0');
+  const boot = ['Linux version 6.1.0 (x)', 'Command line: console=ttyS0'];
+  const secondBoot = new MadeRun()
+    .console(...boot)
+    .boot()
+    .fire()
+    .panic()
+    .console(...boot);
   t.equal(verdict(secondBoot, ABSENT), 'no-crash-kernel/reboot-command-line');
   t.equal(verdict(unarmed().host(DEADLINE), ABSENT), 'crash-path-hang/deadline', 'a panic without any end');
   const loaded = new MadeRun().boot().arm().fire().panic().shutdown('guest-reset');

@@ -82,7 +82,6 @@ async function askGuest(spec: string, timeoutScale: number): Promise<{ proved: b
         memory: undefined,
         machineProfile: [],
         machine: undefined,
-        machineProfile: [],
         cpuModel: undefined,
         accel: 'auto',
         repeat: 1,

@@ -101,8 +101,8 @@ void t.test('the two UARTs are sockets in the run directory, the console first',
   t.strictSame(serials, ['chardev:console', 'chardev:control']);
   const chardevs = args.filter((_, index) => args[index - 1] === '-chardev');
   t.strictSame(chardevs, [
-    `socket,id=console,path=${RUN_FILES.consoleSocket}`,
-    `socket,id=control,path=${RUN_FILES.controlSocket}`,
+    `pipe,id=console,path=${RUN_FILES.consolePipe}`,
+    `pipe,id=control,path=${RUN_FILES.controlPipe}`,
     `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`,
     `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`,
   ]);

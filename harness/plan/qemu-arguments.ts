@@ -16,8 +16,9 @@ export interface GuestSpec {
 
 /** Names inside a run directory that the command line refers to. */
 export const RUN_FILES = {
-  consoleSocket: 'console.sock',
-  controlSocket: 'control.sock',
+  /** QEMU adds `.in` and `.out` (qemu-options.hx, -chardev pipe). */
+  consolePipe: 'console',
+  controlPipe: 'control',
   qmpSocket: 'qmp.sock',
   gdbSocket: 'gdb.sock',
   qtestSocket: 'qtest.sock',
@@ -45,9 +46,9 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-kernel', guest.bzImage],
     ['-initrd', guest.initrd],
     ['-append', guest.append],
-    ['-chardev', `socket,id=console,path=${RUN_FILES.consoleSocket}`],
+    ['-chardev', `pipe,id=console,path=${RUN_FILES.consolePipe}`],
     ['-serial', 'chardev:console'],
-    ['-chardev', `socket,id=control,path=${RUN_FILES.controlSocket}`],
+    ['-chardev', `pipe,id=control,path=${RUN_FILES.controlPipe}`],
     // microvm makes one UART by itself (QEMU 7.2, hw/i386/microvm.c); the second one is a device there.
     isMicrovm(guest.machine)
       ? ['-device', 'isa-serial,index=1,chardev=control']

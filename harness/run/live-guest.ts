@@ -6,7 +6,7 @@ import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
-import type { ChannelServer } from './channel-server.js';
+import type { UartChannel } from './uart-channel.js';
 import { RunEnded, type RunWatch } from './run-watch.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
@@ -32,9 +32,9 @@ export interface LiveGuest extends Target {
 /** What a live guest is made of. */
 export interface LiveParts {
   readonly qmp: QmpClient;
-  readonly control: ChannelServer;
+  readonly control: UartChannel;
   /** The console under test: what is typed at it. */
-  readonly consoleLine: ChannelServer;
+  readonly consoleLine: UartChannel;
   readonly connectDebugger: () => Promise<GdbClient>;
   readonly connectQtest: () => Promise<QtestClient>;
   readonly cacheDir: string | undefined;

@@ -48,12 +48,22 @@ void t.test('a boot console that is replayed is the same kernel', async (t) => {
   ]);
 });
 
+void t.test('a command line of which bytes were lost says nothing; the kernel prints it twice', async (t) => {
+  // Debian 6.1.192's capture kernel on a busy host, when its console was a socket.
+  const cut = '[    0.000000] Command line: console=ttyS0,115200 irqpoll acpi_rsdp=0xf5ed physical RAM map:';
+  const again =
+    '[    0.000000] Kernel command line: console=ttyS0,115200 irqpoll acpi_rsdp=0xf59d0 elfcorehdr=769396K';
+  t.equal(read(BANNER, FIRST_LINE, PANIC, BANNER, cut).at(-1), 'kernel-banner');
+  t.equal(read(BANNER, FIRST_LINE, PANIC, BANNER, cut, again).at(-1), 'capture-command-line');
+  t.equal(read(BANNER, PANIC, BANNER, cut).at(-1), 'kernel-banner', 'nothing to compare it with');
+});
+
 void t.test('elfcorehdr= must be a word of the kernel command line', async (t) => {
   const ends = (line: string) => read(BANNER, FIRST_LINE, PANIC, BANNER, line).at(-1);
   t.equal(ends('[    0.000000] Command line: elfcorehdr=1 a'), 'capture-command-line');
-  t.equal(ends('[    0.000000] Command line: a noelfcorehdr=1'), 'reboot-command-line');
-  t.equal(ends('[    0.000000] Command line: a=elfcorehdr'), 'reboot-command-line');
-  t.equal(ends('[    0.000000] Kernel command line: elfcorehdr=1'), 'kernel-banner', 'another message');
+  t.equal(ends('[    0.000000] Command line: a noelfcorehdr=1'), 'kernel-banner');
+  t.equal(ends('[    0.000000] Command line: a=elfcorehdr'), 'kernel-banner');
+  t.equal(ends('[    0.000000] Unknown kernel command line parameters "elfcorehdr=1"'), 'kernel-banner');
   t.strictSame(read(CAPTURE_LINE), [], 'a command line without a banner');
   t.equal(ends('args: Command line: elfcorehdr=1'), 'kernel-banner', 'quoted');
 });

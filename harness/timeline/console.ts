@@ -5,7 +5,8 @@ import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 
 const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
-const COMMAND_LINE = kernelMessage('Command line: (.*)');
+/** Printed twice: arch/x86/kernel/setup.c, setup_arch(), and init/main.c, start_kernel() (v6.1). */
+const COMMAND_LINE = kernelMessage('(?:Command line|Kernel command line): (.*)');
 /** kernel/panic.c, panic(): "Kernel panic - not syncing: %s" (v2.6 to v6.12 alike). */
 const PANIC = kernelMessage('Kernel panic - not syncing(?:: (.*))?$');
 /** kernel/panic.c, panic(): the end mark, printed only when nothing took over. */
@@ -39,14 +40,16 @@ export interface ConsoleReader {
 
 /**
  * A reader that starts with the production kernel. A later kernel is the capture kernel only when its command line
- * carries `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump); without it the machine rebooted,
- * which a panic with no crash kernel and panic=-1 looks like.
+ * carries `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). The machine rebooted, which a panic
+ * with no crash kernel and panic=-1 looks like, when it is the production kernel's own once more. One that is neither
+ * (bytes were lost) says nothing.
  */
 export function createConsoleReader(): ConsoleReader {
   let side: Side = 'production';
   // A banner says that some kernel starts; its command line, a line later, says which.
   let bannerOpen = false;
   let panicked = false;
+  let ownCommandLine: string | undefined;
   // Of the production kernel; stacks before its first oops or panic are those of warnings.
   let reportedFrames: number | undefined;
 
@@ -60,17 +63,22 @@ export function createConsoleReader(): ConsoleReader {
     }
     const commandLine = bannerOpen ? COMMAND_LINE.exec(text) : null;
     if (commandLine !== null) {
-      bannerOpen = false;
-      if (/(^|\s)elfcorehdr=/.test(commandLine[1] ?? '')) {
+      const options = (commandLine[1] ?? '').trim();
+      if (!panicked && side === 'production') ownCommandLine ??= options;
+      if (/(^|\s)elfcorehdr=/.test(options)) {
+        bannerOpen = false;
         side = 'capture';
         panicked = false;
         events.push({ type: 'capture-command-line' });
-      } else if (panicked || side === 'capture') {
+      } else if (options === ownCommandLine) {
+        bannerOpen = false;
         // Without a panic before it this is the same kernel's log again: a boot console's lines are replayed
         // when the real console registers.
-        side = 'rebooted';
-        panicked = false;
-        events.push({ type: 'reboot-command-line' });
+        if (panicked || side === 'capture') {
+          side = 'rebooted';
+          panicked = false;
+          events.push({ type: 'reboot-command-line' });
+        }
       }
       return events;
     }
