@@ -73,6 +73,7 @@ class Performer {
     }
     if ('fire' in step) {
       const vcpu = this.#vcpuOf(step.fire.role);
+      await this.#stage.firing();
       await directPanic(vcpu, this.#stage);
       if (step.fire.aloneMs > 0) await this.#runAlone(vcpu, step.fire.aloneMs);
       return lookAtAll(this.#stage);
