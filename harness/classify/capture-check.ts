@@ -1,11 +1,15 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
+import { interruptsOf } from '../timeline/interrupt-rows.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
 
 /** A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more is a scream. */
 const SCREAMING_LINES = 3;
+
+/** The UART that the capture init exercises (images/init/capture). */
+const CONTROL_TTY = 'ttyS1';
 
 /** Did the capture kernel prove itself with this run's nonce out of the crashed kernel's memory? */
 export const captureCheck: Check = (facts) => {
@@ -67,6 +71,11 @@ function degradations({ events, plan, hello, verified }: Facts): [string, RunEve
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
+  }
+  const facts = first(events, 'capture-facts');
+  // The capture init has sent something through the UART's driver: interrupts that never came say so.
+  if (facts !== undefined && interruptsOf(CONTROL_TTY, facts.interrupts) === 0) {
+    reasons.push(['uart-interrupts-dead', facts]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');
   if (screams.length >= SCREAMING_LINES && screams[0] !== undefined) {

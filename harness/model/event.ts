@@ -39,6 +39,15 @@ export type EventBody =
   | { readonly type: 'panic-ended'; readonly side: Side }
   | { readonly type: 'reboot-announced'; readonly side: Side }
   | { readonly type: 'oops'; readonly message: string; readonly side: Side }
+  /** A function of the stack that the production kernel's report of an oops or a panic shows, innermost first. */
+  | { readonly type: 'report-frame'; readonly function: string }
+  /** lkdtm's crash point was hit; at 0 rounds left its action follows. */
+  | {
+      readonly type: 'lkdtm-hit';
+      readonly point: string;
+      readonly crashType: string;
+      readonly roundsLeft: number;
+    }
   | { readonly type: 'signature'; readonly name: string; readonly side: Side; readonly degrades: boolean }
   | {
       readonly type: 'hello';

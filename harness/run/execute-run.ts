@@ -145,7 +145,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     teardown.defer(() => server.close());
     return server;
   };
-  await listen('console');
+  const consoleLine = await listen('console');
   const control = await listen('control');
   if (watch.ended !== undefined) throw new RunEnded(watch.ended);
 
@@ -171,6 +171,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     sources,
     qmp,
     control,
+    consoleLine,
     cacheDir,
     connectDebugger: async () => {
       const gdb = await connectGdb(

@@ -9,7 +9,7 @@ import { ioApicPath } from '../source/io-apic-path.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
 import type { ChannelServer } from './channel-server.js';
-import type { RunWatch } from './run-watch.js';
+import { RunEnded, type RunWatch } from './run-watch.js';
 import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
@@ -43,6 +43,8 @@ export interface LiveGuest extends Target {
 export interface LiveParts {
   readonly qmp: QmpClient;
   readonly control: ChannelServer;
+  /** The console under test: what is typed at it. */
+  readonly consoleLine: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
   readonly connectQtest: () => Promise<QtestClient>;
   readonly sources: SourceBank;
@@ -53,7 +55,7 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, connectQtest, sources, cacheDir }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -67,6 +69,11 @@ export function liveGuest(
   const answerTo = (request: Request, options: { what: string; soft?: boolean }) => {
     send(request);
     return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
+  };
+  const answer = async (request: Request, what: string) => {
+    const reply = await answerTo(request, { what });
+    if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
+    return reply;
   };
   return {
     plan,
@@ -82,18 +89,45 @@ export function liveGuest(
     ioApicPath: () => ioApicPath(qmp),
     sources,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
-    async ask(request, what) {
-      const reply = await answerTo(request, { what });
-      if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
-      return reply;
-    },
+    ask: answer,
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {
       send(requests.fire(script));
       await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
     },
+    async fireScriptToEnd(script) {
+      const request = requests.fire(script);
+      send(request);
+      await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
+      const end = await watch.waitFor(
+        ['reply', 'oops', 'panic', 'capture-command-line', 'capture-hello'],
+        (event) => event.type !== 'reply' || event.id === request.id,
+        { what: "the script's end", limitMs, soft: true },
+      );
+      return end?.type === 'reply' ? { status: end.status, output: end.output } : undefined;
+    },
+    async runScript(script, what) {
+      const { status, output } = await answer(requests.script(script), what);
+      return { status, output };
+    },
     async injectNmi() {
       await qmp.execute('inject-nmi');
+    },
+    async sendBreak() {
+      await qmp.execute('chardev-send-break', { id: 'console' });
+    },
+    typeAtConsole(text) {
+      consoleLine.send(Buffer.from(text, 'latin1'));
+    },
+    async holdKey(key) {
+      const data = { key: { type: 'qcode', data: key }, down: true } as const;
+      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
+    },
+    require(proof) {
+      watch.fact({ fact: 'proof', ...proof });
+      if (proof.proved) return;
+      watch.end(`not proved: ${proof.what}`);
+      throw new RunEnded(`not proved: ${proof.what}`);
     },
   };
 }
