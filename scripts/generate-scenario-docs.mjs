@@ -285,14 +285,20 @@ function lapicWords(whose, { enabled, isr, irr }) {
 function sourceWords(source) {
   const until = source.until === 'fired' ? 'until the firing' : 'until the run ends';
   const rate = (perSecond) =>
-    perSecond === 'max' ? 'as fast as the host can' : perSecond === 'once' ? 'once' : `${perSecond} times a second`;
+    perSecond === 'max'
+      ? 'as fast as the host can'
+      : perSecond === 'once'
+        ? 'once'
+        : `${perSecond} times a second`;
   if ('pin' in source) {
     const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `the pin of ${code(source.pin)}`;
-    const how = source.drive === 'held' ? 'is held asserted' : `is pulsed ${rate(source.drive.pulsesPerSecond)}`;
+    const how =
+      source.drive === 'held' ? 'is held asserted' : `is pulsed ${rate(source.drive.pulsesPerSecond)}`;
     return `${pin} ${how}, ${until}`;
   }
   const what = 'vector' in source ? `vector ${source.vector}` : 'an NMI';
-  const least = source.atLeastPerSecond === undefined ? '' : ` (at least ${source.atLeastPerSecond}, or the run is void)`;
+  const least =
+    source.atLeastPerSecond === undefined ? '' : ` (at least ${source.atLeastPerSecond}, or the run is void)`;
   return `${what} is sent to vCPU ${source.cpu} ${rate(source.perSecond)}${least}, ${until}`;
 }
 
