@@ -121,6 +121,7 @@ function section({ scenario, prose, stem, members }) {
     ...list('Evidence', evidence.map(escaped)),
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
+    ...list('From outside', scenario.sources.map(sourceWords)),
     ...list('Proved', proved(scenario)),
     ...list('Proved by the capture kernel, when it reports', scenario.proveCapture.map(provedByCapture)),
     ...(trigger.kind === 'choreography'
@@ -191,8 +192,8 @@ function proofOfState(proof) {
       .join(', ');
   }
   if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
-  if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
-  if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
+  if ('pin' in proof) return pinWords(proof);
+  if ('lapic' in proof) return lapicWords(`vCPU ${proof.cpu}`, proof.lapic);
   const { row, risesBy, withinMs } = proof.interrupts;
   const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
@@ -285,6 +286,8 @@ function proofWords(proof) {
   if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
   if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
   if ('svme' in proof || 'vmxe' in proof) return `**${proof.role}** has ${flagWords(proof)}`;
+  if ('pin' in proof) return pinWords(proof);
+  if ('lapic' in proof) return lapicWords(`**${proof.role}**`, proof.lapic);
   if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
   return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
 }
@@ -298,6 +301,41 @@ function provedByCapture(proof) {
   if ('clockevent' in proof) return `its clock event device is ${functions(proof.clockevent)}`;
   const { row, atLeast } = proof.interrupts;
   return `row ${code(row)} of its \`/proc/interrupts\` is ${atLeast} or more`;
+}
+
+function pinWords({ pin, is }) {
+  const wanted = Object.entries(is).map(([key, value]) => code(`${key}: ${value}`));
+  return `the IO-APIC's pin ${typeof pin === 'number' ? pin : `of ${code(pin)}`} has ${wanted.join(', ')}`;
+}
+
+function lapicWords(whose, { enabled, isr, irr }) {
+  const vectors = (wanted) => (wanted === 'any' ? 'a vector' : `vector ${wanted}`);
+  const wanted = [
+    ...(enabled === undefined ? [] : [`is ${enabled ? 'enabled' : 'disabled'}`]),
+    ...(isr === undefined ? [] : [`has ${vectors(isr)} in service`]),
+    ...(irr === undefined ? [] : [`has ${vectors(irr)} requested`]),
+  ];
+  return `the local APIC of ${whose} ${wanted.join(', ')}`;
+}
+
+function sourceWords(source) {
+  const until = source.until === 'fired' ? 'until the firing' : 'until the run ends';
+  const rate = (perSecond) =>
+    perSecond === 'max'
+      ? 'as fast as the host can'
+      : perSecond === 'once'
+        ? 'once'
+        : `${perSecond} times a second`;
+  if ('pin' in source) {
+    const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `the pin of ${code(source.pin)}`;
+    const how =
+      source.drive === 'held' ? 'is held asserted' : `is pulsed ${rate(source.drive.pulsesPerSecond)}`;
+    return `${pin} ${how}, ${until}`;
+  }
+  const what = 'vector' in source ? `vector ${source.vector}` : 'an NMI';
+  const least =
+    source.atLeastPerSecond === undefined ? '' : ` (at least ${source.atLeastPerSecond}, or the run is void)`;
+  return `${what} is sent to vCPU ${source.cpu} ${rate(source.perSecond)}${least}, ${until}`;
 }
 
 function functions(names) {

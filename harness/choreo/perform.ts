@@ -187,6 +187,7 @@ class Performer {
   async #fire(fire: Extract<Step, { fire: unknown }>['fire']): Promise<string> {
     const vcpu = this.#vcpuOf(fire.role);
     const where = await lookAt(vcpu, this.#stage);
+    await this.#stage.firing();
     if (fire.call !== undefined) {
       const args = argumentsOf(fire.call);
       const { words } = await directCall(vcpu, { function: fire.call.function, args }, this.#stage);

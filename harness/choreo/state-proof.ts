@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkLapic, checkPin } from '../irqchip/check-conditions.js';
 import type { StateProof } from '../model/choreography.js';
 import { flagStatement, lookAtFlag, readControlRegisters } from '../timeline/control-registers.js';
 import { lookAt, stackLine, stackOf } from './look.js';
 import { names, variableNamed } from './places.js';
 import type { Stage } from './stage.js';
+
+const LOOK_EVERY_MS = 20;
 
 /** Looks at the stopped guest; `vcpuOf` tells which vCPU has a role. */
 export async function checkState(
@@ -16,6 +20,13 @@ export async function checkState(
     // The word of a qspinlock (include/asm-generic/qspinlock_types.h): its lowest byte is the lock itself.
     const word = (await stage.gdb.readMemory(symbol.address, 4)).readUInt32LE(0);
     return { what, proved: ((word & 0xff) !== 0) === proof.held, saw: `lock word 0x${word.toString(16)}` };
+  }
+  if ('pin' in proof) {
+    const name = typeof proof.pin === 'number' ? `pin ${proof.pin}` : `pin of ${proof.pin}`;
+    const number = stage.pinOf(proof.pin);
+    return awaitSources(stage, async () =>
+      checkPin(proof.is, { name, number, routers: await stage.routers() }),
+    );
   }
   const vcpu = vcpuOf(proof.role);
   if ('in' in proof) {
@@ -36,13 +47,11 @@ export async function checkState(
       saw: await lookAt(vcpu, stage),
     };
   }
-  if ('inService' in proof) {
-    const vectors = vectorsInService(await stage.monitor(`info lapic ${vcpu}`));
-    return {
-      what: `${proof.role} has a vector in service`,
-      proved: vectors.length > 0,
-      saw: `LAPIC ISR ${vectors.join(' ') || '(none)'}`,
-    };
+  if ('inService' in proof || 'lapic' in proof) {
+    const asked = 'lapic' in proof ? proof.lapic : { isr: 'any' as const };
+    return awaitSources(stage, async () =>
+      checkLapic(asked, { name: proof.role, lapic: await stage.lapic(vcpu) }),
+    );
   }
   if ('svme' in proof || 'vmxe' in proof) {
     const [flag, on] = 'svme' in proof ? (['svme', proof.svme] as const) : (['vmxe', proof.vmxe] as const);
@@ -68,10 +77,15 @@ export async function checkState(
   };
 }
 
-/** Vectors in the `ISR` line of HMP `info lapic` (QEMU 7.2: `ISR\t 36 48` or `ISR\t (none)`). */
-export function vectorsInService(text: string): number[] {
-  const line = /^\s*ISR\s+(.*)$/m.exec(text)?.[1] ?? '';
-  return [...line.matchAll(/\b(\d{1,3})\b/g)]
-    .map(([, vector]) => Number(vector))
-    .filter((vector) => vector < 256);
+/** All vCPUs stand, but sources outside the guest go on: what they do next may be what is asked for. */
+async function awaitSources(
+  { sourcesWithinMs }: Stage,
+  check: () => Promise<{ what: string; proved: boolean; saw: string }>,
+): Promise<{ what: string; proved: boolean; saw: string }> {
+  const untilMs = performance.now() + sourcesWithinMs;
+  for (;;) {
+    const checked = await check();
+    if (checked.proved || performance.now() >= untilMs) return checked;
+    await sleep(LOOK_EVERY_MS);
+  }
 }

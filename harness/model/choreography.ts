@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
 
 const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
 /** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
@@ -53,11 +54,15 @@ const Prove = z.strictObject({
     z.strictObject({ role, in: symbolsSchema }),
     /** RFLAGS.IF of a stopped vCPU. */
     z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
-    /** At least one vector is in service in the vCPU's local APIC. */
+    /** At least one vector is in service in the vCPU's local APIC: short for `lapic: { isr: any }`. */
     z.strictObject({ role, inService: z.literal(true) }),
     /** A bit of a stopped vCPU's control registers. */
     z.strictObject({ role, svme: z.boolean() }),
     z.strictObject({ role, vmxe: z.boolean() }),
+    /** The stopped vCPU's local APIC. */
+    z.strictObject({ role, lapic: LocalApicConditionsSchema }),
+    /** A pin of the IO-APIC. */
+    z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
     /** A function that the stopped vCPU's stack shows. */
     z.strictObject({ role, stackHas: symbolsSchema }),
   ]),

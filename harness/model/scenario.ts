@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
 import { GuestFactSchema, guestPath } from './guest-fact.js';
+import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
+import { SourceSchema } from './source.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
@@ -44,12 +46,17 @@ const Proof = z.union([
   ...GuestFactSchema.options,
   z.strictObject({
     interrupts: z.strictObject({
-      row: z.string().regex(/^[A-Z0-9]{1,8}$/),
+      /** A row's number or name, or the device that has it. */
+      row: z.string().regex(/^\w[\w.:-]{0,63}$/, 'must be a row or device of /proc/interrupts'),
       risesBy: z.number().int().min(1),
       withinMs: z.number().int().min(100).max(120_000).optional(),
     }),
   }),
   z.strictObject({ panic: PanicReport }),
+  /** A pin of the IO-APIC. */
+  z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
+  /** The local APIC of a vCPU, which runs meanwhile. */
+  z.strictObject({ cpu: z.number().int().min(0).max(63), lapic: LocalApicConditionsSchema }),
   /** EFER.SVME or CR4.VMXE of every vCPU. */
   z.strictObject({ everyVcpu: CpuFlags }),
 ]);
@@ -135,6 +142,8 @@ export const ScenarioSchema = z.strictObject({
   /** `loaded`: the crash kernel is armed and that is proved; `absent`: nothing is loaded, and that is proved. */
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
   prepare: z.array(Prepare).max(32).default([]),
+  /** Interrupts from outside the guest, from before the proofs until the run ends. */
+  sources: z.array(SourceSchema).max(8).default([]),
   prove: z.array(Proof).max(32).default([]),
   proveCapture: z.array(CaptureProof).max(32).default([]),
   trigger: Trigger,

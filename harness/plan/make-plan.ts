@@ -3,6 +3,7 @@ import type { Kernel } from '../model/kernel.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
+import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { limitsFor } from './limits.js';
 import { needsQtest } from './needs-qtest.js';
@@ -59,6 +60,12 @@ export function makePlan(
         `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction}; give it more --cpus or correct its steps`,
       );
     }
+  }
+  const atOdds = contradictionInSources(scenario, machine.cpus);
+  if (atOdds !== undefined) {
+    throw usageFault(
+      `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
+    );
   }
   const append = words(
     'console=ttyS0,115200',

@@ -39,6 +39,7 @@ void t.test('a short scenario and what it leaves out', async (t) => {
     guest: {},
     crashKernel: 'loaded',
     prepare: [],
+    sources: [],
     prove: [],
     proveCapture: [],
     trigger: { kind: 'sysrq', key: 'c' },

@@ -1,6 +1,7 @@
 import { usageFault } from '../model/fault.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
+import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './make-plan.js';
 import { readYaml } from './read-yaml.js';
 
@@ -20,10 +21,14 @@ export function readScenario(text: string, file: string): Scenario {
 
 function contradictions(scenario: Scenario, file: string): void {
   const { trigger } = scenario;
+  // A profile brings its own number of vCPUs; the plan is checked with it.
+  const given = scenario.guest.profile === undefined ? GUEST_DEFAULTS.cpus : Number.POSITIVE_INFINITY;
+  const cpus = scenario.guest.cpus ?? given;
+  const atOdds = contradictionInSources(scenario, cpus);
+  if (atOdds !== undefined) {
+    throw usageFault(`cannot read scenario "${file}": ${atOdds}; see scenarios/README.md for the form`);
+  }
   if (trigger.kind === 'choreography') {
-    // A profile brings its own number of vCPUs; the plan is checked with it.
-    const given = scenario.guest.profile === undefined ? GUEST_DEFAULTS.cpus : Number.POSITIVE_INFINITY;
-    const cpus = scenario.guest.cpus ?? given;
     const contradiction = contradictionIn(trigger.steps, cpus);
     if (contradiction !== undefined) {
       throw usageFault(

@@ -3,6 +3,7 @@ import { QmpError } from '../qemu/qmp/index.js';
 import { reportProofs } from '../classify/report-proofs.js';
 import { fire } from '../trigger/fire.js';
 import { choreograph, type DebugSession } from './choreograph.js';
+import { recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import type { OpenProof } from './prepare-guest.js';
 
@@ -23,10 +24,14 @@ export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProo
 async function crashAndFollow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
   if (trigger.kind !== 'choreography') {
+    await recordInterruptState(guest);
+    guest.sources.firing();
     await fire(trigger, guest);
+    await guest.sources.fired();
     return follow(guest, openProofs);
   }
   const session = await choreograph(trigger.steps, guest);
+  await guest.sources.fired();
   try {
     await follow(guest, openProofs);
   } finally {

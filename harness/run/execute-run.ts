@@ -20,6 +20,7 @@ import { liveGuest } from './live-guest.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
 import { RunEnded, RunWatch } from './run-watch.js';
+import { SourceBank } from './source-bank.js';
 import { sampleOnce, sampleVcpus } from './sampler.js';
 
 /** Options of {@link executeRun}. */
@@ -159,7 +160,9 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   const qmp = await monitor(plan, { base, qemu, watch, signal: gone.signal });
   teardown.defer(() => qmp.close());
   const sampling = new AbortController();
+  const sources = new SourceBank();
   const guest = liveGuest(plan, watch, {
+    sources,
     qmp,
     control,
     consoleLine,
@@ -176,6 +179,8 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     connectQtest: async () => {
       const qtest = await connectQtest({ path: join(base, RUN_FILES.qtestSocket) }, { signal: gone.signal });
       teardown.defer(() => qtest.close());
+      // Undone before that: lines are let go, and what the sources did is recorded.
+      teardown.defer(() => sources.stop());
       return qtest;
     },
   });

@@ -4,10 +4,13 @@ import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
+import { readApicIds } from '../qemu/apic-ids.js';
+import { ioApicPath } from '../source/io-apic-path.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
 import type { UartChannel } from './uart-channel.js';
 import { RunEnded, type RunWatch } from './run-watch.js';
+import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
 export interface LiveGuest extends Target {
@@ -23,6 +26,13 @@ export interface LiveGuest extends Target {
   connectDebugger(): Promise<GdbClient>;
   /** Interrupts from outside the guest; connected at the first call. */
   messenger(): Promise<Messenger>;
+  /** QEMU's qtest channel; connected at the first call. */
+  qtest(): Promise<QtestClient>;
+  /** APIC ids by vCPU number; asked once. */
+  apicIds(): Promise<ReadonlyMap<number, number>>;
+  /** Where the IO-APIC is in QEMU's object tree; undefined on a machine without one. */
+  ioApicPath(): Promise<string | undefined>;
+  readonly sources: SourceBank;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -37,6 +47,7 @@ export interface LiveParts {
   readonly consoleLine: UartChannel;
   readonly connectDebugger: () => Promise<GdbClient>;
   readonly connectQtest: () => Promise<QtestClient>;
+  readonly sources: SourceBank;
   readonly cacheDir: string | undefined;
 }
 
@@ -44,11 +55,14 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, consoleLine, connectDebugger, connectQtest, cacheDir }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
-  let messenger: Promise<Messenger> | undefined;
+  let opened: Promise<QtestClient> | undefined;
+  let ids: Promise<ReadonlyMap<number, number>> | undefined;
+  const qtest = () => (opened ??= connectQtest());
+  const apicIds = () => (ids ??= readApicIds(qmp));
   const send = (request: Request) => {
     control.send(request.bytes);
   };
@@ -69,7 +83,11 @@ export function liveGuest(
     send,
     fact: (fact) => watch.fact(fact),
     connectDebugger,
-    messenger: () => (messenger ??= connectQtest().then((qtest) => openMessenger(qtest, qmp))),
+    messenger: async () => openMessenger(await qtest(), await apicIds()),
+    qtest,
+    apicIds,
+    ioApicPath: () => ioApicPath(qmp),
+    sources,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
     ask: answer,
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),

@@ -1,11 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileScript } from '../guest/control.js';
+import { type Checked, checkLapic, checkPin } from '../irqchip/check-conditions.js';
+import { readProcInterrupts, rowNamed } from '../irqchip/proc-interrupts.js';
 import { checkCondition, factWords, type GuestFact } from '../model/guest-fact.js';
 import type { Preparation, Proof } from '../model/scenario.js';
 import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
-import { interruptCount } from '../timeline/interrupt-rows.js';
 import { flipCrashImage } from './flip-crash-image.js';
+import { findPins, readGuestInterrupts, readGuestLapic, readGuestRouters } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
+
+/** How often a row that is to rise is looked at. */
+const LOOK_EVERY_MS = 250;
 
 /** A proof that can only be completed after the watch. */
 export interface OpenProof {
@@ -35,6 +41,8 @@ export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
     },
   });
   const open: OpenProof[] = [];
+  await guest.sources.start(guest);
+  await guest.sources.prove(guest);
   for (const proof of plan.scenario.prove) {
     const later = await prove(guest, proof);
     if (later !== undefined) open.push(later);
@@ -81,26 +89,13 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
     await proveFlags(guest, proof.everyVcpu);
     return undefined;
   }
-  if (proof.interrupts.withinMs !== undefined) {
-    await proveRise(guest, { ...proof.interrupts, withinMs: proof.interrupts.withinMs });
-    return undefined;
-  }
-  const { row, risesBy } = proof.interrupts;
-  const what = `/proc/interrupts ${row} rises by ${risesBy}`;
-  const before = interruptCount((await guest.ask(countRequest(guest, row), what)).output);
-  return {
-    async complete() {
-      const reply = await guest.tryAsk(countRequest(guest, row));
-      const after = reply === undefined ? undefined : interruptCount(reply.output);
-      const rise = before === undefined || after === undefined ? undefined : after - before;
-      guest.fact({
-        fact: 'proof',
-        what,
-        proved: rise !== undefined && rise >= risesBy,
-        saw: rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`,
-      });
-    },
-  };
+  if ('interrupts' in proof) return proveRise(guest, proof.interrupts);
+  const checked =
+    'lapic' in proof
+      ? checkLapic(proof.lapic, { name: `cpu${proof.cpu}`, lapic: await readGuestLapic(guest, proof.cpu) })
+      : await pinOfGuest(guest, proof);
+  guest.require(checked);
+  return undefined;
 }
 
 /** Asks the guest for what a fact is about and records whether it holds; one that does not ends the run. */
@@ -116,29 +111,10 @@ async function proveFact(guest: LiveGuest, fact: GuestFact): Promise<void> {
   guest.require({ what, proved, saw: `${seen}${meaning}` });
 }
 
-/** Looks at a row of /proc/interrupts until it has risen, or the time is up. */
-async function proveRise(
-  guest: LiveGuest,
-  { row, risesBy, withinMs }: { row: string; risesBy: number; withinMs: number },
-): Promise<void> {
-  const what = `/proc/interrupts ${row} rises by ${risesBy} before firing`;
-  const count = async () => interruptCount((await guest.ask(countRequest(guest, row), what)).output);
-  const before = await count();
-  const untilMs = performance.now() + withinMs;
-  for (;;) {
-    const now = before === undefined ? undefined : await count();
-    const rise = now === undefined || before === undefined ? undefined : now - before;
-    const proved = rise !== undefined && rise >= risesBy;
-    if (proved || rise === undefined || performance.now() > untilMs) {
-      guest.require({
-        what,
-        proved,
-        saw: rise === undefined ? 'no such row' : `rose by ${rise} within ${withinMs} ms`,
-      });
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+async function pinOfGuest(guest: LiveGuest, { pin, is }: Extract<Proof, { pin: unknown }>): Promise<Checked> {
+  const name = typeof pin === 'number' ? `pin ${pin}` : `pin of ${pin}`;
+  const number = (await findPins(guest, [pin]))(pin);
+  return checkPin(is, { name, number, routers: await readGuestRouters(guest) });
 }
 
 async function proveFlags(
@@ -152,6 +128,33 @@ async function proveFlags(
   guest.require({ what, proved, saw: saw.slice(0, 200) });
 }
 
-function countRequest(guest: LiveGuest, row: string) {
-  return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
+async function proveRise(
+  guest: LiveGuest,
+  { row, risesBy, withinMs }: Extract<Proof, { interrupts: unknown }>['interrupts'],
+): Promise<OpenProof | undefined> {
+  const before = rowNamed(await readGuestInterrupts(guest), row)?.count;
+  const riseTo = (after: number | undefined) =>
+    before === undefined || after === undefined ? undefined : after - before;
+  const proofOf = (rise: number | undefined) => ({
+    what: `/proc/interrupts ${row} rises by ${risesBy}${withinMs === undefined ? '' : ' before firing'}`,
+    proved: rise !== undefined && rise >= risesBy,
+    saw: rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`,
+  });
+  if (withinMs === undefined) {
+    return {
+      async complete() {
+        const reply = await guest.tryAsk(guest.requests.script('cat /proc/interrupts'));
+        const rows = reply === undefined ? [] : readProcInterrupts(reply.output);
+        guest.fact({ fact: 'proof', ...proofOf(riseTo(rowNamed(rows, row)?.count)) });
+      },
+    };
+  }
+  const untilMs = performance.now() + withinMs;
+  let rise = riseTo(before);
+  while (rise !== undefined && rise < risesBy && performance.now() < untilMs) {
+    await sleep(LOOK_EVERY_MS);
+    rise = riseTo(rowNamed(await readGuestInterrupts(guest), row)?.count);
+  }
+  guest.require(proofOf(rise));
+  return undefined;
 }

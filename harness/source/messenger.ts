@@ -1,7 +1,6 @@
 import { messageWrite } from '../irqchip/message.js';
 import type { InterruptMessage } from '../model/interrupt.js';
-import type { QmpClient } from '../qemu/qmp/index.js';
-import type { QtestClient } from '../qemu/qtest/index.js';
+import { type QtestClient, type QtestCommand, writel } from '../qemu/qtest/index.js';
 
 /** Sends interrupts to single vCPUs from outside the guest. */
 export interface Messenger {
@@ -9,36 +8,28 @@ export interface Messenger {
   send(vcpu: number, message: InterruptMessage): Promise<number>;
 }
 
-/** A messenger over the qtest channel: the write that a device's MSI would be. */
-export async function openMessenger(qtest: QtestClient, qmp: QmpClient): Promise<Messenger> {
-  const ids = await apicIds(qmp);
+/** A messenger over the qtest channel: each message is the write that a device's MSI would be. */
+export function openMessenger(qtest: QtestClient, apicIds: ReadonlyMap<number, number>): Messenger {
   return {
     async send(vcpu, message) {
-      const apicId = ids.get(vcpu);
-      if (apicId === undefined) {
-        throw new RangeError(`cannot send an interrupt to vCPU "${vcpu}": there are ${ids.size}`);
-      }
-      const { address, data } = messageWrite(apicId, message);
-      await qtest.writel(address, data);
+      const apicId = apicIdOf(vcpu, apicIds);
+      await qtest.executeAll([messageCommand(apicId, message)]);
       return apicId;
     },
   };
 }
 
-/**
- * APIC ids by vCPU number, from the vCPUs' own objects: ids have gaps when sockets, dies or cores are not powers of
- * two (QEMU, include/hw/i386/topology.h).
- */
-export async function apicIds(qmp: QmpClient): Promise<ReadonlyMap<number, number>> {
-  const ids = new Map<number, number>();
-  for (const cpu of await qmp.execute('query-cpus-fast')) {
-    const id: unknown = await qmp.execute('qom-get', { path: cpu['qom-path'], property: 'apic-id' });
-    if (typeof id !== 'number') {
-      throw new TypeError(
-        `cannot read the APIC id of vCPU "${cpu['cpu-index']}": QEMU says ${JSON.stringify(id)}`,
-      );
-    }
-    ids.set(cpu['cpu-index'], id);
+/** The qtest command that sends a message to an APIC. */
+export function messageCommand(apicId: number, message: InterruptMessage): QtestCommand {
+  const { address, data } = messageWrite(apicId, message);
+  return writel(address, data);
+}
+
+/** The APIC id of a vCPU. Throws a RangeError when there is no such vCPU. */
+export function apicIdOf(vcpu: number, apicIds: ReadonlyMap<number, number>): number {
+  const apicId = apicIds.get(vcpu);
+  if (apicId === undefined) {
+    throw new RangeError(`cannot send an interrupt to vCPU "${vcpu}": there are ${apicIds.size}`);
   }
-  return ids;
+  return apicId;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { messageWrite } from '../../irqchip/message.js';
-import { apicIds } from '../../source/messenger.js';
+import { readApicIds } from '../apic-ids.js';
 import { startQemu } from '../process.js';
 import { connectQmp } from '../qmp/index.js';
 import { installedQemuVersion } from '../qmp/testing/real-qemu.js';
@@ -38,7 +38,7 @@ void t.test('beside a guest that stands: memory, a pin, a message to one APIC', 
   await qtest.writel(SCRATCH, 0xdead_beef);
   t.equal(await qtest.readl(SCRATCH), 0xdead_beef);
 
-  const ids = await apicIds(qmp);
+  const ids = await readApicIds(qmp);
   t.strictSame(
     [...ids],
     [0, 1, 2, 3, 4, 5].map((vcpu) => [vcpu, vcpu < 3 ? vcpu : vcpu + 1]),
