@@ -44,11 +44,14 @@ void t.test('the panic that was asked for, in the context that was asked for', a
   );
 });
 
-void t.test("a function's cold part is the function (watchdog_timer_fn.cold on Debian 6.1.192)", async (t) => {
-  for (const name of ['serial8250_interrupt.cold', 'serial8250_interrupt.cold.3']) {
-    t.match(reportProofs(BREAK, events(FIRED, PANIC, frame(name)))[1], { proved: true }, name);
-  }
-});
+void t.test(
+  "a function's cold part is the function (watchdog_timer_fn.cold on Debian 6.1.192)",
+  async (t) => {
+    for (const name of ['serial8250_interrupt.cold', 'serial8250_interrupt.cold.3']) {
+      t.match(reportProofs(BREAK, events(FIRED, PANIC, frame(name)))[1], { proved: true }, name);
+    }
+  },
+);
 
 void t.test('another panic, another context, or no word of it, proves nothing', async (t) => {
   const another = { ...PANIC, message: 'Fatal exception in interrupt' } as EventBody;
