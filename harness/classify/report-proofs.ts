@@ -31,16 +31,16 @@ function crashPointProof(
   { point, type }: { readonly point: string; readonly type: string },
   events: readonly RunEvent[],
 ): ProofFact {
-  const hits = events.filter(
-    (event) => event.type === 'lkdtm-hit' && event.point === point && event.crashType === type,
+  const rounds = events.flatMap((event) =>
+    event.type === 'lkdtm-hit' && event.point === point && event.crashType === type ? [event.roundsLeft] : [],
   );
-  const last = hits.at(-1);
-  const left = last?.type === 'lkdtm-hit' ? last.roundsLeft : undefined;
+  // The count begins anew at its end, so that another CPU may hit the point again while this one panics.
+  const left = rounds.length === 0 ? undefined : Math.min(...rounds);
   return {
     fact: 'proof',
     what: `crash point ${point} of type ${type} was hit to the end of its count`,
     proved: left === 0,
-    saw: left === undefined ? 'never hit' : `${hits.length} times, ${left} rounds left`,
+    saw: left === undefined ? 'never hit' : `${rounds.length} times, down to ${left} rounds left`,
   };
 }
 
