@@ -96,10 +96,14 @@ function section({ scenario, prose }) {
     ...list('Evidence', evidence.map(escaped)),
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
+    ...list('From outside, from before the crash to the end', scenario.sources.map(sourceWords)),
     ...list('Proved', proved(scenario)),
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
       : [`Fired by: ${fired(trigger)}.`]),
+    ...(scenario.capture === undefined
+      ? []
+      : ['', 'The capture kernel drives the network card and counts its interrupts.']),
     '',
     `Expected: ${expected(expect)}. \`crashpath run ${name} -k debian:6.1\``,
     '',
@@ -110,12 +114,24 @@ function list(title, items) {
   return items.length === 0 ? [] : [`${title}:`, '', ...items.map((item) => `- ${item}`), ''];
 }
 
+function netWords(net) {
+  return net === 'frames'
+    ? 'raw frames to and from crashpath'
+    : "QEMU's own network with one way out, to crashpath";
+}
+
+function sourceWords({ frames, perSecond, sizeBytes }) {
+  const pace = perSecond === 'max' ? 'as fast as the card takes them' : `${perSecond} a second`;
+  return `${frames} frames of ${sizeBytes} bytes, ${pace}`;
+}
+
 function guest({ guest: wanted, crashKernel, watchMs }) {
   return [
     crashKernel === 'absent' && 'no crash kernel is loaded',
     wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
     wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
     wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
+    wanted.nic !== undefined && `network card: ${wanted.nic.model}, ${netWords(wanted.nic.net)}`,
     wanted.append !== undefined && `command line: ${code(wanted.append)}`,
     wanted.captureAppend !== undefined && `capture kernel's command line: ${code(wanted.captureAppend)}`,
     wanted.modules !== undefined && `modules: ${wanted.modules.map(code).join(', ')}`,
@@ -138,6 +154,7 @@ function proved({ crashKernel, prove, trigger }) {
   );
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
+  if (trigger.kind === 'ssh') own.push('login, first copy and the start of the second, as below');
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
   return [...armed, ...own, ...where];
@@ -145,6 +162,9 @@ function proved({ crashKernel, prove, trigger }) {
 
 function fired(trigger) {
   if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
+  if (trigger.kind === 'ssh') {
+    return `a login through ssh, a copy of ${trigger.copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and \`c\` written to \`/proc/sysrq-trigger\` through the same session`;
+  }
   const where = trigger.cpu === undefined ? '' : ` on vCPU ${trigger.cpu}`;
   return `${code(trigger.key)} written to \`/proc/sysrq-trigger\`${where}`;
 }

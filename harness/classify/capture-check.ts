@@ -1,6 +1,7 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
+import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
 
@@ -12,7 +13,9 @@ export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
   const reasons = degradations(facts);
-  const evidence = [captureUserspace, verified, ...reasons.map(([, event]) => event)];
+  const cited = reasons.map(([, event]) => event);
+  const exercised = exerciseOf(facts);
+  const evidence = [...new Set([captureUserspace, verified, exercised, ...cited])];
   const degradedBy = reasons.map(([name]) => name);
   return degradedBy.length === 0
     ? {
@@ -61,8 +64,9 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
   return ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
 }
 
-function degradations({ events, plan, hello, verified }: Facts): [string, RunEvent][] {
-  const reasons: [string, RunEvent][] = [];
+function degradations(facts: Facts): [string, RunEvent][] {
+  const { events, plan, hello, verified } = facts;
+  const reasons = exerciseDegradations(facts);
   // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {

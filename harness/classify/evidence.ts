@@ -20,7 +20,7 @@ function excerptOf(event: RunEvent): string {
     case 'oops':
       return escapeGuestText(event.message);
     case 'signature':
-      return event.name;
+      return `${event.name}: ${escapeGuestText(event.text)}`;
     case 'armed': {
       const { armed } = event;
       const range =
@@ -44,6 +44,11 @@ function excerptOf(event: RunEvent): string {
     case 'vmcore-missing':
     case 'control-noise':
       return escapeGuestText(event.why);
+    case 'exercise': {
+      const { device, interrupts, received } = event.exercise;
+      if (device === '') return 'no network device';
+      return escapeGuestText(`${device}: ${interrupts} interrupts, ${received} frames received`);
+    }
     case 'shutdown':
       return escapeGuestText(`reason=${event.reason} guest=${event.byGuest}`);
     case 'cpus-parked':

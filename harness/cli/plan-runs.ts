@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { buildImages } from '../guest/image/build-images.js';
-import { configOf, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
+import { configOf, missingForCrash, resolveKernel } from '../kernel/index.js';
 import { usageFault } from '../model/fault.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
@@ -9,6 +8,7 @@ import { type AccelRequest, chooseAccelerator } from '../qemu/accel/choose-accel
 import { qemuVersion } from '../qemu/accel/qemu-version.js';
 import { requireFitting } from './command-line-size.js';
 import { qemuBinary, say } from './context.js';
+import { imageFor } from './guest-images.js';
 import { rehearse, requireKnownNames } from './guest-machine.js';
 import { cacheDirectory } from './places.js';
 import { loadScenario } from './scenario-files.js';
@@ -65,7 +65,9 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
   say(`accelerator: ${accel.accel}. ${accel.reason}`);
   const plans: RunPlan[] = [];
   for (const cell of cells) {
-    plans.push(...plansOf(cell, { before: plans.length, initrd: await imageFor(cell) }));
+    plans.push(
+      ...plansOf(cell, { before: plans.length, initrd: await imageFor(cell.scenario, cell.resources) }),
+    );
   }
   return plans;
 }
@@ -114,16 +116,6 @@ function plansOf(
       },
     );
   });
-}
-
-async function imageFor({ scenario, resources: { kernel, captureKernel } }: Cell): Promise<string> {
-  const names = scenario.guest.modules ?? [];
-  const modules = names.length === 0 ? [] : await modulesFor(kernel, names);
-  const images = await buildImages(
-    { captureKernel, modules, captureModules: [] },
-    { cacheDir: cacheDirectory(), onProgress: say },
-  );
-  return images.production.path;
 }
 
 /** The default machine is known to work; one that the caller chose is tried, once for each shape of guest. */

@@ -39,7 +39,14 @@ export type EventBody =
   | { readonly type: 'panic-ended'; readonly side: Side }
   | { readonly type: 'reboot-announced'; readonly side: Side }
   | { readonly type: 'oops'; readonly message: string; readonly side: Side }
-  | { readonly type: 'signature'; readonly name: string; readonly side: Side; readonly degrades: boolean }
+  | {
+      readonly type: 'signature';
+      readonly name: string;
+      readonly side: Side;
+      readonly degrades: boolean;
+      /** What matched, as the guest printed it. */
+      readonly text: string;
+    }
   | {
       readonly type: 'hello';
       readonly release: string;
@@ -58,6 +65,7 @@ export type EventBody =
       readonly modulesFailed: string;
       readonly interrupts: string;
     }
+  | { readonly type: 'exercise'; readonly exercise: Exercise }
   | { readonly type: 'capture-done' }
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
@@ -111,6 +119,18 @@ export interface Vmcore {
   readonly crashedRelease?: string | undefined;
   /** Host name in the crashed kernel's init_uts_ns; absent when it could not be read. */
   readonly nodename?: string | undefined;
+}
+
+/** What became of the network card that the capture kernel was asked to drive. */
+export interface Exercise {
+  /** The network interface; empty when there is none. */
+  readonly device: string;
+  /** How often its interrupt came since it was brought up, all CPUs together. */
+  readonly interrupts: number;
+  /** Its rows of /proc/interrupts, after. */
+  readonly rows: string;
+  /** Frames that its driver received. */
+  readonly received: number;
 }
 
 /** One thing that happened, with its place in the recording. Times are milliseconds since the run began. */

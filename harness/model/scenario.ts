@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ChoreographySchema } from './choreography.js';
+import { NicSchema } from './nic.js';
+import { FrameSourceSchema } from './frame-source.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
@@ -44,6 +46,12 @@ const Trigger = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('nmi') }),
   /** A directed crash: vCPUs held, run, looked at and directed into panic() (docs/choreography.md). */
   z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
+  /** sysrq-c through an ssh session, while a file is being copied through it. */
+  z.strictObject({
+    kind: z.literal('ssh'),
+    /** Size of the file that is copied and checked first, MiB. */
+    copyMiB: z.number().int().min(1).max(128).default(8),
+  }),
 ]);
 
 const sizeText = z.string().regex(/^\d+[KMG](@\d+[KMG])?$/, 'must be a size such as 192M');
@@ -62,13 +70,24 @@ export const ScenarioSchema = z.strictObject({
       append: z.string().max(1024).optional(),
       captureAppend: z.string().max(1024).optional(),
       modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),
+      /** A network card; its kernel modules are loaded by themselves. */
+      nic: NicSchema.optional(),
     })
     .default({}),
   /** `loaded`: the crash kernel is armed and that is proved; `absent`: nothing is loaded, and that is proved. */
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
   prepare: z.array(Prepare).max(32).default([]),
   prove: z.array(Proof).max(32).default([]),
+  /** What goes on outside the guest from before the crash until the run ends. */
+  sources: z.array(FrameSourceSchema).max(8).default([]),
   trigger: Trigger,
+  /** What the capture kernel is asked to do besides reading the crashed memory. */
+  capture: z
+    .strictObject({
+      /** `nic`: drive the network card and count its interrupts; a card that stays silent degrades the capture. */
+      exercise: z.literal('nic'),
+    })
+    .optional(),
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
   watchMs: z.number().int().min(500).max(600_000).optional(),
   expect: z.strictObject({

@@ -73,6 +73,7 @@ export function makePlan(
   const captureAppend = words(
     'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
     scenario.guest.captureAppend,
+    scenario.capture === undefined ? undefined : `crashpath.exercise=${scenario.capture.exercise}`,
     choices.captureAppend,
   );
   return {
@@ -99,6 +100,7 @@ export function makePlan(
         bzImage: resources.kernel.bzImage,
         initrd: resources.initrd,
         append,
+        nic: scenario.guest.nic,
       }),
     },
   };

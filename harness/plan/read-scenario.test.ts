@@ -39,6 +39,7 @@ void t.test('a short scenario and what it leaves out', async (t) => {
     crashKernel: 'loaded',
     prepare: [],
     prove: [],
+    sources: [],
     trigger: { kind: 'sysrq', key: 'c' },
     expect: { verdict: 'captured' },
   });

@@ -2,6 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { usageFault } from '../model/fault.js';
 import { contradictionIn } from './check-choreography.js';
+import { nicContradiction } from './check-nic.js';
 import { GUEST_DEFAULTS } from './make-plan.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 
@@ -98,6 +99,8 @@ function contradictions(scenario: Scenario, file: string): void {
       );
     }
   }
+  const unwired = nicContradiction(scenario);
+  if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);
   if (scenario.crashKernel === 'absent' && scenario.expect.verdict === 'captured') {
     throw usageFault(
       `cannot read scenario "${file}": it expects "captured" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,

@@ -1,6 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { harnessFault } from '../model/fault.js';
+import type { Socket } from 'node:net';
+import { listenForStream } from './stream-server.js';
 
 /**
  * A UART sends byte by byte; bytes are handed on in groups of this age at most, so that the index of a console is not
@@ -15,10 +14,7 @@ export interface ChannelServer {
   close(): void;
 }
 
-/**
- * Listens on `<base>/<name>` before QEMU starts, so that no byte is lost. `base` is a short alias of the run directory
- * (/proc/self/fd/N): a Unix socket's path may have 107 bytes at most (unix(7)).
- */
+/** Listens on `<base>/<name>`, as {@link listenForStream} does, and hands on what comes. */
 export async function listenForChannel(
   base: string,
   name: string,
@@ -35,34 +31,20 @@ export async function listenForChannel(
     pending = [];
     onBytes(bytes);
   };
-  const server = createServer((connected) => {
-    // One QEMU, one connection: nobody else gets in afterwards.
-    stopListening(server);
+  const server = await listenForStream(base, name);
+  void server.connected.then((connected) => {
     socket = connected;
     connected.on('data', (bytes) => {
       pending.push(bytes);
       timer ??= setTimeout(flush, GROUP_MS);
     });
     connected.on('end', flush);
-    // A reset at QEMU's death is told by its exit.
-    connected.on('error', () => connected.destroy());
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(join(base, name), resolve);
-  }).catch((error: unknown) => {
-    throw harnessFault(`cannot listen on "${name}": ${String(error)}; see the cause`, error);
   });
   return {
     send: (bytes) => socket !== undefined && !socket.destroyed && (socket.write(bytes), true),
     close() {
       flush();
-      stopListening(server);
-      socket?.destroy();
+      server.close();
     },
   };
-}
-
-function stopListening(server: Server): void {
-  if (server.listening) server.close();
 }

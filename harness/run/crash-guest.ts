@@ -1,5 +1,6 @@
 import { stacksOf } from '../autopsy/stacks.js';
 import { fire } from '../trigger/fire.js';
+import { fireSsh } from '../trigger/ssh.js';
 import { choreograph, type DebugSession } from './choreograph.js';
 import type { LiveGuest } from './live-guest.js';
 import type { OpenProof } from './prepare-guest.js';
@@ -11,6 +12,10 @@ const POWER_OFF_LIMIT_MS = 20_000;
 /** Fires, and follows the guest for as long as its next rung is within its deadline. Ends by {@link RunEnded}. */
 export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
+  if (trigger.kind === 'ssh') {
+    await fireSsh(trigger, guest);
+    return follow(guest, openProofs);
+  }
   if (trigger.kind !== 'choreography') {
     await fire(trigger, guest);
     return follow(guest, openProofs);

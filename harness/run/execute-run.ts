@@ -16,10 +16,12 @@ import { saveOutcome } from '../store/run-directory.js';
 import { type ChannelServer, listenForChannel } from './channel-server.js';
 import { crashGuest } from './crash-guest.js';
 import { liveGuest } from './live-guest.js';
+import { openNetwork } from './network.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { sampleOnce, sampleVcpus } from './sampler.js';
+import { startSources } from './sources.js';
 
 /** Options of {@link executeRun}. */
 export interface ExecuteOptions {
@@ -144,6 +146,8 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   };
   await listen('console');
   const control = await listen('control');
+  const network = await openNetwork(plan.scenario.guest.nic, { base, directory });
+  teardown.defer(() => network?.close());
   if (watch.ended !== undefined) throw new RunEnded(watch.ended);
 
   const qemu = await startQemu(plan.qemu.binary, plan.qemu.args, directory);
@@ -167,6 +171,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     qmp,
     control,
     cacheDir,
+    network,
     connectDebugger: async () => {
       const gdb = await connectGdb(
         { path: join(base, RUN_FILES.gdbSocket) },
@@ -178,6 +183,8 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     },
   });
   const openProofs = await prepareGuest(guest);
+  const sources = await startSources(plan.scenario.sources, { network, watch });
+  teardown.defer(() => sources.stop());
   const samples = sampleVcpus(qmp, {
     signal: sampling.signal,
     onSample: (text) => watch.take((recorder) => recorder.sample(text)),

@@ -3,12 +3,13 @@ import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
-import type { Target } from '../trigger/target.js';
+import type { SshTarget } from '../trigger/ssh.js';
 import type { ChannelServer } from './channel-server.js';
-import type { RunWatch } from './run-watch.js';
+import type { GuestNetwork } from './network.js';
+import { RunEnded, type RunWatch } from './run-watch.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
-export interface LiveGuest extends Target {
+export interface LiveGuest extends SshTarget {
   readonly plan: RunPlan;
   readonly watch: RunWatch;
   readonly requests: RequestWriter;
@@ -31,13 +32,14 @@ export interface LiveParts {
   readonly control: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
   readonly cacheDir: string | undefined;
+  readonly network: GuestNetwork | undefined;
 }
 
 /** Puts the parts of a running guest together. */
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, cacheDir }: LiveParts,
+  { qmp, control, connectDebugger, cacheDir, network }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -48,6 +50,11 @@ export function liveGuest(
     send(request);
     return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
   };
+  const ask = async (request: Request, what: string) => {
+    const reply = await answerTo(request, { what });
+    if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
+    return reply;
+  };
   return {
     plan,
     watch,
@@ -57,10 +64,16 @@ export function liveGuest(
     fact: (fact) => watch.fact(fact),
     connectDebugger,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
-    async ask(request, what) {
-      const reply = await answerTo(request, { what });
-      if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
-      return reply;
+    ask,
+    replyMs: limitMs,
+    runScript: (script, what) => ask(requests.script(script), what),
+    async sshStream() {
+      if (network === undefined) throw new Error('the guest has no network card');
+      return network.ssh();
+    },
+    giveUp(why): never {
+      watch.end(why);
+      throw new RunEnded(why);
     },
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {

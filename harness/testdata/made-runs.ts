@@ -37,6 +37,7 @@ export function madePlan(changes: { cpus?: number; scenario?: Partial<Scenario> 
       crashKernel: 'loaded',
       prepare: [],
       prove: [],
+      sources: [],
       trigger: { kind: 'sysrq', key: 'c' },
       expect: { verdict: 'captured' },
       ...changes.scenario,

@@ -66,9 +66,10 @@ export function createConsoleReader(): ConsoleReader {
     const oops = OOPS.exec(text);
     if (oops?.[1] !== undefined) events.push({ type: 'oops', message: oops[1], side });
     for (const signature of SIGNATURES) {
-      if (signature.side === side && signature.pattern.test(text)) {
-        events.push({ type: 'signature', name: signature.name, side, degrades: signature.degrades });
-      }
+      const match = signature.side === side ? signature.pattern.exec(text) : null;
+      if (match === null) continue;
+      const { name, degrades } = signature;
+      events.push({ type: 'signature', name, side, degrades, text: match[0] });
     }
     return events;
   }
