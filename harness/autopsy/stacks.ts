@@ -4,27 +4,37 @@ import type { HostFact } from '../model/record.js';
 import { GdbError, type GdbClient } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { contains } from '../timeline/armed.js';
+import { captureSymbols, idtBases } from './capture-symbols.js';
 
 /** Frames that are kept of a stack. */
 const MOST_FRAMES = 48;
 const CR3_ADDRESS = 0x000ffffffffff000n;
 
+/** What an autopsy works on. */
+export interface StuckGuest {
+  readonly gdb: GdbClient;
+  /** Of the kernel that crashed. */
+  readonly symbols: SymbolTable;
+  readonly armed: Armed | undefined;
+  /** The capture kernel is the same image as the kernel that crashed, so that its names are known. */
+  readonly sameImage: boolean;
+  /** An HMP command's text. */
+  monitor(command: string): Promise<string>;
+}
+
 /**
- * Stops a guest that is stuck and reads every vCPU's stack that is the crashed kernel's (its page tables are not in
- * the crash kernel's memory: the symbols are those of the crashed kernel). A stub that does not answer leaves no facts.
+ * Stops a guest that is stuck and reads the stack of every vCPU in kernel mode: by page tables it is told which of
+ * the two kernels it is in. A vCPU in a kernel without known names, and a stub that does not answer, leave no facts.
  */
-export async function stacksOf(
-  session: { readonly gdb: GdbClient; readonly symbols: SymbolTable },
-  armed: Armed | undefined,
-): Promise<HostFact[]> {
+export async function stacksOf(guest: StuckGuest): Promise<HostFact[]> {
+  const { gdb } = guest;
   const facts: HostFact[] = [];
   try {
-    await session.gdb.interrupt();
-    for (const vcpu of session.gdb.vcpus) {
-      const { cr3, cs } = await session.gdb.readRegisters(vcpu);
-      const inCapture = armed?.range !== undefined && contains(armed.range, cr3 & CR3_ADDRESS);
-      if (inCapture || (cs & 3n) !== 0n) continue;
-      const trace = await stackOf(vcpu, session);
+    await gdb.interrupt();
+    for (const vcpu of gdb.vcpus) {
+      const symbols = await symbolsOf(vcpu, guest);
+      if (symbols === undefined) continue;
+      const trace = await stackOf(vcpu, { gdb, symbols });
       facts.push({
         fact: 'stack',
         vcpu,
@@ -36,4 +46,14 @@ export async function stacksOf(
     if (!(error instanceof GdbError)) throw error;
   }
   return facts;
+}
+
+async function symbolsOf(vcpu: number, guest: StuckGuest): Promise<SymbolTable | undefined> {
+  const { gdb, symbols, armed } = guest;
+  const { cr3, cs } = await gdb.readRegisters(vcpu);
+  if ((cs & 3n) !== 0n) return undefined;
+  if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
+  if (!guest.sameImage) return undefined;
+  const idtBase = idtBases(await guest.monitor('info registers -a')).get(vcpu);
+  return idtBase === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase });
 }

@@ -109,6 +109,10 @@ class Performer {
     return this.#stage.gdb.vcpus.filter((vcpu) => !this.#held.has(vcpu));
   }
 
+  #deadlineMs(withinMs = WITHIN_MS): number {
+    return withinMs * this.#stage.deadlineScale;
+  }
+
   #chosen(on: number | 'turn' | undefined): number | undefined {
     const { vcpus } = this.#stage.gdb;
     if (on !== 'turn') return on;
@@ -119,7 +123,7 @@ class Performer {
     const vcpu = await this.#runTo(await findPlace(hold.at, this.#stage), {
       running: this.#notHeld(),
       wanted: this.#chosen(hold.on),
-      withinMs: hold.withinMs ?? WITHIN_MS,
+      withinMs: this.#deadlineMs(hold.withinMs),
     });
     this.#roles.set(hold.as, vcpu);
     this.#held.add(vcpu);
@@ -141,7 +145,11 @@ class Performer {
       // A place that does not exist is a mistake in the script; `orElse` is for one that is not reached.
       const place = await findPlace(run.to, this.#stage);
       try {
-        await this.#runTo(place, { running: [vcpu], wanted: vcpu, withinMs: run.withinMs ?? WITHIN_MS });
+        await this.#runTo(place, {
+          running: [vcpu],
+          wanted: vcpu,
+          withinMs: this.#deadlineMs(run.withinMs),
+        });
       } catch (error) {
         // It may spin with interrupts off on a lock that a held vCPU has: then it is taken where it stands.
         if (!(error instanceof NotReached && run.orElse === 'stay')) throw error;

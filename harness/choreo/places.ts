@@ -5,6 +5,7 @@ import {
   decodeFunction,
   findCallSites,
   type KernelSymbol,
+  sortOf,
   type SymbolTable,
 } from '../symbols/index.js';
 import { NotReached } from './stage.js';
@@ -47,14 +48,31 @@ export async function findPlace(
 
 /** The first of several names that this kernel has as a function. */
 export function functionNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
-  for (const name of names(wanted)) {
-    const symbol = symbols.named(name).find(({ type }) => /^[tTwW]$/.test(type));
-    if (symbol !== undefined) return symbol;
-  }
+  return symbolNamed(wanted, 'text', symbols);
+}
+
+/** The first of several names that this kernel has as a variable, such as a lock. */
+export function variableNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
+  return symbolNamed(wanted, 'data', symbols);
+}
+
+/** `NotReached` when there is none, or several (static ones of the same name): a guess would prove nothing. */
+function symbolNamed(
+  wanted: string | readonly string[],
+  sort: 'text' | 'data',
+  symbols: SymbolTable,
+): KernelSymbol {
   const asked = names(wanted);
-  const near = symbols.nearest(asked[0] ?? '', 5);
+  const noun = sort === 'text' ? 'function' : 'variable';
+  const what = `find the ${noun} ${asked.join(' or ')}`;
+  for (const name of asked) {
+    const found = symbols.named(name).filter((symbol) => sortOf(symbol) === sort);
+    if (found.length > 1) throw new NotReached(what, `this kernel has ${found.length} of the name ${name}`);
+    if (found[0] !== undefined) return found[0];
+  }
+  const near = symbols.nearest(asked[0] ?? '', { sort });
   throw new NotReached(
-    `find the function ${asked.join(' or ')}`,
+    what,
     `this kernel has none (inlined or renamed); nearest: ${near.join(', ') || 'none'}`,
   );
 }

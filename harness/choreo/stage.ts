@@ -8,6 +8,8 @@ export interface Stage {
   readonly symbols: SymbolTable;
   /** Counted from 1; picks the vCPU of `on: turn`. */
   readonly trial: number;
+  /** Stretches the deadlines of steps, for slow hosts; what a step does for a time is not stretched. */
+  readonly deadlineScale: number;
   /** What the panic message says. */
   readonly runName: string;
   /** An HMP command's text, e.g. `info lapic 0`. */

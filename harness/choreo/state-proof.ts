@@ -1,6 +1,6 @@
 import type { StateProof } from '../model/choreography.js';
 import { lookAt, stackLine, stackOf } from './look.js';
-import { names } from './places.js';
+import { names, variableNamed } from './places.js';
 import type { Stage } from './stage.js';
 
 /** Looks at the stopped guest; `vcpuOf` tells which vCPU has a role. */
@@ -11,15 +11,7 @@ export async function checkState(
 ): Promise<{ what: string; proved: boolean; saw: string }> {
   if ('lock' in proof) {
     const what = `${proof.lock} is ${proof.held ? 'held' : 'free'}`;
-    const [symbol] = stage.symbols.named(proof.lock);
-    if (symbol === undefined) {
-      const near = stage.symbols.nearest(proof.lock).join(', ');
-      return {
-        what,
-        proved: false,
-        saw: `this kernel has no symbol ${proof.lock}; nearest: ${near || 'none'}`,
-      };
-    }
+    const symbol = variableNamed(proof.lock, stage.symbols);
     // The word of a qspinlock (include/asm-generic/qspinlock_types.h): its lowest byte is the lock itself.
     const word = (await stage.gdb.readMemory(symbol.address, 4)).readUInt32LE(0);
     return { what, proved: ((word & 0xff) !== 0) === proof.held, saw: `lock word 0x${word.toString(16)}` };

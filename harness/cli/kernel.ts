@@ -4,9 +4,11 @@ import {
   configOf,
   listKernels,
   missingForCrash,
+  removeBuilds,
   removeKernel,
   resolveKernel,
 } from '../kernel/index.js';
+import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { say } from './context.js';
 import { BUILD_COMMAND, buildFromSource, variants, VARIANTS_COMMAND } from './kernel-build.js';
@@ -22,7 +24,7 @@ export const KERNEL_COMMANDS = {
   show: { command: 'show <spec>', builder: showOf },
   list: { command: 'list', builder: listOf },
   available: { command: 'available [suite]', builder: availableOf },
-  rm: { command: 'rm <kernel>', builder: rmOf },
+  rm: { command: 'rm [kernel]', builder: rmOf },
   build: BUILD_COMMAND,
   variants: VARIANTS_COMMAND,
 } as const;
@@ -51,7 +53,11 @@ export const kernelCommand: CommandModule = {
         describe: 'List the kernels that Debian offers',
         handler: available,
       })
-      .command({ ...KERNEL_COMMANDS.rm, describe: 'Remove a kernel from the cache', handler: rm })
+      .command({
+        ...KERNEL_COMMANDS.rm,
+        describe: 'Remove a kernel, or what only makes builds faster, from the cache',
+        handler: rm,
+      })
       .command({
         ...KERNEL_COMMANDS.build,
         describe: 'Build a kernel from source, with a variant of images/patches or a patch of your own',
@@ -138,11 +144,25 @@ async function available({ suite }: { suite: string | undefined }): Promise<void
 
 function rmOf(yargs: Argv) {
   return yargs
-    .positional('kernel', { type: 'string', demandOption: true, describe: 'Release or sha256' })
-    .example('$0 kernel rm 6.1.0-56-amd64', 'By release');
+    .positional('kernel', { type: 'string', describe: 'Release or sha256' })
+    .option('builds', {
+      type: 'boolean',
+      default: false,
+      describe: 'Remove sources, build directories, logs and the compiler cache; kernels stay',
+    })
+    .example('$0 kernel rm 6.1.0-56-amd64', 'By release')
+    .example('$0 kernel rm --builds', 'The next build begins from nothing');
 }
 
-async function rm({ kernel }: { kernel: string }): Promise<void> {
-  const removed = await removeKernel(kernel, options());
-  say(`removed ${removed.release}`);
+async function rm({ kernel, builds }: { kernel: string | undefined; builds: boolean }): Promise<void> {
+  if (kernel === undefined && !builds) {
+    throw usageFault(
+      'cannot remove "nothing": neither a kernel nor --builds is given; see crashpath kernel list',
+    );
+  }
+  if (kernel !== undefined) say(`removed ${(await removeKernel(kernel, options())).release}`);
+  if (builds) {
+    await removeBuilds(options());
+    say('removed sources, build directories, logs and the compiler cache');
+  }
 }

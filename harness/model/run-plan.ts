@@ -67,6 +67,8 @@ export const RunPlanSchema = z.object({
   /** Host name of the crashed guest, read back out of its memory by the capture kernel. */
   nonce: z.string(),
   limits: LimitsSchema,
+  /** By how much the caller stretched the deadlines; the limits have it already, the steps' own do not. */
+  timeoutScale: z.number().default(1),
   qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
 });
 

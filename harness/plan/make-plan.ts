@@ -88,6 +88,7 @@ export function makePlan(
     captureAppend,
     modules: scenario.guest.modules ?? [],
     limits: limitsFor(accel, { scale: choices.timeoutScale ?? 1, watchMs: scenario.watchMs }),
+    timeoutScale: choices.timeoutScale ?? 1,
     qemu: {
       ...resources.qemu,
       args: qemuArguments({

@@ -41,6 +41,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     gdb,
     symbols,
     trial: guest.plan.trial,
+    deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
     monitor: (command) => guest.monitor(command),
     fact: (fact) => watch.fact(fact),

@@ -1,4 +1,5 @@
 import { stacksOf } from '../autopsy/stacks.js';
+import { QmpError } from '../qemu/qmp/index.js';
 import { fire } from '../trigger/fire.js';
 import { fireSsh } from '../trigger/ssh.js';
 import { choreograph, type DebugSession } from './choreograph.js';
@@ -24,15 +25,34 @@ export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProo
   try {
     await follow(guest, openProofs);
   } finally {
-    await readStacks(session, guest);
+    await examine(session, guest);
   }
 }
 
-/** What a guest that got stuck before the capture kernel still says. */
-async function readStacks(session: DebugSession, { watch }: LiveGuest): Promise<void> {
-  if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-hello')) return;
+/** Interrupt controllers as QEMU shows them; the replies stay in the QMP log. */
+const IRQCHIP_COMMANDS = ['info pic', 'info irq'] as const;
+
+/** What a guest that got stuck still says: its stacks and its interrupt controllers. */
+async function examine({ gdb, symbols }: DebugSession, guest: LiveGuest): Promise<void> {
+  const { watch, plan } = guest;
+  if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done')) return;
   const armed = watch.events.findLast((event) => event.type === 'armed');
-  for (const fact of await stacksOf(session, armed?.armed)) watch.fact(fact);
+  const sameImage = plan.captureKernel.sha256 === plan.kernel.sha256;
+  try {
+    const stacks = await stacksOf({
+      gdb,
+      symbols,
+      armed: armed?.armed,
+      sameImage,
+      monitor: (command) => guest.monitor(command),
+    });
+    for (const fact of stacks) watch.fact(fact);
+    const lapics = gdb.vcpus.map((vcpu) => `info lapic ${vcpu}`);
+    for (const command of [...IRQCHIP_COMMANDS, ...lapics]) await guest.monitor(command);
+  } catch (error) {
+    // A QEMU that is gone says nothing more; its exit is recorded.
+    if (!(error instanceof QmpError)) throw error;
+  }
 }
 
 async function follow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {

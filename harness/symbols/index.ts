@@ -31,4 +31,4 @@ export type { WalkRegisters } from './pt-regs.js';
 export { otherNamesOf, RENAMED, type Renamed } from './renamed.js';
 export { functionsOf, type StackFrame, type StackTrace, walkStack } from './stack-walk.js';
 export { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
-export { PROBE_SYMBOLS, relocateKallsyms, withoutModules } from './relocate.js';
+export { movedSymbols, PROBE_SYMBOLS, relocateKallsyms, withoutModules } from './relocate.js';

@@ -96,8 +96,8 @@ t.test('a name of another kernel finds the function of this one first', async (t
     t.equal(table.nearest('smp_apic_timer_interrupt')[0], 'sysvec_apic_timer_interrupt', release);
     t.equal(table.nearest('panik')[0], 'panic', release);
     t.strictSame(table.nearest('wholly_unlike_any_function_of_it'), []);
-    t.notOk(table.nearest('mask_ioapic_irqs', 50).some((name) => name.startsWith('__pfx_')));
-    t.ok(table.nearest('mask_ioapic_irqs', 2).length <= 2);
+    t.notOk(table.nearest('mask_ioapic_irqs', { count: 50 }).some((name) => name.startsWith('__pfx_')));
+    t.ok(table.nearest('mask_ioapic_irqs', { count: 2 }).length <= 2);
   }
   t.equal(new Set(RENAMED.flatMap((row) => row.names)).size, RENAMED.length * 2, 'no name in two rows');
 });

@@ -1,6 +1,14 @@
 import { nameSymbol, placeSymbols, type SymbolPlace } from './places.js';
-import { type KernelSymbol, sortOf } from './symbol.js';
+import { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
 import { baseName, nearestOf } from './names.js';
+
+/** Of {@link SymbolTable.nearest}. */
+export interface NearestOptions {
+  /** Default 5. */
+  readonly count?: number;
+  /** Names of functions (the default) or of data. */
+  readonly sort?: 'text' | 'data';
+}
 
 /** The names of one running kernel. Every answer is in order of address; nothing here is read again. */
 export interface SymbolTable {
@@ -14,8 +22,8 @@ export interface SymbolTable {
   at(address: bigint): SymbolPlace | undefined;
   /** `symbol+0xoffset/0xsize [module]`, as the kernel prints it, or the bare address. */
   label(address: bigint): string;
-  /** Up to `count` existing function names that look like a name that does not exist, the likeliest first. */
-  nearest(name: string, count?: number): readonly string[];
+  /** Up to `count` existing names of a sort that look like a name that does not exist, the likeliest first. */
+  nearest(name: string, options?: NearestOptions): readonly string[];
 }
 
 /**
@@ -103,7 +111,7 @@ function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
     },
     at: (address) => places.at(address),
     label: (address) => nameSymbol(places.at(address), address),
-    nearest: (name, count = 5) => nearestOf(name, functionNames(byName), count),
+    nearest: (name, { count = 5, sort = 'text' } = {}) => nearestOf(name, namesOfSort(byName, sort), count),
   };
 }
 
@@ -118,6 +126,9 @@ function groupByBase(symbols: readonly KernelSymbol[]): Map<string, KernelSymbol
   return groups;
 }
 
-function* functionNames(byName: ReadonlyMap<string, readonly KernelSymbol[]>): Generator<string> {
-  for (const [name, symbols] of byName) if (symbols.some((symbol) => sortOf(symbol) === 'text')) yield name;
+function* namesOfSort(
+  byName: ReadonlyMap<string, readonly KernelSymbol[]>,
+  sort: SymbolSort,
+): Generator<string> {
+  for (const [name, symbols] of byName) if (symbols.some((symbol) => sortOf(symbol) === sort)) yield name;
 }

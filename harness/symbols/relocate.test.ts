@@ -1,5 +1,6 @@
 import t from 'tap';
-import { relocateKallsyms, withoutModules } from './relocate.js';
+import { parseKallsyms } from './kallsyms.js';
+import { movedSymbols, relocateKallsyms, withoutModules } from './relocate.js';
 
 const TEXT = [
   '0000000000000000 A fixed_percpu_data',
@@ -38,4 +39,30 @@ t.test('another image is not taken for a moved one', async (t) => {
 t.test('modules are left out of what is kept', async (t) => {
   t.notMatch(withoutModules(TEXT), /e1000/);
   t.equal(withoutModules(TEXT).split('\n').length, TEXT.split('\n').length - 1);
+});
+
+t.test('names of the same image at another place', async (t) => {
+  const parsed = parseKallsyms(
+    [
+      'ffffffff81000000 T _text',
+      'ffffffff81000100 T panic',
+      'ffffffff81000100 T panic_alias',
+      'ffffffff81000300 t panic.cold',
+      'ffffffffc0000000 t e1000_probe\t[e1000]',
+      '0000000000001000 A fixed_percpu_data',
+      '',
+    ].join('\n'),
+  );
+  if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
+  const moved = movedSymbols(parsed.table, 0x1e00_0000n);
+  t.strictSame(
+    moved.named('panic').map(({ address }) => address),
+    [0xffffffff9f000100n],
+  );
+  t.equal(moved.label(0xffffffff9f000110n), 'panic+0x10/0x200');
+  t.equal(moved.at(0xffffffff9f000110n)?.aliases[0]?.address, 0xffffffff9f000100n);
+  t.equal(moved.related('panic.cold')[0]?.address, 0xffffffff9f000100n);
+  t.equal(moved.at(0xffffffff81000110n), undefined, 'the old place is nobody');
+  t.strictSame(moved.named('e1000_probe'), [], 'a module is elsewhere');
+  t.strictSame(moved.named('fixed_percpu_data'), [], 'an absolute number does not move');
 });

@@ -1,3 +1,7 @@
+import type { SymbolTable } from './kallsyms.js';
+import { nameSymbol } from './places.js';
+import type { KernelSymbol } from './symbol.js';
+
 /**
  * KASLR moves the kernel image as one piece (arch/x86/boot/compressed/kaslr.c, v6.1): between two boots of the same
  * image all its symbols differ by one offset. So a /proc/kallsyms that was read once serves later boots.
@@ -31,7 +35,7 @@ export function relocateKallsyms(text: string, probes: string): string | undefin
     return undefined;
   return text.replace(/^[0-9a-f]{16}(?= )/gm, (digits) => {
     const address = BigInt(`0x${digits}`);
-    if (address < IMAGE_FIRST || address > IMAGE_LAST) return digits;
+    if (!inImage(address)) return digits;
     return (address + offset).toString(16).padStart(16, '0');
   });
 }
@@ -42,4 +46,31 @@ function addressesOf(text: string, names: ReadonlySet<string>): Map<string, bigi
     if (names.has(name)) found.set(name, BigInt(`0x${digits}`));
   }
   return found;
+}
+
+/**
+ * The names of another boot of the same image, `offset` bytes further up: of the capture kernel, when it is the kernel
+ * that crashed. Modules and per-CPU symbols are not moved with the image and are left out.
+ */
+export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
+  const move = (symbol: KernelSymbol) => ({ ...symbol, address: symbol.address + offset });
+  const moveAll = (symbols: readonly KernelSymbol[]) =>
+    symbols.filter(({ address }) => inImage(address)).map(move);
+  const moved: SymbolTable = {
+    size: table.size,
+    named: (name) => moveAll(table.named(name)),
+    related: (name) => moveAll(table.related(name)),
+    at: (address) => {
+      const place = inImage(address) ? table.at(address - offset) : undefined;
+      if (place === undefined) return undefined;
+      return { ...place, symbol: move(place.symbol), aliases: moveAll(place.aliases) };
+    },
+    label: (address) => nameSymbol(moved.at(address), address),
+    nearest: (name, options) => table.nearest(name, options),
+  };
+  return moved;
+}
+
+function inImage(address: bigint): boolean {
+  return address >= IMAGE_FIRST && address <= IMAGE_LAST;
 }

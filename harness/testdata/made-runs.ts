@@ -51,6 +51,7 @@ export function madePlan(changes: { cpus?: number; scenario?: Partial<Scenario> 
     modules: [],
     nonce: NONCE,
     limits: limitsFor('tcg', { scale: 1 }),
+    timeoutScale: 1,
     qemu: { binary: 'qemu', version: '7.2', args: [] },
   };
 }
