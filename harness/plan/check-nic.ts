@@ -6,7 +6,7 @@ export function nicContradiction({ guest, trigger, sources, capture }: Scenario)
   if (trigger.kind === 'ssh' && nic?.net !== 'user') {
     return 'its trigger "ssh" needs a way into the guest; give guest.nic with net: user';
   }
-  if (sources.length > 0 && nic?.net !== 'frames') {
+  if (sources.some((source) => 'frames' in source) && nic?.net !== 'frames') {
     return 'its source "frames" needs a card to send to; give guest.nic with net: frames';
   }
   if (capture !== undefined && nic === undefined) {

@@ -14,6 +14,8 @@ export interface GuestSpec {
   readonly initrd: string;
   readonly append: string;
   readonly nic?: Nic | undefined;
+  /** The qtest channel, for interrupts from outside the guest; absent unless the scenario needs it. */
+  readonly qtest: boolean;
 }
 
 /** Names inside a run directory that the command line refers to. */
@@ -22,6 +24,7 @@ export const RUN_FILES = {
   controlSocket: 'control.sock',
   qmpSocket: 'qmp.sock',
   gdbSocket: 'gdb.sock',
+  qtestSocket: 'qtest.sock',
   qemuLog: 'qemu-debug.log',
 } as const;
 
@@ -55,6 +58,13 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
     ...nicArguments(guest.nic),
+    ...(guest.qtest
+      ? [
+          ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],
+          ['-qtest', 'chardev:qtest'],
+          ['-qtest-log', 'none'],
+        ]
+      : []),
     ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
     ['-d', 'cpu_reset'],
     ['-D', RUN_FILES.qemuLog],

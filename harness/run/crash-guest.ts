@@ -1,8 +1,9 @@
 import { stacksOf } from '../autopsy/stacks.js';
 import { QmpError } from '../qemu/qmp/index.js';
 import { fire } from '../trigger/fire.js';
-import { fireSsh } from '../trigger/ssh.js';
+import { armThroughSsh } from '../trigger/ssh.js';
 import { choreograph, type DebugSession } from './choreograph.js';
+import { recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import type { OpenProof } from './prepare-guest.js';
 
@@ -13,15 +14,18 @@ const POWER_OFF_LIMIT_MS = 20_000;
 /** Fires, and follows the guest for as long as its next rung is within its deadline. Ends by {@link RunEnded}. */
 export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
-  if (trigger.kind === 'ssh') {
-    await fireSsh(trigger, guest);
-    return follow(guest, openProofs);
-  }
   if (trigger.kind !== 'choreography') {
-    await fire(trigger, guest);
+    // A session takes its time to be there; what is recorded right before firing comes after that.
+    const crash =
+      trigger.kind === 'ssh' ? await armThroughSsh(trigger, guest) : () => fire(trigger, guest);
+    await recordInterruptState(guest);
+    guest.sources.firing();
+    await crash();
+    await guest.sources.fired();
     return follow(guest, openProofs);
   }
   const session = await choreograph(trigger.steps, guest);
+  await guest.sources.fired();
   try {
     await follow(guest, openProofs);
   } finally {

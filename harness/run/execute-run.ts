@@ -11,6 +11,7 @@ import { RUN_FILES } from '../plan/qemu-arguments.js';
 import { type QemuProcess, startQemu } from '../qemu/process.js';
 import { connectGdb } from '../qemu/gdbstub/index.js';
 import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
+import { connectQtest } from '../qemu/qtest/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
 import { type ChannelServer, listenForChannel } from './channel-server.js';
@@ -20,8 +21,8 @@ import { openNetwork } from './network.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
 import { RunEnded, RunWatch } from './run-watch.js';
+import { SourceBank } from './source-bank.js';
 import { sampleOnce, sampleVcpus } from './sampler.js';
-import { startSources } from './sources.js';
 
 /** Options of {@link executeRun}. */
 export interface ExecuteOptions {
@@ -125,6 +126,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     RUN_FILES.controlSocket,
     RUN_FILES.qmpSocket,
     RUN_FILES.gdbSocket,
+    RUN_FILES.qtestSocket,
   ]) {
     teardown.defer(() => rm(join(directory, socket), { force: true }));
   }
@@ -167,7 +169,10 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   const qmp = await monitor(plan, { base, qemu, watch, signal: gone.signal });
   teardown.defer(() => qmp.close());
   const sampling = new AbortController();
+  const sources = new SourceBank();
+  teardown.defer(() => sources.stop());
   const guest = liveGuest(plan, watch, {
+    sources,
     qmp,
     control,
     cacheDir,
@@ -181,10 +186,15 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
       teardown.defer(() => gdb.close({ guest: 'leave' }));
       return gdb;
     },
+    connectQtest: async () => {
+      const qtest = await connectQtest({ path: join(base, RUN_FILES.qtestSocket) }, { signal: gone.signal });
+      teardown.defer(() => qtest.close());
+      // Undone before that: lines are let go, and what the sources did is recorded.
+      teardown.defer(() => sources.stop());
+      return qtest;
+    },
   });
   const openProofs = await prepareGuest(guest);
-  const sources = await startSources(plan.scenario.sources, { network, watch });
-  teardown.defer(() => sources.stop());
   const samples = sampleVcpus(qmp, {
     signal: sampling.signal,
     onSample: (text) => watch.take((recorder) => recorder.sample(text)),

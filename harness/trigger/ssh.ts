@@ -26,11 +26,15 @@ const INTERRUPTED_MIB = 256;
 const MS_PER_MIB = 10_000;
 
 /**
- * "scp'ing a file then kdumping": logs in through ssh, copies a file and checks its sha256 in the guest, starts copying
- * another one, and while that goes on writes `c` to /proc/sysrq-trigger through the same session. Task context, in the
- * shell of an ssh login; where the network card's interrupt stands at that moment is left to chance.
+ * "scp'ing a file then kdumping", up to the moment before: logs in through ssh, copies a file and checks its sha256 in the guest, starts copying
+ * another one. The function that it resolves to writes `c` to /proc/sysrq-trigger through the same session while that
+ * goes on. Task context, in the shell of an ssh login; where the network card's interrupt stands at that moment is left
+ * to chance.
  */
-export async function fireSsh(trigger: Extract<Trigger, { kind: 'ssh' }>, target: SshTarget): Promise<void> {
+export async function armThroughSsh(
+  trigger: Extract<Trigger, { kind: 'ssh' }>,
+  target: SshTarget,
+): Promise<() => void> {
   const session = await login(target);
   await copyAndCheck(session, trigger.copyMiB, target);
   const crash = await attempt(
@@ -39,11 +43,13 @@ export async function fireSsh(trigger: Extract<Trigger, { kind: 'ssh' }>, target
     target,
   );
   const copy = await startCopy(session, target);
-  target.fact({
-    fact: 'fired',
-    how: `echo c >/proc/sysrq-trigger through ssh, ${copy.sentBytes} of ${INTERRUPTED_MIB * MIB} bytes of a copy sent`,
-  });
-  crash();
+  return () => {
+    target.fact({
+      fact: 'fired',
+      how: `echo c >/proc/sysrq-trigger through ssh, ${copy.sentBytes} of ${INTERRUPTED_MIB * MIB} bytes of a copy sent`,
+    });
+    crash();
+  };
 }
 
 /** Waits for something that the session does; when it fails, that is recorded and the run ends. */
