@@ -1,12 +1,16 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
+import { interruptsOf } from '../timeline/interrupt-rows.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
 
 /** A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more is a scream. */
 const SCREAMING_LINES = 3;
+
+/** The UART that the capture init exercises (images/init/capture). */
+const CONTROL_TTY = 'ttyS1';
 
 /** Did the capture kernel prove itself with this run's nonce out of the crashed kernel's memory? */
 export const captureCheck: Check = (facts) => {
@@ -71,6 +75,11 @@ function degradations(facts: Facts): [string, RunEvent][] {
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
+  }
+  const said = first(events, 'capture-facts');
+  // The capture init has sent something through the UART's driver: interrupts that never came say so.
+  if (said !== undefined && interruptsOf(CONTROL_TTY, said.interrupts) === 0) {
+    reasons.push(['uart-interrupts-dead', said]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');
   if (screams.length >= SCREAMING_LINES && screams[0] !== undefined) {

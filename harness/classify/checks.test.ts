@@ -96,6 +96,22 @@ void t.test('degraded captures and their near misses', async (t) => {
     'captured/nonce-verified-degraded oops-in-capture',
   );
   t.equal(degradedBy('Kernel panic - not syncing: x'), 'captured/nonce-verified-degraded panic-in-capture');
+  const rows = (uart: string) =>
+    captured().control(
+      frame({
+        ev: 'capture-facts',
+        dmesgLines: 1,
+        modulesFailed: '',
+        interrupts: b64(`           CPU0\n${uart}\n  4:  0   IO-APIC   4-edge      ttyS0\n`),
+      }),
+    );
+  // Rows as the capture kernels of 6.1.192 with the thread's patch showed them, dead and alive.
+  t.equal(
+    verdict(rows('  3:          0   IO-APIC   3-edge      ttyS1')),
+    'captured/nonce-verified-degraded uart-interrupts-dead',
+  );
+  t.equal(verdict(rows('  3:          8   IO-APIC   3-edge      ttyS1')), 'captured/nonce-verified');
+  t.equal(verdict(rows('NMI:          0   Non-maskable interrupts')), 'captured/nonce-verified', 'no row');
   const oopsBefore = firedRun()
     .console('[    9.000000] Oops: 0002 [#1]')
     .panic()

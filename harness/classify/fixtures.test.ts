@@ -2,7 +2,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseDocument } from 'yaml';
-import { judge } from '../model/verdict.js';
+import { judge } from '../model/expectation.js';
 import {
   eventsOf,
   type Fixture,

@@ -76,7 +76,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 async function fresh(argv: CompareArguments): Promise<Begun> {
   const kernels = kernelsOf(argv);
   await requireComparable(argv.scenario);
-  const campaign = argv.campaign ?? freshCampaignName(new Date(), 'compare');
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
   const out = outDirectory(argv.out);
   await checkOutDirectory(out);
@@ -145,7 +145,7 @@ async function runTrials(
     settled = settledScenarios(seen, design);
   }
   const [plan] = plans;
-  if (plan !== undefined && results.length > 0) await writeReport(directory, results, plan);
+  if (plan !== undefined && results.length > 0) await writeReport(directory, results, { plan });
   say(`report: ${reportPath(directory)}`);
   return results;
 }

@@ -29,7 +29,7 @@ export interface GuestOptions {
   jobs: number | undefined;
   'timeout-scale': number | undefined;
   out: string;
-  campaign: string | undefined;
+  name: string | undefined;
 }
 
 /** Those of them that decide the runs; a resumed campaign has decided them already. */
@@ -43,7 +43,7 @@ export const GUEST_PLAN_OPTIONS = [
   'machine',
   'cpu-model',
   'timeout-scale',
-  'campaign',
+  'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
 /** An option with one value, which its own function checks. */
@@ -97,7 +97,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: 'Stretches every deadline, for slow hosts (default 1)',
     })
     .option('out', OUT_OPTION)
-    .option('campaign', {
+    .option('name', {
       ...single(campaignName),
       describe: 'Name of the campaign (default: date and time)',
     });

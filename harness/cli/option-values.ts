@@ -117,10 +117,10 @@ export function qemuName(option: string): (value: unknown) => string | undefined
 
 /** A campaign's name; it becomes a directory. */
 export function campaignName(value: unknown): string | undefined {
-  const given = text('--campaign')(value);
+  const given = text('--name')(value);
   if (given === undefined || /^\w[\w.-]{0,63}$/.test(given)) return given;
   throw usageFault(
-    `cannot use --campaign "${given}": it becomes a directory; use up to 64 letters, digits, dots, - and _`,
+    `cannot use --name "${given}": it becomes a directory; use up to 64 letters, digits, dots, - and _`,
   );
 }
 

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { configOf, missingForCrash, resolveKernel } from '../kernel/index.js';
+import type { Cell } from '../model/cell.js';
 import { usageFault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
@@ -13,27 +15,46 @@ import { rehearse, requireKnownNames } from './guest-machine.js';
 import { cacheDirectory } from './places.js';
 import { loadScenario } from './scenario-files.js';
 
-/** What the command line says about which runs there are. */
-export interface RunChoices {
-  readonly scenario: readonly string[];
-  readonly kernel: readonly string[];
-  readonly captureKernel: string | undefined;
-  readonly append: string | undefined;
-  readonly captureAppend: string | undefined;
+/** What is the same for all guests of a campaign. */
+export interface GuestsChoices {
   readonly crashkernel: string | undefined;
   readonly cpus: number | undefined;
   readonly memory: number | undefined;
   readonly machine: string | undefined;
   readonly cpuModel: string | undefined;
   readonly accel: AccelRequest;
-  readonly repeat: number;
   readonly timeoutScale: number;
 }
 
-/**
- * Resolves scenarios, kernels, accelerator and images, and lays out every run: scenario x kernel x repeat. What is
- * quick to find out is found out first, so that a mistake does not wait for a download. Writes to the cache only.
- */
+/** What the command line says about which runs there are. */
+export interface RunChoices extends GuestsChoices {
+  readonly scenario: readonly string[];
+  readonly kernel: readonly string[];
+  readonly captureKernel: string | undefined;
+  readonly append: string | undefined;
+  readonly captureAppend: string | undefined;
+  readonly repeat: number;
+}
+
+/** What all trials of one scenario on one kernel share. */
+export interface PlannedCell {
+  readonly scenario: Scenario;
+  readonly spec: string;
+  /** Absent: the kernel is its own capture kernel. */
+  readonly captureSpec: string | undefined;
+  readonly append: string | undefined;
+  readonly captureAppend: string | undefined;
+  /** Of a campaign file. */
+  readonly cell?: Cell | undefined;
+}
+
+/** One run to be planned. */
+export interface WantedRun {
+  readonly cell: PlannedCell;
+  readonly trial: number;
+}
+
+/** Plans scenario x kernel x repeat, as the command line names them. Writes to the cache only. */
 export async function planRuns(choices: RunChoices, campaign: string): Promise<RunPlan[]> {
   if (choices.scenario.length === 0) {
     throw usageFault('cannot run "nothing": no scenario is named; name at least one of crashpath list');
@@ -43,33 +64,52 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
       `cannot run "${choices.scenario.join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
     );
   }
+  const { captureKernel: captureSpec, append, captureAppend } = choices;
+  const scenarios = await Promise.all(choices.scenario.map(loadScenario));
+  const trials = Array.from({ length: choices.repeat }, (_, index) => index + 1);
+  const runs = choices.kernel.flatMap((spec) =>
+    scenarios.flatMap((scenario) => {
+      const cell: PlannedCell = { scenario, spec, captureSpec, append, captureAppend };
+      return trials.map((trial): WantedRun => ({ cell, trial }));
+    }),
+  );
+  return layOut(runs, { choices, campaign });
+}
+
+/**
+ * Resolves kernels, accelerator and images, and lays every run out, in their order. What is quick to find out is found
+ * out first, so that a mistake does not wait for a download. Writes to the cache only.
+ */
+export async function layOut(
+  runs: readonly WantedRun[],
+  { choices, campaign }: { choices: GuestsChoices; campaign: string },
+): Promise<RunPlan[]> {
   const cacheDir = cacheDirectory();
   const binary = qemuBinary();
-  const scenarios = await Promise.all(choices.scenario.map(loadScenario));
   await qemuVersion(binary);
   await requireKnownNames(binary, choices);
-  const pairs = await resolveKernels(choices, cacheDir);
-  for (const pair of pairs) await requireCrashSupport(pair, scenarios);
+  const cells = [...new Set(runs.map(({ cell }) => cell))];
+  const kernelOf = await resolveAll(cells, cacheDir);
+  await requireCrashSupport(cells, kernelOf);
   const accel = await chooseAccelerator(choices.accel, { qemuBinary: binary, cacheDir });
   const shared = {
     accel: { accel: accel.accel, reason: accel.reason },
     qemu: { binary, version: accel.qemuVersion },
   };
-  const cells = pairs.flatMap((pair) =>
-    scenarios.map((scenario): Cell => ({ scenario, resources: { ...pair, ...shared }, choices, campaign })),
-  );
+  const planOf = ({ cell, trial }: WantedRun, { number, initrd }: { number: number; initrd: string }) =>
+    planRun(cell, {
+      resources: { ...pairOf(cell, kernelOf), ...shared, initrd },
+      choices,
+      identity: { campaign, runId: runIdOf(cell, { number, kernelOf }), trial, nonce: freshNonce() },
+    });
   // Everything but the image's path is known already; images take a second each.
-  const drafts = cells.flatMap((cell) => plansOf(cell, { before: 0, initrd: '' }));
+  const drafts = runs.map((run, index) => planOf(run, { number: index + 1, initrd: '' }));
   for (const draft of drafts) requireFitting(draft);
   await rehearseOddMachines(choices, drafts);
   say(`accelerator: ${accel.accel}. ${accel.reason}`);
-  const plans: RunPlan[] = [];
-  for (const cell of cells) {
-    plans.push(
-      ...plansOf(cell, { before: plans.length, initrd: await imageFor(cell.scenario, cell.resources) }),
-    );
-  }
-  return plans;
+  const images = new Map<PlannedCell, string>();
+  for (const cell of cells) images.set(cell, await imageFor(cell.scenario, pairOf(cell, kernelOf)));
+  return runs.map((run, index) => planOf(run, { number: index + 1, initrd: images.get(run.cell) ?? '' }));
 }
 
 /** A nonce no run ever had: 128 random bits, short enough for a host name. */
@@ -78,48 +118,54 @@ export function freshNonce(): string {
 }
 
 type KernelPair = Pick<Resources, 'kernel' | 'captureKernel'>;
+type KernelOf = (spec: string) => Kernel;
 
-async function resolveKernels(choices: RunChoices, cacheDir: string): Promise<KernelPair[]> {
-  const options = { cacheDir, onProgress: say };
-  const capture =
-    choices.captureKernel === undefined ? undefined : await resolveKernel(choices.captureKernel, options);
-  const pairs: KernelPair[] = [];
-  for (const spec of choices.kernel) {
-    const kernel = await resolveKernel(spec, options);
-    pairs.push({ kernel, captureKernel: capture ?? kernel });
+/** Resolves each spec once, the kernels before the capture kernels. */
+async function resolveAll(cells: readonly PlannedCell[], cacheDir: string): Promise<KernelOf> {
+  const captures = cells.flatMap(({ captureSpec }) => (captureSpec === undefined ? [] : [captureSpec]));
+  const kernels = new Map<string, Kernel>();
+  for (const spec of new Set([...captures, ...cells.map((cell) => cell.spec)])) {
+    kernels.set(spec, await resolveKernel(spec, { cacheDir, onProgress: say }));
   }
-  return pairs;
+  return (spec) => {
+    const kernel = kernels.get(spec);
+    if (kernel === undefined) throw new Error(`kernel ${spec} was not resolved`);
+    return kernel;
+  };
 }
 
-/** What all trials of one scenario on one kernel share. */
-interface Cell {
-  readonly scenario: Scenario;
-  readonly resources: Omit<Resources, 'initrd'>;
-  readonly choices: RunChoices;
-  readonly campaign: string;
+function pairOf({ spec, captureSpec }: PlannedCell, kernelOf: KernelOf): KernelPair {
+  return { kernel: kernelOf(spec), captureKernel: kernelOf(captureSpec ?? spec) };
 }
 
-/** The runs of a cell, numbered on from those `before` it. */
-function plansOf(
-  { scenario, resources, choices, campaign }: Cell,
-  { before, initrd }: { before: number; initrd: string },
-): RunPlan[] {
-  const label = resources.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
-  return Array.from({ length: choices.repeat }, (_, index) => {
-    const runId = `${String(before + index + 1).padStart(3, '0')}-${scenario.name}-${label}`;
-    return makePlan(
-      scenario,
-      { ...resources, initrd },
-      {
-        identity: { campaign, runId, trial: index + 1, nonce: freshNonce() },
-        choices: { ...choices, memoryMiB: choices.memory },
-      },
-    );
-  });
+/** Numbers sort as the runs begin; variants of one source share a release, so a campaign file's name goes first. */
+function runIdOf(
+  { scenario, spec, cell }: PlannedCell,
+  { number, kernelOf }: { number: number; kernelOf: KernelOf },
+): string {
+  const label = (cell?.kernel ?? kernelOf(spec).label).replace(/[^\w.+-]/g, '_').slice(0, 64);
+  return `${String(number).padStart(3, '0')}-${scenario.name}-${label}`;
+}
+
+function planRun(
+  { scenario, append, captureAppend, cell }: PlannedCell,
+  {
+    resources,
+    choices,
+    identity,
+  }: {
+    resources: Resources;
+    choices: GuestsChoices;
+    identity: Parameters<typeof makePlan>[2]['identity'];
+  },
+): RunPlan {
+  const guest = { ...choices, append, captureAppend, memoryMiB: choices.memory };
+  const plan = makePlan(scenario, resources, { identity, choices: guest });
+  return cell === undefined ? plan : { ...plan, cell };
 }
 
 /** The default machine is known to work; one that the caller chose is tried, once for each shape of guest. */
-async function rehearseOddMachines(choices: RunChoices, plans: readonly RunPlan[]): Promise<void> {
+async function rehearseOddMachines(choices: GuestsChoices, plans: readonly RunPlan[]): Promise<void> {
   if (choices.machine === undefined && choices.cpuModel === undefined) return;
   const shapes = new Map(plans.map((plan) => [JSON.stringify(plan.machine), plan]));
   for (const { machine, accel, qemu } of shapes.values()) {
@@ -128,12 +174,10 @@ async function rehearseOddMachines(choices: RunChoices, plans: readonly RunPlan[
 }
 
 /** A kernel that cannot do its part is refused before anything boots, as far as its config is known. */
-async function requireCrashSupport(
-  { kernel, captureKernel }: KernelPair,
-  scenarios: readonly Scenario[],
-): Promise<void> {
-  if (scenarios.every((scenario) => scenario.crashKernel === 'absent')) return;
-  for (const candidate of new Set([kernel, captureKernel])) {
+async function requireCrashSupport(cells: readonly PlannedCell[], kernelOf: KernelOf): Promise<void> {
+  const armed = cells.filter(({ scenario }) => scenario.crashKernel !== 'absent');
+  const kernels = armed.flatMap((cell) => Object.values(pairOf(cell, kernelOf)));
+  for (const candidate of new Set(kernels)) {
     const config = await configOf(candidate);
     const missing = config === undefined ? [] : missingForCrash(config);
     if (missing.length > 0) {

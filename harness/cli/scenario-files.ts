@@ -1,15 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
-import { Fault, usageFault } from '../model/fault.js';
+import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../model/scenario.js';
-import { MAX_FILE_CHARACTERS, readScenario } from '../plan/read-scenario.js';
+import { readScenario } from '../plan/read-scenario.js';
 import { PACKAGE_ROOT } from './context.js';
 import { nearest } from './nearest.js';
+import { readTextFile } from './text-file.js';
 
 const SCENARIOS = join(PACKAGE_ROOT, 'scenarios');
-/** A character has four bytes at most, so anything longer is too long in characters as well. */
-const MAX_FILE_BYTES = 4 * MAX_FILE_CHARACTERS;
 
 /** Names of the scenarios that come with crashpath. */
 export async function scenarioNames(): Promise<string[]> {
@@ -20,13 +18,17 @@ export async function scenarioNames(): Promise<string[]> {
     .sort();
 }
 
+/** Whether a reference is a path, not a name. */
+export function isScenarioPath(reference: string): boolean {
+  return reference.includes('/') || /\.ya?ml$/.test(reference);
+}
+
 /**
  * Loads a scenario by name, or by path when the reference ends in .yaml or holds a slash. Throws a usage fault that
  * says what is wrong and where.
  */
 export async function loadScenario(reference: string): Promise<Scenario> {
-  const isPath = reference.includes('/') || /\.ya?ml$/.test(reference);
-  if (isPath) return readScenario(await textOf(resolve(reference), reference), reference);
+  if (isScenarioPath(reference)) return readScenario(await textOf(resolve(reference), reference), reference);
   const names = await scenarioNames();
   if (!names.includes(reference)) {
     const near = nearest(reference, names);
@@ -39,21 +41,7 @@ export async function loadScenario(reference: string): Promise<Scenario> {
   return readScenario(await textOf(join(SCENARIOS, `${reference}.yaml`), reference), `${reference}.yaml`);
 }
 
-/** Reads a file that may be anything the caller could name: a device, a directory, gigabytes. */
-async function textOf(path: string, reference: string): Promise<string> {
-  const refuse = (why: string, cause?: unknown) =>
-    usageFault(
-      `cannot read scenario "${reference}": ${why}; name a scenario of crashpath list or a .yaml file`,
-      cause,
-    );
-  try {
-    const found = await stat(path);
-    // Opening a FIFO would wait for ever, reading a device may never end.
-    if (!found.isFile()) throw refuse('it is not a file');
-    if (found.size > MAX_FILE_BYTES) throw refuse(`it has ${found.size} bytes, more than any scenario`);
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw refuse(reasonFor(errnoOf(error)) ?? messageOf(error), error);
-  }
+function textOf(path: string, reference: string): Promise<string> {
+  const remedy = 'name a scenario of crashpath list or a .yaml file';
+  return readTextFile(path, { what: 'scenario', reference, remedy });
 }

@@ -19,7 +19,11 @@ t.test('a real ssh session: a checked copy, and a crash in the middle of another
   t.match(proofs, /logged in through ssh","proved":true/);
   t.match(proofs, /4 MiB was copied through ssh","proved":true,"saw":"[0-9a-f]{64} - 4194304/);
   t.match(proofs, /a copy is under way","proved":true/);
-  t.match(evidence(result, 'exercise')[0], /^eth0: [1-9]\d* interrupts/, 'the card works in the capture kernel');
+  t.match(
+    evidence(result, 'exercise')[0],
+    /^eth0: [1-9]\d* interrupts/,
+    'the card works in the capture kernel',
+  );
   const facts = await readFile(join(result?.directory ?? '', 'host.jsonl'), 'utf8');
   t.match(facts, /"fact":"fired","how":"echo c >\/proc\/sysrq-trigger through ssh/);
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
@@ -33,5 +37,8 @@ t.test('a flooded card whose line is asserted at the panic', async (t) => {
   t.match(result, { verdict: 'captured', quality: 'clean', outcome: 'expected' });
   t.match(evidence(result, 'exercise')[0], /^eth0: [1-9]\d* interrupts, [1-9]\d* frames received$/);
   const facts = await readFile(join(result?.directory ?? '', 'host.jsonl'), 'utf8');
-  t.match(facts, /"fact":"source","source":"broadcast frames at 2000\/s","state":"stopped","count":[1-9]\d\d/);
+  t.match(
+    facts,
+    /"fact":"source","source":"broadcast frames at 2000\/s","state":"stopped","count":[1-9]\d\d/,
+  );
 });

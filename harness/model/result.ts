@@ -41,6 +41,10 @@ export const RunResultSchema = z.object({
   explanation: z.string(),
   expected: z.string(),
   outcome: z.enum(['expected', 'unexpected', 'inconclusive', 'harness-error']),
+  /** Names of kernel and machine in the campaign file that asked for the run. */
+  cell: z.object({ kernel: z.string(), machine: z.string().optional() }).optional(),
+  /** Of a void that the campaign file explains: its reason. The outcome stays `inconclusive`. */
+  voidOk: z.string().optional(),
   lastPhase: z.enum(PHASES).nullable(),
   phases: z.array(PhaseReachedSchema),
   evidence: z.array(EvidenceSchema),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CellSchema } from './cell.js';
 import { ScenarioSchema } from './scenario.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
@@ -52,6 +53,8 @@ export const RunPlanSchema = z.object({
   runId: z.string(),
   trial: z.number().int(),
   scenario: ScenarioSchema,
+  /** Of a run that a campaign file asked for; its expectation goes over the scenario's. */
+  cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
   accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),

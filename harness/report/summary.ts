@@ -18,7 +18,7 @@ export interface TrialGroup {
 }
 
 /** Verdict names in the order of the vocabulary, each capture quality apart. */
-const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
+export const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
   verdict === 'captured' ? [verdict, verdictName({ verdict, quality: 'degraded' })] : [verdict],
 );
 

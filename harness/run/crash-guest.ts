@@ -16,8 +16,7 @@ export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProo
   const { trigger } = guest.plan.scenario;
   if (trigger.kind !== 'choreography') {
     // A session takes its time to be there; what is recorded right before firing comes after that.
-    const crash =
-      trigger.kind === 'ssh' ? await armThroughSsh(trigger, guest) : () => fire(trigger, guest);
+    const crash = trigger.kind === 'ssh' ? await armThroughSsh(trigger, guest) : () => fire(trigger, guest);
     await recordInterruptState(guest);
     guest.sources.firing();
     await crash();

@@ -113,6 +113,7 @@ export function liveGuest(
 }
 
 function wired(network: GuestNetwork | undefined): GuestNetwork {
-  if (network === undefined) throw new Error('the guest has no network card: the plan should have been refused');
+  if (network === undefined)
+    throw new Error('the guest has no network card: the plan should have been refused');
   return network;
 }
