@@ -34,7 +34,7 @@ const MS_PER_MIB = 10_000;
 export async function armThroughSsh(
   trigger: Extract<Trigger, { kind: 'ssh' }>,
   target: SshTarget,
-): Promise<() => void> {
+): Promise<() => Promise<void>> {
   const session = await login(target);
   await copyAndCheck(session, trigger.copyMiB, target);
   const crash = await attempt(
@@ -43,7 +43,7 @@ export async function armThroughSsh(
     target,
   );
   const copy = await startCopy(session, target);
-  return () => {
+  return async () => {
     target.fact({
       fact: 'fired',
       how: `echo c >/proc/sysrq-trigger through ssh, ${copy.sentBytes} of ${INTERRUPTED_MIB * MIB} bytes of a copy sent`,
