@@ -102,8 +102,9 @@ async function proveRise(
   { row, risesBy, withinMs }: Extract<Proof, { interrupts: unknown }>['interrupts'],
 ): Promise<OpenProof | undefined> {
   const before = rowNamed(await readGuestInterrupts(guest), row)?.count;
-  const seen = (what: string, after: number | undefined): boolean => {
-    const rise = before === undefined || after === undefined ? undefined : after - before;
+  const riseTo = (after: number | undefined) =>
+    before === undefined || after === undefined ? undefined : after - before;
+  const tell = (what: string, rise: number | undefined): boolean => {
     const proved = rise !== undefined && rise >= risesBy;
     const saw = rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`;
     guest.fact({ fact: 'proof', what, proved, saw });
@@ -114,19 +115,18 @@ async function proveRise(
     return {
       async complete() {
         const reply = await guest.tryAsk(guest.requests.script('cat /proc/interrupts'));
-        seen(what, reply === undefined ? undefined : rowNamed(readProcInterrupts(reply.output), row)?.count);
+        const rows = reply === undefined ? [] : readProcInterrupts(reply.output);
+        tell(what, riseTo(rowNamed(rows, row)?.count));
       },
     };
   }
   const what = `/proc/interrupts ${row} rises by ${risesBy} within ${withinMs} ms, before firing`;
   const untilMs = performance.now() + withinMs;
-  let after = before;
-  while (before !== undefined && after !== undefined && after - before < risesBy) {
-    const leftMs = untilMs - performance.now();
-    if (leftMs <= 0) break;
-    await sleep(Math.min(LOOK_EVERY_MS, leftMs));
-    after = rowNamed(await readGuestInterrupts(guest), row)?.count;
+  let rise = riseTo(before);
+  while (rise !== undefined && rise < risesBy && performance.now() < untilMs) {
+    await sleep(LOOK_EVERY_MS);
+    rise = riseTo(rowNamed(await readGuestInterrupts(guest), row)?.count);
   }
-  if (!seen(what, after)) stop(guest, `not proved: ${what}`);
+  if (!tell(what, rise)) stop(guest, `not proved: ${what}`);
   return undefined;
 }
