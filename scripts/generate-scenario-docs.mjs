@@ -18,6 +18,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenario } = await import(READER.href);
+const { sourceName } = await import(new URL('dist/model/source.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/make-plan.js', ROOT).href);
 
 const text = page(readAll());
@@ -96,7 +97,7 @@ function section({ scenario, prose }) {
     ...list('Evidence', evidence.map(escaped)),
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
-    ...list('From outside, from before the crash to the end', scenario.sources.map(sourceWords)),
+    ...list('From outside, from before the crash to the end', scenario.sources.map(sourceName)),
     ...list('Proved', proved(scenario)),
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
@@ -118,11 +119,6 @@ function netWords(net) {
   return net === 'frames'
     ? 'raw frames to and from crashpath'
     : "QEMU's own network with one way out, to crashpath";
-}
-
-function sourceWords({ frames, perSecond, sizeBytes }) {
-  const pace = perSecond === 'max' ? 'as fast as the card takes them' : `${perSecond} a second`;
-  return `${frames} frames of ${sizeBytes} bytes, ${pace}`;
 }
 
 function guest({ guest: wanted, crashKernel, watchMs }) {

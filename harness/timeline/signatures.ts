@@ -24,6 +24,14 @@ export const SIGNATURES: readonly Signature[] = [
     source: 'arch/x86/kernel/irq.c, common_interrupt() (v6.1)',
   },
   {
+    name: 'stale-apic',
+    pattern: kernelMessage(String.raw`APIC: Stale IRR: [0-9a-f,]+ ISR: [0-9a-f,]+`),
+    side: 'capture',
+    degrades: true,
+    // What the first kernel left behind came again faster than 512 EOIs could take it: the sets of vectors follow.
+    source: 'arch/x86/kernel/apic/apic.c, apic_pending_intr_clear() (v6.1)',
+  },
+  {
     name: 'nobody-cared',
     pattern: kernelMessage(String.raw`irq \d+: nobody cared`),
     side: 'capture',
