@@ -12,13 +12,12 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
 const PAGE = new URL('docs/scenarios.md', ROOT);
-const READER = new URL('dist/plan/read-scenario.js', ROOT);
+const READER = new URL('dist/plan/read-matrix.js', ROOT);
 
 if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
-const { readScenario } = await import(READER.href);
-const { sourceName } = await import(new URL('dist/model/source.js', ROOT).href);
+const { readScenarios } = await import(READER.href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/make-plan.js', ROOT).href);
 
 const text = page(readAll());
@@ -42,16 +41,19 @@ function readAll() {
     .sort()
     .map((file) => {
       const yaml = readFileSync(new URL(file, SCENARIOS), 'utf8');
-      let scenario;
+      let scenarios;
       try {
-        scenario = readScenario(yaml, `scenarios/${file}`);
+        scenarios = readScenarios(yaml, `scenarios/${file}`);
       } catch (error) {
         fail(error.message);
       }
-      if (`${scenario.name}.yaml` !== file) {
+      const [scenario] = scenarios;
+      const stem = file.replace(/\.yaml$/, '');
+      const isNamed = ({ name }) => (scenarios.length === 1 ? name === stem : name.startsWith(`${stem}-`));
+      if (!scenarios.every(isNamed)) {
         fail(`cannot describe "scenarios/${file}": its name is ${scenario.name}; name both alike`);
       }
-      return { scenario, prose: headerComment(yaml) };
+      return { stem, scenario, members: scenarios.length === 1 ? [] : scenarios, prose: headerComment(yaml) };
     });
 }
 
@@ -67,8 +69,8 @@ function headerComment(yaml) {
 
 function page(entries) {
   const rows = entries.map(
-    ({ scenario: { name, summary, trigger, expect } }) =>
-      `| [${name}](#${name}) | ${cell(summary)} | ${trigger.kind} | ${expected(expect)} |`,
+    ({ stem, members, scenario: { summary, trigger, expect } }) =>
+      `| [${stem}](#${stem}) | ${members.length > 0 ? `${members.length} scenarios: ` : ''}${cell(summary)}${members.length > 0 ? ', and so on' : ''} | ${trigger.kind} | ${expected(expect)} |`,
   );
   return [
     '# The scenarios',
@@ -87,7 +89,29 @@ function page(entries) {
   ].join('\n');
 }
 
-function section({ scenario, prose }) {
+/** A matrix: why it is there, and its members. */
+function matrixSection({ stem, members, prose }) {
+  const rows = members.map(({ name, trigger, expect }) => {
+    const row = [name, fired(trigger), expected(expect)];
+    return `| ${row.map((value) => value.replaceAll('|', '\\|')).join(' | ')} |`;
+  });
+  return [
+    `## ${stem}`,
+    '',
+    escaped(prose),
+    '',
+    ...list('Evidence', members[0].evidence.map(escaped)),
+    '| scenario | fired by | expected |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    `\`crashpath run ${stem}\` runs all ${members.length}, \`crashpath run ${members[0].name} -k stock\` one.`,
+    '',
+  ];
+}
+
+function section({ scenario, prose, stem, members }) {
+  if (members.length > 0) return matrixSection({ stem, members, prose });
   const { name, summary, evidence, trigger, expect } = scenario;
   return [
     `## ${name}`,
@@ -97,7 +121,7 @@ function section({ scenario, prose }) {
     ...list('Evidence', evidence.map(escaped)),
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
-    ...list('From outside, from before the crash to the end', scenario.sources.map(sourceName)),
+    ...list('From outside', scenario.sources.map(sourceWords)),
     ...list('Proved', proved(scenario)),
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
@@ -143,11 +167,10 @@ function prepared(preparation) {
 
 function proved({ crashKernel, prove, trigger }) {
   const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
-  const own = prove.map((proof) =>
-    'read' in proof
-      ? `${code(proof.read.path)} is ${code(proof.read.equals)}`
-      : `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`,
-  );
+  const own = [
+    ...prove.map(proofOfState),
+    ...(trigger.kind === 'lkdtm' ? ['the crash point was hit to the end of its count'] : []),
+  ];
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
   if (trigger.kind === 'ssh') own.push('login, first copy and the start of the second, as below');
@@ -156,7 +179,31 @@ function proved({ crashKernel, prove, trigger }) {
   return [...armed, ...own, ...where];
 }
 
+function proofOfState(proof) {
+  if ('read' in proof) return `${code(proof.read.path)} is ${code(proof.read.equals)}`;
+  if ('panic' in proof) {
+    const { says, stackHas } = proof.panic;
+    return [
+      says !== undefined && `the panic says ${code(says)}`,
+      stackHas !== undefined && `its stack has ${functions(stackHas)}`,
+    ]
+      .filter((part) => part !== false)
+      .join(', ');
+  }
+  if ('pin' in proof) return pinWords(proof);
+  if ('lapic' in proof) return lapicWords(`vCPU ${proof.cpu}`, proof.lapic);
+  const { row, risesBy, withinMs } = proof.interrupts;
+  const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
+  return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
+}
+
 function fired(trigger) {
+  if (trigger.kind === 'serial-break') return `BREAK and ${code(trigger.key)} on the console's line`;
+  if (trigger.kind === 'keyboard') return `Alt+SysRq+${trigger.key} on the PS/2 keyboard`;
+  if (trigger.kind === 'lkdtm') {
+    const stimulus = trigger.stimulus === undefined ? '' : `, while the guest runs ${code(trigger.stimulus)}`;
+    return `${code(trigger.type)} written to lkdtm's ${code(trigger.point)}${stimulus}`;
+  }
   if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
   if (trigger.kind === 'ssh') {
     return `a login through ssh, a copy of ${trigger.copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and \`c\` written to \`/proc/sysrq-trigger\` through the same session`;
@@ -170,11 +217,31 @@ function stepWords(step) {
   if ('hold' in step) return holdWords(step.hold);
   if ('run' in step) return runWords(step.run);
   if ('prove' in step) return `Prove: ${proofWords(step.prove)}.`;
+  if ('interrupt' in step) {
+    const { role, vector } = step.interrupt;
+    return `Interrupt: ${vector === undefined ? 'an NMI' : `vector ${vector}`} is sent to **${role}**.`;
+  }
+  if ('call' in step) {
+    const { role, returns } = step.call;
+    const then =
+      returns === 'never' ? ' and does not return' : ', returns, and stands where it stood, as it was';
+    return `Call: **${role}** calls ${callWords(step.call)} from where it stands${then}.`;
+  }
   if ('fire' in step) {
-    const alone = step.fire.aloneMs > 0 ? `; it then runs alone for ${step.fire.aloneMs} ms` : '';
+    const { role, call, itself, aloneMs } = step.fire;
+    const alone = aloneMs > 0 ? `; it then runs alone for ${aloneMs} ms` : '';
+    if (call !== undefined) return `Fire: **${role}** calls ${callWords(call)} from where it stands${alone}.`;
+    if (itself === true) return `Fire: **${role}** goes on, on its own way into \`panic()\`${alone}.`;
     return `Fire: \`panic()\` is called by **${step.fire.role}** from where it stands${alone}.`;
   }
   return step.release === 'all' ? 'Let everybody go.' : `Let **${step.release}** go; who is held stays held.`;
+}
+
+function callWords({ function: name, args }) {
+  return `${[name]
+    .flat()
+    .map((one) => code(`${one}(${args.join(', ')})`))
+    .join(' or ')}`;
 }
 
 function holdWords({ as, at, on, withinMs }) {
@@ -208,8 +275,50 @@ function proofWords(proof) {
   if ('lock' in proof) return `${code(proof.lock)} is ${proof.held ? 'held' : 'free'}`;
   if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
   if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
+  if ('pin' in proof) return pinWords(proof);
+  if ('lapic' in proof) return lapicWords(`**${proof.role}**`, proof.lapic);
   if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
   return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
+}
+
+function pinWords({ pin, is }) {
+  const wanted = Object.entries(is).map(([key, value]) => code(`${key}: ${value}`));
+  return `the IO-APIC's pin ${typeof pin === 'number' ? pin : `of ${code(pin)}`} has ${wanted.join(', ')}`;
+}
+
+function lapicWords(whose, { enabled, isr, irr }) {
+  const vectors = (wanted) => (wanted === 'any' ? 'a vector' : `vector ${wanted}`);
+  const wanted = [
+    ...(enabled === undefined ? [] : [`is ${enabled ? 'enabled' : 'disabled'}`]),
+    ...(isr === undefined ? [] : [`has ${vectors(isr)} in service`]),
+    ...(irr === undefined ? [] : [`has ${vectors(irr)} requested`]),
+  ];
+  return `the local APIC of ${whose} ${wanted.join(', ')}`;
+}
+
+function sourceWords(source) {
+  const until = source.until === 'fired' ? 'until the firing' : 'until the run ends';
+  const rate = (perSecond) =>
+    perSecond === 'max'
+      ? 'as fast as the host can'
+      : perSecond === 'once'
+        ? 'once'
+        : `${perSecond} times a second`;
+  if ('frames' in source) {
+    const pace =
+      source.perSecond === 'max' ? 'as fast as the card takes them' : `${source.perSecond} a second`;
+    return `${source.frames} frames of ${source.sizeBytes} bytes, ${pace}, ${until}`;
+  }
+  if ('pin' in source) {
+    const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `the pin of ${code(source.pin)}`;
+    const how =
+      source.drive === 'held' ? 'is held asserted' : `is pulsed ${rate(source.drive.pulsesPerSecond)}`;
+    return `${pin} ${how}, ${until}`;
+  }
+  const what = 'vector' in source ? `vector ${source.vector}` : 'an NMI';
+  const least =
+    source.atLeastPerSecond === undefined ? '' : ` (at least ${source.atLeastPerSecond}, or the run is void)`;
+  return `${what} is sent to vCPU ${source.cpu} ${rate(source.perSecond)}${least}, ${until}`;
 }
 
 function functions(names) {

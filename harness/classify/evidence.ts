@@ -21,6 +21,10 @@ function excerptOf(event: RunEvent): string {
       return escapeGuestText(event.message);
     case 'signature':
       return `${event.name}: ${escapeGuestText(event.text)}`;
+    case 'report-frame':
+      return escapeGuestText(event.function);
+    case 'lkdtm-hit':
+      return escapeGuestText(`${event.point} ${event.crashType}, ${event.roundsLeft} rounds left`);
     case 'armed': {
       const { armed } = event;
       const range =

@@ -2,7 +2,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Fault, usageFault } from '../model/fault.js';
 import { campaignCells, type CampaignCell, type CampaignChoices, narrowed } from '../plan/campaign-cells.js';
 import { type CampaignRead, type CampaignRowRead, readCampaign } from '../plan/read-campaign.js';
-import { isScenarioPath, loadScenario } from './scenario-files.js';
+import { isScenarioPath, loadScenarios } from './scenario-files.js';
 import { readTextFile } from './text-file.js';
 
 /** A campaign file with its scenarios, ready to be planned. */
@@ -35,7 +35,7 @@ export async function loadCampaign(reference: string, choices: CampaignChoices):
 async function scenariosOf(row: CampaignRowRead, directory: string) {
   const { name } = row;
   try {
-    return [await loadScenario(isScenarioPath(name) ? resolve(directory, name) : name)];
+    return await loadScenarios(isScenarioPath(name) ? resolve(directory, name) : name);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw usageFault(`${row.refuse('its scenario cannot be run').message}: ${error.message}`, error);

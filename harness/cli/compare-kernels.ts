@@ -27,7 +27,7 @@ import { complain, say, wantsColor } from './context.js';
 import { interruptible } from './interruptible.js';
 import { outDirectory } from './places.js';
 import { freshNonce, planRuns } from './plan-runs.js';
-import { loadScenario } from './scenario-files.js';
+import { loadScenarios } from './scenario-files.js';
 import { writeReport } from './write-report.js';
 
 /** Beside campaign.json: when the data are looked at (fixed before the first trial), and the comparison. */
@@ -170,7 +170,7 @@ function kernelsOf({ baseline, candidate, also, scenario }: CompareArguments): s
 
 /** Scenarios that never enter a crash kernel have no rate of capturing, and one named twice is one. */
 async function requireComparable(references: readonly string[]): Promise<void> {
-  const scenarios = await Promise.all(references.map(loadScenario));
+  const scenarios = (await Promise.all(references.map(loadScenarios))).flat();
   for (const [index, { name, crashKernel, expect }] of scenarios.entries()) {
     if (scenarios.findIndex((other) => other.name === name) < index) {
       throw usageFault(`cannot compare "${name}": the scenario is named twice; name it once`);

@@ -2,7 +2,7 @@ import yargs from 'yargs';
 import { listKernels } from '../kernel/index.js';
 import { COMMANDS, type CommandWords, groupOf, optionsOf } from './commands.js';
 import { cacheDirectory } from './places.js';
-import { scenarioNames } from './scenario-files.js';
+import { runnableNames } from './scenario-files.js';
 
 /** The word with which the script that `crashpath completion` prints asks; what was typed follows it. */
 export const COMPLETE = '--get-yargs-completions';
@@ -66,7 +66,7 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (/^(run|compare) /.test(command)) return scenarioNames();
+  if (/^(run|compare) /.test(command)) return runnableNames();
   if (/<(spec|kernel)>/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }

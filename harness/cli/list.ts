@@ -4,7 +4,7 @@ import { listCampaigns, readRuns } from '../store/campaign-directory.js';
 import { say } from './context.js';
 import { OUT_OPTION } from './out-option.js';
 import { outDirectory } from './places.js';
-import { loadScenario, scenarioNames } from './scenario-files.js';
+import { loadScenarios, scenarioNames } from './scenario-files.js';
 
 interface Arguments {
   what: 'scenarios' | 'runs';
@@ -30,14 +30,22 @@ export const listCommand = {
 } satisfies CommandModule<object, Arguments>;
 
 async function scenarioLines(json: boolean): Promise<string[]> {
-  const names = await scenarioNames();
-  const width = Math.max(...names.map((name) => name.length));
-  const scenarios = await Promise.all(names.map(loadScenario));
-  return scenarios.map((scenario) =>
-    json
-      ? JSON.stringify({ name: scenario.name, summary: scenario.summary, expect: scenario.expect })
-      : `${scenario.name.padEnd(width)}  ${scenario.summary} [expects ${scenario.expect.verdict}]`,
+  const files = await Promise.all(
+    (await scenarioNames()).map(async (file) => ({ file, scenarios: await loadScenarios(file) })),
   );
+  const width = Math.max(...files.flatMap(({ scenarios }) => scenarios.map(({ name }) => name.length)));
+  return files.flatMap(({ file, scenarios }) => {
+    const members = scenarios.map((scenario) =>
+      json
+        ? JSON.stringify({ name: scenario.name, summary: scenario.summary, expect: scenario.expect })
+        : `${scenario.name.padEnd(width)}  ${scenario.summary} [expects ${scenario.expect.verdict}]`,
+    );
+    if (json || scenarios.length === 1) return members;
+    return [
+      `${file.padEnd(width)}  all ${scenarios.length} of these:`,
+      ...members.map((line) => `  ${line}`),
+    ];
+  });
 }
 
 async function runLines(out: string, json: boolean): Promise<string[]> {

@@ -13,7 +13,7 @@ import { qemuBinary, say } from './context.js';
 import { imageFor } from './guest-images.js';
 import { rehearse, requireKnownNames } from './guest-machine.js';
 import { cacheDirectory } from './places.js';
-import { loadScenario } from './scenario-files.js';
+import { loadScenarios } from './scenario-files.js';
 
 /** What is the same for all guests of a campaign. */
 export interface GuestsChoices {
@@ -65,7 +65,7 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
     );
   }
   const { captureKernel: captureSpec, append, captureAppend } = choices;
-  const scenarios = await Promise.all(choices.scenario.map(loadScenario));
+  const scenarios = (await Promise.all(choices.scenario.map(loadScenarios))).flat();
   const trials = Array.from({ length: choices.repeat }, (_, index) => index + 1);
   const runs = choices.kernel.flatMap((spec) =>
     scenarios.flatMap((scenario) => {

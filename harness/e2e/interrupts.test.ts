@@ -62,7 +62,7 @@ t.test(
     );
     t.ok(fact(/"verb":"interrupt","saw":"NMI to APIC 1; cpu1 sysvec_apic_timer_interrupt/));
     t.ok(fact(/"what":"victim is in exc_nmi","proved":true/), 'the NMI reached the vCPU that was meant');
-    t.ok(fact(/"what":"\/proc\/interrupts LOC rises by 1 within 10000 ms, before firing","proved":true/));
+    t.ok(fact(/"what":"\/proc\/interrupts LOC rises by 1 before firing","proved":true/));
     const counts = facts.flatMap((line) => {
       const count = /"fact":"source".*"state":"(at-firing|stopped)","count":(\d+)/.exec(line);
       return count === null ? [] : [Number(count[2])];

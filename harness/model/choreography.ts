@@ -3,14 +3,17 @@ import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from '.
 
 const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
 /** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
-const symbols = z.union([symbol, z.array(symbol).min(1).max(8)]);
+export const symbolsSchema = z.union([symbol, z.array(symbol).min(1).max(8)]);
 
 /** Roles are the script's names for vCPUs. */
 const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
 const withinMs = z.number().int().min(100).max(600_000);
 
 /** A place in the kernel's code: a function's first instruction, or the return address of a call inside another. */
-export const LocationSchema = z.union([symbols, z.strictObject({ after: symbols, in: symbols })]);
+export const LocationSchema = z.union([
+  symbolsSchema,
+  z.strictObject({ after: symbolsSchema, in: symbolsSchema }),
+]);
 
 /** The step that binds a role says which vCPU may take it; `turn` is vCPU (trial - 1) modulo vCPUs. */
 const on = z.union([z.number().int().min(0).max(63), z.literal('turn')]);
@@ -42,7 +45,7 @@ const Prove = z.strictObject({
     /** A spinlock's word, at the symbol: its lowest byte is not zero when held. */
     z.strictObject({ lock: symbol, held: z.boolean() }),
     /** The function that a stopped vCPU is in. */
-    z.strictObject({ role, in: symbols }),
+    z.strictObject({ role, in: symbolsSchema }),
     /** RFLAGS.IF of a stopped vCPU. */
     z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
     /** At least one vector is in service in the vCPU's local APIC: short for `lapic: { isr: any }`. */
@@ -52,12 +55,49 @@ const Prove = z.strictObject({
     /** A pin of the IO-APIC. */
     z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
     /** A function that the stopped vCPU's stack shows. */
-    z.strictObject({ role, stackHas: symbols }),
+    z.strictObject({ role, stackHas: symbolsSchema }),
   ]),
 });
+/** An integer argument: a number, or hexadecimal text for what is beyond YAML's exact numbers. */
+const argument = z.union([
+  z.number().int(),
+  z
+    .string()
+    .regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0x4000000000000000"'),
+]);
+const called = {
+  function: symbolsSchema,
+  args: z.array(argument).max(6, 'takes six arguments at most (those in registers)').default([]),
+};
+const Call = z.strictObject({
+  /**
+   * Directed call: the role's vCPU calls a kernel function from where it stands. It runs alone until the function has
+   * returned (within `withinMs`), and then stands where it stood, its registers as they were. With `returns: never`
+   * nothing runs yet: the vCPU goes into the function when it is let run, and what comes of it is the script's business.
+   */
+  call: z.strictObject({
+    role,
+    ...called,
+    returns: z.literal('never').optional(),
+    withinMs: withinMs.optional(),
+  }),
+});
 const Fire = z.strictObject({
-  /** Directed panic: the role's vCPU goes into panic() from where it stands, and runs alone for `aloneMs`. */
-  fire: z.strictObject({ role, aloneMs: z.number().int().min(0).max(60_000).default(0) }),
+  /**
+   * The role's vCPU goes into panic() from where it stands (directed panic), or into the function of `call`, which is
+   * to make the kernel panic by itself; with `itself`, it goes on where it stands, being on its own way into panic().
+   * It runs alone for `aloneMs`.
+   */
+  fire: z
+    .strictObject({
+      role,
+      aloneMs: z.number().int().min(0).max(60_000).default(0),
+      call: z.strictObject(called).optional(),
+      itself: z.literal(true).optional(),
+    })
+    .refine(({ call, itself }) => call === undefined || itself === undefined, {
+      message: 'has either "call" or "itself"',
+    }),
 });
 const Interrupt = z.strictObject({
   /** An NMI, or a vector, for the role's vCPU only: pending at once, taken when the vCPU runs next. */
@@ -71,23 +111,25 @@ const Release = z.strictObject({
   release: z.union([z.literal('all'), role]),
 });
 
-export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Fire, Interrupt, Release]);
+export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Call, Fire, Interrupt, Release]);
 
 /** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
 
 export type Location = z.infer<typeof LocationSchema>;
 export type Step = z.infer<typeof StepSchema>;
+export type DirectedCall = z.infer<typeof Call>['call'];
 export type StateProof = z.infer<typeof Prove>['prove'];
 
 /** The verb of a step. */
 export function verbOf(
   step: Step,
-): 'stimulate' | 'hold' | 'run' | 'prove' | 'fire' | 'interrupt' | 'release' {
+): 'stimulate' | 'hold' | 'run' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
   if ('stimulate' in step) return 'stimulate';
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
   if ('prove' in step) return 'prove';
+  if ('call' in step) return 'call';
   if ('fire' in step) return 'fire';
   return 'interrupt' in step ? 'interrupt' : 'release';
 }

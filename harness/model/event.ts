@@ -47,6 +47,15 @@ export type EventBody =
       /** What matched, as the guest printed it. */
       readonly text: string;
     }
+  /** A function of the stack that the production kernel's report of an oops or a panic shows, innermost first. */
+  | { readonly type: 'report-frame'; readonly function: string }
+  /** lkdtm's crash point was hit; at 0 rounds left its action follows. */
+  | {
+      readonly type: 'lkdtm-hit';
+      readonly point: string;
+      readonly crashType: string;
+      readonly roundsLeft: number;
+    }
   | {
       readonly type: 'hello';
       readonly release: string;

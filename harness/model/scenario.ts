@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ChoreographySchema } from './choreography.js';
+import { ChoreographySchema, symbolsSchema } from './choreography.js';
 import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
 import { NicSchema } from './nic.js';
 import { SourceSchema } from './source.js';
@@ -19,39 +19,78 @@ const Prepare = z.union([
   z.strictObject({ script: z.string().min(1).max(4096) }),
 ]);
 
+/** What the console's report of the panic must show: text of its message, a function of its stack. */
+const PanicReport = z
+  .strictObject({
+    says: z.string().min(1).max(160).optional(),
+    /** One function, or several of which one must be there (renamed between versions). */
+    stackHas: symbolsSchema.optional(),
+  })
+  .refine(({ says, stackHas }) => says !== undefined || stackHas !== undefined, {
+    message: 'needs "says" or "stackHas"',
+  });
+
 /**
- * One statement about the guest that must be shown true, or the run is void. All are checked right before firing, but
- * for `interrupts` without `withinMs`: that compares a row of /proc/interrupts, summed over CPUs, before firing and
- * after the watch.
+ * One statement about the guest that must be shown true, or the run is void.
+ * `read` is checked before firing; `interrupts` compares a row of /proc/interrupts, summed over CPUs: with `withinMs`
+ * it must rise within that time before firing, without, until after the watch. `panic` is shown true by the kernel's
+ * own report on the console, after the fact.
  */
 const Proof = z.union([
-  z.strictObject({ read: z.strictObject({ path: guestPath, equals: z.string().max(1024) }) }),
+  z.strictObject({
+    read: z.strictObject({
+      path: guestPath,
+      equals: z.string().max(1024),
+      /** What it means when the file says something else: part of the reason for `void`. */
+      otherwise: z.string().min(1).max(160).optional(),
+    }),
+  }),
   z.strictObject({
     interrupts: z.strictObject({
       /** A row's number or name, or the device that has it. */
       row: z.string().regex(/^\w[\w.:-]{0,63}$/, 'must be a row or device of /proc/interrupts'),
       risesBy: z.number().int().min(1),
-      /** With it, the row rises before firing, within so many milliseconds. */
-      withinMs: z.number().int().min(100).max(60_000).optional(),
+      withinMs: z.number().int().min(100).max(120_000).optional(),
     }),
   }),
+  z.strictObject({ panic: PanicReport }),
   /** A pin of the IO-APIC. */
   z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
   /** The local APIC of a vCPU, which runs meanwhile. */
   z.strictObject({ cpu: z.number().int().min(0).max(63), lapic: LocalApicConditionsSchema }),
 ]);
 
+/** Letters and digits are the sysrq commands that a keyboard without further levels has. */
+const sysrqKey = z.enum([
+  ...(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const),
+  ...(['i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z'] as const),
+]);
+/** As lkdtm spells its crash points and types. */
+const lkdtmName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be a name such as INT_HW_IRQ_EN');
+
 /** How the guest is made to panic. */
 const Trigger = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sysrq'),
     /** The sysrq command letter; `c` crashes. */
-    key: z.string().regex(/^[a-z0-9]$/),
+    key: sysrqKey,
     /** vCPU that writes /proc/sysrq-trigger; absent: wherever the agent runs. */
     cpu: z.number().int().min(0).max(255).optional(),
   }),
   /** QMP inject-nmi: the boot CPU gets it on a booted Linux (LINT1 is masked on the others). */
   z.strictObject({ kind: z.literal('nmi') }),
+  /** A BREAK on the console's serial line, then the sysrq key: the UART's interrupt handler runs the command. */
+  z.strictObject({ kind: z.literal('serial-break'), key: sysrqKey }),
+  /** Alt+SysRq+key on the PS/2 keyboard: the keyboard controller's interrupt handler runs the command. */
+  z.strictObject({ kind: z.literal('keyboard'), key: sysrqKey }),
+  /** The kernel's own crash test: `type` happens when its crash point is hit for the tenth time (DIRECT: at once). */
+  z.strictObject({
+    kind: z.literal('lkdtm'),
+    point: lkdtmName,
+    type: lkdtmName,
+    /** Shell text that makes the crash point be hit; runs in the background. */
+    stimulus: z.string().min(1).max(4096).optional(),
+  }),
   /** A directed crash: vCPUs held, run, looked at and directed into panic() (docs/choreography.md). */
   z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
   /** sysrq-c through an ssh session, while a file is being copied through it. */

@@ -146,7 +146,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     teardown.defer(() => server.close());
     return server;
   };
-  await listen('console');
+  const consoleLine = await listen('console');
   const control = await listen('control');
   const network = await openNetwork(plan.scenario.guest.nic, { base, directory });
   teardown.defer(() => network?.close());
@@ -175,6 +175,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     sources,
     qmp,
     control,
+    consoleLine,
     cacheDir,
     network,
     connectDebugger: async () => {

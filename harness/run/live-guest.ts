@@ -47,6 +47,8 @@ export interface LiveGuest extends SshTarget {
 export interface LiveParts {
   readonly qmp: QmpClient;
   readonly control: ChannelServer;
+  /** The console under test: what is typed at it. */
+  readonly consoleLine: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
   readonly connectQtest: () => Promise<QtestClient>;
   readonly sources: SourceBank;
@@ -58,7 +60,7 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, connectQtest, sources, cacheDir, network }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir, network }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -73,7 +75,7 @@ export function liveGuest(
     send(request);
     return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
   };
-  const ask = async (request: Request, what: string) => {
+  const answer = async (request: Request, what: string) => {
     const reply = await answerTo(request, { what });
     if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
     return reply;
@@ -92,22 +94,48 @@ export function liveGuest(
     ioApicPath: () => ioApicPath(qmp),
     sources,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
-    ask,
+    ask: answer,
     replyMs: limitMs,
-    runScript: (script, what) => ask(requests.script(script), what),
     frames: async () => wired(network).frames(),
     sshStream: async () => wired(network).ssh(),
-    giveUp(why): never {
-      watch.end(why);
-      throw new RunEnded(why);
-    },
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {
       send(requests.fire(script));
       await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
     },
+    async fireScriptToEnd(script) {
+      const request = requests.fire(script);
+      send(request);
+      await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
+      const end = await watch.waitFor(
+        ['reply', 'oops', 'panic', 'capture-command-line', 'capture-hello'],
+        (event) => event.type !== 'reply' || event.id === request.id,
+        { what: "the script's end", limitMs, soft: true },
+      );
+      return end?.type === 'reply' ? { status: end.status, output: end.output } : undefined;
+    },
+    async runScript(script, what) {
+      const { status, output } = await answer(requests.script(script), what);
+      return { status, output };
+    },
     async injectNmi() {
       await qmp.execute('inject-nmi');
+    },
+    async sendBreak() {
+      await qmp.execute('chardev-send-break', { id: 'console' });
+    },
+    typeAtConsole(text) {
+      consoleLine.send(Buffer.from(text, 'latin1'));
+    },
+    async holdKey(key) {
+      const data = { key: { type: 'qcode', data: key }, down: true } as const;
+      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
+    },
+    require(proof) {
+      watch.fact({ fact: 'proof', ...proof });
+      if (proof.proved) return;
+      watch.end(`not proved: ${proof.what}`);
+      throw new RunEnded(`not proved: ${proof.what}`);
     },
   };
 }

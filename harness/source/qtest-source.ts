@@ -7,6 +7,8 @@ import type { Source, Tally } from './source.js';
 /** Beats sent in one go: QEMU's main loop gives the vCPUs a turn between two bundles. */
 const MOST_AT_ONCE = 32;
 const SHORTEST_PAUSE_MS = 1;
+/** A slow source is a slow source; the run's own deadlines end a QEMU that does nothing at all. */
+const BUNDLE_DEADLINE_MS = 120_000;
 
 /** What a source drives. */
 export interface Bench {
@@ -51,7 +53,9 @@ export function qtestSource(spec: QtestSourceSpec, bench: Bench): Source {
               Math.floor(((performance.now() - sinceMs) * perSecond) / 1000) + 1 - count,
             );
       if (due > 0) {
-        await qtest.executeAll(Array.from({ length: due }, () => score.beat).flat());
+        await qtest.executeAll(Array.from({ length: due }, () => score.beat).flat(), {
+          deadlineMs: BUNDLE_DEADLINE_MS,
+        });
         count += due;
       } else {
         // An abort ends the pause early; the loop's condition sees it.

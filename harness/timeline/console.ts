@@ -16,6 +16,21 @@ const OOPS = kernelMessage(
   '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: ).*)',
 );
 
+/**
+ * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or
+ * the instruction pointer. `?` marks an address that the unwinder does not vouch for: it is not a frame.
+ */
+const REPORT_FRAME = kernelMessage(
+  String.raw`(?: |RIP: 0010:)([A-Za-z_][\w.]{0,255})\+0x[\da-f]+/0x[\da-f]+`,
+);
+/** The longest report that is read; a stack overflow's stack is as long as the kernel pleases. */
+const MAX_REPORT_FRAMES = 256;
+/** drivers/misc/lkdtm/core.c, lkdtm_kprobe_handler() and direct_entry() (v6.1). */
+const LKDTM_HIT = kernelMessage(
+  String.raw`lkdtm: Crash point (\w+) of type (\w+) hit, trigger in (\d+) rounds`,
+);
+const LKDTM_DIRECT = kernelMessage(String.raw`lkdtm: Performing direct entry (\w+)`);
+
 /** Reads one console line after another and keeps track of which kernel is speaking. */
 export interface ConsoleReader {
   line(text: string): EventBody[];
@@ -31,6 +46,8 @@ export function createConsoleReader(): ConsoleReader {
   // A banner says that some kernel starts; its command line, a line later, says which.
   let bannerOpen = false;
   let panicked = false;
+  // Of the production kernel; stacks before its first oops or panic are those of warnings.
+  let reportedFrames: number | undefined;
 
   function read(text: string): EventBody[] {
     const events: EventBody[] = [];
@@ -60,11 +77,31 @@ export function createConsoleReader(): ConsoleReader {
     const panic = PANIC.exec(text);
     if (panic !== null) {
       panicked = true;
+      if (side === 'production') reportedFrames ??= 0;
       return [{ type: 'panic', message: panic[1] ?? '', side }];
     }
     if (REBOOT.test(text)) return [{ type: 'reboot-announced', side }];
     const oops = OOPS.exec(text);
-    if (oops?.[1] !== undefined) events.push({ type: 'oops', message: oops[1], side });
+    if (oops?.[1] !== undefined) {
+      if (side === 'production') reportedFrames ??= 0;
+      events.push({ type: 'oops', message: oops[1], side });
+    }
+    if (side === 'production' && reportedFrames !== undefined && reportedFrames < MAX_REPORT_FRAMES) {
+      const frame = REPORT_FRAME.exec(text)?.[1];
+      if (frame !== undefined) {
+        reportedFrames += 1;
+        events.push({ type: 'report-frame', function: frame });
+      }
+    }
+    const hit = LKDTM_HIT.exec(text);
+    if (hit !== null) {
+      const [, point = '', crashType = '', rounds = ''] = hit;
+      events.push({ type: 'lkdtm-hit', point, crashType, roundsLeft: Number(rounds) });
+    }
+    const direct = LKDTM_DIRECT.exec(text);
+    if (direct?.[1] !== undefined) {
+      events.push({ type: 'lkdtm-hit', point: 'DIRECT', crashType: direct[1], roundsLeft: 0 });
+    }
     for (const signature of SIGNATURES) {
       const match = signature.side === side ? signature.pattern.exec(text) : null;
       if (match === null) continue;

@@ -7,14 +7,10 @@ import type { Target } from './target.js';
 
 /** What a crash through ssh may do to a guest besides what every trigger may. */
 export interface SshTarget extends Target {
-  /** Runs a shell script in the guest, over the control channel. */
-  runScript(script: string, what: string): Promise<{ status: number; output: string }>;
   /** The Unix socket at which the guest's way out ends. */
   sshStream(): Promise<Duplex>;
   /** Longest wait for one answer of the guest, ms. */
   readonly replyMs: number;
-  /** Ends the run: the state that was asked for was not reached. */
-  giveUp(why: string): never;
 }
 
 const MIB = 1024 * 1024;
@@ -57,8 +53,8 @@ async function attempt<T>(done: Promise<T>, what: string, target: SshTarget): Pr
   try {
     return await done;
   } catch (error) {
-    target.fact({ fact: 'proof', what, proved: false, saw: String(error).slice(0, 200) });
-    return target.giveUp(`${what}: it failed`);
+    target.require({ what, proved: false, saw: String(error).slice(0, 200) });
+    throw error;
   }
 }
 
@@ -68,21 +64,19 @@ async function login(target: SshTarget): Promise<SshSession> {
   const what = 'starting the ssh server';
   const { status, output } = await target.runScript(serverScript(user.publicKey), what);
   const hostKey = /^ssh-ed25519 [A-Za-z0-9+/=]{40,200}/m.exec(output)?.[0];
-  if (status !== 0 || hostKey === undefined) {
-    const saw = `status ${status}: ${output.trim().slice(-160)}`;
-    target.fact({ fact: 'proof', what: 'the guest runs an ssh server', proved: false, saw });
-    return target.giveUp(what);
-  }
+  const served = status === 0 && hostKey !== undefined;
+  const told = served ? 'its host key is known' : `status ${status}: ${output.trim().slice(-160)}`;
+  target.require({ what: 'the guest runs an ssh server', proved: served, saw: told });
   const started = performance.now();
   const loggedIn = 'logged in through ssh';
   const stream = await target.sshStream();
   const session = await attempt(
-    openSsh(stream, { user, hostKey, deadlineMs: target.replyMs }),
+    openSsh(stream, { user, hostKey: hostKey ?? '', deadlineMs: target.replyMs }),
     loggedIn,
     target,
   );
   const saw = `host key as the guest named it, after ${Math.round(performance.now() - started)} ms`;
-  target.fact({ fact: 'proof', what: loggedIn, proved: true, saw });
+  target.require({ what: loggedIn, proved: true, saw });
   return session;
 }
 
@@ -120,13 +114,11 @@ async function copyAndCheck(session: SshSession, copyMiB: number, target: SshTar
     target,
   );
   const proved = output.includes(sha256) && output.trim().endsWith(`\n${size}`);
-  target.fact({
-    fact: 'proof',
+  target.require({
     what,
     proved,
     saw: `${output.trim().replace(/\s+/g, ' ').slice(0, 120)}; ${(copyMiB / seconds).toFixed(1)} MiB/s`,
   });
-  if (!proved) target.giveUp('the copied file is not what was sent');
 }
 
 /** Starts a copy and waits until it is well under way, with the card's interrupts rising. */
@@ -144,8 +136,7 @@ async function startCopy(session: SshSession, target: SshTarget): Promise<Copy> 
   const after = await interruptsOf(target);
   const proved = arrived >= UNDER_WAY_BYTES && after > before;
   const saw = `${arrived} bytes arrived, eth0's interrupts rose by ${after - before}`;
-  target.fact({ fact: 'proof', what, proved, saw });
-  if (!proved) target.giveUp('the second copy did not get under way');
+  target.require({ what, proved, saw });
   return copy;
 }
 
