@@ -1,7 +1,7 @@
 import t from 'tap';
 import { readLapic } from './read-lapic.js';
 import { readRouters } from './read-routers.js';
-import { LAPIC_PC, PIC_PC } from './recorded.js';
+import { LAPIC_LEVEL, LAPIC_PC, PIC_PC, PIC_Q35_ASSERTED } from './recorded.js';
 
 void t.test('the pins of a pc that runs', async (t) => {
   const { ioApic, pics } = readRouters(PIC_PC);
@@ -25,6 +25,13 @@ void t.test('the pins of a pc that runs', async (t) => {
     master: { irr: 0x1b, imr: 0xff, isr: 0, elcr: 0 },
     slave: { irr: 0x11, imr: 0xff, isr: 0, elcr: 0x0c },
   });
+});
+
+void t.test('a level line that is asserted, on q35', async (t) => {
+  const pins = readRouters(PIC_Q35_ASSERTED).ioApic?.pins ?? [];
+  t.match(pins[9], { trigger: 'level', irr: true, remoteIrr: true, masked: false, vector: 33 });
+  t.equal(pins.filter(({ irr, remoteIrr }) => irr || remoteIrr).length, 1);
+  t.match(readLapic(LAPIC_LEVEL), { vcpu: 1, isr: [33], irr: [236], level: [33] });
 });
 
 void t.test('pending and unacknowledged pins; only a level pin has a remote IRR', async (t) => {
