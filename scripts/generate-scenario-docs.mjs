@@ -127,6 +127,9 @@ function section({ scenario, prose, stem, members }) {
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
       : [`Fired by: ${fired(trigger)}.`]),
+    ...(scenario.capture === undefined
+      ? []
+      : ['', 'The capture kernel drives the network card and counts its interrupts.']),
     '',
     `Expected: ${expected(expect)}. \`crashpath run ${name} -k debian:6.1\``,
     '',
@@ -135,6 +138,12 @@ function section({ scenario, prose, stem, members }) {
 
 function list(title, items) {
   return items.length === 0 ? [] : [`${title}:`, '', ...items.map((item) => `- ${item}`), ''];
+}
+
+function netWords(net) {
+  return net === 'frames'
+    ? 'raw frames to and from crashpath'
+    : "QEMU's own network with one way out, to crashpath";
 }
 
 function guest({ guest: wanted, crashKernel, watchMs }) {
@@ -148,6 +157,7 @@ function guest({ guest: wanted, crashKernel, watchMs }) {
     wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
     wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
     wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
+    wanted.nic !== undefined && `network card: ${wanted.nic.model}, ${netWords(wanted.nic.net)}`,
     wanted.append !== undefined && `command line: ${code(wanted.append)}`,
     wanted.captureAppend !== undefined && `capture kernel's command line: ${code(wanted.captureAppend)}`,
     wanted.modules !== undefined && `modules: ${wanted.modules.map(code).join(', ')}`,
@@ -175,6 +185,7 @@ function proved({ crashKernel, prepare, prove, trigger }) {
   ];
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
+  if (trigger.kind === 'ssh') own.push('login, first copy and the start of the second, as below');
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
   return [...armed, ...flipped, ...own, ...where];
@@ -218,6 +229,9 @@ function fired(trigger) {
     return `${code(trigger.type)} written to lkdtm's ${code(trigger.point)}${stimulus}`;
   }
   if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
+  if (trigger.kind === 'ssh') {
+    return `a login through ssh, a copy of ${trigger.copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and \`c\` written to \`/proc/sysrq-trigger\` through the same session`;
+  }
   const where = trigger.cpu === undefined ? '' : ` on vCPU ${trigger.cpu}`;
   return `${code(trigger.key)} written to \`/proc/sysrq-trigger\`${where}`;
 }
@@ -326,6 +340,11 @@ function sourceWords(source) {
       : perSecond === 'once'
         ? 'once'
         : `${perSecond} times a second`;
+  if ('frames' in source) {
+    const pace =
+      source.perSecond === 'max' ? 'as fast as the card takes them' : `${source.perSecond} a second`;
+    return `${source.frames} frames of ${source.sizeBytes} bytes, ${pace}, ${until}`;
+  }
   if ('pin' in source) {
     const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `the pin of ${code(source.pin)}`;
     const how =

@@ -2,6 +2,7 @@ import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
 import { interruptsOf } from '../timeline/interrupt-rows.js';
+import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
@@ -17,10 +18,11 @@ export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
   const reasons = degradations(facts);
+  const exercised = exerciseOf(facts);
   // What the capture kernel kept time with belongs to the picture, degraded or not.
   const report = first(facts.events, 'capture-facts');
-  const shown = reasons.map(([, event]) => event).filter((event) => event !== report);
-  const evidence = [captureUserspace, verified, report, ...shown];
+  const cited = reasons.map(([, event]) => event);
+  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
   const degradedBy = reasons.map(([name]) => name);
   return degradedBy.length === 0
     ? {
@@ -71,7 +73,7 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
 
 function degradations(known: Facts): [string, RunEvent][] {
   const { events, plan, hello, verified } = known;
-  const reasons: [string, RunEvent][] = [];
+  const reasons = exerciseDegradations(known);
   // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {

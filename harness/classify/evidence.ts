@@ -21,7 +21,7 @@ function excerptOf(event: RunEvent): string {
     case 'oops':
       return escapeGuestText(event.message);
     case 'signature':
-      return event.name;
+      return `${event.name}: ${escapeGuestText(event.text)}`;
     case 'report-frame':
       return escapeGuestText(event.function);
     case 'lkdtm-hit':
@@ -49,6 +49,11 @@ function excerptOf(event: RunEvent): string {
     case 'vmcore-missing':
     case 'control-noise':
       return escapeGuestText(event.why);
+    case 'exercise': {
+      const { device, interrupts, received } = event.exercise;
+      if (device === '') return 'no network device';
+      return escapeGuestText(`${device}: ${interrupts} interrupts, ${received} frames received`);
+    }
     case 'shutdown':
       return escapeGuestText(`reason=${event.reason} guest=${event.byGuest}`);
     case 'cpus-parked':

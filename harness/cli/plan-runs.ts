@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { buildImages } from '../guest/image/build-images.js';
-import { configOf, guestProgramsFor, missingForCrash, modulesFor, resolveKernel } from '../kernel/index.js';
+import { configOf, missingForCrash, resolveKernel } from '../kernel/index.js';
 import type { Cell } from '../model/cell.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
@@ -12,6 +11,7 @@ import { type AccelRequest, chooseAccelerator } from '../qemu/accel/choose-accel
 import { qemuVersion } from '../qemu/accel/qemu-version.js';
 import { requireFitting } from './command-line-size.js';
 import { qemuBinary, say } from './context.js';
+import { imageFor } from './guest-images.js';
 import { rehearse, requireKnownNames } from './guest-machine.js';
 import { fittingOnly, loadMachines } from './machines-to-run.js';
 import { cacheDirectory } from './places.js';
@@ -202,17 +202,6 @@ function planRun(
   const plan = makePlan(scenario, resources, { identity, choices: guest });
   if (cell === undefined) return plan;
   return { ...plan, cell: machine === undefined ? cell : { ...cell, machine: machine.profile.name } };
-}
-
-async function imageFor(scenario: Scenario, { kernel, captureKernel }: KernelPair): Promise<string> {
-  const options = { cacheDir: cacheDirectory(), onProgress: say };
-  const names = scenario.guest.modules ?? [];
-  const modules = names.length === 0 ? [] : await modulesFor(kernel, names);
-  const images = await buildImages(
-    { captureKernel, modules, captureModules: [], programsRoot: await guestProgramsFor(kernel, options) },
-    options,
-  );
-  return images.production.path;
 }
 
 /** The default machine is known to work; any other one is tried, once for each shape of guest. */

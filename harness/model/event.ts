@@ -39,6 +39,14 @@ export type EventBody =
   | { readonly type: 'panic-ended'; readonly side: Side }
   | { readonly type: 'reboot-announced'; readonly side: Side }
   | { readonly type: 'oops'; readonly message: string; readonly side: Side }
+  | {
+      readonly type: 'signature';
+      readonly name: string;
+      readonly side: Side;
+      readonly degrades: boolean;
+      /** What matched, as the guest printed it. */
+      readonly text: string;
+    }
   /** A function of the stack that the production kernel's report of an oops or a panic shows, innermost first. */
   | { readonly type: 'report-frame'; readonly function: string }
   /** lkdtm's crash point was hit; at 0 rounds left its action follows. */
@@ -48,7 +56,6 @@ export type EventBody =
       readonly crashType: string;
       readonly roundsLeft: number;
     }
-  | { readonly type: 'signature'; readonly name: string; readonly side: Side; readonly degrades: boolean }
   | {
       readonly type: 'hello';
       readonly release: string;
@@ -69,6 +76,7 @@ export type EventBody =
       /** Absent in recordings of images that did not report them. */
       readonly timers?: TimerFacts | undefined;
     }
+  | { readonly type: 'exercise'; readonly exercise: Exercise }
   | { readonly type: 'capture-done' }
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
@@ -134,6 +142,18 @@ export interface Vmcore {
   readonly crashedRelease?: string | undefined;
   /** Host name in the crashed kernel's init_uts_ns; absent when it could not be read. */
   readonly nodename?: string | undefined;
+}
+
+/** What became of the network card that the capture kernel was asked to drive. */
+export interface Exercise {
+  /** The network interface; empty when there is none. */
+  readonly device: string;
+  /** How often its interrupt came since it was brought up, all CPUs together. */
+  readonly interrupts: number;
+  /** Its rows of /proc/interrupts, after. */
+  readonly rows: string;
+  /** Frames that its driver received. */
+  readonly received: number;
 }
 
 /** One thing that happened, with its place in the recording. Times are milliseconds since the run began. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
 import { GuestFactSchema, guestPath } from './guest-fact.js';
 import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
+import { NicSchema } from './nic.js';
 import { SourceSchema } from './source.js';
 import { VERDICT_WORDS } from './verdict.js';
 
@@ -114,6 +115,12 @@ const Trigger = z.discriminatedUnion('kind', [
   }),
   /** A directed crash: vCPUs held, run, looked at and directed into panic() (docs/choreography.md). */
   z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
+  /** sysrq-c through an ssh session, while a file is being copied through it. */
+  z.strictObject({
+    kind: z.literal('ssh'),
+    /** Size of the file that is copied and checked first, MiB. */
+    copyMiB: z.number().int().min(1).max(128).default(8),
+  }),
 ]);
 
 /** Name of a machine profile (scenarios/machines/), or its path. */
@@ -137,6 +144,8 @@ export const ScenarioSchema = z.strictObject({
       append: z.string().max(1024).optional(),
       captureAppend: z.string().max(1024).optional(),
       modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),
+      /** A network card; its kernel modules are loaded by themselves. */
+      nic: NicSchema.optional(),
     })
     .default({}),
   /** `loaded`: the crash kernel is armed and that is proved; `absent`: nothing is loaded, and that is proved. */
@@ -147,6 +156,13 @@ export const ScenarioSchema = z.strictObject({
   prove: z.array(Proof).max(32).default([]),
   proveCapture: z.array(CaptureProof).max(32).default([]),
   trigger: Trigger,
+  /** What the capture kernel is asked to do besides reading the crashed memory. */
+  capture: z
+    .strictObject({
+      /** `nic`: drive the network card and count its interrupts; a card that stays silent degrades the capture. */
+      exercise: z.literal('nic'),
+    })
+    .optional(),
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
   watchMs: z.number().int().min(500).max(600_000).optional(),
   expect: z.strictObject({

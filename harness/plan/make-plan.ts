@@ -78,6 +78,7 @@ export function makePlan(
     'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
     profile?.captureAppend,
     scenario.guest.captureAppend,
+    scenario.capture === undefined ? undefined : `crashpath.exercise=${scenario.capture.exercise}`,
     choices.captureAppend,
   );
   return {
@@ -105,6 +106,7 @@ export function makePlan(
         bzImage: resources.kernel.bzImage,
         initrd: resources.initrd,
         append,
+        nic: scenario.guest.nic,
         qtest: needsQtest(scenario),
       }),
     },

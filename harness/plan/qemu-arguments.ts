@@ -1,3 +1,6 @@
+import type { Nic } from '../model/nic.js';
+import { nicArguments } from './nic.js';
+
 /** What a guest's command line depends on. Paths are absolute, except the sockets and the log: they are relative to
  * the run directory, which is QEMU's working directory (a Unix socket's path may have 107 bytes at most). */
 export interface GuestSpec {
@@ -10,6 +13,7 @@ export interface GuestSpec {
   readonly bzImage: string;
   readonly initrd: string;
   readonly append: string;
+  readonly nic?: Nic | undefined;
   /** The qtest channel, for interrupts from outside the guest; absent unless the scenario needs it. */
   readonly qtest: boolean;
 }
@@ -57,6 +61,7 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-mon', 'chardev=qmp,mode=control'],
     ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
+    ...nicArguments(guest.nic),
     ...(guest.qtest
       ? [
           ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],

@@ -1,6 +1,7 @@
 import { usageFault } from '../model/fault.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
+import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './make-plan.js';
 import { readYaml } from './read-yaml.js';
@@ -36,6 +37,8 @@ function contradictions(scenario: Scenario, file: string): void {
       );
     }
   }
+  const unwired = nicContradiction(scenario);
+  if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);
   if (scenario.crashKernel === 'absent' && scenario.expect.verdict === 'captured') {
     throw usageFault(
       `cannot read scenario "${file}": it expects "captured" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,

@@ -2,6 +2,7 @@ import { stacksOf } from '../autopsy/stacks.js';
 import { QmpError } from '../qemu/qmp/index.js';
 import { reportProofs } from '../classify/report-proofs.js';
 import { fire } from '../trigger/fire.js';
+import { armThroughSsh } from '../trigger/ssh.js';
 import { choreograph, type DebugSession } from './choreograph.js';
 import { recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
@@ -24,9 +25,11 @@ export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProo
 async function crashAndFollow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
   if (trigger.kind !== 'choreography') {
+    // A session takes its time to be there; what is recorded right before firing comes after that.
+    const crash = trigger.kind === 'ssh' ? await armThroughSsh(trigger, guest) : () => fire(trigger, guest);
     await recordInterruptState(guest);
     guest.sources.firing();
-    await fire(trigger, guest);
+    await crash();
     await guest.sources.fired();
     return follow(guest, openProofs);
   }

@@ -17,6 +17,7 @@ import { saveOutcome } from '../store/run-directory.js';
 import { openUartChannel, type UartChannel } from './uart-channel.js';
 import { crashGuest } from './crash-guest.js';
 import { liveGuest } from './live-guest.js';
+import { openNetwork } from './network.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
 import { RunEnded, RunWatch } from './run-watch.js';
@@ -141,6 +142,8 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   };
   const consoleLine = await open('console');
   const control = await open('control');
+  const network = await openNetwork(plan.scenario.guest.nic, { base, directory });
+  teardown.defer(() => network?.close());
   if (watch.ended !== undefined) throw new RunEnded(watch.ended);
 
   const qemu = await startQemu(plan.qemu.binary, plan.qemu.args, directory);
@@ -161,12 +164,14 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   teardown.defer(() => qmp.close());
   const sampling = new AbortController();
   const sources = new SourceBank();
+  teardown.defer(() => sources.stop());
   const guest = liveGuest(plan, watch, {
     sources,
     qmp,
     control,
     consoleLine,
     cacheDir,
+    network,
     connectDebugger: async () => {
       const gdb = await connectGdb(
         { path: join(base, RUN_FILES.gdbSocket) },

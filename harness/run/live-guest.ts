@@ -5,15 +5,17 @@ import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
 import { readApicIds } from '../qemu/apic-ids.js';
+import type { FrameLink } from '../source/frame-link.js';
 import { ioApicPath } from '../source/io-apic-path.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';
-import type { Target } from '../trigger/target.js';
+import type { SshTarget } from '../trigger/ssh.js';
+import type { GuestNetwork } from './network.js';
 import type { UartChannel } from './uart-channel.js';
 import { RunEnded, type RunWatch } from './run-watch.js';
 import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
-export interface LiveGuest extends Target {
+export interface LiveGuest extends SshTarget {
   readonly plan: RunPlan;
   readonly watch: RunWatch;
   readonly requests: RequestWriter;
@@ -33,6 +35,8 @@ export interface LiveGuest extends Target {
   /** Where the IO-APIC is in QEMU's object tree; undefined on a machine without one. */
   ioApicPath(): Promise<string | undefined>;
   readonly sources: SourceBank;
+  /** The other end of a network card with `net: frames`. */
+  frames(): Promise<FrameLink>;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -49,13 +53,14 @@ export interface LiveParts {
   readonly connectQtest: () => Promise<QtestClient>;
   readonly sources: SourceBank;
   readonly cacheDir: string | undefined;
+  readonly network: GuestNetwork | undefined;
 }
 
 /** Puts the parts of a running guest together. */
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir, network }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -90,6 +95,9 @@ export function liveGuest(
     sources,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
     ask: answer,
+    replyMs: limitMs,
+    frames: async () => wired(network).frames(),
+    sshStream: async () => wired(network).ssh(),
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {
       send(requests.fire(script));
@@ -130,4 +138,10 @@ export function liveGuest(
       throw new RunEnded(`not proved: ${proof.what}`);
     },
   };
+}
+
+function wired(network: GuestNetwork | undefined): GuestNetwork {
+  if (network === undefined)
+    throw new Error('the guest has no network card: the plan should have been refused');
+  return network;
 }

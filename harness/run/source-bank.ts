@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PinName } from '../model/irqchip.js';
 import { type SourceSpec, sourceName } from '../model/source.js';
 import { QtestError } from '../qemu/qtest/index.js';
+import { frameSource } from '../source/frame-source.js';
 import { qtestSource } from '../source/qtest-source.js';
 import type { Source } from '../source/source.js';
 import { findPins } from './irqchips.js';
@@ -23,17 +24,19 @@ export class SourceBank {
     const { sources } = guest.plan.scenario;
     if (sources.length === 0) return;
     this.#guest = guest;
-    const qtest = await guest.qtest();
     const pinOf = await findPins(
       guest,
       sources.flatMap((spec) => ('pin' in spec ? [spec.pin] : [])),
     );
     for (const spec of sources) {
-      const source = qtestSource(spec, {
-        qtest,
-        apicIds: await guest.apicIds(),
-        pin: 'pin' in spec ? await this.#pin(guest, spec, pinOf(spec.pin)) : undefined,
-      });
+      const source =
+        'frames' in spec
+          ? frameSource(spec, await guest.frames())
+          : qtestSource(spec, {
+              qtest: await guest.qtest(),
+              apicIds: await guest.apicIds(),
+              pin: 'pin' in spec ? await this.#pin(guest, spec, pinOf(spec.pin)) : undefined,
+            });
       await this.#orVoid(guest, spec, () => source.start());
       this.#running.push({ spec, source, told: false });
       this.#tell(source, 'started');

@@ -111,6 +111,7 @@ export function nameEvent(event: RunEvent): string {
     case 'vmcore':
     case 'vmcore-missing':
     case 'capture-facts':
+    case 'exercise':
     case 'capture-done':
     case 'control-noise':
       return event.type;

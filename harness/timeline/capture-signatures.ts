@@ -76,9 +76,10 @@ export const TIMER_SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'stale-apic-state',
-    pattern: kernelMessage('APIC: Stale IRR: '),
+    pattern: kernelMessage(String.raw`APIC: Stale IRR: [0-9a-f,]+ ISR: [0-9a-f,]+`),
     side: 'capture',
     degrades: true,
+    // What the first kernel left behind came again faster than 512 EOIs could take it: the sets of vectors follow.
     source: 'arch/x86/kernel/apic/apic.c, apic_pending_intr_clear() (v6.1)',
   },
 ];

@@ -140,6 +140,16 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     hits: ['__common_interrupt: 0.35 No irq handler for vector', 'do_IRQ: 1.55 No irq handler for vector'],
     misses: ['acpi: No irq handler for vector', 'said: __common_interrupt: 0.35 No irq handler for vector'],
   },
+  'stale-apic-state': {
+    hits: [
+      'APIC: Stale IRR: 00000000,00000000,00000000,00000000,00000000,00000000,00010008,00000000 ISR: 00000000,00000000,00000000,00000000,00000000,00000000,00000000,00000000',
+    ],
+    misses: [
+      'APIC: Switch to symmetric I/O mode setup',
+      'tool: APIC: Stale IRR: 0 ISR: 0',
+      'APIC: Stale IRR: none',
+    ],
+  },
   'nobody-cared': {
     hits: ['irq 11: nobody cared (try booting with the "irqpoll" option)'],
     misses: ['irq: nobody cared', 'mail: irq 11: nobody cared'],
@@ -234,10 +244,6 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'APIC: Spurious interrupt (vector 0x24) on CPU#0. Not pending!',
     ],
     misses: ['hpet: Spurious interrupt HPET channel 1', 'spurious 8259A interrupt: IRQ7.'],
-  },
-  'stale-apic-state': {
-    hits: ['APIC: Stale IRR: 00000000,00100000 ISR: 00000000,00000000'],
-    misses: ['APIC: Switch to symmetric I/O mode setup', 'irr: Stale IRR: 0'],
   },
   'oom-killer': {
     hits: [

@@ -112,10 +112,10 @@ export function createConsoleReader(): ConsoleReader {
       events.push({ type: 'lkdtm-hit', point: 'DIRECT', crashType: direct[1], roundsLeft: 0 });
     }
     for (const signature of SIGNATURES) {
-      if (countsOn(side, signature) && signature.pattern.test(text)) {
-        const degrades = signature.degrades && side === 'capture';
-        events.push({ type: 'signature', name: signature.name, side, degrades });
-      }
+      const match = countsOn(side, signature) ? signature.pattern.exec(text) : null;
+      if (match === null) continue;
+      const degrades = signature.degrades && side === 'capture';
+      events.push({ type: 'signature', name: signature.name, side, degrades, text: match[0] });
     }
     return events;
   }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { EventBody } from '../model/event.js';
 import { parseArmed } from './armed.js';
 import { escapeGuestText } from './escape.js';
+import { readExercise } from './exercise.js';
 import { parseTimers } from './timers.js';
 import { readVmcore } from './vmcore.js';
 
@@ -26,6 +27,7 @@ const Frame = z.discriminatedUnion('ev', [
     interrupts: base64,
     timers: base64.optional(),
   }),
+  z.object({ ev: z.literal('exercise'), device: base64, before: base64, after: base64, received: count }),
   z.object({ ev: z.literal('capture-done') }),
 ]);
 
@@ -84,6 +86,16 @@ export function readControlLine(line: string): EventBody {
         modulesFailed: text(frame.modulesFailed).trim(),
         interrupts: text(frame.interrupts),
         ...(frame.timers === undefined ? {} : { timers: parseTimers(text(frame.timers)) }),
+      };
+    case 'exercise':
+      return {
+        type: 'exercise',
+        exercise: readExercise({
+          device: text(frame.device),
+          before: text(frame.before),
+          after: text(frame.after),
+          received: frame.received,
+        }),
       };
     case 'capture-done':
       return { type: 'capture-done' };

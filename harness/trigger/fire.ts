@@ -8,7 +8,7 @@ import { fireSysrq } from './sysrq.js';
 
 /** Makes the guest panic (or, for a negative control, tries to) and records that it was done. */
 export async function fire(
-  trigger: Exclude<Trigger, { kind: 'choreography' }>,
+  trigger: Exclude<Trigger, { kind: 'choreography' | 'ssh' }>,
   target: Target,
 ): Promise<void> {
   switch (trigger.kind) {
