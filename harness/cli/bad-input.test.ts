@@ -34,7 +34,10 @@ t.test('words that do not exist', async (t) => {
     { words: [], says: /name a command; see crashpath --help/ },
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
     { words: ['frobnicate'], says: /there are run, compare, list, show/ },
-    { words: ['kernel'], says: /name a kernel command: show, list, available, rm, build, variants or crash-points/ },
+    {
+      words: ['kernel'],
+      says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,
+    },
     { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
     { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
     { words: ['image'], says: /name an image command: build, list, show or rm/ },

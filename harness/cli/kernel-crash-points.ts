@@ -81,7 +81,7 @@ async function askGuest(spec: string, timeoutScale: number): Promise<{ proved: b
         cpus: undefined,
         memory: undefined,
         machineProfile: [],
-      machine: undefined,
+        machine: undefined,
         cpuModel: undefined,
         accel: 'auto',
         repeat: 1,
