@@ -25,6 +25,15 @@ void t.test('a crash and a capture', async (t) => {
   ]);
 });
 
+void t.test('a 32-bit kernel names its command line once, later', async (t) => {
+  // Debian 6.1.0-50-686-pae on isapc.
+  const banner = '[    0.000000] Linux version 6.1.0-50-686-pae (debian-kernel@lists.debian.org) #1 SMP';
+  const line = '[    0.000000] Kernel command line: console=ttyS0,115200 irqpoll elfcorehdr=408948K';
+  const near = '[    7.054459] on the kernel command line: elfcorehdr=1';
+  t.strictSame(read(banner, near, line, PANIC), ['kernel-banner', 'capture-command-line', 'panic capture']);
+  t.strictSame(read(banner, near, PANIC), ['kernel-banner', 'panic production']);
+});
+
 void t.test('a second boot without elfcorehdr= is a reboot', async (t) => {
   t.strictSame(read(BANNER, FIRST_LINE, PANIC, BANNER, FIRST_LINE, PANIC), [
     'kernel-banner',
@@ -64,6 +73,12 @@ void t.test('elfcorehdr= must be a word of the kernel command line', async (t) =
   t.equal(ends('[    0.000000] Command line: a noelfcorehdr=1'), 'kernel-banner');
   t.equal(ends('[    0.000000] Command line: a=elfcorehdr'), 'kernel-banner');
   t.equal(ends('[    0.000000] Unknown kernel command line parameters "elfcorehdr=1"'), 'kernel-banner');
+  t.strictSame(
+    read(BANNER, FIRST_LINE, '[    0.000000] Kernel command line: elfcorehdr=1'),
+    ['kernel-banner'],
+    'the second message of a 64-bit kernel is about the same boot',
+  );
+  t.equal(ends('[    0.000000] My command line: elfcorehdr=1'), 'kernel-banner', 'another message');
   t.strictSame(read(CAPTURE_LINE), [], 'a command line without a banner');
   t.equal(ends('args: Command line: elfcorehdr=1'), 'kernel-banner', 'quoted');
 });

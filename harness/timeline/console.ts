@@ -5,8 +5,8 @@ import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 
 const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
-/** Printed twice: arch/x86/kernel/setup.c, setup_arch(), and init/main.c, start_kernel() (v6.1). */
-const COMMAND_LINE = kernelMessage('(?:Command line|Kernel command line): (.*)');
+/** arch/x86/kernel/setup.c, setup_arch(), of 64-bit kernels only; init/main.c, start_kernel(), of all (v6.1). */
+const COMMAND_LINE = kernelMessage('(?:C|Kernel c)ommand line: (.*)');
 /** kernel/panic.c, panic(): "Kernel panic - not syncing: %s" (v2.6 to v6.12 alike). */
 const PANIC = kernelMessage('Kernel panic - not syncing(?:: (.*))?$');
 /** kernel/panic.c, panic(): the end mark, printed only when nothing took over. */
