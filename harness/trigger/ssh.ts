@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 const UNDER_WAY_BYTES = MIB;
 /** So large that it is not done when the crash comes. */
 const INTERRUPTED_MIB = 256;
-/** Slowest copy that is waited for: 0.1 MiB/s. Under TCG on an idle core it was 5 MiB/s (QEMU 7.2, e1000). */
+/** Slowest copy that is waited for: 0.1 MiB/s. Under TCG on a busy host it was 0.5 MiB/s (QEMU 7.2, e1000). */
 const MS_PER_MIB = 10_000;
 
 /**
