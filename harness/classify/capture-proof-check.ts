@@ -1,7 +1,7 @@
 import type { EventOf } from '../model/event.js';
 import type { CaptureProof } from '../model/scenario.js';
 import { escapeGuestText } from '../timeline/escape.js';
-import { rowSum } from '../timeline/interrupt-rows.js';
+import { interruptsOf } from '../irqchip/proc-interrupts.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 
@@ -45,7 +45,7 @@ function look(
 ): { what: string; saw: string; proved: boolean } {
   if ('interrupts' in proof) {
     const { row, atLeast } = proof.interrupts;
-    const sum = rowSum(interrupts, row);
+    const sum = interruptsOf(row, interrupts);
     return {
       what: `/proc/interrupts ${row} is at least ${atLeast}`,
       saw: sum === undefined ? 'no such row' : String(sum),

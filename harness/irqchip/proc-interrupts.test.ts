@@ -1,5 +1,5 @@
 import t from 'tap';
-import { pinOfDevice, readProcInterrupts, rowNamed } from './proc-interrupts.js';
+import { pinOfDevice, readProcInterrupts, rowNamed, interruptsOf } from './proc-interrupts.js';
 
 /** Debian 6.1.0-56 in the capture kernel, shortened, and rows of other machines behind it. */
 const TEXT = [
@@ -48,4 +48,18 @@ void t.test('what is no row is left out', async (t) => {
     153,
     'names are no counts',
   );
+});
+
+t.test('a count is found by the name of its row or device, whole', async (t) => {
+  const text = [
+    '           CPU0       CPU1       ',
+    '  3:         26          4   IO-APIC   3-edge      ttyS1',
+    '  4:          0          0   IO-APIC   4-edge      ttyS0',
+    'NMI:          1          2   Non-maskable interrupts',
+  ].join('\n');
+  t.equal(interruptsOf('ttyS1', text), 30);
+  t.equal(interruptsOf('ttyS0', text), 0);
+  t.equal(interruptsOf('NMI', text), 3);
+  t.equal(interruptsOf('tty', text), undefined, 'not by a part of it');
+  t.equal(interruptsOf('eth0', text), undefined);
 });

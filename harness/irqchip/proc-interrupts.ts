@@ -42,6 +42,11 @@ export function rowNamed(rows: readonly InterruptRow[], name: string): Interrupt
   return rows.find(({ row }) => row === name) ?? rows.find(({ devices }) => devices.includes(name));
 }
 
+/** Interrupts of the row with this number, name or device, summed over the CPUs; undefined when there is none. */
+export function interruptsOf(name: string, text: string): number | undefined {
+  return rowNamed(readProcInterrupts(text), name)?.count;
+}
+
 /** The IO-APIC pin of a device; undefined when it has none (no such device, or message-signalled interrupts). */
 export function pinOfDevice(rows: readonly InterruptRow[], device: string): number | undefined {
   return rows.find(({ devices, pin }) => pin !== undefined && devices.includes(device))?.pin;

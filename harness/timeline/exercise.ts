@@ -1,3 +1,4 @@
+import { readProcInterrupts } from '../irqchip/proc-interrupts.js';
 import type { Exercise } from '../model/event.js';
 
 /** How many of a guest's rows are read; a card has a handful. */
@@ -20,17 +21,9 @@ export function readExercise(report: {
   return { device: report.device, interrupts, rows: report.after, received: report.received };
 }
 
-/** Sum over the CPUs by the row's name: `11` of ` 11:   5   0   IO-APIC  11-fasteoi   eth0`. */
+/** Sum over the CPUs by the row's number: `11` of ` 11:   5   0   IO-APIC  11-fasteoi   eth0`. */
 function countsOf(text: string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const line of text.split('\n').slice(0, MAX_ROWS)) {
-    const match = /^ *(\d{1,5}):((?: +\d{1,10})+) /.exec(line);
-    if (match?.[1] === undefined || match[2] === undefined) continue;
-    const sum = match[2]
-      .trim()
-      .split(/ +/)
-      .reduce((total, count) => total + Number(count), 0);
-    counts.set(match[1], sum);
-  }
-  return counts;
+  const head = text.split('\n').slice(0, MAX_ROWS).join('\n');
+  const numbered = readProcInterrupts(head).filter(({ row }) => /^\d+$/.test(row));
+  return new Map(numbered.map(({ row, count }) => [row, count]));
 }

@@ -2,7 +2,7 @@ import t from 'tap';
 import { b64, frame } from '../testdata/made-runs.js';
 import { parseArmed } from './armed.js';
 import { readControlLine } from './control.js';
-import { rowSum } from './interrupt-rows.js';
+import { interruptsOf } from '../irqchip/proc-interrupts.js';
 import { parseTimers, timerCounts } from './timers.js';
 
 /** /proc/interrupts of capture kernels: IO-APIC (6.1, pc), and without one. */
@@ -30,8 +30,8 @@ void t.test('timer rows of /proc/interrupts', async (t) => {
   t.strictSame(timerCounts(IO_APIC), { local: 536, irq0: 154, irq0Chip: 'IO-APIC 2-edge' });
   t.strictSame(timerCounts(XT_PIC), { local: undefined, irq0: 1005, irq0Chip: 'XT-PIC' });
   t.strictSame(timerCounts(''), { local: undefined, irq0: undefined, irq0Chip: undefined });
-  t.equal(rowSum(XT_PIC, '10'), 15);
-  t.equal(rowSum(XT_PIC, '1'), undefined, 'not row 10');
+  t.equal(interruptsOf('10', XT_PIC), 15);
+  t.equal(interruptsOf('1', XT_PIC), undefined, 'not row 10');
 });
 
 void t.test('in the frames', async (t) => {

@@ -1,5 +1,5 @@
 import type { TimerFacts } from '../model/event.js';
-import { rowSum } from './interrupt-rows.js';
+import { interruptsOf } from '../irqchip/proc-interrupts.js';
 
 /** Interrupts of a kernel's timers, summed over its CPUs, out of its /proc/interrupts. */
 export interface TimerCounts {
@@ -30,8 +30,8 @@ export function timerCounts(interrupts: string): TimerCounts {
     .slice(0, 2)
     .filter((word) => word !== 'timer');
   return {
-    local: rowSum(interrupts, 'LOC'),
-    irq0: rowSum(interrupts, '0'),
+    local: interruptsOf('LOC', interrupts),
+    irq0: interruptsOf('0', interrupts),
     irq0Chip: chip === undefined ? undefined : chip.join(' ').slice(0, 64),
   };
 }
