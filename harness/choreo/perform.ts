@@ -1,4 +1,5 @@
 import { type Step, verbOf } from '../model/choreography.js';
+import { messageName } from '../model/interrupt.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { directPanic } from './directed-panic.js';
 import { lookAt, lookAtAll } from './look.js';
@@ -72,10 +73,12 @@ class Performer {
     }
     if ('fire' in step) {
       const vcpu = this.#vcpuOf(step.fire.role);
+      await this.#stage.firing();
       await directPanic(vcpu, this.#stage);
       if (step.fire.aloneMs > 0) await this.#runAlone(vcpu, step.fire.aloneMs);
       return lookAtAll(this.#stage);
     }
+    if ('interrupt' in step) return this.#interrupt(step.interrupt);
     if (step.release === 'all') {
       this.#held.clear();
       await this.#stage.gdb.continueAll();
@@ -84,6 +87,13 @@ class Performer {
     }
     this.#held.delete(this.#vcpuOf(step.release));
     return `${step.release} will run`;
+  }
+
+  /** The vCPU stands: what it is sent is pending, and taken when it runs next. */
+  async #interrupt(message: Extract<Step, { interrupt: unknown }>['interrupt']): Promise<string> {
+    const vcpu = this.#vcpuOf(message.role);
+    const apicId = await this.#stage.interrupt(vcpu, message);
+    return `${messageName(message)} to APIC ${apicId}; ${await lookAt(vcpu, this.#stage)}`;
   }
 
   /** Lets all vCPUs run that are not held. */

@@ -1,3 +1,5 @@
+import type { InterruptMessage } from '../model/interrupt.js';
+import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
 import type { HostFact } from '../model/record.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { SymbolTable } from '../symbols/index.js';
@@ -14,6 +16,16 @@ export interface Stage {
   readonly runName: string;
   /** An HMP command's text, e.g. `info lapic 0`. */
   monitor(command: string): Promise<string>;
+  /** Sends an interrupt to one vCPU; returns the APIC id that it was sent to. */
+  interrupt(vcpu: number, message: InterruptMessage): Promise<number>;
+  /** The interrupt controllers that the machine has, now. */
+  routers(): Promise<InterruptRouters>;
+  /** A vCPU's local APIC, now; undefined when QEMU shows none. */
+  lapic(vcpu: number): Promise<LocalApic | undefined>;
+  /** The pin that a scenario names; undefined when no row of /proc/interrupts has that device on a pin. */
+  pinOf(name: PinName): number | undefined;
+  /** Called right before a vCPU is directed into panic(), all of them stopped. */
+  firing(): Promise<void>;
   fact(fact: HostFact): void;
 }
 

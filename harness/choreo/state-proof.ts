@@ -1,3 +1,4 @@
+import { checkLapic, checkPin } from '../irqchip/check-conditions.js';
 import type { StateProof } from '../model/choreography.js';
 import { lookAt, stackLine, stackOf } from './look.js';
 import { names, variableNamed } from './places.js';
@@ -15,6 +16,10 @@ export async function checkState(
     // The word of a qspinlock (include/asm-generic/qspinlock_types.h): its lowest byte is the lock itself.
     const word = (await stage.gdb.readMemory(symbol.address, 4)).readUInt32LE(0);
     return { what, proved: ((word & 0xff) !== 0) === proof.held, saw: `lock word 0x${word.toString(16)}` };
+  }
+  if ('pin' in proof) {
+    const name = typeof proof.pin === 'number' ? `pin ${proof.pin}` : `pin of ${proof.pin}`;
+    return checkPin(proof.is, { name, number: stage.pinOf(proof.pin), routers: await stage.routers() });
   }
   const vcpu = vcpuOf(proof.role);
   if ('in' in proof) {
@@ -35,13 +40,9 @@ export async function checkState(
       saw: await lookAt(vcpu, stage),
     };
   }
-  if ('inService' in proof) {
-    const vectors = vectorsInService(await stage.monitor(`info lapic ${vcpu}`));
-    return {
-      what: `${proof.role} has a vector in service`,
-      proved: vectors.length > 0,
-      saw: `LAPIC ISR ${vectors.join(' ') || '(none)'}`,
-    };
+  if ('inService' in proof || 'lapic' in proof) {
+    const asked = 'lapic' in proof ? proof.lapic : { isr: 'any' as const };
+    return checkLapic(asked, { name: proof.role, lapic: await stage.lapic(vcpu) });
   }
   const trace = await stackOf(vcpu, stage);
   const found = trace.frames.some(
@@ -53,12 +54,4 @@ export async function checkState(
     proved: found,
     saw: stackLine(trace),
   };
-}
-
-/** Vectors in the `ISR` line of HMP `info lapic` (QEMU 7.2: `ISR\t 36 48` or `ISR\t (none)`). */
-export function vectorsInService(text: string): number[] {
-  const line = /^\s*ISR\s+(.*)$/m.exec(text)?.[1] ?? '';
-  return [...line.matchAll(/\b(\d{1,3})\b/g)]
-    .map(([, vector]) => Number(vector))
-    .filter((vector) => vector < 256);
 }

@@ -36,6 +36,14 @@ export const preconditionCheck: Check = (facts) => {
       unproved,
     );
   }
+  const failed = factsOf(events, 'source').find(({ fact }) => fact.state === 'failed');
+  if (failed !== undefined && (facts.verified?.atMs ?? Number.POSITIVE_INFINITY) > failed.atMs) {
+    return voidOf(
+      'source-failed',
+      `an interrupt source stopped working: ${failed.fact.source} (${failed.fact.why ?? 'no reason told'})`,
+      failed,
+    );
+  }
   if (fired === undefined) {
     return died === undefined
       ? voidOf(

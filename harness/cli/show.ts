@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { showRun } from '../report/show-run.js';
 import { findRun } from '../store/campaign-directory.js';
+import { readRecording } from '../store/read-recording.js';
 import { RECORDING } from '../store/recorder.js';
 import { readPlan, readResult } from '../store/run-directory.js';
 import { wantsColor } from './context.js';
@@ -38,7 +39,10 @@ export const showCommand = {
     const files = await Promise.all(
       names.map(async (name) => ({ name, sizeBytes: (await lstat(join(directory, name))).size })),
     );
+    const interruptState = (await readRecording(directory))
+      .flatMap((record) => (record.kind === 'host' ? [record.record] : []))
+      .findLast((fact) => fact.fact === 'interrupt-state');
     const color = wantsColor(process.stdout);
-    process.stdout.write(showRun({ plan, result, consoleBytes, directory, files, color }));
+    process.stdout.write(showRun({ plan, result, consoleBytes, interruptState, directory, files, color }));
   },
 } satisfies CommandModule<object, Arguments>;

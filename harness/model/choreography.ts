@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
 
 const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
 /** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
@@ -44,8 +45,12 @@ const Prove = z.strictObject({
     z.strictObject({ role, in: symbols }),
     /** RFLAGS.IF of a stopped vCPU. */
     z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
-    /** At least one vector is in service in the vCPU's local APIC. */
+    /** At least one vector is in service in the vCPU's local APIC: short for `lapic: { isr: any }`. */
     z.strictObject({ role, inService: z.literal(true) }),
+    /** The stopped vCPU's local APIC. */
+    z.strictObject({ role, lapic: LocalApicConditionsSchema }),
+    /** A pin of the IO-APIC. */
+    z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
     /** A function that the stopped vCPU's stack shows. */
     z.strictObject({ role, stackHas: symbols }),
   ]),
@@ -54,12 +59,19 @@ const Fire = z.strictObject({
   /** Directed panic: the role's vCPU goes into panic() from where it stands, and runs alone for `aloneMs`. */
   fire: z.strictObject({ role, aloneMs: z.number().int().min(0).max(60_000).default(0) }),
 });
+const Interrupt = z.strictObject({
+  /** An NMI, or a vector, for the role's vCPU only: pending at once, taken when the vCPU runs next. */
+  interrupt: z.union([
+    z.strictObject({ role, nmi: z.literal(true) }),
+    z.strictObject({ role, vector: z.number().int().min(16).max(255) }),
+  ]),
+});
 const Release = z.strictObject({
   /** `all`: every vCPU runs from now on. A role: it runs with the others that were let go. */
   release: z.union([z.literal('all'), role]),
 });
 
-export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Fire, Release]);
+export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Fire, Interrupt, Release]);
 
 /** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
@@ -69,10 +81,13 @@ export type Step = z.infer<typeof StepSchema>;
 export type StateProof = z.infer<typeof Prove>['prove'];
 
 /** The verb of a step. */
-export function verbOf(step: Step): 'stimulate' | 'hold' | 'run' | 'prove' | 'fire' | 'release' {
+export function verbOf(
+  step: Step,
+): 'stimulate' | 'hold' | 'run' | 'prove' | 'fire' | 'interrupt' | 'release' {
   if ('stimulate' in step) return 'stimulate';
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
   if ('prove' in step) return 'prove';
-  return 'fire' in step ? 'fire' : 'release';
+  if ('fire' in step) return 'fire';
+  return 'interrupt' in step ? 'interrupt' : 'release';
 }

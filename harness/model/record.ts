@@ -10,6 +10,22 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('prepared'), what: z.string(), status: z.number() }),
   z.object({ fact: z.literal('proof'), what: z.string(), proved: z.boolean(), saw: z.string() }),
   z.object({ fact: z.literal('fired'), how: z.string() }),
+  /** The interrupt controllers right before firing: HMP `info pic`, and `info lapic` of each vCPU, as they came. */
+  z.object({
+    fact: z.literal('interrupt-state'),
+    pic: z.string(),
+    lapics: z.array(z.object({ vcpu: z.number(), text: z.string() })),
+  }),
+  /** What an interrupt source outside the guest has done up to now. */
+  z.object({
+    fact: z.literal('source'),
+    source: z.string(),
+    state: z.enum(['started', 'at-firing', 'stopped', 'failed']),
+    /** Messages or pulses. */
+    count: z.number(),
+    forMs: z.number(),
+    why: z.string().optional(),
+  }),
   /** A step of a choreography was done (or not: then an unproved proof follows), counted from 1. */
   z.object({
     fact: z.literal('step'),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ChoreographySchema } from './choreography.js';
+import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
+import { SourceSchema } from './source.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
@@ -17,18 +19,25 @@ const Prepare = z.union([
 ]);
 
 /**
- * One statement about the guest that must be shown true, or the run is void.
- * `read` is checked before firing; `interrupts` compares a row of /proc/interrupts, summed over CPUs, before
- * firing and after the watch.
+ * One statement about the guest that must be shown true, or the run is void. All are checked right before firing, but
+ * for `interrupts` without `withinMs`: that compares a row of /proc/interrupts, summed over CPUs, before firing and
+ * after the watch.
  */
 const Proof = z.union([
   z.strictObject({ read: z.strictObject({ path: guestPath, equals: z.string().max(1024) }) }),
   z.strictObject({
     interrupts: z.strictObject({
-      row: z.string().regex(/^[A-Z0-9]{1,8}$/),
+      /** A row's number or name, or the device that has it. */
+      row: z.string().regex(/^\w[\w.:-]{0,63}$/, 'must be a row or device of /proc/interrupts'),
       risesBy: z.number().int().min(1),
+      /** With it, the row rises before firing, within so many milliseconds. */
+      withinMs: z.number().int().min(100).max(60_000).optional(),
     }),
   }),
+  /** A pin of the IO-APIC. */
+  z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
+  /** The local APIC of a vCPU, which runs meanwhile. */
+  z.strictObject({ cpu: z.number().int().min(0).max(63), lapic: LocalApicConditionsSchema }),
 ]);
 
 /** How the guest is made to panic. */
@@ -67,6 +76,8 @@ export const ScenarioSchema = z.strictObject({
   /** `loaded`: the crash kernel is armed and that is proved; `absent`: nothing is loaded, and that is proved. */
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
   prepare: z.array(Prepare).max(32).default([]),
+  /** Interrupts from outside the guest, from before the proofs until the run ends. */
+  sources: z.array(SourceSchema).max(8).default([]),
   prove: z.array(Proof).max(32).default([]),
   trigger: Trigger,
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */

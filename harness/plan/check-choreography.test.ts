@@ -22,11 +22,31 @@ t.test('a sound script has no contradiction', async (t) => {
     undefined,
     'one vCPU that holds and panics',
   );
+  const interrupted: Step[] = [
+    hold('own'),
+    { interrupt: { role: 'own', vector: 209 } },
+    proveHeld,
+    fire('own'),
+    { run: { as: 'own', to: 'machine_kexec' } },
+    { interrupt: { role: 'own', nmi: true } },
+    { release: 'all' },
+  ];
+  t.equal(contradictionIn(interrupted, 1), undefined, 'interrupts before and after firing');
+  t.strictSame(ChoreographySchema.parse(interrupted), interrupted);
+  for (const message of [{ vector: 15 }, { vector: 256 }, {}, { nmi: true, vector: 32 }]) {
+    t.notOk(ChoreographySchema.safeParse([{ interrupt: { role: 'own', ...message } }]).success);
+  }
   t.strictSame(ChoreographySchema.parse(SOUND), SOUND, 'and the form is what the schema takes');
 });
 
 t.test('each contradiction is named with its step', async (t) => {
   const cases: [string, Step[], number, RegExp][] = [
+    [
+      'an interrupt for nobody',
+      [{ interrupt: { role: 'a', nmi: true } }, hold('a'), proveHeld, fire('a'), { release: 'all' }],
+      2,
+      /^step 1: role "a" is not bound/,
+    ],
     [
       'holding every vCPU, then another',
       [hold('a'), hold('b'), hold('c')],

@@ -41,6 +41,9 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       if (!stopped.has(step.fire.role)) return at(`role "${step.fire.role}" is not held`);
       fired = true;
       waiting.set(step.fire.role, index + 1);
+    } else if ('interrupt' in step) {
+      const { role } = step.interrupt;
+      if (!bound.has(role)) return at(`role "${role}" is not bound`);
     } else {
       const { release } = step;
       if (release !== 'all' && !bound.has(release)) return at(`role "${release}" is not bound`);

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Step } from '../model/choreography.js';
 import type { Scenario } from '../model/scenario.js';
 import { RunPlanSchema } from '../model/run-plan.js';
 import { madePlan } from '../testdata/made-runs.js';
@@ -15,11 +16,12 @@ function plan(
     choices?: GuestChoices;
     accel?: 'kvm' | 'tcg';
     watchMs?: number;
+    trigger?: Scenario['trigger'];
   } = {},
 ) {
-  const { guest = {}, choices = {}, accel = 'tcg', watchMs } = options;
+  const { guest = {}, choices = {}, accel = 'tcg', watchMs, trigger = SCENARIO.trigger } = options;
   return makePlan(
-    { ...SCENARIO, guest, ...(watchMs === undefined ? {} : { watchMs }) },
+    { ...SCENARIO, guest, trigger, ...(watchMs === undefined ? {} : { watchMs }) },
     {
       kernel,
       captureKernel,
@@ -113,6 +115,7 @@ void t.test('the two UARTs are sockets in the run directory, the console first',
 
 void t.test('a dead guest is kept: a reset shuts down, a shutdown pauses', async (t) => {
   const args = qemuArguments({
+    qtest: false,
     name: 'n',
     accel: 'tcg',
     machine: 'pc',
@@ -162,4 +165,18 @@ void t.test('deadlines stretch, byte limits do not', async (t) => {
   t.equal(limitsFor('tcg', { scale: 1, watchMs: 3000 }).watchMs, 3000);
   t.equal(limitsFor('tcg', { scale: 1.5, watchMs: 3001 }).watchMs, 4502, 'whole milliseconds');
   t.equal(plan({ watchMs: 3000, choices: { timeoutScale: 2 } }).limits.watchMs, 6000);
+});
+
+void t.test('the qtest channel is there for a script that interrupts, and for nobody else', async (t) => {
+  const steps: Step[] = [{ hold: { as: 'a', at: 'panic' } }, { prove: { lock: 'l', held: true } }];
+  const ending: Step[] = [{ fire: { role: 'a', aloneMs: 0 } }, { release: 'all' }];
+  const made = (trigger: Scenario['trigger']) => plan({ trigger }).qemu.args;
+  const quiet = made({ kind: 'choreography', steps: [...steps, ...ending] });
+  t.notOk(quiet.includes('-qtest'));
+  const loud = made({
+    kind: 'choreography',
+    steps: [...steps, { interrupt: { role: 'a', nmi: true } }, ...ending],
+  });
+  t.equal(after(loud, '-qtest'), 'chardev:qtest');
+  t.ok(loud.includes(`socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`));
 });

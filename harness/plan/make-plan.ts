@@ -3,7 +3,9 @@ import type { Kernel } from '../model/kernel.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
+import { contradictionInSources } from './check-sources.js';
 import { limitsFor } from './limits.js';
+import { needsQtest } from './needs-qtest.js';
 import { qemuArguments } from './qemu-arguments.js';
 
 /** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
@@ -63,6 +65,12 @@ export function makePlan(
       );
     }
   }
+  const atOdds = contradictionInSources(scenario, machine.cpus);
+  if (atOdds !== undefined) {
+    throw usageFault(
+      `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
+    );
+  }
   const crashkernel = choices.crashkernel ?? scenario.guest.crashkernel ?? GUEST_DEFAULTS.crashkernel;
   const append = words(
     'console=ttyS0,115200',
@@ -100,6 +108,7 @@ export function makePlan(
         bzImage: resources.kernel.bzImage,
         initrd: resources.initrd,
         append,
+        qtest: needsQtest(scenario),
       }),
     },
   };

@@ -10,6 +10,8 @@ export interface GuestSpec {
   readonly bzImage: string;
   readonly initrd: string;
   readonly append: string;
+  /** The qtest channel, for interrupts from outside the guest; absent unless the scenario needs it. */
+  readonly qtest: boolean;
 }
 
 /** Names inside a run directory that the command line refers to. */
@@ -18,6 +20,7 @@ export const RUN_FILES = {
   controlSocket: 'control.sock',
   qmpSocket: 'qmp.sock',
   gdbSocket: 'gdb.sock',
+  qtestSocket: 'qtest.sock',
   qemuLog: 'qemu-debug.log',
 } as const;
 
@@ -50,6 +53,13 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-mon', 'chardev=qmp,mode=control'],
     ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
+    ...(guest.qtest
+      ? [
+          ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],
+          ['-qtest', 'chardev:qtest'],
+          ['-qtest-log', 'none'],
+        ]
+      : []),
     ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
     ['-d', 'cpu_reset'],
     ['-D', RUN_FILES.qemuLog],

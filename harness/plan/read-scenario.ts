@@ -2,6 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { usageFault } from '../model/fault.js';
 import { contradictionIn } from './check-choreography.js';
+import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './make-plan.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 
@@ -89,8 +90,12 @@ function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$Zod
 
 function contradictions(scenario: Scenario, file: string): void {
   const { trigger } = scenario;
+  const cpus = scenario.guest.cpus ?? GUEST_DEFAULTS.cpus;
+  const atOdds = contradictionInSources(scenario, cpus);
+  if (atOdds !== undefined) {
+    throw usageFault(`cannot read scenario "${file}": ${atOdds}; see scenarios/README.md for the form`);
+  }
   if (trigger.kind === 'choreography') {
-    const cpus = scenario.guest.cpus ?? GUEST_DEFAULTS.cpus;
     const contradiction = contradictionIn(trigger.steps, cpus);
     if (contradiction !== undefined) {
       throw usageFault(

@@ -1,6 +1,7 @@
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { consoleExcerpt } from './console-excerpt.js';
+import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 import { phaseLadder, type Rung } from './phase-ladder.js';
 import {
@@ -27,6 +28,8 @@ export interface ShownRun extends TextOptions {
   readonly result: RunResult | undefined;
   /** The recorded console, whole. */
   readonly consoleBytes: Buffer;
+  /** The interrupt controllers right before firing; absent in a run that did not come that far, or an older one. */
+  readonly interruptState?: InterruptState | undefined;
   /** Where the run is stored now. */
   readonly directory: string;
   readonly files: readonly RunFile[];
@@ -36,13 +39,22 @@ export interface ShownRun extends TextOptions {
 const LISTED = 50;
 
 /** The text of `crashpath show RUN`: sections divided by empty lines, ends with a newline. Pure. */
-export function showRun({ plan, result, consoleBytes, directory, files, color }: ShownRun): string {
+export function showRun({
+  plan,
+  result,
+  consoleBytes,
+  interruptState,
+  directory,
+  files,
+  color,
+}: ShownRun): string {
   const colors = palette({ color });
   const judgeAgain = `crashpath classify ${shellWord(directory)}`;
   const sections = [
     header(plan, colors),
     result === undefined ? noVerdict(judgeAgain, colors) : verdict(result, colors),
     ...(result === undefined ? [] : [ladder(result, colors), evidence(result, colors)]),
+    ...(interruptState === undefined ? [] : [interrupts(interruptState, colors)]),
     consoleSection(consoleBytes, result, colors),
     fileSection(directory, files, colors),
     `${colors.bold('judge again')}  ${judgeAgain}`,
@@ -139,6 +151,11 @@ function evidence(result: RunResult, colors: Palette): string {
     return `  ${where.padEnd(18)}  ${preciseSeconds(item.atMs).padStart(9)}  ${safeName(item.what)}: ${safeSentence(item.excerpt)}`;
   });
   return [colors.bold('evidence'), ...rows, ...more(result.evidence.length), ...none(rows)].join('\n');
+}
+
+function interrupts(state: InterruptState, colors: Palette): string {
+  const lines = interruptStateLines(state).map((line) => `  ${safeSentence(line)}`);
+  return [`${colors.bold('interrupts')}  right before firing`, ...lines].join('\n');
 }
 
 function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Palette): string {

@@ -3,6 +3,7 @@ import { perform } from '../choreo/perform.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
 import type { Step } from '../model/choreography.js';
+import type { PinName } from '../model/irqchip.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   parseKallsyms,
@@ -11,6 +12,7 @@ import {
   type SymbolTable,
   withoutModules,
 } from '../symbols/index.js';
+import { findPins, readGuestLapic, readGuestRouters, recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
@@ -36,6 +38,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     );
     if (reply.status !== 0) return stop(guest, 'the stimulus did not start');
   }
+  const pinOf = await findPins(guest, pinsIn(steps));
   const gdb = await guest.connectDebugger();
   const stage: Stage = {
     gdb,
@@ -44,6 +47,14 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
     monitor: (command) => guest.monitor(command),
+    interrupt: async (vcpu, message) => (await guest.messenger()).send(vcpu, message),
+    routers: () => readGuestRouters(guest),
+    lapic: (vcpu) => readGuestLapic(guest, vcpu),
+    pinOf,
+    firing: async () => {
+      await recordInterruptState(guest);
+      guest.sources.firing();
+    },
     fact: (fact) => watch.fact(fact),
   };
   try {
@@ -54,6 +65,10 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     throw error;
   }
   return { gdb, symbols };
+}
+
+function pinsIn(steps: readonly Step[]): PinName[] {
+  return steps.flatMap((step) => ('prove' in step && 'pin' in step.prove ? [step.prove.pin] : []));
 }
 
 async function symbolsOf(guest: LiveGuest): Promise<SymbolTable> {

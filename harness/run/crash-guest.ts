@@ -2,6 +2,7 @@ import { stacksOf } from '../autopsy/stacks.js';
 import { QmpError } from '../qemu/qmp/index.js';
 import { fire } from '../trigger/fire.js';
 import { choreograph, type DebugSession } from './choreograph.js';
+import { recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import type { OpenProof } from './prepare-guest.js';
 
@@ -13,10 +14,14 @@ const POWER_OFF_LIMIT_MS = 20_000;
 export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
   if (trigger.kind !== 'choreography') {
+    await recordInterruptState(guest);
+    guest.sources.firing();
     await fire(trigger, guest);
+    await guest.sources.fired();
     return follow(guest, openProofs);
   }
   const session = await choreograph(trigger.steps, guest);
+  await guest.sources.fired();
   try {
     await follow(guest, openProofs);
   } finally {

@@ -11,6 +11,7 @@ import { RUN_FILES } from '../plan/qemu-arguments.js';
 import { type QemuProcess, startQemu } from '../qemu/process.js';
 import { connectGdb } from '../qemu/gdbstub/index.js';
 import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
+import { connectQtest } from '../qemu/qtest/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
 import { type ChannelServer, listenForChannel } from './channel-server.js';
@@ -19,6 +20,7 @@ import { liveGuest } from './live-guest.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
 import { RunEnded, RunWatch } from './run-watch.js';
+import { SourceBank } from './source-bank.js';
 import { sampleOnce, sampleVcpus } from './sampler.js';
 
 /** Options of {@link executeRun}. */
@@ -123,6 +125,7 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
     RUN_FILES.controlSocket,
     RUN_FILES.qmpSocket,
     RUN_FILES.gdbSocket,
+    RUN_FILES.qtestSocket,
   ]) {
     teardown.defer(() => rm(join(directory, socket), { force: true }));
   }
@@ -163,7 +166,9 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   const qmp = await monitor(plan, { base, qemu, watch, signal: gone.signal });
   teardown.defer(() => qmp.close());
   const sampling = new AbortController();
+  const sources = new SourceBank();
   const guest = liveGuest(plan, watch, {
+    sources,
     qmp,
     control,
     cacheDir,
@@ -175,6 +180,13 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
       // QEMU is killed next: nobody has to be let go.
       teardown.defer(() => gdb.close({ guest: 'leave' }));
       return gdb;
+    },
+    connectQtest: async () => {
+      const qtest = await connectQtest({ path: join(base, RUN_FILES.qtestSocket) }, { signal: gone.signal });
+      teardown.defer(() => qtest.close());
+      // Undone before that: lines are let go, and what the sources did is recorded.
+      teardown.defer(() => sources.stop());
+      return qtest;
     },
   });
   const openProofs = await prepareGuest(guest);

@@ -3,9 +3,14 @@ import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
+import type { QtestClient } from '../qemu/qtest/index.js';
+import { readApicIds } from '../qemu/apic-ids.js';
+import { ioApicPath } from '../source/io-apic-path.js';
+import { type Messenger, openMessenger } from '../source/messenger.js';
 import type { Target } from '../trigger/target.js';
 import type { ChannelServer } from './channel-server.js';
 import type { RunWatch } from './run-watch.js';
+import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
 export interface LiveGuest extends Target {
@@ -19,6 +24,15 @@ export interface LiveGuest extends Target {
   monitor(command: string): Promise<string>;
   /** Attaches to the gdbstub, which stops the guest; once. */
   connectDebugger(): Promise<GdbClient>;
+  /** Interrupts from outside the guest; connected at the first call. */
+  messenger(): Promise<Messenger>;
+  /** QEMU's qtest channel; connected at the first call. */
+  qtest(): Promise<QtestClient>;
+  /** APIC ids by vCPU number; asked once. */
+  apicIds(): Promise<ReadonlyMap<number, number>>;
+  /** Where the IO-APIC is in QEMU's object tree; undefined on a machine without one. */
+  ioApicPath(): Promise<string | undefined>;
+  readonly sources: SourceBank;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -30,6 +44,8 @@ export interface LiveParts {
   readonly qmp: QmpClient;
   readonly control: ChannelServer;
   readonly connectDebugger: () => Promise<GdbClient>;
+  readonly connectQtest: () => Promise<QtestClient>;
+  readonly sources: SourceBank;
   readonly cacheDir: string | undefined;
 }
 
@@ -37,10 +53,14 @@ export interface LiveParts {
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, cacheDir }: LiveParts,
+  { qmp, control, connectDebugger, connectQtest, sources, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
+  let opened: Promise<QtestClient> | undefined;
+  let ids: Promise<ReadonlyMap<number, number>> | undefined;
+  const qtest = () => (opened ??= connectQtest());
+  const apicIds = () => (ids ??= readApicIds(qmp));
   const send = (request: Request) => {
     control.send(request.bytes);
   };
@@ -56,6 +76,11 @@ export function liveGuest(
     send,
     fact: (fact) => watch.fact(fact),
     connectDebugger,
+    messenger: async () => openMessenger(await qtest(), await apicIds()),
+    qtest,
+    apicIds,
+    ioApicPath: () => ioApicPath(qmp),
+    sources,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
     async ask(request, what) {
       const reply = await answerTo(request, { what });

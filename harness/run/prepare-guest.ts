@@ -1,7 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileScript } from '../guest/control.js';
+import { type Checked, checkLapic, checkPin } from '../irqchip/check-conditions.js';
+import { readProcInterrupts, rowNamed } from '../irqchip/proc-interrupts.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { findPins, readGuestInterrupts, readGuestLapic, readGuestRouters } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
+
+/** How often a row that is to rise is looked at. */
+const LOOK_EVERY_MS = 250;
 
 /** A proof that can only be completed after the watch. */
 export interface OpenProof {
@@ -30,6 +37,8 @@ export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
     },
   });
   const open: OpenProof[] = [];
+  await guest.sources.start(guest);
+  await guest.sources.prove(guest);
   for (const proof of plan.scenario.prove) {
     const later = await prove(guest, proof);
     if (later !== undefined) open.push(later);
@@ -72,33 +81,52 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
     if (saw !== equals) stop(guest, `not proved: ${what}`);
     return undefined;
   }
-  const { row, risesBy } = proof.interrupts;
-  const what = `/proc/interrupts ${row} rises by ${risesBy}`;
-  const before = interruptCount((await guest.ask(countRequest(guest, row), what)).output);
-  return {
-    async complete() {
-      const reply = await guest.tryAsk(countRequest(guest, row));
-      const after = reply === undefined ? undefined : interruptCount(reply.output);
-      const rise = before === undefined || after === undefined ? undefined : after - before;
-      guest.fact({
-        fact: 'proof',
-        what,
-        proved: rise !== undefined && rise >= risesBy,
-        saw: rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`,
-      });
-    },
+  if ('interrupts' in proof) return proveRise(guest, proof.interrupts);
+  const checked =
+    'lapic' in proof
+      ? checkLapic(proof.lapic, { name: `cpu${proof.cpu}`, lapic: await readGuestLapic(guest, proof.cpu) })
+      : await pinOfGuest(guest, proof);
+  guest.fact({ fact: 'proof', ...checked });
+  if (!checked.proved) stop(guest, `not proved: ${checked.what}`);
+  return undefined;
+}
+
+async function pinOfGuest(guest: LiveGuest, { pin, is }: Extract<Proof, { pin: unknown }>): Promise<Checked> {
+  const name = typeof pin === 'number' ? `pin ${pin}` : `pin of ${pin}`;
+  const number = (await findPins(guest, [pin]))(pin);
+  return checkPin(is, { name, number, routers: await readGuestRouters(guest) });
+}
+
+async function proveRise(
+  guest: LiveGuest,
+  { row, risesBy, withinMs }: Extract<Proof, { interrupts: unknown }>['interrupts'],
+): Promise<OpenProof | undefined> {
+  const before = rowNamed(await readGuestInterrupts(guest), row)?.count;
+  const seen = (what: string, after: number | undefined): boolean => {
+    const rise = before === undefined || after === undefined ? undefined : after - before;
+    const proved = rise !== undefined && rise >= risesBy;
+    const saw = rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`;
+    guest.fact({ fact: 'proof', what, proved, saw });
+    return proved;
   };
-}
-
-function countRequest(guest: LiveGuest, row: string) {
-  return guest.requests.script(`grep '^ *${row}:' /proc/interrupts`);
-}
-
-/** Sum over the CPUs of one row of /proc/interrupts; undefined when the row is not there. */
-export function interruptCount(line: string): number | undefined {
-  const counts = /^ *[A-Z0-9]+:((?: +\d{1,12})+)/.exec(line)?.[1];
-  return counts
-    ?.trim()
-    .split(/ +/)
-    .reduce((sum, count) => sum + Number(count), 0);
+  if (withinMs === undefined) {
+    const what = `/proc/interrupts ${row} rises by ${risesBy}`;
+    return {
+      async complete() {
+        const reply = await guest.tryAsk(guest.requests.script('cat /proc/interrupts'));
+        seen(what, reply === undefined ? undefined : rowNamed(readProcInterrupts(reply.output), row)?.count);
+      },
+    };
+  }
+  const what = `/proc/interrupts ${row} rises by ${risesBy} within ${withinMs} ms, before firing`;
+  const untilMs = performance.now() + withinMs;
+  let after = before;
+  while (before !== undefined && after !== undefined && after - before < risesBy) {
+    const leftMs = untilMs - performance.now();
+    if (leftMs <= 0) break;
+    await sleep(Math.min(LOOK_EVERY_MS, leftMs));
+    after = rowNamed(await readGuestInterrupts(guest), row)?.count;
+  }
+  if (!seen(what, after)) stop(guest, `not proved: ${what}`);
+  return undefined;
 }

@@ -36,6 +36,7 @@ export function madePlan(changes: { cpus?: number; scenario?: Partial<Scenario> 
       guest: {},
       crashKernel: 'loaded',
       prepare: [],
+      sources: [],
       prove: [],
       trigger: { kind: 'sysrq', key: 'c' },
       expect: { verdict: 'captured' },

@@ -1,0 +1,30 @@
+import { lapicText, pinText } from '../irqchip/check-conditions.js';
+import { readLapic } from '../irqchip/read-lapic.js';
+import { readRouters } from '../irqchip/read-routers.js';
+import type { HostFact } from '../model/record.js';
+import type { Pic8259 } from '../model/irqchip.js';
+
+/** The interrupt controllers as they were right before firing. */
+export type InterruptState = Extract<HostFact, { fact: 'interrupt-state' }>;
+
+/** The controllers line by line: pins that are in use or have something pending, the 8259s, each local APIC. */
+export function interruptStateLines({ pic, lapics }: InterruptState): string[] {
+  const { ioApic, pics } = readRouters(pic);
+  const pins = ioApic?.pins.filter(({ masked, irr, remoteIrr }) => !masked || irr || remoteIrr) ?? [];
+  return [
+    ioApic === undefined
+      ? 'no IO-APIC'
+      : `IO-APIC version 0x${ioApic.version.toString(16)}, ${ioApic.pins.length} pins, the rest masked and quiet:`,
+    ...pins.map((pin) => `  ${pinText(pin)}`),
+    pics === undefined ? 'no 8259' : `8259 ${registers(pics.master)}; ${registers(pics.slave)}`,
+    ...lapics.map(({ vcpu, text }) => {
+      const lapic = readLapic(text);
+      return `cpu${vcpu} local APIC ${lapic === undefined ? 'cannot be read' : lapicText(lapic)}`;
+    }),
+  ];
+}
+
+function registers({ irr, imr, isr, elcr }: Pic8259): string {
+  const hex = (value: number) => value.toString(16).padStart(2, '0');
+  return `irr=${hex(irr)} imr=${hex(imr)} isr=${hex(isr)} elcr=${hex(elcr)}`;
+}
