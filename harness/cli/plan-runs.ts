@@ -15,7 +15,8 @@ import { loadScenario } from './scenario-files.js';
 
 /** What the command line says about which runs there are. */
 export interface RunChoices {
-  readonly scenario: readonly string[];
+  /** Names or files, or scenarios that were made. */
+  readonly scenario: readonly (string | Scenario)[];
   readonly kernel: readonly string[];
   readonly captureKernel: string | undefined;
   readonly append: string | undefined;
@@ -40,12 +41,16 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
   }
   if (choices.kernel.length === 0) {
     throw usageFault(
-      `cannot run "${choices.scenario.join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
+      `cannot run "${choices.scenario.map(nameOf).join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
     );
   }
   const cacheDir = cacheDirectory();
   const binary = qemuBinary();
-  const scenarios = await Promise.all(choices.scenario.map(loadScenario));
+  const scenarios = await Promise.all(
+    choices.scenario.map((given) =>
+      typeof given === 'string' ? loadScenario(given) : Promise.resolve(given),
+    ),
+  );
   await qemuVersion(binary);
   await requireKnownNames(binary, choices);
   const pairs = await resolveKernels(choices, cacheDir);
@@ -68,6 +73,10 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
     plans.push(...plansOf(cell, { before: plans.length, initrd: await imageFor(cell) }));
   }
   return plans;
+}
+
+function nameOf(given: string | Scenario): string {
+  return typeof given === 'string' ? given : given.name;
 }
 
 /** A nonce no run ever had: 128 random bits, short enough for a host name. */
