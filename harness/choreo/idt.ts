@@ -1,6 +1,8 @@
 import type { Idt } from '../model/record.js';
 import { GdbRemoteError, type GdbClient } from '../qemu/gdbstub/index.js';
 
+type Memory = Pick<GdbClient, 'readMemory'>;
+
 /** The NMI's vector, and the size of a gate in long mode (Intel SDM volume 3, 6.14.1). */
 const NMI_VECTOR = 2;
 const GATE_BYTES = 16;
@@ -27,7 +29,7 @@ function partOf(text: string, vcpu: number): string | undefined {
 }
 
 /** The IDT of a stopped vCPU with its gate for the NMI, from a monitor's `info registers -a`. */
-export async function readIdt(registers: string, vcpu: number, gdb: GdbClient): Promise<Idt | undefined> {
+export async function readIdt(registers: string, vcpu: number, gdb: Memory): Promise<Idt | undefined> {
   const idtr = readIdtr(registers, vcpu);
   if (idtr === undefined) return undefined;
   return {
@@ -39,7 +41,7 @@ export async function readIdt(registers: string, vcpu: number, gdb: GdbClient): 
 
 async function nmiGateOf(
   { base, limit }: { base: bigint; limit: number },
-  { vcpu, gdb }: { vcpu: number; gdb: GdbClient },
+  { vcpu, gdb }: { vcpu: number; gdb: Memory },
 ): Promise<string> {
   const offset = NMI_VECTOR * GATE_BYTES;
   if (limit < offset + GATE_BYTES - 1) return 'absent';

@@ -1,6 +1,6 @@
 import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
-import type { Stage } from './stage.js';
+import type { WalkStage } from './stage.js';
 
 /** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
 export const KERNEL_IMAGE = 0xffffffff80000000n;
@@ -30,19 +30,19 @@ interface Copy {
  */
 export class KnownCode {
   readonly #originals: readonly Original[];
-  readonly #stage: Stage;
+  readonly #stage: WalkStage;
   #copy: Copy | undefined;
   /** The crashed kernel's symbols name the capture kernel's code as well: it begins with the same bytes. */
   #sameKernel = false;
   #jumped = false;
 
-  private constructor(stage: Stage, originals: readonly Original[]) {
+  private constructor(stage: WalkStage, originals: readonly Original[]) {
     this.#stage = stage;
     this.#originals = originals;
   }
 
   /** Reads the originals out of the crashed kernel, before it is left. */
-  static async read(vcpu: number, stage: Stage): Promise<KnownCode> {
+  static async read(vcpu: number, stage: WalkStage): Promise<KnownCode> {
     const originals: Original[] = [];
     for (const [name, note, length] of [
       ['relocate_kernel', 'copy', PAGE_BYTES],

@@ -1,9 +1,8 @@
 import t from 'tap';
 import type { HostFact, Walked } from '../model/record.js';
-import type { GdbClient, Registers } from '../qemu/gdbstub/index.js';
-import { GdbRemoteError, REGISTER_NAMES } from '../qemu/gdbstub/index.js';
+import { GdbRemoteError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
-import { NotReached, type Stage } from './stage.js';
+import { NotReached, type WalkStage } from './stage.js';
 import { walk } from './walk.js';
 
 const F = 0xffffffff81000000n;
@@ -22,6 +21,14 @@ interface Moment {
   readonly pushed?: number;
   readonly idt?: { readonly base: bigint; readonly limit: number };
 }
+
+const ZERO: Registers = {
+  ...{ rax: 0n, rbx: 0n, rcx: 0n, rdx: 0n, rsi: 0n, rdi: 0n, rbp: 0n, rsp: 0n },
+  ...{ r8: 0n, r9: 0n, r10: 0n, r11: 0n, r12: 0n, r13: 0n, r14: 0n, r15: 0n },
+  ...{ rip: 0n, rflags: 0n, cs: 0n, ss: 0n, ds: 0n, es: 0n, fs: 0n, gs: 0n },
+  ...{ fs_base: 0n, gs_base: 0n, k_gs_base: 0n, cr0: 0n, cr2: 0n, cr3: 0n, cr4: 0n, cr8: 0n },
+  ...{ efer: 0n },
+};
 
 const NONE = { base: 0n, limit: 0 };
 
@@ -78,48 +85,53 @@ const KALLSYMS = [
   .join('');
 
 /** A guest that executes RUN, as the gdbstub and the monitor show it. */
-function madeStage(run: readonly Moment[] = RUN): { stage: Stage; walked: () => Walked[] } {
+function madeStage(run: readonly Moment[] = RUN): { stage: WalkStage; walked: () => Walked[] } {
   let now = 0;
   const breakpoints = new Set<bigint>();
   const facts: HostFact[] = [];
   const moment = () => run[now] ?? { rip: 0n };
-  const registers = (): Registers => {
-    const values = Object.fromEntries(REGISTER_NAMES.map((name) => [name, 0n]));
-    const { rip, pushed = 0 } = moment();
-    // The layout's own names are the keys: the cast only says so.
-    return { ...values, rip, rsp: STACK - 8n * BigInt(pushed), rax: G, cs: 0x10n, cr3: 0x1000n } as Registers;
-  };
+  const stop = (): GdbStop => ({
+    ...{ seq: now, resume: now, atMs: 0, text: '', signal: 5, vcpu: 0 },
+    reason: { kind: now < run.length ? 'trap' : 'shutdown' },
+  });
   const parsed = parseKallsyms(KALLSYMS);
   if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
-  const gdb = {
-    vcpus: [0],
-    readRegisters: async () => registers(),
-    readMemory: async (address: bigint, length: number) => readMade(address, length),
-    setBreakpoint: async (address: bigint) => breakpoints.add(address),
-    removeBreakpoint: async (address: bigint) => breakpoints.delete(address),
-    step: async () => {
-      now += 1;
-      return { reason: { kind: now < run.length ? 'trap' : 'shutdown' } };
+  const stage: WalkStage = {
+    gdb: {
+      readRegisters: async () => {
+        const { rip, pushed = 0 } = moment();
+        return { ...ZERO, rip, rsp: STACK - 8n * BigInt(pushed), rax: G, cs: 0x10n, cr3: 0x1000n };
+      },
+      readMemory: async (address, length) => readMade(address, length),
+      setBreakpoint: async (address) => {
+        breakpoints.add(address);
+      },
+      removeBreakpoint: async (address) => {
+        breakpoints.delete(address);
+      },
+      step: async () => {
+        now += 1;
+        return stop();
+      },
+      continueVcpus: async () => {
+        do now += 1;
+        while (now < run.length && !breakpoints.has(moment().rip));
+      },
+      waitForStop: async () => stop(),
+      interrupt: async () => undefined,
     },
-    continueVcpus: async () => {
-      do now += 1;
-      while (now < run.length && !breakpoints.has(moment().rip));
-    },
-    waitForStop: async () => ({ reason: { kind: now < run.length ? 'trap' : 'shutdown' } }),
-  };
-  const stage: Pick<Stage, 'gdb' | 'symbols' | 'monitor' | 'fact'> = {
-    // The walk needs these methods of a client and no others.
-    gdb: gdb as unknown as GdbClient,
     symbols: parsed.table,
     monitor: async () => {
       const { base, limit } = moment().idt ?? { base: FULL, limit: 0xfff };
       const idt = `IDT=     ${base.toString(16).padStart(16, '0')} ${limit.toString(16).padStart(8, '0')}`;
       return `CPU#0\nCS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\n${idt}\n`;
     },
-    fact: (fact) => facts.push(fact),
+    fact: (fact) => {
+      facts.push(fact);
+    },
   };
   return {
-    stage: stage as Stage,
+    stage,
     walked: () => facts.flatMap((fact) => (fact.fact === 'walked' ? fact.instructions : [])),
   };
 }

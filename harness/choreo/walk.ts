@@ -10,7 +10,7 @@ import { disassemble, type Disassembled, findAhead, finishReadingAsync } from '.
 import { readIdt, runs64Bit } from './idt.js';
 import { KERNEL_IMAGE, KnownCode } from './known-code.js';
 import { lookAt } from './look.js';
-import { NotReached, type Stage } from './stage.js';
+import { NotReached, type WalkStage } from './stage.js';
 
 /** Where a walk goes in, and when it gives up. */
 export interface WalkOptions {
@@ -47,7 +47,7 @@ interface Frame {
  * step, except that every `lidt` found in it is stopped at. Returns how many instructions were recorded. Throws NotReached when the
  * end does not come within the bounds, or the guest dies.
  */
-export async function walk(vcpu: number, stage: Stage, options: WalkOptions): Promise<number> {
+export async function walk(vcpu: number, stage: WalkStage, options: WalkOptions): Promise<number> {
   const walker = new Walker(vcpu, stage, options);
   try {
     await walker.go();
@@ -59,7 +59,7 @@ export async function walk(vcpu: number, stage: Stage, options: WalkOptions): Pr
 
 class Walker {
   readonly #vcpu: number;
-  readonly #stage: Stage;
+  readonly #stage: WalkStage;
   readonly #options: WalkOptions;
   readonly #untilMs: number;
   readonly #lidtsIn = new Map<bigint, readonly bigint[]>();
@@ -76,7 +76,7 @@ class Walker {
   #known: KnownCode | undefined;
   #jumped = false;
 
-  constructor(vcpu: number, stage: Stage, options: WalkOptions) {
+  constructor(vcpu: number, stage: WalkStage, options: WalkOptions) {
     this.#vcpu = vcpu;
     this.#stage = stage;
     this.#options = options;
