@@ -4,7 +4,7 @@ import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './g
 import { SPEC } from './kernel.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 
-/** Points of one kernel that are probed at most when nothing is said: two changes more than any kernel seen has. */
+/** Points of one kernel that are probed at most when nothing is said. */
 export const DEFAULT_POINTS = 60;
 
 /** Options of `crashpath sweep` as they are spelled; yargs hands them over in camelCase as well. */
