@@ -9,6 +9,15 @@ import { stringify } from 'yaml';
 
 const TESTDATA = new URL('../harness/testdata/', import.meta.url).pathname;
 
+const TROUBLE = [
+  'APIC timer disabled due to verification failure',
+  'hpet: Counter not counting. HPET disabled',
+  'Spurious interrupt (vector 0x24) on CPU#0. Acked',
+  'APIC: Stale IRR: 00000000,00100000 ISR: 00000000',
+  'Out of memory: Killed process 77 (sh) total-vm:1kB',
+  'swapper/0: page allocation failure: order:4, mode:0x1',
+];
+
 const DERIVED = {
   'derived-killed-crashpath': {
     from: 'captured-6.1',
@@ -72,6 +81,31 @@ const DERIVED = {
         ];
       }),
   },
+  'derived-timer-and-memory-trouble': {
+    from: 'captured-6.1',
+    how: 'lines of the capture kernel overwritten with what it says of broken timers, stray interrupts and too little memory',
+    verdict: 'captured/nonce-verified-degraded',
+    change: (directory) =>
+      overwrite(directory, (text) => {
+        const lines = captureLines(text, TROUBLE.length);
+        return TROUBLE.map((trouble, index) => [lines[index], trouble]);
+      }),
+  },
+  'derived-timer-trouble-before': {
+    from: 'captured-6.1',
+    how: 'the near miss: the crashed kernel said the same of its timers in its own boot, and its memory was short, not that of the capture kernel',
+    verdict: 'captured/nonce-verified',
+    change: (directory) =>
+      overwrite(directory, (text) => {
+        const [inCapture] = captureLines(text, 1);
+        const [first, second] = longLines(text, text.indexOf('Linux version') + 4000, 2);
+        return [
+          [first, 'APIC timer disabled due to verification failure'],
+          [second, 'Out of memory: Killed process 77 (sh) total-vm:1kB'],
+          [inCapture, 'APIC timer disabled due to verification failure'],
+        ];
+      }),
+  },
   'derived-oops-then-panic': {
     from: 'captured-6.1',
     how: 'the line before the panic overwritten with an oops of the first kernel: that is no oops of the capture',
@@ -102,7 +136,11 @@ for (const [name, recipe] of Object.entries(DERIVED)) {
 
 /** Offsets of the text (behind the time stamp) of `count` long lines of the capture kernel, well after its start. */
 function captureLines(text, count) {
-  const start = text.lastIndexOf('Linux version') + 4000;
+  return longLines(text, text.lastIndexOf('Linux version') + 4000, count);
+}
+
+/** Offsets of the text of `count` long kernel lines behind `start`. */
+function longLines(text, start, count) {
   const lines = [...text.slice(start).matchAll(/\n\[ *\d+\.\d{6}\] (?=[^\r\n]{60,})/g)];
   return lines.slice(0, count).map((match) => start + match.index + match[0].length);
 }

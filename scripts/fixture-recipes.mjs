@@ -210,6 +210,12 @@ export const RECIPES = {
     scenario: { guest: { cpus: 1, append: 'nolapic', captureAppend: 'nolapic' } },
     changePlan: limits({ captureBootMs: 25_000 }),
   },
+  'capture-hang-dead-timer-early': {
+    about: 'the same, called after 15 s of sleep at one instruction instead of by a deadline',
+    verdict: 'capture-hang/idle-forever',
+    scenario: { guest: { cpus: 1, append: 'nolapic', captureAppend: 'nolapic' } },
+    changePlan: limits({ idleHangMs: 15_000 }),
+  },
   'capture-hang-flood': {
     about: 'the channel limit is reached while the capture kernel prints',
     verdict: 'capture-hang/console-flood',
@@ -217,23 +223,23 @@ export const RECIPES = {
   },
   'capture-panic-no-root': {
     about: 'the capture kernel finds no root file system and panics: two panics in one recording',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/no-init',
     scenario: { guest: { captureAppend: NO_ROOT } },
   },
   'capture-panic-no-root-6.12': {
     about: 'the same on 6.12',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/no-init',
     newer: true,
     scenario: { guest: { captureAppend: NO_ROOT } },
   },
   'capture-reset-panic-reboot': {
     about: 'the capture kernel panics with panic=-1: it resets, but the panic is what counts',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/no-init',
     scenario: { guest: { captureAppend: `${NO_ROOT} panic=-1` } },
   },
   'capture-small-memory': {
     about: 'crashkernel=72M is too little for the capture kernel',
-    verdict: 'capture-panic/panic-in-capture',
+    verdict: 'capture-panic/out-of-memory',
     scenario: { guest: { crashkernel: '72M' } },
   },
   'capture-no-vmcore-other-nonce': {

@@ -12,12 +12,12 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
 const PAGE = new URL('docs/scenarios.md', ROOT);
-const READER = new URL('dist/plan/read-scenario.js', ROOT);
+const READER = new URL('dist/plan/read-matrix.js', ROOT);
 
 if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
-const { readScenario } = await import(READER.href);
+const { readScenarios } = await import(READER.href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/make-plan.js', ROOT).href);
 
 const text = page(readAll());
@@ -41,16 +41,19 @@ function readAll() {
     .sort()
     .map((file) => {
       const yaml = readFileSync(new URL(file, SCENARIOS), 'utf8');
-      let scenario;
+      let scenarios;
       try {
-        scenario = readScenario(yaml, `scenarios/${file}`);
+        scenarios = readScenarios(yaml, `scenarios/${file}`);
       } catch (error) {
         fail(error.message);
       }
-      if (`${scenario.name}.yaml` !== file) {
+      const [scenario] = scenarios;
+      const stem = file.replace(/\.yaml$/, '');
+      const isNamed = ({ name }) => (scenarios.length === 1 ? name === stem : name.startsWith(`${stem}-`));
+      if (!scenarios.every(isNamed)) {
         fail(`cannot describe "scenarios/${file}": its name is ${scenario.name}; name both alike`);
       }
-      return { scenario, prose: headerComment(yaml) };
+      return { stem, scenario, members: scenarios.length === 1 ? [] : scenarios, prose: headerComment(yaml) };
     });
 }
 
@@ -66,8 +69,8 @@ function headerComment(yaml) {
 
 function page(entries) {
   const rows = entries.map(
-    ({ scenario: { name, summary, trigger, expect } }) =>
-      `| [${name}](#${name}) | ${cell(summary)} | ${trigger.kind} | ${expected(expect)} |`,
+    ({ stem, members, scenario: { summary, trigger, expect } }) =>
+      `| [${stem}](#${stem}) | ${members.length > 0 ? `${members.length} scenarios: ` : ''}${cell(summary)}${members.length > 0 ? ', and so on' : ''} | ${trigger.kind} | ${expected(expect)} |`,
   );
   return [
     '# The scenarios',
@@ -86,7 +89,29 @@ function page(entries) {
   ].join('\n');
 }
 
-function section({ scenario, prose }) {
+/** A matrix: why it is there, and its members. */
+function matrixSection({ stem, members, prose }) {
+  const rows = members.map(({ name, trigger, expect }) => {
+    const row = [name, fired(trigger), expected(expect)];
+    return `| ${row.map((value) => value.replaceAll('|', '\\|')).join(' | ')} |`;
+  });
+  return [
+    `## ${stem}`,
+    '',
+    escaped(prose),
+    '',
+    ...list('Evidence', members[0].evidence.map(escaped)),
+    '| scenario | fired by | expected |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    `\`crashpath run ${stem}\` runs all ${members.length}, \`crashpath run ${members[0].name} -k stock\` one.`,
+    '',
+  ];
+}
+
+function section({ scenario, prose, stem, members }) {
+  if (members.length > 0) return matrixSection({ stem, members, prose });
   const { name, summary, evidence, trigger, expect } = scenario;
   return [
     `## ${name}`,
@@ -96,10 +121,15 @@ function section({ scenario, prose }) {
     ...list('Evidence', evidence.map(escaped)),
     ...list('Guest', guest(scenario)),
     ...list('Prepared', scenario.prepare.map(prepared)),
+    ...list('From outside', scenario.sources.map(sourceWords)),
     ...list('Proved', proved(scenario)),
+    ...list('Proved by the capture kernel, when it reports', scenario.proveCapture.map(provedByCapture)),
     ...(trigger.kind === 'choreography'
       ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
       : [`Fired by: ${fired(trigger)}.`]),
+    ...(scenario.capture === undefined
+      ? []
+      : ['', 'The capture kernel drives the network card and counts its interrupts.']),
     '',
     `Expected: ${expected(expect)}. \`crashpath run ${name} -k debian:6.1\``,
     '',
@@ -110,12 +140,24 @@ function list(title, items) {
   return items.length === 0 ? [] : [`${title}:`, '', ...items.map((item) => `- ${item}`), ''];
 }
 
+function netWords(net) {
+  return net === 'frames'
+    ? 'raw frames to and from crashpath'
+    : "QEMU's own network with one way out, to crashpath";
+}
+
 function guest({ guest: wanted, crashKernel, watchMs }) {
   return [
     crashKernel === 'absent' && 'no crash kernel is loaded',
+    wanted.profile !== undefined &&
+      `machine: ${[wanted.profile]
+        .flat()
+        .map((name) => `[${name}](machines.md#${name})`)
+        .join(', ')}`,
     wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
     wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
     wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
+    wanted.nic !== undefined && `network card: ${wanted.nic.model}, ${netWords(wanted.nic.net)}`,
     wanted.append !== undefined && `command line: ${code(wanted.append)}`,
     wanted.captureAppend !== undefined && `capture kernel's command line: ${code(wanted.captureAppend)}`,
     wanted.modules !== undefined && `modules: ${wanted.modules.map(code).join(', ')}`,
@@ -124,27 +166,72 @@ function guest({ guest: wanted, crashKernel, watchMs }) {
 }
 
 function prepared(preparation) {
+  if ('flipCrashImage' in preparation) {
+    return `the byte at offset ${preparation.flipCrashImage.offset} of the crash image's largest segment is inverted in the guest's memory`;
+  }
   return 'write' in preparation
     ? `${code(preparation.write.value)} is written to ${code(preparation.write.path)}`
     : `the guest runs ${code(preparation.script)}`;
 }
 
-function proved({ crashKernel, prove, trigger }) {
+function proved({ crashKernel, prepare, prove, trigger }) {
   const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
-  const own = prove.map((proof) =>
-    'read' in proof
-      ? `${code(proof.read.path)} is ${code(proof.read.equals)}`
-      : `row ${code(proof.interrupts.row)} of \`/proc/interrupts\` rises by ${proof.interrupts.risesBy} or more`,
-  );
+  const flipped = prepare.some((preparation) => 'flipCrashImage' in preparation)
+    ? ['the inverted byte is read back']
+    : [];
+  const own = [
+    ...prove.map(proofOfState),
+    ...(trigger.kind === 'lkdtm' ? ['the crash point was hit to the end of its count'] : []),
+  ];
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
+  if (trigger.kind === 'ssh') own.push('login, first copy and the start of the second, as below');
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
-  return [...armed, ...own, ...where];
+  return [...armed, ...flipped, ...own, ...where];
+}
+
+function proofOfState(proof) {
+  if ('read' in proof || 'output' in proof) return factWords(proof);
+  if ('panic' in proof) {
+    const { says, stackHas } = proof.panic;
+    return [
+      says !== undefined && `the panic says ${code(says)}`,
+      stackHas !== undefined && `its stack has ${functions(stackHas)}`,
+    ]
+      .filter((part) => part !== false)
+      .join(', ');
+  }
+  if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
+  if ('pin' in proof) return pinWords(proof);
+  if ('lapic' in proof) return lapicWords(`vCPU ${proof.cpu}`, proof.lapic);
+  const { row, risesBy, withinMs } = proof.interrupts;
+  const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
+  return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
+}
+
+function factWords(fact) {
+  const [subject, { equals, matches, lacks }] =
+    'read' in fact ? [code(fact.read.path), fact.read] : [`what ${code(fact.output.of)} prints`, fact.output];
+  const asked = [
+    equals !== undefined && `is ${code(equals)}`,
+    matches !== undefined && `matches ${code(matches)}`,
+    lacks !== undefined && `lacks ${code(lacks)}`,
+  ].filter((part) => part !== false);
+  return `${subject} ${asked.join(' and ')}`;
 }
 
 function fired(trigger) {
+  if (trigger.kind === 'serial-break') return `BREAK and ${code(trigger.key)} on the console's line`;
+  if (trigger.kind === 'keyboard') return `Alt+SysRq+${trigger.key} on the PS/2 keyboard`;
+  if (trigger.kind === 'lkdtm') {
+    const stimulus = trigger.stimulus === undefined ? '' : `, while the guest runs ${code(trigger.stimulus)}`;
+    return `${code(trigger.type)} written to lkdtm's ${code(trigger.point)}${stimulus}`;
+  }
   if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
+  if (trigger.kind === 'ssh') {
+    return `a login through ssh, a copy of ${trigger.copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and \`c\` written to \`/proc/sysrq-trigger\` through the same session`;
+  }
   const where = trigger.cpu === undefined ? '' : ` on vCPU ${trigger.cpu}`;
   return `${code(trigger.key)} written to \`/proc/sysrq-trigger\`${where}`;
 }
@@ -154,11 +241,31 @@ function stepWords(step) {
   if ('hold' in step) return holdWords(step.hold);
   if ('run' in step) return runWords(step.run);
   if ('prove' in step) return `Prove: ${proofWords(step.prove)}.`;
+  if ('interrupt' in step) {
+    const { role, vector } = step.interrupt;
+    return `Interrupt: ${vector === undefined ? 'an NMI' : `vector ${vector}`} is sent to **${role}**.`;
+  }
+  if ('call' in step) {
+    const { role, returns } = step.call;
+    const then =
+      returns === 'never' ? ' and does not return' : ', returns, and stands where it stood, as it was';
+    return `Call: **${role}** calls ${callWords(step.call)} from where it stands${then}.`;
+  }
   if ('fire' in step) {
-    const alone = step.fire.aloneMs > 0 ? `; it then runs alone for ${step.fire.aloneMs} ms` : '';
+    const { role, call, itself, aloneMs } = step.fire;
+    const alone = aloneMs > 0 ? `; it then runs alone for ${aloneMs} ms` : '';
+    if (call !== undefined) return `Fire: **${role}** calls ${callWords(call)} from where it stands${alone}.`;
+    if (itself === true) return `Fire: **${role}** goes on, on its own way into \`panic()\`${alone}.`;
     return `Fire: \`panic()\` is called by **${step.fire.role}** from where it stands${alone}.`;
   }
   return step.release === 'all' ? 'Let everybody go.' : `Let **${step.release}** go; who is held stays held.`;
+}
+
+function callWords({ function: name, args }) {
+  return `${[name]
+    .flat()
+    .map((one) => code(`${one}(${args.join(', ')})`))
+    .join(' or ')}`;
 }
 
 function holdWords({ as, at, on, withinMs }) {
@@ -192,16 +299,71 @@ function proofWords(proof) {
   if ('lock' in proof) return `${code(proof.lock)} is ${proof.held ? 'held' : 'free'}`;
   if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
   if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
+  if ('svme' in proof || 'vmxe' in proof) return `**${proof.role}** has ${flagWords(proof)}`;
+  if ('pin' in proof) return pinWords(proof);
+  if ('lapic' in proof) return lapicWords(`**${proof.role}**`, proof.lapic);
   if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
   return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
+}
+
+function flagWords({ svme, vmxe }) {
+  return svme === undefined ? `CR4.VMXE = ${vmxe ? 1 : 0}` : `EFER.SVME = ${svme ? 1 : 0}`;
+}
+
+function provedByCapture(proof) {
+  if ('clocksource' in proof) return `its clocksource is ${functions(proof.clocksource)}`;
+  if ('clockevent' in proof) return `its clock event device is ${functions(proof.clockevent)}`;
+  const { row, atLeast } = proof.interrupts;
+  return `row ${code(row)} of its \`/proc/interrupts\` is ${atLeast} or more`;
+}
+
+function pinWords({ pin, is }) {
+  const wanted = Object.entries(is).map(([key, value]) => code(`${key}: ${value}`));
+  return `the IO-APIC's pin ${typeof pin === 'number' ? pin : `of ${code(pin)}`} has ${wanted.join(', ')}`;
+}
+
+function lapicWords(whose, { enabled, isr, irr }) {
+  const vectors = (wanted) => (wanted === 'any' ? 'a vector' : `vector ${wanted}`);
+  const wanted = [
+    ...(enabled === undefined ? [] : [`is ${enabled ? 'enabled' : 'disabled'}`]),
+    ...(isr === undefined ? [] : [`has ${vectors(isr)} in service`]),
+    ...(irr === undefined ? [] : [`has ${vectors(irr)} requested`]),
+  ];
+  return `the local APIC of ${whose} ${wanted.join(', ')}`;
+}
+
+function sourceWords(source) {
+  const until = source.until === 'fired' ? 'until the firing' : 'until the run ends';
+  const rate = (perSecond) =>
+    perSecond === 'max'
+      ? 'as fast as the host can'
+      : perSecond === 'once'
+        ? 'once'
+        : `${perSecond} times a second`;
+  if ('frames' in source) {
+    const pace =
+      source.perSecond === 'max' ? 'as fast as the card takes them' : `${source.perSecond} a second`;
+    return `${source.frames} frames of ${source.sizeBytes} bytes, ${pace}, ${until}`;
+  }
+  if ('pin' in source) {
+    const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `the pin of ${code(source.pin)}`;
+    const how =
+      source.drive === 'held' ? 'is held asserted' : `is pulsed ${rate(source.drive.pulsesPerSecond)}`;
+    return `${pin} ${how}, ${until}`;
+  }
+  const what = 'vector' in source ? `vector ${source.vector}` : 'an NMI';
+  const least =
+    source.atLeastPerSecond === undefined ? '' : ` (at least ${source.atLeastPerSecond}, or the run is void)`;
+  return `${what} is sent to vCPU ${source.cpu} ${rate(source.perSecond)}${least}, ${until}`;
 }
 
 function functions(names) {
   return [names].flat().map(code).join(' or ');
 }
 
-function expected({ verdict, quality }) {
-  return `\`${verdict}\`${quality === undefined ? '' : `, ${quality}`}`;
+function expected({ verdict, detail, quality }) {
+  const word = detail === undefined ? verdict : `${verdict}/${detail}`;
+  return `\`${word}\`${quality === undefined ? '' : `, ${quality}`}`;
 }
 
 /** A code span that holds any text: its fence is longer than any run of backticks in it. */

@@ -1,7 +1,7 @@
 import { type Step, verbOf } from '../model/choreography.js';
 import { messageName } from '../model/interrupt.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
-import { directPanic } from './directed-panic.js';
+import { argumentsOf, directCall, directPanic, restoreAfterCall } from './directed-call.js';
 import { readIdt } from './idt.js';
 import { lookAt, lookAtAll } from './look.js';
 import { type CodePlace, findPlace } from './places.js';
@@ -76,13 +76,8 @@ class Performer {
       this.#stage.fact({ fact: 'proof', what, proved, saw });
       return saw;
     }
-    if ('fire' in step) {
-      const vcpu = this.#vcpuOf(step.fire.role);
-      await this.#stage.firing();
-      await directPanic(vcpu, this.#stage);
-      if (step.fire.aloneMs > 0) await this.#runAlone(vcpu, step.fire.aloneMs);
-      return lookAtAll(this.#stage);
-    }
+    if ('call' in step) return this.#call(step.call);
+    if ('fire' in step) return this.#fire(step.fire);
     if ('interrupt' in step) return this.#interrupt(step.interrupt);
     if (step.release === 'all') {
       this.#held.clear();
@@ -197,6 +192,44 @@ class Performer {
     return `${count} instructions; ${await lookAt(vcpu, this.#stage)}`;
   }
 
+  async #call(call: Extract<Step, { call: unknown }>['call']): Promise<string> {
+    const vcpu = this.#vcpuOf(call.role);
+    const laid = await directCall(vcpu, { function: call.function, args: argumentsOf(call) }, this.#stage);
+    if (call.returns === 'never') return `${laid.words}: ${await lookAt(vcpu, this.#stage)}`;
+    const { rip, rsp } = laid.before;
+    const { gdb } = this.#stage;
+    await this.#runTo(
+      { address: rip, name: `the return of ${laid.target.name}` },
+      {
+        running: [vcpu],
+        wanted: vcpu,
+        withinMs: call.withinMs ?? WITHIN_MS,
+        // An interrupt meanwhile may come by the same instruction: only the call's own return has its stack.
+        accept: async () => (await gdb.readRegisters(vcpu)).rsp === rsp,
+      },
+    );
+    const { rax } = await gdb.readRegisters(vcpu);
+    await restoreAfterCall(vcpu, laid, this.#stage);
+    return `${laid.words} returned 0x${rax.toString(16)}; ${await lookAt(vcpu, this.#stage)}`;
+  }
+
+  async #fire(fire: Extract<Step, { fire: unknown }>['fire']): Promise<string> {
+    const vcpu = this.#vcpuOf(fire.role);
+    const where = await lookAt(vcpu, this.#stage);
+    await this.#stage.firing();
+    if (fire.call !== undefined) {
+      const args = argumentsOf(fire.call);
+      const { words } = await directCall(vcpu, { function: fire.call.function, args }, this.#stage);
+      this.#stage.fact({ fact: 'fired', how: `directed call of ${words} by ${where}` });
+    } else if (fire.itself === true) {
+      this.#stage.fact({ fact: 'fired', how: `${where}, on its own way` });
+    } else {
+      await directPanic(vcpu, this.#stage);
+    }
+    if (fire.aloneMs > 0) await this.#runAlone(vcpu, fire.aloneMs);
+    return lookAtAll(this.#stage);
+  }
+
   async #runAlone(vcpu: number, forMs: number): Promise<void> {
     const { gdb } = this.#stage;
     await gdb.continueVcpus([vcpu]);
@@ -215,7 +248,13 @@ class Performer {
       running,
       wanted,
       withinMs,
-    }: { running: readonly number[]; wanted: number | undefined; withinMs: number },
+      accept = async () => true,
+    }: {
+      running: readonly number[];
+      wanted: number | undefined;
+      withinMs: number;
+      accept?: () => Promise<boolean>;
+    },
   ): Promise<number> {
     const { gdb } = this.#stage;
     const untilMs = performance.now() + withinMs;
@@ -226,8 +265,8 @@ class Performer {
         const { vcpu } = await gdb.waitForStop({ deadlineMs: Math.max(1, untilMs - performance.now()) });
         const at = vcpu === undefined ? undefined : (await gdb.readRegisters(vcpu)).rip;
         if (vcpu !== undefined && at === place.address) {
-          if (wanted === undefined || wanted === vcpu) return vcpu;
-          // Another vCPU came first: take it over the breakpoint by one instruction.
+          if ((wanted === undefined || wanted === vcpu) && (await accept())) return vcpu;
+          // Another vCPU came first, or this one on another errand: take it over the breakpoint by one instruction.
           await gdb.removeBreakpoint(place.address, 'hardware');
           await gdb.step(vcpu);
           await gdb.setBreakpoint(place.address, 'hardware');

@@ -24,6 +24,8 @@ export interface Stage {
   lapic(vcpu: number): Promise<LocalApic | undefined>;
   /** The pin that a scenario names; undefined when no row of /proc/interrupts has that device on a pin. */
   pinOf(name: PinName): number | undefined;
+  /** How long a proof about the interrupt controllers waits for sources that work while all vCPUs stand; 0 without any. */
+  readonly sourcesWithinMs: number;
   /** Called right before a vCPU is directed into panic(), all of them stopped. */
   firing(): Promise<void>;
   fact(fact: HostFact): void;

@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkLapic, checkPin } from '../irqchip/check-conditions.js';
 import type { StateProof } from '../model/choreography.js';
+import { flagStatement, lookAtFlag, readControlRegisters } from '../timeline/control-registers.js';
 import { lookAt, stackLine, stackOf } from './look.js';
 import { names, variableNamed } from './places.js';
 import type { Stage } from './stage.js';
+
+const LOOK_EVERY_MS = 20;
 
 /** Looks at the stopped guest; `vcpuOf` tells which vCPU has a role. */
 export async function checkState(
@@ -19,7 +23,10 @@ export async function checkState(
   }
   if ('pin' in proof) {
     const name = typeof proof.pin === 'number' ? `pin ${proof.pin}` : `pin of ${proof.pin}`;
-    return checkPin(proof.is, { name, number: stage.pinOf(proof.pin), routers: await stage.routers() });
+    const number = stage.pinOf(proof.pin);
+    return awaitSources(stage, async () =>
+      checkPin(proof.is, { name, number, routers: await stage.routers() }),
+    );
   }
   const vcpu = vcpuOf(proof.role);
   if ('in' in proof) {
@@ -42,7 +49,21 @@ export async function checkState(
   }
   if ('inService' in proof || 'lapic' in proof) {
     const asked = 'lapic' in proof ? proof.lapic : { isr: 'any' as const };
-    return checkLapic(asked, { name: proof.role, lapic: await stage.lapic(vcpu) });
+    return awaitSources(stage, async () =>
+      checkLapic(asked, { name: proof.role, lapic: await stage.lapic(vcpu) }),
+    );
+  }
+  if ('svme' in proof || 'vmxe' in proof) {
+    const [flag, on] = 'svme' in proof ? (['svme', proof.svme] as const) : (['vmxe', proof.vmxe] as const);
+    const own = readControlRegisters(await stage.monitor('info registers -a')).find(
+      (registers) => registers.vcpu === vcpu,
+    );
+    const look = own === undefined ? undefined : lookAtFlag(own, flag);
+    return {
+      what: `${proof.role} has ${flagStatement(flag, on)}`,
+      proved: look?.on === on,
+      saw: look?.saw ?? `cpu${vcpu} is not told`,
+    };
   }
   const trace = await stackOf(vcpu, stage);
   const found = trace.frames.some(
@@ -54,4 +75,17 @@ export async function checkState(
     proved: found,
     saw: stackLine(trace),
   };
+}
+
+/** All vCPUs stand, but sources outside the guest go on: what they do next may be what is asked for. */
+async function awaitSources(
+  { sourcesWithinMs }: Stage,
+  check: () => Promise<{ what: string; proved: boolean; saw: string }>,
+): Promise<{ what: string; proved: boolean; saw: string }> {
+  const untilMs = performance.now() + sourcesWithinMs;
+  for (;;) {
+    const checked = await check();
+    if (checked.proved || performance.now() >= untilMs) return checked;
+    await sleep(LOOK_EVERY_MS);
+  }
 }

@@ -25,6 +25,13 @@ const MAX_INSTRUCTION_BYTES = 15;
 const PAGE_BYTES = 4096n;
 /** Instructions in one record. */
 const PART = 128;
+/** A stub may stop once more where it stood. */
+const STEP_ATTEMPTS = 4;
+/**
+ * How long a call may take with a breakpoint at every `lidt` found in it. TCG translates one instruction at a time on
+ * a page that has a breakpoint (accel/tcg/cpu-exec.c, 7.2): a decompression that is on such a page never ends.
+ */
+const LIDT_STOPS_MS = 8000;
 /**
  * How far a call is searched for `lidt`s before it is stepped over. The crashed kernel is far too wide to search, and
  * loads its empty IDT in machine_kexec() or one or two calls below it (arch/x86/kernel/machine_kexec_64.c, 5.10 and
@@ -171,17 +178,28 @@ class Walker {
       await this.#runTo({ returnAddress: after, rsp: registers.rsp, lidts: [] });
       return 'over';
     }
-    if (instruction.flow === 'call') {
+    // A call of the next instruction only asks where it is (decompressor: `call 1f; 1: pop`).
+    if (instruction.flow === 'call' && instruction.target !== after) {
       const callee = await this.#calleeOf(instruction, registers);
       if (!this.#isThunk(instruction) && (callee === undefined || !this.#goesInto(callee))) {
         const lidts = callee === undefined ? [] : await this.#lidtsOf(callee, registers);
         return this.#runInside({ returnAddress: after, rsp: registers.rsp, lidts });
       }
     }
-    const stop = await this.#stage.gdb.step(this.#vcpu);
-    if (stop.reason.kind !== 'trap') await this.#lost(`the guest stopped: ${stop.reason.kind}`);
+    await this.#step(registers);
     if (instruction.mnemonic === 'lidt') await this.#readMode();
     return 'step';
+  }
+
+  /** One instruction; a step that only delivered what was pending to the debugger did not execute it. */
+  async #step({ rip, rsp }: Registers): Promise<void> {
+    for (let attempt = 0; attempt < STEP_ATTEMPTS; attempt += 1) {
+      const stop = await this.#stage.gdb.step(this.#vcpu);
+      if (stop.reason.kind !== 'trap') await this.#lost(`the guest stopped: ${stop.reason.kind}`);
+      const now = await this.#look();
+      if (now.rip !== rip || now.rsp !== rsp) return;
+    }
+    await this.#lost(`the instruction did not advance in ${STEP_ATTEMPTS} steps`);
   }
 
   async #runInside(frame: Frame): Promise<'over' | 'run'> {
@@ -190,19 +208,41 @@ class Walker {
     return returned ? 'over' : 'run';
   }
 
-  /** Runs until the call has returned (true), or one of the `lidt`s in it is next (false). */
+  /**
+   * Runs until the call has returned (true), or one of the `lidt`s in it is next (false). A call that is too slow with
+   * stops at its `lidt`s goes on without: a change of the IDT is then seen after its return, and lies inside it.
+   */
   async #runTo(frame: Frame): Promise<boolean> {
+    try {
+      const untilMs = Math.min(this.#untilMs, performance.now() + LIDT_STOPS_MS);
+      const stopped =
+        frame.lidts.length === 0 ? undefined : await this.#runToAny(frame, { lidts: frame.lidts, untilMs });
+      return (
+        stopped ??
+        (await this.#runToAny(frame, { lidts: [], untilMs: this.#untilMs })) ??
+        (await this.#late(frame))
+      );
+    } finally {
+      await this.#readMode();
+    }
+  }
+
+  /** As above; undefined when the time is up, the vCPU standing anywhere. */
+  async #runToAny(
+    frame: Frame,
+    { lidts, untilMs }: { lidts: readonly bigint[]; untilMs: number },
+  ): Promise<boolean | undefined> {
     const { gdb } = this.#stage;
-    const places = [frame.returnAddress, ...frame.lidts];
+    const places = [frame.returnAddress, ...lidts];
     for (const place of places) await gdb.setBreakpoint(place, 'hardware');
     try {
       for (;;) {
         await gdb.continueVcpus([this.#vcpu]);
-        const stop = await gdb.waitForStop({ deadlineMs: Math.max(1, this.#untilMs - performance.now()) });
+        const stop = await gdb.waitForStop({ deadlineMs: Math.max(1, untilMs - performance.now()) });
         if (stop.reason.kind !== 'trap') await this.#lost(`the guest stopped: ${stop.reason.kind}`);
         const { rip, rsp } = await this.#look();
         if (rip === frame.returnAddress && rsp === frame.rsp) return true;
-        if (frame.lidts.includes(rip)) return false;
+        if (lidts.includes(rip)) return false;
         // The same place further down the stack: the function calls itself.
         await gdb.removeBreakpoint(rip, 'hardware');
         await gdb.step(this.#vcpu);
@@ -211,13 +251,14 @@ class Walker {
     } catch (error) {
       if (!(error instanceof GdbTimeoutError)) throw error;
       await gdb.interrupt();
-      return this.#lost(
-        `0x${frame.returnAddress.toString(16)} was not reached in ${this.#options.withinMs} ms`,
-      );
+      return undefined;
     } finally {
       for (const place of places) await gdb.removeBreakpoint(place, 'hardware').catch(ignoreGone);
-      await this.#readMode();
     }
+  }
+
+  #late({ returnAddress }: Frame): Promise<never> {
+    return this.#lost(`0x${returnAddress.toString(16)} was not reached in ${this.#options.withinMs} ms`);
   }
 
   async #lost(why: string): Promise<never> {

@@ -1,18 +1,28 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
+import { interruptsOf } from '../timeline/interrupt-rows.js';
+import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
+import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
 /** A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more is a scream. */
 const SCREAMING_LINES = 3;
+
+/** The UART that the capture init exercises (images/init/capture). */
+const CONTROL_TTY = 'ttyS1';
 
 /** Did the capture kernel prove itself with this run's nonce out of the crashed kernel's memory? */
 export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
   const reasons = degradations(facts);
-  const evidence = [captureUserspace, verified, ...reasons.map(([, event]) => event)];
+  const exercised = exerciseOf(facts);
+  // What the capture kernel kept time with belongs to the picture, degraded or not.
+  const report = first(facts.events, 'capture-facts');
+  const cited = reasons.map(([, event]) => event);
+  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
   const degradedBy = reasons.map(([name]) => name);
   return degradedBy.length === 0
     ? {
@@ -61,12 +71,18 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
   return ['nonce-mismatch', "the vmcore does not hold this run's nonce"];
 }
 
-function degradations({ events, plan, hello, verified }: Facts): [string, RunEvent][] {
-  const reasons: [string, RunEvent][] = [];
+function degradations(known: Facts): [string, RunEvent][] {
+  const { events, plan, hello, verified } = known;
+  const reasons = exerciseDegradations(known);
   // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
+  }
+  const reported = first(events, 'capture-facts');
+  // The capture init has sent something through the UART's driver: interrupts that never came say so.
+  if (reported !== undefined && interruptsOf(CONTROL_TTY, reported.interrupts) === 0) {
+    reasons.push(['uart-interrupts-dead', reported]);
   }
   const screams = events.filter((event) => event.type === 'signature' && event.name === 'no-irq-handler');
   if (screams.length >= SCREAMING_LINES && screams[0] !== undefined) {
@@ -74,12 +90,14 @@ function degradations({ events, plan, hello, verified }: Facts): [string, RunEve
   }
   for (const event of events) {
     if (event.type === 'signature' && event.degrades && !reasons.some(([name]) => name === event.name)) {
-      reasons.push([event.name, event]);
+      if (!saidBefore(events, event.name)) reasons.push([event.name, event]);
     }
     if ((event.type === 'oops' || event.type === 'panic') && event.side === 'capture') {
       const reason = `${event.type}-in-capture`;
       if (!reasons.some(([name]) => name === reason)) reasons.push([reason, event]);
     }
   }
+  const slow = lostLapicTimer(known);
+  if (slow !== undefined) reasons.push(['lapic-timer-lost', slow]);
   return reasons;
 }

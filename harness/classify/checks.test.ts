@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
 import type { RunPlan } from '../model/run-plan.js';
+import type { Scenario } from '../model/scenario.js';
 import { verdictOf } from '../testdata/fixtures.js';
 import {
   armedReport,
@@ -14,6 +15,7 @@ import {
   madePlan,
   PARKED,
   PURGATORY_RIP,
+  RELEASE,
   vmcoreFrame,
 } from '../testdata/made-runs.js';
 
@@ -96,6 +98,22 @@ void t.test('degraded captures and their near misses', async (t) => {
     'captured/nonce-verified-degraded oops-in-capture',
   );
   t.equal(degradedBy('Kernel panic - not syncing: x'), 'captured/nonce-verified-degraded panic-in-capture');
+  const rows = (uart: string) =>
+    captured().control(
+      frame({
+        ev: 'capture-facts',
+        dmesgLines: 1,
+        modulesFailed: '',
+        interrupts: b64(`           CPU0\n${uart}\n  4:  0   IO-APIC   4-edge      ttyS0\n`),
+      }),
+    );
+  // Rows as the capture kernels of 6.1.192 with the thread's patch showed them, dead and alive.
+  t.equal(
+    verdict(rows('  3:          0   IO-APIC   3-edge      ttyS1')),
+    'captured/nonce-verified-degraded uart-interrupts-dead',
+  );
+  t.equal(verdict(rows('  3:          8   IO-APIC   3-edge      ttyS1')), 'captured/nonce-verified');
+  t.equal(verdict(rows('NMI:          0   Non-maskable interrupts')), 'captured/nonce-verified', 'no row');
   const oopsBefore = firedRun()
     .console('[    9.000000] Oops: 0002 [#1]')
     .panic()
@@ -114,6 +132,137 @@ void t.test('degraded captures and their near misses', async (t) => {
     'captured/nonce-verified',
     'a note of the first kernel',
   );
+});
+
+void t.test('trouble with timers degrades, unless the machine had it before the crash', async (t) => {
+  const trouble = '[    1.000000] APIC timer disabled due to verification failure';
+  const run = (before: readonly string[], after: readonly string[]) =>
+    new MadeRun()
+      .boot()
+      .console(...before)
+      .arm()
+      .fire()
+      .panic()
+      .captureBanner()
+      .console(...after)
+      .captureHello()
+      .control(vmcoreFrame());
+  t.equal(verdict(run([], [trouble])), 'captured/nonce-verified-degraded apic-timer-disabled');
+  t.equal(verdict(run([trouble], [trouble])), 'captured/nonce-verified', 'the machine is like that');
+  t.equal(verdict(run([trouble], [])), 'captured/nonce-verified', 'the crashed kernel alone');
+  const other = '[    1.000000] hpet: Counter not counting. HPET disabled';
+  t.equal(verdict(run([other], [trouble])), 'captured/nonce-verified-degraded apic-timer-disabled');
+  const noted = '[    1.000000] tsc: Marking TSC unstable due to clocksource watchdog';
+  t.equal(verdict(run([], [noted])), 'captured/nonce-verified', 'what a busy host does is noted, no more');
+});
+
+void t.test('memory that ran out degrades a capture', async (t) => {
+  const killed = '[    2.000000] Out of memory: Killed process 77 (sh) total-vm:1kB, anon-rss:1kB';
+  t.equal(verdict(captured().console(killed)), 'captured/nonce-verified-degraded oom-kill');
+  t.equal(
+    verdict(firedRun().console(killed).panic().captureHello().control(vmcoreFrame())),
+    'captured/nonce-verified',
+    "the crashed kernel's own",
+  );
+});
+
+/** A report of the capture kernel with its timers, and what `kexec -p` left behind with those of the crashed one. */
+const report = (
+  timers: string,
+  interrupts = '  0:  154   IO-APIC   2-edge      timer\nLOC:  536   Local\n',
+) =>
+  frame({
+    ev: 'capture-facts',
+    dmesgLines: 1,
+    modulesFailed: '',
+    interrupts: b64(interrupts),
+    timers: b64(timers),
+  });
+
+void t.test('a capture kernel that lost the local APIC timer', async (t) => {
+  const lapic = 'clocksource=tsc\nclockevent=lapic\nbroadcast=hpet\n';
+  const pit = 'clocksource=acpi_pm\nclockevent=pit\nbroadcast=\n';
+  const run = (before: string, after: string, commandLine = 'elfcorehdr=1') =>
+    new MadeRun()
+      .boot()
+      .arm(`${armedReport()}${before}`)
+      .fire()
+      .panic()
+      .control(frame({ ev: 'capture-hello', release: b64(RELEASE), cmdline: b64(commandLine) }))
+      .control(vmcoreFrame())
+      .control(report(after));
+  t.equal(verdict(run(lapic, pit)), 'captured/nonce-verified-degraded lapic-timer-lost');
+  t.equal(verdict(run(lapic, lapic.replace('=lapic', '=lapic-deadline'))), 'captured/nonce-verified');
+  t.equal(verdict(run(pit, pit)), 'captured/nonce-verified', 'the crashed kernel had none either');
+  t.equal(
+    verdict(run(lapic, pit, 'nolapic_timer elfcorehdr=1')),
+    'captured/nonce-verified',
+    'it was asked to',
+  );
+  t.equal(
+    verdict(run(lapic, pit, 'nolapic_timers elfcorehdr=1')),
+    'captured/nonce-verified-degraded lapic-timer-lost',
+    'another word',
+  );
+  t.equal(verdict(run(lapic, '')), 'captured/nonce-verified', 'a kernel that does not tell');
+});
+
+void t.test('proofs that only the capture kernel can give', async (t) => {
+  const plan = (...proveCapture: Scenario['proveCapture']) => madePlan({ scenario: { proveCapture } });
+  const legacy = plan(
+    { clockevent: ['pit'] },
+    { clocksource: ['acpi_pm', 'pit'] },
+    { interrupts: { row: '0', atLeast: 150 } },
+  );
+  const pit = 'clocksource=acpi_pm\nclockevent=pit\nbroadcast=\n';
+  const reported = (timers: string, interrupts?: string) => captured().control(report(timers, interrupts));
+  t.equal(verdict(reported(pit), legacy), 'captured/nonce-verified');
+  for (const [timers, interrupts] of [
+    [pit.replace('=pit', '=lapic')],
+    [pit.replace('acpi_pm', 'tsc')],
+    [pit, '  0:  149   XT-PIC      timer\n'],
+    [pit, 'LOC:  536   Local\n'],
+    [''],
+  ] as const) {
+    t.equal(
+      verdict(reported(timers, interrupts), legacy),
+      'void/state-not-proved',
+      `${timers} ${interrupts}`,
+    );
+  }
+  t.equal(verdict(captured(), legacy), 'void/state-not-proved', 'captured, and it did not report');
+  t.equal(
+    verdict(atCapture().host(DEADLINE), legacy),
+    'capture-hang/deadline',
+    'it died in the state that it was asked for: that is its verdict',
+  );
+  t.equal(verdict(atCapture().panic(), legacy), 'capture-panic/panic-in-capture');
+});
+
+void t.test('why a capture kernel panicked', async (t) => {
+  const panicked = (message: string) =>
+    verdict(atCapture().console(`[    1.000000] Kernel panic - not syncing: ${message}`));
+  for (const [message, detail] of [
+    ['System is deadlocked on memory', 'out-of-memory'],
+    ['Out of memory: compulsory panic_on_oom is enabled', 'out-of-memory'],
+    ['VFS: Unable to mount root fs on unknown-block(0,0)', 'no-init'],
+    ['Requested init /nonexistent failed (error -2).', 'no-init'],
+    ['No working init found.  Try passing init= option to kernel.', 'no-init'],
+    ['Attempted to kill init! exitcode=0x00000009', 'init-died'],
+    ["IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.", 'timer-check-failed'],
+    ["Too many boot init vars at `w32'", 'too-many-boot-words'],
+    ['sysrq triggered crash', 'panic-in-capture'],
+    ['mine: System is deadlocked on memory', 'panic-in-capture'],
+  ] as const) {
+    t.equal(panicked(message), `capture-panic/${detail}`, message);
+  }
+  const oom = atCapture()
+    .console(
+      '[    1.000000] tail invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER), order=0, oom_score_adj=0',
+    )
+    .console('[    1.100000] Kernel panic - not syncing: System is deadlocked on memory');
+  const { evidence } = verdictOf(oom.end().records, PLAN);
+  t.match(evidence.map(({ excerpt }) => excerpt).slice(-2), ['oom-killer', /deadlocked on memory/]);
 });
 
 void t.test('a CPU without a note degrades, unless it was never up', async (t) => {
@@ -198,7 +347,13 @@ void t.test('no crash kernel', async (t) => {
     'no-crash-kernel/reboot-announced',
   );
   t.equal(verdict(unarmed().shutdown('guest-reset'), ABSENT), 'no-crash-kernel/shutdown');
-  const secondBoot = unarmed().console('Linux version 6.1.0 (x)', 'Command line: console=ttyS0');
+  const boot = ['Linux version 6.1.0 (x)', 'Command line: console=ttyS0'];
+  const secondBoot = new MadeRun()
+    .console(...boot)
+    .boot()
+    .fire()
+    .panic()
+    .console(...boot);
   t.equal(verdict(secondBoot, ABSENT), 'no-crash-kernel/reboot-command-line');
   t.equal(verdict(unarmed().host(DEADLINE), ABSENT), 'crash-path-hang/deadline', 'a panic without any end');
   const loaded = new MadeRun().boot().arm().fire().panic().shutdown('guest-reset');
@@ -285,6 +440,12 @@ void t.test('the last word on a proof counts', async (t) => {
     'void/state-not-proved',
     'a capture of an unproved state proves nothing',
   );
+});
+
+void t.test('a claim that the guest does not confirm is named, although nothing was armed yet', async (t) => {
+  const claim = (proved: boolean): HostFact => ({ fact: 'proof', what: 'IO-APIC', proved, saw: 'x' });
+  t.equal(verdict(new MadeRun().boot().host(claim(false))), 'void/state-not-proved');
+  t.equal(verdict(new MadeRun().boot().host(claim(true))), 'void/not-armed', 'a near miss');
 });
 
 void t.test('harness errors, and the proof that outlives them', async (t) => {

@@ -3,7 +3,9 @@ import type { RunPlan } from '../model/run-plan.js';
 import type { Verdict } from '../model/verdict.js';
 import { bootCheck } from './boot-check.js';
 import { captureCheck, vmcoreCheck } from './capture-check.js';
-import { capturePanicCheck, noCrashKernelCheck, noPanicCheck, resetCheck, stuckCheck } from './end-checks.js';
+import { captureProofCheck } from './capture-proof-check.js';
+import { capturePanicCheck } from './capture-panic-check.js';
+import { noCrashKernelCheck, noPanicCheck, resetCheck, stuckCheck } from './end-checks.js';
 import { evidenceOf } from './evidence.js';
 import { type Check, type Finding, readFacts } from './facts.js';
 import { harnessCheck } from './harness-check.js';
@@ -18,6 +20,7 @@ const CHECKS: readonly Check[] = [
   harnessCheck,
   bootCheck,
   preconditionCheck,
+  captureProofCheck,
   captureCheck,
   vmcoreCheck,
   capturePanicCheck,

@@ -1,18 +1,6 @@
-import { escapeGuestText } from '../timeline/escape.js';
+import type { HangShape } from '../model/event.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
-
-/** The capture kernel panicked. */
-export const capturePanicCheck: Check = ({ events }) => {
-  const panic = first(events, 'panic', (event) => event.side === 'capture');
-  if (panic === undefined) return undefined;
-  return {
-    word: 'capture-panic',
-    detail: 'panic-in-capture',
-    explanation: `the capture kernel panicked: ${escapeGuestText(panic.message)}`,
-    evidence: [panic],
-  };
-};
 
 /** With nothing loaded, a panic ends in its end mark, a reboot, or for ever halted vCPUs: that is how it should. */
 export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
@@ -125,10 +113,15 @@ export const stuckCheck: Check = (facts) => {
   return undefined;
 };
 
-function describeShape(shape: 'all-vcpus-halted' | 'spin'): string {
-  return shape === 'spin'
-    ? 'one vCPU spins with interrupts off, the others are parked'
-    : 'every vCPU is halted with interrupts off';
+function describeShape(shape: HangShape): string {
+  switch (shape) {
+    case 'spin':
+      return 'one vCPU spins with interrupts off, the others are parked';
+    case 'all-vcpus-halted':
+      return 'every vCPU is halted with interrupts off';
+    case 'idle-forever':
+      return 'it sleeps with interrupts on at one instruction, and nothing wakes it: silent';
+  }
 }
 
 function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {

@@ -1,6 +1,7 @@
-import type { RunEvent } from '../model/event.js';
+import type { EventOf, RunEvent } from '../model/event.js';
 import type { Evidence } from '../model/verdict.js';
 import { escapeGuestText } from '../timeline/escape.js';
+import { timerCounts } from '../timeline/timers.js';
 
 /** Turns an event into a reference that a reader can follow; guest text in it is escaped and short. */
 export function evidenceOf(event: RunEvent): Evidence {
@@ -20,7 +21,11 @@ function excerptOf(event: RunEvent): string {
     case 'oops':
       return escapeGuestText(event.message);
     case 'signature':
-      return event.name;
+      return `${event.name}: ${escapeGuestText(event.text)}`;
+    case 'report-frame':
+      return escapeGuestText(event.function);
+    case 'lkdtm-hit':
+      return escapeGuestText(`${event.point} ${event.crashType}, ${event.roundsLeft} rounds left`);
     case 'armed': {
       const { armed } = event;
       const range =
@@ -44,6 +49,11 @@ function excerptOf(event: RunEvent): string {
     case 'vmcore-missing':
     case 'control-noise':
       return escapeGuestText(event.why);
+    case 'exercise': {
+      const { device, interrupts, received } = event.exercise;
+      if (device === '') return 'no network device';
+      return escapeGuestText(`${device}: ${interrupts} interrupts, ${received} frames received`);
+    }
     case 'shutdown':
       return escapeGuestText(`reason=${event.reason} guest=${event.byGuest}`);
     case 'cpus-parked':
@@ -68,8 +78,21 @@ function excerptOf(event: RunEvent): string {
     case 'panic-ended':
     case 'reboot-announced':
     case 'firing':
-    case 'capture-facts':
     case 'capture-done':
       return event.type;
+    case 'capture-facts':
+      return escapeGuestText(captureFactsText(event), 300);
   }
+}
+
+/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge)`: what the capture kernel kept time with. */
+function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): string {
+  const { local, irq0, irq0Chip } = timerCounts(interrupts);
+  const told = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);
+  return [
+    `clocksource=${told(timers?.clocksource)} clockevent=${told(timers?.clockevent)}`,
+    timers?.broadcast ? ` broadcast=${timers.broadcast}` : '',
+    ` LOC=${told(local)} IRQ0=${told(irq0)}`,
+    irq0Chip === undefined ? '' : ` (${irq0Chip})`,
+  ].join('');
 }

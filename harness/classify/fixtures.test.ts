@@ -2,7 +2,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseDocument } from 'yaml';
-import { judge } from '../model/verdict.js';
+import { judge } from '../model/expectation.js';
 import {
   eventsOf,
   type Fixture,
@@ -44,7 +44,8 @@ for (const name of names) {
       degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],
       lastPhase: verdict.lastPhase ?? 'none',
       outcome: judge(verdict, fixture.plan.scenario.expect),
-      events: events.map(nameEvent),
+      // A report's stack would be most of the header.
+      events: events.filter(({ type }) => type !== 'report-frame').map(nameEvent),
     };
     if (UPDATE) await updateHeader(fixture, computed);
     else t.strictSame(computed, fixture.header.computed, 'what the code says in full');

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../timeline/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
-import { factsOf, first, firstFact, unprovedProofs } from './phases.js';
+import { type FactEvent, factsOf, first, firstFact, unprovedProofs } from './phases.js';
 
 /** Was the asked-for state really there when the guest was panicked? If that was not proved, nothing is. */
 export const preconditionCheck: Check = (facts) => {
@@ -17,6 +17,9 @@ export const preconditionCheck: Check = (facts) => {
   if (hello !== undefined && hello.modulesFailed !== '') {
     return voidOf('module-failed', `modules did not load: ${escapeGuestText(hello.modulesFailed)}`, hello);
   }
+  const [unproved] = unprovedProofs(events);
+  // What a machine profile claims is asked for before the crash kernel is loaded.
+  if (unproved !== undefined && armed === undefined) return notProved(unproved);
   if (plan.scenario.crashKernel === 'loaded' && armed?.armed.loaded !== true) {
     return arming(facts) ?? voidOf('not-armed', 'the guest never reported a loaded crash kernel', died);
   }
@@ -28,14 +31,7 @@ export const preconditionCheck: Check = (facts) => {
       unprepared,
     );
   }
-  const [unproved] = unprovedProofs(events);
-  if (unproved !== undefined) {
-    return voidOf(
-      'state-not-proved',
-      `not proved: ${unproved.fact.what} (saw ${unproved.fact.saw})`,
-      unproved,
-    );
-  }
+  if (unproved !== undefined) return notProved(unproved);
   const failed = factsOf(events, 'source').find(({ fact }) => fact.state === 'failed');
   if (failed !== undefined && (facts.verified?.atMs ?? Number.POSITIVE_INFINITY) > failed.atMs) {
     return voidOf(
@@ -55,6 +51,10 @@ export const preconditionCheck: Check = (facts) => {
   }
   return undefined;
 };
+
+function notProved(unproved: FactEvent<'proof'>): Finding {
+  return voidOf('state-not-proved', `not proved: ${unproved.fact.what} (saw ${unproved.fact.saw})`, unproved);
+}
 
 function arming({ armed, events }: Facts): Finding | undefined {
   if (armed === undefined) {

@@ -1,7 +1,9 @@
 import type { RunEvent } from '../model/event.js';
+import { type Cell, explainVoid } from '../model/cell.js';
+import { expectationText, judge } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
-import { judge, type Verdict } from '../model/verdict.js';
+import type { Verdict } from '../model/verdict.js';
 
 /** Holds a verdict against the plan's expectation and lays both out as the stored and printed object. */
 export function resultOf(
@@ -9,7 +11,11 @@ export function resultOf(
   plan: RunPlan,
   { events, directory }: { events: readonly RunEvent[]; directory: string },
 ): RunResult {
-  const { expect } = plan.scenario;
+  const expect = plan.cell?.expect ?? plan.scenario.expect;
+  const voidOk =
+    verdict.word === 'void'
+      ? explainVoid(plan.cell?.voidOk, { accel: plan.accel.accel, detail: verdict.detail })
+      : undefined;
   return {
     schema: STORE_SCHEMA,
     runId: plan.runId,
@@ -21,17 +27,24 @@ export function resultOf(
     captureKernel: plan.captureKernel.label,
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
+    ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),
     verdict: verdict.word,
     ...(verdict.word === 'captured' ? { quality: verdict.quality } : {}),
     degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],
     detail: verdict.detail,
     explanation: verdict.explanation,
-    expected: expect.quality === undefined ? expect.verdict : `${expect.verdict} (${expect.quality})`,
+    expected: expectationText(expect),
     outcome: judge(verdict, expect),
+    ...(plan.cell === undefined ? {} : { cell: placeOf(plan.cell) }),
+    ...(voidOk === undefined ? {} : { voidOk }),
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
     durationMs: Math.round(events.at(-1)?.atMs ?? 0),
     directory,
   };
+}
+
+function placeOf({ kernel, machine }: Cell): NonNullable<RunResult['cell']> {
+  return { kernel, ...(machine === undefined ? {} : { machine }) };
 }

@@ -34,7 +34,10 @@ t.test('words that do not exist', async (t) => {
     { words: [], says: /name a command; see crashpath --help/ },
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
     { words: ['frobnicate'], says: /there are run, compare, list, show/ },
-    { words: ['kernel'], says: /name a kernel command: show, list, available, rm, build or variants/ },
+    {
+      words: ['kernel'],
+      says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,
+    },
     { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
     { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
     { words: ['image'], says: /name an image command: build, list, show or rm/ },
@@ -46,7 +49,7 @@ t.test('words that do not exist', async (t) => {
       words: ['doctor', '--qqqqqqqq'],
       says: /"--qqqqqqqq": there is no such option; see crashpath doctor --help/,
     },
-    { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, runs/ },
+    { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, machines, runs/ },
     { words: ['show'], says: /"crashpath show": it needs an argument/ },
     { words: ['image', 'build'], says: /--kernel must be given/ },
     { words: ['rum\n\u001b[31m'], says: /no such command/ },
@@ -57,6 +60,10 @@ t.test('values that cannot be', async (t) => {
   const host = await madeHost(t);
   const bad = (words: string[], says: RegExp): Mistake => ({ words: runWords(host, ...words), says });
   await refused(t, host, [
+    bad(['--machine-profile', 'ivy-brige'], /machine profile "ivy-brige": .*; nearest: ivy-bridge; see/),
+    bad(['--machine-profile', './none.yaml'], /cannot read machine profile "\.\/none\.yaml": /),
+    bad(['--machine-profile', 'pc', '--machine-profile', 'pc'], /it is named twice/),
+    bad(['--machine-profile', 'pentium-class'], /runs 32-bit kernels only.*; name a kernel that fits/),
     bad(['--cpus', '0'], /--cpus "0": it is not a whole number from 1 to 64/),
     bad(['--cpus', 'x'], /--cpus "x"/),
     bad(['--cpus', '1e1'], /--cpus "1e1"/),
@@ -81,8 +88,8 @@ t.test('values that cannot be', async (t) => {
     bad(['--append', 'a\nb'], /--append "a\?b": it holds a control character/),
     bad(['--append', 'x'.repeat(5000)], /--append "x+\.\.\.": it has 5000 characters/),
     bad(['--capture-append', 'a\tb'], /--capture-append "a\?b"/),
-    bad(['--campaign', '../x'], /--campaign "\.\.\/x": it becomes a directory/),
-    bad(['--campaign', ''], /--campaign ""/),
+    bad(['--name', '../x'], /--name "\.\.\/x": it becomes a directory/),
+    bad(['--name', ''], /--name ""/),
     bad(['--out', ''], /--out "": it is empty/),
     bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
     bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),

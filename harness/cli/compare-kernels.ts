@@ -27,7 +27,7 @@ import { complain, say, wantsColor } from './context.js';
 import { interruptible } from './interruptible.js';
 import { outDirectory } from './places.js';
 import { freshNonce, planRuns } from './plan-runs.js';
-import { loadScenario } from './scenario-files.js';
+import { loadScenarios } from './scenario-files.js';
 import { writeReport } from './write-report.js';
 
 /** Beside campaign.json: when the data are looked at (fixed before the first trial), and the comparison. */
@@ -75,8 +75,8 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 
 async function fresh(argv: CompareArguments): Promise<Begun> {
   const kernels = kernelsOf(argv);
-  await requireComparable(argv.scenario);
-  const campaign = argv.campaign ?? freshCampaignName(new Date(), 'compare');
+  await requireComparable(argv.scenario, argv.machineProfile);
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
   const out = outDirectory(argv.out);
   await checkOutDirectory(out);
@@ -145,7 +145,7 @@ async function runTrials(
     settled = settledScenarios(seen, design);
   }
   const [plan] = plans;
-  if (plan !== undefined && results.length > 0) await writeReport(directory, results, plan);
+  if (plan !== undefined && results.length > 0) await writeReport(directory, results, { plan });
   say(`report: ${reportPath(directory)}`);
   return results;
 }
@@ -168,12 +168,29 @@ function kernelsOf({ baseline, candidate, also, scenario }: CompareArguments): s
   );
 }
 
-/** Scenarios that never enter a crash kernel have no rate of capturing, and one named twice is one. */
-async function requireComparable(references: readonly string[]): Promise<void> {
-  const scenarios = await Promise.all(references.map(loadScenario));
-  for (const [index, { name, crashKernel, expect }] of scenarios.entries()) {
+/**
+ * Scenarios that never enter a crash kernel have no rate of capturing, and one named twice is one. On several machines
+ * the rates would be mixed.
+ */
+async function requireComparable(
+  references: readonly string[],
+  machineProfiles: readonly string[],
+): Promise<void> {
+  const scenarios = (await Promise.all(references.map(loadScenarios))).flat();
+  const [, second] = machineProfiles;
+  if (second !== undefined) {
+    throw usageFault(
+      `cannot compare on "${machineProfiles.join(' and ')}": kernels are compared on one machine; give --machine-profile once`,
+    );
+  }
+  for (const [index, { name, guest, crashKernel, expect }] of scenarios.entries()) {
     if (scenarios.findIndex((other) => other.name === name) < index) {
       throw usageFault(`cannot compare "${name}": the scenario is named twice; name it once`);
+    }
+    if (machineProfiles.length === 0 && Array.isArray(guest.profile) && guest.profile.length > 1) {
+      throw usageFault(
+        `cannot compare "${name}": the scenario runs on ${guest.profile.length} machines; choose one with --machine-profile`,
+      );
     }
     if (
       crashKernel === 'absent' ||

@@ -41,6 +41,7 @@ export function fixedByComparison(argv: CompareArguments): string[] {
   return [
     ...argv.scenario,
     ...(argv.also.length === 0 ? [] : ['--also']),
+    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
     ...(argv.untilSignificant ? ['--until-significant'] : []),
     ...PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`),
   ];

@@ -20,18 +20,7 @@ const host = await hostWithTwo(t);
 
 function words(campaign: string, ...more: string[]): string[] {
   const kernels = ['--baseline', host.kernel, '--candidate', host.other];
-  return [
-    'compare',
-    'sysrq-task',
-    ...kernels,
-    '--accel',
-    'tcg',
-    '--campaign',
-    campaign,
-    '--jobs',
-    '1',
-    ...more,
-  ];
+  return ['compare', 'sysrq-task', ...kernels, '--accel', 'tcg', '--name', campaign, '--jobs', '1', ...more];
 }
 
 t.test('trials in turns, one object on stdout, one campaign on disk', async (t) => {
@@ -89,9 +78,9 @@ t.test('what was stopped goes on and is compared, with the looks that it was beg
 
 t.test('a campaign of run with two kernels can be compared; one with one kernel cannot', async (t) => {
   const run = ['run', 'sysrq-task', '--accel', 'tcg', '--quiet', '--kernel', host.kernel];
-  const two = await host.crashpath([...run, '--kernel', host.other, '--campaign', 'two']);
+  const two = await host.crashpath([...run, '--kernel', host.other, '--name', 'two']);
   t.equal(two.exitCode, 3, two.stderr);
-  const single = await host.crashpath([...run, '--campaign', 'one']);
+  const single = await host.crashpath([...run, '--name', 'one']);
   t.equal(single.exitCode, 3, single.stderr);
   t.match((await host.crashpath(['compare', '--resume', 'runs/two'])).stdout, /^nothing can be concluded/m);
   const one = await host.crashpath(['compare', '--resume', 'runs/one']);

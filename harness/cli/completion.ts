@@ -2,7 +2,8 @@ import yargs from 'yargs';
 import { listKernels } from '../kernel/index.js';
 import { COMMANDS, type CommandWords, groupOf, optionsOf } from './commands.js';
 import { cacheDirectory } from './places.js';
-import { scenarioNames } from './scenario-files.js';
+import { machineNames } from './machine-files.js';
+import { runnableNames } from './scenario-files.js';
 
 /** The word with which the script that `crashpath completion` prints asks; what was typed follows it. */
 export const COMPLETE = '--get-yargs-completions';
@@ -46,6 +47,7 @@ async function candidates(before: readonly string[], current: string): Promise<s
   const { names, choices } = declaredBy(words);
   const option = before.at(-1) ?? '';
   if (KERNEL_OPTIONS.has(option)) return kernelSpecs();
+  if (option === '--machine-profile') return machineNames();
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
@@ -66,7 +68,7 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (/^(run|compare) /.test(command)) return scenarioNames();
+  if (/^(run|compare) /.test(command)) return runnableNames();
   if (/<(spec|kernel)>/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }

@@ -23,13 +23,14 @@ export interface GuestOptions {
   crashkernel: string | undefined;
   cpus: number | undefined;
   memory: number | undefined;
+  'machine-profile': string[];
   machine: string | undefined;
   'cpu-model': string | undefined;
   accel: AccelRequest;
   jobs: number | undefined;
   'timeout-scale': number | undefined;
   out: string;
-  campaign: string | undefined;
+  name: string | undefined;
 }
 
 /** Those of them that decide the runs; a resumed campaign has decided them already. */
@@ -43,7 +44,7 @@ export const GUEST_PLAN_OPTIONS = [
   'machine',
   'cpu-model',
   'timeout-scale',
-  'campaign',
+  'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
 /** An option with one value, which its own function checks. */
@@ -73,13 +74,20 @@ export function guestOptions<T>(yargs: Argv<T>) {
     })
     .option('cpus', { ...single(cpus), describe: `vCPUs (default ${count}, or as the scenario wants)` })
     .option('memory', { ...single(memoryMiB), describe: `Guest memory in MiB (default ${memory})` })
+    .option('machine-profile', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      requiresArg: true,
+      describe: 'Machine profile (crashpath list machines) or .yaml file; repeatable',
+    })
     .option('machine', {
       ...single(qemuName('--machine')),
-      describe: `QEMU machine type (default ${machine})`,
+      describe: `QEMU machine type (default ${machine}, or the profile's)`,
     })
     .option('cpu-model', {
       ...single(qemuName('--cpu-model')),
-      describe: 'QEMU CPU model (default host under KVM, max under TCG)',
+      describe: "QEMU CPU model (default the profile's, else host under KVM, max under TCG)",
     })
     .option('accel', {
       choices: ['auto', 'kvm', 'tcg'] as const,
@@ -97,7 +105,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: 'Stretches every deadline, for slow hosts (default 1)',
     })
     .option('out', OUT_OPTION)
-    .option('campaign', {
+    .option('name', {
       ...single(campaignName),
       describe: 'Name of the campaign (default: date and time)',
     });

@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import { buildImages } from '../guest/image/build-images.js';
 import { describeImage, listImages, removeImage } from '../guest/image/image-cache.js';
-import { modulesFor, resolveKernel } from '../kernel/index.js';
+import { guestProgramsFor, modulesFor, resolveKernel } from '../kernel/index.js';
 import { say } from './context.js';
 import { SPEC } from './kernel.js';
 import { nonEmpty } from './option-values.js';
@@ -76,7 +76,8 @@ async function build(argv: {
   const captureKernel =
     argv.captureKernel === undefined ? kernel : await resolveKernel(argv.captureKernel, options);
   const modules = await modulesFor(kernel, argv.module);
-  const images = await buildImages({ captureKernel, modules, captureModules: [] }, options);
+  const programsRoot = await guestProgramsFor(kernel, options);
+  const images = await buildImages({ captureKernel, modules, captureModules: [], programsRoot }, options);
   for (const name of ['production', 'capture'] as const) {
     const image = images[name];
     process.stdout.write(`${name}  ${image.sha256}  ${image.bytes} bytes  ${image.path}\n`);

@@ -12,6 +12,7 @@ import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { say } from './context.js';
 import { BUILD_COMMAND, buildFromSource, variants, VARIANTS_COMMAND } from './kernel-build.js';
+import { CRASH_POINTS_COMMAND, crashPoints } from './kernel-crash-points.js';
 import { cacheDirectory } from './places.js';
 
 /** What `--kernel` takes. */
@@ -27,6 +28,7 @@ export const KERNEL_COMMANDS = {
   rm: { command: 'rm [kernel]', builder: rmOf },
   build: BUILD_COMMAND,
   variants: VARIANTS_COMMAND,
+  'crash-points': CRASH_POINTS_COMMAND,
 } as const;
 
 const JSON_OPTION = {
@@ -68,7 +70,12 @@ export const kernelCommand: CommandModule = {
         describe: 'List the variants that come with crashpath',
         handler: variants,
       })
-      .demandCommand(1, 'name a kernel command: show, list, available, rm, build or variants')
+      .command({
+        ...KERNEL_COMMANDS['crash-points'],
+        describe: 'Boot a kernel and list the crash points and types of its lkdtm',
+        handler: crashPoints,
+      })
+      .demandCommand(1, 'name a kernel command: show, list, available, rm, build, variants or crash-points')
       .example('$0 kernel list', 'What the cache holds'),
   handler: () => undefined,
 };

@@ -4,40 +4,71 @@ import { listCampaigns, readRuns } from '../store/campaign-directory.js';
 import { say } from './context.js';
 import { OUT_OPTION } from './out-option.js';
 import { outDirectory } from './places.js';
-import { loadScenario, scenarioNames } from './scenario-files.js';
+import { loadMachine, machineNames } from './machine-files.js';
+import { loadScenarios, scenarioNames } from './scenario-files.js';
 
 interface Arguments {
-  what: 'scenarios' | 'runs';
+  what: (typeof WHAT)[number];
   out: string;
   json: boolean;
 }
 
+const WHAT = ['scenarios', 'machines', 'runs'] as const;
+
 /** `crashpath list`: what can be run, and what was. */
 export const listCommand = {
   command: 'list [what]',
-  describe: 'List the scenarios, or the stored runs',
+  describe: 'List the scenarios, the machine profiles, or the stored runs',
   builder: (yargs: Argv) =>
     yargs
-      .positional('what', { choices: ['scenarios', 'runs'] as const, default: 'scenarios' as const })
+      .positional('what', { choices: WHAT, default: 'scenarios' as const })
       .option('out', OUT_OPTION)
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line on stdout' })
       .example('$0 list', 'Scenarios with what they expect')
+      .example('$0 list machines', 'Machine profiles for --machine-profile')
       .example('$0 list runs', 'Stored runs, oldest campaign first'),
   handler: async ({ what, out, json }) => {
-    const lines = what === 'scenarios' ? await scenarioLines(json) : await runLines(outDirectory(out), json);
-    for (const line of lines) process.stdout.write(`${line}\n`);
+    for (const line of await linesOf(what, { out, json })) process.stdout.write(`${line}\n`);
   },
 } satisfies CommandModule<object, Arguments>;
 
-async function scenarioLines(json: boolean): Promise<string[]> {
-  const names = await scenarioNames();
+function linesOf(what: Arguments['what'], { out, json }: { out: string; json: boolean }): Promise<string[]> {
+  switch (what) {
+    case 'scenarios':
+      return scenarioLines(json);
+    case 'machines':
+      return machineLines(json);
+    case 'runs':
+      return runLines(outDirectory(out), json);
+  }
+}
+
+async function machineLines(json: boolean): Promise<string[]> {
+  const names = await machineNames();
   const width = Math.max(...names.map((name) => name.length));
-  const scenarios = await Promise.all(names.map(loadScenario));
-  return scenarios.map((scenario) =>
-    json
-      ? JSON.stringify({ name: scenario.name, summary: scenario.summary, expect: scenario.expect })
-      : `${scenario.name.padEnd(width)}  ${scenario.summary} [expects ${scenario.expect.verdict}]`,
+  const profiles = await Promise.all(names.map(loadMachine));
+  return profiles.map((profile) =>
+    json ? JSON.stringify(profile) : `${profile.name.padEnd(width)}  ${profile.summary}`,
   );
+}
+
+async function scenarioLines(json: boolean): Promise<string[]> {
+  const files = await Promise.all(
+    (await scenarioNames()).map(async (file) => ({ file, scenarios: await loadScenarios(file) })),
+  );
+  const width = Math.max(...files.flatMap(({ scenarios }) => scenarios.map(({ name }) => name.length)));
+  return files.flatMap(({ file, scenarios }) => {
+    const members = scenarios.map((scenario) =>
+      json
+        ? JSON.stringify({ name: scenario.name, summary: scenario.summary, expect: scenario.expect })
+        : `${scenario.name.padEnd(width)}  ${scenario.summary} [expects ${scenario.expect.verdict}]`,
+    );
+    if (json || scenarios.length === 1) return members;
+    return [
+      `${file.padEnd(width)}  all ${scenarios.length} of these:`,
+      ...members.map((line) => `  ${line}`),
+    ];
+  });
 }
 
 async function runLines(out: string, json: boolean): Promise<string[]> {

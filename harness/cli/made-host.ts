@@ -7,7 +7,7 @@ import { MADE_CONFIG, makeBzImage, writeTree } from '../kernel/madekernels.js';
 import { PACKAGE_ROOT } from './context.js';
 
 const MAIN = join(PACKAGE_ROOT, 'dist/cli/main.js');
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 /** How a crashpath process ended. */
 export interface Ended {

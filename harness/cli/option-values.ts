@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { usageFault } from '../model/fault.js';
+import { QEMU_NAME } from '../model/machine-profile.js';
 import { ScenarioSchema } from '../model/scenario.js';
 import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
 
@@ -108,7 +109,7 @@ export function crashkernel(value: unknown): string | undefined {
 export function qemuName(option: string): (value: unknown) => string | undefined {
   return (value) => {
     const given = nonEmpty(option)(value);
-    if (given === undefined || /^(type=)?[\w.+-]+(,[\w.+=:/-]+)*$/.test(given)) return given;
+    if (given === undefined || QEMU_NAME.test(given)) return given;
     throw usageFault(
       `cannot use ${option} "${given}": it is not a name with properties as QEMU writes them; such as q35 or pc,hpet=off`,
     );
@@ -117,10 +118,10 @@ export function qemuName(option: string): (value: unknown) => string | undefined
 
 /** A campaign's name; it becomes a directory. */
 export function campaignName(value: unknown): string | undefined {
-  const given = text('--campaign')(value);
+  const given = text('--name')(value);
   if (given === undefined || /^\w[\w.-]{0,63}$/.test(given)) return given;
   throw usageFault(
-    `cannot use --campaign "${given}": it becomes a directory; use up to 64 letters, digits, dots, - and _`,
+    `cannot use --name "${given}": it becomes a directory; use up to 64 letters, digits, dots, - and _`,
   );
 }
 

@@ -74,7 +74,7 @@ t.test('a disk that is full before all plans are written', async (t) => {
   if (disk === undefined)
     return void t.pass('not tried', { skip: 'a full disk takes a mount, and that takes root' });
   const ended = await host.crashpath(
-    runWords(host, '--out', join(disk, 'runs'), '--campaign', 'c', '--repeat', '500'),
+    runWords(host, '--out', join(disk, 'runs'), '--name', 'c', '--repeat', '500'),
   );
   oneLine(t, ended, 3, /campaign\.json": the disk is full \(ENOSPC\)/);
   t.strictSame(await treeOf(disk), ['runs', 'runs/.crashpath-store.json'], 'no half of a campaign');

@@ -29,7 +29,7 @@ t.test('--dry-run prints what is then really run, and runs nothing', async (t) =
   const lines = dry.stdout.trimEnd().split('\n');
   t.equal(lines.length, 2, 'one line a run, and nothing else');
 
-  const real = await host.crashpath(runWords(host, ...options, '--campaign', 'c', '--json'));
+  const real = await host.crashpath(runWords(host, ...options, '--name', 'c', '--json'));
   t.equal(real.exitCode, 3, 'a QEMU that does not start is the harness');
   const guests = await guestsOf(host);
   t.equal(guests.length, 2);
@@ -44,7 +44,7 @@ t.test('--dry-run prints what is then really run, and runs nothing', async (t) =
 
 t.test('--json: results only on stdout; --quiet: nothing on stderr', async (t) => {
   const host = await madeHost(t);
-  const ended = await host.crashpath(runWords(host, '--json', '--quiet', '--campaign', 'c'));
+  const ended = await host.crashpath(runWords(host, '--json', '--quiet', '--name', 'c'));
   t.equal(ended.exitCode, 3);
   t.equal(ended.stderr, '');
   const lines = ended.stdout.trimEnd().split('\n');
@@ -67,7 +67,7 @@ t.test('--json: results only on stdout; --quiet: nothing on stderr', async (t) =
 
 t.test('a stopped campaign goes on where it stopped', async (t) => {
   const host = await madeHost(t);
-  await host.crashpath(runWords(host, '--repeat', '3', '--jobs', '1', '--campaign', 'c', '--quiet'));
+  await host.crashpath(runWords(host, '--repeat', '3', '--jobs', '1', '--name', 'c', '--quiet'));
   const runs = join(host.here, 'runs/c');
   // As kill -9 leaves them: one run has no verdict, one not even a plan, one was never begun.
   const first = join(runs, '001-sysrq-task-6.1.0-1-amd64');
@@ -106,7 +106,7 @@ t.test('a stopped campaign goes on where it stopped', async (t) => {
 
 t.test('what is stored may be missing, damaged or newer', async (t) => {
   const host = await madeHost(t);
-  await host.crashpath(runWords(host, '--campaign', 'c', '--quiet'));
+  await host.crashpath(runWords(host, '--name', 'c', '--quiet'));
   const run = 'runs/c/001-sysrq-task-6.1.0-1-amd64';
   const copy = async (name: string) => {
     await cp(join(host.here, run), join(host.here, name), { recursive: true });
@@ -135,7 +135,7 @@ t.test('what is stored may be missing, damaged or newer', async (t) => {
   await fails(['run', '--resume', 'runs/c'], 64, /cannot read campaign ".*runs\/c": it has no valid/);
   await writeFile(join(host.here, 'runs/c/campaign.json'), '{"schema": 9}');
   await fails(['run', '--resume', 'runs/c'], 64, /its campaign\.json has schema 9, this crashpath reads 1/);
-  await fails(runWords(host, '--campaign', 'c'), 64, /cannot create campaign "c": it exists already/);
+  await fails(runWords(host, '--name', 'c'), 64, /cannot create campaign "c": it exists already/);
 
   const cut = await copy('cut');
   await rm(join(cut, 'verdict.json'));

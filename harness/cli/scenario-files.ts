@@ -1,15 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
-import { Fault, usageFault } from '../model/fault.js';
+import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../model/scenario.js';
-import { MAX_FILE_CHARACTERS, readScenario } from '../plan/read-scenario.js';
+import { readScenarios } from '../plan/read-matrix.js';
 import { PACKAGE_ROOT } from './context.js';
 import { nearest } from './nearest.js';
+import { readTextFile } from './text-file.js';
 
 const SCENARIOS = join(PACKAGE_ROOT, 'scenarios');
-/** A character has four bytes at most, so anything longer is too long in characters as well. */
-const MAX_FILE_BYTES = 4 * MAX_FILE_CHARACTERS;
 
 /** Names of the scenarios that come with crashpath. */
 export async function scenarioNames(): Promise<string[]> {
@@ -20,40 +18,51 @@ export async function scenarioNames(): Promise<string[]> {
     .sort();
 }
 
+/** Whether a reference is a path, not a name. */
+export function isScenarioPath(reference: string): boolean {
+  return reference.includes('/') || /\.ya?ml$/.test(reference);
+}
+
 /**
- * Loads a scenario by name, or by path when the reference ends in .yaml or holds a slash. Throws a usage fault that
- * says what is wrong and where.
+ * Loads the scenarios of a reference: one, all members of a matrix by its file's name, or one member by its own. A
+ * reference is a name, or by path when the reference ends in .yaml or holds a slash. Throws a
+ * usage fault that says what is wrong and where.
  */
-export async function loadScenario(reference: string): Promise<Scenario> {
-  const isPath = reference.includes('/') || /\.ya?ml$/.test(reference);
-  if (isPath) return readScenario(await textOf(resolve(reference), reference), reference);
+export async function loadScenarios(reference: string): Promise<Scenario[]> {
+  if (isScenarioPath(reference)) {
+    return readScenarios(await textOf(resolve(reference), reference), reference);
+  }
   const names = await scenarioNames();
   if (!names.includes(reference)) {
-    const near = nearest(reference, names);
+    const member = await memberNamed(reference, names);
+    if (member !== undefined) return [member];
+    const near = nearest(reference, await runnableNames());
     const hint =
       near.length === 0
         ? `choose one of ${names.join(', ')}`
         : `did you mean "${near[0]}"? See crashpath list`;
     throw usageFault(`cannot find scenario "${reference}": no scenario has that name; ${hint}`);
   }
-  return readScenario(await textOf(join(SCENARIOS, `${reference}.yaml`), reference), `${reference}.yaml`);
+  return readScenarios(await textOf(join(SCENARIOS, `${reference}.yaml`), reference), `${reference}.yaml`);
 }
 
-/** Reads a file that may be anything the caller could name: a device, a directory, gigabytes. */
-async function textOf(path: string, reference: string): Promise<string> {
-  const refuse = (why: string, cause?: unknown) =>
-    usageFault(
-      `cannot read scenario "${reference}": ${why}; name a scenario of crashpath list or a .yaml file`,
-      cause,
-    );
-  try {
-    const found = await stat(path);
-    // Opening a FIFO would wait for ever, reading a device may never end.
-    if (!found.isFile()) throw refuse('it is not a file');
-    if (found.size > MAX_FILE_BYTES) throw refuse(`it has ${found.size} bytes, more than any scenario`);
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw refuse(reasonFor(errnoOf(error)) ?? messageOf(error), error);
+/** A member of a matrix that comes with crashpath. */
+async function memberNamed(name: string, files: readonly string[]): Promise<Scenario | undefined> {
+  for (const file of files.filter((candidate) => name.startsWith(`${candidate}-`))) {
+    const member = (await loadScenarios(file)).find((scenario) => scenario.name === name);
+    if (member !== undefined) return member;
   }
+  return undefined;
+}
+
+/** Every name that `run` takes: files, and the members of those that are a matrix. */
+export async function runnableNames(): Promise<string[]> {
+  const files = await scenarioNames();
+  const scenarios = await Promise.all(files.map(loadScenarios));
+  return [...new Set([...files, ...scenarios.flat().map(({ name }) => name)])];
+}
+
+function textOf(path: string, reference: string): Promise<string> {
+  const remedy = 'name a scenario of crashpath list or a .yaml file';
+  return readTextFile(path, { what: 'scenario', reference, remedy });
 }

@@ -28,7 +28,7 @@ t.test('a reader that leaves is no error, and the work goes on', async (t) => {
   const list = await shell(host, '$CRASHPATH list | true; echo "${PIPESTATUS[0]}"');
   t.equal(list.stdout, '0');
   t.equal(list.stderr, '');
-  const words = runWords(host, '--repeat', '2', '--jobs', '1', '--campaign', 'c').join(' ');
+  const words = runWords(host, '--repeat', '2', '--jobs', '1', '--name', 'c').join(' ');
   const run = await shell(host, `$CRASHPATH ${words} | true; echo "\${PIPESTATUS[0]}"`);
   t.equal(run.stdout, '3', 'the exit code of the runs, not of the pipe');
   t.notMatch(run.stderr, /EPIPE|Error/);
@@ -36,7 +36,7 @@ t.test('a reader that leaves is no error, and the work goes on', async (t) => {
   t.equal(listed.stdout.split('\n').length, 2, 'both runs are recorded');
   const both = await shell(
     host,
-    `$CRASHPATH ${words.replace('--campaign c', '--campaign d')} 2>&1 | true; echo "\${PIPESTATUS[0]}"`,
+    `$CRASHPATH ${words.replace('--name c', '--name d')} 2>&1 | true; echo "\${PIPESTATUS[0]}"`,
   );
   t.equal(both.stdout, '3');
 });
@@ -53,7 +53,7 @@ t.test('results that cannot be printed are an error', async (t) => {
 
 t.test('escape sequences are for terminals, and only for those who want them', async (t) => {
   const host = await madeHost(t);
-  const words = runWords(host, '--campaign', 'c').join(' ');
+  const words = runWords(host, '--name', 'c').join(' ');
   const piped = await shell(
     host,
     `$CRASHPATH ${words} 2>&1; $CRASHPATH show 001-sysrq-task-6.1.0-1-amd64; $CRASHPATH doctor; $CRASHPATH run --help; true`,

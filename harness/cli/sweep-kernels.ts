@@ -52,7 +52,9 @@ export async function sweepKernels(argv: SweepArguments): Promise<number> {
     const runs = await readRuns(directory);
     const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
     const [arm] = arms;
-    if (arm !== undefined && results.length > 0) await writeReport(directory, results, arm.template);
+    if (arm !== undefined && results.length > 0) {
+      await writeReport(directory, results, { plan: arm.template });
+    }
     if (stop.caught !== undefined) {
       complain(
         `crashpath: stopped by ${stop.caught.name}; to go on: crashpath sweep --resume ${relative('.', directory)}`,
@@ -113,7 +115,7 @@ interface Ready {
 async function fresh(argv: SweepArguments): Promise<Ready> {
   requireKnownSweep(argv.sweep);
   const kernel = kernelsOf(argv);
-  const campaign = argv.campaign ?? freshCampaignName(new Date(), 'sweep');
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
   const out = outDirectory(argv.out);
   await checkOutDirectory(out);
   await requireFreeName(out, campaign);

@@ -4,6 +4,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { type ConsoleExcerpt, consoleExcerpt } from '../report/console-excerpt.js';
 import { htmlReport } from '../report/html-report.js';
+import type { Matrix } from '../report/matrix.js';
 import { reportPath } from '../store/campaign-directory.js';
 import { RECORDING } from '../store/recorder.js';
 import { writeWhole } from '../store/write-whole.js';
@@ -13,7 +14,7 @@ import { version } from './context.js';
 export async function writeReport(
   directory: string,
   results: readonly RunResult[],
-  plan: RunPlan,
+  { plan, matrix }: { plan: RunPlan; matrix?: Matrix | undefined },
 ): Promise<void> {
   const consoleExcerpts = new Map<string, ConsoleExcerpt>();
   for (const result of results) {
@@ -30,6 +31,7 @@ export async function writeReport(
       crashpathVersion: version(),
     },
     consoleExcerpts,
+    matrix,
     generatedAt: new Date().toISOString(),
   });
   await writeWhole(reportPath(directory), html);

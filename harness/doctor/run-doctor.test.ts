@@ -8,7 +8,17 @@ import { runDoctor } from './run-doctor.js';
 void t.test('this host: every check is there, and what is not ok says what to do', async (t) => {
   const folder = t.testdir();
   const report = await runDoctor({ cacheDir: path.join(folder, 'cache'), outDir: path.join(folder, 'runs') });
-  const names = ['QEMU', 'QEMU devices', 'QEMU machines', 'accelerator', 'busybox', 'kexec', 'cpio', 'xz'];
+  const names = [
+    'QEMU',
+    'QEMU devices',
+    'QEMU machines',
+    'accelerator',
+    'busybox',
+    'kexec',
+    'cpio',
+    'dropbear',
+    'xz',
+  ];
   names.push('dpkg-deb', 'apt-get', 'setpriv', 'Node.js', 'memory', 'disk for cache');
   names.push('disk for runs', 'cache folder');
   t.same(

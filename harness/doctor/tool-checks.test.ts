@@ -54,6 +54,7 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     busybox: 'busybox-static',
     kexec: 'kexec-tools',
     cpio: 'cpio',
+    dropbear: 'dropbear-bin',
     xz: 'xz-utils',
     'dpkg-deb': 'dpkg',
     'apt-get': 'apt',
@@ -64,7 +65,7 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     t.match(check, { found: /^not found/, remedy: `apt-get install ${debianPackage})` }, name);
     t.equal(check?.status, ['busybox', 'kexec', 'cpio'].includes(name) ? 'fail' : 'warn', name);
   }
-  t.equal(checks.length, 7);
+  t.equal(checks.length, 8);
 });
 
 void t.test('a setpriv without --pdeathsig is a warning', async (t) => {

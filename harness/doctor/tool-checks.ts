@@ -32,6 +32,12 @@ const SETPRIV: Tool = {
 const PLAIN_TOOLS: readonly Tool[] = [
   { name: 'kexec', debianPackage: 'kexec-tools', ifMissing: 'fail', neededFor: 'arming guests' },
   { name: 'cpio', debianPackage: 'cpio', ifMissing: 'fail', neededFor: 'building guest images' },
+  {
+    name: 'dropbear',
+    debianPackage: 'dropbear-bin',
+    ifMissing: 'warn',
+    neededFor: 'scenarios that go through ssh',
+  },
   { name: 'xz', debianPackage: 'xz-utils', ifMissing: 'warn', neededFor: 'compressed modules' },
   { name: 'dpkg-deb', debianPackage: 'dpkg', ifMissing: 'warn', neededFor: 'kernels out of Debian packages' },
   { name: 'apt-get', debianPackage: 'apt', ifMissing: 'warn', neededFor: 'fetching Debian kernels' },

@@ -28,7 +28,7 @@ t.test('a capture kernel without a root file system panics', async (t) => {
   ]);
   t.strictSame(summary(result), {
     verdict: 'capture-panic',
-    detail: 'panic-in-capture',
+    detail: 'no-init',
     outcome: 'unexpected',
   });
   t.equal(exitCode, 1);

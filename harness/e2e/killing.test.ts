@@ -73,7 +73,7 @@ t.test('Ctrl-C leaves a campaign that can be resumed', async (t) => {
   const out = await scratch(t);
   const running = start([
     ...['run', 'no-crash-kernel', '-k', KERNELS.six1, '--out', out],
-    ...['--campaign', 'stopped', '--repeat', '2', '--jobs', '1'],
+    ...['--name', 'stopped', '--repeat', '2', '--jobs', '1'],
   ]);
   await firstQemu(out);
   await new Promise((resolve) => setTimeout(resolve, 2_000));

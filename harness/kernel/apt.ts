@@ -9,6 +9,7 @@ import { kernelPackage, versionOf } from './choose.js';
 import type { KernelOptions } from './options.js';
 import { parseRecords } from './records.js';
 import { formatSources, type Source } from './sources.js';
+import type { DebianArch } from './spec.js';
 import { runTool, type ToolOptions, type ToolResult } from './tool.js';
 
 /**
@@ -18,6 +19,7 @@ import { runTool, type ToolOptions, type ToolResult } from './tool.js';
 export interface AptDir {
   readonly dir: string;
   readonly sources: readonly Source[];
+  readonly arch: DebianArch;
 }
 
 const packageSchema = z.object({
@@ -43,13 +45,13 @@ const QUERY_DEADLINE_MS = 2 * 60_000;
  * Read after the host's own configuration (apt-get -c): drops its hooks, which are about the host, and whatever
  * would let an unsigned archive pass.
  */
-const CONFIG = `#clear APT::Update::Pre-Invoke;
+const configFor = (arch: DebianArch) => `#clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 #clear APT::Architectures;
 #clear APT::Default-Release;
-APT::Architecture "amd64";
-APT::Architectures { "amd64"; };
+APT::Architecture "${arch}";
+APT::Architectures { "${arch}"; };
 APT::Get::AllowUnauthenticated "false";
 APT::Update::Error-Mode "any";
 Acquire::AllowInsecureRepositories "false";
@@ -60,10 +62,13 @@ Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 `;
 
-/** The private apt directory for these sources; other sources get another one. Nothing is made yet. */
-export function aptDirFor(cacheDir: string, sources: readonly Source[]): AptDir {
-  const key = createHash('sha256').update(formatSources(sources)).digest('hex').slice(0, 16);
-  return { dir: join(resolve(cacheDir), 'apt', key), sources };
+/**
+ * The private apt directory for these sources; other sources, and another architecture, get another one. Nothing is
+ * made yet.
+ */
+export function aptDirFor(cacheDir: string, sources: readonly Source[], arch: DebianArch = 'amd64'): AptDir {
+  const key = createHash('sha256').update(formatSources(sources, arch)).digest('hex').slice(0, 16);
+  return { dir: join(resolve(cacheDir), 'apt', key), sources, arch };
 }
 
 /** The lists of the last update; undefined when there was none. */
@@ -147,8 +152,11 @@ async function prepare(apt: AptDir): Promise<void> {
   for (const part of ['state/lists/partial', 'cache/archives/partial', 'sources.list.d']) {
     await mkdir(join(apt.dir, part), { recursive: true });
   }
-  await writeFileAtomic(join(apt.dir, 'sources.list.d', 'debian.sources'), formatSources(apt.sources));
-  await writeFileAtomic(join(apt.dir, 'apt.conf'), CONFIG);
+  await writeFileAtomic(
+    join(apt.dir, 'sources.list.d', 'debian.sources'),
+    formatSources(apt.sources, apt.arch),
+  );
+  await writeFileAtomic(join(apt.dir, 'apt.conf'), configFor(apt.arch));
   await writeFileAtomic(join(apt.dir, 'status'), '');
 }
 

@@ -30,6 +30,8 @@ const entrySchema = z.object({
   packageVersion: z.string(),
   release: z.string().refine(isRelease),
   bzImageSha256: SHA256,
+  /** Absent in entries of before 32-bit kernels were taken: 64. */
+  bits: z.union([z.literal(32), z.literal(64)]).optional(),
   hasModules: z.boolean(),
   hasConfig: z.boolean(),
 });
@@ -60,6 +62,7 @@ export function kernelOfEntry(cacheDir: string, entry: CacheEntry, spec: string)
     release: entry.release,
     label: entry.release,
     sha256: entry.bzImageSha256,
+    bits: entry.bits ?? 64,
     bzImage: join(dir, 'boot', `vmlinuz-${entry.release}`),
     modulesDir: entry.hasModules ? join(dir, 'lib', 'modules', entry.release) : undefined,
     config: entry.hasConfig ? join(dir, 'boot', `config-${entry.release}`) : undefined,

@@ -8,6 +8,8 @@ const OFFERED: Candidate[] = [
   ['linux-image-6.1.0-55-amd64', '6.1.192-1'],
   ['linux-image-6.1.0-56-cloud-amd64', '6.1.192-2'],
   ['linux-image-6.1.0-56-rt-amd64', '6.1.192-2'],
+  ['linux-image-6.1.0-50-686', '6.1.176-1'],
+  ['linux-image-6.1.0-50-686-pae', '6.1.176-1'],
   ['linux-image-6.12.100+deb12-amd64', '6.12.100-1~deb12u1'],
   ['linux-image-6.12.117+deb12-amd64', '6.12.117-1~deb12u1'],
 ].map(([name = '', packageVersion = '']) => {
@@ -21,7 +23,7 @@ function wanted(spec: string): DebianSpec {
   return parsed;
 }
 
-void t.test('only signed amd64 kernels have a kernel name', async (t) => {
+void t.test('only signed kernels of PCs have a kernel name', async (t) => {
   t.strictSame(kernelPackage('linux-image-6.1.0-56-amd64'), { abi: '6.1.0-56', flavour: '' });
   t.strictSame(kernelPackage('linux-image-6.12.117+deb12-rt-amd64'), {
     abi: '6.12.117+deb12',
@@ -37,6 +39,10 @@ void t.test('only signed amd64 kernels have a kernel name', async (t) => {
     'linux-image-6.1.0-56-arm64',
     'linux-image-amd64-signed-template',
     'linux-headers-6.1.0-56-amd64',
+    'linux-image-686-pae',
+    'linux-image-6.1.0-50-rt-686-pae',
+    'linux-image-6.1.0-50-686-pae-unsigned',
+    'linux-image-6.1.0-50-686-dbg',
   ]) {
     t.equal(kernelPackage(name), undefined, name);
   }
@@ -46,6 +52,8 @@ void t.test('a series is its newest package version, of the wanted flavour', asy
   const cases: [string, string | undefined][] = [
     ['debian:6.1', '6.1.0-56'],
     ['debian:6.1-cloud', '6.1.0-56-cloud'],
+    ['debian:6.1-686', '6.1.0-50-686'],
+    ['debian:6.1-686-pae', '6.1.0-50-686-pae'],
     ['debian:6.12', '6.12.117+deb12'],
     ['debian:6.12.100', '6.12.100+deb12'],
     ['debian:6.1.0-55', '6.1.0-55'],

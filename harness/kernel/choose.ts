@@ -20,18 +20,21 @@ export interface KernelName {
 }
 
 /** Three or more version components, or two and a pre-release (`7.0-rc4`): `linux-image-6.12-amd64` is a meta package. */
-const PACKAGE = /^linux-image-(\d+\.\d+(?:\.\d+|-rc\d|[~+])[a-z0-9.+~-]*?)(?:-(cloud|rt))?-amd64$/;
+const PACKAGE =
+  /^linux-image-(\d+\.\d+(?:\.\d+|-rc\d|[~+])[a-z0-9.+~-]*?)(?:-(cloud|rt))?-(amd64|686-pae|686)$/;
 const SERIES = /^\d+\.\d+/;
 const NEAREST = 5;
 
 /**
- * Takes the name of a Debian kernel package apart. Undefined for everything that is not a signed amd64 kernel:
- * meta packages, `-unsigned`, `-dbg`, other architectures.
+ * Takes the name of a Debian kernel package apart. Undefined for everything that is not a signed kernel for
+ * x86 PCs: meta packages, `-unsigned`, `-dbg`, other architectures, and the real-time kernels of i386.
  */
 export function kernelPackage(name: string): KernelName | undefined {
   const match = PACKAGE.exec(name);
   if (match?.[1] === undefined) return undefined;
-  return { abi: match[1], flavour: toFlavour(match[2]) };
+  const [, abi, kind, machine] = match;
+  if (machine === 'amd64') return { abi, flavour: toFlavour(kind) };
+  return kind === undefined ? { abi, flavour: toFlavour(machine) } : undefined;
 }
 
 /** ABI and flavour as they stand after `debian:`. */

@@ -99,7 +99,7 @@ async function describeTree(
       `cannot use package "${spec}": ${fields.package} holds ${what}; give a linux-image-VERSION-amd64 package (not a meta, -dbg or headers package)`,
     );
   }
-  const { release, sha256 } = await inspectBzImage(join(tree, 'boot', image), spec);
+  const { release, sha256, bits } = await inspectBzImage(join(tree, 'boot', image), spec);
   const canonical = `vmlinuz-${release}`;
   if (image !== canonical) await rename(join(tree, 'boot', image), join(tree, 'boot', canonical));
   return {
@@ -107,6 +107,7 @@ async function describeTree(
     format: 1,
     release,
     bzImageSha256: sha256,
+    bits,
     hasModules: await isDirectory(join(tree, 'lib', 'modules', release)),
     hasConfig: inBoot.includes(`config-${release}`),
   };

@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errno.js';
 import { Fault, harnessFault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import {
@@ -29,7 +30,8 @@ import {
 import { cacheDeb } from './deb.js';
 import { hostSources } from './hostsources.js';
 import type { KernelOptions } from './options.js';
-import { type DebianSpec, formatDebianSpec } from './spec.js';
+import { withOptionalSecurity } from './sources.js';
+import { archOf, type DebianArch, type DebianSpec, formatDebianSpec } from './spec.js';
 
 /** Lists older than this are fetched again before a kernel is chosen from them. */
 const LISTS_FRESH_MS = 24 * 3_600_000;
@@ -124,9 +126,10 @@ async function newestCached(
 /** Lists that are fresh, or that were fetched just now because the fresh ones do not know the kernel. */
 async function offerWith(wanted: DebianSpec, options: KernelOptions): Promise<Offer> {
   try {
-    const offer = await currentOffer(wanted.suite, LISTS_FRESH_MS, options);
+    const arch = archOf(wanted.flavour);
+    const offer = await currentOffer(wanted.suite, LISTS_FRESH_MS, { ...options, arch });
     if (chooseKernel(offer.lists.packages, wanted) !== undefined) return offer;
-    return await currentOffer(wanted.suite, UNKNOWN_FRESH_MS, options);
+    return await currentOffer(wanted.suite, UNKNOWN_FRESH_MS, { ...options, arch });
   } catch (error) {
     throw error instanceof Fault && error.kind === 'harness' ? new ListsUnavailable(error) : error;
   }
@@ -150,7 +153,7 @@ async function fromArchive(
   const entry = await obtain(offer, { wanted, spec }, options);
   if (entry !== undefined) return kernelOfEntry(options.cacheDir, entry, spec);
   options.onProgress?.(`the archive has replaced ${spec} since its lists were fetched`);
-  const renewed = await currentOffer(wanted.suite, 0, options);
+  const renewed = await currentOffer(wanted.suite, 0, { ...options, arch: archOf(wanted.flavour) });
   const second = await obtain(renewed, { wanted, spec }, options);
   if (second !== undefined) return kernelOfEntry(options.cacheDir, second, spec);
   throw harnessFault(
@@ -207,17 +210,19 @@ async function download(
 
 /**
  * Lists that are younger than `freshMs`, fetched when needed. A suite without a security archive is asked for
- * without it.
+ * without it; so is i386 when that archive cannot be had, because mirrors do not all keep i386 in step.
  */
 export async function currentOffer(
   suite: string | undefined,
   freshMs: number,
-  options: KernelOptions,
+  options: KernelOptions & { readonly arch?: DebianArch },
 ): Promise<Offer> {
-  const sources = await hostSources(suite, options);
+  const { arch = 'amd64' } = options;
+  const configured = await hostSources(suite, options);
+  const sources = arch === 'i386' ? withOptionalSecurity(configured) : configured;
   const required = sources.filter(({ optional }) => !optional);
-  const variants = required.length < sources.length ? [sources, required] : [sources];
-  const places = variants.map((variant) => aptDirFor(options.cacheDir, variant));
+  const variants = required.length > 0 && required.length < sources.length ? [sources, required] : [sources];
+  const places = variants.map((variant) => aptDirFor(options.cacheDir, variant, arch));
   for (const apt of places) {
     const lists = await readLists(apt);
     if (lists === undefined) continue;
@@ -233,12 +238,15 @@ export async function currentOffer(
 
 async function firstUpdated(places: readonly AptDir[], options: KernelOptions): Promise<Offer> {
   let failure: unknown;
-  for (const apt of places) {
+  for (const [index, apt] of places.entries()) {
     try {
       return { apt, lists: await updateLists(apt, options) };
     } catch (error) {
       options.signal?.throwIfAborted();
       failure = error;
+      if (index + 1 < places.length) {
+        options.onProgress?.(`${messageOf(error)}: going on without the security archive`);
+      }
     }
   }
   throw failure;
@@ -249,6 +257,6 @@ function unknownKernel(apt: AptDir, lists: PackageLists, { wanted, spec }: Quest
   const known = lists.packages.filter(({ package: name }) => kernelPackage(name) !== undefined);
   const nearest = nearestVersions(known, wanted).map((version) => formatDebianSpec(wanted.suite, version));
   return usageFault(
-    `cannot find kernel "${spec}": Debian ${suites} offers no such signed amd64 kernel; nearest: ${nearest.join(', ') || 'none at all'} (another suite: debian:SUITE/VERSION)`,
+    `cannot find kernel "${spec}": Debian ${suites} offers no such signed ${apt.arch} kernel; nearest: ${nearest.join(', ') || 'none at all'} (another suite: debian:SUITE/VERSION)`,
   );
 }

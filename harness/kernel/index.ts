@@ -11,6 +11,7 @@ export type { Candidate } from './choose.js';
 export { missingForCrash } from './config.js';
 export { configOf } from './configof.js';
 export { availableDebianKernels } from './debian.js';
+export { guestProgramsFor } from './guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
 export { listKernels, removeKernel, resolveKernel } from './resolve.js';

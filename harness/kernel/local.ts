@@ -16,7 +16,7 @@ const UNNAMED_IMAGES = ['vmlinuz', 'bzImage', BUILD_TREE_IMAGE];
  */
 export async function kernelFromFile(path: string, spec: string): Promise<Kernel> {
   const bzImage = resolve(path);
-  const { release, sha256 } = await inspectBzImage(bzImage, spec);
+  const { release, sha256, bits } = await inspectBzImage(bzImage, spec);
   const dir = dirname(bzImage);
   const roots = basename(dir) === 'boot' ? [dir, dirname(dir)] : [dir];
   const buildTree = bzImage.endsWith(`/${BUILD_TREE_IMAGE}`) ? [resolve(dir, '../../../.config')] : [];
@@ -25,6 +25,7 @@ export async function kernelFromFile(path: string, spec: string): Promise<Kernel
     release,
     label: release,
     sha256,
+    bits,
     bzImage,
     modulesDir: await firstOf(
       'directory',
@@ -61,29 +62,24 @@ export async function kernelFromDirectory(path: string, spec: string): Promise<K
 }
 
 /**
- * Release and sha256 of a bzImage. A usage Fault that says what the file is when it is not a 64-bit bzImage or
- * cannot be read.
+ * Release, sha256 and word width of a bzImage (64 when it is too old to say). A usage Fault that says what the file is
+ * when it is not a bzImage or cannot be read.
  */
 export async function inspectBzImage(
   path: string,
   spec: string,
-): Promise<{ release: string; sha256: string }> {
+): Promise<{ release: string; sha256: string; bits: 32 | 64 }> {
   try {
     const image = parseImage(await readHead(path));
     if (image.kind === 'other') {
       throw usageFault(`cannot use kernel "${spec}": it is ${image.what}, not a bzImage; ${image.remedy}`);
-    }
-    if (image.bits === 32) {
-      throw usageFault(
-        `cannot use kernel "${spec}": it is a 32-bit kernel; crashpath runs x86-64 guests: give a 64-bit bzImage`,
-      );
     }
     if (image.release === undefined) {
       throw usageFault(
         `cannot use kernel "${spec}": its header names no kernel release; give a bzImage as the kernel build makes it`,
       );
     }
-    return { release: image.release, sha256: await sha256OfFile(path) };
+    return { release: image.release, sha256: await sha256OfFile(path), bits: image.bits ?? 64 };
   } catch (error) {
     throw unreadable(spec, error) ?? error;
   }

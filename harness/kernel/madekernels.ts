@@ -29,23 +29,35 @@ export function makeBzImage(image: MadeImage = {}): Buffer {
   return bytes;
 }
 
-/** An ELF64 file with `.modinfo` and section names, as `ld -r` lays it out, and nothing else. */
-export function makeModule(depends: readonly string[]): Buffer {
+/** An ELF file with `.modinfo` and section names, as `ld -r` lays it out, and nothing else. */
+export function makeModule(depends: readonly string[], bits: 32 | 64 = 64): Buffer {
   const modinfo = Buffer.from(`license=GPL\0depends=${depends.join(',')}\0name=made\0`, 'latin1');
   const names = Buffer.from('\0.modinfo\0.shstrtab\0', 'latin1');
   const header = Buffer.alloc(64);
-  header.write('\x7fELF\x02\x01\x01', 0, 'latin1');
   const table = 64 + modinfo.length + names.length;
-  header.writeBigUInt64LE(BigInt(table), 0x28);
-  header.writeUInt16LE(64, 0x3a);
-  header.writeUInt16LE(3, 0x3c);
-  header.writeUInt16LE(2, 0x3e);
-  const sections = [
-    makeSection(0, 0, 0),
-    makeSection(1, 64, modinfo.length),
-    makeSection(10, 64 + modinfo.length, names.length),
+  const places: [name: number, offset: number, length: number][] = [
+    [0, 0, 0],
+    [1, 64, modinfo.length],
+    [10, 64 + modinfo.length, names.length],
   ];
-  return Buffer.concat([header, modinfo, names, ...sections]);
+  if (bits === 32) {
+    header.write('\x7fELF\x01\x01\x01', 0, 'latin1');
+    header.writeUInt32LE(table, 0x20);
+    for (const [index, value] of [40, 3, 2].entries()) header.writeUInt16LE(value, 0x2e + 2 * index);
+    return Buffer.concat([header, modinfo, names, ...places.map((place) => makeSection32(...place))]);
+  }
+  header.write('\x7fELF\x02\x01\x01', 0, 'latin1');
+  header.writeBigUInt64LE(BigInt(table), 0x28);
+  for (const [index, value] of [64, 3, 2].entries()) header.writeUInt16LE(value, 0x3a + 2 * index);
+  return Buffer.concat([header, modinfo, names, ...places.map((place) => makeSection(...place))]);
+}
+
+function makeSection32(name: number, offset: number, length: number): Buffer {
+  const section = Buffer.alloc(40);
+  section.writeUInt32LE(name, 0);
+  section.writeUInt32LE(offset, 0x10);
+  section.writeUInt32LE(length, 0x14);
+  return section;
 }
 
 function makeSection(name: number, offset: number, length: number): Buffer {

@@ -15,6 +15,10 @@ void t.test('dependencies are read from .modinfo', async (t) => {
   t.strictSame(dependenciesOf(makeModule([])), []);
 });
 
+void t.test('and of a module of a 32-bit kernel', async (t) => {
+  t.strictSame(dependenciesOf(makeModule(['mii', 'libphy'], 32)), ['mii', 'libphy']);
+});
+
 void t.test('damaged modules are refused, not misread', async (t) => {
   const good = makeModule(['a']);
   t.throws(() => dependenciesOf(Buffer.from('no')), /not an ELF/);
@@ -24,7 +28,9 @@ void t.test('damaged modules are refused, not misread', async (t) => {
   t.throws(() => dependenciesOf(far), /section table/);
   const narrow = Buffer.from(good);
   narrow[4] = 1;
-  t.throws(() => dependenciesOf(narrow), /64-bit/);
+  t.throws(() => dependenciesOf(narrow), /section table/);
+  narrow[4] = 3;
+  t.throws(() => dependenciesOf(narrow), /not a little-endian ELF/);
   const unnamed = Buffer.from(good);
   unnamed.write('x', 64 + good.indexOf('\0.modinfo') - 64 + 2, 'latin1');
   t.throws(() => dependenciesOf(unnamed), /no .modinfo/);

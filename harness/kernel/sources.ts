@@ -3,6 +3,8 @@
  * archive. Formats: sources.list(5). Pure: texts in, values and texts out.
  */
 
+import type { DebianArch } from './spec.js';
+
 /** One suite of one archive. */
 export interface Source {
   readonly uri: string;
@@ -94,6 +96,11 @@ export function sourcesFromMirror(sources: readonly Source[], mirror: string, ke
   ]);
 }
 
+/** The same sources; those of the security archive may be missing. */
+export function withOptionalSecurity(sources: readonly Source[]): Source[] {
+  return sources.map((source) => ({ ...source, optional: source.optional || isSecuritySuite(source.suite) }));
+}
+
 /** True when `text` is a URI that can stand for a Debian mirror: http, https or file, on one line. */
 export function isMirrorUri(text: string): boolean {
   if (/[\s[\]]/.test(text)) return false;
@@ -103,8 +110,8 @@ export function isMirrorUri(text: string): boolean {
   return ['http:', 'https:'].includes(url.protocol) && url.hostname !== '';
 }
 
-/** Sources as a deb822 file for a private apt directory: amd64 package lists of `main`, nothing else. */
-export function formatSources(sources: readonly Source[]): string {
+/** Sources as a deb822 file for a private apt directory: one architecture's package lists of `main`, nothing else. */
+export function formatSources(sources: readonly Source[], arch: DebianArch = 'amd64'): string {
   return sources
     .map(({ uri, suite, signedBy }) =>
       [
@@ -112,7 +119,7 @@ export function formatSources(sources: readonly Source[]): string {
         `URIs: ${uri}`,
         `Suites: ${suite}`,
         'Components: main',
-        'Architectures: amd64',
+        `Architectures: ${arch}`,
         'Targets: Packages',
         ...(signedBy === undefined ? [] : [`Signed-By: ${signedBy}`]),
         '',

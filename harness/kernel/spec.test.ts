@@ -10,6 +10,8 @@ void t.test('Debian specs are taken apart', async (t) => {
     ['debian:6.1.0-56-rt', { version: '6.1.0-56', flavour: 'rt' }],
     ['debian:bullseye/5.10', { suite: 'bullseye', version: '5.10' }],
     ['debian:sid/7.0.9+deb14-cloud', { suite: 'sid', version: '7.0.9+deb14', flavour: 'cloud' }],
+    ['debian:6.1-686-pae', { version: '6.1', flavour: '686-pae' }],
+    ['debian:bookworm/6.1.0-50-686', { suite: 'bookworm', version: '6.1.0-50', flavour: '686' }],
     ['debian:6.1.0-56-cloud-amd64', { version: '6.1.0-56', flavour: 'cloud' }],
   ];
   for (const [spec, parts] of cases) t.match(parseSpec(spec), { kind: 'debian', ...parts }, spec);

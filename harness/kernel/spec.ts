@@ -11,8 +11,11 @@ export interface DebianSpec {
   readonly flavour: Flavour;
 }
 
-/** Debian's amd64 kernel flavours; the empty one is the ordinary kernel. */
-export type Flavour = '' | 'cloud' | 'rt';
+/** Debian's kernel flavours: of amd64, where the empty one is the ordinary kernel, and the 32-bit ones of i386. */
+export type Flavour = '' | 'cloud' | 'rt' | '686' | '686-pae';
+
+/** Debian's names of the architectures that kernels come from. */
+export type DebianArch = 'amd64' | 'i386';
 
 /** A kernel to be built from Debian's sources, as asked for. */
 export interface BuildSpec {
@@ -29,7 +32,7 @@ export interface BuildSpec {
 export type KernelSpec = DebianSpec | BuildSpec | { readonly kind: 'path'; readonly path: string };
 
 const FORMS =
-  'write a path (bzImage, .deb, directory), debian:[SUITE/]VERSION[-cloud|-rt] such as debian:6.1, debian:6.1.0-56, debian:sid/6.12-cloud, or build:[SUITE/]VERSION/VARIANT such as build:6.1/no-zap';
+  'write a path (bzImage, .deb, directory), debian:[SUITE/]VERSION[-cloud|-rt|-686|-686-pae] such as debian:6.1, debian:6.1.0-56, debian:sid/6.12-cloud, debian:6.1-686-pae, or build:[SUITE/]VERSION/VARIANT such as build:6.1/no-zap';
 const SUITE = /^[a-z][a-z0-9-]{0,63}$/;
 const VERSION = /^\d+\.\d+[A-Za-z0-9.+~-]{0,100}$/;
 
@@ -48,7 +51,7 @@ export function parseSpec(spec: string): KernelSpec {
     throw usageFault(`cannot read kernel spec "${spec}": "${suite}" is not a Debian suite name; ${FORMS}`);
   }
   const name = wanted.slice(slash + 1).replace(/-amd64$/, '');
-  const flavour = toFlavour(/-(cloud|rt)$/.exec(name)?.[1]);
+  const flavour = toFlavour(/-(cloud|rt|686-pae|686)$/.exec(name)?.[1]);
   const version = flavour === '' ? name : name.slice(0, -flavour.length - 1);
   if (!VERSION.test(version)) {
     throw usageFault(`cannot read kernel spec "${spec}": "${version}" is not a kernel version; ${FORMS}`);
@@ -79,7 +82,12 @@ export function formatBuildSpec({ suite, version, variant }: Omit<BuildSpec, 'ki
 
 /** A flavour's word as a `Flavour`; everything that is not a flavour is the ordinary kernel. */
 export function toFlavour(word: string | undefined): Flavour {
-  return word === 'cloud' || word === 'rt' ? word : '';
+  return word === 'cloud' || word === 'rt' || word === '686' || word === '686-pae' ? word : '';
+}
+
+/** The architecture that a flavour belongs to. */
+export function archOf(flavour: Flavour): DebianArch {
+  return flavour === '686' || flavour === '686-pae' ? 'i386' : 'amd64';
 }
 
 /** Writes a Debian kernel the short way: `debian:sid/6.12.30-cloud`. */

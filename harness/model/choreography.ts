@@ -3,7 +3,7 @@ import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from '.
 
 const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
 /** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
-const symbols = z.union([symbol, z.array(symbol).min(1).max(8)]);
+export const symbolsSchema = z.union([symbol, z.array(symbol).min(1).max(8)]);
 
 /** Roles are the script's names for vCPUs. */
 const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
@@ -23,11 +23,11 @@ const linear = z.string().regex(/^0x[0-9a-f]{1,16}$/, 'must be an address in quo
  * symbols: what runs after the jump.
  */
 export const LocationSchema = z.union([
-  symbols,
-  z.strictObject({ after: symbols, in: symbols }),
-  z.strictObject({ in: symbols, offset }),
+  symbolsSchema,
+  z.strictObject({ after: symbolsSchema, in: symbolsSchema }),
+  z.strictObject({ in: symbolsSchema, offset }),
   z.strictObject({
-    in: symbols,
+    in: symbolsSchema,
     instruction: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be a mnemonic, such as lidt'),
   }),
   z.strictObject({ linear }),
@@ -76,27 +76,73 @@ const Trace = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
+/** One bit of a control register, on or off: EFER.SVME (SVM is enabled), CR4.VMXE (VMX is enabled). */
+export const CpuFlags = z.union([
+  z.strictObject({ svme: z.boolean() }),
+  z.strictObject({ vmxe: z.boolean() }),
+]);
+
 const Prove = z.strictObject({
   prove: z.union([
     /** A spinlock's word, at the symbol: its lowest byte is not zero when held. */
     z.strictObject({ lock: symbol, held: z.boolean() }),
     /** The function that a stopped vCPU is in. */
-    z.strictObject({ role, in: symbols }),
+    z.strictObject({ role, in: symbolsSchema }),
     /** RFLAGS.IF of a stopped vCPU. */
     z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
     /** At least one vector is in service in the vCPU's local APIC: short for `lapic: { isr: any }`. */
     z.strictObject({ role, inService: z.literal(true) }),
+    /** A bit of a stopped vCPU's control registers. */
+    z.strictObject({ role, svme: z.boolean() }),
+    z.strictObject({ role, vmxe: z.boolean() }),
     /** The stopped vCPU's local APIC. */
     z.strictObject({ role, lapic: LocalApicConditionsSchema }),
     /** A pin of the IO-APIC. */
     z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
     /** A function that the stopped vCPU's stack shows. */
-    z.strictObject({ role, stackHas: symbols }),
+    z.strictObject({ role, stackHas: symbolsSchema }),
   ]),
 });
+/** An integer argument: a number, or hexadecimal text for what is beyond YAML's exact numbers. */
+const argument = z.union([
+  z.number().int(),
+  z
+    .string()
+    .regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0x4000000000000000"'),
+]);
+const called = {
+  function: symbolsSchema,
+  args: z.array(argument).max(6, 'takes six arguments at most (those in registers)').default([]),
+};
+const Call = z.strictObject({
+  /**
+   * Directed call: the role's vCPU calls a kernel function from where it stands. It runs alone until the function has
+   * returned (within `withinMs`), and then stands where it stood, its registers as they were. With `returns: never`
+   * nothing runs yet: the vCPU goes into the function when it is let run, and what comes of it is the script's business.
+   */
+  call: z.strictObject({
+    role,
+    ...called,
+    returns: z.literal('never').optional(),
+    withinMs: withinMs.optional(),
+  }),
+});
 const Fire = z.strictObject({
-  /** Directed panic: the role's vCPU goes into panic() from where it stands, and runs alone for `aloneMs`. */
-  fire: z.strictObject({ role, aloneMs: z.number().int().min(0).max(60_000).default(0) }),
+  /**
+   * The role's vCPU goes into panic() from where it stands (directed panic), or into the function of `call`, which is
+   * to make the kernel panic by itself; with `itself`, it goes on where it stands, being on its own way into panic().
+   * It runs alone for `aloneMs`.
+   */
+  fire: z
+    .strictObject({
+      role,
+      aloneMs: z.number().int().min(0).max(60_000).default(0),
+      call: z.strictObject(called).optional(),
+      itself: z.literal(true).optional(),
+    })
+    .refine(({ call, itself }) => call === undefined || itself === undefined, {
+      message: 'has either "call" or "itself"',
+    }),
 });
 const Interrupt = z.strictObject({
   /** An NMI, or a vector, for the role's vCPU only: pending at once, taken when the vCPU runs next. */
@@ -110,24 +156,26 @@ const Release = z.strictObject({
   release: z.union([z.literal('all'), role]),
 });
 
-export const StepSchema = z.union([Stimulate, Hold, Run, Trace, Prove, Fire, Interrupt, Release]);
+export const StepSchema = z.union([Stimulate, Hold, Run, Trace, Prove, Call, Fire, Interrupt, Release]);
 
 /** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
 
 export type Location = z.infer<typeof LocationSchema>;
 export type Step = z.infer<typeof StepSchema>;
+export type DirectedCall = z.infer<typeof Call>['call'];
 export type StateProof = z.infer<typeof Prove>['prove'];
 
 /** The verb of a step. */
 export function verbOf(
   step: Step,
-): 'stimulate' | 'hold' | 'run' | 'trace' | 'prove' | 'fire' | 'interrupt' | 'release' {
+): 'stimulate' | 'hold' | 'run' | 'trace' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
   if ('stimulate' in step) return 'stimulate';
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
   if ('trace' in step) return 'trace';
   if ('prove' in step) return 'prove';
+  if ('call' in step) return 'call';
   if ('fire' in step) return 'fire';
   return 'interrupt' in step ? 'interrupt' : 'release';
 }

@@ -39,7 +39,23 @@ export type EventBody =
   | { readonly type: 'panic-ended'; readonly side: Side }
   | { readonly type: 'reboot-announced'; readonly side: Side }
   | { readonly type: 'oops'; readonly message: string; readonly side: Side }
-  | { readonly type: 'signature'; readonly name: string; readonly side: Side; readonly degrades: boolean }
+  | {
+      readonly type: 'signature';
+      readonly name: string;
+      readonly side: Side;
+      readonly degrades: boolean;
+      /** What matched, as the guest printed it. */
+      readonly text: string;
+    }
+  /** A function of the stack that the production kernel's report of an oops or a panic shows, innermost first. */
+  | { readonly type: 'report-frame'; readonly function: string }
+  /** lkdtm's crash point was hit; at 0 rounds left its action follows. */
+  | {
+      readonly type: 'lkdtm-hit';
+      readonly point: string;
+      readonly crashType: string;
+      readonly roundsLeft: number;
+    }
   | {
       readonly type: 'hello';
       readonly release: string;
@@ -57,7 +73,10 @@ export type EventBody =
       readonly dmesgLines: number;
       readonly modulesFailed: string;
       readonly interrupts: string;
+      /** Absent in recordings of images that did not report them. */
+      readonly timers?: TimerFacts | undefined;
     }
+  | { readonly type: 'exercise'; readonly exercise: Exercise }
   | { readonly type: 'capture-done' }
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
@@ -75,7 +94,7 @@ export type EventBody =
 export type Side = 'production' | 'capture' | 'rebooted';
 
 /** How a dead guest looks from outside. */
-export type HangShape = 'all-vcpus-halted' | 'spin';
+export type HangShape = 'all-vcpus-halted' | 'spin' | 'idle-forever';
 
 /** What `kexec -p` left behind in the production guest. */
 export interface Armed {
@@ -93,6 +112,18 @@ export interface Armed {
   readonly purgatory?: AddressRange | undefined;
   /** Last lines of kexec's own output when it failed. */
   readonly errors: readonly string[];
+  /** The production kernel's timers at this moment; absent in recordings of images that did not report them. */
+  readonly timers?: TimerFacts | undefined;
+}
+
+/** What a kernel keeps time with, as its sysfs says (Documentation/ABI/testing/sysfs-devices-system-cpu of v6.1). */
+export interface TimerFacts {
+  /** clocksource0/current_clocksource: `tsc`, `acpi_pm`, ...; empty when it is not told. */
+  readonly clocksource: string;
+  /** clockevents/clockevent0/current_device, the boot CPU's: `lapic`, `lapic-deadline`, `pit`, `hpet`, ... */
+  readonly clockevent: string;
+  /** clockevents/broadcast/current_device; empty when there is none. */
+  readonly broadcast: string;
 }
 
 /** Physical addresses, both ends included. */
@@ -111,6 +142,18 @@ export interface Vmcore {
   readonly crashedRelease?: string | undefined;
   /** Host name in the crashed kernel's init_uts_ns; absent when it could not be read. */
   readonly nodename?: string | undefined;
+}
+
+/** What became of the network card that the capture kernel was asked to drive. */
+export interface Exercise {
+  /** The network interface; empty when there is none. */
+  readonly device: string;
+  /** How often its interrupt came since it was brought up, all CPUs together. */
+  readonly interrupts: number;
+  /** Its rows of /proc/interrupts, after. */
+  readonly rows: string;
+  /** Frames that its driver received. */
+  readonly received: number;
 }
 
 /** One thing that happened, with its place in the recording. Times are milliseconds since the run began. */

@@ -8,6 +8,8 @@ export interface Kernel {
   readonly label: string;
   /** sha256 of the bzImage, lower-case hex. */
   readonly sha256: string;
+  /** Word width; absent: 64. */
+  readonly bits?: 32 | 64 | undefined;
   /** Absolute path of the bzImage. */
   readonly bzImage: string;
   /** Absolute path of `lib/modules/<release>`; absent for a bare bzImage. */

@@ -34,6 +34,8 @@ export const RunResultSchema = z.object({
   captureKernel: z.string(),
   captureKernelSha256: z.string(),
   accel: z.enum(['kvm', 'tcg']),
+  /** What the machine is called; absent for the default one. */
+  machine: z.string().optional(),
   verdict: z.enum(VERDICT_WORDS),
   quality: z.enum(['clean', 'degraded']).optional(),
   degradedBy: z.array(z.string()),
@@ -41,6 +43,10 @@ export const RunResultSchema = z.object({
   explanation: z.string(),
   expected: z.string(),
   outcome: z.enum(['expected', 'unexpected', 'inconclusive', 'harness-error']),
+  /** Names of kernel and machine in the campaign file that asked for the run. */
+  cell: z.object({ kernel: z.string(), machine: z.string().optional() }).optional(),
+  /** Of a void that the campaign file explains: its reason. The outcome stays `inconclusive`. */
+  voidOk: z.string().optional(),
   lastPhase: z.enum(PHASES).nullable(),
   phases: z.array(PhaseReachedSchema),
   evidence: z.array(EvidenceSchema),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CellSchema } from './cell.js';
+import { GuestFactSchema } from './guest-fact.js';
 import { ScenarioSchema } from './scenario.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
@@ -10,6 +12,7 @@ const KernelSchema = z.object({
   label: z.string(),
   sha256: z.string(),
   bzImage: z.string(),
+  bits: z.union([z.literal(32), z.literal(64)]).optional(),
   modulesDir: z.string().optional(),
   config: z.string().optional(),
 });
@@ -36,6 +39,8 @@ export const LimitsSchema = z.object({
   haltedHangMs: z.number(),
   /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
   spinHangMs: z.number(),
+  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
+  idleHangMs: z.number().default(60_000),
   /** The whole run, whatever happens. */
   totalMs: z.number(),
   /** Bytes per channel. */
@@ -52,6 +57,8 @@ export const RunPlanSchema = z.object({
   runId: z.string(),
   trial: z.number().int(),
   scenario: ScenarioSchema,
+  /** Of a run that a campaign file asked for; its expectation goes over the scenario's. */
+  cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
   accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),
@@ -60,6 +67,10 @@ export const RunPlanSchema = z.object({
     cpuModel: z.string(),
     cpus: z.number().int(),
     memoryMiB: z.number().int(),
+    /** What the machine is called in tables; absent for the default one. */
+    name: z.string().optional(),
+    /** What its profile claims: the guest must confirm it, or the run is void. */
+    prove: z.array(GuestFactSchema).optional(),
   }),
   append: z.string(),
   captureAppend: z.string(),

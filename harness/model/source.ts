@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FrameSourceSchema, frameSourceName } from './frame-source.js';
 import { PinNameSchema } from './irqchip.js';
 
 const cpu = z.number().int().min(0).max(63);
@@ -34,12 +35,16 @@ export const SourceSchema = z.union([
     atLeastPerSecond,
     until,
   }),
+  FrameSourceSchema,
 ]);
 
 export type SourceSpec = z.infer<typeof SourceSchema>;
+/** One that goes through QEMU's qtest channel. */
+export type QtestSourceSpec = Exclude<SourceSpec, { frames: unknown }>;
 
 /** A source for people: `vector 209 to cpu0 at max/s`, `pin 9 held`. */
 export function sourceName(spec: SourceSpec): string {
+  if ('frames' in spec) return frameSourceName(spec);
   if ('pin' in spec) {
     const drive = spec.drive === 'held' ? 'held' : `pulsed at ${spec.drive.pulsesPerSecond}/s`;
     return `pin ${spec.pin} ${drive}`;

@@ -61,21 +61,3 @@ export type Verdict =
 
 /** A verdict held against its expectation. */
 export type Outcome = 'expected' | 'unexpected' | 'inconclusive' | 'harness-error';
-
-/** What a scenario expects of a healthy kernel. */
-export interface Expectation {
-  readonly verdict: VerdictWord;
-  /** For `captured` only: `clean` refuses a degraded capture; absent accepts both. */
-  readonly quality?: 'clean' | 'degraded' | undefined;
-}
-
-/** Holds what happened against what was expected; void and harness errors say nothing about the kernel. */
-export function judge(verdict: Verdict, expected: Expectation): Outcome {
-  if (verdict.word === 'harness-error') return 'harness-error';
-  if (verdict.word === 'void') return expected.verdict === 'void' ? 'expected' : 'inconclusive';
-  if (verdict.word !== expected.verdict) return 'unexpected';
-  if (verdict.word === 'captured' && expected.quality !== undefined && verdict.quality !== expected.quality) {
-    return 'unexpected';
-  }
-  return 'expected';
-}

@@ -6,6 +6,10 @@ const hold = (as: string): Step => ({ hold: { as, at: 'mask_ioapic_irq' } });
 const proveHeld: Step = { prove: { lock: 'ioapic_lock', held: true } };
 const fire = (role: string): Step => ({ fire: { role, aloneMs: 0 } });
 
+const sendForEver = (role: string): Step => ({
+  call: { role, function: '__delay', args: ['0x4000000000000000'], returns: 'never' },
+});
+
 const SOUND: Step[] = [
   { stimulate: { script: 'true' } },
   hold('holder'),
@@ -62,6 +66,27 @@ t.test('places inside functions, single steps and traces are taken as they are w
   ]) {
     t.notOk(ChoreographySchema.safeParse([{ run: { as: 'own', to } }]).success, JSON.stringify(to));
   }
+});
+
+t.test('what is brought to a place on the crash path is proved and sent on after firing', async (t) => {
+  const onThePath: Step[] = [
+    hold('a'),
+    proveHeld,
+    fire('a'),
+    { run: { as: 'a', to: 'rcu_panic' } },
+    { prove: { role: 'a', in: 'rcu_panic' } },
+    sendForEver('a'),
+    { release: 'all' },
+  ];
+  t.equal(contradictionIn(onThePath, 2), undefined);
+  t.strictSame(ChoreographySchema.parse(onThePath), onThePath);
+  const called: Step = { fire: { role: 'a', aloneMs: 0, call: { function: 'f', args: [1, -1] } } };
+  t.equal(contradictionIn([hold('a'), proveHeld, called, { release: 'all' }], 2), undefined);
+  t.throws(() => ChoreographySchema.parse([{ fire: { role: 'a', itself: true, call: { function: 'f' } } }]));
+  t.throws(() => ChoreographySchema.parse([{ call: { role: 'a', function: 'f', args: ['12'] } }]));
+  t.throws(() =>
+    ChoreographySchema.parse([{ call: { role: 'a', function: 'f', args: [1, 2, 3, 4, 5, 6, 7] } }]),
+  );
 });
 
 t.test('each contradiction is named with its step', async (t) => {
@@ -140,6 +165,25 @@ t.test('each contradiction is named with its step', async (t) => {
     ],
     ['a vCPU that is not there', [{ run: { as: 'a', on: 2, forMs: 5 } }], 2, /^step 1: there is no vCPU 2/],
     ['nothing fired', [hold('a'), proveHeld], 2, /never fires/],
+    [
+      'a call of a role that runs',
+      [hold('a'), { release: 'a' }, { call: { role: 'a', function: 'f', args: [] } }],
+      2,
+      /^step 3: role "a" is not held/,
+    ],
+    [
+      'firing what is in a call that does not return',
+      [hold('a'), proveHeld, sendForEver('a'), fire('a')],
+      2,
+      /^step 4: role "a" is in a call that does not return/,
+    ],
+    [
+      'a call that does not return and never runs',
+      [hold('a'), hold('b'), proveHeld, fire('a'), sendForEver('b'), { release: 'a' }],
+      3,
+      /^step 5: role "b" is sent into a call and never released/,
+    ],
+    ['only a call', [hold('a'), proveHeld, sendForEver('a'), { release: 'all' }], 2, /never fires/],
     ['nothing proved', [hold('a'), fire('a'), { release: 'all' }], 2, /proves nothing/],
   ];
   for (const [what, steps, cpus, wanted] of cases) t.match(contradictionIn(steps, cpus), wanted, what);

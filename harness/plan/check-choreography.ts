@@ -4,8 +4,12 @@ import type { Step } from '../model/choreography.js';
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
   const stopped = new Set<string>();
   const bound = new Set<string>();
-  /** Roles that panic when they run: the step that fired each. */
+  /** Roles that do what they were told when they run: the step that told each. */
   const waiting = new Map<string, number>();
+  /** Roles that were sent into a call that does not return. */
+  const sent = new Set<string>();
+  /** Roles that were brought to a place after the firing: the state on the crash path. */
+  const broughtAfterFiring = new Set<string>();
   let fired = false;
   let proved = false;
   for (const [index, step] of steps.entries()) {
@@ -22,6 +26,7 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       if (stopped.size >= cpus) return at(`it would hold every vCPU: there are ${cpus}, all held`);
       bound.add(as);
       stopped.add(as);
+      if (fired) broughtAfterFiring.add(as);
     } else if ('run' in step) {
       const mistake = mistakeInRun(step.run);
       if (mistake !== undefined) return at(mistake);
@@ -32,18 +37,26 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
         return at(`no vCPU is left for role "${as}": there are ${cpus}`);
       bound.add(as);
       stopped.add(as);
+      if (fired) broughtAfterFiring.add(as);
     } else if ('trace' in step) {
       if (!stopped.has(step.trace.role)) return at(`role "${step.trace.role}" is not held`);
     } else if ('prove' in step) {
-      if (fired) return at('a proof after firing proves nothing about the moment of firing');
+      if (fired && broughtAfterFiring.size === 0)
+        return at(
+          'a proof after firing proves nothing about the moment of firing; run a role to a place on the crash path first',
+        );
       proved = true;
       if ('role' in step.prove && !stopped.has(step.prove.role)) {
         return at(`role "${step.prove.role}" is not held`);
       }
-    } else if ('fire' in step) {
-      if (!stopped.has(step.fire.role)) return at(`role "${step.fire.role}" is not held`);
-      fired = true;
-      waiting.set(step.fire.role, index + 1);
+    } else if ('call' in step || 'fire' in step) {
+      const { role } = 'call' in step ? step.call : step.fire;
+      if (!stopped.has(role)) return at(`role "${role}" is not held`);
+      if (sent.has(role)) return at(`role "${role}" is in a call that does not return`);
+      const forEver = 'call' in step && step.call.returns === 'never';
+      if (forEver) sent.add(role);
+      if (forEver || 'fire' in step) waiting.set(role, index + 1);
+      fired ||= 'fire' in step;
     } else if ('interrupt' in step) {
       const { role } = step.interrupt;
       if (!bound.has(role)) return at(`role "${role}" is not bound`);
@@ -60,7 +73,7 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     }
   }
   for (const [role, step] of waiting) {
-    return `step ${step}: role "${role}" is fired and never released: it would not get to its panic`;
+    return `step ${step}: role "${role}" is ${sent.has(role) ? 'sent into a call' : 'fired'} and never released: it would not get to it`;
   }
   if (!fired) return 'it never fires';
   return proved ? undefined : 'it proves nothing: a state that is not proved makes every run void';

@@ -21,6 +21,7 @@ export function limitsFor(
           captureReportMs: 90_000,
           haltedHangMs: 4_000,
           spinHangMs: 30_000,
+          idleHangMs: 60_000,
           totalMs: 600_000,
           channelBytes: 8 * 1024 * 1024,
         }
@@ -35,6 +36,7 @@ export function limitsFor(
           captureReportMs: 30_000,
           haltedHangMs: 3_000,
           spinHangMs: 10_000,
+          idleHangMs: 45_000,
           totalMs: 240_000,
           channelBytes: 8 * 1024 * 1024,
         };
@@ -50,6 +52,7 @@ export function limitsFor(
     captureReportMs: scaled(base.captureReportMs),
     haltedHangMs: scaled(base.haltedHangMs),
     spinHangMs: scaled(base.spinHangMs),
+    idleHangMs: scaled(base.idleHangMs),
     totalMs: scaled(base.totalMs),
     channelBytes: base.channelBytes,
   };

@@ -101,8 +101,8 @@ void t.test('the two UARTs are sockets in the run directory, the console first',
   t.strictSame(serials, ['chardev:console', 'chardev:control']);
   const chardevs = args.filter((_, index) => args[index - 1] === '-chardev');
   t.strictSame(chardevs, [
-    `socket,id=console,path=${RUN_FILES.consoleSocket}`,
-    `socket,id=control,path=${RUN_FILES.controlSocket}`,
+    `pipe,id=console,path=${RUN_FILES.consolePipe}`,
+    `pipe,id=control,path=${RUN_FILES.controlPipe}`,
     `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`,
     `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`,
   ]);
@@ -149,6 +149,7 @@ void t.test('deadlines', async (t) => {
     ];
     t.ok(limits.totalMs >= Math.max(...parts), 'the whole is longer than each part');
     t.ok(limits.crashPathMs > limits.spinHangMs, 'a spin is proved before the deadline');
+    t.ok(limits.captureBootMs > limits.idleHangMs, 'so is a sleep that never ends');
     t.ok(limits.crashPathMs > limits.haltedHangMs);
   }
   t.ok(tcg.spinHangMs >= 2 * 11_000, "purgatory's digest takes 11 s under TCG");

@@ -4,17 +4,15 @@ import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
 import { contradictionInSources } from './check-sources.js';
+import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { limitsFor } from './limits.js';
 import { needsQtest } from './needs-qtest.js';
 import { qemuArguments } from './qemu-arguments.js';
 
+export { GUEST_DEFAULTS } from './choose-machine.js';
+
 /** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
-export interface GuestChoices {
-  readonly cpus?: number | undefined;
-  readonly memoryMiB?: number | undefined;
-  readonly machine?: string | undefined;
-  readonly cpuModel?: string | undefined;
-  readonly crashkernel?: string | undefined;
+export interface GuestChoices extends MachineChoices {
   readonly append?: string | undefined;
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
@@ -38,9 +36,6 @@ export interface RunIdentity {
   readonly nonce: string;
 }
 
-/** Guest defaults. 768 MiB with 192 MiB for the crash kernel boots stock Debian 6.1 and 6.12 (measured). */
-export const GUEST_DEFAULTS = { cpus: 2, memoryMiB: 768, machine: 'pc', crashkernel: '192M' } as const;
-
 /**
  * Fixes everything about one run. The capture command line carries what distributions use (Debian's kdump-tools 1.8:
  * reset_devices, nr_cpus=1, irqpoll); kexec-tools adds elfcorehdr=.
@@ -51,13 +46,14 @@ export function makePlan(
   { identity, choices }: { identity: RunIdentity; choices: GuestChoices },
 ): RunPlan {
   const { accel } = resources.accel;
-  const machine = {
-    type: choices.machine ?? GUEST_DEFAULTS.machine,
-    cpuModel: choices.cpuModel ?? (accel === 'kvm' ? 'host' : 'max'),
-    cpus: choices.cpus ?? scenario.guest.cpus ?? GUEST_DEFAULTS.cpus,
-    memoryMiB: choices.memoryMiB ?? scenario.guest.memoryMiB ?? GUEST_DEFAULTS.memoryMiB,
-  };
+  const { machine, crashkernel } = chooseMachine(scenario, choices, accel);
+  const profile = choices.profile?.profile;
   if (scenario.trigger.kind === 'choreography') {
+    if (resources.kernel.bits === 32) {
+      throw usageFault(
+        `cannot run scenario "${scenario.name}" on kernel "${resources.kernel.spec}": vCPUs of a 32-bit kernel cannot be directed; choose a 64-bit kernel, or a scenario without a choreography`,
+      );
+    }
     const contradiction = contradictionIn(scenario.trigger.steps, machine.cpus);
     if (contradiction !== undefined) {
       throw usageFault(
@@ -71,16 +67,18 @@ export function makePlan(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
     );
   }
-  const crashkernel = choices.crashkernel ?? scenario.guest.crashkernel ?? GUEST_DEFAULTS.crashkernel;
   const append = words(
     'console=ttyS0,115200',
     `crashkernel=${crashkernel}`,
+    profile?.append,
     scenario.guest.append,
     choices.append,
   );
   const captureAppend = words(
     'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
+    profile?.captureAppend,
     scenario.guest.captureAppend,
+    scenario.capture === undefined ? undefined : `crashpath.exercise=${scenario.capture.exercise}`,
     choices.captureAppend,
   );
   return {
@@ -108,6 +106,7 @@ export function makePlan(
         bzImage: resources.kernel.bzImage,
         initrd: resources.initrd,
         append,
+        nic: scenario.guest.nic,
         qtest: needsQtest(scenario),
       }),
     },

@@ -2,6 +2,6 @@ import type { Scenario } from '../model/scenario.js';
 
 /** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
 export function needsQtest({ trigger, sources }: Scenario): boolean {
-  if (sources.length > 0) return true;
+  if (sources.some((source) => !('frames' in source))) return true;
   return trigger.kind === 'choreography' && trigger.steps.some((step) => 'interrupt' in step);
 }

@@ -1,3 +1,6 @@
+import type { Nic } from '../model/nic.js';
+import { nicArguments } from './nic.js';
+
 /** What a guest's command line depends on. Paths are absolute, except the sockets and the log: they are relative to
  * the run directory, which is QEMU's working directory (a Unix socket's path may have 107 bytes at most). */
 export interface GuestSpec {
@@ -10,14 +13,16 @@ export interface GuestSpec {
   readonly bzImage: string;
   readonly initrd: string;
   readonly append: string;
+  readonly nic?: Nic | undefined;
   /** The qtest channel, for interrupts from outside the guest; absent unless the scenario needs it. */
   readonly qtest: boolean;
 }
 
 /** Names inside a run directory that the command line refers to. */
 export const RUN_FILES = {
-  consoleSocket: 'console.sock',
-  controlSocket: 'control.sock',
+  /** QEMU adds `.in` and `.out` (qemu-options.hx, -chardev pipe). */
+  consolePipe: 'console',
+  controlPipe: 'control',
   qmpSocket: 'qmp.sock',
   gdbSocket: 'gdb.sock',
   qtestSocket: 'qtest.sock',
@@ -45,14 +50,18 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-kernel', guest.bzImage],
     ['-initrd', guest.initrd],
     ['-append', guest.append],
-    ['-chardev', `socket,id=console,path=${RUN_FILES.consoleSocket}`],
+    ['-chardev', `pipe,id=console,path=${RUN_FILES.consolePipe}`],
     ['-serial', 'chardev:console'],
-    ['-chardev', `socket,id=control,path=${RUN_FILES.controlSocket}`],
-    ['-serial', 'chardev:control'],
+    ['-chardev', `pipe,id=control,path=${RUN_FILES.controlPipe}`],
+    // microvm makes one UART by itself (QEMU 7.2, hw/i386/microvm.c); the second one is a device there.
+    isMicrovm(guest.machine)
+      ? ['-device', 'isa-serial,index=1,chardev=control']
+      : ['-serial', 'chardev:control'],
     ['-chardev', `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`],
     ['-mon', 'chardev=qmp,mode=control'],
     ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
+    ...nicArguments(guest.nic),
     ...(guest.qtest
       ? [
           ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],
@@ -64,6 +73,10 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-d', 'cpu_reset'],
     ['-D', RUN_FILES.qemuLog],
   ].flat();
+}
+
+function isMicrovm(machine: string): boolean {
+  return /^(type=)?microvm(,|$)/.test(machine);
 }
 
 /** A command line that a person can paste into a shell. */

@@ -1,9 +1,11 @@
 import type { RunResult } from '../model/result.js';
 import type { ConsoleExcerpt } from './console-excerpt.js';
 import { html, Markup } from './html.js';
+import { matrixSection } from './html-matrix.js';
 import { runCard } from './html-run.js';
 import { STYLE } from './html-style.js';
 import { OUTCOME_MARKS, outcomeChip } from './html-words.js';
+import type { Matrix } from './matrix.js';
 import { groupTrials, outcomeCounts, outcomeSentence, type TrialGroup } from './summary.js';
 import { countOf, safeName, safeSentence, seconds } from './words.js';
 
@@ -22,6 +24,8 @@ export interface HtmlReportInput {
   readonly host: ReportHost;
   /** By runId, from `consoleExcerpt(whole console, result.evidence)`; a run without one shows no console. */
   readonly consoleExcerpts: ReadonlyMap<string, ConsoleExcerpt>;
+  /** Of a campaign file: scenarios against kernels. */
+  readonly matrix?: Matrix | undefined;
   /** When, ISO 8601; shown as it is. */
   readonly generatedAt: string;
 }
@@ -40,7 +44,7 @@ interface Entry {
  * A campaign as one HTML file: no script, no request to anywhere (a content security policy forbids both), readable
  * in a dark room and on a phone. Pure.
  */
-export function htmlReport({ results, host, consoleExcerpts, generatedAt }: HtmlReportInput): string {
+export function htmlReport({ results, host, consoleExcerpts, matrix, generatedAt }: HtmlReportInput): string {
   const groups = groupTrials(results);
   const entries = entriesOf(groups);
   const campaigns = [...new Set(results.map(({ campaign }) => safeName(campaign)))];
@@ -71,6 +75,7 @@ ${tally(results)}
 <div><dt>accelerator</dt><dd>${host.accel} <span class="quiet">${safeSentence(host.accelReason)}</span></dd></div>
 </dl>
 </header>
+${matrix === undefined ? undefined : matrixSection(matrix, new Map(entries.map(({ result, id }) => [result.runId, id])))}
 <h2>Verdicts</h2>
 ${verdictRows(groups, entries)}
 <h2>Runs</h2>
@@ -110,9 +115,11 @@ function verdictRows(groups: readonly TrialGroup[], entries: readonly Entry[]): 
       group.captureKernel === undefined
         ? undefined
         : html`<br><span class="quiet">captured by ${group.captureKernel}</span>`;
+    const machine =
+      group.machine === undefined ? undefined : html`<br><span class="quiet">machine ${group.machine}</span>`;
     return html`<tr>
 <th scope="row">${group.scenario}</th>
-<td data-name="kernel">${group.kernel}${capture}</td>
+<td data-name="kernel">${group.kernel}${capture}${machine}</td>
 <td data-name="verdicts">${group.verdicts.map(([name, count]) => html`<span class="verdict"><b>${count}</b> ${name}</span>`)}</td>
 <td data-name="outcome">${group.outcomes.map(([outcome, count]) => html`${outcomeChip(outcome, count)} `)}</td>
 <td data-name="median" class="number">${seconds(group.medianMs)}</td>

@@ -15,16 +15,20 @@ export function runCard(
 ): Markup {
   const attributes = open ? html` open` : undefined;
   return html`<details class="run ${result.outcome}" id="${id}"${attributes}>
-<summary><span class="mark" aria-hidden="true">${OUTCOME_MARKS[result.outcome]}</span><span class="what"><b>${verdictName(result)}</b> <span class="quiet">${safeName(result.detail)}</span></span><span class="where">${safeName(result.scenario)} <span class="quiet">on ${safeName(result.kernel)}, trial ${result.trial}</span></span><span class="number">${seconds(result.durationMs)}</span></summary>
+<summary><span class="mark" aria-hidden="true">${OUTCOME_MARKS[result.outcome]}</span><span class="what"><b>${verdictName(result)}</b> <span class="quiet">${safeName(result.detail)}</span></span><span class="where">${safeName(result.scenario)} <span class="quiet">on ${safeName(result.kernel)}${machineOf(result)}, trial ${result.trial}</span></span><span class="number">${seconds(result.durationMs)}</span></summary>
 <div class="body">
 <p class="explanation">${safeSentence(result.explanation)}</p>
-<p>${outcomeChip(result.outcome)} <span class="quiet">a healthy kernel gives ${safeName(result.expected)}</span>${degradedBy(result)}</p>
+<p>${outcomeChip(result.outcome)} <span class="quiet">${result.cell === undefined ? 'a healthy kernel gives' : 'the campaign expects'} ${safeName(result.expected)}</span>${degradedBy(result)}</p>
 ${ladderBar(result)}
 <div class="columns"><section><h4>Phases</h4>${ladderList(result)}</section><section><h4>Evidence</h4>${evidenceList(result)}</section></div>
 ${excerpt === undefined ? undefined : consoleBlock(excerpt)}
 <p class="quiet foot">run ${safeName(result.runId)}, ${result.accel}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${captureKernel(result)}<br>judge again: <code>crashpath classify ${shellWord(result.directory)}</code></p>
 </div></details>
 `;
+}
+
+function machineOf({ machine }: RunResult): string {
+  return machine === undefined ? '' : `, machine ${safeName(machine)}`;
 }
 
 function degradedBy({ degradedBy: reasons }: RunResult): Markup | undefined {

@@ -75,7 +75,7 @@ function header(
       ['accel', `${accel.accel}: ${safeSentence(accel.reason)}`],
       [
         'machine',
-        `${safeName(machine.type)}, cpu ${safeName(machine.cpuModel)}, ${machine.cpus} vCPU, ${machine.memoryMiB} MiB`,
+        `${machine.name === undefined ? '' : `${safeName(machine.name)}: `}${safeName(machine.type)}, cpu ${safeName(machine.cpuModel)}, ${machine.cpus} vCPU, ${machine.memoryMiB} MiB`,
       ],
       ['qemu', safeName(plan.qemu.version)],
       ['nonce', safeName(nonce)],

@@ -2,13 +2,15 @@ import type { RunResult } from '../model/result.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
 import { countInOrder, countOf, OUTCOMES, safeName, verdictName } from './words.js';
 
-/** All trials of one scenario on one kernel with one capture kernel. */
+/** All trials of one scenario on one kernel with one capture kernel on one machine. */
 export interface TrialGroup {
   readonly scenario: string;
   /** Label of the kernel; with the start of its sha256 when another kernel of the campaign has the same label. */
   readonly kernel: string;
   /** The same of the capture kernel; absent when it is the same kernel. */
   readonly captureKernel: string | undefined;
+  /** What the machine is called; absent for the default one. */
+  readonly machine: string | undefined;
   readonly results: readonly RunResult[];
   /** Verdict names with counts, best first. */
   readonly verdicts: readonly (readonly [name: string, count: number])[];
@@ -18,7 +20,7 @@ export interface TrialGroup {
 }
 
 /** Verdict names in the order of the vocabulary, each capture quality apart. */
-const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
+export const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
   verdict === 'captured' ? [verdict, verdictName({ verdict, quality: 'degraded' })] : [verdict],
 );
 
@@ -37,7 +39,7 @@ export function outcomeSentence(results: readonly RunResult[]): string {
   return `${countOf(results.length, 'run')}: ${parts.join(', ')}`;
 }
 
-/** Groups runs by scenario and kernels, sorted by name with numbers in numeric order (6.1 before 6.12). */
+/** Groups runs by scenario, kernels and machine, sorted by name with numbers in numeric order (6.1 before 6.12). */
 export function groupTrials(results: readonly RunResult[]): TrialGroup[] {
   const name = kernelNamer(results);
   const groups = new Map<string, RunResult[]>();
@@ -48,6 +50,7 @@ export function groupTrials(results: readonly RunResult[]): TrialGroup[] {
       result.kernelSha256,
       result.captureKernel,
       result.captureKernelSha256,
+      result.machine,
     ]);
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
@@ -61,7 +64,8 @@ export function groupTrials(results: readonly RunResult[]): TrialGroup[] {
       (a, b) =>
         order.compare(a.scenario, b.scenario) ||
         order.compare(a.kernel, b.kernel) ||
-        order.compare(a.captureKernel ?? '', b.captureKernel ?? ''),
+        order.compare(a.captureKernel ?? '', b.captureKernel ?? '') ||
+        order.compare(a.machine ?? '', b.machine ?? ''),
     );
 }
 
@@ -75,6 +79,7 @@ function trialGroup(one: RunResult, results: readonly RunResult[], name: KernelN
       one.captureKernelSha256 === one.kernelSha256
         ? undefined
         : name(one.captureKernel, one.captureKernelSha256),
+    machine: one.machine === undefined ? undefined : safeName(one.machine),
     results,
     verdicts: countInOrder(results.map(verdictName), VERDICT_NAMES),
     outcomes: outcomeCounts(results),

@@ -40,6 +40,14 @@ void t.test('one row for each scenario and kernels, then the summary', async (t)
   );
 });
 
+void t.test('a machine that is not the default one has a row of its own and is named', async (t) => {
+  const other: RunResult = { ...CAPTURED, machine: 'ivy-bridge' };
+  const table = verdictTable([other, CAPTURED], PLAIN);
+  t.match(table, /6\.1\.0-56-amd64 +1 .*\n.*6\.1\.0-56-amd64 +1 .*\n +on ivy-bridge/);
+  t.match(resultLine(other, PLAIN), '6.1.0-56-amd64  ivy-bridge  trial 1  captured');
+  t.notMatch(resultLine(CAPTURED, PLAIN), 'ivy-bridge');
+});
+
 void t.test('the order of results does not matter; kernels are in numeric order', async (t) => {
   const newer: RunResult = { ...CAPTURED, kernel: '6.12.0', kernelSha256: 'b', captureKernelSha256: 'b' };
   const older: RunResult = { ...CAPTURED, kernel: '6.2.0', kernelSha256: 'c', captureKernelSha256: 'c' };

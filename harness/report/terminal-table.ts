@@ -27,7 +27,7 @@ const MINIMUM_NAME_COLUMNS = 10;
 const GAP_COLUMNS = 2;
 
 /**
- * The verdicts of a campaign: one row for each scenario and kernel (and capture kernel, when it is another), an empty
+ * The verdicts of a campaign: one row for each scenario, kernel (and capture kernel, when it is another) and machine, an empty
  * line, and `N runs: a expected, b unexpected, c inconclusive, d harness error`. No newline at the end. Pure.
  */
 export function verdictTable(results: readonly RunResult[], { color, width }: TableOptions): string {
@@ -45,6 +45,7 @@ function cellsOf(group: TrialGroup, colors: Palette): CellLine[][] {
     [
       { text: group.kernel },
       ...(group.captureKernel === undefined ? [] : [{ text: `-> ${group.captureKernel}` }]),
+      ...(group.machine === undefined ? [] : [{ text: `on ${group.machine}` }]),
     ],
     [{ text: String(group.results.length) }],
     group.verdicts.map(([name, count]) => ({ text: `${count} ${name}` })),
@@ -81,12 +82,18 @@ function paintSummary(results: readonly RunResult[], colors: Palette): string {
 const OUTCOME_COLUMNS = Math.max(...OUTCOMES.map((outcome) => outcome.length));
 
 /**
- * One line at the end of a run, without a newline: outcome, scenario, kernel, trial, verdict, seconds; with the
+ * One line at the end of a run, without a newline: outcome, scenario, kernel, machine, trial, verdict, seconds; with the
  * reason, what was expected and the run's name when the outcome is not `expected`. Pure.
  */
 export function resultLine(result: RunResult, options: TextOptions): string {
   const paint = palette(options).outcome[result.outcome];
-  const where = `${safeName(result.scenario)}  ${safeName(result.kernel)}  trial ${result.trial}`;
+  const machine = result.machine === undefined ? [] : [safeName(result.machine)];
+  const where = [
+    safeName(result.scenario),
+    safeName(result.kernel),
+    ...machine,
+    `trial ${result.trial}`,
+  ].join('  ');
   const why =
     result.outcome === 'expected'
       ? ''

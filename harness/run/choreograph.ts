@@ -16,6 +16,9 @@ import { findPins, readGuestLapic, readGuestRouters, recordInterruptState } from
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
+/** A source sends at least once in ten seconds (model/source.ts), most of them thousands of times. */
+const SOURCES_WITHIN_MS = 12_000;
+
 /** The debugger on a guest, and the names in it. */
 export interface DebugSession {
   readonly gdb: GdbClient;
@@ -51,6 +54,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     routers: () => readGuestRouters(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
     pinOf,
+    sourcesWithinMs: guest.plan.scenario.sources.length === 0 ? 0 : SOURCES_WITHIN_MS,
     firing: async () => {
       await recordInterruptState(guest);
       guest.sources.firing();

@@ -1,6 +1,8 @@
 import { stacksOf } from '../autopsy/stacks.js';
 import { QmpError } from '../qemu/qmp/index.js';
+import { reportProofs } from '../classify/report-proofs.js';
 import { fire } from '../trigger/fire.js';
+import { armThroughSsh } from '../trigger/ssh.js';
 import { choreograph, type DebugSession } from './choreograph.js';
 import { recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
@@ -12,11 +14,22 @@ const POWER_OFF_LIMIT_MS = 20_000;
 
 /** Fires, and follows the guest for as long as its next rung is within its deadline. Ends by {@link RunEnded}. */
 export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
+  try {
+    await crashAndFollow(guest, openProofs);
+  } finally {
+    // Only now has the console said all that it will say.
+    for (const fact of reportProofs(guest.plan.scenario, guest.watch.events)) guest.watch.fact(fact);
+  }
+}
+
+async function crashAndFollow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
   if (trigger.kind !== 'choreography') {
+    // A session takes its time to be there; what is recorded right before firing comes after that.
+    const crash = trigger.kind === 'ssh' ? await armThroughSsh(trigger, guest) : () => fire(trigger, guest);
     await recordInterruptState(guest);
     guest.sources.firing();
-    await fire(trigger, guest);
+    await crash();
     await guest.sources.fired();
     return follow(guest, openProofs);
   }

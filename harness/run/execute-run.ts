@@ -14,9 +14,10 @@ import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
 import { connectQtest } from '../qemu/qtest/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
-import { type ChannelServer, listenForChannel } from './channel-server.js';
+import { openUartChannel, type UartChannel } from './uart-channel.js';
 import { crashGuest } from './crash-guest.js';
 import { liveGuest } from './live-guest.js';
+import { openNetwork } from './network.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
 import { RunEnded, RunWatch } from './run-watch.js';
@@ -120,19 +121,13 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   teardown.defer(() => closeSync(folder));
   const base = `/proc/self/fd/${folder}`;
-  for (const socket of [
-    RUN_FILES.consoleSocket,
-    RUN_FILES.controlSocket,
-    RUN_FILES.qmpSocket,
-    RUN_FILES.gdbSocket,
-    RUN_FILES.qtestSocket,
-  ]) {
+  for (const socket of [RUN_FILES.qmpSocket, RUN_FILES.gdbSocket, RUN_FILES.qtestSocket]) {
     teardown.defer(() => rm(join(directory, socket), { force: true }));
   }
-  const listen = async (channel: 'console' | 'control'): Promise<ChannelServer> => {
+  const open = async (channel: 'console' | 'control'): Promise<UartChannel> => {
     let heard = 0;
-    const name = channel === 'console' ? RUN_FILES.consoleSocket : RUN_FILES.controlSocket;
-    const server = await listenForChannel(base, name, (bytes) => {
+    const name = channel === 'console' ? RUN_FILES.consolePipe : RUN_FILES.controlPipe;
+    const opened = await openUartChannel(directory, name, (bytes) => {
       const room = plan.limits.channelBytes - heard;
       if (room <= 0) return;
       const kept = bytes.subarray(0, room);
@@ -142,11 +137,13 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
         watch.fact({ fact: 'channel-limit', channel, limitBytes: plan.limits.channelBytes });
       }
     });
-    teardown.defer(() => server.close());
-    return server;
+    teardown.defer(() => opened.close());
+    return opened;
   };
-  await listen('console');
-  const control = await listen('control');
+  const consoleLine = await open('console');
+  const control = await open('control');
+  const network = await openNetwork(plan.scenario.guest.nic, { base, directory });
+  teardown.defer(() => network?.close());
   if (watch.ended !== undefined) throw new RunEnded(watch.ended);
 
   const qemu = await startQemu(plan.qemu.binary, plan.qemu.args, directory);
@@ -167,11 +164,14 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
   teardown.defer(() => qmp.close());
   const sampling = new AbortController();
   const sources = new SourceBank();
+  teardown.defer(() => sources.stop());
   const guest = liveGuest(plan, watch, {
     sources,
     qmp,
     control,
+    consoleLine,
     cacheDir,
+    network,
     connectDebugger: async () => {
       const gdb = await connectGdb(
         { path: join(base, RUN_FILES.gdbSocket) },

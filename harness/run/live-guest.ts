@@ -5,15 +5,17 @@ import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
 import { readApicIds } from '../qemu/apic-ids.js';
+import type { FrameLink } from '../source/frame-link.js';
 import { ioApicPath } from '../source/io-apic-path.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';
-import type { Target } from '../trigger/target.js';
-import type { ChannelServer } from './channel-server.js';
-import type { RunWatch } from './run-watch.js';
+import type { SshTarget } from '../trigger/ssh.js';
+import type { GuestNetwork } from './network.js';
+import type { UartChannel } from './uart-channel.js';
+import { RunEnded, type RunWatch } from './run-watch.js';
 import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
-export interface LiveGuest extends Target {
+export interface LiveGuest extends SshTarget {
   readonly plan: RunPlan;
   readonly watch: RunWatch;
   readonly requests: RequestWriter;
@@ -33,6 +35,8 @@ export interface LiveGuest extends Target {
   /** Where the IO-APIC is in QEMU's object tree; undefined on a machine without one. */
   ioApicPath(): Promise<string | undefined>;
   readonly sources: SourceBank;
+  /** The other end of a network card with `net: frames`. */
+  frames(): Promise<FrameLink>;
   /** Sends a request and waits for the reply; a guest that does not answer in time ends the run. */
   ask(request: Request, what: string): Promise<EventOf<'reply'>>;
   /** Sends a request and waits for the reply; undefined when the guest does not answer in time. */
@@ -42,18 +46,21 @@ export interface LiveGuest extends Target {
 /** What a live guest is made of. */
 export interface LiveParts {
   readonly qmp: QmpClient;
-  readonly control: ChannelServer;
+  readonly control: UartChannel;
+  /** The console under test: what is typed at it. */
+  readonly consoleLine: UartChannel;
   readonly connectDebugger: () => Promise<GdbClient>;
   readonly connectQtest: () => Promise<QtestClient>;
   readonly sources: SourceBank;
   readonly cacheDir: string | undefined;
+  readonly network: GuestNetwork | undefined;
 }
 
 /** Puts the parts of a running guest together. */
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, connectDebugger, connectQtest, sources, cacheDir }: LiveParts,
+  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir, network }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
@@ -67,6 +74,11 @@ export function liveGuest(
   const answerTo = (request: Request, options: { what: string; soft?: boolean }) => {
     send(request);
     return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
+  };
+  const answer = async (request: Request, what: string) => {
+    const reply = await answerTo(request, { what });
+    if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
+    return reply;
   };
   return {
     plan,
@@ -82,18 +94,54 @@ export function liveGuest(
     ioApicPath: () => ioApicPath(qmp),
     sources,
     monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
-    async ask(request, what) {
-      const reply = await answerTo(request, { what });
-      if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
-      return reply;
-    },
+    ask: answer,
+    replyMs: limitMs,
+    frames: async () => wired(network).frames(),
+    sshStream: async () => wired(network).ssh(),
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {
       send(requests.fire(script));
       await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
     },
+    async fireScriptToEnd(script) {
+      const request = requests.fire(script);
+      send(request);
+      await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
+      const end = await watch.waitFor(
+        ['reply', 'oops', 'panic', 'capture-command-line', 'capture-hello'],
+        (event) => event.type !== 'reply' || event.id === request.id,
+        { what: "the script's end", limitMs, soft: true },
+      );
+      return end?.type === 'reply' ? { status: end.status, output: end.output } : undefined;
+    },
+    async runScript(script, what) {
+      const { status, output } = await answer(requests.script(script), what);
+      return { status, output };
+    },
     async injectNmi() {
       await qmp.execute('inject-nmi');
     },
+    async sendBreak() {
+      await qmp.execute('chardev-send-break', { id: 'console' });
+    },
+    typeAtConsole(text) {
+      consoleLine.send(Buffer.from(text, 'latin1'));
+    },
+    async holdKey(key) {
+      const data = { key: { type: 'qcode', data: key }, down: true } as const;
+      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
+    },
+    require(proof) {
+      watch.fact({ fact: 'proof', ...proof });
+      if (proof.proved) return;
+      watch.end(`not proved: ${proof.what}`);
+      throw new RunEnded(`not proved: ${proof.what}`);
+    },
   };
+}
+
+function wired(network: GuestNetwork | undefined): GuestNetwork {
+  if (network === undefined)
+    throw new Error('the guest has no network card: the plan should have been refused');
+  return network;
 }

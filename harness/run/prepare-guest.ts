@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileScript } from '../guest/control.js';
 import { type Checked, checkLapic, checkPin } from '../irqchip/check-conditions.js';
 import { readProcInterrupts, rowNamed } from '../irqchip/proc-interrupts.js';
+import { checkCondition, factWords, type GuestFact } from '../model/guest-fact.js';
 import type { Preparation, Proof } from '../model/scenario.js';
+import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
+import { flipCrashImage } from './flip-crash-image.js';
 import { findPins, readGuestInterrupts, readGuestLapic, readGuestRouters } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
@@ -28,6 +31,7 @@ export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
   });
   if (hello?.release !== plan.kernel.release) stop(guest, 'another kernel runs than was asked for');
   if (hello?.modulesFailed !== '') stop(guest, 'modules did not load');
+  for (const claim of plan.machine.prove ?? []) await proveFact(guest, claim);
   if (plan.scenario.crashKernel === 'loaded') await arm(guest);
   for (const preparation of plan.scenario.prepare) await prepare(guest, preparation);
   await prove(guest, {
@@ -62,6 +66,9 @@ async function arm(guest: LiveGuest): Promise<void> {
 }
 
 async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) {
+    return flipCrashImage(guest, preparation.flipCrashImage);
+  }
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
@@ -72,13 +79,14 @@ async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void
 }
 
 async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefined> {
-  if ('read' in proof) {
-    const { path, equals } = proof.read;
-    const what = `${path} = ${equals}`;
-    const reply = await guest.ask(guest.requests.script(`cat ${path}`), `reading ${path}`);
-    const saw = reply.status === 0 ? reply.output.trim() : `cat failed: ${reply.output.trim()}`;
-    guest.fact({ fact: 'proof', what, proved: reply.status === 0 && saw === equals, saw: saw.slice(0, 200) });
-    if (saw !== equals) stop(guest, `not proved: ${what}`);
+  if ('read' in proof || 'output' in proof) {
+    await proveFact(guest, proof);
+    return undefined;
+  }
+  // What the kernel's own report must show is looked for when there is one.
+  if ('panic' in proof) return undefined;
+  if ('everyVcpu' in proof) {
+    await proveFlags(guest, proof.everyVcpu);
     return undefined;
   }
   if ('interrupts' in proof) return proveRise(guest, proof.interrupts);
@@ -86,9 +94,21 @@ async function prove(guest: LiveGuest, proof: Proof): Promise<OpenProof | undefi
     'lapic' in proof
       ? checkLapic(proof.lapic, { name: `cpu${proof.cpu}`, lapic: await readGuestLapic(guest, proof.cpu) })
       : await pinOfGuest(guest, proof);
-  guest.fact({ fact: 'proof', ...checked });
-  if (!checked.proved) stop(guest, `not proved: ${checked.what}`);
+  guest.require(checked);
   return undefined;
+}
+
+/** Asks the guest for what a fact is about and records whether it holds; one that does not ends the run. */
+async function proveFact(guest: LiveGuest, fact: GuestFact): Promise<void> {
+  const what = factWords(fact);
+  const [script, condition] =
+    'read' in fact ? [`cat ${fact.read.path}`, fact.read] : [fact.output.of, fact.output];
+  const { status, output } = await guest.ask(guest.requests.script(script), what);
+  const { holds, saw } = checkCondition(condition, output);
+  const proved = status === 0 && holds;
+  const seen = status === 0 ? saw : `exit status ${status}: ${saw}`;
+  const meaning = proved || condition.otherwise === undefined ? '' : `: ${condition.otherwise}`;
+  guest.require({ what, proved, saw: `${seen}${meaning}` });
 }
 
 async function pinOfGuest(guest: LiveGuest, { pin, is }: Extract<Proof, { pin: unknown }>): Promise<Checked> {
@@ -97,36 +117,44 @@ async function pinOfGuest(guest: LiveGuest, { pin, is }: Extract<Proof, { pin: u
   return checkPin(is, { name, number, routers: await readGuestRouters(guest) });
 }
 
+async function proveFlags(
+  guest: LiveGuest,
+  wanted: Extract<Proof, { everyVcpu: unknown }>['everyVcpu'],
+): Promise<void> {
+  const [flag, on] = 'svme' in wanted ? (['svme', wanted.svme] as const) : (['vmxe', wanted.vmxe] as const);
+  const what = `every vCPU has ${flagStatement(flag, on)}`;
+  const text = await guest.monitor('info registers -a');
+  const { proved, saw } = everyVcpu(text, { flag, on, cpus: guest.plan.machine.cpus });
+  guest.require({ what, proved, saw: saw.slice(0, 200) });
+}
+
 async function proveRise(
   guest: LiveGuest,
   { row, risesBy, withinMs }: Extract<Proof, { interrupts: unknown }>['interrupts'],
 ): Promise<OpenProof | undefined> {
   const before = rowNamed(await readGuestInterrupts(guest), row)?.count;
-  const seen = (what: string, after: number | undefined): boolean => {
-    const rise = before === undefined || after === undefined ? undefined : after - before;
-    const proved = rise !== undefined && rise >= risesBy;
-    const saw = rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`;
-    guest.fact({ fact: 'proof', what, proved, saw });
-    return proved;
-  };
+  const riseTo = (after: number | undefined) =>
+    before === undefined || after === undefined ? undefined : after - before;
+  const proofOf = (rise: number | undefined) => ({
+    what: `/proc/interrupts ${row} rises by ${risesBy}${withinMs === undefined ? '' : ' before firing'}`,
+    proved: rise !== undefined && rise >= risesBy,
+    saw: rise === undefined ? 'no such row, or no answer' : `rose by ${rise}`,
+  });
   if (withinMs === undefined) {
-    const what = `/proc/interrupts ${row} rises by ${risesBy}`;
     return {
       async complete() {
         const reply = await guest.tryAsk(guest.requests.script('cat /proc/interrupts'));
-        seen(what, reply === undefined ? undefined : rowNamed(readProcInterrupts(reply.output), row)?.count);
+        const rows = reply === undefined ? [] : readProcInterrupts(reply.output);
+        guest.fact({ fact: 'proof', ...proofOf(riseTo(rowNamed(rows, row)?.count)) });
       },
     };
   }
-  const what = `/proc/interrupts ${row} rises by ${risesBy} within ${withinMs} ms, before firing`;
   const untilMs = performance.now() + withinMs;
-  let after = before;
-  while (before !== undefined && after !== undefined && after - before < risesBy) {
-    const leftMs = untilMs - performance.now();
-    if (leftMs <= 0) break;
-    await sleep(Math.min(LOOK_EVERY_MS, leftMs));
-    after = rowNamed(await readGuestInterrupts(guest), row)?.count;
+  let rise = riseTo(before);
+  while (rise !== undefined && rise < risesBy && performance.now() < untilMs) {
+    await sleep(LOOK_EVERY_MS);
+    rise = riseTo(rowNamed(await readGuestInterrupts(guest), row)?.count);
   }
-  if (!seen(what, after)) stop(guest, `not proved: ${what}`);
+  guest.require(proofOf(rise));
   return undefined;
 }

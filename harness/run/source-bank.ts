@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PinName } from '../model/irqchip.js';
 import { type SourceSpec, sourceName } from '../model/source.js';
 import { QtestError } from '../qemu/qtest/index.js';
+import { frameSource } from '../source/frame-source.js';
 import { qtestSource } from '../source/qtest-source.js';
 import type { Source } from '../source/source.js';
 import { findPins } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
-import { RunEnded } from './run-watch.js';
 
 /** A rate is measured over this long at least. */
 const MEASURE_MS = 1_000;
@@ -23,17 +24,19 @@ export class SourceBank {
     const { sources } = guest.plan.scenario;
     if (sources.length === 0) return;
     this.#guest = guest;
-    const qtest = await guest.qtest();
     const pinOf = await findPins(
       guest,
       sources.flatMap((spec) => ('pin' in spec ? [spec.pin] : [])),
     );
     for (const spec of sources) {
-      const source = qtestSource(spec, {
-        qtest,
-        apicIds: await guest.apicIds(),
-        pin: 'pin' in spec ? await this.#pin(guest, spec, pinOf(spec.pin)) : undefined,
-      });
+      const source =
+        'frames' in spec
+          ? frameSource(spec, await guest.frames())
+          : qtestSource(spec, {
+              qtest: await guest.qtest(),
+              apicIds: await guest.apicIds(),
+              pin: 'pin' in spec ? await this.#pin(guest, spec, pinOf(spec.pin)) : undefined,
+            });
       await this.#orVoid(guest, spec, () => source.start());
       this.#running.push({ spec, source, told: false });
       this.#tell(source, 'started');
@@ -53,8 +56,7 @@ export class SourceBank {
       const rate = (source.tally().count - (before[index] ?? 0)) / seconds;
       const what = `${source.name}: at least ${spec.atLeastPerSecond} per second`;
       const proved = rate >= (spec.atLeastPerSecond ?? 0);
-      guest.fact({ fact: 'proof', what, proved, saw: `${Math.round(rate)} per second` });
-      if (!proved) stop(guest, `not proved: ${what}`);
+      guest.require({ what, proved, saw: `${Math.round(rate)} per second` });
     }
   }
 
@@ -103,18 +105,12 @@ export class SourceBank {
     guest: LiveGuest,
     spec: Extract<SourceSpec, { pin: unknown }>,
     line: number | undefined,
-  ): Promise<{ device: string; line: number }> {
+  ): Promise<{ device: string; line: number } | undefined> {
     const what = `${sourceName(spec)} can be driven`;
-    const not = (saw: string) => {
-      guest.fact({ fact: 'proof', what, proved: false, saw });
-      return stop(guest, `not proved: ${what}`);
-    };
     const device = await guest.ioApicPath();
-    if (device === undefined) return not('the machine has no IO-APIC in QEMU');
-    if (line === undefined) return not(`no row of /proc/interrupts ties ${spec.pin} to an IO-APIC pin`);
-    // QEMU asserts, and dies, on a line that the device does not have; its IO-APIC has 24 (IOAPIC_NUM_PINS).
-    if (line >= 24) return not(`QEMU's IO-APIC has pins 0 to 23, not ${line}`);
-    return { device, line };
+    const why = whyNot(spec.pin, { device, line });
+    if (why !== undefined) guest.require({ what, proved: false, saw: why });
+    return device === undefined || line === undefined ? undefined : { device, line };
   }
 
   async #orVoid(guest: LiveGuest, spec: SourceSpec, act: () => Promise<void>): Promise<void> {
@@ -122,14 +118,20 @@ export class SourceBank {
       await act();
     } catch (error) {
       if (!(error instanceof QtestError)) throw error;
-      const what = `${sourceName(spec)} starts`;
-      guest.fact({ fact: 'proof', what, proved: false, saw: error.message });
-      stop(guest, `not proved: ${what}`);
+      guest.require({ what: `${sourceName(spec)} starts`, proved: false, saw: error.message });
     }
   }
 }
 
-function stop({ watch }: LiveGuest, why: string): never {
-  watch.end(why);
-  throw new RunEnded(why);
+/** QEMU's IO-APIC has so many (include/hw/i386/ioapic_internal.h, IOAPIC_NUM_PINS). */
+const QEMU_PINS = 24;
+
+/** Why a pin cannot be driven; QEMU asserts, and dies, on a line that a device does not have. */
+function whyNot(
+  pin: PinName,
+  { device, line }: { device: string | undefined; line: number | undefined },
+): string | undefined {
+  if (device === undefined) return 'the machine has no IO-APIC in QEMU';
+  if (line === undefined) return `no row of /proc/interrupts ties ${pin} to an IO-APIC pin`;
+  return line < QEMU_PINS ? undefined : `QEMU's IO-APIC has pins 0 to ${QEMU_PINS - 1}, not ${line}`;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type SourceSpec, sourceName } from '../model/source.js';
+import { type QtestSourceSpec, sourceName } from '../model/source.js';
 import { QtestClosedError, type QtestClient, type QtestCommand, setIrqIn } from '../qemu/qtest/index.js';
 import { apicIdOf, messageCommand } from './messenger.js';
 import type { Source, Tally } from './source.js';
@@ -7,6 +7,8 @@ import type { Source, Tally } from './source.js';
 /** Beats sent in one go: QEMU's main loop gives the vCPUs a turn between two bundles. */
 const MOST_AT_ONCE = 32;
 const SHORTEST_PAUSE_MS = 1;
+/** A slow source is a slow source; the run's own deadlines end a QEMU that does nothing at all. */
+const BUNDLE_DEADLINE_MS = 120_000;
 
 /** What a source drives. */
 export interface Bench {
@@ -31,7 +33,7 @@ interface Score {
  * goes to hw/i386/kvm/apic.c, kvm_apic_mem_write() (KVM_SIGNAL_MSI), a pin to hw/i386/kvm/ioapic.c,
  * kvm_ioapic_set_irq() (KVM_IRQ_LINE).
  */
-export function qtestSource(spec: SourceSpec, bench: Bench): Source {
+export function qtestSource(spec: QtestSourceSpec, bench: Bench): Source {
   const score = scoreOf(spec, bench);
   const { qtest } = bench;
   const stopping = new AbortController();
@@ -51,7 +53,9 @@ export function qtestSource(spec: SourceSpec, bench: Bench): Source {
               Math.floor(((performance.now() - sinceMs) * perSecond) / 1000) + 1 - count,
             );
       if (due > 0) {
-        await qtest.executeAll(Array.from({ length: due }, () => score.beat).flat());
+        await qtest.executeAll(Array.from({ length: due }, () => score.beat).flat(), {
+          deadlineMs: BUNDLE_DEADLINE_MS,
+        });
         count += due;
       } else {
         // An abort ends the pause early; the loop's condition sees it.
@@ -93,7 +97,7 @@ export function qtestSource(spec: SourceSpec, bench: Bench): Source {
   };
 }
 
-function scoreOf(spec: SourceSpec, { apicIds, pin }: Bench): Score {
+function scoreOf(spec: QtestSourceSpec, { apicIds, pin }: Bench): Score {
   if ('pin' in spec) {
     if (pin === undefined) throw new RangeError(`cannot drive pin "${spec.pin}": it was not found`);
     const [up, down] = [setIrqIn(pin, 1), setIrqIn(pin, 0)];

@@ -8,13 +8,20 @@ import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js'
 import { readJson, readResult, whyUnreadable, writeJson } from './run-directory.js';
 import { storeFault } from './store-fault.js';
 
-const FILES = { campaign: 'campaign.json', results: 'results.jsonl', report: 'report.html' } as const;
+const FILES = {
+  campaign: 'campaign.json',
+  results: 'results.jsonl',
+  report: 'report.html',
+  cells: 'cells.json',
+} as const;
 
 const CampaignSchema = z.object({
   schema: z.literal(STORE_SCHEMA),
   name: z.string(),
   /** ISO 8601, by the host's clock. */
   createdAt: z.string(),
+  /** Of a campaign file: what it says of itself. */
+  file: z.object({ name: z.string(), summary: z.string(), jobs: z.number().int().optional() }).optional(),
   plans: z.array(RunPlanSchema),
 });
 
@@ -77,6 +84,11 @@ export async function appendResult(directory: string, result: RunResult): Promis
 /** Where a campaign's report goes. */
 export function reportPath(directory: string): string {
   return join(directory, FILES.report);
+}
+
+/** Keeps the table of a campaign file, for scripts. */
+export async function writeCells(directory: string, table: unknown): Promise<void> {
+  await writeJson(join(directory, FILES.cells), table);
 }
 
 /** One run directory of a campaign. */

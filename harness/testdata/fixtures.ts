@@ -96,6 +96,10 @@ export function nameEvent(event: RunEvent): string {
       return `cpus-parked ${event.parked}`;
     case 'host':
       return `host ${event.fact.fact}`;
+    case 'lkdtm-hit':
+      return `lkdtm-hit ${event.point} ${event.crashType}`;
+    case 'report-frame':
+      return `report-frame ${event.function}`;
     case 'kernel-banner':
     case 'capture-command-line':
     case 'reboot-command-line':
@@ -107,6 +111,7 @@ export function nameEvent(event: RunEvent): string {
     case 'vmcore':
     case 'vmcore-missing':
     case 'capture-facts':
+    case 'exercise':
     case 'capture-done':
     case 'control-noise':
       return event.type;

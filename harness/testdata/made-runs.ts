@@ -38,6 +38,7 @@ export function madePlan(changes: { cpus?: number; scenario?: Partial<Scenario> 
       prepare: [],
       sources: [],
       prove: [],
+      proveCapture: [],
       trigger: { kind: 'sysrq', key: 'c' },
       expect: { verdict: 'captured' },
       ...changes.scenario,

@@ -1,4 +1,5 @@
 import type { AddressRange, Armed } from '../model/event.js';
+import { parseTimers } from './timers.js';
 
 /**
  * Parses the production init's report of `kexec -p`: `key=value` lines (status, loaded, size, range, error) and
@@ -37,6 +38,7 @@ export function parseArmed(report: string): Armed {
     segments,
     purgatory: entry === undefined ? undefined : segments.find((segment) => contains(segment, entry)),
     errors,
+    ...(values.has('clocksource') ? { timers: parseTimers(report) } : {}),
   };
 }
 

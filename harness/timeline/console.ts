@@ -1,10 +1,12 @@
 import stripAnsi from 'strip-ansi';
 import type { EventBody, Side } from '../model/event.js';
 import { kernelMessage } from './printk.js';
+import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 
 const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
-const COMMAND_LINE = kernelMessage('Command line: (.*)');
+/** arch/x86/kernel/setup.c, setup_arch(), of 64-bit kernels only; init/main.c, start_kernel(), of all (v6.1). */
+const COMMAND_LINE = kernelMessage('(?:C|Kernel c)ommand line: (.*)');
 /** kernel/panic.c, panic(): "Kernel panic - not syncing: %s" (v2.6 to v6.12 alike). */
 const PANIC = kernelMessage('Kernel panic - not syncing(?:: (.*))?$');
 /** kernel/panic.c, panic(): the end mark, printed only when nothing took over. */
@@ -16,6 +18,21 @@ const OOPS = kernelMessage(
   '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: ).*)',
 );
 
+/**
+ * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or
+ * the instruction pointer. `?` marks an address that the unwinder does not vouch for: it is not a frame.
+ */
+const REPORT_FRAME = kernelMessage(
+  String.raw`(?: |RIP: 0010:)([A-Za-z_][\w.]{0,255})\+0x[\da-f]+/0x[\da-f]+`,
+);
+/** The longest report that is read; a stack overflow's stack is as long as the kernel pleases. */
+const MAX_REPORT_FRAMES = 256;
+/** drivers/misc/lkdtm/core.c, lkdtm_kprobe_handler() and direct_entry() (v6.1). */
+const LKDTM_HIT = kernelMessage(
+  String.raw`lkdtm: Crash point (\w+) of type (\w+) hit, trigger in (\d+) rounds`,
+);
+const LKDTM_DIRECT = kernelMessage(String.raw`lkdtm: Performing direct entry (\w+)`);
+
 /** Reads one console line after another and keeps track of which kernel is speaking. */
 export interface ConsoleReader {
   line(text: string): EventBody[];
@@ -23,14 +40,18 @@ export interface ConsoleReader {
 
 /**
  * A reader that starts with the production kernel. A later kernel is the capture kernel only when its command line
- * carries `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump); without it the machine rebooted,
- * which a panic with no crash kernel and panic=-1 looks like.
+ * carries `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). The machine rebooted, which a panic
+ * with no crash kernel and panic=-1 looks like, when it is the production kernel's own once more. One that is neither
+ * (bytes were lost) says nothing.
  */
 export function createConsoleReader(): ConsoleReader {
   let side: Side = 'production';
   // A banner says that some kernel starts; its command line, a line later, says which.
   let bannerOpen = false;
   let panicked = false;
+  let ownCommandLine: string | undefined;
+  // Of the production kernel; stacks before its first oops or panic are those of warnings.
+  let reportedFrames: number | undefined;
 
   function read(text: string): EventBody[] {
     const events: EventBody[] = [];
@@ -42,17 +63,22 @@ export function createConsoleReader(): ConsoleReader {
     }
     const commandLine = bannerOpen ? COMMAND_LINE.exec(text) : null;
     if (commandLine !== null) {
-      bannerOpen = false;
-      if (/(^|\s)elfcorehdr=/.test(commandLine[1] ?? '')) {
+      const options = (commandLine[1] ?? '').trim();
+      if (!panicked && side === 'production') ownCommandLine ??= options;
+      if (/(^|\s)elfcorehdr=/.test(options)) {
+        bannerOpen = false;
         side = 'capture';
         panicked = false;
         events.push({ type: 'capture-command-line' });
-      } else if (panicked || side === 'capture') {
+      } else if (options === ownCommandLine) {
+        bannerOpen = false;
         // Without a panic before it this is the same kernel's log again: a boot console's lines are replayed
         // when the real console registers.
-        side = 'rebooted';
-        panicked = false;
-        events.push({ type: 'reboot-command-line' });
+        if (panicked || side === 'capture') {
+          side = 'rebooted';
+          panicked = false;
+          events.push({ type: 'reboot-command-line' });
+        }
       }
       return events;
     }
@@ -60,15 +86,36 @@ export function createConsoleReader(): ConsoleReader {
     const panic = PANIC.exec(text);
     if (panic !== null) {
       panicked = true;
+      if (side === 'production') reportedFrames ??= 0;
       return [{ type: 'panic', message: panic[1] ?? '', side }];
     }
     if (REBOOT.test(text)) return [{ type: 'reboot-announced', side }];
     const oops = OOPS.exec(text);
-    if (oops?.[1] !== undefined) events.push({ type: 'oops', message: oops[1], side });
-    for (const signature of SIGNATURES) {
-      if (signature.side === side && signature.pattern.test(text)) {
-        events.push({ type: 'signature', name: signature.name, side, degrades: signature.degrades });
+    if (oops?.[1] !== undefined) {
+      if (side === 'production') reportedFrames ??= 0;
+      events.push({ type: 'oops', message: oops[1], side });
+    }
+    if (side === 'production' && reportedFrames !== undefined && reportedFrames < MAX_REPORT_FRAMES) {
+      const frame = REPORT_FRAME.exec(text)?.[1];
+      if (frame !== undefined) {
+        reportedFrames += 1;
+        events.push({ type: 'report-frame', function: frame });
       }
+    }
+    const hit = LKDTM_HIT.exec(text);
+    if (hit !== null) {
+      const [, point = '', crashType = '', rounds = ''] = hit;
+      events.push({ type: 'lkdtm-hit', point, crashType, roundsLeft: Number(rounds) });
+    }
+    const direct = LKDTM_DIRECT.exec(text);
+    if (direct?.[1] !== undefined) {
+      events.push({ type: 'lkdtm-hit', point: 'DIRECT', crashType: direct[1], roundsLeft: 0 });
+    }
+    for (const signature of SIGNATURES) {
+      const match = countsOn(side, signature) ? signature.pattern.exec(text) : null;
+      if (match === null) continue;
+      const degrades = signature.degrades && side === 'capture';
+      events.push({ type: 'signature', name: signature.name, side, degrades, text: match[0] });
     }
     return events;
   }
@@ -81,4 +128,8 @@ export function createConsoleReader(): ConsoleReader {
       return events.length > 0 || text === raw ? events : read(raw);
     },
   };
+}
+
+function countsOn(side: Side, signature: Signature): boolean {
+  return signature.side === side || (signature.side === 'both' && side !== 'rebooted');
 }

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { EventBody } from '../model/event.js';
 import { parseArmed } from './armed.js';
 import { escapeGuestText } from './escape.js';
+import { readExercise } from './exercise.js';
+import { parseTimers } from './timers.js';
 import { readVmcore } from './vmcore.js';
 
 /** Longest frame that crashpath's own images send: a vmcore frame with 256 KiB of notes in base64, and change. */
@@ -18,7 +20,14 @@ const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('capture-hello'), release: base64, cmdline: base64 }),
   z.object({ ev: z.literal('vmcore'), size: count, head: base64, notes: base64, uts: base64 }),
   z.object({ ev: z.literal('vmcore-missing'), why: base64 }),
-  z.object({ ev: z.literal('capture-facts'), dmesgLines: count, modulesFailed: base64, interrupts: base64 }),
+  z.object({
+    ev: z.literal('capture-facts'),
+    dmesgLines: count,
+    modulesFailed: base64,
+    interrupts: base64,
+    timers: base64.optional(),
+  }),
+  z.object({ ev: z.literal('exercise'), device: base64, before: base64, after: base64, received: count }),
   z.object({ ev: z.literal('capture-done') }),
 ]);
 
@@ -76,6 +85,17 @@ export function readControlLine(line: string): EventBody {
         dmesgLines: frame.dmesgLines,
         modulesFailed: text(frame.modulesFailed).trim(),
         interrupts: text(frame.interrupts),
+        ...(frame.timers === undefined ? {} : { timers: parseTimers(text(frame.timers)) }),
+      };
+    case 'exercise':
+      return {
+        type: 'exercise',
+        exercise: readExercise({
+          device: text(frame.device),
+          before: text(frame.before),
+          after: text(frame.after),
+          received: frame.received,
+        }),
       };
     case 'capture-done':
       return { type: 'capture-done' };

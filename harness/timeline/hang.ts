@@ -4,6 +4,7 @@ import type { HangShape, VcpuState } from '../model/event.js';
 export interface HangLimits {
   readonly haltedHangMs: number;
   readonly spinHangMs: number;
+  readonly idleHangMs: number;
 }
 
 /** A hang that was seen: its shape, how long it lasted when it was called, and the vCPUs at that moment. */
@@ -16,6 +17,10 @@ export interface Hang {
 /** More distinct instruction addresses than this are progress, not a spin (measured: a booting kernel ~94 in 175). */
 const SPIN_ADDRESSES = 12;
 const MIN_SAMPLES = 5;
+
+/** The shapes that this detector knows; a sleep that never ends is told in idle-hang.ts. */
+type StillShape = Exclude<HangShape, 'idle-forever'>;
+
 /**
  * The crashed kernel's own longest spin on the way is the 1,000 ms that it waits for the shootdown
  * (arch/x86/kernel/reboot.c, nmi_shootdown_cpus(), v6.1); purgatory digests the whole crash image. So a spin in the
@@ -29,9 +34,9 @@ const CRASHED_KERNEL_PART = 1 / 4;
  * instructions while the rest are halted with interrupts off.
  */
 export function createHangDetector(
-  limits: HangLimits,
+  limits: Pick<HangLimits, 'haltedHangMs' | 'spinHangMs'>,
 ): (atMs: number, vcpus: readonly VcpuState[]) => Hang | undefined {
-  let current: HangShape | undefined;
+  let current: StillShape | undefined;
   let spinner: number | undefined;
   let sinceMs = 0;
   let samples = 0;
@@ -56,7 +61,7 @@ export function createHangDetector(
   };
 }
 
-function shapeOf(vcpus: readonly VcpuState[]): HangShape | undefined {
+function shapeOf(vcpus: readonly VcpuState[]): StillShape | undefined {
   if (vcpus.length === 0) return undefined;
   const running = vcpus.filter((vcpu) => !(vcpu.halted && !vcpu.interruptsOn));
   if (running.length === 0) return 'all-vcpus-halted';

@@ -1,16 +1,6 @@
+import { MEMORY_SIGNATURES, TIMER_SIGNATURES } from './capture-signatures.js';
 import { kernelMessage } from './printk.js';
-
-/** A console line that means something for the verdict of a capture. */
-export interface Signature {
-  readonly name: string;
-  readonly pattern: RegExp;
-  /** Which kernel must have printed it for it to count. */
-  readonly side: 'production' | 'capture';
-  /** True when a capture that shows it is degraded. */
-  readonly degrades: boolean;
-  /** Kernel source of the message. */
-  readonly source: string;
-}
+import type { Signature } from './signature.js';
 
 /** A flat table: a new row needs its kernel source and a recording that fires it (docs/adding-a-signature). */
 export const SIGNATURES: readonly Signature[] = [
@@ -72,4 +62,6 @@ export const SIGNATURES: readonly Signature[] = [
     degrades: false,
     source: 'arch/x86/kernel/nmi.c, unknown_nmi_error() (v6.1)',
   },
+  ...TIMER_SIGNATURES,
+  ...MEMORY_SIGNATURES,
 ];

@@ -4,6 +4,7 @@ import type { Channel, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
 import { MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
+import { createIdleDetector } from './idle-hang.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
 import { readVcpus } from './vcpus.js';
 
@@ -40,6 +41,7 @@ export function createTimeline(limits: HangLimits): Timeline {
       switch (record.kind) {
         case 'chunk': {
           lastMs = record.atMs;
+          whereabouts.heard();
           const lines = splitters[record.channel].push(record.bytes);
           return lines.flatMap((line) => readLine(record.channel, line, record.atMs));
         }
@@ -88,6 +90,8 @@ const ROAD: readonly Place[] = ['jump', 'purgatory', 'capture-start', 'capture-k
 
 interface Whereabouts {
   note(body: EventBody): void;
+  /** The guest sent bytes, whole lines or not. */
+  heard(): void;
   sample(atMs: number, text: string): EventBody[];
 }
 
@@ -100,7 +104,9 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
   let furthest = -1;
   let hung = false;
   const detect = createHangDetector(limits);
+  const idle = createIdleDetector(limits.idleHangMs);
   return {
+    heard: () => idle.heard(),
     note(body) {
       if (body.type === 'armed') armed = body.armed;
       if (body.type === 'firing' || (body.type === 'host' && body.fact.fact === 'fired')) fired = true;
@@ -122,7 +128,7 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
           events.push({ type: 'jumped', place: vcpu.place, rip: vcpu.rip });
         }
       }
-      const hang = hung ? undefined : detect(atMs, vcpus);
+      const hang = hung ? undefined : (detect(atMs, vcpus) ?? idle.sample(atMs, vcpus));
       if (hang !== undefined) {
         hung = true;
         events.push({ type: 'hang', ...hang });

@@ -72,7 +72,7 @@ void t.test('near misses of places', async (t) => {
   );
 });
 
-void t.test('a vCPU outside long mode is in firmware', async (t) => {
+void t.test('a vCPU in real mode is in firmware', async (t) => {
   const text = [
     'CPU#0',
     'EAX=00000000 EBX=00000000 ECX=00000000 EDX=00000663',
@@ -83,6 +83,42 @@ void t.test('a vCPU outside long mode is in firmware', async (t) => {
   t.strictSame(readVcpus(text, ARMED), [
     { index: 0, rip: 'fff0', interruptsOn: false, halted: true, place: 'firmware' },
   ]);
+});
+
+/** One vCPU of a 32-bit guest, in QEMU 7.2's form; paging on unless `cr0` says otherwise. */
+function place32(vcpu: { eip: number; cr3?: bigint; cr0?: string; cpl?: number }) {
+  const { eip, cr3 = FIRST_CR3, cr0 = '80050033', cpl = 0 } = vcpu;
+  const hex = (value: number | bigint) => value.toString(16).padStart(8, '0');
+  const text = [
+    'CPU#0',
+    `EIP=${hex(eip)} EFL=00000046 [---Z-P-] CPL=${cpl} II=0 A20=1 SMM=0 HLT=0`,
+    'IDT=     ff400000 000007ff',
+    `CR0=${cr0} CR2=00000000 CR3=${hex(cr3)} CR4=00000690`,
+  ].join('\n');
+  return readVcpus(text, ARMED)[0]?.place;
+}
+
+void t.test('places of a 32-bit guest, which jumps with paging off', async (t) => {
+  const UNPAGED = '00050033';
+  t.equal(place32({ eip: 0xc1234567 }), 'first-kernel');
+  t.equal(place32({ eip: 0x08048000, cpl: 3 }), 'user');
+  t.equal(place32({ eip: 0x1b002000, cr0: UNPAGED }), 'jump', 'the copy of relocate_kernel');
+  t.equal(place32({ eip: Number(PURGATORY_RIP), cr0: UNPAGED }), 'purgatory');
+  t.equal(place32({ eip: Number(CAPTURE_START_RIP), cr0: UNPAGED }), 'capture-start');
+  t.equal(place32({ eip: 0xc0000000 + Number(CAPTURE_START_RIP), cr3: CRASH_CR3 }), 'capture-kernel');
+  t.equal(place32({ eip: 0xf8001000, cr3: CRASH_CR3 }), 'capture-kernel', 'its modules');
+  t.equal(place32({ eip: 0x08048000, cr3: CRASH_CR3, cpl: 3 }), 'capture-kernel', 'its userspace');
+});
+
+void t.test('near misses of a 32-bit guest', async (t) => {
+  t.equal(place32({ eip: 0x9a000, cr0: '00000011' }), 'firmware', 'a vCPU on its way up, unpaged');
+  t.equal(place32({ eip: Number(PURGATORY_RIP), cr0: '00000010' }), 'firmware', 'real mode');
+  t.equal(
+    place32({ eip: Number(PURGATORY_RIP) }),
+    'first-kernel',
+    "the address on the first kernel's tables",
+  );
+  t.equal(place32({ eip: 0xdb002000, cr3: CRASH_CR3 }), 'jump', 'the direct mapping of a control page');
 });
 
 void t.test('what is incomplete is left out', async (t) => {

@@ -3,6 +3,10 @@ import { contains } from './armed.js';
 
 /** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
 const KERNEL_IMAGE = 0xffffffff80000000n;
+/** Start of the direct mapping on 32-bit x86, kernel image included (CONFIG_VMSPLIT_3G, Debian's choice). */
+const PAGE_OFFSET_32 = 0xc0000000n;
+const CR0_PROTECTED = 1;
+const CR0_PAGING = 0x80000000;
 const CR3_ADDRESS = 0x000ffffffffff000n;
 
 /**
@@ -25,7 +29,8 @@ export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
       part,
     );
     const cr3 = /\bCR3=([0-9a-f]{8,16})\b/.exec(part)?.[1];
-    if (index === undefined || ip === null || cr3 === undefined) continue;
+    const cr0 = /\bCR0=([0-9a-f]{8,16})\b/.exec(part)?.[1];
+    if (index === undefined || ip === null || cr3 === undefined || cr0 === undefined) continue;
     const [, width, rip = '', flags = '', cpl, halted] = ip;
     vcpus.push({
       index: Number(index),
@@ -34,6 +39,7 @@ export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
       halted: halted === '1',
       place: placeOf({
         longMode: width === 'R',
+        cr0: Number.parseInt(cr0, 16),
         user: cpl === '3',
         rip: BigInt(`0x${rip}`),
         cr3: BigInt(`0x${cr3}`) & CR3_ADDRESS,
@@ -45,7 +51,9 @@ export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
 }
 
 interface Whereabouts {
+  /** QEMU prints RIP in 64-bit code and EIP elsewhere (target/i386/cpu-dump.c, 7.2). */
   readonly longMode: boolean;
+  readonly cr0: number;
   readonly user: boolean;
   readonly rip: bigint;
   readonly cr3: bigint;
@@ -57,10 +65,38 @@ interface Whereabouts {
  * allocates the control pages of a crash image from it), those of the crashed kernel never do.
  */
 function placeOf(at: Whereabouts): Place {
-  if (!at.longMode) return 'firmware';
+  if (!at.longMode) return placeOf32(at);
   const { armed } = at;
   if (armed?.range === undefined || !contains(armed.range, at.cr3)) return at.user ? 'user' : 'first-kernel';
   if (at.user || at.rip >= KERNEL_IMAGE) return 'capture-kernel';
-  if (armed.purgatory !== undefined && contains(armed.purgatory, at.rip)) return 'purgatory';
-  return armed.segments.some((segment) => contains(segment, at.rip)) ? 'capture-start' : 'jump';
+  return segmentAt(at.rip, armed);
+}
+
+/** Which part of the loaded crash image lies at a physical address inside the reservation. */
+function segmentAt(address: bigint, armed: Armed): Place {
+  if (armed.purgatory !== undefined && contains(armed.purgatory, address)) return 'purgatory';
+  return armed.segments.some((segment) => contains(segment, address)) ? 'capture-start' : 'jump';
+}
+
+/**
+ * A 32-bit kernel jumps with paging switched off (arch/x86/kernel/relocate_kernel_32.S, v6.1): from the copy of
+ * relocate_kernel on, addresses are physical ones until the capture kernel has its own page tables. Unpaged code outside
+ * of the reservation is firmware, or a vCPU on its way up.
+ */
+function placeOf32({ cr0, cr3, rip, user, armed }: Whereabouts): Place {
+  if ((cr0 & CR0_PROTECTED) === 0) return 'firmware';
+  const range = armed?.range;
+  if ((cr0 & CR0_PAGING) === 0) {
+    return armed !== undefined && range !== undefined && contains(range, rip)
+      ? segmentAt(rip, armed)
+      : 'firmware';
+  }
+  if (armed === undefined || range === undefined || !contains(range, cr3)) {
+    return user ? 'user' : 'first-kernel';
+  }
+  if (user) return 'capture-kernel';
+  if (rip < PAGE_OFFSET_32) return segmentAt(rip, armed);
+  // relocate_kernel begins at its address in the direct mapping, in a page that belongs to no segment.
+  const physical = rip - PAGE_OFFSET_32;
+  return contains(range, physical) && segmentAt(physical, armed) === 'jump' ? 'jump' : 'capture-kernel';
 }

@@ -25,14 +25,23 @@ void t.test('a whole vmcore', async (t) => {
   });
 });
 
-void t.test('a head that is not an ELF64 core is no vmcore', async (t) => {
+void t.test('a 32-bit kernel has an ELF32 core', async (t) => {
+  const head = coreHead().subarray(0, 52);
+  head.writeUInt8(1, 4);
+  t.match(read({ head }), { nodename: 'cp-1', prstatusNotes: 2 });
+  t.equal(read({ head: head.subarray(0, 51) }), undefined, 'cut short');
+  head.writeUInt16LE(2, 16);
+  t.equal(read({ head }), undefined, 'an executable');
+});
+
+void t.test('a head that is not a core is no vmcore', async (t) => {
   const changed = (offset: number, value: number) => {
     const head = coreHead();
     head.writeUInt8(value, offset);
     return read({ head });
   };
   t.equal(changed(1, 0x65), undefined, 'no ELF magic');
-  t.equal(changed(4, 1), undefined, 'ELF32');
+  t.equal(changed(4, 3), undefined, 'neither ELF32 nor ELF64');
   t.equal(changed(5, 2), undefined, 'big endian');
   t.equal(changed(16, 2), undefined, 'an executable');
   t.equal(read({ head: coreHead().subarray(0, 63) }), undefined, 'cut short');

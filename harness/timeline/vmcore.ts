@@ -11,18 +11,12 @@ export interface VmcoreBytes {
 }
 
 /**
- * Reads the facts out of the bytes. Undefined when the head is not that of an ELF64 little-endian core file
- * (e_ident, e_type ET_CORE = 4): then there was no vmcore, whatever the guest says.
+ * Reads the facts out of the bytes. Undefined when the head is not that of a little-endian core file (e_ident, e_type
+ * ET_CORE = 4): then there was no vmcore, whatever the guest says. A 32-bit kernel's has ELF32 headers, or ELF64 ones
+ * when kexec-tools was asked for them or the machine has more than 4 GiB (kexec(8), 2.0.25).
  */
 export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
-  const { head } = bytes;
-  if (
-    head.length < 64 ||
-    head.toString('latin1', 0, 6) !== '\x7fELF\x02\x01' ||
-    head.readUInt16LE(16) !== 4
-  ) {
-    return undefined;
-  }
+  if (!isCoreHead(bytes.head)) return undefined;
   let prstatusNotes = 0;
   let vmcoreinfo: string | undefined;
   for (const note of elfNotes(bytes.notes)) {
@@ -36,6 +30,13 @@ export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
     crashedRelease: /^OSRELEASE=(\S{1,64})$/m.exec(vmcoreinfo ?? '')?.[1],
     nodename: nodenameOf(bytes.uts),
   };
+}
+
+function isCoreHead(head: Buffer): boolean {
+  const ident = head.toString('latin1', 0, 6);
+  const headerBytes = ident === '\x7fELF\x01\x01' ? 52 : 64;
+  if (headerBytes === 64 && ident !== '\x7fELF\x02\x01') return false;
+  return head.length >= headerBytes && head.readUInt16LE(16) === 4;
 }
 
 interface ElfNote {

@@ -33,3 +33,11 @@ b64() { base64 | tr -d '\n'; }
 b64_of() { printf '%s' "$1" | b64; }
 
 frame() { printf 'CP1 %s\n' "$1" >&3; }
+
+# What the kernel keeps time with, one key=value a line; a value is empty when the kernel does not tell it.
+timers() {
+	system=/sys/devices/system
+	echo "clocksource=$(cat $system/clocksource/clocksource0/current_clocksource)"
+	echo "clockevent=$(cat $system/clockevents/clockevent0/current_device)"
+	echo "broadcast=$(cat $system/clockevents/broadcast/current_device)"
+}

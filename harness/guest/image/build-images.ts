@@ -14,11 +14,19 @@ import {
 } from './contents.js';
 import { errnoOf } from '../../model/errno.js';
 import { findProgram, type HostProgram, readProgram } from './host-programs.js';
+import { readTreeProgram } from './tree-programs.js';
 import { imageDir, inspectImages, manifestFile, publishImages, withTempDir } from './image-cache.js';
 import { describeSource, IMAGE_SCHEMA, type ImageManifest, imageKey, type Manifest } from './manifest.js';
 import { packEntries, type StagedEntry } from './pack.js';
 import { planImage } from './plan-image.js';
-import { IMAGE_NAMES, type ImageName, parseRecipes, type Recipes } from './recipe.js';
+import {
+  IMAGE_NAMES,
+  type ImageFeature,
+  type ImageName,
+  linesFor,
+  parseRecipes,
+  type Recipes,
+} from './recipe.js';
 
 /** What differs from one pair of images to the next; the rest is recipe and host. */
 export interface ImageInputs {
@@ -27,6 +35,10 @@ export interface ImageInputs {
   readonly modules: readonly ImageModule[];
   /** Modules of the capture guest, in load order. */
   readonly captureModules: readonly ImageModule[];
+  /** Root of a tree with the guests' programs, where the host's cannot run: for 32-bit kernels. */
+  readonly programsRoot?: string | undefined;
+  /** What the images have besides what all have; nothing when absent. */
+  readonly features?: readonly ImageFeature[] | undefined;
 }
 
 export interface BuildOptions {
@@ -105,22 +117,28 @@ async function loadImages(
   imagesDir: string,
   options: BuildOptions,
 ): Promise<LoadedImages> {
-  const lines = IMAGE_NAMES.flatMap((name) => recipes.images[name]);
+  const linesOf = (name: ImageName) => linesFor(recipes.images[name], inputs.features ?? []);
+  const lines = IMAGE_NAMES.flatMap(linesOf);
   const names = [...new Set(lines.flatMap((line) => ('program' in line ? [line.program] : [])))];
   const programs = new Map<string, HostProgram>();
-  for (const name of names) programs.set(name, await readProgram(name, recipes.programs, options));
+  const { programsRoot } = inputs;
+  for (const name of names) {
+    const program =
+      programsRoot === undefined
+        ? await readProgram(name, recipes.programs, options)
+        : await readTreeProgram(name, programsRoot);
+    programs.set(name, program);
+  }
   const libraries = new Map([...programs].map(([name, program]) => [name, program.libraries]));
   const load = async (image: ImageName, modules: readonly ImageModule[]): Promise<LoadedEntry[]> =>
-    loadEntries(
-      planImage(image, recipes.images[image], { libraries, modules: modules.map((each) => each.name) }),
-      {
-        scriptsDir: join(imagesDir, 'init'),
-        programs,
-        modules,
-        captureKernel: inputs.captureKernel,
-        signal: options.signal,
-      },
-    );
+    loadEntries(planImage(image, linesOf(image), { libraries, modules: modules.map((each) => each.name) }), {
+      scriptsDir: join(imagesDir, 'init'),
+      programs,
+      modules,
+      captureKernel: inputs.captureKernel,
+      librariesRoot: inputs.programsRoot,
+      signal: options.signal,
+    });
   return {
     capture: await load('capture', inputs.captureModules),
     production: await load('production', inputs.modules),

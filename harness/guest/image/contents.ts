@@ -23,6 +23,8 @@ export interface Materials {
   readonly programs: ReadonlyMap<string, HostProgram>;
   readonly modules: readonly ImageModule[];
   readonly captureKernel: Kernel;
+  /** Root of the tree that libraries come from; absent: the host itself. */
+  readonly librariesRoot?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -88,7 +90,9 @@ async function bytesOf(
 ): Promise<Buffer> {
   if (source.from === 'script')
     return readHostFile(join(materials.scriptsDir, source.name), materials.signal);
-  if (source.from === 'library') return readHostFile(source.hostPath, materials.signal);
+  if (source.from === 'library') {
+    return readHostFile(join(materials.librariesRoot ?? '/', source.hostPath), materials.signal);
+  }
   if (source.from === 'program') {
     return present(materials.programs.get(source.name)?.bytes, `program ${source.name}`);
   }

@@ -10,13 +10,13 @@ import type { Recipes } from './recipe.js';
 /** ldd runs the loader once; milliseconds when healthy. */
 const LDD_DEADLINE_MS = 10_000;
 
-/** A host program that goes into an image. */
+/** A program of the host, or of a tree of packages, that goes into an image. */
 export interface HostProgram {
   readonly name: string;
   /** Absolute host path. */
   readonly path: string;
   readonly bytes: Buffer;
-  /** Absolute host paths of its libraries and its loader; empty for a static program. */
+  /** Absolute paths of its libraries and its loader, in the host or in the tree; empty for a static program. */
   readonly libraries: readonly string[];
 }
 

@@ -5,7 +5,12 @@ import t from 'tap';
 import which from 'which';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const SCRIPTS = ['images/init/lib.sh', 'images/init/production', 'images/init/capture'];
+const SCRIPTS = [
+  'images/init/lib.sh',
+  'images/init/exercise.sh',
+  'images/init/production',
+  'images/init/capture',
+];
 
 function lacks(program: string): string | false {
   return which.sync(program, { nothrow: true }) === null ? `${program} is not installed` : false;

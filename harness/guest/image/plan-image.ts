@@ -6,7 +6,7 @@ import { type ImageName, isGuestPath, type RecipeLine } from './recipe.js';
 export type Source =
   | { readonly from: 'script'; readonly name: string }
   | { readonly from: 'program'; readonly name: string }
-  /** A shared library or the loader, at the same absolute path on the host. */
+  /** A shared library or the loader, at the same absolute path on the host or in the tree of programs. */
   | { readonly from: 'library'; readonly hostPath: string }
   /** Position in the image's list of modules, from 0. */
   | { readonly from: 'module'; readonly index: number }

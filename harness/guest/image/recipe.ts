@@ -22,10 +22,15 @@ const mode = z
 const word = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be a plain file name');
 const fileMode = mode.default(0o644);
 
+/** What an image may be asked to have besides what every image has. */
+export const IMAGE_FEATURES = ['ssh'] as const;
+export type ImageFeature = (typeof IMAGE_FEATURES)[number];
+const feature = z.enum(IMAGE_FEATURES).optional();
+
 const Line = z.union([
   z.strictObject({ dir: guestPath, mode: mode.default(0o755) }),
-  z.strictObject({ path: guestPath, script: word, mode: fileMode }),
-  z.strictObject({ path: guestPath, program: word, mode: fileMode }),
+  z.strictObject({ path: guestPath, script: word, mode: fileMode, for: feature }),
+  z.strictObject({ path: guestPath, program: word, mode: fileMode, for: feature }),
   z.strictObject({ path: guestPath, kernel: z.literal('capture'), mode: fileMode }),
   z.strictObject({ path: guestPath, image: z.literal('capture'), mode: fileMode }),
   z.strictObject({ modules: guestPath }),
@@ -63,6 +68,11 @@ const RecipesSchema = z
       }
     }
   });
+
+/** The lines of an image that has these features. */
+export function linesFor(lines: readonly RecipeLine[], features: readonly ImageFeature[]): RecipeLine[] {
+  return lines.filter((line) => !('for' in line) || line.for === undefined || features.includes(line.for));
+}
 
 /** A checked recipe file. */
 export type Recipes = z.infer<typeof RecipesSchema>;

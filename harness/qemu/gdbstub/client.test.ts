@@ -30,6 +30,33 @@ t.test('registers and memory, each through the thread that was named', async (t)
   await t.rejects(gdb.readMemory((1n << 64n) - 4n, 8), RangeError);
 });
 
+t.test('physical memory, and virtual addresses again afterwards', async (t) => {
+  let refuse = false;
+  await using both = await pair((packet, peer) => {
+    if (!refuse || !packet.startsWith('m')) return false;
+    peer.reply('E14');
+    return true;
+  });
+  const { stub, gdb } = both;
+  const from = stub.received.length;
+  t.equal((await gdb.readPhysicalMemory(0x24000000n, 1)).toString(), 'Z');
+  await gdb.writePhysicalMemory(0x24000000n, Buffer.from([0xa5]));
+  refuse = true;
+  await t.rejects(gdb.readPhysicalMemory(0x10n, 1), { name: 'GdbRemoteError', code: 0x14 });
+  const [on, off] = ['Qqemu.PhyMemMode:1', 'Qqemu.PhyMemMode:0'];
+  t.strictSame(stub.received.slice(from), [
+    on,
+    'm24000000,1',
+    off,
+    on,
+    'M24000000,1:a5',
+    off,
+    on,
+    'm10,1',
+    off,
+  ]);
+});
+
 t.test('operations that overlap do not mix', async (t) => {
   await using both = await pair(() => false);
   const { stub, gdb } = both;

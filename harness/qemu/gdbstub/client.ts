@@ -8,7 +8,7 @@ import {
 import type { GdbClosedError } from './errors.js';
 import { type GdbCallOptions, type Limits, startLimits } from './limits.js';
 import type { GuestState, Link } from './link.js';
-import { readMemory, writeMemory } from './memory.js';
+import { readMemory, withPhysicalAddresses, writeMemory } from './memory.js';
 import type { GdbObservation } from './observation.js';
 import type { RegisterLayout, RegisterName, Registers } from './register-layout.js';
 import { readRegisters, writeRegister } from './registers.js';
@@ -162,6 +162,28 @@ export class GdbClient implements AsyncDisposable {
         await this.#select('g', options.vcpu ?? 0, limits);
         await writeMemory(this.#link, { address, bytes, packetBytes }, limits);
       },
+    );
+  }
+
+  /** Reads guest-physical memory, whatever the vCPUs' page tables say. */
+  async readPhysicalMemory(address: bigint, length: number, options: GdbCallOptions = {}): Promise<Buffer> {
+    const { packetBytes } = this.#target.features;
+    const what = `read ${length} bytes at physical "0x${address.toString(16)}"`;
+    return this.#alone(what, options, (limits) =>
+      withPhysicalAddresses(this.#link, limits, () =>
+        readMemory(this.#link, { address, length, packetBytes }, limits),
+      ),
+    );
+  }
+
+  /** Writes guest-physical memory, whatever the vCPUs' page tables say. */
+  async writePhysicalMemory(address: bigint, bytes: Uint8Array, options: GdbCallOptions = {}): Promise<void> {
+    const { packetBytes } = this.#target.features;
+    const what = `write ${bytes.length} bytes at physical "0x${address.toString(16)}"`;
+    await this.#alone(what, options, (limits) =>
+      withPhysicalAddresses(this.#link, limits, () =>
+        writeMemory(this.#link, { address, bytes, packetBytes }, limits),
+      ),
     );
   }
 

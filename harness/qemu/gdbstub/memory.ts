@@ -48,6 +48,23 @@ export async function writeMemory(
   }
 }
 
+/**
+ * Does something with addresses meaning guest-physical ones, RAM and ROM alike; the stub is back at virtual ones
+ * afterwards, whatever happens (QEMU: `Qqemu.PhyMemMode`, 4.1 and later; the same under TCG and KVM).
+ */
+export async function withPhysicalAddresses<T>(
+  link: Link,
+  limits: Limits,
+  work: () => Promise<T>,
+): Promise<T> {
+  await command(link, 'Qqemu.PhyMemMode:1', limits);
+  try {
+    return await work();
+  } finally {
+    await command(link, 'Qqemu.PhyMemMode:0', limits);
+  }
+}
+
 function checkRange(address: bigint, length: number): void {
   const fits = address >= 0n && address + BigInt(length) <= ADDRESS_LIMIT;
   if (fits && Number.isSafeInteger(length) && length > 0 && length <= MAX_TRANSFER_BYTES) return;

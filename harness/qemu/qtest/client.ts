@@ -4,14 +4,14 @@ import type { Transport, TransportHandlers } from '../qmp/transport.js';
 import { type IrqInput, type QtestCommand, readl, setIrqIn, writel } from './commands.js';
 import { QtestClosedError, QtestProtocolError, QtestTimeoutError } from './errors.js';
 
-/** Milliseconds that commands may take unless told otherwise: QEMU answers in 50 us when it is not starved. */
-export const DEFAULT_DEADLINE_MS = 5_000;
+/** Milliseconds that commands may take unless told otherwise: QEMU answers in 50 us, and on a starved host in seconds. */
+export const DEFAULT_DEADLINE_MS = 30_000;
 /** Longest answer line; QEMU's are some 30 bytes. */
 const MAX_LINE_BYTES = 4_096;
 
 /** How long commands may take, and who may end the wait early. */
 export interface QtestCallOptions {
-  /** Milliseconds for all commands of the call; 5,000. */
+  /** Milliseconds for all commands of the call; 30,000. */
   readonly deadlineMs?: number | undefined;
   /** Ends the wait with `signal.reason`; what was sent is still done by QEMU. */
   readonly signal?: AbortSignal | undefined;

@@ -1,0 +1,62 @@
+import type { RunEvent } from '../model/event.js';
+import { escapeGuestText } from '../timeline/escape.js';
+import type { Check } from './facts.js';
+import { first } from './phases.js';
+
+/** Why capture kernels panic in the field, told from what panic() prints; each row cites the kernel that prints it. */
+const REASONS: readonly {
+  readonly detail: string;
+  readonly message: RegExp;
+  readonly source: string;
+}[] = [
+  {
+    detail: 'out-of-memory',
+    message: /^(System is deadlocked on memory|Out of memory(:|$)|\w+: Failed to allocate \d+ bytes)/,
+    source:
+      'mm/oom_kill.c, out_of_memory(), check_panic_on_oom(); mm/page_ext.c; memblock users, mm/percpu.c (v6.1)',
+  },
+  {
+    detail: 'no-init',
+    message: /^(VFS: Unable to mount root fs|No working init found|Requested init \S+ failed)/,
+    source: 'init/do_mounts.c, mount_block_root(); init/main.c, kernel_init() (v6.1)',
+  },
+  {
+    detail: 'init-died',
+    message: /^Attempted to kill init!/,
+    source: 'kernel/exit.c, do_exit() (v6.1)',
+  },
+  {
+    detail: 'timer-check-failed',
+    message: /^IO-APIC \+ timer doesn't work!/,
+    source: 'arch/x86/kernel/apic/io_apic.c, check_timer() (v6.1)',
+  },
+  {
+    detail: 'too-many-boot-words',
+    message: /^Too many boot (init|env) vars at /,
+    source: 'init/main.c, start_kernel() (v6.1)',
+  },
+];
+
+/** Console lines about memory that explain a panic in the capture kernel, when they came before it. */
+const MEMORY_SIGNS: ReadonlySet<string> = new Set(['oom-killer', 'oom-kill', 'allocation-failure']);
+
+/** The capture kernel panicked; the message says why, where it is one that is known. */
+export const capturePanicCheck: Check = ({ events }) => {
+  const panic = first(events, 'panic', (event) => event.side === 'capture');
+  if (panic === undefined) return undefined;
+  return {
+    word: 'capture-panic',
+    detail: REASONS.find(({ message }) => message.test(panic.message))?.detail ?? 'panic-in-capture',
+    explanation: `the capture kernel panicked: ${escapeGuestText(panic.message)}`,
+    evidence: [...memorySigns(events, panic), panic],
+  };
+};
+
+/** The first line of each kind. */
+function memorySigns(events: readonly RunEvent[], panic: RunEvent): RunEvent[] {
+  const before = events.slice(0, events.indexOf(panic));
+  return [...MEMORY_SIGNS].flatMap((name) => {
+    const sign = first(before, 'signature', (event) => event.name === name && event.side === 'capture');
+    return sign === undefined ? [] : [sign];
+  });
+}

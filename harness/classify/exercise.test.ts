@@ -1,0 +1,55 @@
+import t from 'tap';
+import { b64, frame, MadeRun, madePlan, vmcoreFrame } from '../testdata/made-runs.js';
+import { verdictOf } from '../testdata/fixtures.js';
+
+const ASKED = madePlan({ scenario: { capture: { exercise: 'nic' } } });
+
+/** A captured run whose capture init says this of the device. */
+function run(report?: { device: string; after: string }): MadeRun {
+  const made = new MadeRun().boot().arm().fire().panic().captureBanner().captureHello();
+  made.control(vmcoreFrame());
+  if (report !== undefined) {
+    made.control(
+      frame({
+        ev: 'exercise',
+        device: b64(report.device),
+        before: '',
+        after: b64(report.after),
+        received: 3,
+      }),
+    );
+  }
+  return made;
+}
+
+const ROW = ' 11:         12   IO-APIC  11-fasteoi   eth0\n';
+
+void t.test('a device that interrupts is cited', async (t) => {
+  const verdict = verdictOf(run({ device: 'eth0', after: ROW }).end().records, ASKED);
+  t.match(verdict, { word: 'captured', quality: 'clean' });
+  const cited = verdict.evidence.find(({ what }) => what === 'exercise');
+  t.equal(cited?.excerpt, 'eth0: 12 interrupts, 3 frames received');
+});
+
+void t.test('one that does not degrades the capture', async (t) => {
+  const silent = { device: 'eth0', after: ROW.replace('12 ', ' 0 ') };
+  t.match(verdictOf(run(silent).end().records, ASKED), {
+    quality: 'degraded',
+    degradedBy: ['device-silent'],
+  });
+  const missing = { device: '', after: '' };
+  t.match(verdictOf(run(missing).end().records, ASKED), {
+    quality: 'degraded',
+    degradedBy: ['device-missing'],
+  });
+  t.match(verdictOf(run().end().records, ASKED), {
+    quality: 'degraded',
+    degradedBy: ['exercise-unreported'],
+  });
+});
+
+void t.test('a scenario that does not ask is not judged by it', async (t) => {
+  const silent = { device: 'eth0', after: ROW.replace('12 ', ' 0 ') };
+  t.match(verdictOf(run(silent).end().records, madePlan()), { quality: 'clean' });
+  t.match(verdictOf(run().end().records, madePlan()), { quality: 'clean' });
+});

@@ -1,0 +1,29 @@
+import type { EventOf, RunEvent } from '../model/event.js';
+import type { Facts } from './facts.js';
+import { first } from './phases.js';
+
+/** arch/x86/kernel/apic/apic.c and tsc.c (v6.1): `lapic` and `lapic-deadline` are the local APIC's clock events. */
+const LAPIC_TIMER = /^lapic(-deadline)?$/;
+/** Words that tell a kernel to do without its local APIC timer (Documentation/admin-guide/kernel-parameters.txt, v6.1). */
+const ASKED = /(^|\s)(nolapic|nolapic_timer|noapictimer|disableapic|clearcpuid=\S*)(\s|$)/;
+
+/** The capture kernel had to do without the local APIC timer that the crashed kernel used, and nobody asked it to. */
+export function lostLapicTimer({
+  events,
+  armed,
+  captureUserspace,
+}: Facts): EventOf<'capture-facts'> | undefined {
+  const facts = first(events, 'capture-facts');
+  const before = armed?.armed.timers?.clockevent;
+  const after = facts?.timers?.clockevent;
+  if (before === undefined || after === undefined || after === '') return undefined;
+  if (!LAPIC_TIMER.test(before) || LAPIC_TIMER.test(after)) return undefined;
+  return ASKED.test(captureUserspace?.commandLine ?? '') ? undefined : facts;
+}
+
+/** Whether the production kernel said the same before the crash: then it is the machine's, not the crash's. */
+export function saidBefore(events: readonly RunEvent[], name: string): boolean {
+  return events.some(
+    (event) => event.type === 'signature' && event.name === name && event.side === 'production',
+  );
+}

@@ -1,0 +1,59 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import type { RunResult } from '../model/result.js';
+import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
+
+/** A panic from a shell, of which the scenario says that it happens in the UART's interrupt handler. */
+const WRONG_CONTEXT = `version: 1
+name: wrong-context
+summary: made by a test
+prove:
+  - panic: { says: sysrq triggered crash, stackHas: serial8250_interrupt }
+trigger: { kind: sysrq, key: c }
+expect: { verdict: captured }
+`;
+
+/** What a result says was proved, or not. */
+function proofs(result: RunResult | undefined, proved: boolean): string[] {
+  const wanted = `"proved":${proved}`;
+  return (
+    result?.evidence.flatMap(({ what, excerpt }) =>
+      what === 'proof' && excerpt.includes(wanted) ? [excerpt] : [],
+    ) ?? []
+  );
+}
+
+t.test('triggers on a stock kernel: in the context asked for, or void with the reason', async (t) => {
+  const out = await scratch(t);
+  const made = join(out, 'wrong-context.yaml');
+  await writeFile(made, WRONG_CONTEXT);
+  const scenarios = ['serial-break', 'softlockup', 'lkdtm-direct-panic', made];
+  const ended = await crashpath([
+    'run',
+    ...scenarios,
+    '-k',
+    KERNELS.six1,
+    '--out',
+    join(out, 'runs'),
+    '--json',
+  ]);
+  const results = resultsOf(ended.stdout);
+  const [serial, lockup, lkdtm, wrong] = results;
+  t.equal(results.length, 4, ended.stderr);
+
+  t.match(serial, { scenario: 'serial-break', verdict: 'captured', outcome: 'expected' });
+  t.ok(proofs(serial, true).some((proof) => /stack has serial8250_interrupt/.test(proof)));
+
+  t.match(lockup, { scenario: 'softlockup', verdict: 'captured', outcome: 'expected' });
+  t.ok(proofs(lockup, true).some((proof) => /the panic says .*softlockup: hung tasks/.test(proof)));
+  t.ok(proofs(lockup, true).some((proof) => /stack has uptime_proc_show/.test(proof)));
+
+  t.match(lkdtm, { verdict: 'void', detail: 'state-not-proved', outcome: 'inconclusive' });
+  t.match(lkdtm?.explanation, /this kernel has lkdtm \(saw .*CONFIG_LKDTM/);
+
+  t.match(wrong, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(wrong?.explanation, /stack has serial8250_interrupt \(saw .*sysrq_handle_crash/);
+  t.equal(ended.exitCode, 2);
+  t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+});

@@ -1,0 +1,151 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { ClientChannel } from 'ssh2';
+
+/** Output of a command that is kept; the guest may send more. */
+const MAX_OUTPUT_BYTES = 64 * 1024;
+/** Bytes of one write of a copy. */
+const PIECE_BYTES = 64 * 1024;
+
+/** A key pair for one run; it is in no file. */
+export interface UserKey {
+  readonly privateKey: string;
+  /** One line for authorized_keys. */
+  readonly publicKey: string;
+}
+
+/** ssh2 takes a tenth of a second to load: only who needs it pays for it. */
+async function ssh2() {
+  return (await import('ssh2')).default;
+}
+
+/** A fresh Ed25519 pair. */
+export async function freshUserKey(): Promise<UserKey> {
+  const pair = (await ssh2()).utils.generateKeyPairSync('ed25519');
+  return { privateKey: pair.private, publicKey: pair.public };
+}
+
+/** A copy into the guest, under way or done. */
+export interface Copy {
+  /** Bytes handed to the session so far; its window lets about 2 MiB wait in it. */
+  readonly sentBytes: number;
+  /** sha256 of all of it, hex, once it is done. Rejects when the session ends before. */
+  readonly done: Promise<string>;
+}
+
+/** An ssh session with a guest. */
+export interface SshSession {
+  /** Runs a command to its end. */
+  run(command: string): Promise<{ status: number | null; output: string }>;
+  /** Starts a command that waits for a line before it does anything; the function that it resolves to sends the line. */
+  arm(command: string): Promise<() => void>;
+  /** Copies `size` random bytes into a file of the guest, as `scp` would: over the session's own channel. */
+  copy(path: string, size: number): Promise<Copy>;
+  close(): void;
+}
+
+/**
+ * Logs in as root over a stream. The host key must be the one that the guest itself named over the control channel
+ * (`ssh-ed25519 AAAA...`). Rejects when the handshake fails, the key is another one, or the deadline (ms) passes.
+ */
+export async function openSsh(
+  stream: Duplex,
+  options: { user: UserKey; hostKey: string; deadlineMs: number },
+): Promise<SshSession> {
+  const expected = Buffer.from(options.hostKey.split(' ')[1] ?? '', 'base64');
+  const { Client } = await ssh2();
+  const client = new Client();
+  await new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve);
+    client.on('error', reject);
+    client.once('close', () => reject(new Error('the connection was closed during the handshake')));
+    client.connect({
+      sock: stream,
+      username: 'root',
+      privateKey: options.user.privateKey,
+      readyTimeout: options.deadlineMs,
+      hostVerifier: (key: Buffer) => key.equals(expected),
+    });
+  });
+  // The guest is meant to die in the middle of it; whoever waits for a channel hears of it by its close.
+  client.on('error', () => undefined);
+  const open = (command: string) =>
+    new Promise<ClientChannel>((resolve, reject) => {
+      const lost = () => reject(new Error('the ssh session ended'));
+      client.once('close', lost);
+      client.exec(command, (error, channel) => {
+        client.off('close', lost);
+        if (error === undefined) resolve(channel);
+        else reject(error);
+      });
+    });
+  const session: SshSession = {
+    async run(command) {
+      const channel = await open(command);
+      let output = '';
+      const keep = (bytes: Buffer) => {
+        if (output.length < MAX_OUTPUT_BYTES) output += bytes.toString('latin1');
+      };
+      channel.on('data', keep);
+      channel.stderr.on('data', keep);
+      return new Promise((resolve) => {
+        let status: number | null = null;
+        channel.on('exit', (code: number | null) => {
+          status = code;
+        });
+        channel.on('close', () => resolve({ status, output: output.slice(0, MAX_OUTPUT_BYTES) }));
+      });
+    },
+    async arm(command) {
+      const channel = await open(`read -r line && ${command}`);
+      channel.resume();
+      channel.stderr.resume();
+      return () => channel.write('\n');
+    },
+    async copy(path, size) {
+      return copyThrough(await open(`cat >${path}`), size);
+    },
+    close() {
+      client.destroy();
+    },
+  };
+  return session;
+}
+
+function copyThrough(channel: ClientChannel, size: number): Copy {
+  const hash = createHash('sha256');
+  let sentBytes = 0;
+  channel.resume();
+  channel.stderr.resume();
+  const done = new Promise<string>((resolve, reject) => {
+    let status: number | undefined;
+    channel.on('exit', (code: number) => {
+      status = code;
+    });
+    channel.on('close', () => {
+      if (status === 0 && sentBytes === size) resolve(hash.digest('hex'));
+      else reject(new Error(`the copy ended after ${sentBytes} of ${size} bytes`));
+    });
+    const more = () => {
+      while (sentBytes < size) {
+        const piece = randomBytes(Math.min(PIECE_BYTES, size - sentBytes));
+        hash.update(piece);
+        sentBytes += piece.length;
+        if (!channel.write(piece)) {
+          channel.once('drain', more);
+          return;
+        }
+      }
+      channel.end();
+    };
+    more();
+  });
+  // A copy that nobody waits for ends with the guest.
+  done.catch(() => undefined);
+  return {
+    get sentBytes() {
+      return sentBytes;
+    },
+    done,
+  };
+}

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { errnoOf, messageOf } from '../model/errno.js';
+import { Fault, harnessFault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
+import { type AptDir, downloadPackage, type OfferedPackage, offeredVersions } from './apt.js';
+import { withTempDir } from './cache.js';
+import { inCache } from './cachefault.js';
+import { compareDebianVersions } from './debversion.js';
+import { currentOffer } from './debian.js';
+import { sha256OfFile } from './hash.js';
+import type { KernelOptions } from './options.js';
+import { runTool } from './tool.js';
+
+/** What a 32-bit guest runs, and the library and loader that kexec needs (Debian 12; busybox is static). */
+const PACKAGES = ['busybox-static', 'kexec-tools', 'libc6'];
+/** Lists older than this are fetched again. */
+const LISTS_FRESH_MS = 24 * 3_600_000;
+const EXTRACT_DEADLINE_MS = 5 * 60_000;
+
+/**
+ * Root of a tree with the programs for a kernel's guests, where those of the host cannot run: a 32-bit kernel gets
+ * Debian's i386 packages, fetched through apt like kernels and unpacked into the cache, by content. Undefined for a
+ * 64-bit kernel. Without the archive the newest tree of the cache serves. Throws harness faults.
+ */
+export async function guestProgramsFor(kernel: Kernel, options: KernelOptions): Promise<string | undefined> {
+  if (kernel.bits !== 32) return undefined;
+  const parent = join(resolve(options.cacheDir), 'programs');
+  try {
+    const { apt } = await currentOffer(undefined, LISTS_FRESH_MS, { ...options, arch: 'i386' });
+    const packages: OfferedPackage[] = [];
+    for (const name of PACKAGES) packages.push(await newest(apt, name, options));
+    return await unpacked(parent, { apt, packages }, options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    const cached = error instanceof Fault && error.kind === 'harness' ? await newestTree(parent) : undefined;
+    if (cached === undefined) throw error;
+    options.onProgress?.(`${messageOf(error)}: using the 32-bit programs in the cache`);
+    return cached;
+  }
+}
+
+async function newest(apt: AptDir, name: string, options: KernelOptions): Promise<OfferedPackage> {
+  const offered = await offeredVersions(apt, name, options);
+  const [first] = offered.toSorted((a, b) => compareDebianVersions(b.packageVersion, a.packageVersion));
+  if (first !== undefined) return first;
+  const suites = apt.sources.map(({ suite }) => suite).join(', ');
+  throw harnessFault(
+    `cannot make images for a 32-bit kernel: Debian ${suites} offers no package "${name}" for i386; configure a suite that does (bookworm)`,
+  );
+}
+
+/** The tree of exactly these packages, made when it is not there; it appears by one rename, complete. */
+async function unpacked(
+  parent: string,
+  { apt, packages }: { apt: AptDir; packages: readonly OfferedPackage[] },
+  options: KernelOptions,
+): Promise<string> {
+  const names = packages.map(({ package: name, debSha256 }) => `${name} ${debSha256}\n`).join('');
+  const dir = join(parent, createHash('sha256').update(names).digest('hex').slice(0, 32));
+  if (await isThere(dir)) return dir;
+  return await withTempDir(options.cacheDir, async (temp) => {
+    const tree = join(temp, 'tree');
+    for (const [index, wanted] of packages.entries()) {
+      const into = join(temp, String(index));
+      await inCache(options.cacheDir, () => mkdir(into));
+      await unpackOne(apt, wanted, { ...options, into, tree });
+    }
+    await inCache(options.cacheDir, async () => {
+      await mkdir(parent, { recursive: true });
+      await rename(tree, dir).catch((error: unknown) => {
+        // Another process was faster, with the same content.
+        if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
+      });
+    });
+    return dir;
+  });
+}
+
+async function unpackOne(
+  apt: AptDir,
+  wanted: OfferedPackage,
+  options: KernelOptions & { readonly into: string; readonly tree: string },
+): Promise<void> {
+  const what = `${wanted.package} ${wanted.packageVersion} (i386)`;
+  const deb = await downloadPackage(apt, wanted, { ...options, dir: options.into });
+  if (deb === undefined) {
+    throw harnessFault(
+      `cannot download package "${what}": the archive lists it but does not have the file; try again later`,
+    );
+  }
+  if ((await sha256OfFile(deb, options.signal)) !== wanted.debSha256) {
+    throw harnessFault(
+      `cannot trust package "${what}": its sha256 is not that of the signed list; try again`,
+    );
+  }
+  const result = await runTool(['dpkg-deb', '--extract', deb, options.tree], {
+    deadlineMs: EXTRACT_DEADLINE_MS,
+    signal: options.signal,
+  });
+  if (!result.ok)
+    throw harnessFault(`cannot unpack package "${what}": ${result.why}; check the disk and dpkg`);
+}
+
+async function newestTree(parent: string): Promise<string | undefined> {
+  const names = await readdir(parent).catch(() => []);
+  const trees = await Promise.all(
+    names.map(async (name) => ({ name, atMs: (await stat(join(parent, name))).mtimeMs })),
+  );
+  const [latest] = trees.sort((a, b) => b.atMs - a.atMs);
+  return latest === undefined ? undefined : join(parent, latest.name);
+}
+
+async function isThere(dir: string): Promise<boolean> {
+  return (await stat(dir).catch(() => undefined))?.isDirectory() ?? false;
+}

@@ -1,0 +1,120 @@
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { type Fault, usageFault } from '../model/fault.js';
+
+/** A file written by hand is small; anything larger is a mistake. */
+export const MAX_FILE_CHARACTERS = 64 * 1024;
+/** Aliases of aliases grow without bound; such a file hardly needs one. */
+const MAX_ALIASES = 16;
+
+type Path = readonly PropertyKey[];
+
+/** What is being read: the noun of its messages, its form, and the page that describes it. */
+export interface YamlForm<T> {
+  readonly what: string;
+  readonly schema: z.ZodType<T>;
+  readonly seeAlso: string;
+}
+
+/** A file's content, and where its parts stand. */
+export interface YamlFile<T> {
+  readonly value: T;
+  /** `file:line:column` of the value at a path of keys, or of the nearest thing around it. */
+  readonly placeOf: (path: Path) => string;
+  /** The usage fault for a mistake at a path. */
+  readonly refuse: (path: Path, why: string, cause?: unknown) => Fault;
+}
+
+/**
+ * Parses a YAML file's text. Throws a usage fault that names file, line and column, for bad YAML, a wrong type or an
+ * unknown key. Pure.
+ */
+export function readYaml<T>(text: string, file: string, { what, schema, seeAlso }: YamlForm<T>): YamlFile<T> {
+  if (text.length > MAX_FILE_CHARACTERS) {
+    throw usageFault(
+      `cannot read ${what} "${file}": it has ${text.length} characters; keep it under ${MAX_FILE_CHARACTERS}`,
+    );
+  }
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+  const place = (offset: number) => {
+    const { line, col } = counter.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const why = error.message.replace(/\s+/g, ' ');
+    throw usageFault(`cannot read ${what} "${place(error.pos[0])}": ${why}; correct the YAML there`, error);
+  }
+  const parsed = schema.safeParse(valueOf(document, { what, file }));
+  if (!parsed.success) {
+    const issue = deepest(parsed.error.issues);
+    const where = place(offsetOf(document, issue));
+    const key = issue.path.join('.') || 'the file';
+    throw usageFault(
+      `cannot read ${what} "${where}": ${key}: ${issue.message}; see ${seeAlso} for the form`,
+      parsed.error,
+    );
+  }
+  const placeOf = (path: Path) => place(startOf(document, path));
+  return {
+    value: parsed.data,
+    placeOf,
+    refuse: (path, why, cause) => usageFault(`cannot read ${what} "${placeOf(path)}": ${why}`, cause),
+  };
+}
+
+function valueOf(
+  document: ReturnType<typeof parseDocument>,
+  { what, file }: { what: string; file: string },
+): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    throw usageFault(
+      `cannot read ${what} "${file}": its aliases unfold too far or name nothing; write the values out`,
+      error,
+    );
+  }
+}
+
+/** A union reports one issue that holds those of each branch; the branch that got furthest is the one meant. */
+function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
+  const [issue] = issues;
+  if (issue === undefined) throw new Error('a failed parse has no issue');
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors
+    .filter((branch) => branch.length > 0)
+    .map(deepest)
+    .sort((a, b) => b.path.length - a.path.length)[0];
+  return inner === undefined ? issue : { ...inner, path: [...issue.path, ...inner.path] };
+}
+
+function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$ZodIssue): number {
+  const key = issue.code === 'unrecognized_keys' ? keyOffset(document, issue.path, issue.keys[0]) : undefined;
+  return key ?? startOf(document, issue.path);
+}
+
+/** Where a key of the mapping at a path stands. */
+function keyOffset(
+  document: ReturnType<typeof parseDocument>,
+  path: Path,
+  name: string | undefined,
+): number | undefined {
+  const parent: unknown = document.getIn([...path], true);
+  const pair = isMap(parent)
+    ? parent.items.find(({ key }) => isScalar(key) && key.value === name)
+    : undefined;
+  return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+}
+
+function startOf(document: ReturnType<typeof parseDocument>, path: Path): number {
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node: unknown = document.getIn(path.slice(0, depth), true);
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
+      const start: unknown = node.range[0];
+      if (typeof start === 'number') return start;
+    }
+  }
+  return 0;
+}

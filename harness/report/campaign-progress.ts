@@ -1,0 +1,38 @@
+import type { RunResult } from '../model/result.js';
+import type { RunPlan } from '../model/run-plan.js';
+import { cellsOf, matrixOf } from './matrix.js';
+import { countOf } from './words.js';
+
+/** What is known while a campaign file's runs go on. */
+export interface Progress {
+  /** All plans of the campaign, also those that ended before it was resumed. */
+  readonly plans: readonly RunPlan[];
+  /** All results so far. */
+  readonly results: readonly RunResult[];
+  /** Guests at a time. */
+  readonly jobs: number;
+}
+
+/**
+ * `progress: 3 of 12 cells, 5 of 14 runs; about 4 min left`. What is left is the mean length of the runs that ended,
+ * times the runs that did not, shared by the jobs; a run under way counts as a whole one. Nothing is said of it before
+ * a run has ended. Pure.
+ */
+export function progressLine({ plans, results, jobs }: Progress): string {
+  const matrix = matrixOf(plans, results);
+  const cells = matrix === undefined ? [] : cellsOf(matrix);
+  const done = cells.filter(({ cell }) => cell.results.length >= cell.planned).length;
+  const ended = results.filter(({ detail }) => detail !== 'interrupted');
+  const line = `progress: ${done} of ${countOf(cells.length, 'cell')}, ${ended.length} of ${countOf(plans.length, 'run')}`;
+  const left = plans.length - ended.length;
+  if (ended.length === 0 || left <= 0) return line;
+  const meanMs = ended.reduce((sum, { durationMs }) => sum + durationMs, 0) / ended.length;
+  return `${line}; about ${roughly((meanMs * left) / Math.min(jobs, left))} left`;
+}
+
+/** A time that is only estimated, in one unit. */
+function roughly(ms: number): string {
+  const minutes = ms / 60_000;
+  if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+}

@@ -1,0 +1,112 @@
+import { kernelMessage } from './printk.js';
+import type { Signature } from './signature.js';
+
+/**
+ * What a kernel says when its timers are not as they should be. Some rows only note: a TSC or another clock that is
+ * found unstable, and the one LAPIC timer interrupt that was pending when the first kernel died, come from a busy host
+ * or belong to every kdump (measured: 23 of 40 recorded captures have the latter).
+ */
+export const TIMER_SIGNATURES: readonly Signature[] = [
+  {
+    name: 'timer-as-virtual-wire',
+    pattern: kernelMessage(String.raw`\.\.\.trying to set up timer as Virtual Wire IRQ`),
+    side: 'both',
+    degrades: true,
+    source: 'arch/x86/kernel/apic/io_apic.c, check_timer() (v6.1)',
+  },
+  {
+    name: 'tsc-not-calibrated',
+    pattern: kernelMessage(
+      String.raw`tsc: (?:HPET/PMTIMER calibration failed\s*$|No reference \(HPET/PMTIMER\) available|Marking TSC unstable due to could not calculate TSC khz)`,
+    ),
+    side: 'both',
+    degrades: true,
+    source: 'arch/x86/kernel/tsc.c, pit_hpet_ptimer_calibrate_cpu(), tsc_init() (v6.1)',
+  },
+  {
+    name: 'tsc-unstable',
+    // The command line may ask for it (notsc), and what could not be calibrated has a row of its own.
+    pattern: kernelMessage('tsc: Marking TSC unstable due to (?!boot parameter|could not calculate TSC khz)'),
+    side: 'capture',
+    degrades: false,
+    source: 'arch/x86/kernel/tsc.c, mark_tsc_unstable(), tsc_cs_mark_unstable() (v6.1)',
+  },
+  {
+    name: 'clocksource-unstable',
+    pattern: kernelMessage(
+      String.raw`clocksource: timekeeping watchdog on CPU\d+: (?:Marking clocksource '[\w-]{1,32}' as unstable|[\w-]{1,32} read-back delay of -?\d+ns, attempt \d+, marking unstable)`,
+    ),
+    side: 'capture',
+    degrades: false,
+    source: 'kernel/time/clocksource.c, clocksource_watchdog(), cs_watchdog_read() (v6.1)',
+  },
+  {
+    name: 'hpet-disabled',
+    pattern: kernelMessage(
+      String.raw`hpet: (?:Config register invalid\. Disabling HPET|Counter not counting\. HPET disabled|Disabling HPET\.)`,
+    ),
+    side: 'both',
+    degrades: true,
+    source: 'arch/x86/kernel/hpet.c, hpet_cfg_working(), hpet_counting(), hpet_enable() (v6.1)',
+  },
+  {
+    name: 'apic-timer-disabled',
+    pattern: kernelMessage(
+      '(?:APIC: )?APIC (?:frequency too slow, disabling apic timer|timer disabled due to verification failure)',
+    ),
+    side: 'both',
+    degrades: true,
+    source: 'arch/x86/kernel/apic/apic.c, calibrate_APIC_clock() (v6.1)',
+  },
+  {
+    name: 'spurious-lapic-timer',
+    pattern: kernelMessage(String.raw`(?:APIC: )?Spurious LAPIC timer interrupt on cpu \d+`),
+    side: 'capture',
+    degrades: false,
+    source: 'arch/x86/kernel/apic/apic.c, local_apic_timer_interrupt() (v6.1)',
+  },
+  {
+    name: 'spurious-interrupt',
+    pattern: kernelMessage(
+      String.raw`(?:APIC: )?Spurious (?:APIC interrupt \(vector 0xFF\)|interrupt \(vector 0x[0-9a-f]{2}\)) on CPU#\d+`,
+    ),
+    side: 'capture',
+    degrades: true,
+    source: 'arch/x86/kernel/apic/apic.c, handle_spurious_interrupt() (v6.1)',
+  },
+  {
+    name: 'stale-apic-state',
+    pattern: kernelMessage(String.raw`APIC: Stale IRR: [0-9a-f,]+ ISR: [0-9a-f,]+`),
+    side: 'capture',
+    degrades: true,
+    // What the first kernel left behind came again faster than 512 EOIs could take it: the sets of vectors follow.
+    source: 'arch/x86/kernel/apic/apic.c, apic_pending_intr_clear() (v6.1)',
+  },
+];
+
+/** What a kernel says when its memory runs out. A process name has 15 characters at most (TASK_COMM_LEN). */
+export const MEMORY_SIGNATURES: readonly Signature[] = [
+  {
+    name: 'oom-killer',
+    pattern: kernelMessage(String.raw`.{1,15} invoked oom-killer: gfp_mask=0x`),
+    side: 'capture',
+    degrades: true,
+    source: 'mm/oom_kill.c, dump_header() (v6.1)',
+  },
+  {
+    name: 'oom-kill',
+    pattern: kernelMessage(
+      String.raw`(?:Memory cgroup out|Out) of memory(?: \(oom_kill_allocating_task\))?: Killed process \d+ `,
+    ),
+    side: 'capture',
+    degrades: true,
+    source: 'mm/oom_kill.c, __oom_kill_process() (v6.1)',
+  },
+  {
+    name: 'allocation-failure',
+    pattern: kernelMessage(String.raw`.{1,15}: page allocation failure: order:\d+`),
+    side: 'capture',
+    degrades: true,
+    source: 'mm/page_alloc.c, warn_alloc() (v6.1)',
+  },
+];

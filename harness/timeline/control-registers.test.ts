@@ -1,0 +1,53 @@
+import t from 'tap';
+import { everyVcpu, readControlRegisters } from './control-registers.js';
+
+/** QEMU 7.2.22, TCG, `-cpu max`, Debian 6.1 with kvm_amd and a VM: `info registers -a`, shortened. */
+const text = (efers: readonly string[], cr4 = '000000f0') =>
+  efers
+    .map((efer, index) =>
+      [
+        `CPU#${index}`,
+        'RAX=0000000000000000 RBX=0000000000000000 RCX=0000000000000001 RDX=0000000000000000',
+        'RIP=ffffffff8a6592eb RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1',
+        'IDT=     fffffe0000000000 00000fff',
+        `CR0=80050033 CR2=00007f0000000000 CR3=0000000005010000 CR4=${cr4}`,
+        'DR0=0000000000000000 DR1=0000000000000000 DR2=0000000000000000 DR3=0000000000000000 ',
+        'DR6=00000000ffff0ff0 DR7=0000000000000400',
+        `EFER=${efer}`,
+        'FCW=037f FSW=0000 [ST=0] FTW=00 MXCSR=00001f80',
+      ].join('\r\n'),
+    )
+    .join('\r\n');
+const ON = '0000000000001d01';
+const OFF = '0000000000000d01';
+
+void t.test('EFER.SVME on every vCPU', async (t) => {
+  t.strictSame(everyVcpu(text([ON, ON]), { flag: 'svme', on: true, cpus: 2 }), {
+    proved: true,
+    saw: 'cpu0 EFER=0x1d01; cpu1 EFER=0x1d01',
+  });
+  t.match(
+    everyVcpu(text([ON, OFF]), { flag: 'svme', on: true, cpus: 2 }),
+    { proved: false },
+    'one has it not',
+  );
+  t.match(everyVcpu(text([ON]), { flag: 'svme', on: true, cpus: 2 }), { proved: false }, 'one is not told');
+  t.match(everyVcpu('', { flag: 'svme', on: true, cpus: 2 }), { proved: false, saw: /no vCPU/ });
+  t.match(everyVcpu(text([OFF, OFF]), { flag: 'svme', on: false, cpus: 2 }), { proved: true });
+  t.match(everyVcpu(text([OFF, ON]), { flag: 'svme', on: false, cpus: 2 }), { proved: false });
+});
+
+void t.test('CR4.VMXE', async (t) => {
+  t.match(everyVcpu(text([ON], '000026f0'), { flag: 'vmxe', on: true, cpus: 1 }), {
+    proved: true,
+    saw: 'cpu0 CR4=0x26f0',
+  });
+  t.match(everyVcpu(text([ON], '000006f0'), { flag: 'vmxe', on: true, cpus: 1 }), { proved: false });
+  t.match(everyVcpu(text([ON], '000046f0'), { flag: 'vmxe', on: true, cpus: 1 }), { proved: false }, 'SMXE');
+});
+
+void t.test('incomplete vCPUs are left out', async (t) => {
+  t.strictSame(readControlRegisters(text([ON]).replace(/CR4=\S+/, '')), []);
+  t.strictSame(readControlRegisters(text([ON]).replace(/EFER=\S+/, 'EFER=1')), []);
+  t.strictSame(readControlRegisters('CPU#99999\nEFER=0000000000001d01 CR4=00000000'), []);
+});

@@ -1,0 +1,83 @@
+import type { Trigger } from '../model/scenario.js';
+import type { Target } from './target.js';
+
+const DIRECTORY = '/sys/kernel/debug/provoke-crash';
+const SAW_CHARACTERS = 4000;
+/** The proof that says what the kernel offers: `points ...; types ...`. */
+export const LKDTM_PROOF = 'this kernel has lkdtm';
+
+/** What a kernel's lkdtm offers. */
+export interface LkdtmOffer {
+  readonly points: readonly string[];
+  readonly types: readonly string[];
+}
+
+/**
+ * Arms one of lkdtm's crash points (drivers/misc/lkdtm/core.c, v6.1): a write to its file in debugfs registers a kprobe
+ * that counts its hits down from cpoint_count (10) and then does what `type` says, in the context of the place; DIRECT
+ * does it at once, in the writing task. A kernel that does not offer the point or type, or whose kprobe cannot be
+ * registered (INT_HARDWARE_ENTRY names do_IRQ, which x86 has not had since 5.8), makes the run void with lkdtm's own
+ * line. That the point was hit is proved by its lines on the console afterwards (classify/report-proofs.ts).
+ */
+export async function fireLkdtm(
+  { point, type, stimulus }: Extract<Trigger, { kind: 'lkdtm' }>,
+  target: Target,
+): Promise<void> {
+  const listed = await target.runScript(
+    `cd ${DIRECTORY} && ls && cat DIRECT`,
+    "listing what the kernel's lkdtm offers",
+  );
+  const offer = listed.status === 0 ? parseOffer(listed.output) : undefined;
+  target.require({
+    what: LKDTM_PROOF,
+    proved: offer !== undefined,
+    saw:
+      offer === undefined
+        ? `no ${DIRECTORY}: built without CONFIG_LKDTM (Debian's are), or its module is not loaded`
+        : offerInWords(offer),
+  });
+  target.require({
+    what: `lkdtm offers the crash point ${point} and the type ${type}`,
+    proved: offer?.points.includes(point) === true && offer.types.includes(type),
+    saw: offer?.points.includes(point) === true ? 'the point is there' : 'the point is not there',
+  });
+  const end = await target.fireScriptToEnd(armScript({ point, type, stimulus }));
+  target.fact({ fact: 'fired', how: `lkdtm ${point} ${type}` });
+  if (end === undefined) return;
+  target.require({
+    what: `the crash point ${point} is registered`,
+    proved: end.status === 0,
+    saw: end.output.trim().replace(/\s+/g, ' ').slice(0, 300) || `write ended with status ${end.status}`,
+  });
+}
+
+/** Writes the type; a failed write says lkdtm's last line, a successful one which kprobes there are. */
+function armScript({
+  point,
+  type,
+  stimulus,
+}: {
+  point: string;
+  type: string;
+  stimulus: string | undefined;
+}): string {
+  return [
+    `echo ${type} >${DIRECTORY}/${point} || { dmesg | grep lkdtm: | tail -n 1; exit 1; }`,
+    'cat /sys/kernel/debug/kprobes/list 2>/dev/null',
+    ...(stimulus === undefined ? [] : [`(${stimulus}) >/dev/null 2>&1 &`]),
+    'exit 0',
+  ].join('\n');
+}
+
+/** Reads `ls` of lkdtm's directory followed by one of its files, which lists the types; undefined for other text. */
+export function parseOffer(text: string): LkdtmOffer | undefined {
+  const [names, list] = text.split(/^Available crash types:$/m);
+  if (names === undefined || list === undefined) return undefined;
+  const words = (part: string) => part.split(/\s+/).filter((word) => /^[A-Z][A-Z0-9_]{0,63}$/.test(word));
+  const offer = { points: words(names), types: words(list) };
+  return offer.points.includes('DIRECT') && offer.types.length > 0 ? offer : undefined;
+}
+
+function offerInWords({ points, types }: LkdtmOffer): string {
+  return `points ${points.join(' ')}; types ${types.join(' ')}`.slice(0, SAW_CHARACTERS);
+}

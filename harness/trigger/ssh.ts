@@ -1,0 +1,162 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Copy, freshUserKey, openSsh, type SshSession } from '../guest/ssh-session.js';
+import type { Trigger } from '../model/scenario.js';
+import { USER_NET } from '../plan/nic.js';
+import type { Target } from './target.js';
+
+/** What a crash through ssh may do to a guest besides what every trigger may. */
+export interface SshTarget extends Target {
+  /** The Unix socket at which the guest's way out ends. */
+  sshStream(): Promise<Duplex>;
+  /** Longest wait for one answer of the guest, ms. */
+  readonly replyMs: number;
+}
+
+const MIB = 1024 * 1024;
+/** Of the copy that the crash interrupts, this much is let through first: the card is busy then. */
+const UNDER_WAY_BYTES = MIB;
+/** So large that it is not done when the crash comes. */
+const INTERRUPTED_MIB = 256;
+/** Slowest copy that is waited for: 0.1 MiB/s. Under TCG on an idle core it was 5 MiB/s (QEMU 7.2, e1000). */
+const MS_PER_MIB = 10_000;
+
+/**
+ * "scp'ing a file then kdumping", up to the moment before: logs in through ssh, copies a file and checks its sha256 in the guest, starts copying
+ * another one. The function that it resolves to writes `c` to /proc/sysrq-trigger through the same session while that
+ * goes on. Task context, in the shell of an ssh login; where the network card's interrupt stands at that moment is left
+ * to chance.
+ */
+export async function armThroughSsh(
+  trigger: Extract<Trigger, { kind: 'ssh' }>,
+  target: SshTarget,
+): Promise<() => Promise<void>> {
+  const session = await login(target);
+  await copyAndCheck(session, trigger.copyMiB, target);
+  const crash = await attempt(
+    session.arm('echo c >/proc/sysrq-trigger'),
+    'a second command waits in the session',
+    target,
+  );
+  const copy = await startCopy(session, target);
+  return async () => {
+    target.fact({
+      fact: 'fired',
+      how: `echo c >/proc/sysrq-trigger through ssh, ${copy.sentBytes} of ${INTERRUPTED_MIB * MIB} bytes of a copy sent`,
+    });
+    crash();
+  };
+}
+
+/** Waits for something that the session does; when it fails, that is recorded and the run ends. */
+async function attempt<T>(done: Promise<T>, what: string, target: SshTarget): Promise<T> {
+  try {
+    return await done;
+  } catch (error) {
+    target.require({ what, proved: false, saw: String(error).slice(0, 200) });
+    throw error;
+  }
+}
+
+/** Brings the network and the ssh server up in the guest, and logs in. */
+async function login(target: SshTarget): Promise<SshSession> {
+  const user = await freshUserKey();
+  const what = 'starting the ssh server';
+  const { status, output } = await target.runScript(serverScript(user.publicKey), what);
+  const hostKey = /^ssh-ed25519 [A-Za-z0-9+/=]{40,200}/m.exec(output)?.[0];
+  const served = status === 0 && hostKey !== undefined;
+  const told = served ? 'its host key is known' : `status ${status}: ${output.trim().slice(-160)}`;
+  target.require({ what: 'the guest runs an ssh server', proved: served, saw: told });
+  const started = performance.now();
+  const loggedIn = 'logged in through ssh';
+  const stream = await target.sshStream();
+  const session = await attempt(
+    openSsh(stream, { user, hostKey: hostKey ?? '', deadlineMs: target.replyMs }),
+    loggedIn,
+    target,
+  );
+  const saw = `host key as the guest named it, after ${Math.round(performance.now() - started)} ms`;
+  target.require({ what: loggedIn, proved: true, saw });
+  return session;
+}
+
+/**
+ * Shell text for the guest: address, accounts, a fresh host key (whose public half it prints), the user's key, and a
+ * server for one connection that goes out to the host. Dropbear 2022.83: `-i` serves the socket that it is started on.
+ */
+function serverScript(publicKey: string): string {
+  return [
+    'set -e',
+    `ip addr add ${USER_NET.guest} dev eth0`,
+    'ip link set eth0 up',
+    'mkdir -p /etc /root/.ssh',
+    "echo 'root:x:0:0:root:/root:/bin/sh' >/etc/passwd",
+    'dropbearkey -t ed25519 -f /tmp/host-key',
+    `echo '${publicKey}' >/root/.ssh/authorized_keys`,
+    'chmod 700 /root /root/.ssh && chmod 600 /root/.ssh/authorized_keys',
+    `nc ${USER_NET.host} ${USER_NET.port} -e dropbear -i -s -r /tmp/host-key >/dev/null 2>&1 &`,
+  ].join('\n');
+}
+
+async function copyAndCheck(session: SshSession, copyMiB: number, target: SshTarget): Promise<void> {
+  const what = `a file of ${copyMiB} MiB was copied through ssh`;
+  const size = copyMiB * MIB;
+  const started = performance.now();
+  const { sha256, seconds, output } = await attempt(
+    (async () => {
+      const copy = await session.copy('/tmp/copied', size);
+      const sent = await within(copy.done, copyMiB * MS_PER_MIB);
+      const took = (performance.now() - started) / 1000;
+      const check = session.run('sha256sum </tmp/copied; wc -c </tmp/copied; rm /tmp/copied');
+      return { sha256: sent, seconds: took, output: (await within(check, target.replyMs)).output };
+    })(),
+    what,
+    target,
+  );
+  const proved = output.includes(sha256) && output.trim().endsWith(`\n${size}`);
+  target.require({
+    what,
+    proved,
+    saw: `${output.trim().replace(/\s+/g, ' ').slice(0, 120)}; ${(copyMiB / seconds).toFixed(1)} MiB/s`,
+  });
+}
+
+/** Starts a copy and waits until it is well under way, with the card's interrupts rising. */
+async function startCopy(session: SshSession, target: SshTarget): Promise<Copy> {
+  const before = await interruptsOf(target);
+  const what = 'a copy is under way';
+  const copy = await attempt(session.copy('/tmp/interrupted', INTERRUPTED_MIB * MIB), what, target);
+  const untilMs = performance.now() + MS_PER_MIB;
+  let arrived = 0;
+  while (arrived < UNDER_WAY_BYTES && performance.now() < untilMs) {
+    await sleep(100);
+    const { output } = await target.runScript('stat -c %s /tmp/interrupted', 'the size of the copy');
+    arrived = Number(output.trim()) || 0;
+  }
+  const after = await interruptsOf(target);
+  const proved = arrived >= UNDER_WAY_BYTES && after > before;
+  const saw = `${arrived} bytes arrived, eth0's interrupts rose by ${after - before}`;
+  target.require({ what, proved, saw });
+  return copy;
+}
+
+/** How often the card's interrupt came, all CPUs together. */
+async function interruptsOf(target: SshTarget): Promise<number> {
+  const script =
+    "grep -E ' (eth0|virtio[0-9]+)(-[^ ]*)?(,|$)' /proc/interrupts | awk '{ for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) sum += $i } END { print sum + 0 }'";
+  const { output } = await target.runScript(script, "the network card's interrupts");
+  return Number(output.trim()) || 0;
+}
+
+async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`it took longer than ${limitMs} ms`);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}
