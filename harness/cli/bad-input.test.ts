@@ -189,7 +189,10 @@ t.test('kernels', async (t) => {
     run('elf', /it is an ELF file/),
     run('none', /the directory holds no vmlinuz-\*/),
     run('two', /it holds vmlinuz-1, vmlinuz-2; give the path of one/),
-    run('bits32', /it is a 32-bit kernel/),
+    {
+      words: ['run', 'irqs-off', '-k', 'bits32'],
+      says: /cannot run scenario "irqs-off" on kernel "bits32": vCPUs of a 32-bit kernel cannot be directed/,
+    },
     run('/dev/null', /it is neither a file nor a directory/),
     run('no-kexec', /cannot use kernel "no-kexec": its config lacks .*KEXEC/),
     run('no-dump', /cannot use kernel "no-dump": its config lacks .*CRASH_DUMP/),

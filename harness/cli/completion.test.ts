@@ -33,8 +33,10 @@ t.test('what the shell is told', async (t) => {
   }
   t.strictSame(await asked('run', '--accel', 't'), ['tcg']);
   t.strictSame(await asked('list', 'r'), ['runs']);
-  t.strictSame(await asked('kernel', ''), ['show', 'list', 'available', 'rm', 'build', 'variants']);
-  t.strictSame(await asked('kernel', 'rm', ''), [spec]);
+  t.strictSame(await asked('kernel', ''), [
+    ...['show', 'list', 'available', 'rm', 'build', 'variants', 'crash-points'],
+  ]);
+  t.strictSame(await asked('kernel', 'rm', ''), [spec, '--builds']);
   t.strictSame(await asked('kernel', 'show', '--j'), ['--json']);
   t.strictSame(await asked('constructor', ''), []);
   t.strictSame(await asked('kernel', 'constructor', ''), []);

@@ -69,7 +69,7 @@ async function positionals(
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
   if (/^(run|compare) /.test(command)) return runnableNames();
-  if (/<(spec|kernel)>/.test(command)) return kernelSpecs();
+  if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }
 

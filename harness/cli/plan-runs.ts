@@ -6,7 +6,7 @@ import type { Kernel } from '../model/kernel.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
-import { makePlan, type Resources } from '../plan/make-plan.js';
+import { makePlan, requireDirectable, type Resources } from '../plan/make-plan.js';
 import { type AccelRequest, chooseAccelerator } from '../qemu/accel/choose-accelerator.js';
 import { qemuVersion } from '../qemu/accel/qemu-version.js';
 import { requireFitting } from './command-line-size.js';
@@ -107,7 +107,10 @@ export async function layOut(
     cells.map(({ scenario }) => scenario),
   );
   const kernelOf = await resolveAll(cells, cacheDir);
-  for (const cell of cells) requireOneWidth(pairOf(cell, kernelOf));
+  for (const cell of cells) {
+    requireOneWidth(pairOf(cell, kernelOf));
+    requireDirectable(cell.scenario, kernelOf(cell.spec));
+  }
   await requireCrashSupport(cells, kernelOf);
   const accel = await chooseAccelerator(choices.accel, { qemuBinary: binary, cacheDir });
   const shared = {

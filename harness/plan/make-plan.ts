@@ -36,6 +36,14 @@ export interface RunIdentity {
   readonly nonce: string;
 }
 
+/** Throws a usage fault for a choreography on a 32-bit kernel: registers and stacks are read as 64-bit ones. */
+export function requireDirectable(scenario: Scenario, kernel: Kernel): void {
+  if (scenario.trigger.kind !== 'choreography' || kernel.bits !== 32) return;
+  throw usageFault(
+    `cannot run scenario "${scenario.name}" on kernel "${kernel.spec}": vCPUs of a 32-bit kernel cannot be directed; choose a 64-bit kernel, or a scenario without a choreography`,
+  );
+}
+
 /**
  * Fixes everything about one run. The capture command line carries what distributions use (Debian's kdump-tools 1.8:
  * reset_devices, nr_cpus=1, irqpoll); kexec-tools adds elfcorehdr=.
@@ -49,11 +57,7 @@ export function makePlan(
   const { machine, crashkernel } = chooseMachine(scenario, choices, accel);
   const profile = choices.profile?.profile;
   if (scenario.trigger.kind === 'choreography') {
-    if (resources.kernel.bits === 32) {
-      throw usageFault(
-        `cannot run scenario "${scenario.name}" on kernel "${resources.kernel.spec}": vCPUs of a 32-bit kernel cannot be directed; choose a 64-bit kernel, or a scenario without a choreography`,
-      );
-    }
+    requireDirectable(scenario, resources.kernel);
     const contradiction = contradictionIn(scenario.trigger.steps, machine.cpus);
     if (contradiction !== undefined) {
       throw usageFault(
