@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { HostFact, Walked } from '../model/record.js';
-import { GdbRemoteError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
+import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
 import { NotReached, type WalkStage } from './stage.js';
 import { walk } from './walk.js';
@@ -13,6 +13,7 @@ const OWN = F + 0x400n;
 const LOW = 0x17000000n;
 const STACK = 0xffffc90000001000n;
 const FULL = 0xfffffe0000000000n;
+const P = F + 0x500n;
 const OWN_IDT = 0xffffffff83000000n;
 
 /** One instruction as it is executed: where, how deep the stack is, and the IDT then. */
@@ -47,6 +48,8 @@ const CODE: readonly (readonly [bigint, string])[] = [
   [H + 5n, '90'],
   [H + 6n, 'c3'],
   [THUNK, 'e801000000'], // call +1, the retpoline
+  [P, 'e800000000'], // call the next instruction
+  [P + 5n, '58'], // pop %rax
   [LOW, '0f0118'], // lidt (%rax)
   [OWN, '90'],
 ];
@@ -85,7 +88,11 @@ const KALLSYMS = [
   .join('');
 
 /** A guest that executes RUN, as the gdbstub and the monitor show it. */
-function madeStage(run: readonly Moment[] = RUN): { stage: WalkStage; walked: () => Walked[] } {
+function madeStage(
+  run: readonly Moment[] = RUN,
+  /** Never gets anywhere with more than one breakpoint. */
+  { slow = false }: { slow?: boolean } = {},
+): { stage: WalkStage; walked: () => Walked[] } {
   let now = 0;
   const breakpoints = new Set<bigint>();
   const facts: HostFact[] = [];
@@ -114,10 +121,14 @@ function madeStage(run: readonly Moment[] = RUN): { stage: WalkStage; walked: ()
         return stop();
       },
       continueVcpus: async () => {
+        if (slow && breakpoints.size > 1) return;
         do now += 1;
         while (now < run.length && !breakpoints.has(moment().rip));
       },
-      waitForStop: async () => stop(),
+      waitForStop: async () => {
+        if (slow && breakpoints.size > 1) throw new GdbTimeoutError('wait', 8000, 'running');
+        return stop();
+      },
       interrupt: async () => undefined,
     },
     symbols: parsed.table,
@@ -206,4 +217,36 @@ t.test('a handler in the first kernel is not the second one: it must have left i
     'the end is the own IDT',
   );
   t.notMatch(walked().at(-1)?.label, 'own', "another kernel's code has no name of this one");
+});
+
+t.test('a call that is too slow with stops in it is gone over in one step', async (t) => {
+  const { stage, walked } = madeStage(RUN, { slow: true });
+  await walk(0, stage, BOUNDS);
+  const place = walked().findIndex(({ at }) => at === `0x${(F + 8n).toString(16)}`);
+  t.match(walked()[place], { went: 'over' });
+  t.match(walked()[place + 1], { at: `0x${(F + 13n).toString(16)}`, idt: { limit: '0x0' } });
+});
+
+t.test('a call of the next instruction is a step, and one that stays where it is none', async (t) => {
+  const own = { base: OWN_IDT, limit: 0x1ff };
+  const run: Moment[] = [
+    { rip: P },
+    { rip: P },
+    { rip: P + 5n, pushed: 1 },
+    { rip: LOW },
+    { rip: OWN, idt: own },
+  ];
+  const { stage, walked } = madeStage(run);
+  t.equal(await walk(0, stage, BOUNDS), 4);
+  t.strictSame(
+    walked().map(({ at, went }) => [BigInt(at), went]),
+    [
+      [P, 'step'],
+      [P + 5n, 'step'],
+      [LOW, 'step'],
+      [OWN, 'step'],
+    ],
+  );
+  const stuck = madeStage([{ rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }]);
+  await t.rejects(walk(0, stuck.stage, BOUNDS), { message: /did not advance/ });
 });
