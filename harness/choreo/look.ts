@@ -12,7 +12,7 @@ const INTERRUPT_FLAG = 0x200n;
 /** What a stopped vCPU is doing, for people: `cpu1 mask_ioapic_irq+0x16/0xb0 IF=0`. */
 export async function lookAt(
   vcpu: number,
-  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
+  { gdb, symbols }: { gdb: Pick<GdbClient, 'readRegisters'>; symbols: SymbolTable },
 ): Promise<string> {
   const { rip, rflags, cs } = await gdb.readRegisters(vcpu);
   const where = (cs & 3n) === 3n ? 'user space' : symbols.label(rip);

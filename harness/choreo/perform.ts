@@ -2,12 +2,16 @@ import { type Step, verbOf } from '../model/choreography.js';
 import { messageName } from '../model/interrupt.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { argumentsOf, directCall, directPanic, restoreAfterCall } from './directed-call.js';
+import { readIdt } from './idt.js';
 import { lookAt, lookAtAll } from './look.js';
 import { type CodePlace, findPlace } from './places.js';
 import { NotReached, type Stage } from './stage.js';
 import { checkState } from './state-proof.js';
+import { walk } from './walk.js';
 
 const WITHIN_MS = 30_000;
+/** A trace goes from the panic to the capture kernel's start: seconds of stepping, and all of its decompression. */
+const TRACE_WITHIN_MS = 240_000;
 
 /**
  * Performs a script on a stopped guest, step by step; each step and what it saw is recorded. Throws NotReached when a
@@ -65,6 +69,7 @@ class Performer {
     await this.#stop();
     if ('hold' in step) return this.#hold(step.hold);
     if ('run' in step) return this.#run(step.run);
+    if ('trace' in step) return this.#trace(step.trace);
     if ('prove' in step) {
       const { what, proved, saw } = await checkState(step.prove, this.#stage, (role) => this.#vcpuOf(role));
       if (!proved) throw new NotReached(what, saw);
@@ -160,7 +165,31 @@ class Performer {
         if (!(error instanceof NotReached && run.orElse === 'stay')) throw error;
       }
     }
-    return lookAt(vcpu, this.#stage);
+    for (let step = 0; step < (run.thenStep ?? 0); step += 1) {
+      const { reason } = await this.#stage.gdb.step(vcpu);
+      if (reason.kind !== 'trap')
+        throw new NotReached(`step ${step + 1} instructions`, `the guest stopped: ${reason.kind}`);
+    }
+    return run.idt === undefined ? lookAt(vcpu, this.#stage) : this.#requireIdt(vcpu, run.idt);
+  }
+
+  async #requireIdt(vcpu: number, wanted: string): Promise<string> {
+    const registers = await this.#stage.monitor('info registers -a');
+    const idt = await readIdt(registers, vcpu, this.#stage.gdb);
+    const has = idt === undefined ? 'unknown' : `${idt.base}/${idt.limit}`;
+    const saw = `${await lookAt(vcpu, this.#stage)} IDT=${has}`;
+    if (has !== wanted) throw new NotReached(`find the IDT ${wanted} there`, saw);
+    return saw;
+  }
+
+  async #trace({ role, into, most, withinMs }: Extract<Step, { trace: unknown }>['trace']): Promise<string> {
+    const vcpu = this.#vcpuOf(role);
+    const count = await walk(vcpu, this.#stage, {
+      into: new Set(into),
+      most,
+      withinMs: this.#deadlineMs(withinMs ?? TRACE_WITHIN_MS),
+    });
+    return `${count} instructions; ${await lookAt(vcpu, this.#stage)}`;
   }
 
   async #call(call: Extract<Step, { call: unknown }>['call']): Promise<string> {

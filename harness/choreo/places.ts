@@ -29,7 +29,23 @@ export async function findPlace(
     const symbol = functionNamed(location, symbols);
     return { address: symbol.address, name: symbol.name };
   }
+  if ('linear' in location) return { address: BigInt(location.linear), name: location.linear };
   const inside = functionNamed(location.in, symbols);
+  if ('offset' in location) {
+    const address = inside.address + BigInt(location.offset);
+    const name = `${inside.name}+0x${location.offset.toString(16)}`;
+    return requireInstruction(address, name, await readFunction(inside, { gdb, symbols }));
+  }
+  if ('instruction' in location) {
+    const code = await readFunction(inside, { gdb, symbols });
+    const found = code.instructions.find(({ mnemonic }) => mnemonic === location.instruction);
+    if (found !== undefined)
+      return { address: found.address, name: `${location.instruction} in ${inside.name}` };
+    throw new NotReached(
+      `find a ${location.instruction} in ${inside.name}`,
+      `none of its ${code.instructions.length} instructions is one`,
+    );
+  }
   const callees = names(location.after).flatMap((name) => symbols.named(name).map(({ address }) => address));
   if (callees.length === 0) functionNamed(location.after, symbols);
   const code = await readFunction(inside, { gdb, symbols });
@@ -44,6 +60,19 @@ export async function findPlace(
   }
   const callee = symbols.at(site.target)?.symbol.name ?? symbols.label(site.target);
   return { address: site.returnAddress, name: `after ${callee} in ${inside.name}` };
+}
+
+/** A breakpoint inside an instruction is never hit: the kernel is another build than the offset was read from. */
+function requireInstruction(address: bigint, name: string, code: FunctionCode): CodePlace {
+  if (code.instructions.some((instruction) => instruction.address === address)) return { address, name };
+  const near = code.instructions.flatMap((instruction) => {
+    const offset = Number(instruction.address - code.address);
+    return Math.abs(Number(instruction.address - address)) <= 16 ? [`+0x${offset.toString(16)}`] : [];
+  });
+  throw new NotReached(
+    `find the instruction ${name}`,
+    `no instruction begins there; near it: ${near.join(', ') || 'none'}`,
+  );
 }
 
 /** The first of several names that this kernel has as a function. */

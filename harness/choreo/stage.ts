@@ -31,6 +31,21 @@ export interface Stage {
   fact(fact: HostFact): void;
 }
 
+/** What a walk needs of a stage. */
+export interface WalkStage extends Pick<Stage, 'symbols' | 'monitor' | 'fact'> {
+  readonly gdb: Pick<
+    GdbClient,
+    | 'readRegisters'
+    | 'readMemory'
+    | 'step'
+    | 'continueVcpus'
+    | 'waitForStop'
+    | 'interrupt'
+    | 'setBreakpoint'
+    | 'removeBreakpoint'
+  >;
+}
+
 /**
  * A step that could not be done: the state was not reached, so the run is void. `saw` says what was there instead; it
  * is recorded as a proof that was not given.

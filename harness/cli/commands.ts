@@ -8,6 +8,7 @@ import { KERNEL_COMMANDS } from './kernel.js';
 import { listCommand } from './list.js';
 import { runCommand } from './run.js';
 import { showCommand } from './show.js';
+import { sweepCommand } from './sweep.js';
 
 /** A command as far as its words go; what it does is left out. */
 export interface CommandWords {
@@ -24,6 +25,7 @@ const GROUPS: Readonly<Record<string, Group>> = { kernel: KERNEL_COMMANDS, image
 export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: runCommand,
   compare: compareCommand,
+  sweep: sweepCommand,
   list: listCommand,
   show: showCommand,
   classify: classifyCommand,

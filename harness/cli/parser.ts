@@ -10,6 +10,7 @@ import { kernelCommand } from './kernel.js';
 import { listCommand } from './list.js';
 import { runCommand } from './run.js';
 import { showCommand } from './show.js';
+import { sweepCommand } from './sweep.js';
 import { usageMessage } from './usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
@@ -24,6 +25,7 @@ export function parserFor(words: readonly string[]): Argv {
       )
       .command(runCommand)
       .command(compareCommand)
+      .command(sweepCommand)
       .command(listCommand)
       .command(showCommand)
       .command(classifyCommand)

@@ -32,7 +32,8 @@ export interface GuestsChoices {
 
 /** What the command line says about which runs there are. */
 export interface RunChoices extends GuestsChoices {
-  readonly scenario: readonly string[];
+  /** Names or files, or scenarios that were made. */
+  readonly scenario: readonly (string | Scenario)[];
   readonly kernel: readonly string[];
   readonly captureKernel: string | undefined;
   readonly append: string | undefined;
@@ -70,11 +71,14 @@ export async function planRuns(choices: RunChoices, campaign: string): Promise<R
   }
   if (choices.kernel.length === 0) {
     throw usageFault(
-      `cannot run "${choices.scenario.join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
+      `cannot run "${choices.scenario.map(nameOf).join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
     );
   }
   const { captureKernel: captureSpec, append, captureAppend } = choices;
-  const scenarios = (await Promise.all(choices.scenario.map(loadScenarios))).flat();
+  const loaded = choices.scenario.map(async (given) =>
+    typeof given === 'string' ? loadScenarios(given) : [given],
+  );
+  const scenarios = (await Promise.all(loaded)).flat();
   const trials = Array.from({ length: choices.repeat }, (_, index) => index + 1);
   const runs = choices.kernel.flatMap((spec) =>
     scenarios.flatMap((scenario) => {
@@ -140,6 +144,10 @@ export async function layOut(
   const images = new Map<PlannedCell, string>();
   for (const cell of cells) images.set(cell, await imageFor(cell.scenario, pairOf(cell, kernelOf)));
   return fit.map((run, index) => planOf(run, { number: index + 1, initrd: images.get(run.cell) ?? '' }));
+}
+
+function nameOf(given: string | Scenario): string {
+  return typeof given === 'string' ? given : given.name;
 }
 
 /** A nonce no run ever had: 128 random bits, short enough for a host name. */

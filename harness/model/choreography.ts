@@ -9,11 +9,32 @@ export const symbolsSchema = z.union([symbol, z.array(symbol).min(1).max(8)]);
 const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
 const withinMs = z.number().int().min(100).max(600_000);
 
-/** A place in the kernel's code: a function's first instruction, or the return address of a call inside another. */
+/** Longest function that a place may be looked for in, bytes: more than any kernel's has (symbols/places.ts). */
+const offset = z
+  .number()
+  .int()
+  .min(0)
+  .max(256 * 1024);
+const linear = z.string().regex(/^0x[0-9a-f]{1,16}$/, 'must be an address in quotes, such as "0x1d000200"');
+
+/**
+ * A place in the kernel's code: a function's first instruction, the return address of a call inside another, the
+ * instruction at an offset in a function, or its first one of a kind. Or a linear address, for code that has no
+ * symbols: what runs after the jump.
+ */
 export const LocationSchema = z.union([
   symbolsSchema,
   z.strictObject({ after: symbolsSchema, in: symbolsSchema }),
+  z.strictObject({ in: symbolsSchema, offset }),
+  z.strictObject({
+    in: symbolsSchema,
+    instruction: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be a mnemonic, such as lidt'),
+  }),
+  z.strictObject({ linear }),
 ]);
+
+/** An IDT as `info registers` shows it: linear base and limit in bytes. */
+const idt = z.string().regex(/^0x[0-9a-f]{1,16}\/0x[0-9a-f]{1,4}$/, 'must be BASE/LIMIT, such as "0x0/0x0"');
 
 /** The step that binds a role says which vCPU may take it; `turn` is vCPU (trial - 1) modulo vCPUs. */
 const on = z.union([z.number().int().min(0).max(63), z.literal('turn')]);
@@ -38,6 +59,21 @@ const Run = z.strictObject({
     forMs: z.number().int().min(1).max(60_000).optional(),
     withinMs: withinMs.optional(),
     orElse: z.literal('stay').optional(),
+    thenStep: z.number().int().min(1).max(4096).optional(),
+    idt: idt.optional(),
+  }),
+});
+const Trace = z.strictObject({
+  /**
+   * Walk one vCPU, alone, instruction by instruction from where it stands, and record the way: over calls (but through
+   * every `lidt` in them) and repeated string instructions, into the functions named by `into`; until the capture
+   * kernel has loaded an IDT of its own, with a gate for the NMI.
+   */
+  trace: z.strictObject({
+    role,
+    into: z.array(symbol).max(64).default([]),
+    most: z.number().int().min(1).max(20_000).default(8000),
+    withinMs: withinMs.optional(),
   }),
 });
 /** One bit of a control register, on or off: EFER.SVME (SVM is enabled), CR4.VMXE (VMX is enabled). */
@@ -120,7 +156,7 @@ const Release = z.strictObject({
   release: z.union([z.literal('all'), role]),
 });
 
-export const StepSchema = z.union([Stimulate, Hold, Run, Prove, Call, Fire, Interrupt, Release]);
+export const StepSchema = z.union([Stimulate, Hold, Run, Trace, Prove, Call, Fire, Interrupt, Release]);
 
 /** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
@@ -133,10 +169,11 @@ export type StateProof = z.infer<typeof Prove>['prove'];
 /** The verb of a step. */
 export function verbOf(
   step: Step,
-): 'stimulate' | 'hold' | 'run' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
+): 'stimulate' | 'hold' | 'run' | 'trace' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
   if ('stimulate' in step) return 'stimulate';
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
+  if ('trace' in step) return 'trace';
   if ('prove' in step) return 'prove';
   if ('call' in step) return 'call';
   if ('fire' in step) return 'fire';

@@ -43,6 +43,31 @@ t.test('a sound script has no contradiction', async (t) => {
   t.strictSame(ChoreographySchema.parse(SOUND), SOUND, 'and the form is what the schema takes');
 });
 
+t.test('places inside functions, single steps and traces are taken as they are written', async (t) => {
+  const script: Step[] = [
+    hold('own'),
+    proveHeld,
+    fire('own'),
+    { run: { as: 'own', to: { in: 'machine_kexec', instruction: 'lidt' }, thenStep: 1, idt: '0x0/0x0' } },
+    { run: { as: 'own', to: { in: ['machine_kexec'], offset: 0x1b3 } } },
+    { run: { as: 'own', to: { linear: '0x1d000200' } } },
+    { run: { as: 'own', thenStep: 3 } },
+    { trace: { role: 'own', into: ['panic'], most: 100 } },
+    { release: 'all' },
+  ];
+  t.equal(contradictionIn(script, 1), undefined);
+  t.strictSame(ChoreographySchema.parse(script), script);
+  for (const to of [
+    { in: 'machine_kexec', offset: -1 },
+    { in: 'machine_kexec', instruction: 'lidt (%rsp)' },
+    { in: 'machine_kexec', offset: 1, instruction: 'lidt' },
+    { linear: '1d000200' },
+    { linear: 0x1d000200 },
+  ]) {
+    t.notOk(ChoreographySchema.safeParse([{ run: { as: 'own', to } }]).success, JSON.stringify(to));
+  }
+});
+
 t.test('what is brought to a place on the crash path is proved and sent on after firing', async (t) => {
   const onThePath: Step[] = [
     hold('a'),
@@ -84,6 +109,24 @@ t.test('each contradiction is named with its step', async (t) => {
       1,
       /^step 2: no vCPU is left for role "b"/,
     ],
+    [
+      'steps after a time',
+      [{ run: { as: 'a', forMs: 5, thenStep: 1 } }],
+      2,
+      /^step 1: "thenStep" counts from a place/,
+    ],
+    [
+      'steps from wherever it stays',
+      [{ run: { as: 'a', to: 'panic', orElse: 'stay', thenStep: 1 } }],
+      2,
+      /^step 1: "thenStep" counts from a place/,
+    ],
+    [
+      'tracing one that runs',
+      [{ trace: { role: 'a', into: [], most: 1 } }],
+      2,
+      /^step 1: role "a" is not held/,
+    ],
     ['a role twice', [hold('a'), hold('a')], 4, /^step 2: role "a" is taken/],
     [
       'proving an unknown role',
@@ -106,7 +149,7 @@ t.test('each contradiction is named with its step', async (t) => {
       /^step 4: a proof after firing/,
     ],
     ['a stimulus while one is held', [hold('a'), { stimulate: { script: 'x' } }], 2, /^step 2: a stimulus/],
-    ['run without an end', [{ run: { as: 'a' } }], 2, /^step 1: run needs either/],
+    ['run without an end', [{ run: { as: 'a' } }], 2, /^step 1: run needs "to", "forMs" or "thenStep"/],
     ['run with two ends', [{ run: { as: 'a', to: 'x', forMs: 1 } }], 2, /^step 1: run needs either/],
     [
       'firing without release',

@@ -28,8 +28,9 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       stopped.add(as);
       if (fired) broughtAfterFiring.add(as);
     } else if ('run' in step) {
-      const { as, to, forMs } = step.run;
-      if ((to === undefined) === (forMs === undefined)) return at('run needs either "to" or "forMs"');
+      const mistake = mistakeInRun(step.run);
+      if (mistake !== undefined) return at(mistake);
+      const { as } = step.run;
       if (step.run.on !== undefined && bound.has(as))
         return at(`role "${as}" has its vCPU already; drop "on"`);
       if (!bound.has(as) && bound.size >= cpus)
@@ -37,6 +38,8 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       bound.add(as);
       stopped.add(as);
       if (fired) broughtAfterFiring.add(as);
+    } else if ('trace' in step) {
+      if (!stopped.has(step.trace.role)) return at(`role "${step.trace.role}" is not held`);
     } else if ('prove' in step) {
       if (fired && broughtAfterFiring.size === 0)
         return at(
@@ -74,4 +77,20 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
   }
   if (!fired) return 'it never fires';
   return proved ? undefined : 'it proves nothing: a state that is not proved makes every run void';
+}
+
+function mistakeInRun({
+  to,
+  forMs,
+  thenStep,
+  orElse,
+}: Extract<Step, { run: unknown }>['run']): string | undefined {
+  if (to !== undefined && forMs !== undefined) return 'run needs either "to" or "forMs"';
+  if (to === undefined && forMs === undefined && thenStep === undefined)
+    return 'run needs "to", "forMs" or "thenStep"';
+  if (thenStep !== undefined && forMs !== undefined)
+    return '"thenStep" counts from a place: use it with "to", or alone';
+  if (thenStep !== undefined && orElse !== undefined)
+    return '"thenStep" counts from a place: "orElse: stay" may stand anywhere';
+  return undefined;
 }

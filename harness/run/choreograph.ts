@@ -62,7 +62,8 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     fact: (fact) => watch.fact(fact),
   };
   try {
-    await perform(steps, stage);
+    // A debugger that waits for the guest does not hear that the run has ended.
+    await watch.orEnded(perform(steps, stage));
   } catch (error) {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
     if (error instanceof NotReached) return stop(guest, error.message);

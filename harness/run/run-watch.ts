@@ -107,6 +107,21 @@ export class RunWatch {
     }
   }
 
+  /** Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; what becomes of the work is dropped. */
+  async orEnded<T>(work: Promise<T>): Promise<T> {
+    let waiter: Waiter | undefined;
+    const ended = new Promise<never>((_, reject) => {
+      if (this.#why !== undefined) reject(new RunEnded(this.#why));
+      waiter = { offer: () => undefined, reject };
+      this.#waiters.add(waiter);
+    });
+    try {
+      return await Promise.race([work, ended]);
+    } finally {
+      if (waiter !== undefined) this.#waiters.delete(waiter);
+    }
+  }
+
   /** Ends the run now: every wait rejects with {@link RunEnded}. */
   end(why: string): void {
     if (this.#why !== undefined) return;

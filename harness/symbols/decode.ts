@@ -16,6 +16,8 @@ export interface Instruction {
   readonly address: bigint;
   readonly length: number;
   readonly kind: InstructionKind;
+  /** Lower case, without suffix: `mov`, `lidt`. */
+  readonly mnemonic: string;
   /** Where a direct call or jump goes. */
   readonly target?: bigint;
   /** The pointer's address of a `call *x(%rip)` or `jmp *x(%rip)`, as paravirt calls have it. */
@@ -51,7 +53,8 @@ export function readInstructions(bytes: Uint8Array, address: bigint): Instructio
 }
 
 function describe(from: IcedInstruction): Instruction {
-  const plain = { address: from.ip, length: from.length, kind: kindOf(from) };
+  const mnemonic = (Mnemonic[from.mnemonic] ?? '').toLowerCase();
+  const plain = { address: from.ip, length: from.length, kind: kindOf(from), mnemonic };
   if (from.isCallNear || from.isJmpShortOrNear || from.isJccShortOrNear) {
     return { ...plain, target: from.nearBranchTarget };
   }

@@ -1,0 +1,186 @@
+import type { RunResult } from '../model/result.js';
+import type { RunPlan } from '../model/run-plan.js';
+import { readRuns } from '../store/campaign-directory.js';
+import { rejudge } from '../store/rejudge.js';
+import { resetKind } from '../store/reset-kind.js';
+import { type Control, mapOf, type NmiMap } from '../sweep/map.js';
+import { landmarks, nextPoints } from '../sweep/next-points.js';
+import { type EndWord, outcomeOf, type PointOutcome } from '../sweep/outcome.js';
+import { pointName, pointOf, pointScenario, traceScenario } from '../sweep/script.js';
+import { type WayPoint, wayOf } from '../sweep/way.js';
+import { derivePlan } from './derive-plan.js';
+import { type CampaignOptions, runCampaign } from './run-campaign.js';
+
+/** A point, or the way itself, is tried this often before it counts as unknown. */
+const TRIES = 2;
+
+/** One kernel to sweep: `arm` tells its runs from another kernel's in the same campaign. */
+export interface SweepArm {
+  readonly arm: 'a' | 'b';
+  /** A plan for this kernel whose QEMU can inject NMIs. */
+  readonly template: RunPlan;
+}
+
+/** Options of {@link runSweep}. */
+export interface SweepOptions extends CampaignOptions {
+  /** Points that may be probed. */
+  readonly pointsMost: number;
+  readonly freshNonce: () => string;
+  readonly onPlan?: ((text: string) => void) | undefined;
+}
+
+/** What became of a sweep: a map, or no way to draw one on. */
+export type Sweep =
+  | { readonly kind: 'map'; readonly map: NmiMap }
+  | { readonly kind: 'no-way'; readonly why: string };
+
+/**
+ * Sweeps one kernel: records the way, then probes points of it until every change of outcome lies between two
+ * instructions, or the points are used up. What is already in the campaign's directory is not run again, so that an
+ * interrupted sweep goes on where it was.
+ */
+export async function runSweep(directory: string, target: SweepArm, options: SweepOptions): Promise<Sweep> {
+  const begun = await Begun.read(directory, target);
+  const traced = await trace(begun, options);
+  if (traced === undefined) {
+    const why = begun.lastOf('nmi-transition-trace')?.explanation ?? 'it was stopped before';
+    return { kind: 'no-way', why };
+  }
+  const { way, control } = traced;
+  const wanted = landmarks(way).length;
+  options.onPlan?.(
+    `${way.length} points; ${wanted} runs for the landmarks, then about ${bisectionRuns(way)} for each change that is not at one of them`,
+  );
+  let complete = false;
+  let outcomes = await begun.outcomes();
+  while (options.signal?.aborted !== true) {
+    const known = new Map<number, EndWord>([...outcomes].map(([index, { end }]) => [index, end]));
+    const open = nextPoints(way, known);
+    complete = open.length === 0;
+    const next = open.slice(0, Math.max(0, options.pointsMost - outcomes.size));
+    if (next.length === 0) break;
+    await begun.run(
+      next.map((index) => ({ name: pointName(index), scenario: pointScenario(way, index) })),
+      options,
+    );
+    outcomes = await begun.outcomes();
+  }
+  const { kernel, captureKernel, machine, accel } = target.template;
+  const map = mapOf(way, outcomes, {
+    kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
+    cpus: machine.cpus,
+    accel: accel.accel,
+    runs: begun.runs,
+    complete,
+    control,
+  });
+  return { kind: 'map', map };
+}
+
+/** Halving the longest stretch between two landmarks, at worst. */
+function bisectionRuns(way: readonly WayPoint[]): number {
+  const marks = landmarks(way);
+  const sorted = [...marks].sort((one, other) => one - other);
+  const longest = sorted.reduce((most, mark, place) => Math.max(most, mark - (sorted[place - 1] ?? 0)), 1);
+  return Math.ceil(Math.log2(longest));
+}
+
+async function trace(
+  begun: Begun,
+  options: SweepOptions,
+): Promise<{ way: readonly WayPoint[]; control: Control } | undefined> {
+  const name = 'nmi-transition-trace';
+  for (;;) {
+    const result = begun.lastOf(name);
+    if (result !== undefined && !saysNothing(result)) {
+      const { events } = await rejudge(result.directory);
+      const armed = events.findLast((event) => event.type === 'armed');
+      const walked = events.flatMap((event) =>
+        event.type === 'host' && event.fact.fact === 'walked' ? event.fact.instructions : [],
+      );
+      const control = { verdict: result.verdict, runId: result.runId };
+      return { way: wayOf(walked, armed?.armed), control };
+    }
+    if (begun.triesOf(name) >= TRIES || options.signal?.aborted === true) return undefined;
+    await begun.run([{ name, scenario: traceScenario() }], options);
+  }
+}
+
+function saysNothing({ verdict }: RunResult): boolean {
+  return verdict === 'void' || verdict === 'harness-error' || verdict === 'boot-failed';
+}
+
+interface Wish {
+  readonly name: string;
+  readonly scenario: ReturnType<typeof traceScenario>;
+}
+
+/** What has been run of one arm. */
+class Begun {
+  readonly #directory: string;
+  readonly #target: SweepArm;
+  readonly #results: RunResult[] = [];
+  /** Names of directories: a run that was cut off has one, but no result. */
+  readonly #taken = new Set<string>();
+
+  private constructor(directory: string, target: SweepArm) {
+    this.#directory = directory;
+    this.#target = target;
+  }
+
+  static async read(directory: string, target: SweepArm): Promise<Begun> {
+    const begun = new Begun(directory, target);
+    for (const { runId, result } of await readRuns(directory)) {
+      if (!runId.startsWith(`${target.arm}-`)) continue;
+      begun.#taken.add(runId);
+      if (result !== undefined) begun.#results.push(result);
+    }
+    return begun;
+  }
+
+  /** Runs that came to a result. */
+  get runs(): number {
+    return this.#told().length;
+  }
+
+  lastOf(name: string): RunResult | undefined {
+    return this.#told().findLast(({ scenario }) => scenario === name);
+  }
+
+  triesOf(name: string): number {
+    return this.#told().filter(({ scenario }) => scenario === name).length;
+  }
+
+  async run(wishes: readonly Wish[], options: SweepOptions): Promise<void> {
+    const { arm, template } = this.#target;
+    const plans = wishes.map(({ name, scenario }) => {
+      const label = template.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+      const first = `${arm}-${name.replace('nmi-transition-', '')}-${label}`;
+      let runId = first;
+      for (let attempt = 2; this.#taken.has(runId); attempt += 1) runId = `${first}.${attempt}`;
+      this.#taken.add(runId);
+      return derivePlan(template, { scenario, runId, nonce: options.freshNonce() });
+    });
+    this.#results.push(...(await runCampaign(this.#directory, plans, options)));
+  }
+
+  /** The outcome at each point that was tried; one that said nothing the first time is not among them. */
+  async outcomes(): Promise<ReadonlyMap<number, PointOutcome>> {
+    const outcomes = new Map<number, PointOutcome>();
+    for (const result of this.#told()) {
+      const index = pointOf(result.scenario);
+      if (index === undefined) continue;
+      const before = outcomes.get(index);
+      // Of two tries, the one that says something counts.
+      if (before !== undefined && before.end !== 'unknown') continue;
+      const outcome = outcomeOf(result, await resetKind(result.directory));
+      if (outcome.end !== 'unknown' || this.triesOf(result.scenario) >= TRIES) outcomes.set(index, outcome);
+    }
+    return outcomes;
+  }
+
+  /** A run that was stopped from outside was no try. */
+  #told(): readonly RunResult[] {
+    return this.#results.filter(({ detail }) => detail !== 'interrupted');
+  }
+}

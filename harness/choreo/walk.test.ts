@@ -1,0 +1,252 @@
+import t from 'tap';
+import type { HostFact, Walked } from '../model/record.js';
+import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
+import { parseKallsyms } from '../symbols/index.js';
+import { NotReached, type WalkStage } from './stage.js';
+import { walk } from './walk.js';
+
+const F = 0xffffffff81000000n;
+const G = F + 0x100n;
+const H = F + 0x200n;
+const THUNK = F + 0x300n;
+const OWN = F + 0x400n;
+const LOW = 0x17000000n;
+const STACK = 0xffffc90000001000n;
+const FULL = 0xfffffe0000000000n;
+const P = F + 0x500n;
+const OWN_IDT = 0xffffffff83000000n;
+
+/** One instruction as it is executed: where, how deep the stack is, and the IDT then. */
+interface Moment {
+  readonly rip: bigint;
+  readonly pushed?: number;
+  readonly idt?: { readonly base: bigint; readonly limit: number };
+}
+
+const ZERO: Registers = {
+  ...{ rax: 0n, rbx: 0n, rcx: 0n, rdx: 0n, rsi: 0n, rdi: 0n, rbp: 0n, rsp: 0n },
+  ...{ r8: 0n, r9: 0n, r10: 0n, r11: 0n, r12: 0n, r13: 0n, r14: 0n, r15: 0n },
+  ...{ rip: 0n, rflags: 0n, cs: 0n, ss: 0n, ds: 0n, es: 0n, fs: 0n, gs: 0n },
+  ...{ fs_base: 0n, gs_base: 0n, k_gs_base: 0n, cr0: 0n, cr2: 0n, cr3: 0n, cr4: 0n, cr8: 0n },
+  ...{ efer: 0n },
+};
+
+const NONE = { base: 0n, limit: 0 };
+
+/** Code as bytes, at its addresses. */
+const CODE: readonly (readonly [bigint, string])[] = [
+  [F, '90'], // nop
+  [F + 1n, 'e8fa000000'], // call g
+  [F + 6n, 'f3a4'], // rep movsb
+  [F + 8n, 'e8f3010000'], // call h
+  [F + 13n, 'e8ee020000'], // call thunk: jumps to rax = g
+  [F + 18n, 'ffe0'], // jmp *%rax
+  [G, '90'],
+  [G + 1n, 'c3'],
+  [H, '90'],
+  [H + 1n, '0f011c24'], // lidt (%rsp)
+  [H + 5n, '90'],
+  [H + 6n, 'c3'],
+  [THUNK, 'e801000000'], // call +1, the retpoline
+  [P, 'e800000000'], // call the next instruction
+  [P + 5n, '58'], // pop %rax
+  [LOW, '0f0118'], // lidt (%rax)
+  [OWN, '90'],
+];
+
+/** Everything that is executed, in order. */
+const RUN: readonly Moment[] = [
+  { rip: F },
+  { rip: F + 1n },
+  { rip: G, pushed: 1 },
+  { rip: G + 1n, pushed: 1 },
+  { rip: F + 6n },
+  { rip: F + 6n },
+  { rip: F + 6n },
+  { rip: F + 8n },
+  { rip: H, pushed: 1 },
+  { rip: H + 1n, pushed: 1 },
+  { rip: H + 5n, pushed: 1, idt: NONE },
+  { rip: H + 6n, pushed: 1, idt: NONE },
+  { rip: F + 13n, idt: NONE },
+  { rip: G, pushed: 1, idt: NONE },
+  { rip: G + 1n, pushed: 1, idt: NONE },
+  { rip: F + 18n, idt: NONE },
+  { rip: LOW, idt: NONE },
+  { rip: OWN, idt: { base: OWN_IDT, limit: 0x1ff } },
+];
+
+const KALLSYMS = [
+  [F, 'f'],
+  [G, 'g'],
+  [H, 'h'],
+  [THUNK, '__x86_indirect_thunk_rax'],
+  [OWN, 'own'],
+  [OWN + 0x100n, 'end'],
+]
+  .map(([address, name]) => `${address?.toString(16)} T ${String(name)}\n`)
+  .join('');
+
+/** A guest that executes RUN, as the gdbstub and the monitor show it. */
+function madeStage(
+  run: readonly Moment[] = RUN,
+  /** Never gets anywhere with more than one breakpoint. */
+  { slow = false }: { slow?: boolean } = {},
+): { stage: WalkStage; walked: () => Walked[] } {
+  let now = 0;
+  const breakpoints = new Set<bigint>();
+  const facts: HostFact[] = [];
+  const moment = () => run[now] ?? { rip: 0n };
+  const stop = (): GdbStop => ({
+    ...{ seq: now, resume: now, atMs: 0, text: '', signal: 5, vcpu: 0 },
+    reason: { kind: now < run.length ? 'trap' : 'shutdown' },
+  });
+  const parsed = parseKallsyms(KALLSYMS);
+  if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
+  const stage: WalkStage = {
+    gdb: {
+      readRegisters: async () => {
+        const { rip, pushed = 0 } = moment();
+        return { ...ZERO, rip, rsp: STACK - 8n * BigInt(pushed), rax: G, cs: 0x10n, cr3: 0x1000n };
+      },
+      readMemory: async (address, length) => readMade(address, length),
+      setBreakpoint: async (address) => {
+        breakpoints.add(address);
+      },
+      removeBreakpoint: async (address) => {
+        breakpoints.delete(address);
+      },
+      step: async () => {
+        now += 1;
+        return stop();
+      },
+      continueVcpus: async () => {
+        if (slow && breakpoints.size > 1) return;
+        do now += 1;
+        while (now < run.length && !breakpoints.has(moment().rip));
+      },
+      waitForStop: async () => {
+        if (slow && breakpoints.size > 1) throw new GdbTimeoutError('wait', 8000, 'running');
+        return stop();
+      },
+      interrupt: async () => undefined,
+    },
+    symbols: parsed.table,
+    monitor: async () => {
+      const { base, limit } = moment().idt ?? { base: FULL, limit: 0xfff };
+      const idt = `IDT=     ${base.toString(16).padStart(16, '0')} ${limit.toString(16).padStart(8, '0')}`;
+      return `CPU#0\nCS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\n${idt}\n`;
+    },
+    fact: (fact) => {
+      facts.push(fact);
+    },
+  };
+  return {
+    stage,
+    walked: () => facts.flatMap((fact) => (fact.fact === 'walked' ? fact.instructions : [])),
+  };
+}
+
+function readMade(address: bigint, length: number): Buffer {
+  const bytes = Buffer.alloc(length, 0xcc);
+  for (const [at, hex] of CODE) {
+    const code = Buffer.from(hex, 'hex');
+    for (const [place, byte] of code.entries()) {
+      const offset = at + BigInt(place) - address;
+      if (offset >= 0n && offset < BigInt(length)) bytes[Number(offset)] = byte;
+    }
+  }
+  for (const base of [FULL, OWN_IDT]) {
+    // Present, and a handler above 2^32.
+    if (address === base + 32n) return Buffer.from('50161000008ec081ffffffff00000000', 'hex');
+  }
+  if (address < LOW) throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
+  return bytes;
+}
+
+const BOUNDS = { into: new Set<string>(), most: 100, withinMs: 60_000 };
+
+t.test('calls and repetitions are one step, a lidt inside a call is stopped at', async (t) => {
+  const { stage, walked } = madeStage();
+  const count = await walk(0, stage, BOUNDS);
+  t.strictSame(
+    walked().map(({ at, went }) => [at, went]),
+    [
+      [`0x${F.toString(16)}`, 'step'],
+      [`0x${(F + 1n).toString(16)}`, 'over'],
+      [`0x${(F + 6n).toString(16)}`, 'over'],
+      [`0x${(F + 8n).toString(16)}`, 'run'],
+      [`0x${(H + 1n).toString(16)}`, 'step'],
+      [`0x${(H + 5n).toString(16)}`, 'run'],
+      [`0x${(F + 13n).toString(16)}`, 'over'],
+      [`0x${(F + 18n).toString(16)}`, 'step'],
+      [`0x${LOW.toString(16)}`, 'step'],
+      [`0x${OWN.toString(16)}`, 'step'],
+    ],
+  );
+  t.equal(count, 10);
+  t.match(walked()[4], { label: 'h+0x1/0x100', text: 'lidt (%rsp)' });
+  t.match(walked()[0]?.idt, { base: '0xfffffe0000000000', limit: '0xfff', nmiGate: /^0x/ });
+  t.strictSame(walked()[5]?.idt, { base: '0x0', limit: '0x0', nmiGate: 'absent' });
+});
+
+t.test('functions that are named are walked through, through a retpoline thunk as well', async (t) => {
+  const { stage, walked } = madeStage();
+  await walk(0, stage, { ...BOUNDS, into: new Set(['g']) });
+  const addresses = walked().map(({ at }) => BigInt(at));
+  t.equal(addresses.filter((at) => at === G).length, 2);
+});
+
+t.test('a guest that dies on the way, and a way that is too long, are void', async (t) => {
+  const dying = madeStage(RUN.slice(0, 14));
+  await t.rejects(walk(0, dying.stage, BOUNDS), { message: /walk to the capture kernel.*shutdown/ });
+  t.ok(dying.walked().length > 5, 'what was seen is recorded all the same');
+  await t.rejects(walk(0, madeStage().stage, { ...BOUNDS, most: 4 }), NotReached);
+});
+
+t.test('a handler in the first kernel is not the second one: it must have left its mapping', async (t) => {
+  const { stage, walked } = madeStage();
+  await walk(0, stage, BOUNDS);
+  t.equal(
+    walked().findIndex(({ idt }) => idt?.nmiGate.startsWith('0x') === true),
+    0,
+  );
+  t.match(
+    walked().at(-1),
+    { at: `0x${OWN.toString(16)}`, idt: { limit: '0x1ff' } },
+    'the end is the own IDT',
+  );
+  t.notMatch(walked().at(-1)?.label, 'own', "another kernel's code has no name of this one");
+});
+
+t.test('a call that is too slow with stops in it is gone over in one step', async (t) => {
+  const { stage, walked } = madeStage(RUN, { slow: true });
+  await walk(0, stage, BOUNDS);
+  const place = walked().findIndex(({ at }) => at === `0x${(F + 8n).toString(16)}`);
+  t.match(walked()[place], { went: 'over' });
+  t.match(walked()[place + 1], { at: `0x${(F + 13n).toString(16)}`, idt: { limit: '0x0' } });
+});
+
+t.test('a call of the next instruction is a step, and one that stays where it is none', async (t) => {
+  const own = { base: OWN_IDT, limit: 0x1ff };
+  const run: Moment[] = [
+    { rip: P },
+    { rip: P },
+    { rip: P + 5n, pushed: 1 },
+    { rip: LOW },
+    { rip: OWN, idt: own },
+  ];
+  const { stage, walked } = madeStage(run);
+  t.equal(await walk(0, stage, BOUNDS), 4);
+  t.strictSame(
+    walked().map(({ at, went }) => [BigInt(at), went]),
+    [
+      [P, 'step'],
+      [P + 5n, 'step'],
+      [LOW, 'step'],
+      [OWN, 'step'],
+    ],
+  );
+  const stuck = madeStage([{ rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }]);
+  await t.rejects(walk(0, stuck.stage, BOUNDS), { message: /did not advance/ });
+});

@@ -1,0 +1,47 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { RunResult } from '../model/result.js';
+import { resetKind } from '../store/reset-kind.js';
+import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
+
+/** One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. */
+async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
+  const directory = await scratch(t);
+  const file = join(directory, 'made.yaml');
+  const thenStep = steps === 0 ? '' : `, thenStep: ${steps}, idt: "0x0/0x0"`;
+  const text = [
+    'version: 1',
+    'name: made',
+    'summary: made by a test',
+    'guest: { cpus: 1 }',
+    'trigger:',
+    '  kind: choreography',
+    '  steps:',
+    '    - hold: { as: crasher, at: sysvec_apic_timer_interrupt }',
+    '    - prove: { role: crasher, in: sysvec_apic_timer_interrupt }',
+    '    - fire: { role: crasher }',
+    `    - run: { as: crasher, to: { in: machine_kexec, instruction: lidt }${thenStep} }`,
+    '    - interrupt: { role: crasher, nmi: true }',
+    '    - release: all',
+    'expect: { verdict: captured }',
+  ];
+  await writeFile(file, text.join('\n'));
+  const out = join(directory, 'runs');
+  const ended = await crashpath(['run', file, '-k', KERNELS.six1, '--out', out, '--json']);
+  const [result] = resultsOf(ended.stdout);
+  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
+  const host = await readFile(join(result.directory, 'host.jsonl'), 'utf8');
+  t.match(host, /"verb":"interrupt","saw":"[^"]*machine_kexec\+0x/, 'the NMI was sent while it stood there');
+  return result;
+}
+
+t.test('on the lidt of machine_kexec() an NMI is harmless', async (t) => {
+  t.match(await nmiAfterLidt(t, 0), { verdict: 'captured', lastPhase: 'vmcore-verified' });
+});
+
+t.test('one instruction later the IDT is empty, and the machine triple-faults', async (t) => {
+  const result = await nmiAfterLidt(t, 1);
+  t.match(result, { verdict: 'crash-path-reset', outcome: 'unexpected' });
+  t.equal(await resetKind(result.directory), 'triple fault');
+});

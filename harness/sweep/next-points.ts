@@ -1,0 +1,71 @@
+import type { EndWord } from './outcome.js';
+import { hasNmiGate, type WayPoint } from './way.js';
+
+/** What is known of the way so far: the end at each probed point, by index. */
+export type Known = ReadonlyMap<number, EndWord>;
+
+/** Fewer untried instructions than this between two ends are halved one by one; more, by the calls among them. */
+const FEW = 12;
+
+/**
+ * The points that every sweep tries: both ends of the way, the first instruction of every function on it, and both
+ * sides of each instruction that changes whether the IDT has a gate for the NMI. The most telling first.
+ */
+export function landmarks(way: readonly WayPoint[]): readonly number[] {
+  const last = way.length - 1;
+  const ends = last < 0 ? [] : [0, last];
+  const gates = way.flatMap((point, index) => {
+    const next = way[index + 1];
+    return next !== undefined && hasNmiGate(point) !== hasNmiGate(next) ? [index, index + 1] : [];
+  });
+  const seen = new Set<string>();
+  const functions = way.flatMap(({ stage, group }, index) => {
+    const key = `${stage}\n${group}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [index];
+  });
+  return [...new Set([...ends, ...gates, ...functions])];
+}
+
+/**
+ * The points to try next; none when there is nothing left to find out. First the landmarks; then, between any two
+ * neighbours that ended differently, the one in the middle: a call while there are many, else any instruction. So each
+ * change of outcome is followed until it lies between two instructions, however many changes there are. What ended
+ * `unknown` is passed by.
+ */
+export function nextPoints(way: readonly WayPoint[], known: Known): readonly number[] {
+  const untried = landmarks(way).filter((index) => !known.has(index));
+  if (untried.length > 0) return untried;
+  return gaps(known).flatMap(([before, after]) => middleOf(way, known, [before, after]) ?? []);
+}
+
+/** Pairs of neighbouring points that are known to end differently, in order. */
+export function gaps(known: Known): readonly (readonly [before: number, after: number])[] {
+  const told = [...known.entries()]
+    .filter(([, end]) => end !== 'unknown')
+    .sort(([one], [other]) => one - other);
+  return told.flatMap(([index, end], place) => {
+    const next = told[place + 1];
+    return next === undefined || next[1] === end ? [] : [[index, next[0]] as const];
+  });
+}
+
+function middleOf(
+  way: readonly WayPoint[],
+  known: Known,
+  [before, after]: readonly [number, number],
+): number | undefined {
+  const open = way
+    .slice(before + 1, after)
+    .map(({ index }) => index)
+    .filter((index) => !known.has(index));
+  const calls = open.filter((index) => way[index]?.text.startsWith('call') === true);
+  const candidates = open.length > FEW && calls.length > 0 ? calls : open;
+  const middle = (before + after) / 2;
+  return candidates.reduce<number | undefined>(
+    (best, index) =>
+      best === undefined || Math.abs(index - middle) < Math.abs(best - middle) ? index : best,
+    undefined,
+  );
+}

@@ -1,0 +1,125 @@
+import type { Location, Step } from '../model/choreography.js';
+import { type Scenario, ScenarioSchema } from '../model/scenario.js';
+import type { WayPoint } from './way.js';
+
+/** What is swept; more kinds may come. */
+export const SWEEPS = ['nmi-transition'] as const;
+
+/** Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. */
+const ROAD = [
+  'panic',
+  'vpanic',
+  '__crash_kexec',
+  'machine_crash_shutdown',
+  'native_machine_crash_shutdown',
+  'lapic_shutdown',
+  'machine_kexec',
+  'relocate_kernel',
+];
+
+/** Of the host's clock; a busy host needs minutes for the decompression that lies between two points. */
+const WITHIN_MS = 120_000;
+
+/** One vCPU, and KASLR off in both kernels: then an address means the same instruction in every run of a sweep. */
+const GUEST = { cpus: 1, append: 'nokaslr', captureAppend: 'nokaslr' };
+
+const EVIDENCE = [
+  'https://lkml.org/lkml/2012/2/29/340: an NMI between machine_kexec() and the second kernel finds an empty IDT',
+];
+
+/** The crasher, brought to panic(): a timer interrupt is where every vCPU comes by, idle or not. */
+const TO_PANIC: readonly Step[] = [
+  { hold: { as: 'crasher', at: 'sysvec_apic_timer_interrupt' } },
+  { prove: { role: 'crasher', in: 'sysvec_apic_timer_interrupt' } },
+  { prove: { role: 'crasher', interrupts: 'off' } },
+  { fire: { role: 'crasher', aloneMs: 0 } },
+  { run: { as: 'crasher', to: 'panic' } },
+];
+
+/** A scenario that records the way from panic() to the capture kernel's own IDT, without any NMI. */
+export function traceScenario(): Scenario {
+  return scenario(
+    'nmi-transition-trace',
+    'the way from panic() to the capture kernel, step by step, no NMI',
+    [{ trace: { role: 'crasher', into: ROAD, most: 8000 } }, { release: 'all' }],
+  );
+}
+
+/** The scenario that a sweep's guests are planned with: one NMI at the first instruction of panic(). */
+export function firstScenario(): Scenario {
+  return scenario(pointName(0), 'one NMI at the first instruction of panic()', [
+    { interrupt: { role: 'crasher', nmi: true } },
+    { release: 'all' },
+  ]);
+}
+
+/** A scenario that injects one NMI before the instruction at a point of the way. */
+export function pointScenario(way: readonly WayPoint[], index: number): Scenario {
+  const point = way[index];
+  if (point === undefined) throw new RangeError(`no point ${index} on a way of ${way.length}`);
+  const waypoints = pathTo(way, index);
+  const runs = waypoints.map((at, place): Step => {
+    const last = place === waypoints.length - 1;
+    const target = way[at];
+    if (target === undefined) throw new RangeError(`no point ${at} on a way of ${way.length}`);
+    const idt = target.idt === undefined || !last ? {} : { idt: `${target.idt.base}/${target.idt.limit}` };
+    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...idt } };
+  });
+  return scenario(pointName(index), `one NMI before ${point.name} (${point.text})`.slice(0, 160), [
+    ...runs,
+    { interrupt: { role: 'crasher', nmi: true } },
+    { release: 'all' },
+  ]);
+}
+
+/** Name of a point's scenario. */
+export function pointName(index: number): string {
+  return `nmi-transition-${String(index).padStart(4, '0')}`;
+}
+
+/** The point that a scenario's name means; undefined for any other scenario. */
+export function pointOf(name: string): number | undefined {
+  const digits = /^nmi-transition-(\d{4,6})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function scenario(name: string, summary: string, steps: readonly Step[]): Scenario {
+  return ScenarioSchema.parse({
+    version: 1,
+    name,
+    summary,
+    evidence: EVIDENCE,
+    guest: GUEST,
+    trigger: { kind: 'choreography', steps: [...TO_PANIC, ...steps] },
+    expect: { verdict: 'captured' },
+  });
+}
+
+function placeOf({ stage, name, at }: WayPoint): Location {
+  const symbol = stage === 'crashed kernel' ? /^([A-Za-z_][\w.]*)\+0x([0-9a-f]+)$/.exec(name) : null;
+  if (symbol === null) return { linear: at };
+  const [, named = '', offset = '0'] = symbol;
+  return { in: named, offset: Number.parseInt(offset, 16) };
+}
+
+/**
+ * Points to run to one after the other, so that the last one is met at its turn on the way and not earlier: the first
+ * of each stage, and a point behind every earlier visit to the same address. The first point is where the vCPU stands.
+ */
+export function pathTo(way: readonly WayPoint[], index: number): readonly number[] {
+  const starts = way.filter(({ stage }, place) => place > 0 && way[place - 1]?.stage !== stage);
+  const path: number[] = [];
+  for (const goal of [...starts.map((start) => start.index).filter((start) => start < index), index]) {
+    path.push(...detour(way, path.at(-1) ?? 0, goal), goal);
+  }
+  return path;
+}
+
+/** Points between `from` and `to` that have to be passed because the address of `to` comes up before its turn. */
+function detour(way: readonly WayPoint[], from: number, to: number): readonly number[] {
+  const address = way[to]?.at;
+  const earlier = way.findLastIndex(({ at }, place) => place > from && place < to && at === address);
+  const behind = earlier + 1;
+  if (earlier < 0 || behind >= to) return [];
+  return [...detour(way, from, behind), behind];
+}

@@ -1,0 +1,93 @@
+import t from 'tap';
+import type { Armed } from '../model/event.js';
+import type { Walked } from '../model/record.js';
+import { IDT } from './made-way.js';
+import { hasNmiGate, wayOf } from './way.js';
+
+const ARMED: Armed = {
+  status: 0,
+  loaded: true,
+  crashSize: 0xc000000n,
+  range: { first: 0x17000000n, last: 0x22ffffffn },
+  segments: [
+    { first: 0x1f000000n, last: 0x1fffffffn },
+    { first: 0x22ffa000n, last: 0x22ffefffn },
+  ],
+  purgatory: { first: 0x22ffa000n, last: 0x22ffefffn },
+  errors: [],
+};
+
+function step(at: string, label: string, more: Partial<Walked> = {}): Walked {
+  return { at, label, text: 'nop', went: 'step', ...more };
+}
+
+/** The order of a real way (6.1), much shortened. */
+const WALKED: readonly Walked[] = [
+  step('0xffffffff81a01cb0', 'panic+0x0/0x2f4', { idt: IDT.full, cr3: '0x4870000' }),
+  step('0xffffffff8106b2b0', 'machine_kexec+0x1b3/0x200', { text: 'lidt (%rsp)' }),
+  step('0xffffffff8106b2b4', 'machine_kexec+0x1b7/0x200', { idt: IDT.none }),
+  step('0xffffffff8107a000', 'relocate_kernel+0x0/0x68', { cr3: '0x17003000' }),
+  step('0x17001068', 'identity_mapped+0x0/0x1a8 (copy)'),
+  step('0x22ffb000', '0x22ffb000', { went: 'over' }),
+  step('0x1f000200', '0x1f000200'),
+  step('0x1f000280', '0x1f000280', { went: 'over', copies: { from: '0x1f6ffff8', to: '0x1ffefff8' } }),
+  step('0x9d000', '0x9d000'),
+  step('0x1ffe0100', '0x1ffe0100', { went: 'run' }),
+  step('0x1f000000', 'startup_64+0x0/0x40 (identity-mapped)'),
+  step('0xffffffff81000100', 'secondary_startup_64+0x0/0x100'),
+  step('0xffffffff83001000', 'x86_64_start_kernel+0x0/0x80', { idt: IDT.full }),
+];
+
+void t.test('stages follow each other by where the code is', async (t) => {
+  const way = wayOf(WALKED, ARMED);
+  t.strictSame(
+    way.map(({ stage }) => stage),
+    [
+      ...Array<string>(4).fill('crashed kernel'),
+      'jump',
+      'purgatory',
+      ...Array<string>(3).fill('decompressor'),
+      'moved decompressor',
+      ...Array<string>(3).fill('capture kernel'),
+    ],
+  );
+  t.strictSame(
+    way.map(({ name }) => name),
+    [
+      'panic+0x0',
+      'machine_kexec+0x1b3',
+      'machine_kexec+0x1b7',
+      'relocate_kernel+0x0',
+      'identity_mapped+0x0 (copy)',
+      'purgatory+0x1000',
+      'decompressor+0x200',
+      'decompressor+0x280',
+      '0x9d000',
+      'moved decompressor+0x6f0100',
+      'startup_64+0x0 (identity-mapped)',
+      'secondary_startup_64+0x0',
+      'x86_64_start_kernel+0x0',
+    ],
+  );
+});
+
+void t.test(
+  'an IDT holds until the next one is loaded; a step over a call is not one instruction',
+  async (t) => {
+    const way = wayOf(WALKED, ARMED);
+    t.strictSame(way.map(hasNmiGate), [true, true, ...Array<boolean>(10).fill(false), true]);
+    t.equal(way[5]?.nextIsNext, false);
+    t.equal(way[6]?.nextIsNext, true);
+  },
+);
+
+void t.test('a copy of something else moves nothing; without segments there are no names', async (t) => {
+  const other = WALKED.map((one) =>
+    one.copies === undefined ? one : { ...one, copies: { from: '0x1f6ffff8', to: '0x1f100000' } },
+  );
+  t.equal(wayOf(other, ARMED)[9]?.stage, 'decompressor', 'backwards in memory');
+  const blind = wayOf(WALKED, undefined);
+  t.equal(blind[5]?.stage, 'jump');
+  t.equal(blind[5]?.name, '0x22ffb000');
+  t.strictSame(wayOf([], ARMED), []);
+});
