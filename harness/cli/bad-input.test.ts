@@ -33,7 +33,7 @@ t.test('words that do not exist', async (t) => {
   await refused(t, await madeHost(t), [
     { words: [], says: /name a command; see crashpath --help/ },
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
-    { words: ['frobnicate'], says: /there are run, compare, list, show/ },
+    { words: ['frobnicate'], says: /there are run, compare, sweep, list, show/ },
     {
       words: ['kernel'],
       says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,
