@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { cacheDirectory } from '../../cli/places.js';
 import { connectGdb, type GdbClient, GdbTimeoutError } from './index.js';
-import { bootGuest } from './testing/real-guest.js';
+import { bootGuest, type RealGuest } from './testing/real-guest.js';
 
 /** Longest wait for something that a busy guest under TCG does within milliseconds. */
 const SOON_MS = 15_000;
@@ -83,12 +83,8 @@ t.test('a stock kernel under TCG is held, steered and let go', { timeout: 180_00
   });
 
   await t.test('stepping a vCPU that sleeps in hlt leaves nothing behind', async (t) => {
+    t.ok(await untilAsleep(gdb, guest.qmp), 'an idle guest sleeps');
     for (const vcpu of gdb.vcpus) {
-      const seen = await guest.qmp.execute('human-monitor-command', {
-        'command-line': 'info registers',
-        'cpu-index': vcpu,
-      });
-      t.match(seen, /HLT=1/u, 'an idle guest sleeps');
       const stepped = await gdb.step(vcpu, { deadlineMs: 300 }).then(
         (stop) => stop.reason.kind,
         (error: unknown) => error instanceof GdbTimeoutError && 'timeout',
@@ -224,6 +220,24 @@ t.test('a stock kernel under TCG is held, steered and let go', { timeout: 180_00
   });
   t.comment(packets.slice(0, 12).join('\n'));
 });
+
+/** Lets the guest go and stops it again until every vCPU sleeps in hlt: after a command it still has things to do. */
+async function untilAsleep(gdb: GdbClient, qmp: RealGuest['qmp']): Promise<boolean> {
+  const asleep = async (vcpu: number): Promise<boolean> => {
+    const seen = await qmp.execute('human-monitor-command', {
+      'command-line': 'info registers',
+      'cpu-index': vcpu,
+    });
+    return /HLT=1/u.test(seen);
+  };
+  for (const until = Date.now() + SOON_MS; Date.now() < until; ) {
+    if (!(await Promise.all(gdb.vcpus.map(asleep))).includes(false)) return true;
+    await gdb.continueAll();
+    await sleep(100);
+    await gdb.interrupt();
+  }
+  return false;
+}
 
 async function nextInstructions(gdb: GdbClient, vcpu: number, steps: number): Promise<bigint[]> {
   const rips: bigint[] = [];
