@@ -6,13 +6,21 @@ import { resetKind } from '../store/reset-kind.js';
 import { type Control, mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
 import { type EndWord, outcomeOf, type PointOutcome } from '../sweep/outcome.js';
-import { pointName, pointOf, pointScenario, traceScenario } from '../sweep/script.js';
-import { type WayPoint, wayOf } from '../sweep/way.js';
+import { pointName, pointOf, pointScenario, traceName, traceScenario } from '../sweep/script.js';
+import { callsThatChangeTheIdt, type WayPoint, wayOf } from '../sweep/way.js';
 import { derivePlan } from './derive-plan.js';
 import { type CampaignOptions, runCampaign } from './run-campaign.js';
 
 /** A point, or the way itself, is tried this often before it counts as unknown. */
 const TRIES = 2;
+
+/** A call inside a call inside a call: the way is recorded once more for each; deeper ones stay as they are. */
+const ROUNDS = 6;
+
+interface Traced {
+  readonly way: readonly WayPoint[];
+  readonly control: Control;
+}
 
 /** One kernel to sweep: `arm` tells its runs from another kernel's in the same campaign. */
 export interface SweepArm {
@@ -43,7 +51,7 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
   const begun = await Begun.read(directory, target);
   const traced = await trace(begun, options);
   if (traced === undefined) {
-    const why = begun.lastOf('nmi-transition-trace')?.explanation ?? 'it was stopped before';
+    const why = begun.lastOf(traceName(1))?.explanation ?? 'it was stopped before';
     return { kind: 'no-way', why };
   }
   const { way, control } = traced;
@@ -85,11 +93,30 @@ function bisectionRuns(way: readonly WayPoint[]): number {
   return Math.ceil(Math.log2(longest));
 }
 
-async function trace(
+/**
+ * Records the way: again and again, until no call is gone over that changes the IDT, each time into the calls that
+ * were seen to. When a later round says nothing, the way is what the rounds before it made of it.
+ */
+async function trace(begun: Begun, options: SweepOptions): Promise<Traced | undefined> {
+  let traced = await traceOnce(begun, options, traceScenario());
+  const from: string[] = [];
+  for (let round = 2; traced !== undefined && round <= ROUNDS; round += 1) {
+    const more = callsThatChangeTheIdt(traced.way).filter((call) => !from.includes(call));
+    if (more.length === 0) break;
+    from.push(...more);
+    const again = await traceOnce(begun, options, traceScenario(round, from));
+    if (again === undefined) return options.signal?.aborted === true ? undefined : traced;
+    traced = again;
+  }
+  return traced;
+}
+
+async function traceOnce(
   begun: Begun,
   options: SweepOptions,
-): Promise<{ way: readonly WayPoint[]; control: Control } | undefined> {
-  const name = 'nmi-transition-trace';
+  scenario: ReturnType<typeof traceScenario>,
+): Promise<Traced | undefined> {
+  const { name } = scenario;
   for (;;) {
     const result = begun.lastOf(name);
     if (result !== undefined && !saysNothing(result)) {
@@ -102,7 +129,7 @@ async function trace(
       return { way: wayOf(walked, armed?.armed), control };
     }
     if (begun.triesOf(name) >= TRIES || options.signal?.aborted === true) return undefined;
-    await begun.run([{ name, scenario: traceScenario() }], options);
+    await begun.run([{ name, scenario }], options);
   }
 }
 

@@ -4,6 +4,7 @@ import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { argumentsOf, directCall, directPanic, restoreAfterCall } from './directed-call.js';
 import { readIdt } from './idt.js';
 import { lookAt, lookAtAll } from './look.js';
+import { overCall } from './over-call.js';
 import { type CodePlace, findPlace } from './places.js';
 import { NotReached, type Stage } from './stage.js';
 import { checkState } from './state-proof.js';
@@ -165,6 +166,7 @@ class Performer {
         if (!(error instanceof NotReached && run.orElse === 'stay')) throw error;
       }
     }
+    if (run.thenOver !== undefined) await overCall(vcpu, this.#stage, this.#deadlineMs(run.withinMs));
     for (let step = 0; step < (run.thenStep ?? 0); step += 1) {
       const { reason } = await this.#stage.gdb.step(vcpu);
       if (reason.kind !== 'trap')
@@ -182,10 +184,17 @@ class Performer {
     return saw;
   }
 
-  async #trace({ role, into, most, withinMs }: Extract<Step, { trace: unknown }>['trace']): Promise<string> {
+  async #trace({
+    role,
+    into,
+    from,
+    most,
+    withinMs,
+  }: Extract<Step, { trace: unknown }>['trace']): Promise<string> {
     const vcpu = this.#vcpuOf(role);
     const count = await walk(vcpu, this.#stage, {
       into: new Set(into),
+      from: new Set(from.map(BigInt)),
       most,
       withinMs: this.#deadlineMs(withinMs ?? TRACE_WITHIN_MS),
     });

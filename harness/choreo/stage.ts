@@ -43,6 +43,8 @@ export interface WalkStage extends Pick<Stage, 'symbols' | 'monitor' | 'fact'> {
     | 'interrupt'
     | 'setBreakpoint'
     | 'removeBreakpoint'
+    | 'setWatchpoint'
+    | 'removeWatchpoint'
   >;
 }
 

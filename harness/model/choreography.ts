@@ -50,7 +50,8 @@ const Hold = z.strictObject({
 const Run = z.strictObject({
   /**
    * Let one vCPU run alone. With `to`, until it comes to the place and stays there; if it does not within `withinMs`,
-   * it is stopped where it stands when `orElse: stay`, else the run is void. With `forMs`, for that long.
+   * it is stopped where it stands when `orElse: stay`, else the run is void. With `forMs`, for that long. `thenOver`
+   * goes over the call that stands at `to`, by watching for its return; `thenStep` executes single instructions.
    */
   run: z.strictObject({
     as: role,
@@ -60,18 +61,20 @@ const Run = z.strictObject({
     withinMs: withinMs.optional(),
     orElse: z.literal('stay').optional(),
     thenStep: z.number().int().min(1).max(4096).optional(),
+    thenOver: z.literal('call').optional(),
     idt: idt.optional(),
   }),
 });
 const Trace = z.strictObject({
   /**
-   * Walk one vCPU, alone, instruction by instruction from where it stands, and record the way: over calls (but through
-   * every `lidt` in them) and repeated string instructions, into the functions named by `into`; until the capture
-   * kernel has loaded an IDT of its own, with a gate for the NMI.
+   * Walk one vCPU, alone, instruction by instruction from where it stands, and record the way: over calls and repeated
+   * string instructions, but into the functions named by `into` and from the calls at the linear addresses `from`;
+   * until the capture kernel has loaded an IDT of its own, with a gate for the NMI.
    */
   trace: z.strictObject({
     role,
     into: z.array(symbol).max(64).default([]),
+    from: z.array(linear).max(64).default([]),
     most: z.number().int().min(1).max(20_000).default(8000),
     withinMs: withinMs.optional(),
   }),

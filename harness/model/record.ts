@@ -19,8 +19,12 @@ export const WalkedSchema = z.object({
   /** `FUNCTION+OFFSET/SIZE`, with ` (copy)` or ` (identity-mapped)` when it runs elsewhere; or the bare address. */
   label: z.string(),
   text: z.string(),
-  /** How the walk went on from it: one step, over a call or a repetition as one, or running up to a `lidt` in a call. */
-  went: z.enum(['step', 'over', 'run']),
+  /** How the walk went on from it: by one instruction, or over a call or a repetition as one. */
+  went: z.enum(['step', 'over']),
+  /** How long it took to go over it: milliseconds of the host's clock. */
+  tookMs: z.number().optional(),
+  /** Of a call that was gone over: its return was noticed by its stack slot, since a breakpoint behind it was too slow. */
+  noticed: z.literal('watch').optional(),
   /** The vCPU's IDT before the instruction; absent: as at the one before. */
   idt: IdtSchema.optional(),
   /** For a repeated `movs`: from where (RSI) to where (RDI), before it. */

@@ -52,7 +52,8 @@ t.test('places inside functions, single steps and traces are taken as they are w
     { run: { as: 'own', to: { in: ['machine_kexec'], offset: 0x1b3 } } },
     { run: { as: 'own', to: { linear: '0x1d000200' } } },
     { run: { as: 'own', thenStep: 3 } },
-    { trace: { role: 'own', into: ['panic'], most: 100 } },
+    { run: { as: 'own', to: 'panic', thenOver: 'call' } },
+    { trace: { role: 'own', into: ['panic'], from: ['0x1d000200'], most: 100 } },
     { release: 'all' },
   ];
   t.equal(contradictionIn(script, 1), undefined);
@@ -122,8 +123,14 @@ t.test('each contradiction is named with its step', async (t) => {
       /^step 1: "thenStep" counts from a place/,
     ],
     [
+      'over a call, from nowhere',
+      [{ run: { as: 'a', forMs: 5, thenOver: 'call' } }],
+      2,
+      /^step 1: "thenOver" goes on from the call at "to"/,
+    ],
+    [
       'tracing one that runs',
-      [{ trace: { role: 'a', into: [], most: 1 } }],
+      [{ trace: { role: 'a', into: [], from: [], most: 1 } }],
       2,
       /^step 1: role "a" is not held/,
     ],

@@ -83,6 +83,7 @@ function mistakeInRun({
   to,
   forMs,
   thenStep,
+  thenOver,
   orElse,
 }: Extract<Step, { run: unknown }>['run']): string | undefined {
   if (to !== undefined && forMs !== undefined) return 'run needs either "to" or "forMs"';
@@ -92,5 +93,7 @@ function mistakeInRun({
     return '"thenStep" counts from a place: use it with "to", or alone';
   if (thenStep !== undefined && orElse !== undefined)
     return '"thenStep" counts from a place: "orElse: stay" may stand anywhere';
+  if (thenOver !== undefined && (to === undefined || orElse !== undefined || thenStep !== undefined))
+    return '"thenOver" goes on from the call at "to": it goes with neither "thenStep" nor "orElse"';
   return undefined;
 }

@@ -12,7 +12,7 @@ export const IDT = {
 /** A made way: `groups` functions of equal length, with a gate for the NMI where `hasGate` says so. For tests. */
 export function madeWay(
   length: number,
-  { groupLength = 40, hasGate = () => true, over = () => false }: MadeWay = {},
+  { groupLength = 40, hasGate = () => true, over = () => undefined }: MadeWay = {},
 ): WayPoint[] {
   return Array.from({ length }, (_, index) => {
     const group = `f${Math.floor(index / groupLength)}`;
@@ -24,7 +24,8 @@ export function madeWay(
       name: `${group}+0x${((index % groupLength) * 4).toString(16)}`,
       text: index % 9 === 0 ? 'call somewhere' : 'mov %rax,%rbx',
       idt: hasGate(index) ? IDT.full : IDT.none,
-      nextIsNext: !over(index),
+      nextIsNext: over(index) === undefined,
+      over: over(index) ?? 'quick',
     };
   });
 }
@@ -32,7 +33,7 @@ export function madeWay(
 interface MadeWay {
   readonly groupLength?: number;
   readonly hasGate?: (index: number) => boolean;
-  readonly over?: (index: number) => boolean;
+  readonly over?: (index: number) => WayPoint['over'] | undefined;
 }
 
 /** An outcome that ended so. For tests. */

@@ -1,4 +1,5 @@
 import type { EndWord } from './outcome.js';
+import { isReachable } from './path.js';
 import { hasNmiGate, type WayPoint } from './way.js';
 
 /** What is known of the way so far: the end at each probed point, by index. */
@@ -25,14 +26,14 @@ export function landmarks(way: readonly WayPoint[]): readonly number[] {
     seen.add(key);
     return [index];
   });
-  return [...new Set([...ends, ...gates, ...functions])];
+  return [...new Set([...ends, ...gates, ...functions])].filter((index) => isReachable(way, index));
 }
 
 /**
  * The points to try next; none when there is nothing left to find out. First the landmarks; then, between any two
  * neighbours that ended differently, the one in the middle: a call while there are many, else any instruction. So each
  * change of outcome is followed until it lies between two instructions, however many changes there are. What ended
- * `unknown` is passed by.
+ * `unknown` is passed by, and so is what no run can be brought to.
  */
 export function nextPoints(way: readonly WayPoint[], known: Known): readonly number[] {
   const untried = landmarks(way).filter((index) => !known.has(index));
@@ -63,9 +64,7 @@ function middleOf(
   const calls = open.filter((index) => way[index]?.text.startsWith('call') === true);
   const candidates = open.length > FEW && calls.length > 0 ? calls : open;
   const middle = (before + after) / 2;
-  return candidates.reduce<number | undefined>(
-    (best, index) =>
-      best === undefined || Math.abs(index - middle) < Math.abs(best - middle) ? index : best,
-    undefined,
-  );
+  return candidates
+    .toSorted((one, other) => Math.abs(one - middle) - Math.abs(other - middle))
+    .find((index) => isReachable(way, index));
 }

@@ -1,5 +1,6 @@
 import type { Location, Step } from '../model/choreography.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
+import { pathTo } from './path.js';
 import type { WayPoint } from './way.js';
 
 /** What is swept; more kinds may come. */
@@ -36,13 +37,22 @@ const TO_PANIC: readonly Step[] = [
   { run: { as: 'crasher', to: 'panic' } },
 ];
 
-/** A scenario that records the way from panic() to the capture kernel's own IDT, without any NMI. */
-export function traceScenario(): Scenario {
+/**
+ * A scenario that records the way from panic() to the capture kernel's own IDT, without any NMI. `from`: linear
+ * addresses of calls that are followed as well; a way that has them is another `round` (from 1).
+ */
+export function traceScenario(round = 1, from: readonly string[] = []): Scenario {
+  const more = round === 1 ? '' : `, into what changes the IDT (round ${round})`;
   return scenario(
-    'nmi-transition-trace',
-    'the way from panic() to the capture kernel, step by step, no NMI',
-    [{ trace: { role: 'crasher', into: ROAD, most: 8000 } }, { release: 'all' }],
+    traceName(round),
+    `the way from panic() to the capture kernel, step by step, no NMI${more}`,
+    [{ trace: { role: 'crasher', into: ROAD, from: [...from], most: 8000 } }, { release: 'all' }],
   );
+}
+
+/** Name of the scenario that records the way for the `round`th time. */
+export function traceName(round: number): string {
+  return round === 1 ? 'nmi-transition-trace' : `nmi-transition-trace-${round}`;
 }
 
 /** The scenario that a sweep's guests are planned with: one NMI at the first instruction of panic(). */
@@ -57,13 +67,14 @@ export function firstScenario(): Scenario {
 export function pointScenario(way: readonly WayPoint[], index: number): Scenario {
   const point = way[index];
   if (point === undefined) throw new RangeError(`no point ${index} on a way of ${way.length}`);
-  const waypoints = pathTo(way, index);
-  const runs = waypoints.map((at, place): Step => {
-    const last = place === waypoints.length - 1;
+  const path = pathTo(way, index);
+  const runs = path.map(({ at, over }, place): Step => {
     const target = way[at];
     if (target === undefined) throw new RangeError(`no point ${at} on a way of ${way.length}`);
-    const idt = target.idt === undefined || !last ? {} : { idt: `${target.idt.base}/${target.idt.limit}` };
-    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...idt } };
+    const then = over ? { thenOver: 'call' as const } : {};
+    const last = place === path.length - 1;
+    const idt = point.idt === undefined || !last ? {} : { idt: `${point.idt.base}/${point.idt.limit}` };
+    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...then, ...idt } };
   });
   return scenario(pointName(index), `one NMI before ${point.name} (${point.text})`.slice(0, 160), [
     ...runs,
@@ -100,26 +111,4 @@ function placeOf({ stage, name, at }: WayPoint): Location {
   if (symbol === null) return { linear: at };
   const [, named = '', offset = '0'] = symbol;
   return { in: named, offset: Number.parseInt(offset, 16) };
-}
-
-/**
- * Points to run to one after the other, so that the last one is met at its turn on the way and not earlier: the first
- * of each stage, and a point behind every earlier visit to the same address. The first point is where the vCPU stands.
- */
-export function pathTo(way: readonly WayPoint[], index: number): readonly number[] {
-  const starts = way.filter(({ stage }, place) => place > 0 && way[place - 1]?.stage !== stage);
-  const path: number[] = [];
-  for (const goal of [...starts.map((start) => start.index).filter((start) => start < index), index]) {
-    path.push(...detour(way, path.at(-1) ?? 0, goal), goal);
-  }
-  return path;
-}
-
-/** Points between `from` and `to` that have to be passed because the address of `to` comes up before its turn. */
-function detour(way: readonly WayPoint[], from: number, to: number): readonly number[] {
-  const address = way[to]?.at;
-  const earlier = way.findLastIndex(({ at }, place) => place > from && place < to && at === address);
-  const behind = earlier + 1;
-  if (earlier < 0 || behind >= to) return [];
-  return [...detour(way, from, behind), behind];
 }

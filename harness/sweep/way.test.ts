@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Armed } from '../model/event.js';
 import type { Walked } from '../model/record.js';
 import { IDT } from './made-way.js';
-import { hasNmiGate, wayOf } from './way.js';
+import { callsThatChangeTheIdt, hasNmiGate, wayOf } from './way.js';
 
 const ARMED: Armed = {
   status: 0,
@@ -32,7 +32,7 @@ const WALKED: readonly Walked[] = [
   step('0x1f000200', '0x1f000200'),
   step('0x1f000280', '0x1f000280', { went: 'over', copies: { from: '0x1f6ffff8', to: '0x1ffefff8' } }),
   step('0x9d000', '0x9d000'),
-  step('0x1ffe0100', '0x1ffe0100', { went: 'run' }),
+  step('0x1ffe0100', '0x1ffe0100', { went: 'over', noticed: 'watch' }),
   step('0x1f000000', 'startup_64+0x0/0x40 (identity-mapped)'),
   step('0xffffffff81000100', 'secondary_startup_64+0x0/0x100'),
   step('0xffffffff83001000', 'x86_64_start_kernel+0x0/0x80', { idt: IDT.full }),
@@ -90,4 +90,25 @@ void t.test('a copy of something else moves nothing; without segments there are 
   t.equal(blind[5]?.stage, 'jump');
   t.equal(blind[5]?.name, '0x22ffb000');
   t.strictSame(wayOf([], ARMED), []);
+});
+
+void t.test('a call that was gone over and changed the IDT is to be looked into', async (t) => {
+  const call = { text: 'call 0x2000', went: 'over' } as const;
+  const full = { ...IDT.full, base: '0x5000' };
+  const walked = [
+    step('0x1000', '0x1000', { ...call, idt: IDT.full }),
+    step('0x1005', '0x1005', { ...call, idt: full }),
+    step('0x100a', '0x100a', { text: 'call 0x3000' }),
+    step('0x3000', '0x3000', { text: 'lidt (%rsp)', idt: IDT.full }),
+    step('0x3004', '0x3004', { text: 'rep stosb', went: 'over', idt: IDT.none }),
+    step('0x3006', '0x3006', { ...call, idt: IDT.full }),
+    step('0x1000', '0x1000', call),
+    step('0x1005', '0x1005', { idt: IDT.none }),
+    step('0x1007', '0x1007', call),
+  ];
+  t.strictSame(
+    callsThatChangeTheIdt(wayOf(walked, ARMED)),
+    ['0x1000'],
+    'once; not one that was followed, not a repetition, not the last of all',
+  );
 });

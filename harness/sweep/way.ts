@@ -29,7 +29,15 @@ export interface WayPoint {
   readonly idt: Idt | undefined;
   /** True when the next point is the very next instruction that is executed. */
   readonly nextIsNext: boolean;
+  /**
+   * How long it took to go on from it. `long`: noticeably; `watched`: so long with a breakpoint behind it that its
+   * return had to be noticed by its stack slot (choreo/step-over.ts).
+   */
+  readonly over: 'quick' | 'long' | 'watched';
 }
+
+/** Milliseconds. Under TCG a digest or a decompression takes seconds, what lies between them next to nothing. */
+const LONG_MS = 250;
 
 /** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
 const KERNEL_IMAGE = 0xffffffff80000000n;
@@ -57,6 +65,7 @@ export function wayOf(walked: readonly Walked[], armed: Armed | undefined): read
       text: step.text,
       idt,
       nextIsNext: step.went === 'step',
+      over: step.noticed === 'watch' ? 'watched' : (step.tookMs ?? 0) >= LONG_MS ? 'long' : 'quick',
     });
   }
   return points;
@@ -111,6 +120,23 @@ function namesOf(
   const segment = armed?.segments.find((candidate) => contains(candidate, home));
   if (segment === undefined || stage === 'capture kernel') return { group: stage, name: label };
   return { group: stage, name: `${stage}+0x${(home - segment.first).toString(16)}` };
+}
+
+/**
+ * Linear addresses of calls that were gone over and during which the IDT became another: the instruction that changed
+ * it is inside. In the order of the way.
+ */
+export function callsThatChangeTheIdt(way: readonly WayPoint[]): readonly string[] {
+  const calls = way.flatMap((point, index) => {
+    const next = way[index + 1];
+    const wentOver = !point.nextIsNext && point.text.startsWith('call');
+    return next !== undefined && wentOver && !isSameIdt(point.idt, next.idt) ? [point.at] : [];
+  });
+  return [...new Set(calls)];
+}
+
+function isSameIdt(one: Idt | undefined, other: Idt | undefined): boolean {
+  return one?.base === other?.base && one?.limit === other?.limit && one?.nmiGate === other?.nmiGate;
 }
 
 /** Whether an NMI finds a handler in this IDT, as far as the table alone tells. */

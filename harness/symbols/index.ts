@@ -5,7 +5,6 @@
 export { type CallSite, findCallSites } from './call-sites.js';
 export type { Instruction, InstructionKind } from './decode.js';
 export { disassemble, type Disassembled } from './disassemble.js';
-export { type AheadBounds, findAhead } from './find-ahead.js';
 export {
   type CodeBytes,
   decodeFunction,

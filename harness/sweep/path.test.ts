@@ -1,0 +1,69 @@
+import t from 'tap';
+import { madeWay } from './made-way.js';
+import { landmarks, nextPoints } from './next-points.js';
+import { isReachable, pathTo } from './path.js';
+import type { WayPoint } from './way.js';
+
+const WAY = madeWay(30, { groupLength: 10 });
+
+function indexes(path: ReturnType<typeof pathTo>): number[] {
+  return path.map(({ at }) => at);
+}
+
+/** A way on which each of these points has the address of point 5. */
+function revisiting(...points: readonly number[]): readonly WayPoint[] {
+  return WAY.map((point) => (points.includes(point.index) ? { ...point, at: WAY[5]?.at ?? '' } : point));
+}
+
+void t.test('the first point of every stage lies on the path, and nothing else that need not', async (t) => {
+  const way = WAY.map((point): WayPoint => (point.index < 10 ? point : { ...point, stage: 'jump' }));
+  t.strictSame(indexes(pathTo(way, 20)), [10, 20]);
+  t.strictSame(indexes(pathTo(way, 10)), [10], 'a stage does not lead through itself');
+  t.strictSame(indexes(pathTo(way, 9)), [9]);
+  t.strictSame(indexes(pathTo(way, 0)), [0]);
+});
+
+void t.test('an address that comes up before its turn is passed by way of what follows it', async (t) => {
+  t.strictSame(indexes(pathTo(revisiting(20), 20)), [6, 20]);
+  t.strictSame(indexes(pathTo(revisiting(20), 5)), [5]);
+  t.strictSame(indexes(pathTo(revisiting(10, 20), 20)), [11, 20]);
+});
+
+void t.test('what takes long is done before a breakpoint is set further on', async (t) => {
+  const way = madeWay(30, { over: (index) => (index === 9 ? 'long' : index === 12 ? 'quick' : undefined) });
+  t.strictSame(indexes(pathTo(way, 20)), [9, 10, 20]);
+  t.strictSame(indexes(pathTo(way, 10)), [9, 10], 'it stands there then');
+  t.strictSame(indexes(pathTo(way, 9)), [9], 'the NMI is sent before the call');
+  t.notOk(
+    pathTo(way, 20).some(({ over }) => over),
+    'a breakpoint behind it will do',
+  );
+  const twice = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'long' : undefined) });
+  t.strictSame(indexes(pathTo(twice, 20)), [9, 10, 11, 20], 'one right after the other');
+});
+
+void t.test('a call behind which no breakpoint may be is gone over', async (t) => {
+  const way = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'watched' : undefined) });
+  t.strictSame(pathTo(way, 20), [
+    { at: 9, over: true },
+    { at: 10, over: true },
+    { at: 20, over: false },
+  ]);
+  t.strictSame(pathTo(way, 11).at(-1), { at: 10, over: true }, 'it stands at the point then');
+  t.strictSame(pathTo(way, 9), [{ at: 9, over: false }]);
+});
+
+void t.test('a point behind too many visits of its address is tried by no sweep', async (t) => {
+  const loop = madeWay(400).map((point) =>
+    point.index >= 100 && point.index < 300
+      ? { ...point, at: `0x${(0x9000 + (point.index % 2)).toString(16)}` }
+      : point,
+  );
+  t.equal(isReachable(loop, 130), true);
+  t.equal(isReachable(loop, 298), false);
+  t.equal(isReachable(loop, 399), true, 'what follows the loop is reached all the same');
+  const known = new Map<number, 'captured' | 'reset'>(landmarks(loop).map((index) => [index, 'captured']));
+  for (const index of known.keys()) if (index >= 320) known.set(index, 'reset');
+  known.set(296, 'captured').set(299, 'reset');
+  t.strictSame(nextPoints(loop, known), [], 'the change stays between the two');
+});
