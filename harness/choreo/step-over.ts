@@ -48,7 +48,7 @@ export async function stepOnce(
  * two ways to notice, and under TCG either may be slow. With a breakpoint behind the instruction, all code on that page
  * is translated one instruction at a time (accel/tcg/cpu-exec.c, check_for_breakpoints(), 7.2): a decompressor's inner
  * loop that lies there needs minutes. With the stack slot of the return address watched, every access to that page of
- * the stack is slow: a digest, which has its words there, took 17 s instead of 5. So a call is given `patienceMs` with
+ * the stack is slow: a digest, which has its words there, took 17 s instead of 2. So a call is given `patienceMs` with
  * the breakpoint, then its slot is watched. Returns whether it was. Throws NotReached when the time is up, or the
  * guest dies.
  */

@@ -22,7 +22,7 @@ export interface WalkOptions {
 
 /** Instructions in one record. */
 const PART = 128;
-/** See {@link stepOver}: a digest of purgatory's takes 5 s under TCG, a decompression without any stop as long. */
+/** See {@link stepOver}: purgatory's digest takes 2 s under TCG, a decompression without any stop 5. */
 const PATIENCE_MS = 8000;
 const PURPOSE = "walk to the capture kernel's own IDT";
 

@@ -5,7 +5,10 @@ import type { RunResult } from '../model/result.js';
 import { resetKind } from '../store/reset-kind.js';
 import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
 
-/** One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. */
+/**
+ * One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. On its way the vCPU is
+ * brought to the first call in there, and over it.
+ */
 async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
   const directory = await scratch(t);
   const file = join(directory, 'made.yaml');
@@ -21,6 +24,8 @@ async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
     '    - hold: { as: crasher, at: sysvec_apic_timer_interrupt }',
     '    - prove: { role: crasher, in: sysvec_apic_timer_interrupt }',
     '    - fire: { role: crasher }',
+    '    - run: { as: crasher, to: { in: machine_kexec, instruction: call } }',
+    '    - run: { as: crasher, to: { in: machine_kexec, instruction: call }, thenOver: call }',
     `    - run: { as: crasher, to: { in: machine_kexec, instruction: lidt }${thenStep} }`,
     '    - interrupt: { role: crasher, nmi: true }',
     '    - release: all',
@@ -33,6 +38,12 @@ async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
   if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
   const host = await readFile(join(result.directory, 'host.jsonl'), 'utf8');
   t.match(host, /"verb":"interrupt","saw":"[^"]*machine_kexec\+0x/, 'the NMI was sent while it stood there');
+  const offsets = [...host.matchAll(/"verb":"run","saw":"cpu0 machine_kexec\+0x([0-9a-f]+)/g)].map(
+    ([, offset = '']) => Number.parseInt(offset, 16),
+  );
+  const [call = Number.NaN, behind = Number.NaN] = offsets;
+  // `call rel32`, or `call *rel32(%rip)` where nothing is patched.
+  t.ok([5, 6].includes(behind - call), `it stood behind the call then: ${offsets.join(', ')}`);
   return result;
 }
 

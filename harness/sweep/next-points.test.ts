@@ -111,3 +111,12 @@ void t.test('nothing to sweep is nothing to do', async (t) => {
   t.strictSame(nextPoints([], new Map()), []);
   t.strictSame(nextPoints(madeWay(1), new Map()), [0]);
 });
+
+void t.test('a function of a few instructions is no landmark, however often it is called', async (t) => {
+  t.strictSame(landmarks(madeWay(64, { groupLength: 8 })), [0, 63, 8, 16, 24, 32, 40, 48, 56]);
+  t.strictSame(landmarks(madeWay(64, { groupLength: 7 })), [0, 63]);
+  const way = madeWay(40, { groupLength: 4 }).map((point) =>
+    point.index % 8 < 4 ? point : { ...point, group: 'thunk' },
+  );
+  t.strictSame(landmarks(way), [0, 39, 4], 'all of its points together count');
+});

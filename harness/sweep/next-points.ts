@@ -8,8 +8,11 @@ export type Known = ReadonlyMap<number, EndWord>;
 /** Fewer untried instructions than this between two ends are halved one by one; more, by the calls among them. */
 const FEW = 12;
 
+/** Functions with fewer points on the way are no landmarks: thunks, and what only calls something else. */
+const LEAST_POINTS = 8;
+
 /**
- * The points that every sweep tries: both ends of the way, the first instruction of every function on it, and both
+ * The points that every sweep tries: both ends of the way, the first instruction of every function on it that is more than a few instructions, and both
  * sides of each instruction that changes whether the IDT has a gate for the NMI. The most telling first.
  */
 export function landmarks(way: readonly WayPoint[]): readonly number[] {
@@ -19,13 +22,16 @@ export function landmarks(way: readonly WayPoint[]): readonly number[] {
     const next = way[index + 1];
     return next !== undefined && hasNmiGate(point) !== hasNmiGate(next) ? [index, index + 1] : [];
   });
-  const seen = new Set<string>();
-  const functions = way.flatMap(({ stage, group }, index) => {
+  const pointsOf = new Map<string, number[]>();
+  for (const { stage, group, index } of way) {
     const key = `${stage}\n${group}`;
-    if (seen.has(key)) return [];
-    seen.add(key);
-    return [index];
-  });
+    const points = pointsOf.get(key) ?? [];
+    points.push(index);
+    pointsOf.set(key, points);
+  }
+  const functions = [...pointsOf.values()]
+    .filter((points) => points.length >= LEAST_POINTS)
+    .flatMap(([first]) => first ?? []);
   return [...new Set([...ends, ...gates, ...functions])].filter((index) => isReachable(way, index));
 }
 

@@ -17,16 +17,27 @@ function revisiting(...points: readonly number[]): readonly WayPoint[] {
 
 void t.test('the first point of every stage lies on the path, and nothing else that need not', async (t) => {
   const way = WAY.map((point): WayPoint => (point.index < 10 ? point : { ...point, stage: 'jump' }));
-  t.strictSame(indexes(pathTo(way, 20)), [10, 20]);
+  t.strictSame(indexes(pathTo(way, 20)), [10, 19]);
   t.strictSame(indexes(pathTo(way, 10)), [10], 'a stage does not lead through itself');
   t.strictSame(indexes(pathTo(way, 9)), [9]);
   t.strictSame(indexes(pathTo(way, 0)), [0]);
 });
 
 void t.test('an address that comes up before its turn is passed by way of what follows it', async (t) => {
-  t.strictSame(indexes(pathTo(revisiting(20), 20)), [6, 20]);
-  t.strictSame(indexes(pathTo(revisiting(20), 5)), [5]);
-  t.strictSame(indexes(pathTo(revisiting(10, 20), 20)), [11, 20]);
+  t.strictSame(indexes(pathTo(revisiting(25), 25)), [6, 25]);
+  t.strictSame(indexes(pathTo(revisiting(25), 5)), [5]);
+  t.strictSame(indexes(pathTo(revisiting(15, 25), 25)), [16, 25]);
+});
+
+void t.test('a function is entered from where it is called, a stage is not', async (t) => {
+  t.strictSame(pathTo(WAY, 20), [{ at: 19, then: 'step' }]);
+  t.strictSame(pathTo(WAY, 21), [{ at: 21 }]);
+  const staged = WAY.map((point): WayPoint => (point.index < 20 ? point : { ...point, stage: 'jump' }));
+  t.strictSame(pathTo(staged, 20), [{ at: 20 }]);
+  const over = madeWay(30, { groupLength: 10, over: (index) => (index === 19 ? 'quick' : undefined) });
+  t.strictSame(pathTo(over, 20), [{ at: 20 }], 'what was gone over is more than one step');
+  const long = madeWay(30, { groupLength: 10, over: (index) => (index === 18 ? 'long' : undefined) });
+  t.strictSame(pathTo(long, 20), [{ at: 18 }, { at: 19 }, { at: 19, then: 'step' }]);
 });
 
 void t.test('what takes long is done before a breakpoint is set further on', async (t) => {
@@ -35,7 +46,7 @@ void t.test('what takes long is done before a breakpoint is set further on', asy
   t.strictSame(indexes(pathTo(way, 10)), [9, 10], 'it stands there then');
   t.strictSame(indexes(pathTo(way, 9)), [9], 'the NMI is sent before the call');
   t.notOk(
-    pathTo(way, 20).some(({ over }) => over),
+    pathTo(way, 20).some(({ then }) => then !== undefined),
     'a breakpoint behind it will do',
   );
   const twice = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'long' : undefined) });
@@ -45,12 +56,12 @@ void t.test('what takes long is done before a breakpoint is set further on', asy
 void t.test('a call behind which no breakpoint may be is gone over', async (t) => {
   const way = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'watched' : undefined) });
   t.strictSame(pathTo(way, 20), [
-    { at: 9, over: true },
-    { at: 10, over: true },
-    { at: 20, over: false },
+    { at: 9, then: 'over' },
+    { at: 10, then: 'over' },
+    { at: 20 },
   ]);
-  t.strictSame(pathTo(way, 11).at(-1), { at: 10, over: true }, 'it stands at the point then');
-  t.strictSame(pathTo(way, 9), [{ at: 9, over: false }]);
+  t.strictSame(pathTo(way, 11).at(-1), { at: 10, then: 'over' }, 'it stands at the point then');
+  t.strictSame(pathTo(way, 9), [{ at: 9 }]);
 });
 
 void t.test('a point behind too many visits of its address is tried by no sweep', async (t) => {

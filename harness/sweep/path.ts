@@ -1,9 +1,9 @@
 import type { WayPoint } from './way.js';
 
-/** A point to run to; with `over`, it is a call that is gone over then. */
+/** A point to run to; `then` a call that stands there is gone over, or one instruction executed. */
 export interface Waypoint {
   readonly at: number;
-  readonly over: boolean;
+  readonly then?: 'over' | 'step';
 }
 
 /** A choreography has 64 steps, and a few are for other things. */
@@ -17,27 +17,35 @@ export function isReachable(way: readonly WayPoint[], index: number): boolean {
 /**
  * Points to run to one after the other, so that the last one is met at its turn on the way and not earlier, and soon:
  * the first of each stage; both sides of every call that takes long, since no breakpoint further on may slow it down;
- * and a point behind every earlier visit to the same address. The first point is where the vCPU stands.
+ * and a point behind every earlier visit to the same address. A function is entered from the instruction before it: it
+ * may have been called before inside of what was gone over, where nobody saw it (a return thunk). The first point is
+ * where the vCPU stands.
  */
 export function pathTo(way: readonly WayPoint[], index: number): readonly Waypoint[] {
   const path: Waypoint[] = [];
   let stands = 0;
-  const go = (to: number, over = false) => {
-    // Where it stands already, a breakpoint would not be met.
-    if (to !== stands || path.length === 0) {
-      path.push(...detour(way, stands, to).map((at) => ({ at, over: false })), { at: to, over });
-    } else if (over) {
-      path.push({ at: to, over });
-    }
-    stands = over ? to + 1 : to;
+  const go = (to: number, then?: 'over' | 'step') => {
+    const waypoint = then === undefined ? { at: to } : { at: to, then };
+    // Where it stands already, nothing need be run to, except for what is done there.
+    if (to !== stands || path.length === 0)
+      path.push(...detour(way, stands, to).map((at) => ({ at })), waypoint);
+    else if (then !== undefined) path.push(waypoint);
+    stands = then === undefined ? to : to + 1;
   };
   for (const point of way.slice(1, index)) {
     const begins = way[point.index - 1]?.stage !== point.stage;
-    if (begins || point.over !== 'quick') go(point.index, point.over === 'watched');
+    if (begins || point.over !== 'quick') go(point.index, point.over === 'watched' ? 'over' : undefined);
     if (point.over === 'long') go(point.index + 1);
   }
+  if (isEntered(way, index)) go(index - 1, 'step');
   go(index);
   return path;
+}
+
+/** Whether a point is the first in its function, from another one on the way. */
+function isEntered(way: readonly WayPoint[], index: number): boolean {
+  const [before, point] = [way[index - 1], way[index]];
+  return before?.nextIsNext === true && before.stage === point?.stage && before.group !== point.group;
 }
 
 /** Points between `from` and `to` that have to be passed because the address of `to` comes up before its turn. */

@@ -68,13 +68,14 @@ export function pointScenario(way: readonly WayPoint[], index: number): Scenario
   const point = way[index];
   if (point === undefined) throw new RangeError(`no point ${index} on a way of ${way.length}`);
   const path = pathTo(way, index);
-  const runs = path.map(({ at, over }, place): Step => {
+  const runs = path.map(({ at, then }, place): Step => {
     const target = way[at];
     if (target === undefined) throw new RangeError(`no point ${at} on a way of ${way.length}`);
-    const then = over ? { thenOver: 'call' as const } : {};
+    const next =
+      then === 'over' ? { thenOver: 'call' as const } : then === 'step' ? { thenStep: 1 } : undefined;
     const last = place === path.length - 1;
     const idt = point.idt === undefined || !last ? {} : { idt: `${point.idt.base}/${point.idt.limit}` };
-    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...then, ...idt } };
+    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...next, ...idt } };
   });
   return scenario(pointName(index), `one NMI before ${point.name} (${point.text})`.slice(0, 160), [
     ...runs,
