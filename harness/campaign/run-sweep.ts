@@ -7,7 +7,7 @@ import { type Control, mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
 import { type EndWord, outcomeOf, type PointOutcome } from '../sweep/outcome.js';
 import { pointName, pointOf, pointScenario, traceName, traceScenario } from '../sweep/script.js';
-import { callsThatChangeTheIdt, type WayPoint, wayOf } from '../sweep/way.js';
+import { callsThatChangeTheIdt, isWholeWay, type WayPoint, wayOf } from '../sweep/way.js';
 import { derivePlan } from './derive-plan.js';
 import { type CampaignOptions, runCampaign } from './run-campaign.js';
 
@@ -51,7 +51,12 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
   const begun = await Begun.read(directory, target);
   const traced = await trace(begun, options);
   if (traced === undefined) {
-    const why = begun.lastOf(traceName(1))?.explanation ?? 'it was stopped before';
+    const last = begun.lastOf(traceName(1));
+    const said = last === undefined ? 'it was stopped before' : last.explanation;
+    const why =
+      last === undefined || saysNothing(last)
+        ? said
+        : `the way to the capture kernel's own IDT was not walked to its end (${said})`;
     return { kind: 'no-way', why };
   }
   const { way, control } = traced;
@@ -125,8 +130,9 @@ async function traceOnce(
       const walked = events.flatMap((event) =>
         event.type === 'host' && event.fact.fact === 'walked' ? event.fact.instructions : [],
       );
-      const control = { verdict: result.verdict, runId: result.runId };
-      return { way: wayOf(walked, armed?.armed), control };
+      const way = wayOf(walked, armed?.armed);
+      // A guest that ran on to its end while a call was gone over was captured, but was not walked to the end.
+      if (isWholeWay(way)) return { way, control: { verdict: result.verdict, runId: result.runId } };
     }
     if (begun.triesOf(name) >= TRIES || options.signal?.aborted === true) return undefined;
     await begun.run([{ name, scenario }], options);

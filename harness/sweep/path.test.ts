@@ -30,14 +30,14 @@ void t.test('an address that comes up before its turn is passed by way of what f
 });
 
 void t.test('a function is entered from where it is called, a stage is not', async (t) => {
-  t.strictSame(pathTo(WAY, 20), [{ at: 19, then: 'step' }]);
+  t.strictSame(pathTo(WAY, 20), [{ at: 19, next: 'step' }]);
   t.strictSame(pathTo(WAY, 21), [{ at: 21 }]);
   const staged = WAY.map((point): WayPoint => (point.index < 20 ? point : { ...point, stage: 'jump' }));
   t.strictSame(pathTo(staged, 20), [{ at: 20 }]);
   const over = madeWay(30, { groupLength: 10, over: (index) => (index === 19 ? 'quick' : undefined) });
   t.strictSame(pathTo(over, 20), [{ at: 20 }], 'what was gone over is more than one step');
   const long = madeWay(30, { groupLength: 10, over: (index) => (index === 18 ? 'long' : undefined) });
-  t.strictSame(pathTo(long, 20), [{ at: 18 }, { at: 19 }, { at: 19, then: 'step' }]);
+  t.strictSame(pathTo(long, 20), [{ at: 18 }, { at: 19 }, { at: 19, next: 'step' }]);
 });
 
 void t.test('what takes long is done before a breakpoint is set further on', async (t) => {
@@ -46,7 +46,7 @@ void t.test('what takes long is done before a breakpoint is set further on', asy
   t.strictSame(indexes(pathTo(way, 10)), [9, 10], 'it stands there then');
   t.strictSame(indexes(pathTo(way, 9)), [9], 'the NMI is sent before the call');
   t.notOk(
-    pathTo(way, 20).some(({ then }) => then !== undefined),
+    pathTo(way, 20).some(({ next }) => next !== undefined),
     'a breakpoint behind it will do',
   );
   const twice = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'long' : undefined) });
@@ -55,12 +55,8 @@ void t.test('what takes long is done before a breakpoint is set further on', asy
 
 void t.test('a call behind which no breakpoint may be is gone over', async (t) => {
   const way = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'watched' : undefined) });
-  t.strictSame(pathTo(way, 20), [
-    { at: 9, then: 'over' },
-    { at: 10, then: 'over' },
-    { at: 20 },
-  ]);
-  t.strictSame(pathTo(way, 11).at(-1), { at: 10, then: 'over' }, 'it stands at the point then');
+  t.strictSame(pathTo(way, 20), [{ at: 9, next: 'over' }, { at: 10, next: 'over' }, { at: 20 }]);
+  t.strictSame(pathTo(way, 11).at(-1), { at: 10, next: 'over' }, 'it stands at the point then');
   t.strictSame(pathTo(way, 9), [{ at: 9 }]);
 });
 

@@ -1,9 +1,9 @@
 import type { WayPoint } from './way.js';
 
-/** A point to run to; `then` a call that stands there is gone over, or one instruction executed. */
+/** A point to run to; `next`: a call that stands there is gone over, or one instruction executed. */
 export interface Waypoint {
   readonly at: number;
-  readonly then?: 'over' | 'step';
+  readonly next?: 'over' | 'step';
 }
 
 /** A choreography has 64 steps, and a few are for other things. */
@@ -24,13 +24,13 @@ export function isReachable(way: readonly WayPoint[], index: number): boolean {
 export function pathTo(way: readonly WayPoint[], index: number): readonly Waypoint[] {
   const path: Waypoint[] = [];
   let stands = 0;
-  const go = (to: number, then?: 'over' | 'step') => {
-    const waypoint = then === undefined ? { at: to } : { at: to, then };
+  const go = (to: number, next?: 'over' | 'step') => {
+    const waypoint = next === undefined ? { at: to } : { at: to, next };
     // Where it stands already, nothing need be run to, except for what is done there.
     if (to !== stands || path.length === 0)
       path.push(...detour(way, stands, to).map((at) => ({ at })), waypoint);
-    else if (then !== undefined) path.push(waypoint);
-    stands = then === undefined ? to : to + 1;
+    else if (next !== undefined) path.push(waypoint);
+    stands = next === undefined ? to : to + 1;
   };
   for (const point of way.slice(1, index)) {
     const begins = way[point.index - 1]?.stage !== point.stage;

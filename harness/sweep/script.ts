@@ -6,7 +6,10 @@ import type { WayPoint } from './way.js';
 /** What is swept; more kinds may come. */
 export const SWEEPS = ['nmi-transition'] as const;
 
-/** Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. */
+/**
+ * Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. The last one is the
+ * capture kernel's: it is called, not jumped to, in 6.12 (common_startup_64 in head_64.S), and never returns.
+ */
 const ROAD = [
   'panic',
   'vpanic',
@@ -16,6 +19,7 @@ const ROAD = [
   'lapic_shutdown',
   'machine_kexec',
   'relocate_kernel',
+  'x86_64_start_kernel',
 ];
 
 /** Of the host's clock; a busy host needs minutes for the decompression that lies between two points. */
@@ -68,14 +72,13 @@ export function pointScenario(way: readonly WayPoint[], index: number): Scenario
   const point = way[index];
   if (point === undefined) throw new RangeError(`no point ${index} on a way of ${way.length}`);
   const path = pathTo(way, index);
-  const runs = path.map(({ at, then }, place): Step => {
+  const runs = path.map(({ at, next }, place): Step => {
     const target = way[at];
     if (target === undefined) throw new RangeError(`no point ${at} on a way of ${way.length}`);
-    const next =
-      then === 'over' ? { thenOver: 'call' as const } : then === 'step' ? { thenStep: 1 } : undefined;
+    const after = next === undefined ? {} : next === 'over' ? { thenOver: 'call' as const } : { thenStep: 1 };
     const last = place === path.length - 1;
     const idt = point.idt === undefined || !last ? {} : { idt: `${point.idt.base}/${point.idt.limit}` };
-    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...next, ...idt } };
+    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...after, ...idt } };
   });
   return scenario(pointName(index), `one NMI before ${point.name} (${point.text})`.slice(0, 160), [
     ...runs,

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Armed } from '../model/event.js';
 import type { Walked } from '../model/record.js';
 import { IDT } from './made-way.js';
-import { callsThatChangeTheIdt, hasNmiGate, wayOf } from './way.js';
+import { callsThatChangeTheIdt, hasNmiGate, isWholeWay, wayOf } from './way.js';
 
 const ARMED: Armed = {
   status: 0,
@@ -111,4 +111,11 @@ void t.test('a call that was gone over and changed the IDT is to be looked into'
     ['0x1000'],
     'once; not one that was followed, not a repetition, not the last of all',
   );
+});
+
+void t.test("a way is whole when it ends with the capture kernel's own gate for the NMI", async (t) => {
+  t.equal(isWholeWay(wayOf(WALKED, ARMED)), true);
+  t.equal(isWholeWay(wayOf(WALKED.slice(0, -1), ARMED)), false, 'a walk that was cut off before');
+  t.equal(isWholeWay(wayOf(WALKED.slice(0, 2), ARMED)), false, "the crashed kernel's gate is another one's");
+  t.equal(isWholeWay([]), false);
 });

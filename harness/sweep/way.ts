@@ -122,6 +122,12 @@ function namesOf(
   return { group: stage, name: `${stage}+0x${(home - segment.first).toString(16)}` };
 }
 
+/** Whether the way was walked to its end: the capture kernel's own IDT, with a gate for the NMI. */
+export function isWholeWay(way: readonly WayPoint[]): boolean {
+  const last = way.at(-1);
+  return last !== undefined && last.stage === 'capture kernel' && hasNmiGate(last);
+}
+
 /**
  * Linear addresses of calls that were gone over and during which the IDT became another: the instruction that changed
  * it is inside. In the order of the way.
