@@ -69,7 +69,8 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
   while (options.signal?.aborted !== true) {
     const known = new Map<number, EndWord>([...outcomes].map(([index, { end }]) => [index, end]));
     const open = nextPoints(way, known);
-    complete = open.length === 0;
+    // A way whose ends no run can be brought to leaves nothing open either.
+    complete = open.length === 0 && [0, way.length - 1].every((end) => outcomes.has(end));
     const next = open.slice(0, Math.max(0, options.pointsMost - outcomes.size));
     if (next.length === 0) break;
     await begun.run(
