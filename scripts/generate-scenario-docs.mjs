@@ -18,7 +18,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
-const { GUEST_DEFAULTS } = await import(new URL('dist/plan/make-plan.js', ROOT).href);
+const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
 if (process.argv.includes('--check')) {

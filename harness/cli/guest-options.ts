@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
-import { GUEST_DEFAULTS } from '../plan/make-plan.js';
+import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
 import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
 import {
+  ACCELERATORS,
   accelerator,
   campaignName,
   cpus,
@@ -90,7 +91,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: "QEMU CPU model (default the profile's, else host under KVM, max under TCG)",
     })
     .option('accel', {
-      choices: ['auto', 'kvm', 'tcg'] as const,
+      choices: ACCELERATORS,
       default: 'auto' as const,
       requiresArg: true,
       coerce: accelerator,

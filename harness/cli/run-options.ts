@@ -1,6 +1,6 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { SPEC } from './kernel.js';
+import { SPEC } from './kernel-spec.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */

@@ -1,7 +1,7 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { SWEEPS } from '../sweep/script.js';
+import { SWEEPS } from '../sweep/kinds.js';
 import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { SPEC } from './kernel.js';
+import { SPEC } from './kernel-spec.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 
 /** Points of one kernel that are probed at most when nothing is said. */

@@ -2,9 +2,6 @@ import type { Location, Step } from '../model/choreography.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 import type { WayPoint } from './way.js';
 
-/** What is swept; more kinds may come. */
-export const SWEEPS = ['nmi-transition'] as const;
-
 /** Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. */
 const ROAD = [
   'panic',
