@@ -16,8 +16,10 @@ import { type LoadedCampaign, loadCampaign } from './campaign-files.js';
 import { say } from './context.js';
 import { outDirectory } from './places.js';
 import { freshNonce, layOut, planRuns } from './plan-runs.js';
-import { runAndReport } from './run-and-report.js';
 import { fixedByCampaign, fixedByFile, type RunArguments } from './run-options.js';
+
+/** All that deals with guests, which a mistake or --dry-run need not wait for. */
+const running = () => import('./run-and-report.js');
 
 /** Carries out `crashpath run`, prints results as they come. Returns the exit code. */
 export async function runScenarios(argv: RunArguments): Promise<number> {
@@ -44,7 +46,7 @@ async function fresh(argv: RunArguments): Promise<number> {
     plans,
   });
   const jobs = argv.jobs ?? file?.jobs ?? defaultJobs(plans);
-  return runAndReport(directory, plans, { json: argv.json, jobs, campaign: plans });
+  return (await running()).runAndReport(directory, plans, { json: argv.json, jobs, campaign: plans });
 }
 
 /** The campaign file, narrowed down to the scenarios and kernels that are named beside it. */
@@ -77,7 +79,12 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
   const jobs = argv.jobs ?? campaign.file?.jobs ?? defaultJobs(plans);
-  return runAndReport(directory, plans, { json: argv.json, jobs, campaign: campaign.plans, earlier });
+  return (await running()).runAndReport(directory, plans, {
+    json: argv.json,
+    jobs,
+    campaign: campaign.plans,
+    earlier,
+  });
 }
 
 /** One command line a run, which a shell takes apart into the very words that QEMU gets. */
