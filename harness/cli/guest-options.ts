@@ -36,6 +36,7 @@ export interface GuestOptions {
 
 /** Those of them that decide the runs; a resumed campaign has decided them already. */
 export const GUEST_PLAN_OPTIONS = [
+  'machine-profile',
   'capture-kernel',
   'append',
   'capture-append',

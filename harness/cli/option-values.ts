@@ -48,15 +48,7 @@ export function wholeNumber(
   option: string,
   { least, most }: { least: number; most: number },
 ): (value: unknown) => number | undefined {
-  return (value) => {
-    const given = text(option)(value);
-    if (given === undefined) return undefined;
-    const number = Number(given);
-    if (/^\d{1,9}$/.test(given) && number >= least && number <= most) return number;
-    throw usageFault(
-      `cannot use ${option} "${given}": it is not a whole number from ${least} to ${most}; correct it`,
-    );
-  };
+  return number(option, { least, most, form: /^\d{1,9}$/, what: 'a whole number' });
 }
 
 /** A positive factor. */
@@ -64,13 +56,19 @@ export function factor(
   option: string,
   { least, most }: { least: number; most: number },
 ): (value: unknown) => number | undefined {
+  return number(option, { least, most, form: /^\d{1,9}(\.\d{1,9})?$/, what: 'a number' });
+}
+
+function number(
+  option: string,
+  { least, most, form, what }: { least: number; most: number; form: RegExp; what: string },
+): (value: unknown) => number | undefined {
   return (value) => {
     const given = text(option)(value);
     if (given === undefined) return undefined;
-    const number = Number(given);
-    if (/^\d{1,9}(\.\d{1,9})?$/.test(given) && number >= least && number <= most) return number;
+    if (form.test(given) && Number(given) >= least && Number(given) <= most) return Number(given);
     throw usageFault(
-      `cannot use ${option} "${given}": it is not a number from ${least} to ${most}; correct it`,
+      `cannot use ${option} "${given}": it is not ${what} from ${least} to ${most}; correct it`,
     );
   };
 }

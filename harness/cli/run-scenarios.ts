@@ -12,6 +12,7 @@ import {
 } from '../store/campaign-directory.js';
 import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
 import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
+import { requireOnlyDirectory } from './campaign-options.js';
 import { type LoadedCampaign, loadCampaign } from './campaign-files.js';
 import { say } from './context.js';
 import { outDirectory } from './places.js';
@@ -65,12 +66,7 @@ async function fileOf(argv: RunArguments, reference: string): Promise<LoadedCamp
 }
 
 async function resumed(argv: RunArguments, reference: string): Promise<number> {
-  const ignored = [...argv.scenario, ...argv.kernel, ...fixedByCampaign(argv)];
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot resume "${reference}" with ${ignored.join(' ')}: a campaign keeps what it was begun with; name only the directory`,
-    );
-  }
+  requireOnlyDirectory(reference, 'a campaign', [...argv.scenario, ...argv.kernel, ...fixedByCampaign(argv)]);
   const directory = resolve(reference);
   const campaign = await readCampaign(directory);
   const begun = await readRuns(directory);

@@ -20,6 +20,7 @@ import { mapText } from '../sweep/map-text.js';
 import { firstScenario, pointOf } from '../sweep/script.js';
 import { resultLine } from '../report/terminal-table.js';
 import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
+import { requireOnlyDirectory } from './campaign-options.js';
 import { complain, say, wantsColor } from './context.js';
 import { interruptible } from './interruptible.js';
 import { nearest } from './nearest.js';
@@ -135,12 +136,7 @@ async function fresh(argv: SweepArguments): Promise<Ready> {
 }
 
 async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {
-  const ignored = fixedBySweep(argv);
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot resume "${reference}" with ${ignored.join(' ')}: a sweep keeps what it was begun with; name only the directory`,
-    );
-  }
+  requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
   const directory = resolve(reference);
   const { plans } = await readCampaign(directory);
   if (plans.length > ARMS.length || plans.some(({ scenario }) => pointOf(scenario.name) !== 0)) {
