@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { harnessFault, usageFault } from '../model/fault.js';
 import { executeRun } from '../run/execute-run.js';
 import { createRunDirectory } from '../store/run-directory.js';
-import { LKDTM_PROOF } from '../trigger/lkdtm.js';
+import { LKDTM_PROOF, offerFromWords } from '../trigger/lkdtm-offer.js';
+import { crashPointsText } from './crash-points-text.js';
 import { say } from './context.js';
 import { interruptible } from './interruptible.js';
 import { cacheDirectory } from './places.js';
@@ -31,17 +32,11 @@ export async function printCrashPoints({
   timeoutScale?: number | undefined;
 }): Promise<void> {
   const said = await askGuest(spec, timeoutScale ?? 1);
-  const found = /^points (.+); types (.+)$/.exec(said.saw);
-  if (!said.proved || found === null) {
+  const offer = said.proved ? offerFromWords(said.saw) : undefined;
+  if (offer === undefined) {
     throw usageFault(`cannot list the crash points of "${spec}": ${said.saw}; build a kernel that has lkdtm`);
   }
-  const points = found[1]?.split(' ') ?? [];
-  const types = found[2]?.split(' ') ?? [];
-  process.stdout.write(
-    json
-      ? `${JSON.stringify({ spec, points, types })}\n`
-      : `${points.map((point) => `point  ${point}\n`).join('')}${types.map((type) => `type   ${type}\n`).join('')}`,
-  );
+  process.stdout.write(crashPointsText(spec, offer, { json }));
 }
 
 async function askGuest(spec: string, timeoutScale: number): Promise<{ proved: boolean; saw: string }> {
