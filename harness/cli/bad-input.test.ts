@@ -73,6 +73,13 @@ t.test('words that do not exist', async (t) => {
       words: ['kernel'],
       says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,
     },
+    { words: ['kernel', 'crash-points'], says: /"crashpath kernel crash-points": it needs an argument/ },
+    { words: ['kernel', 'crash-point', 'x'], says: /"crash-point": .* did you mean "crash-points"\?/ },
+    { words: ['kernel', 'crash-points', 'a', 'b'], says: /"b": it is one word too many/ },
+    {
+      words: ['kernel', 'crash-points', 'a', '--timeout-scale', '0'],
+      says: /--timeout-scale "0": it is not a number/,
+    },
     { words: ['image'], says: /name an image command: build, list, show or rm/ },
     { words: ['image', 'frob'], says: /there are build, list, show, rm/ },
     { words: ['run', '--no-jsn'], says: /"--no-jsn": .* did you mean --json\?/ },
