@@ -7,6 +7,10 @@
  * Without names every recipe of scripts/fixture-recipes.mjs is recorded; a fixture that exists is replaced, and its
  * computed part is written by the tests (see harness/testdata/README.md). Machine paths become neutral ones and
  * adjacent chunks are merged, so that a fixture is small; bytes, order and meaning stay.
+ *
+ *   node scripts/record-fixtures.mjs --from RUN-DIR --about TEXT --verdict WORD/DETAIL NAME
+ *
+ * takes over a run that `crashpath run` has made, for what no recipe makes (a built kernel, a choreography).
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -33,8 +37,15 @@ const { values, positionals } = parseArgs({
     kernel: { type: 'string', default: 'debian:6.1' },
     newer: { type: 'string', default: 'debian:6.12' },
     cache: { type: 'string' },
+    from: { type: 'string' },
+    about: { type: 'string' },
+    verdict: { type: 'string' },
   },
 });
+if (values.from !== undefined) {
+  await takeOver(values.from, positionals[0], { about: values.about, verdict: values.verdict });
+  process.exit();
+}
 const cacheDir = values.cache ?? join(tmpdir(), 'crashpath-fixtures');
 const unknown = positionals.filter((name) => !Object.hasOwn(RECIPES, name));
 if (unknown.length > 0) throw new Error(`cannot record "${unknown.join(' ')}": no such recipe`);
@@ -80,7 +91,17 @@ async function record(name, recipe) {
   });
   const verdict = `${result.verdict}/${result.detail}`;
   console.log(`${verdict === recipe.verdict ? 'ok    ' : 'DIFFER'} ${name}: ${verdict} (${directory})`);
-  await save(directory, name, { plan, recipe, kernel });
+  const made = `recorded from a real guest: scripts/record-fixtures.mjs ${name}`;
+  await save(directory, name, { plan, recipe, kernel, made });
+}
+
+async function takeOver(directory, name, { about, verdict }) {
+  if (name === undefined || about === undefined || verdict === undefined) {
+    throw new Error('cannot take over a run: give --about, --verdict and a name');
+  }
+  const plan = JSON.parse(await readFile(join(directory, 'plan.json'), 'utf8'));
+  const made = `recorded from a real guest: crashpath run ${plan.scenario.name} --kernel ${plan.kernel.spec}`;
+  await save(directory, name, { plan, recipe: { about, verdict }, kernel: plan.kernel, made });
 }
 
 /** A copy of a bzImage with some bytes of its 64-bit entry replaced (Documentation/arch/x86/boot.rst: +0x200). */
@@ -92,7 +113,7 @@ async function patchedKernel(kernel, path, bytes) {
   return resolveKernel(path, { cacheDir });
 }
 
-async function save(directory, name, { plan, recipe, kernel }) {
+async function save(directory, name, { plan, recipe, kernel, made }) {
   const target = join(TESTDATA, name);
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
@@ -110,7 +131,7 @@ async function save(directory, name, { plan, recipe, kernel }) {
   const header = {
     about: recipe.about,
     kernel: kernel.release,
-    made: `recorded from a real guest: scripts/record-fixtures.mjs ${name}`,
+    made,
     verdict: recipe.verdict,
   };
   await write('expect.yaml', stringify(header, { lineWidth: 100 }));

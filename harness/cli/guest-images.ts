@@ -1,5 +1,6 @@
 import { buildImages } from '../guest/image/build-images.js';
 import { configOf, guestProgramsFor, modulesFor } from '../kernel/index.js';
+import { Fault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Scenario } from '../model/scenario.js';
 import { nicModules } from '../plan/nic.js';
@@ -17,7 +18,10 @@ export async function imageFor(
   const images = await buildImages(
     {
       captureKernel,
-      modules: await modulesFor(kernel, [...modules, ...(await driver(kernel))]),
+      modules: await modulesFor(kernel, [
+        ...(await modulesItHas(kernel, modules)),
+        ...(await driver(kernel)),
+      ]),
       captureModules:
         capture === undefined ? [] : await modulesFor(captureKernel, await driver(captureKernel)),
       programsRoot: await guestProgramsFor(kernel, options),
@@ -26,4 +30,22 @@ export async function imageFor(
     options,
   );
   return images.production.path;
+}
+
+/**
+ * Without a module of its own a scenario cannot reach its state, so that its proof is not given and its runs are void.
+ * Other scenarios and kernels of the same campaign are none the worse for it.
+ */
+async function modulesItHas(kernel: Kernel, names: readonly string[]): Promise<readonly string[]> {
+  const had: string[] = [];
+  for (const name of names) {
+    try {
+      await modulesFor(kernel, [name]);
+      had.push(name);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== 'usage') throw error;
+      say(`${error.message}; a scenario that needs it is void there`);
+    }
+  }
+  return had;
 }
