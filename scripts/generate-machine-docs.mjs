@@ -8,6 +8,7 @@
  * Everything between the two marker lines is generated; the rest of the page is written by hand.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { code, factWords, fail, headerComment } from './docs-words.mjs';
 
 const ROOT = new URL('../', import.meta.url);
 const MACHINES = new URL('scenarios/machines/', ROOT);
@@ -33,11 +34,6 @@ if (process.argv.includes('--check')) {
   writeFileSync(PAGE, text);
 }
 
-function fail(message) {
-  console.error(message);
-  process.exit(1);
-}
-
 function profiles() {
   const files = readdirSync(MACHINES)
     .filter((file) => file.endsWith('.yaml'))
@@ -48,18 +44,6 @@ function profiles() {
       return section(readMachineProfile(yaml, `scenarios/machines/${file}`), headerComment(yaml));
     })
     .join('\n');
-}
-
-function headerComment(yaml) {
-  const lines = yaml.split('\n');
-  return lines
-    .slice(
-      0,
-      lines.findIndex((line) => !line.startsWith('#')),
-    )
-    .map((line) => line.replace(/^# ?/, ''))
-    .join(' ')
-    .trim();
 }
 
 function section(profile, prose) {
@@ -88,19 +72,4 @@ function section(profile, prose) {
     ...evidence.map((line) => `- evidence: ${line}`),
     '',
   ].join('\n');
-}
-
-function factWords(fact) {
-  const [subject, { equals, matches, lacks }] =
-    'read' in fact ? [code(fact.read.path), fact.read] : [`what ${code(fact.output.of)} prints`, fact.output];
-  const asked = [
-    equals !== undefined && `is ${code(equals)}`,
-    matches !== undefined && `matches ${code(matches)}`,
-    lacks !== undefined && `lacks ${code(lacks)}`,
-  ].filter((part) => part !== false);
-  return `${subject} ${asked.join(' and ')}`;
-}
-
-function code(value) {
-  return `\`${String(value).trim()}\``;
 }

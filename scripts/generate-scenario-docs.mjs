@@ -8,6 +8,7 @@
  * The page depends on nothing but the scenario files and the defaults in the code.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { code, factWords, fail, headerComment } from './docs-words.mjs';
 
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
@@ -18,7 +19,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
-const { GUEST_DEFAULTS } = await import(new URL('dist/plan/make-plan.js', ROOT).href);
+const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
 if (process.argv.includes('--check')) {
@@ -27,11 +28,6 @@ if (process.argv.includes('--check')) {
   }
 } else {
   writeFileSync(PAGE, text);
-}
-
-function fail(message) {
-  console.error(message);
-  process.exit(1);
 }
 
 /** Every scenario with the comment that its file begins with, by name. */
@@ -55,16 +51,6 @@ function readAll() {
       }
       return { stem, scenario, members: scenarios.length === 1 ? [] : scenarios, prose: headerComment(yaml) };
     });
-}
-
-function headerComment(yaml) {
-  const lines = yaml.split('\n');
-  const end = lines.findIndex((line) => !line.startsWith('#'));
-  return lines
-    .slice(0, end)
-    .map((line) => line.replace(/^# ?/, ''))
-    .join(' ')
-    .trim();
 }
 
 function page(entries) {
@@ -210,17 +196,6 @@ function proofOfState(proof) {
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
 }
 
-function factWords(fact) {
-  const [subject, { equals, matches, lacks }] =
-    'read' in fact ? [code(fact.read.path), fact.read] : [`what ${code(fact.output.of)} prints`, fact.output];
-  const asked = [
-    equals !== undefined && `is ${code(equals)}`,
-    matches !== undefined && `matches ${code(matches)}`,
-    lacks !== undefined && `lacks ${code(lacks)}`,
-  ].filter((part) => part !== false);
-  return `${subject} ${asked.join(' and ')}`;
-}
-
 function fired(trigger) {
   if (trigger.kind === 'serial-break') return `BREAK and ${code(trigger.key)} on the console's line`;
   if (trigger.kind === 'keyboard') return `Alt+SysRq+${trigger.key} on the PS/2 keyboard`;
@@ -364,17 +339,6 @@ function functions(names) {
 function expected({ verdict, detail, quality }) {
   const word = detail === undefined ? verdict : `${verdict}/${detail}`;
   return `\`${word}\`${quality === undefined ? '' : `, ${quality}`}`;
-}
-
-/** A code span that holds any text: its fence is longer than any run of backticks in it. */
-function code(value) {
-  const oneLine = String(value)
-    .trim()
-    .replace(/\s*\n\s*/g, '; ');
-  const longest = Math.max(0, ...[...oneLine.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  const pad = oneLine.startsWith('`') || oneLine.endsWith('`') ? ' ' : '';
-  return `${fence}${pad}${oneLine}${pad}${fence}`;
 }
 
 function escaped(value) {

@@ -1,10 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import PQueue from 'p-queue';
 import t, { type Test } from 'tap';
 import { makeBzImage, writeTree } from '../kernel/madekernels.js';
 import { type MadeHost, madeHost, runWords, treeOf } from './made-host.js';
+import { parserFor } from './parser.js';
 
-// Many processes, one after the other.
+// Many processes, two at a time.
 t.setTimeout(600_000);
 
 /** One mistake: what is typed, what must be said, and the exit code when it is not 64. */
@@ -18,9 +20,14 @@ interface Mistake {
 /** Every mistake gives one line on stderr, nothing on stdout and leaves no file anywhere. */
 async function refused(t: Test, host: MadeHost, mistakes: readonly Mistake[]): Promise<void> {
   const before = [await treeOf(host.here), await treeOf(host.cache)];
-  for (const { words, says, exitCode = 64, environment } of mistakes) {
+  const made = await new PQueue({ concurrency: 2 }).addAll(
+    mistakes.map((mistake) => async () => ({
+      ...mistake,
+      ended: await host.crashpath(mistake.words, mistake.environment),
+    })),
+  );
+  for (const { words, says, exitCode = 64, ended } of made) {
     const typed = words.join(' ').slice(0, 60);
-    const ended = await host.crashpath(words, environment);
     t.equal(ended.exitCode, exitCode, `exit code of: ${typed}`);
     t.equal(ended.stdout, '', `stdout of: ${typed}`);
     t.match(ended.stderr, /^crashpath: cannot [^\n]+[;?] [^\n]+\n$/, `one line of: ${typed}`);
@@ -29,30 +36,58 @@ async function refused(t: Test, host: MadeHost, mistakes: readonly Mistake[]): P
   t.strictSame([await treeOf(host.here), await treeOf(host.cache)], before, 'nothing was written');
 }
 
+/**
+ * Every mistake is refused by the parser, before any command begins: no process is started for it. What the process
+ * makes of such a fault, {@link refused} shows for some of each kind.
+ */
+async function refusedByParser(t: Test, host: MadeHost, mistakes: readonly Mistake[]): Promise<void> {
+  // A mistake that the parser let through would find nothing here to start or to spoil.
+  t.intercept(process, 'env', {
+    value: { ...process.env, CRASHPATH_QEMU: '/nonexistent', CRASHPATH_CACHE: host.cache },
+  });
+  for (const { words, says } of mistakes) {
+    const typed = words.join(' ').slice(0, 60);
+    const parsed = (async () => parserFor(words).parseAsync())();
+    const fault: unknown = await parsed.catch((error: unknown) => error);
+    t.match(fault, { name: 'Fault', kind: 'usage', message: says }, `refused: ${typed}`);
+    t.match(fault, { message: /^cannot [^\n]+[;?] [^\n]+$/ }, `one line of: ${typed}`);
+  }
+}
+
 t.test('words that do not exist', async (t) => {
-  await refused(t, await madeHost(t), [
+  const host = await madeHost(t);
+  await refused(t, host, [
     { words: [], says: /name a command; see crashpath --help/ },
+    { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
+    { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
+    { words: ['run', '--kernell', 'x'], says: /"--kernell": .* did you mean --kernel\?/ },
+    { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, machines, runs/ },
+    { words: ['show'], says: /"crashpath show": it needs an argument/ },
+    { words: ['image', 'build'], says: /--kernel must be given/ },
+    { words: ['rum\n\u001b[31m'], says: /no such command/ },
+  ]);
+  await refusedByParser(t, host, [
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
     { words: ['frobnicate'], says: /there are run, compare, sweep, list, show/ },
     {
       words: ['kernel'],
       says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,
     },
-    { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
-    { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
+    { words: ['kernel', 'crash-points'], says: /"crashpath kernel crash-points": it needs an argument/ },
+    { words: ['kernel', 'crash-point', 'x'], says: /"crash-point": .* did you mean "crash-points"\?/ },
+    { words: ['kernel', 'crash-points', 'a', 'b'], says: /"b": it is one word too many/ },
+    {
+      words: ['kernel', 'crash-points', 'a', '--timeout-scale', '0'],
+      says: /--timeout-scale "0": it is not a number/,
+    },
     { words: ['image'], says: /name an image command: build, list, show or rm/ },
     { words: ['image', 'frob'], says: /there are build, list, show, rm/ },
-    { words: ['run', '--kernell', 'x'], says: /"--kernell": .* did you mean --kernel\?/ },
     { words: ['run', '--no-jsn'], says: /"--no-jsn": .* did you mean --json\?/ },
     { words: ['list', '--josn=x'], says: /"--josn": .* did you mean --json\?/ },
     {
       words: ['doctor', '--qqqqqqqq'],
       says: /"--qqqqqqqq": there is no such option; see crashpath doctor --help/,
     },
-    { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, machines, runs/ },
-    { words: ['show'], says: /"crashpath show": it needs an argument/ },
-    { words: ['image', 'build'], says: /--kernel must be given/ },
-    { words: ['rum\n\u001b[31m'], says: /no such command/ },
   ]);
 });
 
@@ -64,10 +99,24 @@ t.test('values that cannot be', async (t) => {
     bad(['--machine-profile', './none.yaml'], /cannot read machine profile "\.\/none\.yaml": /),
     bad(['--machine-profile', 'pc', '--machine-profile', 'pc'], /it is named twice/),
     bad(['--machine-profile', 'pentium-class'], /runs 32-bit kernels only.*; name a kernel that fits/),
-    bad(['--cpus', '0'], /--cpus "0": it is not a whole number from 1 to 64/),
     bad(['--cpus', 'x'], /--cpus "x"/),
-    bad(['--cpus', '1e1'], /--cpus "1e1"/),
     bad(['--cpus'], /"--cpus": it needs a value/),
+    bad(['--accel', 'kvm', '--accel', 'tcg'], /--accel .* it is given [23] times/),
+    bad(['--machine', 'q53'], /--machine "q53": this QEMU knows no "q53"; nearest: q35/),
+    bad(['--machine', 'help'], /this QEMU knows no "help"/),
+    bad(['--machine', 'pc,broken=1'], /QEMU refuses: qemu: Property 'pc-machine\.broken' not found; change/),
+    bad(['--cpu-model', 'qemu46'], /--cpu-model "qemu46": this QEMU knows no "qemu46"; nearest: qemu64/),
+    bad(['--cpu-model', 'sse'], /this QEMU knows no "sse"/),
+    bad(['--append', 'a\nb'], /--append "a\?b": it holds a control character/),
+    bad(['--append', 'x'.repeat(5000)], /--append "x+\.\.\.": it has 5000 characters/),
+    bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
+    bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),
+    { words: ['run', '--resume', 'x', '--cpus', '2'], says: /cannot resume "x" with --cpus/ },
+    { words: ['run', '--resume', 'x'], says: /cannot read campaign ".*x": it has no valid campaign\.json/ },
+  ]);
+  await refusedByParser(t, host, [
+    bad(['--cpus', '0'], /--cpus "0": it is not a whole number from 1 to 64/),
+    bad(['--cpus', '1e1'], /--cpus "1e1"/),
     bad(['--cpus', '1', '--cpus', '2'], /--cpus "1" and "2": it is given 2 times/),
     bad(['--repeat', '-1'], /--repeat "-1": it is not a whole number from 1 to 10000/),
     bad(['--memory', '1.5'], /--memory "1\.5": it is not a whole number from 128 to 65536/),
@@ -76,26 +125,14 @@ t.test('values that cannot be', async (t) => {
     bad(['--timeout-scale', 'NaN'], /--timeout-scale "NaN"/),
     bad(['--crashkernel', 'lots'], /--crashkernel "lots": it is not a size such as 192M/),
     bad(['--crashkernel', '192M panic=1'], /--crashkernel "192M panic=1"/),
-    bad(['--accel', 'kvm', '--accel', 'tcg'], /--accel .* it is given [23] times/),
     bad(['--machine', 'pc x'], /--machine "pc x": it is not a name with properties/),
     bad(['--machine', ',accel=kvm'], /--machine ",accel=kvm"/),
-    bad(['--machine', 'q53'], /--machine "q53": this QEMU knows no "q53"; nearest: q35/),
-    bad(['--machine', 'help'], /this QEMU knows no "help"/),
-    bad(['--machine', 'pc,broken=1'], /QEMU refuses: qemu: Property 'pc-machine\.broken' not found; change/),
-    bad(['--cpu-model', 'qemu46'], /--cpu-model "qemu46": this QEMU knows no "qemu46"; nearest: qemu64/),
-    bad(['--cpu-model', 'sse'], /this QEMU knows no "sse"/),
     bad(['--cpu-model', 'max;rm'], /--cpu-model "max;rm": it is not a name/),
-    bad(['--append', 'a\nb'], /--append "a\?b": it holds a control character/),
-    bad(['--append', 'x'.repeat(5000)], /--append "x+\.\.\.": it has 5000 characters/),
     bad(['--capture-append', 'a\tb'], /--capture-append "a\?b"/),
     bad(['--name', '../x'], /--name "\.\.\/x": it becomes a directory/),
     bad(['--name', ''], /--name ""/),
     bad(['--out', ''], /--out "": it is empty/),
-    bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
-    bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),
     { words: ['run', 'sysrq-task', '--accel', 'hvf'], says: /--accel "hvf": it is none of auto, kvm, tcg/ },
-    { words: ['run', '--resume', 'x', '--cpus', '2'], says: /cannot resume "x" with --cpus/ },
-    { words: ['run', '--resume', 'x'], says: /cannot read campaign ".*x": it has no valid campaign\.json/ },
   ]);
 });
 

@@ -1,5 +1,4 @@
 import type { Argv } from 'yargs';
-import { z } from 'zod';
 import { classifyCommand } from './classify.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
@@ -40,18 +39,21 @@ export function groupOf(name: string): Group | undefined {
   return Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined;
 }
 
-const DeclaredSchema = z.object({
-  key: z.record(z.string(), z.unknown()),
-  choices: z.record(z.string(), z.array(z.string())),
-});
+/** yargs 18 has getOptions(), its types do not. */
+interface Declaring {
+  getOptions(): {
+    readonly key: Readonly<Record<string, unknown>>;
+    readonly choices: Readonly<Record<string, string[]>>;
+  };
+}
+
+function isDeclaring(parser: object): parser is Declaring {
+  return 'getOptions' in parser && typeof parser.getOptions === 'function';
+}
 
 /** Options that a parser has been told of, without dashes, and the choices of those that have some. */
 export function optionsOf(parser: object): { names: string[]; choices: Readonly<Record<string, string[]>> } {
-  // yargs 18 has getOptions(), its types do not.
-  const declared =
-    'getOptions' in parser && typeof parser.getOptions === 'function'
-      ? DeclaredSchema.safeParse(parser.getOptions())
-      : undefined;
-  if (declared?.success !== true) return { names: [], choices: {} };
-  return { names: Object.keys(declared.data.key), choices: declared.data.choices };
+  if (!isDeclaring(parser)) return { names: [], choices: {} };
+  const { key, choices } = parser.getOptions();
+  return { names: Object.keys(key), choices };
 }

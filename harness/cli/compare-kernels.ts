@@ -21,6 +21,7 @@ import {
 import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
 import { readJson, writeJson } from '../store/run-directory.js';
 import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
+import { requireOnlyDirectory } from './campaign-options.js';
 import { compareExitCode } from './compare-exit-code.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from './compare-options.js';
 import { complain, say, wantsColor } from './context.js';
@@ -98,12 +99,7 @@ async function fresh(argv: CompareArguments): Promise<Begun> {
 }
 
 async function resumed(argv: CompareArguments, reference: string): Promise<Begun> {
-  const ignored = fixedByComparison(argv);
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot resume "${reference}" with ${ignored.join(' ')}: a comparison keeps what it was begun with; name only the directory`,
-    );
-  }
+  requireOnlyDirectory(reference, 'a comparison', fixedByComparison(argv));
   const directory = resolve(reference);
   const campaign = await readCampaign(directory);
   const arms = armsOf(campaign.plans, reference);

@@ -1,29 +1,29 @@
-import { z } from 'zod';
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { usageFault } from '../model/fault.js';
+import {
+  type CampaignOptions,
+  campaignOptions,
+  givenAmong,
+  type PairOptions,
+  pairOptions,
+} from './campaign-options.js';
 import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { SPEC } from './kernel.js';
-import { nonEmpty, text, wholeNumber } from './option-values.js';
+import { oneOf, wholeNumber } from './option-values.js';
 
 /** Trials of each kernel when nothing else is said: a hang rate of 14 % is missed in 5 % of such campaigns. */
 export const DEFAULT_REPEAT = 20;
 
-const FAIL_ON = z.enum(['regression', 'difference', 'not-fixed']);
+const FAIL_ON = ['regression', 'difference', 'not-fixed'] as const;
 
 /** What makes `crashpath compare` exit with 1. */
-export type FailOn = z.infer<typeof FAIL_ON>;
+export type FailOn = (typeof FAIL_ON)[number];
 
 /** Options of `crashpath compare` as they are spelled; yargs hands them over in camelCase as well. */
-export interface CompareOptions extends GuestOptions {
+export interface CompareOptions extends GuestOptions, CampaignOptions, PairOptions {
   scenario: string[];
-  baseline: string | undefined;
-  candidate: string | undefined;
   also: string[];
   repeat: number | undefined;
   'until-significant': boolean;
   'fail-on': FailOn | undefined;
-  resume: string | undefined;
-  json: boolean;
 }
 
 export type CompareArguments = ArgumentsCamelCase<CompareOptions>;
@@ -32,33 +32,23 @@ export type CompareArguments = ArgumentsCamelCase<CompareOptions>;
 const PLAN_OPTIONS = [
   'baseline',
   'candidate',
+  'also',
+  'until-significant',
   ...GUEST_PLAN_OPTIONS,
   'repeat',
 ] as const satisfies readonly (keyof CompareOptions)[];
 
 /** What is given that a resumed comparison would have to ignore, as it was spelled. Pure. */
 export function fixedByComparison(argv: CompareArguments): string[] {
-  return [
-    ...argv.scenario,
-    ...(argv.also.length === 0 ? [] : ['--also']),
-    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
-    ...(argv.untilSignificant ? ['--until-significant'] : []),
-    ...PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`),
-  ];
+  return [...argv.scenario, ...givenAmong(argv, PLAN_OPTIONS)];
 }
 
 /** Declares the options and examples of `crashpath compare`. */
 export function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
-  return guestOptions(whatToCompare(yargs))
-    .option('resume', {
-      ...single(nonEmpty('--resume')),
-      describe: 'Directory of a comparison that was stopped: run what is left and compare',
-    })
-    .option('json', {
-      type: 'boolean',
-      default: false,
-      describe: 'The comparison as one JSON object on stdout',
-    })
+  return campaignOptions(guestOptions(whatToCompare(yargs)), {
+    resume: 'Directory of a comparison that was stopped: run what is left and compare',
+    json: 'The comparison as one JSON object on stdout',
+  })
     .example('$0 compare --baseline debian:6.1 --candidate ./bzImage sysrq-task', '20 trials of each')
     .example(
       '$0 compare --baseline ./old --candidate ./new --repeat 100 --until-significant sysrq-task',
@@ -71,21 +61,13 @@ export function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
 }
 
 function whatToCompare(yargs: Argv<object>) {
-  return yargs
-    .positional('scenario', {
-      type: 'string',
-      array: true,
-      default: [] as string[],
-      describe: 'Names (crashpath list) or .yaml files; of those that expect a crash kernel to be entered',
-    })
-    .option('baseline', {
-      ...single(nonEmpty('--baseline')),
-      describe: `The kernel to compare with: ${SPEC}`,
-    })
-    .option('candidate', {
-      ...single(nonEmpty('--candidate')),
-      describe: 'The kernel in question, same forms',
-    })
+  const scenarios = yargs.positional('scenario', {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    describe: 'Names (crashpath list) or .yaml files; of those that expect a crash kernel to be entered',
+  });
+  return pairOptions(scenarios, 'said here')
     .option('also', {
       type: 'string',
       array: true,
@@ -103,18 +85,8 @@ function whatToCompare(yargs: Argv<object>) {
       describe: 'Look at the data early, at a price, and stop when they tell; --repeat is the most',
     })
     .option('fail-on', {
-      ...single(failOn),
-      choices: FAIL_ON.options,
+      ...single(oneOf('--fail-on', FAIL_ON)),
+      choices: FAIL_ON,
       describe: 'Exit with 1 when the candidate regresses, differs at all, or does not fix',
     });
-}
-
-function failOn(value: unknown): FailOn | undefined {
-  const given = text('--fail-on')(value);
-  if (given === undefined) return undefined;
-  const parsed = FAIL_ON.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw usageFault(
-    `cannot use --fail-on "${given}": it is none of ${FAIL_ON.options.join(', ')}; choose one of them`,
-  );
 }

@@ -7,7 +7,6 @@ export const compareCommand = {
   describe: 'Run two or more kernels in turns and say, with an exact test, whether one fixes or regresses',
   builder: compareOptions,
   handler: async (argv: CompareArguments) => {
-    // Statistics take 80 ms to load, which the other commands need not wait for.
     const { compareKernels } = await import('./compare-kernels.js');
     process.exitCode = await compareKernels(argv);
   },

@@ -1,9 +1,6 @@
 import yargs from 'yargs';
-import { listKernels } from '../kernel/index.js';
 import { COMMANDS, type CommandWords, groupOf, optionsOf } from './commands.js';
 import { cacheDirectory } from './places.js';
-import { machineNames } from './machine-files.js';
-import { runnableNames } from './scenario-files.js';
 
 /** The word with which the script that `crashpath completion` prints asks; what was typed follows it. */
 export const COMPLETE = '--get-yargs-completions';
@@ -47,7 +44,7 @@ async function candidates(before: readonly string[], current: string): Promise<s
   const { names, choices } = declaredBy(words);
   const option = before.at(-1) ?? '';
   if (KERNEL_OPTIONS.has(option)) return kernelSpecs();
-  if (option === '--machine-profile') return machineNames();
+  if (option === '--machine-profile') return (await import('./machine-files.js')).machineNames();
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
@@ -68,12 +65,13 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (/^(run|compare) /.test(command)) return runnableNames();
+  if (/^(run|compare) /.test(command)) return (await import('./scenario-files.js')).runnableNames();
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }
 
 async function kernelSpecs(): Promise<string[]> {
+  const { listKernels } = await import('../kernel/index.js');
   const kernels = await listKernels({ cacheDir: cacheDirectory() });
   return kernels.map(({ spec }) => spec);
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import { harnessFault } from '../model/fault.js';
 
 /** Root of the package: compiled code sits in dist/cli/. */
 export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -38,9 +38,10 @@ export function complain(line: string): void {
   process.stderr.write(`${plain}\n`);
 }
 
-const Package = z.object({ version: z.string() });
-
 /** crashpath's own version. */
 export function version(): string {
-  return Package.parse(JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'))).version;
+  const file = join(PACKAGE_ROOT, 'package.json');
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (typeof parsed === 'object' && parsed !== null && 'version' in parsed) return String(parsed.version);
+  throw harnessFault(`cannot read crashpath's version of "${file}": it has none; install crashpath again`);
 }

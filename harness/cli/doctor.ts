@@ -1,10 +1,5 @@
 import type { Argv, CommandModule } from 'yargs';
-import { formatDoctor } from '../doctor/format.js';
-import { runDoctor } from '../doctor/run-doctor.js';
-import { EXIT } from '../model/fault.js';
-import { qemuBinary, wantsColor } from './context.js';
 import { OUT_OPTION } from './out-option.js';
-import { cacheDirectory, outDirectory } from './places.js';
 
 interface Arguments {
   out: string;
@@ -21,16 +16,7 @@ export const doctorCommand = {
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object on stdout' })
       .example('$0 doctor', 'Check this host'),
   handler: async ({ out, json }) => {
-    const report = await runDoctor({
-      qemuBinary: qemuBinary(),
-      cacheDir: cacheDirectory(),
-      outDir: outDirectory(out),
-    });
-    process.stdout.write(
-      json
-        ? `${JSON.stringify(report)}\n`
-        : `${formatDoctor(report, { color: wantsColor(process.stdout) })}\n`,
-    );
-    process.exitCode = report.status === 'fail' ? EXIT.harness : EXIT.expected;
+    const { checkHost } = await import('./check-host.js');
+    process.exitCode = await checkHost({ out, json });
   },
 } satisfies CommandModule<object, Arguments>;

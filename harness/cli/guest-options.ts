@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
-import { GUEST_DEFAULTS } from '../plan/make-plan.js';
+import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
 import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
 import {
+  ACCELERATORS,
   accelerator,
   campaignName,
   cpus,
@@ -35,6 +36,7 @@ export interface GuestOptions {
 
 /** Those of them that decide the runs; a resumed campaign has decided them already. */
 export const GUEST_PLAN_OPTIONS = [
+  'machine-profile',
   'capture-kernel',
   'append',
   'capture-append',
@@ -90,7 +92,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: "QEMU CPU model (default the profile's, else host under KVM, max under TCG)",
     })
     .option('accel', {
-      choices: ['auto', 'kvm', 'tcg'] as const,
+      choices: ACCELERATORS,
       default: 'auto' as const,
       requiresArg: true,
       coerce: accelerator,

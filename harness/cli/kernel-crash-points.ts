@@ -1,28 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Argv } from 'yargs';
-import { harnessFault, usageFault } from '../model/fault.js';
-import { executeRun } from '../run/execute-run.js';
-import { createRunDirectory } from '../store/run-directory.js';
-import { LKDTM_PROOF } from '../trigger/lkdtm.js';
-import { say } from './context.js';
 import { single } from './guest-options.js';
-import { interruptible } from './interruptible.js';
 import { factor } from './option-values.js';
-import { cacheDirectory } from './places.js';
-import { planRuns } from './plan-runs.js';
 
-/** A warning is the mildest that lkdtm does; the guest is killed after it. */
-const SCENARIO = `version: 1
-name: crash-points
-summary: what lkdtm offers
-crashKernel: absent
-trigger: { kind: lkdtm, point: DIRECT, type: WARNING }
-watchMs: 500
-expect: { verdict: no-panic }
-`;
-
+/** `crashpath kernel crash-points`: words and options. */
 export const CRASH_POINTS_COMMAND = {
   command: 'crash-points <spec>',
   builder: (yargs: Argv) =>
@@ -39,73 +19,3 @@ export const CRASH_POINTS_COMMAND = {
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object on stdout' })
       .example('$0 kernel crash-points stock', "Boots it once and lists lkdtm's crash points and types"),
 } as const;
-
-/** `crashpath kernel crash-points`: boots a kernel and asks its lkdtm; a kernel without one is a usage fault. */
-export async function crashPoints({
-  spec,
-  json,
-  timeoutScale,
-}: {
-  spec: string;
-  json: boolean;
-  timeoutScale?: number | undefined;
-}): Promise<void> {
-  const said = await askGuest(spec, timeoutScale ?? 1);
-  const found = /^points (.+); types (.+)$/.exec(said.saw);
-  if (!said.proved || found === null) {
-    throw usageFault(`cannot list the crash points of "${spec}": ${said.saw}; build a kernel that has lkdtm`);
-  }
-  const points = found[1]?.split(' ') ?? [];
-  const types = found[2]?.split(' ') ?? [];
-  process.stdout.write(
-    json
-      ? `${JSON.stringify({ spec, points, types })}\n`
-      : `${points.map((point) => `point  ${point}\n`).join('')}${types.map((type) => `type   ${type}\n`).join('')}`,
-  );
-}
-
-async function askGuest(spec: string, timeoutScale: number): Promise<{ proved: boolean; saw: string }> {
-  const stop = interruptible();
-  const directory = await mkdtemp(join(tmpdir(), 'crashpath-points-'));
-  try {
-    const file = join(directory, 'crash-points.yaml');
-    await writeFile(file, SCENARIO);
-    const [plan] = await planRuns(
-      {
-        scenario: [file],
-        kernel: [spec],
-        captureKernel: undefined,
-        append: undefined,
-        captureAppend: undefined,
-        crashkernel: undefined,
-        cpus: undefined,
-        memory: undefined,
-        machineProfile: [],
-        machine: undefined,
-        cpuModel: undefined,
-        accel: 'auto',
-        repeat: 1,
-        timeoutScale,
-      },
-      'crash-points',
-    );
-    if (plan === undefined) throw new Error('nothing was planned');
-    say(`${plan.kernel.release}: starting (${plan.accel.accel})`);
-    let said: { proved: boolean; saw: string } | undefined;
-    const result = await executeRun(plan, await createRunDirectory(directory, plan), {
-      signal: stop.signal,
-      cacheDir: cacheDirectory(),
-      onEvent: (event) => {
-        if (event.type === 'host' && event.fact.fact === 'proof' && event.fact.what === LKDTM_PROOF)
-          said = event.fact;
-      },
-    });
-    if (said !== undefined) return said;
-    throw harnessFault(
-      `cannot list the crash points of "${spec}": ${result.explanation}; run a scenario on it to see why`,
-    );
-  } finally {
-    stop.release();
-    await rm(directory, { recursive: true, force: true });
-  }
-}

@@ -1,19 +1,16 @@
-import { join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { listCampaigns, readRuns } from '../store/campaign-directory.js';
-import { say } from './context.js';
 import { OUT_OPTION } from './out-option.js';
-import { outDirectory } from './places.js';
-import { loadMachine, machineNames } from './machine-files.js';
-import { loadScenarios, scenarioNames } from './scenario-files.js';
+
+const WHAT = ['scenarios', 'machines', 'runs'] as const;
+
+/** What `crashpath list` can list. */
+export type Listed = (typeof WHAT)[number];
 
 interface Arguments {
-  what: (typeof WHAT)[number];
+  what: Listed;
   out: string;
   json: boolean;
 }
-
-const WHAT = ['scenarios', 'machines', 'runs'] as const;
 
 /** `crashpath list`: what can be run, and what was. */
 export const listCommand = {
@@ -28,62 +25,7 @@ export const listCommand = {
       .example('$0 list machines', 'Machine profiles for --machine-profile')
       .example('$0 list runs', 'Stored runs, oldest campaign first'),
   handler: async ({ what, out, json }) => {
-    for (const line of await linesOf(what, { out, json })) process.stdout.write(`${line}\n`);
+    const { listLines } = await import('./list-lines.js');
+    for (const line of await listLines(what, { out, json })) process.stdout.write(`${line}\n`);
   },
 } satisfies CommandModule<object, Arguments>;
-
-function linesOf(what: Arguments['what'], { out, json }: { out: string; json: boolean }): Promise<string[]> {
-  switch (what) {
-    case 'scenarios':
-      return scenarioLines(json);
-    case 'machines':
-      return machineLines(json);
-    case 'runs':
-      return runLines(outDirectory(out), json);
-  }
-}
-
-async function machineLines(json: boolean): Promise<string[]> {
-  const names = await machineNames();
-  const width = Math.max(...names.map((name) => name.length));
-  const profiles = await Promise.all(names.map(loadMachine));
-  return profiles.map((profile) =>
-    json ? JSON.stringify(profile) : `${profile.name.padEnd(width)}  ${profile.summary}`,
-  );
-}
-
-async function scenarioLines(json: boolean): Promise<string[]> {
-  const files = await Promise.all(
-    (await scenarioNames()).map(async (file) => ({ file, scenarios: await loadScenarios(file) })),
-  );
-  const width = Math.max(...files.flatMap(({ scenarios }) => scenarios.map(({ name }) => name.length)));
-  return files.flatMap(({ file, scenarios }) => {
-    const members = scenarios.map((scenario) =>
-      json
-        ? JSON.stringify({ name: scenario.name, summary: scenario.summary, expect: scenario.expect })
-        : `${scenario.name.padEnd(width)}  ${scenario.summary} [expects ${scenario.expect.verdict}]`,
-    );
-    if (json || scenarios.length === 1) return members;
-    return [
-      `${file.padEnd(width)}  all ${scenarios.length} of these:`,
-      ...members.map((line) => `  ${line}`),
-    ];
-  });
-}
-
-async function runLines(out: string, json: boolean): Promise<string[]> {
-  const lines: string[] = [];
-  for (const campaign of await listCampaigns(out)) {
-    for (const { runId, plan, result } of await readRuns(join(out, campaign))) {
-      const verdict = result?.verdict ?? null;
-      const none = plan === undefined ? 'no plan (cut off, or damaged)' : 'no verdict (cut off)';
-      lines.push(
-        json
-          ? JSON.stringify({ campaign, runId, verdict, outcome: result?.outcome ?? null })
-          : `${campaign}/${runId}  ${verdict ?? none}  ${result?.outcome ?? '-'}`,
-      );
-    }
-  }
-  if (lines.length === 0) say(`no runs in ${out}`);
-  return lines;
-}

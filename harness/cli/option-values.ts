@@ -1,7 +1,5 @@
-import { z } from 'zod';
 import { usageFault } from '../model/fault.js';
-import { QEMU_NAME } from '../model/machine-profile.js';
-import { ScenarioSchema } from '../model/scenario.js';
+import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../model/guest-limits.js';
 import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
 
 /**
@@ -11,7 +9,6 @@ import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
 
 /** Longest value that makes sense in any option, characters. */
 const VALUE_LIMIT = 4096;
-const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
 
 /** One line of text, given once. */
 export function text(option: string): (value: unknown) => string | undefined {
@@ -51,15 +48,7 @@ export function wholeNumber(
   option: string,
   { least, most }: { least: number; most: number },
 ): (value: unknown) => number | undefined {
-  return (value) => {
-    const given = text(option)(value);
-    if (given === undefined) return undefined;
-    const number = Number(given);
-    if (/^\d{1,9}$/.test(given) && number >= least && number <= most) return number;
-    throw usageFault(
-      `cannot use ${option} "${given}": it is not a whole number from ${least} to ${most}; correct it`,
-    );
-  };
+  return number(option, { least, most, form: /^\d{1,9}$/, what: 'a whole number' });
 }
 
 /** A positive factor. */
@@ -67,39 +56,56 @@ export function factor(
   option: string,
   { least, most }: { least: number; most: number },
 ): (value: unknown) => number | undefined {
+  return number(option, { least, most, form: /^\d{1,9}(\.\d{1,9})?$/, what: 'a number' });
+}
+
+function number(
+  option: string,
+  { least, most, form, what }: { least: number; most: number; form: RegExp; what: string },
+): (value: unknown) => number | undefined {
   return (value) => {
     const given = text(option)(value);
     if (given === undefined) return undefined;
-    const number = Number(given);
-    if (/^\d{1,9}(\.\d{1,9})?$/.test(given) && number >= least && number <= most) return number;
+    if (form.test(given) && Number(given) >= least && Number(given) <= most) return Number(given);
     throw usageFault(
-      `cannot use ${option} "${given}": it is not a number from ${least} to ${most}; correct it`,
+      `cannot use ${option} "${given}": it is not ${what} from ${least} to ${most}; correct it`,
     );
   };
 }
 
-const ACCELERATORS = z.enum(['auto', 'kvm', 'tcg']);
+/** One of a few words. */
+export function oneOf<Word extends string>(
+  option: string,
+  words: readonly Word[],
+): (value: unknown) => Word | undefined {
+  return (value) => {
+    const given = text(option)(value);
+    const word = words.find((candidate) => candidate === given);
+    if (given === undefined || word !== undefined) return word;
+    throw usageFault(
+      `cannot use ${option} "${given}": it is none of ${words.join(', ')}; choose one of them`,
+    );
+  };
+}
+
+/** Accelerators that can be asked for. */
+export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const satisfies readonly AccelRequest[];
 
 /** The accelerator that is asked for. */
 export function accelerator(value: unknown): AccelRequest {
-  const given = text('--accel')(value);
-  const parsed = ACCELERATORS.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw usageFault(
-    `cannot use --accel "${given}": it is none of ${ACCELERATORS.options.join(', ')}; choose one of them`,
-  );
+  return oneOf('--accel', ACCELERATORS)(value) ?? 'auto';
 }
 
 /** vCPUs, within what a scenario may ask for. */
-export const cpus = wholeNumber('--cpus', rangeOf(GUEST.cpus.unwrap()));
+export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);
 
 /** MiB, within what a scenario may ask for. */
-export const memoryMiB = wholeNumber('--memory', rangeOf(GUEST.memoryMiB.unwrap()));
+export const memoryMiB = wholeNumber('--memory', GUEST_LIMITS.memoryMiB);
 
 /** The reservation, in the form that scenarios use. */
 export function crashkernel(value: unknown): string | undefined {
   const given = text('--crashkernel')(value);
-  if (given === undefined || GUEST.crashkernel.safeParse(given).success) return given;
+  if (given === undefined || CRASHKERNEL.test(given)) return given;
   throw usageFault(
     `cannot use --crashkernel "${given}": it is not a size such as 192M or 256M@64M; digits and K, M or G`,
   );
@@ -123,11 +129,4 @@ export function campaignName(value: unknown): string | undefined {
   throw usageFault(
     `cannot use --name "${given}": it becomes a directory; use up to 64 letters, digits, dots, - and _`,
   );
-}
-
-function rangeOf(schema: { minValue: number | null; maxValue: number | null }): {
-  least: number;
-  most: number;
-} {
-  return { least: schema.minValue ?? 0, most: schema.maxValue ?? Number.MAX_SAFE_INTEGER };
 }

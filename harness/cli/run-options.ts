@@ -1,16 +1,15 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
+import { type CampaignOptions, campaignOptions, givenAmong } from './campaign-options.js';
 import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { SPEC } from './kernel.js';
+import { SPEC } from './kernel-spec.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
-export interface RunOptions extends GuestOptions {
+export interface RunOptions extends GuestOptions, CampaignOptions {
   campaign: string | undefined;
   scenario: string[];
   kernel: string[];
   repeat: number | undefined;
-  resume: string | undefined;
-  json: boolean;
   'dry-run': boolean;
 }
 
@@ -25,10 +24,7 @@ const PLAN_OPTIONS = [
 
 /** Names of the given options that a resumed campaign would have to ignore. Pure. */
 export function fixedByCampaign(argv: RunArguments): string[] {
-  return [
-    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
-    ...PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`),
-  ];
+  return givenAmong(argv, PLAN_OPTIONS);
 }
 
 /** What belongs to the host, not to the runs that a campaign file describes. */
@@ -36,30 +32,22 @@ const BESIDE_A_FILE: readonly string[] = ['timeout-scale', 'name'];
 
 /** Names of the given options that contradict a campaign file: what guests are like is written there. Pure. */
 export function fixedByFile(argv: RunArguments): string[] {
-  return [
-    ...(argv.machineProfile.length === 0 ? [] : ['--machine-profile']),
-    ...GUEST_PLAN_OPTIONS.filter(
-      (option) => argv[option] !== undefined && !BESIDE_A_FILE.includes(option),
-    ).map((option) => `--${option}`),
-  ];
+  return givenAmong(
+    argv,
+    GUEST_PLAN_OPTIONS.filter((option) => !BESIDE_A_FILE.includes(option)),
+  );
 }
 
 /** Declares the options and examples of `crashpath run`. */
 export function runOptions(yargs: Argv<object>): Argv<RunOptions> {
-  return guestOptions(whatToRun(yargs))
-    .option('campaign', {
-      ...single(nonEmpty('--campaign')),
-      describe: 'A file of kernels, scenarios and expectations (docs/campaigns.md); names narrow it down',
-    })
-    .option('resume', {
-      ...single(nonEmpty('--resume')),
-      describe: 'Directory of a campaign that was stopped: run what is left',
-    })
-    .option('json', {
-      type: 'boolean',
-      default: false,
-      describe: 'One JSON object per run on stdout as it ends',
-    })
+  const described = guestOptions(whatToRun(yargs)).option('campaign', {
+    ...single(nonEmpty('--campaign')),
+    describe: 'A file of kernels, scenarios and expectations (docs/campaigns.md); names narrow it down',
+  });
+  return campaignOptions(described, {
+    resume: 'Directory of a campaign that was stopped: run what is left',
+    json: 'One JSON object per run on stdout as it ends',
+  })
     .option('dry-run', {
       type: 'boolean',
       default: false,

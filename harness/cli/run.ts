@@ -1,30 +1,5 @@
-import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { remainingPlans } from '../campaign/resume.js';
-import { EXIT, usageFault } from '../model/fault.js';
-import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
-import { inRounds } from '../plan/campaign-cells.js';
-import { shellQuote } from '../plan/qemu-arguments.js';
-import {
-  createCampaignDirectory,
-  readCampaign,
-  readRuns,
-  requireFreeName,
-} from '../store/campaign-directory.js';
-import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
-import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
-import { type LoadedCampaign, loadCampaign } from './campaign-files.js';
-import { say } from './context.js';
-import { outDirectory } from './places.js';
-import { freshNonce, layOut, planRuns } from './plan-runs.js';
-import { runAndReport } from './run-and-report.js';
-import {
-  fixedByCampaign,
-  fixedByFile,
-  type RunArguments,
-  type RunOptions,
-  runOptions,
-} from './run-options.js';
+import { type RunArguments, type RunOptions, runOptions } from './run-options.js';
 
 /** `crashpath run`: scenarios x kernels x repeats, from the command line or from a campaign file. */
 export const runCommand = {
@@ -32,68 +7,7 @@ export const runCommand = {
   describe: 'Run scenarios against kernels and say, with proof, whether the capture kernel came up',
   builder: runOptions,
   handler: async (argv: RunArguments) => {
-    process.exitCode = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+    const { runScenarios } = await import('./run-scenarios.js');
+    process.exitCode = await runScenarios(argv);
   },
 } satisfies CommandModule<object, RunOptions>;
-
-async function fresh(argv: RunArguments): Promise<number> {
-  const file = argv.campaign === undefined ? undefined : await fileOf(argv, argv.campaign);
-  const campaign = argv.name ?? freshCampaignName(new Date(), file?.name);
-  const choices = { ...argv, repeat: argv.repeat ?? 1, timeoutScale: argv.timeoutScale ?? 1 };
-  const plan = () =>
-    file === undefined ? planRuns(choices, campaign) : layOut(inRounds(file.cells), { choices, campaign });
-  if (argv.dryRun) return printCommands(await plan());
-  const out = outDirectory(argv.out);
-  await checkOutDirectory(out);
-  await requireFreeName(out, campaign);
-  const plans = await plan();
-  await openOutDirectory(out);
-  const directory = await createCampaignDirectory(out, {
-    schema: STORE_SCHEMA,
-    name: campaign,
-    createdAt: new Date().toISOString(),
-    ...(file === undefined ? {} : { file: { name: file.name, summary: file.summary, jobs: file.jobs } }),
-    plans,
-  });
-  const jobs = argv.jobs ?? file?.jobs ?? defaultJobs(plans);
-  return runAndReport(directory, plans, { json: argv.json, jobs, campaign: plans });
-}
-
-/** The campaign file, narrowed down to the scenarios and kernels that are named beside it. */
-async function fileOf(argv: RunArguments, reference: string): Promise<LoadedCampaign> {
-  const ignored = fixedByFile(argv);
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot run campaign file "${reference}" with ${ignored.join(' ')}: what its guests are like is written in the file; write it there, or run the scenarios without --campaign`,
-    );
-  }
-  return loadCampaign(reference, {
-    scenarios: argv.scenario,
-    kernels: argv.kernel,
-    scale: argv.repeat ?? 1,
-  });
-}
-
-async function resumed(argv: RunArguments, reference: string): Promise<number> {
-  const ignored = [...argv.scenario, ...argv.kernel, ...fixedByCampaign(argv)];
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot resume "${reference}" with ${ignored.join(' ')}: a campaign keeps what it was begun with; name only the directory`,
-    );
-  }
-  const directory = resolve(reference);
-  const campaign = await readCampaign(directory);
-  const begun = await readRuns(directory);
-  const plans = remainingPlans(campaign.plans, begun, freshNonce);
-  if (argv.dryRun) return printCommands(plans);
-  const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
-  say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
-  const jobs = argv.jobs ?? campaign.file?.jobs ?? defaultJobs(plans);
-  return runAndReport(directory, plans, { json: argv.json, jobs, campaign: campaign.plans, earlier });
-}
-
-/** One command line a run, which a shell takes apart into the very words that QEMU gets. */
-function printCommands(plans: readonly RunPlan[]): number {
-  for (const { qemu } of plans) process.stdout.write(`${shellQuote([qemu.binary, ...qemu.args])}\n`);
-  return EXIT.expected;
-}

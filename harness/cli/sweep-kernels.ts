@@ -13,12 +13,14 @@ import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
 import { writeJson } from '../store/run-directory.js';
 import { writeWhole } from '../store/write-whole.js';
 import { compareMaps, comparisonText } from '../sweep/compare-maps.js';
+import { SWEEPS } from '../sweep/kinds.js';
 import type { NmiMap } from '../sweep/map.js';
 import { mapHtml } from '../sweep/map-html.js';
 import { mapText } from '../sweep/map-text.js';
-import { firstScenario, pointOf, SWEEPS } from '../sweep/script.js';
+import { firstScenario, pointOf } from '../sweep/script.js';
 import { resultLine } from '../report/terminal-table.js';
 import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
+import { requireOnlyDirectory } from './campaign-options.js';
 import { complain, say, wantsColor } from './context.js';
 import { interruptible } from './interruptible.js';
 import { nearest } from './nearest.js';
@@ -134,12 +136,7 @@ async function fresh(argv: SweepArguments): Promise<Ready> {
 }
 
 async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {
-  const ignored = fixedBySweep(argv);
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot resume "${reference}" with ${ignored.join(' ')}: a sweep keeps what it was begun with; name only the directory`,
-    );
-  }
+  requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
   const directory = resolve(reference);
   const { plans } = await readCampaign(directory);
   if (plans.length > ARMS.length || plans.some(({ scenario }) => pointOf(scenario.name) !== 0)) {

@@ -1,21 +1,24 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { SWEEPS } from '../sweep/script.js';
+import { SWEEPS } from '../sweep/kinds.js';
+import {
+  type CampaignOptions,
+  campaignOptions,
+  givenAmong,
+  type PairOptions,
+  pairOptions,
+} from './campaign-options.js';
 import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { SPEC } from './kernel.js';
+import { SPEC } from './kernel-spec.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 
 /** Points of one kernel that are probed at most when nothing is said. */
 export const DEFAULT_POINTS = 60;
 
 /** Options of `crashpath sweep` as they are spelled; yargs hands them over in camelCase as well. */
-export interface SweepOptions extends GuestOptions {
+export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions {
   sweep: string | undefined;
   kernel: string | undefined;
-  baseline: string | undefined;
-  candidate: string | undefined;
   'points-most': number | undefined;
-  resume: string | undefined;
-  json: boolean;
 }
 
 export type SweepArguments = ArgumentsCamelCase<SweepOptions>;
@@ -30,21 +33,19 @@ const PLAN_OPTIONS = [
 
 /** What is given that a resumed sweep would have to ignore, as it was spelled. Pure. */
 export function fixedBySweep(argv: SweepArguments): string[] {
-  return PLAN_OPTIONS.filter((option) => argv[option] !== undefined).map((option) => `--${option}`);
+  return givenAmong(argv, PLAN_OPTIONS);
 }
 
 /** Declares the options and examples of `crashpath sweep`. */
 export function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
-  return guestOptions(whatToSweep(yargs))
-    .option('points-most', {
-      ...single(wholeNumber('--points-most', { least: 2, most: 5000 })),
-      describe: `Points of each kernel that are probed at most (default ${DEFAULT_POINTS})`,
-    })
-    .option('resume', {
-      ...single(nonEmpty('--resume')),
-      describe: 'Directory of a sweep that was stopped: probe what is left and draw the map',
-    })
-    .option('json', { type: 'boolean', default: false, describe: 'The map as one JSON object on stdout' })
+  const described = guestOptions(whatToSweep(yargs)).option('points-most', {
+    ...single(wholeNumber('--points-most', { least: 2, most: 5000 })),
+    describe: `Points of each kernel that are probed at most (default ${DEFAULT_POINTS})`,
+  });
+  return campaignOptions(described, {
+    resume: 'Directory of a sweep that was stopped: probe what is left and draw the map',
+    json: 'The map as one JSON object on stdout',
+  })
     .example('$0 sweep nmi-transition -k debian:6.1', 'Where an external NMI kills the dump')
     .example(
       '$0 sweep nmi-transition --baseline debian:6.1 --candidate debian:6.12',
@@ -55,7 +56,7 @@ export function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
 }
 
 function whatToSweep(yargs: Argv<object>) {
-  return yargs
+  const kernel = yargs
     .positional('sweep', {
       type: 'string',
       describe: `What is swept: ${SWEEPS.join(', ')}`,
@@ -64,13 +65,6 @@ function whatToSweep(yargs: Argv<object>) {
       ...single(nonEmpty('--kernel')),
       alias: 'k',
       describe: SPEC,
-    })
-    .option('baseline', {
-      ...single(nonEmpty('--baseline')),
-      describe: 'The kernel to compare with, same forms',
-    })
-    .option('candidate', {
-      ...single(nonEmpty('--candidate')),
-      describe: 'The kernel in question, same forms',
     });
+  return pairOptions(kernel, 'said by --kernel');
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rmdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from '../model/errno.js';
-import { GUEST_DEFAULTS } from '../plan/make-plan.js';
+import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
 import type { DoctorCheck } from './check.js';
 
 const MIB = 1024 * 1024;

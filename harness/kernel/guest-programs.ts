@@ -105,10 +105,12 @@ async function unpackOne(
 
 async function newestTree(parent: string): Promise<string | undefined> {
   const names = await readdir(parent).catch(() => []);
-  const trees = await Promise.all(
-    names.map(async (name) => ({ name, atMs: (await stat(join(parent, name))).mtimeMs })),
+  const found = await Promise.all(
+    names.map(async (name) => ({ name, stats: await stat(join(parent, name)) })),
   );
-  const [latest] = trees.sort((a, b) => b.atMs - a.atMs);
+  const [latest] = found
+    .filter(({ stats }) => stats.isDirectory())
+    .sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs);
   return latest === undefined ? undefined : join(parent, latest.name);
 }
 

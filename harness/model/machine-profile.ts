@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { GuestFactSchema } from './guest-fact.js';
+import { QEMU_NAME } from './guest-limits.js';
 import { NAME, ScenarioSchema } from './scenario.js';
 
 const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
 
-/** A QEMU machine or CPU model with its properties: `pc,hpet=off`, `max,-x2apic`. */
-export const QEMU_NAME = /^(type=)?[\w.+-]+(,[\w.+=:/-]+)*$/;
 const qemuName = z.string().max(256).regex(QEMU_NAME, 'must be a name with properties as QEMU writes them');
 
 /**

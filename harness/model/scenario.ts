@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
 import { GuestFactSchema, guestPath } from './guest-fact.js';
+import { CRASHKERNEL, GUEST_LIMITS } from './guest-limits.js';
 import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
 import { NicSchema } from './nic.js';
 import { SourceSchema } from './source.js';
@@ -126,7 +127,8 @@ const Trigger = z.discriminatedUnion('kind', [
 /** Name of a machine profile (scenarios/machines/), or its path. */
 const profileName = z.string().min(1).max(256);
 
-const sizeText = z.string().regex(/^\d+[KMG](@\d+[KMG])?$/, 'must be a size such as 192M');
+const sizeText = z.string().regex(CRASHKERNEL, 'must be a size such as 192M');
+const { cpus, memoryMiB } = GUEST_LIMITS;
 
 export const ScenarioSchema = z.strictObject({
   version: z.literal(1),
@@ -138,8 +140,8 @@ export const ScenarioSchema = z.strictObject({
     .strictObject({
       /** The machine to run on, or several: then the scenario runs once on each. */
       profile: z.union([profileName, z.array(profileName).min(1).max(64)]).optional(),
-      cpus: z.number().int().min(1).max(64).optional(),
-      memoryMiB: z.number().int().min(128).max(65536).optional(),
+      cpus: z.number().int().min(cpus.least).max(cpus.most).optional(),
+      memoryMiB: z.number().int().min(memoryMiB.least).max(memoryMiB.most).optional(),
       crashkernel: sizeText.optional(),
       append: z.string().max(1024).optional(),
       captureAppend: z.string().max(1024).optional(),

@@ -1,9 +1,7 @@
 import type { GuestFact } from '../model/guest-fact.js';
 import { cpuModelFor, type MachineProfile } from '../model/machine-profile.js';
 import type { Scenario } from '../model/scenario.js';
-
-/** Guest defaults. 768 MiB with 192 MiB for the crash kernel boots stock Debian 6.1 and 6.12 (measured). */
-export const GUEST_DEFAULTS = { cpus: 2, memoryMiB: 768, machine: 'pc', crashkernel: '192M' } as const;
+import { GUEST_DEFAULTS } from './guest-defaults.js';
 
 /** A machine profile, and who asked for it: that decides whether it goes over the scenario's own wishes. */
 export interface ChosenProfile {

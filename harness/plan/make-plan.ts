@@ -9,8 +9,6 @@ import { limitsFor } from './limits.js';
 import { needsQtest } from './needs-qtest.js';
 import { qemuArguments } from './qemu-arguments.js';
 
-export { GUEST_DEFAULTS } from './choose-machine.js';
-
 /** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
   readonly append?: string | undefined;

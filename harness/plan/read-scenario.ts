@@ -3,7 +3,7 @@ import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 import { contradictionIn } from './check-choreography.js';
 import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';
-import { GUEST_DEFAULTS } from './make-plan.js';
+import { GUEST_DEFAULTS } from './guest-defaults.js';
 import { readYaml } from './read-yaml.js';
 
 /**

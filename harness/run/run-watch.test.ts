@@ -76,3 +76,37 @@ t.test('a recording that fails ends the run and keeps its error', async (t) => {
   t.equal(watch.fault, full);
   t.type(watch.ended, 'string');
 });
+
+t.test('work is waited for until the run ends, and no longer', async (t) => {
+  const watch = watchOf();
+  t.equal(await watch.orEnded(Promise.resolve(7)), 7);
+  const own = new Error('its own');
+  await t.rejects(watch.orEnded(Promise.reject(own)), own, 'the error of the work is its own');
+  const never = watch.orEnded(new Promise(() => {}));
+  let done = false;
+  never.then(
+    () => (done = true),
+    () => (done = true),
+  );
+  print(watch, 'control', FIRING);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(done, false, 'an event is not the end of the run');
+  watch.end('Ctrl-C');
+  await t.rejects(never, new RunEnded('Ctrl-C'));
+  await t.rejects(watch.orEnded(new Promise(() => {})), new RunEnded('Ctrl-C'), 'ended is ended');
+});
+
+t.test('work that fails after the run has ended is dropped', async (t) => {
+  const watch = watchOf();
+  let fail: (error: Error) => void = () => {};
+  const work = watch.orEnded(new Promise((_, reject) => (fail = reject)));
+  watch.end('over');
+  await t.rejects(work, RunEnded);
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  fail(new Error('too late'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  process.off('unhandledRejection', note);
+  t.strictSame(unhandled, []);
+});

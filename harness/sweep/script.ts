@@ -3,9 +3,6 @@ import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 import { pathTo } from './path.js';
 import type { WayPoint } from './way.js';
 
-/** What is swept; more kinds may come. */
-export const SWEEPS = ['nmi-transition'] as const;
-
 /**
  * Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. The last one is the
  * capture kernel's: it is called, not jumped to, in 6.12 (common_startup_64 in head_64.S), and never returns.

@@ -1,17 +1,8 @@
 import type { Trigger } from '../model/scenario.js';
+import { LKDTM_PROOF, offerInWords, parseOffer } from './lkdtm-offer.js';
 import type { Target } from './target.js';
 
 const DIRECTORY = '/sys/kernel/debug/provoke-crash';
-const SAW_CHARACTERS = 4000;
-/** The proof that says what the kernel offers: `points ...; types ...`. */
-export const LKDTM_PROOF = 'this kernel has lkdtm';
-
-/** What a kernel's lkdtm offers. */
-export interface LkdtmOffer {
-  readonly points: readonly string[];
-  readonly types: readonly string[];
-}
-
 /**
  * Arms one of lkdtm's crash points (drivers/misc/lkdtm/core.c, v6.1): a write to its file in debugfs registers a kprobe
  * that counts its hits down from cpoint_count (10) and then does what `type` says, in the context of the place; DIRECT
@@ -67,17 +58,4 @@ function armScript({
     ...(stimulus === undefined ? [] : [`(${stimulus}) >/dev/null 2>&1 &`]),
     'exit 0',
   ].join('\n');
-}
-
-/** Reads `ls` of lkdtm's directory followed by one of its files, which lists the types; undefined for other text. */
-export function parseOffer(text: string): LkdtmOffer | undefined {
-  const [names, list] = text.split(/^Available crash types:$/m);
-  if (names === undefined || list === undefined) return undefined;
-  const words = (part: string) => part.split(/\s+/).filter((word) => /^[A-Z][A-Z0-9_]{0,63}$/.test(word));
-  const offer = { points: words(names), types: words(list) };
-  return offer.points.includes('DIRECT') && offer.types.length > 0 ? offer : undefined;
-}
-
-function offerInWords({ points, types }: LkdtmOffer): string {
-  return `points ${points.join(' ')}; types ${types.join(' ')}`.slice(0, SAW_CHARACTERS);
 }

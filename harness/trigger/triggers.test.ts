@@ -1,7 +1,6 @@
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
 import { fire } from './fire.js';
-import { parseOffer } from './lkdtm.js';
 import type { ScriptEnd, Target } from './target.js';
 
 /** `cd /sys/kernel/debug/provoke-crash && ls && cat DIRECT` on a 6.1.192 with CONFIG_LKDTM, shortened. */
@@ -99,12 +98,4 @@ void t.test('lkdtm: absent, not offered, or not registered is void, in its own w
   });
   await t.rejects(fire(trigger, refused.target), VOID);
   t.match(refused.done.at(-1), /^not proved: .*is registered \(.*Couldn't register kprobe do_IRQ/);
-});
-
-void t.test('text that is not an offer', async (t) => {
-  t.equal(parseOffer(''), undefined);
-  t.equal(parseOffer('DIRECT\nPANIC\n'), undefined, 'no list of types');
-  t.equal(parseOffer('A\nAvailable crash types:\nPANIC\n'), undefined, 'no DIRECT');
-  t.equal(parseOffer('DIRECT\nAvailable crash types:\n'), undefined, 'no type');
-  t.strictSame(parseOffer(OFFER)?.types, ['PANIC', 'BUG', 'WARNING']);
 });

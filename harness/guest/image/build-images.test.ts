@@ -197,6 +197,18 @@ void t.test('a compressed module is refused by name', async (t) => {
   t.match(testModule('x'), { name: 'x' });
 });
 
+void t.test('with a tree of packages no program of the host is taken', async (t) => {
+  const dir = t.testdir({ tree: { bin: { busybox: '#!/bin/sh\n' } }, cache: {} });
+  const build = () =>
+    buildImages({ ...testInputs(dir), programsRoot: join(dir, 'tree') }, { cacheDir: join(dir, 'cache') });
+  await t.rejects(build(), {
+    kind: 'harness',
+    message: /32-bit program "busybox" .*: not an i386 ELF program; /,
+  });
+  rmSync(join(dir, 'tree', 'bin', 'busybox'));
+  await t.rejects(build(), { message: /32-bit program "busybox" .*: the packages do not have it; / });
+});
+
 void t.test('a cache that cannot be written', { skip }, async (t) => {
   const dir = t.testdir({ file: 'in the way' });
   const inputs = testInputs(dir);

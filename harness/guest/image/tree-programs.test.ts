@@ -95,3 +95,36 @@ void t.test('what is missing, foreign or leads out of the tree is refused', asyn
   await symlink('/etc/hostname', join(root, 'lib/ld-linux.so.2'));
   await refused(/its loader/);
 });
+
+void t.test(
+  'a library counts only where the 32-bit loader looks, and only when it is a 32-bit one',
+  async (t) => {
+    const root = t.testdir();
+    const refused = (why: RegExp) =>
+      t.rejects(readTreeProgram('kexec', root), { kind: 'harness', message: why });
+    await makeTree(root, {
+      'sbin/kexec': makeElf32(['libc.so.6'], { interpreter: LOADER }),
+      'lib/ld-linux.so.2': makeElf32([]),
+      'lib64/libc.so.6': makeElf32([]),
+      'usr/lib/x86_64-linux-gnu/libc.so.6': makeElf32([]),
+      'lib/i386-linux-gnu/libc.so.6.1': makeElf32([]),
+    });
+    await refused(/its library libc\.so\.6 is not in the packages/);
+    await makeTree(root, {
+      'usr/lib/libc.so.6': Buffer.from('\x7fELF\x02\x01\x01'.padEnd(2048, '\0'), 'latin1'),
+    });
+    await refused(/its library \/usr\/lib\/libc\.so\.6 is not an i386 one/);
+    await makeTree(root, { 'lib/i386-linux-gnu/libc.so.6': makeElf32([]) });
+    const { libraries } = await readTreeProgram('kexec', root);
+    t.strictSame(libraries, ['/lib/i386-linux-gnu/libc.so.6', LOADER], 'multiarch goes first');
+  },
+);
+
+void t.test('a static program brings nothing else', async (t) => {
+  const root = t.testdir();
+  await makeTree(root, { 'bin/busybox': makeElf32([]), 'usr/bin/busybox': KEXEC });
+  const { libraries, path } = await readTreeProgram('busybox', root);
+  t.strictSame(libraries, []);
+  t.equal(path, `${root}/bin/busybox`);
+  await t.rejects(readTreeProgram('../bin/busybox', root), /the packages do not have it/);
+});

@@ -25,24 +25,31 @@ export async function readTreeProgram(name: string, root: string): Promise<HostP
   const found = await firstFile(root, name, PROGRAM_DIRS);
   if (found === undefined) throw refuse('the packages do not have it');
   const bytes = await readFile(join(root, found));
-  const elf = inspectElf(bytes);
-  if (elf === undefined || elf.machine !== EM_386 || elf.bits !== 32) throw refuse('not an i386 ELF program');
+  const elf = inspectI386(bytes);
+  if (elf === undefined) throw refuse('not an i386 ELF program');
   const path = join(root, found);
   if (elf.interpreter === undefined) return { name, path, bytes, libraries: [] };
   const loader = await firstFile(root, posix.basename(elf.interpreter), [posix.dirname(elf.interpreter)]);
   if (loader === undefined) throw refuse(`its loader ${elf.interpreter} is not in the packages`);
   const libraries = new Set([loader]);
   const waiting = [bytes];
-  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    for (const needed of namesNeeded(file, refuse)) {
+  for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) {
+    for (const needed of namesNeeded(user, refuse)) {
       const library = await firstFile(root, needed, LIBRARY_DIRS);
       if (library === undefined) throw refuse(`its library ${needed} is not in the packages`);
       if (libraries.has(library)) continue;
+      const file = await readFile(join(root, library));
+      if (inspectI386(file) === undefined) throw refuse(`its library ${library} is not an i386 one`);
       libraries.add(library);
-      waiting.push(await readFile(join(root, library)));
+      waiting.push(file);
     }
   }
   return { name, path, bytes, libraries: [...libraries].sort() };
+}
+
+function inspectI386(bytes: Buffer): ReturnType<typeof inspectElf> {
+  const elf = inspectElf(bytes);
+  return elf?.machine === EM_386 && elf.bits === 32 ? elf : undefined;
 }
 
 function namesNeeded(file: Buffer, refuse: (why: string, cause?: unknown) => Error): string[] {

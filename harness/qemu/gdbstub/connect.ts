@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isNotListeningYet, openTransport } from '../qmp/transport.js';
+import { openWhenListening } from '../qmp/open-when-listening.js';
+import { openTransport } from '../qmp/transport.js';
 import { GdbClient } from './client.js';
 import { GdbError, GdbProtocolError, GdbTimeoutError } from './errors.js';
 import { type Limits, startLimits } from './limits.js';
@@ -9,9 +9,6 @@ import { isStopReply } from './stop-reply.js';
 import { parseSupported } from './supported.js';
 import { command, demand, readLayout, readThreads } from './target.js';
 import { formatThreadId, type GdbThread } from './thread-id.js';
-
-/** Pause between attempts while QEMU has not created its socket; a QEMU needs some 50 ms for that. */
-const RETRY_EVERY_MS = 20;
 
 /** Where the stub listens: `-chardev socket,id=gs,path=P,server=on,wait=off -gdb chardev:gs`. */
 export interface GdbTarget {
@@ -49,29 +46,23 @@ export async function connectGdb({ path }: GdbTarget, options: GdbOptions = {}):
 }
 
 async function open(path: string, options: GdbOptions, limits: Limits): Promise<Link> {
-  const deadline = AbortSignal.timeout(limits.deadlineMs);
-  const signal = limits.signal === undefined ? deadline : AbortSignal.any([limits.signal, deadline]);
-  let lastError: unknown;
-  while (!signal.aborted) {
-    const link = new Link(path, linkOptions(options));
-    try {
+  return openWhenListening(
+    async (signal) => {
+      const link = new Link(path, linkOptions(options));
       // The bound is the WebSocket's; a Unix socket has no messages.
       link.attach(await openTransport({ path }, link.handlers, { maxMessageBytes: 0, signal }));
       return link;
-    } catch (error) {
-      if (signal.aborted) break;
-      if (!isNotListeningYet(error)) throw error;
-      lastError = error;
-    }
-    // An abort ends the pause early; the loop's condition sees it.
-    await sleep(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
-  }
-  limits.signal?.throwIfAborted();
-  const why = lastError instanceof Error ? lastError.message : 'no answer';
-  throw new GdbTimeoutError(
-    `cannot ${limits.what} within ${limits.deadlineMs} ms: ${why}; is QEMU running?`,
-    limits.deadlineMs,
-    lastError,
+    },
+    {
+      deadlineMs: limits.deadlineMs,
+      signal: limits.signal,
+      tooLate: (why, cause) =>
+        new GdbTimeoutError(
+          `cannot ${limits.what} within ${limits.deadlineMs} ms: ${why}; is QEMU running?`,
+          limits.deadlineMs,
+          cause,
+        ),
+    },
   );
 }
 

@@ -14,9 +14,10 @@ import type { Limits } from './limits.js';
 import { excerpt } from './observation.js';
 import type { LinkOptions } from './options.js';
 import { framePacket } from './packet.js';
+import { meaningOf } from './packet-meaning.js';
 import { Reports } from './reports.js';
 import { type GdbStop, StopLog } from './stop-log.js';
-import { isStopReply, parseStopReply } from './stop-reply.js';
+import { parseStopReply } from './stop-reply.js';
 
 /** How often one packet is sent again when the stub says `-`, and how many bad packets in a row are borne. */
 const MAX_REPEATS = 5;
@@ -266,21 +267,26 @@ export class Link {
     const exchange = this.#exchange;
     // A reply follows its request's acknowledgement; what is read before belongs to something older.
     const answers = exchange?.acked === true ? exchange.kind : undefined;
-    if (isStopReply(payload)) {
-      if (answers === 'halt-query') exchange?.resolve(payload);
-      else this.#takeStop(payload);
-    } else if (/^O(?:[0-9a-f]{2})+$/iu.test(payload)) {
-      this.reports.observe({ kind: 'console-output', payload: excerpt(payload) });
-    } else if (
-      answers === 'request' ||
-      answers === 'halt-query' ||
-      (answers === 'resync' && payload.includes('PacketSize='))
-    ) {
-      exchange?.resolve(payload);
-    } else if (this.#state === 'running' && (payload === '' || /^E[0-9a-f]{2}$/iu.test(payload))) {
-      this.#refuseResume(payload);
-    } else {
-      this.reports.observe({ kind: 'unexpected-packet', payload: excerpt(payload) });
+    switch (meaningOf(payload, { answers, running: this.#state === 'running' })) {
+      case 'reply': {
+        exchange?.resolve(payload);
+        return;
+      }
+      case 'stop': {
+        this.#takeStop(payload);
+        return;
+      }
+      case 'console-output': {
+        this.reports.observe({ kind: 'console-output', payload: excerpt(payload) });
+        return;
+      }
+      case 'refusal': {
+        this.#refuseResume(payload);
+        return;
+      }
+      case 'unexpected': {
+        this.reports.observe({ kind: 'unexpected-packet', payload: excerpt(payload) });
+      }
     }
   }
 

@@ -1,12 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { QmpClient } from './client.js';
 import { Connection } from './connection.js';
 import { QmpTimeoutError } from './errors.js';
+import { openWhenListening } from './open-when-listening.js';
 import { DEFAULT_DEADLINE_MS, withDefaults, type ConnectionOptions, type QmpOptions } from './options.js';
-import { isNotListeningYet, openTransport, type QmpTarget } from './transport.js';
-
-/** Pause between attempts while QEMU has not created its socket; a QEMU needs some 50 ms for that. */
-const RETRY_EVERY_MS = 20;
+import { openTransport, type QmpTarget } from './transport.js';
 
 /**
  * Connects to a QMP monitor, reads its greeting and negotiates capabilities. While nobody listens yet it tries
@@ -59,29 +56,23 @@ async function openWithRetries(
   budget: Budget,
 ): Promise<Connection> {
   const { budgetMs, leftMs, address, signal: given } = budget;
-  const deadline = AbortSignal.timeout(Math.ceil(leftMs()));
-  const signal = given === undefined ? deadline : AbortSignal.any([given, deadline]);
-  let lastError: unknown;
-  while (!signal.aborted) {
-    const connection = new Connection(address, options);
-    try {
+  return openWhenListening(
+    async (signal) => {
+      const connection = new Connection(address, options);
       const limits = { maxMessageBytes: options.maxMessageBytes, signal };
       connection.attach(await openTransport(target, connection.handlers, limits));
       return connection;
-    } catch (error) {
-      if (signal.aborted) break;
-      if (!isNotListeningYet(error)) throw error;
-      lastError = error;
-    }
-    // An abort ends the pause early; the loop's condition sees it.
-    await sleep(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
-  }
-  given?.throwIfAborted();
-  const why = lastError instanceof Error ? lastError.message : 'no answer';
-  throw new QmpTimeoutError(
-    `cannot connect to QMP monitor "${address}" within ${budgetMs} ms: ${why}; is QEMU running?`,
-    budgetMs,
-    lastError,
+    },
+    {
+      deadlineMs: Math.ceil(leftMs()),
+      signal: given,
+      tooLate: (why, cause) =>
+        new QmpTimeoutError(
+          `cannot connect to QMP monitor "${address}" within ${budgetMs} ms: ${why}; is QEMU running?`,
+          budgetMs,
+          cause,
+        ),
+    },
   );
 }
 

@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isNotListeningYet, openTransport } from '../qmp/transport.js';
+import { openWhenListening } from '../qmp/open-when-listening.js';
+import { openTransport } from '../qmp/transport.js';
 import { QtestClient } from './client.js';
 import { QtestTimeoutError } from './errors.js';
 
-/** Pause between attempts while QEMU has not created its socket; a QEMU needs some 50 ms for that. */
-const RETRY_EVERY_MS = 20;
 const CONNECT_DEADLINE_MS = 10_000;
 
 /**
@@ -21,28 +19,22 @@ export async function connectQtest(
   } = {},
 ): Promise<QtestClient> {
   const deadlineMs = options.connectDeadlineMs ?? CONNECT_DEADLINE_MS;
-  const deadline = AbortSignal.timeout(deadlineMs);
-  const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
-  let lastError: unknown;
-  while (!signal.aborted) {
-    const client = new QtestClient();
-    try {
+  return openWhenListening(
+    async (signal) => {
+      const client = new QtestClient();
       // The bound is the WebSocket's; a Unix socket has no messages.
       client.attach(await openTransport({ path }, client.handlers, { maxMessageBytes: 0, signal }));
       return client;
-    } catch (error) {
-      if (signal.aborted) break;
-      if (!isNotListeningYet(error)) throw error;
-      lastError = error;
-    }
-    // An abort ends the pause early; the loop's condition sees it.
-    await sleep(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
-  }
-  options.signal?.throwIfAborted();
-  const why = lastError instanceof Error ? lastError.message : 'no answer';
-  throw new QtestTimeoutError(
-    `cannot connect to qtest "${path}" within ${deadlineMs} ms: ${why}; is QEMU running, with -qtest?`,
-    deadlineMs,
-    lastError,
+    },
+    {
+      deadlineMs,
+      signal: options.signal,
+      tooLate: (why, cause) =>
+        new QtestTimeoutError(
+          `cannot connect to qtest "${path}" within ${deadlineMs} ms: ${why}; is QEMU running, with -qtest?`,
+          deadlineMs,
+          cause,
+        ),
+    },
   );
 }

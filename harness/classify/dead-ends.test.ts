@@ -1,0 +1,159 @@
+import t from 'tap';
+import type { HostFact } from '../model/record.js';
+import { verdictOf } from '../testdata/fixtures.js';
+import {
+  CAPTURE_START_RIP,
+  CRASH_CR3,
+  firedRun,
+  IDLE,
+  MadeRun,
+  PARKED,
+  PURGATORY_RIP,
+  vmcoreFrame,
+} from '../testdata/made-runs.js';
+import {
+  ABSENT,
+  atCapture,
+  DEADLINE,
+  inUserspace,
+  PLAN,
+  sampled,
+  stuckAt,
+  verdict,
+} from '../testdata/made-verdicts.js';
+
+void t.test('why a capture kernel panicked', async (t) => {
+  const panicked = (message: string) =>
+    verdict(atCapture().console(`[    1.000000] Kernel panic - not syncing: ${message}`));
+  for (const [message, detail] of [
+    ['System is deadlocked on memory', 'out-of-memory'],
+    ['Out of memory: compulsory panic_on_oom is enabled', 'out-of-memory'],
+    ['VFS: Unable to mount root fs on unknown-block(0,0)', 'no-init'],
+    ['Requested init /nonexistent failed (error -2).', 'no-init'],
+    ['No working init found.  Try passing init= option to kernel.', 'no-init'],
+    ['Attempted to kill init! exitcode=0x00000009', 'init-died'],
+    ["IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.", 'timer-check-failed'],
+    ["Too many boot init vars at `w32'", 'too-many-boot-words'],
+    ['sysrq triggered crash', 'panic-in-capture'],
+    ['mine: System is deadlocked on memory', 'panic-in-capture'],
+  ] as const) {
+    t.equal(panicked(message), `capture-panic/${detail}`, message);
+  }
+  const oom = atCapture()
+    .console(
+      '[    1.000000] tail invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER), order=0, oom_score_adj=0',
+    )
+    .console('[    1.100000] Kernel panic - not syncing: System is deadlocked on memory');
+  const { evidence } = verdictOf(oom.end().records, PLAN);
+  t.match(evidence.map(({ excerpt }) => excerpt).slice(-2), ['oom-killer', /deadlocked on memory/]);
+});
+
+void t.test('a panic of the capture kernel', async (t) => {
+  t.equal(verdict(atCapture().panic().shutdown('guest-reset')), 'capture-panic/panic-in-capture');
+  t.equal(
+    verdict(firedRun().panic().panic().host(DEADLINE)),
+    'crash-path-hang/deadline',
+    'two panics of the first kernel',
+  );
+});
+
+void t.test('resets, by the place they came from', async (t) => {
+  const reset = (run: MadeRun) => verdict(run.shutdown('guest-reset'));
+  t.equal(reset(firedRun().panic()), 'crash-path-reset/reset-before-jump');
+  t.equal(reset(firedRun()), 'crash-path-reset/reset-without-panic');
+  t.equal(reset(sampled(0x25800000n)), 'crash-path-reset/reset-in-jump');
+  t.equal(reset(sampled(PURGATORY_RIP)), 'crash-path-reset/reset-in-purgatory');
+  t.equal(reset(sampled(CAPTURE_START_RIP)), 'capture-reset/reset-before-banner');
+  t.equal(reset(atCapture()), 'capture-reset/reset-in-capture-boot');
+  t.equal(reset(inUserspace()), 'capture-reset/reset-in-userspace');
+  t.equal(verdict(inUserspace().shutdown('guest-shutdown')), 'capture-no-vmcore/powered-off-unproved');
+  t.equal(verdict(firedRun().shutdown('guest-shutdown')), 'no-panic/powered-off');
+  t.equal(
+    verdict(firedRun().panic().shutdown('guest-shutdown')),
+    'crash-path-reset/reset-before-jump',
+    'a power-off after a panic is not no-panic',
+  );
+});
+
+void t.test('hangs, by the place they stand at', async (t) => {
+  t.equal(verdict(stuckAt(0xffffffff81000000n, 0x13a8000n)), 'crash-path-hang/spin');
+  t.equal(verdict(stuckAt(0x25800000n)), 'crash-path-hang/spin');
+  t.equal(verdict(stuckAt(PURGATORY_RIP)), 'purgatory-hang/spin');
+  t.equal(verdict(stuckAt(CAPTURE_START_RIP)), 'capture-hang/spin');
+  t.equal(verdict(sampled(PURGATORY_RIP).host(DEADLINE)), 'purgatory-hang/deadline');
+  t.equal(verdict(atCapture().host(DEADLINE)), 'capture-hang/deadline');
+  const flood: HostFact = { fact: 'channel-limit', channel: 'console', limitBytes: 5 };
+  t.equal(verdict(atCapture().host(flood)), 'capture-hang/console-flood');
+  t.equal(verdict(firedRun().panic().host(flood)), 'crash-path-hang/console-flood');
+  t.equal(
+    verdict(firedRun().panic().console('[   11.000000] ---[ end Kernel panic - not syncing: x ]---')),
+    'crash-path-hang/kexec-never-jumped',
+  );
+  t.equal(verdict(firedRun().host({ fact: 'watch-ended', answered: false })), 'crash-path-hang/silent');
+});
+
+void t.test('a hang that is not proved is not told as one', async (t) => {
+  const run = firedRun().panic();
+  for (let i = 0; i < 400; i++) run.later(140).sample([PARKED, PARKED, IDLE]);
+  t.equal(verdict(run.host(DEADLINE)), 'crash-path-hang/deadline', 'a CPU idles with interrupts on');
+  const digest = firedRun().panic();
+  for (let i = 0; i < 73; i++) digest.later(140).sample([{ rip: PURGATORY_RIP, cr3: CRASH_CR3 }, PARKED]);
+  t.equal(
+    verdict(digest.captureBanner().captureHello().control(vmcoreFrame())),
+    'captured/nonce-verified',
+    '11 s of digest',
+  );
+});
+
+void t.test('no crash kernel', async (t) => {
+  const unarmed = () => new MadeRun().boot().fire().panic();
+  t.equal(
+    verdict(unarmed().console('[   11.000000] ---[ end Kernel panic - not syncing: x ]---'), ABSENT),
+    'no-crash-kernel/panic-ended',
+  );
+  t.equal(
+    verdict(unarmed().console('[   11.000000] Rebooting in 5 seconds..'), ABSENT),
+    'no-crash-kernel/reboot-announced',
+  );
+  t.equal(verdict(unarmed().shutdown('guest-reset'), ABSENT), 'no-crash-kernel/shutdown');
+  const boot = ['Linux version 6.1.0 (x)', 'Command line: console=ttyS0'];
+  const secondBoot = new MadeRun()
+    .console(...boot)
+    .boot()
+    .fire()
+    .panic()
+    .console(...boot);
+  t.equal(verdict(secondBoot, ABSENT), 'no-crash-kernel/reboot-command-line');
+  t.equal(verdict(unarmed().host(DEADLINE), ABSENT), 'crash-path-hang/deadline', 'a panic without any end');
+  const loaded = new MadeRun().boot().arm().fire().panic().shutdown('guest-reset');
+  t.equal(verdict(loaded, ABSENT), 'crash-path-reset/reset-before-jump', 'something was loaded after all');
+});
+
+void t.test('no panic', async (t) => {
+  const answers: HostFact = { fact: 'watch-ended', answered: true };
+  t.equal(verdict(firedRun().host(answers)), 'no-panic/still-answers');
+  t.equal(
+    verdict(firedRun().panic().host(answers).host(DEADLINE)),
+    'crash-path-hang/deadline',
+    'a panic was seen',
+  );
+  t.equal(
+    verdict(firedRun().console('[   9.000000] app: Kernel panic - not syncing: x').host(answers)),
+    'no-panic/still-answers',
+  );
+});
+
+void t.test('boot failures', async (t) => {
+  const start = () => new MadeRun().host({ fact: 'qemu-started', pid: 1 });
+  const banner = () => start().console('[    0.000000] Linux version 6.1.0 (x)');
+  t.equal(verdict(start().host(DEADLINE)), 'boot-failed/boot-silent');
+  t.equal(verdict(banner().host(DEADLINE)), 'boot-failed/boot-deadline');
+  t.equal(verdict(banner().panic().shutdown('guest-reset')), 'boot-failed/panic-during-boot');
+  t.equal(verdict(banner().shutdown('guest-reset')), 'boot-failed/reset-during-boot');
+  const flood: HostFact = { fact: 'channel-limit', channel: 'console', limitBytes: 5 };
+  t.equal(verdict(banner().host(flood)), 'boot-failed/console-flood');
+  t.equal(
+    verdict(banner().console('app: Kernel panic - not syncing: x').host(DEADLINE)),
+    'boot-failed/boot-deadline',
+  );
+});

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import t from 'tap';
+import { PACKAGE_ROOT } from './context.js';
+
+const DIST = join(PACKAGE_ROOT, 'dist');
+
+/** Files of crashpath and names of packages that a compiled file loads before it does anything. */
+function loadedBy(file: string): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const waiting = [join(DIST, file)];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (files.has(relative(DIST, path))) continue;
+    files.add(relative(DIST, path));
+    // `import(...)` waits for its command; tsc writes everything else that loads as one of these.
+    for (const [, from = ''] of readFileSync(path, 'utf8').matchAll(
+      /^(?:import|export)\b(?:[^;'"()]*\bfrom)? *['"]([^'"]+)['"];$/gm,
+    )) {
+      if (from.startsWith('.')) waiting.push(resolve(path, '..', from));
+      else if (!from.startsWith('node:')) packages.add(from);
+    }
+  }
+  return { files, packages };
+}
+
+t.test('help, completion and mistakes wait for no library but those that read words', async (t) => {
+  const { files, packages } = loadedBy('cli/main.js');
+  t.strictSame([...packages].sort(), ['fastest-levenshtein', 'yargs', 'yargs/helpers']);
+  t.ok(files.has('cli/run-options.js') && files.has('cli/kernel-crash-points.js'), 'words of all commands');
+  t.notOk(files.has('cli/run-scenarios.js') || files.has('model/scenario.js'), 'and not what they do');
+});
+
+t.test('what --dry-run and mistakes of scenarios and kernels do not need is loaded later', async (t) => {
+  const { files, packages } = loadedBy('cli/run-scenarios.js');
+  t.ok(packages.has('zod') && files.has('plan/make-plan.js'));
+  t.notOk(packages.has('ssh2') || packages.has('iced-x86') || files.has('run/execute-run.js'));
+  t.ok(loadedBy('cli/run-and-report.js').files.has('run/execute-run.js'));
+});

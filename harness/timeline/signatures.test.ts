@@ -1,0 +1,167 @@
+import t from 'tap';
+import { createConsoleReader } from './console.js';
+import { BANNER, CAPTURE_LINE } from './made-console.js';
+import { SIGNATURES } from './signatures.js';
+
+/** For each signature, lines as kernels print them, and lines that look like them. */
+const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
+  'no-irq-handler': {
+    hits: ['__common_interrupt: 0.35 No irq handler for vector', 'do_IRQ: 1.55 No irq handler for vector'],
+    misses: ['acpi: No irq handler for vector', 'said: __common_interrupt: 0.35 No irq handler for vector'],
+  },
+  'stale-apic-state': {
+    hits: [
+      'APIC: Stale IRR: 00000000,00000000,00000000,00000000,00000000,00000000,00010008,00000000 ISR: 00000000,00000000,00000000,00000000,00000000,00000000,00000000,00000000',
+    ],
+    misses: [
+      'APIC: Switch to symmetric I/O mode setup',
+      'tool: APIC: Stale IRR: 0 ISR: 0',
+      'APIC: Stale IRR: none',
+    ],
+  },
+  'nobody-cared': {
+    hits: ['irq 11: nobody cared (try booting with the "irqpoll" option)'],
+    misses: ['irq: nobody cared', 'mail: irq 11: nobody cared'],
+  },
+  'irq-disabled': {
+    hits: ['Disabling IRQ #11'],
+    misses: ['Disabling IRQ remapping', 'pci: Disabling IRQ #11'],
+  },
+  'timer-not-connected': {
+    hits: ['..MP-BIOS bug: 8254 timer not connected to IO-APIC'],
+    misses: ['..TIMER: vector=0x30 apic1=0 pin1=2 apic2=-1 pin2=-1', '[Firmware Bug]: 8254 timer'],
+  },
+  'soft-lockup': {
+    hits: ['watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]'],
+    misses: ['watchdog: soft lockup detector enabled', 'rcu: soft lockup'],
+  },
+  'rcu-stall': {
+    hits: [
+      'rcu: INFO: rcu_preempt self-detected stall on CPU',
+      'rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:',
+      'rcu: INFO: rcu_sched detected expedited stalls on CPUs/tasks: { }',
+    ],
+    misses: ['rcu: INFO: stall warnings suppressed', 'rcu: Hierarchical RCU implementation.'],
+  },
+  'warning-in-capture': {
+    hits: ['WARNING: CPU: 0 PID: 1 at kernel/irq/chip.c:210 irq_startup+0x1/0x2'],
+    misses: ['WARNING: unsafe configuration', 'libata: WARNING: CPU: 0 PID: 1 at x'],
+  },
+  'timer-as-virtual-wire': {
+    hits: ['...trying to set up timer as Virtual Wire IRQ...'],
+    misses: [
+      '...trying to set up timer (IRQ0) through the 8259A ...',
+      'APIC: Switch to virtual wire mode setup',
+    ],
+  },
+  'tsc-not-calibrated': {
+    hits: [
+      'tsc: HPET/PMTIMER calibration failed',
+      'tsc: No reference (HPET/PMTIMER) available',
+      'tsc: Marking TSC unstable due to could not calculate TSC khz',
+    ],
+    misses: [
+      'tsc: HPET/PMTIMER calibration failed. Using PIT calibration.',
+      'tsc: Fast TSC calibration failed',
+      'tsc: Unable to calibrate against PIT',
+    ],
+  },
+  'tsc-unstable': {
+    hits: [
+      'tsc: Marking TSC unstable due to TSCs unsynchronized',
+      'tsc: Marking TSC unstable due to clocksource watchdog',
+    ],
+    misses: [
+      'tsc: Marking TSC unstable due to boot parameter notsc',
+      'tsc: Marking TSC async resets true due to SGI UV4 UVH_EXTIO_INT0',
+    ],
+  },
+  'clocksource-unstable': {
+    hits: [
+      "clocksource: timekeeping watchdog on CPU0: Marking clocksource 'tsc-early' as unstable because the skew is too large:",
+      'clocksource: timekeeping watchdog on CPU1: hpet read-back delay of 98123ns, attempt 4, marking unstable',
+    ],
+    misses: [
+      'clocksource: timekeeping watchdog on CPU0: tsc retried 2 times before success',
+      'clocksource: Switched to clocksource tsc-early',
+    ],
+  },
+  'hpet-disabled': {
+    hits: [
+      'hpet: Config register invalid. Disabling HPET',
+      'hpet: Counter not counting. HPET disabled',
+      'hpet: Disabling HPET.',
+    ],
+    misses: ['hpet: HPET dysfunctional in PC10. Force disabled.', 'hpet0: at MMIO 0xfed00000, IRQs 2, 8, 0'],
+  },
+  'apic-timer-disabled': {
+    hits: [
+      'APIC timer disabled due to verification failure',
+      'APIC frequency too slow, disabling apic timer',
+      'APIC: APIC timer disabled due to verification failure',
+    ],
+    misses: ['Disabling APIC timer', 'APIC calibration not consistent with PM-Timer: 113ms instead of 100ms'],
+  },
+  'spurious-lapic-timer': {
+    hits: ['Spurious LAPIC timer interrupt on cpu 0', 'APIC: Spurious LAPIC timer interrupt on cpu 0'],
+    misses: ['log: Spurious LAPIC timer interrupt on cpu 0', 'spurious 8259A interrupt: IRQ7.'],
+  },
+  'spurious-interrupt': {
+    hits: [
+      'Spurious APIC interrupt (vector 0xFF) on CPU#0, should never happen.',
+      'Spurious interrupt (vector 0x24) on CPU#0. Acked',
+      'APIC: Spurious interrupt (vector 0x24) on CPU#0. Not pending!',
+    ],
+    misses: ['hpet: Spurious interrupt HPET channel 1', 'spurious 8259A interrupt: IRQ7.'],
+  },
+  'oom-killer': {
+    hits: [
+      'kworker/u2:0 invoked oom-killer: gfp_mask=0xcd0(GFP_KERNEL|__GFP_RECLAIMABLE), order=0, oom_score_adj=0',
+      'busybox invoked oom-killer: gfp_mask=0x1100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0',
+    ],
+    misses: [
+      'my program says that it invoked oom-killer: gfp_mask=0xcd0',
+      'Out of memory and no killable processes...',
+    ],
+  },
+  'oom-kill': {
+    hits: [
+      'Out of memory: Killed process 77 (makedumpfile) total-vm:1kB, anon-rss:1kB',
+      'Out of memory (oom_kill_allocating_task): Killed process 77 (sh) total-vm:1kB',
+    ],
+    misses: ['Out of memory and no killable processes...', 'app: Out of memory: Killed process 77 (x)'],
+  },
+  'allocation-failure': {
+    hits: ['swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP)'],
+    misses: [
+      'warn_alloc: page allocation stalls',
+      'a long quotation of a page: page allocation failure: order:4',
+    ],
+  },
+  'unknown-nmi': {
+    hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],
+    misses: ['NMI received for unknown reason', 'log: Uhhuh. NMI received for unknown reason 20'],
+  },
+};
+
+void t.test('signatures', async (t) => {
+  t.strictSame(Object.keys(EXAMPLES).sort(), SIGNATURES.map(({ name }) => name).sort(), 'each has examples');
+  for (const { name, side, source } of SIGNATURES) {
+    t.match(source, /^(arch|kernel|mm)\//, `${name} names its kernel source`);
+    const namesOf = (line: string, from: string = side) => {
+      const reader = createConsoleReader();
+      if (from === 'capture') [BANNER, CAPTURE_LINE].map((first) => reader.line(first));
+      return reader.line(line).flatMap((event) => (event.type === 'signature' ? [event.name] : []));
+    };
+    for (const hit of EXAMPLES[name]?.hits ?? []) {
+      t.strictSame(namesOf(`[    1.000000] ${hit}`), [name], hit);
+      t.strictSame(namesOf(hit), [name], `${hit} (no time stamp)`);
+      t.strictSame(
+        namesOf(hit, side === 'capture' ? 'production' : 'capture'),
+        side === 'both' ? [name] : [],
+        `${hit} (the other kernel)`,
+      );
+    }
+    for (const miss of EXAMPLES[name]?.misses ?? []) t.strictSame(namesOf(miss), [], miss);
+  }
+});

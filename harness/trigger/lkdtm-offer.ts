@@ -1,0 +1,36 @@
+/** The proof that says what the kernel offers, in the words of {@link offerInWords}. */
+export const LKDTM_PROOF = 'this kernel has lkdtm';
+
+/** Bound on those words, characters: what a proof saw is kept in the recording. */
+const WORDS_CHARACTERS = 4000;
+
+/** What a kernel's lkdtm offers. */
+export interface LkdtmOffer {
+  readonly points: readonly string[];
+  readonly types: readonly string[];
+}
+
+/** Reads `ls` of lkdtm's directory followed by one of its files, which lists the types; undefined for other text. Pure. */
+export function parseOffer(text: string): LkdtmOffer | undefined {
+  const [names, list] = text.split(/^Available crash types:$/m);
+  return names === undefined || list === undefined ? undefined : offerOf(names, list);
+}
+
+/** An offer as a proof shows it: `points ...; types ...`; what has no room is left out, by whole names. Pure. */
+export function offerInWords({ points, types }: LkdtmOffer): string {
+  const words = `points ${points.join(' ')}; types ${types.join(' ')}`;
+  if (words.length <= WORDS_CHARACTERS) return words;
+  return words.slice(0, words.lastIndexOf(' ', WORDS_CHARACTERS));
+}
+
+/** Reads what {@link offerInWords} wrote; undefined for other text. Pure. */
+export function offerFromWords(words: string): LkdtmOffer | undefined {
+  const [, points, types] = /^points (.+); types (.+)$/.exec(words) ?? [];
+  return points === undefined || types === undefined ? undefined : offerOf(points, types);
+}
+
+function offerOf(names: string, list: string): LkdtmOffer | undefined {
+  const namesIn = (part: string) => part.split(/\s+/).filter((word) => /^[A-Z][A-Z0-9_]{0,63}$/.test(word));
+  const offer = { points: namesIn(names), types: namesIn(list) };
+  return offer.points.includes('DIRECT') && offer.types.length > 0 ? offer : undefined;
+}
