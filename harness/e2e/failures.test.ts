@@ -7,10 +7,10 @@ import type { RunResult } from '../model/result.js';
 import { ENTRY_CODE, patchEntry } from './broken-kernels.js';
 import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
 
-/** A sysrq-task run that is made to go wrong on the command line; returns its result and exit code. */
-async function goneWrong(t: Test, words: readonly string[]) {
+/** A run that is made to go wrong, by its scenario or on the command line; returns its result and exit code. */
+async function goneWrong(t: Test, words: readonly string[], scenario = 'sysrq-task') {
   const out = await scratch(t);
-  const ended = await crashpath(['run', 'sysrq-task', '-k', KERNELS.six1, '--out', out, '--json', ...words]);
+  const ended = await crashpath(['run', scenario, '-k', KERNELS.six1, '--out', out, '--json', ...words]);
   const [result] = resultsOf(ended.stdout);
   if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
   const again = resultsOf((await crashpath(['classify', result.directory, '--json'])).stdout)[0];
@@ -101,15 +101,7 @@ t.test('a state that is not proved is void', async (t) => {
       'expect: { verdict: captured }',
     ].join('\n'),
   );
-  const ended = await crashpath([
-    'run',
-    file,
-    '-k',
-    KERNELS.six1,
-    '--out',
-    join(directory, 'runs'),
-    '--json',
-  ]);
-  t.match(resultsOf(ended.stdout), [{ verdict: 'void', detail: 'state-not-proved' }]);
-  t.equal(ended.exitCode, 2);
+  const { exitCode, result } = await goneWrong(t, [], file);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.equal(exitCode, 2);
 });
