@@ -10,8 +10,8 @@ import { createRunDirectory } from '../store/run-directory.js';
 export interface CampaignOptions {
   /** How many guests run at a time. */
   readonly jobs: number;
-  /** See `ExecuteOptions.cacheDir`. */
-  readonly cacheDir?: string | undefined;
+  /** See `ExecuteOptions.cacheDir`; asked for, since a campaign that forgets it is slower and says nothing. */
+  readonly cacheDir: string | undefined;
   /** Stops the campaign: running guests are recorded as interrupted, the rest is not begun. */
   readonly signal?: AbortSignal | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;

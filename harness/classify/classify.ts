@@ -6,6 +6,7 @@ import { captureCheck, vmcoreCheck } from './capture-check.js';
 import { captureProofCheck } from './capture-proof-check.js';
 import { capturePanicCheck } from './capture-panic-check.js';
 import { noCrashKernelCheck, noPanicCheck, resetCheck, stuckCheck } from './end-checks.js';
+import { emulatorCheck } from './emulator-check.js';
 import { evidenceOf } from './evidence.js';
 import { type Check, type Finding, readFacts } from './facts.js';
 import { harnessCheck } from './harness-check.js';
@@ -13,11 +14,12 @@ import { factsOf, phasesOf } from './phases.js';
 import { preconditionCheck } from './precondition-check.js';
 
 /**
- * The order is the argument: first whether anything can be told at all (harness, boot, preconditions), then the one
+ * The order is the argument: first whether anything can be told at all (harness, emulator, boot, preconditions), then the one
  * proof that counts, then the ways to fail from the most to the least specific.
  */
 const CHECKS: readonly Check[] = [
   harnessCheck,
+  emulatorCheck,
   bootCheck,
   preconditionCheck,
   captureProofCheck,

@@ -22,6 +22,8 @@ function excerptOf(event: RunEvent): string {
       return escapeGuestText(event.message);
     case 'signature':
       return `${event.name}: ${escapeGuestText(event.text)}`;
+    case 'stale-int3':
+      return escapeGuestText(`int3 without an int3 in ${event.function}`);
     case 'report-frame':
       return escapeGuestText(event.function);
     case 'lkdtm-hit':

@@ -26,7 +26,7 @@ import { compareExitCode } from './compare-exit-code.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from './compare-options.js';
 import { complain, say, wantsColor } from './context.js';
 import { interruptible } from './interruptible.js';
-import { outDirectory } from './places.js';
+import { cacheDirectory, outDirectory } from './places.js';
 import { freshNonce, planRuns } from './plan-runs.js';
 import { loadScenarios } from './scenario-files.js';
 import { writeReport } from './write-report.js';
@@ -129,6 +129,7 @@ async function runTrials(
     );
     const ended = await runCampaign(directory, due, {
       jobs: jobs ?? defaultJobs(plans),
+      cacheDir: cacheDirectory(),
       signal,
       onStart: (plan) =>
         say(`${plan.runId}: round ${plan.trial} of at most ${arms.rounds}, ${plan.kernel.spec}`),

@@ -39,6 +39,8 @@ export type EventBody =
   | { readonly type: 'panic-ended'; readonly side: Side }
   | { readonly type: 'reboot-announced'; readonly side: Side }
   | { readonly type: 'oops'; readonly message: string; readonly side: Side }
+  /** A kernel died of an int3 at a place where its memory holds none; `function` is empty when it is not told. */
+  | { readonly type: 'stale-int3'; readonly function: string; readonly side: Side }
   | {
       readonly type: 'signature';
       readonly name: string;

@@ -83,6 +83,7 @@ export function nameEvent(event: RunEvent): string {
     case 'panic-ended':
     case 'reboot-announced':
     case 'oops':
+    case 'stale-int3':
       return `${event.type} ${event.side}`;
     case 'signature':
       return `signature ${event.name}`;

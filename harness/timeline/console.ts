@@ -3,6 +3,7 @@ import type { EventBody, Side } from '../model/event.js';
 import { kernelMessage } from './printk.js';
 import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
+import { createInt3Reader } from './stale-int3.js';
 
 const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
 /** arch/x86/kernel/setup.c, setup_arch(), of 64-bit kernels only; init/main.c, start_kernel(), of all (v6.1). */
@@ -52,6 +53,7 @@ export function createConsoleReader(): ConsoleReader {
   let ownCommandLine: string | undefined;
   // Of the production kernel; stacks before its first oops or panic are those of warnings.
   let reportedFrames: number | undefined;
+  const int3 = createInt3Reader();
 
   function read(text: string): EventBody[] {
     const events: EventBody[] = [];
@@ -102,6 +104,8 @@ export function createConsoleReader(): ConsoleReader {
         events.push({ type: 'report-frame', function: frame });
       }
     }
+    const staleIn = int3.line(text);
+    if (staleIn !== undefined) events.push({ type: 'stale-int3', function: staleIn, side });
     const hit = LKDTM_HIT.exec(text);
     if (hit !== null) {
       const [, point = '', crashType = '', rounds = ''] = hit;

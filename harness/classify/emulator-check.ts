@@ -1,0 +1,29 @@
+import type { RunPlan } from '../model/run-plan.js';
+import { escapeGuestText } from '../timeline/escape.js';
+import type { Check } from './facts.js';
+import { first } from './phases.js';
+
+/**
+ * Did the emulator run code that was not there? QEMU before 8.1 may translate code while another vCPU patches it and
+ * keep the old translation (mended by deba78709a, "accel/tcg: Always lock pages before translation"), so that a kernel
+ * under TCG dies of its own patching, once in many hundred boots. Nothing that follows says anything about the kernel.
+ * A newer QEMU, or KVM, that shows the same shows a bug of the kernel's. A complete proof of capture stands.
+ */
+export const emulatorCheck: Check = ({ plan, events, verified }) => {
+  if (verified !== undefined || !mayRunStaleCode(plan)) return undefined;
+  const stale = first(events, 'stale-int3');
+  if (stale === undefined) return undefined;
+  const version = /^[\d.]+/.exec(plan.qemu.version)?.[0] ?? '';
+  return {
+    word: 'harness-error',
+    detail: 'emulator-stale-code',
+    explanation: `QEMU ${version} under TCG ran an int3 that the kernel had taken away (${escapeGuestText(stale.function, 64)}); run again, or with QEMU 8.1 or later`,
+    evidence: [stale],
+  };
+};
+
+function mayRunStaleCode({ accel, qemu }: RunPlan): boolean {
+  const [, major = '', minor = ''] = /^(\d+)\.(\d+)/.exec(qemu.version) ?? [];
+  if (accel.accel !== 'tcg' || major === '') return false;
+  return Number(major) < 8 || (Number(major) === 8 && Number(minor) < 1);
+}

@@ -1,0 +1,42 @@
+import { kernelMessage } from './printk.js';
+
+/** arch/x86/kernel/traps.c, exc_int3(): die("int3", regs, 0); "Oops: " since v6.9 (arch/x86/kernel/dumpstack.c). */
+const INT3 = kernelMessage(String.raw`(?:Oops: )?int3: 0000 \[#\d+\]`);
+/** arch/x86/kernel/dumpstack.c, show_ip() and show_opcodes() (v6.1): the byte at RIP stands in angle brackets. */
+const RIP = kernelMessage(String.raw`RIP: 0010:([A-Za-z_][\w.]{0,255})\+0x`);
+const CODE = kernelMessage(String.raw`Code: (?:[\da-f]{2} ){0,62}([\da-f]{2}) <[\da-f]{2}>`);
+/** The code is the fourth line of a report; lines of another CPU may stand in between. */
+const MAX_LINES = 16;
+const INT3_OPCODE = 'cc';
+
+/** Reads an oops for an int3 that was executed where memory no longer holds one. */
+export interface Int3Reader {
+  /** The function where, when this line completes such a report. */
+  line(text: string): string | undefined;
+}
+
+/**
+ * A reader of one kernel's lines. The kernel patches its code under an int3 and takes it away when no CPU can execute
+ * it any more (arch/x86/kernel/alternative.c, text_poke_bp_batch(), v6.1), so that a breakpoint trap at a place
+ * without one cannot happen. A processor that runs code which is not there is what an emulator may be.
+ */
+export function createInt3Reader(): Int3Reader {
+  let linesLeft = 0;
+  let where = '';
+  return {
+    line(text) {
+      if (INT3.test(text)) {
+        linesLeft = MAX_LINES;
+        where = '';
+        return undefined;
+      }
+      if (linesLeft === 0) return undefined;
+      linesLeft -= 1;
+      where = RIP.exec(text)?.[1] ?? where;
+      const before = CODE.exec(text)?.[1];
+      if (before === undefined) return undefined;
+      linesLeft = 0;
+      return before === INT3_OPCODE ? undefined : where;
+    },
+  };
+}
