@@ -207,7 +207,7 @@ class Begun {
       const before = outcomes.get(index);
       // Of two tries, the one that says something counts.
       if (before !== undefined && before.end !== 'unknown') continue;
-      const outcome = outcomeOf(result, await resetKind(result.directory));
+      const outcome = outcomeOf(result, await resetKind(result.directory, result.accel));
       if (outcome.end !== 'unknown' || this.triesOf(result.scenario) >= TRIES) outcomes.set(index, outcome);
     }
     return outcomes;

@@ -54,5 +54,5 @@ t.test('on the lidt of machine_kexec() an NMI is harmless', async (t) => {
 t.test('one instruction later the IDT is empty, and the machine triple-faults', async (t) => {
   const result = await nmiAfterLidt(t, 1);
   t.match(result, { verdict: 'crash-path-reset', outcome: 'unexpected' });
-  t.equal(await resetKind(result.directory), 'triple fault');
+  t.equal(await resetKind(result.directory, result.accel), 'triple fault');
 });

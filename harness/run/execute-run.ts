@@ -20,6 +20,7 @@ import { liveGuest } from './live-guest.js';
 import { openNetwork } from './network.js';
 import { prepareGuest } from './prepare-guest.js';
 import { qmpLog } from './qmp-log.js';
+import { watchRunState } from './run-state.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
 import { sampleOnce, sampleVcpus } from './sampler.js';
@@ -162,6 +163,10 @@ async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: St
 
   const qmp = await monitor(plan, { base, qemu, watch, signal: gone.signal });
   teardown.defer(() => qmp.close());
+  // TCG gives no guest up; under it, a debugger's thousands of stops would only cost questions.
+  if (plan.accel.accel === 'kvm') {
+    teardown.defer(watchRunState(qmp, { watch, stderrTail: () => qemu.stderrTail() }));
+  }
   const sampling = new AbortController();
   const sources = new SourceBank();
   teardown.defer(() => sources.stop());

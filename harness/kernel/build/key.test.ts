@@ -25,3 +25,18 @@ void t.test('every input has a say', async (t) => {
   const keys = others.map((other) => buildKey({ ...INPUTS, ...other }));
   t.equal(new Set([...keys, buildKey(INPUTS)]).size, others.length + 1);
 });
+
+void t.test(
+  'what a fragment says beside its options does not count, and of an option the last value does',
+  async (t) => {
+    const keyOf = (fragment: string) => buildKey({ ...INPUTS, fragment });
+    t.equal(keyOf('# why\n\nCONFIG_B=m\nCONFIG_A=y\n'), keyOf('CONFIG_A=y\nCONFIG_B=m\n'));
+    t.equal(keyOf('CONFIG_A=n\nCONFIG_A=y\n'), keyOf('CONFIG_A=y\n'));
+    t.not(
+      keyOf('# CONFIG_A is not set\n'),
+      keyOf('# CONFIG_A was not set\n'),
+      'a line that looks like a comment',
+    );
+    t.not(keyOf('CONFIG_A="y"\n'), keyOf('CONFIG_A="z"\n'));
+  },
+);

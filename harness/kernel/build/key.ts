@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import { parseConfig } from '../config.js';
 
 /** Everything that decides the bytes of a built kernel. */
 export interface BuildInputs {
   /** Identity of the source: sha256 of the Debian package, or of the tree's files. */
   readonly sourceSha256: string;
-  /** The configuration fragment, without the local version. */
+  /** The configuration fragment, without the local version. Its options count, not their order or what is said of them. */
   readonly fragment: string;
   /** sha256 of the patch; absent for none. */
   readonly patchSha256: string | undefined;
@@ -22,12 +23,17 @@ export function buildKey(inputs: BuildInputs): string {
   const parts = [
     `recipe ${RECIPE}`,
     inputs.sourceSha256,
-    sha256(inputs.fragment),
+    optionsOf(inputs.fragment),
     inputs.patchSha256 ?? 'none',
     inputs.localVersion,
     inputs.compiler,
   ];
   return sha256(JSON.stringify(parts));
+}
+
+/** A fragment's options, sorted; of an option that is set twice the last value counts, as it does for Kconfig. */
+function optionsOf(fragment: string): string[] {
+  return [...parseConfig(fragment)].map(([name, value]) => `${name}=${value}`).sort();
 }
 
 /** What a variant adds to `uname -r`. */
