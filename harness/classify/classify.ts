@@ -14,8 +14,8 @@ import { factsOf, phasesOf } from './phases.js';
 import { preconditionCheck } from './precondition-check.js';
 
 /**
- * The order is the argument: first whether anything can be told at all (harness, emulator, boot, preconditions), then the one
- * proof that counts, then the ways to fail from the most to the least specific.
+ * The order is the argument: first whether anything can be told at all (harness, emulator, boot, preconditions), then
+ * the one proof that counts, then the ways to fail from the most to the least specific.
  */
 const CHECKS: readonly Check[] = [
   harnessCheck,

@@ -1,7 +1,10 @@
 import type { RunPlan } from '../model/run-plan.js';
+import { isAtLeast, leadingVersion } from '../model/version.js';
 import { escapeGuestText } from '../timeline/escape.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
+
+const MENDED_IN = { major: 8, minor: 1 } as const;
 
 /**
  * Did the emulator run code that was not there? QEMU before 8.1 may translate code while another vCPU patches it and
@@ -13,17 +16,17 @@ export const emulatorCheck: Check = ({ plan, events, verified }) => {
   if (verified !== undefined || !mayRunStaleCode(plan)) return undefined;
   const stale = first(events, 'stale-int3');
   if (stale === undefined) return undefined;
-  const version = /^[\d.]+/.exec(plan.qemu.version)?.[0] ?? '';
+  const [version] = plan.qemu.version.split(' ');
+  const where = escapeGuestText(stale.function, 64);
   return {
     word: 'harness-error',
     detail: 'emulator-stale-code',
-    explanation: `QEMU ${version} under TCG ran an int3 that the kernel had taken away (${escapeGuestText(stale.function, 64)}); run again, or with QEMU 8.1 or later`,
+    explanation: `QEMU ${version} under TCG ran an int3 that the kernel had taken away (${where}); run again, or with QEMU 8.1 or later`,
     evidence: [stale],
   };
 };
 
 function mayRunStaleCode({ accel, qemu }: RunPlan): boolean {
-  const [, major = '', minor = ''] = /^(\d+)\.(\d+)/.exec(qemu.version) ?? [];
-  if (accel.accel !== 'tcg' || major === '') return false;
-  return Number(major) < 8 || (Number(major) === 8 && Number(minor) < 1);
+  const version = leadingVersion(qemu.version);
+  return accel.accel === 'tcg' && version !== undefined && !isAtLeast(version, MENDED_IN);
 }

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rmdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from '../model/errno.js';
+import { isAtLeast, leadingVersion } from '../model/version.js';
 import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
 import type { DoctorCheck } from './check.js';
 
@@ -17,9 +18,8 @@ const OLDEST_NODE = { major: 20, minor: 19 } as const;
 /** Node is new enough; `version` like `20.19.1`. Pure. */
 export function checkNode(version: string): DoctorCheck {
   const name = 'Node.js';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const enough = major > OLDEST_NODE.major || (major === OLDEST_NODE.major && minor >= OLDEST_NODE.minor);
-  if (enough) return { name, status: 'ok', found: version };
+  const known = leadingVersion(version);
+  if (known !== undefined && isAtLeast(known, OLDEST_NODE)) return { name, status: 'ok', found: version };
   const oldest = `${OLDEST_NODE.major}.${OLDEST_NODE.minor}`;
   return {
     name,

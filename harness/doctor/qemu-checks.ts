@@ -1,3 +1,4 @@
+import { isAtLeast } from '../model/version.js';
 import { askQemu } from '../qemu/accel/ask-qemu.js';
 import { type AccelChoice, chooseAccelerator, type ChooseOptions } from '../qemu/accel/choose-accelerator.js';
 import { excerpt } from '../qemu/accel/excerpt.js';
@@ -35,10 +36,7 @@ export async function checkQemuVersion(options: QemuCheckOptions): Promise<Docto
 /** Holds a version against the oldest that is tested. Pure. */
 export function judgeQemuVersion(version: QemuVersion): DoctorCheck {
   const name = 'QEMU';
-  const { major, minor } = version;
-  const tested =
-    major > OLDEST_TESTED.major || (major === OLDEST_TESTED.major && minor >= OLDEST_TESTED.minor);
-  if (tested) return { name, status: 'ok', found: version.text };
+  if (isAtLeast(version, OLDEST_TESTED)) return { name, status: 'ok', found: version.text };
   const oldest = `${OLDEST_TESTED.major}.${OLDEST_TESTED.minor}`;
   const found = `${version.text}, older than ${oldest}, the oldest that is tested`;
   return { name, status: 'warn', found, remedy: `install QEMU ${oldest} or newer (package qemu-system-x86)` };
