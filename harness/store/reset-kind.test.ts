@@ -1,5 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
-import { kindIn } from './reset-kind.js';
+import { RUN_FILES } from '../plan/qemu-arguments.js';
+import { kindIn, resetKind } from './reset-kind.js';
 
 /** Beginnings of real logs of `-d cpu_reset`, QEMU 7.2. */
 const START = 'CPU Reset (CPU 0)\nEAX=00000000 EBX=00000000\n';
@@ -8,5 +11,12 @@ void t.test('a triple fault is named by QEMU, another reset is not one', async (
   t.equal(kindIn(`${START}Triple fault\nCPU Reset (CPU 0)\n`), 'triple fault');
   t.equal(kindIn(`${START}CPU Reset (CPU 0)\n`), 'other reset');
   t.equal(kindIn(`${START}no Triple fault here\n`), 'other reset', 'only a line of its own counts');
-  t.equal(kindIn(''), undefined, 'KVM logs nothing');
+  t.equal(kindIn(''), undefined, 'an empty log');
+});
+
+void t.test('the log of a guest under KVM does not tell one reset from another', async (t) => {
+  const directory = t.testdir({});
+  await writeFile(join(directory, RUN_FILES.qemuLog), START);
+  t.equal(await resetKind(directory, 'tcg'), 'other reset');
+  t.equal(await resetKind(directory, 'kvm'), undefined);
 });

@@ -1,6 +1,6 @@
 import stripAnsi from 'strip-ansi';
 import type { EventBody, Side } from '../model/event.js';
-import { kernelMessage } from './printk.js';
+import { FUNCTION_AT, kernelMessage } from './printk.js';
 import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 import { createInt3Reader } from './stale-int3.js';
@@ -23,9 +23,7 @@ const OOPS = kernelMessage(
  * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or
  * the instruction pointer. `?` marks an address that the unwinder does not vouch for: it is not a frame.
  */
-const REPORT_FRAME = kernelMessage(
-  String.raw`(?: |RIP: 0010:)([A-Za-z_][\w.]{0,255})\+0x[\da-f]+/0x[\da-f]+`,
-);
+const REPORT_FRAME = kernelMessage(String.raw`(?: |RIP: 0010:)${FUNCTION_AT}[\da-f]+/0x[\da-f]+`);
 /** The longest report that is read; a stack overflow's stack is as long as the kernel pleases. */
 const MAX_REPORT_FRAMES = 256;
 /** drivers/misc/lkdtm/core.c, lkdtm_kprobe_handler() and direct_entry() (v6.1). */

@@ -98,17 +98,17 @@ void t.test('few samples prove nothing', async (t) => {
 void t.test(
   'no recording of a capture comes near: with a small part of the limit only a dead timer is called',
   async (t) => {
-    const calledWithin = async (idleHangMs: number) => {
-      const found: string[] = [];
-      for (const name of await fixtureNames()) {
-        const { plan, records } = await readFixture(name);
-        const events = eventsOf(records, { limits: { ...plan.limits, idleHangMs } });
-        if (events.some((event) => event.type === 'hang' && event.shape === 'idle-forever')) found.push(name);
-      }
-      return found;
-    };
-    t.strictSame(await calledWithin(6_000), ['capture-hang-dead-timer']);
+    const fixtures = await Promise.all((await fixtureNames()).map(readFixture));
+    const calledWithin = (idleHangMs: number) =>
+      fixtures
+        .filter(({ plan, records }) =>
+          eventsOf(records, { limits: { ...plan.limits, idleHangMs } }).some(
+            (event) => event.type === 'hang' && event.shape === 'idle-forever',
+          ),
+        )
+        .map(({ name }) => name);
+    t.strictSame(calledWithin(6_000), ['capture-hang-dead-timer']);
     // Its init waits for a card that never interrupts, a few seconds in silence.
-    t.strictSame(await calledWithin(2_000), ['capture-hang-dead-timer', 'captured-silent-nic']);
+    t.strictSame(calledWithin(2_000), ['capture-hang-dead-timer', 'captured-silent-nic']);
   },
 );

@@ -9,3 +9,6 @@ const AT = String.raw`(?:^|\[ *\d+\.\d{6}\](?:\[[ \w]+\])? )`;
 export function kernelMessage(message: string): RegExp {
   return new RegExp(AT + message);
 }
+
+/** A function as `%pB` and `%pS` print it, up to its offset; captures the name (lib/vsprintf.c, symbol_string(), v6.1). */
+export const FUNCTION_AT = String.raw`([A-Za-z_][\w.]{0,255})\+0x`;

@@ -5,7 +5,7 @@ import { parseConfig } from '../config.js';
 export interface BuildInputs {
   /** Identity of the source: sha256 of the Debian package, or of the tree's files. */
   readonly sourceSha256: string;
-  /** The configuration fragment, without the local version. Its options count, not their order or what is said of them. */
+  /** The configuration fragment, without the local version. Its options count, not their order nor its comments. */
   readonly fragment: string;
   /** sha256 of the patch; absent for none. */
   readonly patchSha256: string | undefined;
