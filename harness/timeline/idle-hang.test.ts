@@ -95,20 +95,17 @@ void t.test('few samples prove nothing', async (t) => {
   t.equal(detector.sample(120_000, [asleep]), undefined, 'QEMU did not answer in between');
 });
 
-void t.test(
-  'no recording of a capture comes near: with a small part of the limit only a dead timer is called',
-  async (t) => {
-    const fixtures = await Promise.all((await fixtureNames()).map(readFixture));
-    const calledWithin = (idleHangMs: number) =>
-      fixtures
-        .filter(({ plan, records }) =>
-          eventsOf(records, { limits: { ...plan.limits, idleHangMs } }).some(
-            (event) => event.type === 'hang' && event.shape === 'idle-forever',
-          ),
-        )
-        .map(({ name }) => name);
-    t.strictSame(calledWithin(6_000), ['capture-hang-dead-timer']);
-    // Its init waits for a card that never interrupts, a few seconds in silence.
-    t.strictSame(calledWithin(2_000), ['capture-hang-dead-timer', 'captured-silent-nic']);
-  },
-);
+void t.test('no healthy recording comes near: with a limit of 2 s only a dead timer is called', async (t) => {
+  const found: string[] = [];
+  for (const name of await fixtureNames()) {
+    const { plan, records } = await readFixture(name);
+    const events = eventsOf(records, { limits: { ...plan.limits, idleHangMs: 2_000 } });
+    if (events.some((event) => event.type === 'hang' && event.shape === 'idle-forever')) found.push(name);
+  }
+  const dead = (name: string) => name.startsWith('capture-hang-dead-timer');
+  t.ok(found.includes('capture-hang-dead-timer'));
+  t.strictSame(
+    found.filter((name) => !dead(name)),
+    [],
+  );
+});
