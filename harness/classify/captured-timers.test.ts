@@ -1,7 +1,15 @@
 import t from 'tap';
 import type { Scenario } from '../model/scenario.js';
-import { armedReport, b64, frame, MadeRun, madePlan, RELEASE, vmcoreFrame } from '../testdata/made-runs.js';
-import { atCapture, captured, DEADLINE, verdict } from '../testdata/made-verdicts.js';
+import {
+  armedReport,
+  b64,
+  frame,
+  MadeRun,
+  madePlan,
+  RELEASE,
+  vmcoreFrame,
+} from '../testing/builders/runs.js';
+import { atCapture, captured, DEADLINE, verdict } from '../testing/builders/verdicts.js';
 
 void t.test('trouble with timers degrades, unless the machine had it before the crash', async (t) => {
   const trouble = '[    1.000000] APIC timer disabled due to verification failure';

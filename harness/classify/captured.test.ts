@@ -1,6 +1,6 @@
 import t from 'tap';
-import { b64, firedRun, frame, MadeRun, madePlan, vmcoreFrame } from '../testdata/made-runs.js';
-import { captured, DEADLINE, inUserspace, verdict } from '../testdata/made-verdicts.js';
+import { b64, firedRun, frame, MadeRun, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
+import { captured, DEADLINE, inUserspace, verdict } from '../testing/builders/verdicts.js';
 
 void t.test('captured: the proof and nothing else', async (t) => {
   t.equal(verdict(captured()), 'captured/nonce-verified');

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
-import { verdictOf } from '../testdata/fixtures.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
 import {
   CAPTURE_START_RIP,
   CRASH_CR3,
@@ -10,7 +10,7 @@ import {
   PARKED,
   PURGATORY_RIP,
   vmcoreFrame,
-} from '../testdata/made-runs.js';
+} from '../testing/builders/runs.js';
 import {
   ABSENT,
   atCapture,
@@ -20,7 +20,7 @@ import {
   sampled,
   stuckAt,
   verdict,
-} from '../testdata/made-verdicts.js';
+} from '../testing/builders/verdicts.js';
 
 void t.test('why a capture kernel panicked', async (t) => {
   const panicked = (message: string) =>

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { RunPlan } from '../model/run-plan.js';
 import type { RunRecord } from '../model/record.js';
-import { readFixture, verdictOf } from '../testdata/fixtures.js';
+import { readFixture, verdictOf } from '../testing/recordings/fixtures.js';
 
 const RECORDED = await readFixture('harness-error-stale-code');
 

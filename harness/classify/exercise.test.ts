@@ -1,6 +1,6 @@
 import t from 'tap';
-import { b64, frame, MadeRun, madePlan, vmcoreFrame } from '../testdata/made-runs.js';
-import { verdictOf } from '../testdata/fixtures.js';
+import { b64, frame, MadeRun, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
 
 const ASKED = madePlan({ scenario: { capture: { exercise: 'nic' } } });
 

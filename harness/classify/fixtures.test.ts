@@ -12,7 +12,7 @@ import {
   nameEvent,
   readFixture,
   TESTDATA,
-} from '../testdata/fixtures.js';
+} from '../testing/recordings/fixtures.js';
 import { classify } from './classify.js';
 
 /** Rewrites the computed part of every header instead of comparing it; a person then reads the difference. */

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { verdictOf } from '../testdata/fixtures.js';
-import { CAPTURE_START_RIP, firedRun, MadeRun, vmcoreFrame } from '../testdata/made-runs.js';
-import { ABSENT, captured, DEADLINE, PLAN, sampled } from '../testdata/made-verdicts.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
+import { CAPTURE_START_RIP, firedRun, MadeRun, vmcoreFrame } from '../testing/builders/runs.js';
+import { ABSENT, captured, DEADLINE, PLAN, sampled } from '../testing/builders/verdicts.js';
 
 void t.test('the ladder: seen, implied, and not implied', async (t) => {
   const ladder = (run: MadeRun, plan = PLAN) =>

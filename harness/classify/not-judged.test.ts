@@ -1,8 +1,8 @@
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
-import { verdictOf } from '../testdata/fixtures.js';
-import { armedReport, b64, firedRun, MadeRun, vmcoreFrame } from '../testdata/made-runs.js';
-import { atCapture, captured, DEADLINE, PLAN, verdict } from '../testdata/made-verdicts.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
+import { armedReport, b64, firedRun, MadeRun, vmcoreFrame } from '../testing/builders/runs.js';
+import { atCapture, captured, DEADLINE, PLAN, verdict } from '../testing/builders/verdicts.js';
 
 void t.test('void: what was not proved', async (t) => {
   const arm = (changes: Parameters<typeof armedReport>[0]) =>

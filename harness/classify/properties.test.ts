@@ -13,9 +13,9 @@ import {
   readFixture,
   TESTDATA,
   verdictOf,
-} from '../testdata/fixtures.js';
-import { firedRun, MadeRun, madePlan, vmcoreFrame } from '../testdata/made-runs.js';
-import { type Random, seededRandom } from '../testdata/randomness.js';
+} from '../testing/recordings/fixtures.js';
+import { firedRun, MadeRun, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
+import { type Random, seededRandom } from '../testing/randomness.js';
 import { classify } from './classify.js';
 
 /** Another seed looks at other cuts: CRASHPATH_SEED=n. */

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
 import type { Scenario } from '../model/scenario.js';
-import { eventsOf } from '../testdata/fixtures.js';
-import { firedRun, type MadeRun, MadeRun as Run, madePlan, vmcoreFrame } from '../testdata/made-runs.js';
+import { eventsOf } from '../testing/recordings/fixtures.js';
+import { firedRun, type MadeRun, MadeRun as Run, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
 import { classify } from './classify.js';
 import { resultOf } from './result.js';
 

@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import t, { type Test } from 'tap';
-import { makeBzImage, writeTree } from '../kernel/madekernels.js';
-import { type MadeHost, madeHost, runWords, treeOf } from './made-host.js';
+import { makeBzImage, writeTree } from '../testing/builders/kernels.js';
+import { type MadeHost, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
 import { parserFor } from './parser.js';
 
 // Many processes, two at a time.

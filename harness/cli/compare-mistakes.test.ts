@@ -1,5 +1,5 @@
 import t from 'tap';
-import { madeHost, treeOf } from './made-host.js';
+import { madeHost, treeOf } from '../testing/builders/command-host.js';
 
 t.setTimeout(600_000);
 

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { makeBzImage, MADE_CONFIG, writeTree } from '../kernel/madekernels.js';
+import { makeBzImage, MADE_CONFIG, writeTree } from '../testing/builders/kernels.js';
 import { ComparisonSchema } from '../stats/comparison-json.js';
-import { guestsOf, madeHost, type MadeHost, treeOf } from './made-host.js';
+import { guestsOf, madeHost, type MadeHost, treeOf } from '../testing/builders/command-host.js';
 
 t.setTimeout(600_000);
 

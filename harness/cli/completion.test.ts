@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { makeDeb } from '../kernel/madekernels.js';
-import { madeHost, treeOf } from './made-host.js';
+import { makeDeb } from '../testing/builders/kernels.js';
+import { madeHost, treeOf } from '../testing/builders/command-host.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

@@ -1,4 +1,4 @@
-import { buildImages } from '../guest/image/build-images.js';
+import { buildImages } from '../image/build-images.js';
 import { configOf, guestProgramsFor, modulesFor } from '../kernel/index.js';
 import { Fault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';

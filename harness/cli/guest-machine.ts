@@ -1,8 +1,8 @@
 import { execa } from 'execa';
 import { parseMachines } from '../doctor/qemu-checks.js';
 import { usageFault } from '../model/fault.js';
-import { askQemu, findQemu } from '../qemu/accel/ask-qemu.js';
-import { excerpt } from '../qemu/accel/excerpt.js';
+import { askQemu, findQemu } from '../machine/qemu/accel/ask-qemu.js';
+import { excerpt } from '../machine/qemu/accel/excerpt.js';
 import { nearest } from './nearest.js';
 
 /** Longest wait for a QEMU that makes a machine, says hello on QMP and quits; 0.3 s on an idle core. */

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
-import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
+import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 import {
   ACCELERATORS,
   accelerator,

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { COMMANDS, groupOf } from './commands.js';
 import { version } from './context.js';
-import { madeHost, treeOf } from './made-host.js';
+import { madeHost, treeOf } from '../testing/builders/command-host.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

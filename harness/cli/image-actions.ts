@@ -1,5 +1,5 @@
-import { buildImages } from '../guest/image/build-images.js';
-import { describeImage, listImages, removeImage } from '../guest/image/image-cache.js';
+import { buildImages } from '../image/build-images.js';
+import { describeImage, listImages, removeImage } from '../image/image-cache.js';
 import { guestProgramsFor, modulesFor, resolveKernel } from '../kernel/index.js';
 import { say } from './context.js';
 import { cacheDirectory } from './places.js';

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Kernel } from '../model/kernel.js';
 import type { MachineProfile } from '../model/machine-profile.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
-import { madePlan } from '../testdata/made-runs.js';
+import { madePlan } from '../testing/builders/runs.js';
 import { fittingOnly, loadMachines } from './machines-to-run.js';
 
 const { scenario, kernel: K64 } = madePlan();

@@ -1,6 +1,6 @@
 import { usageFault } from '../model/fault.js';
 import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../model/guest-limits.js';
-import type { AccelRequest } from '../qemu/accel/choose-accelerator.js';
+import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 
 /**
  * What a single option may hold. Each function makes yargs' `coerce` for one option; the option is declared a string,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
-import { type Ended, madeHost, runWords, treeOf } from './made-host.js';
+import { type Ended, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { PACKAGE_ROOT } from './context.js';
-import { madeHost, runWords } from './made-host.js';
+import { madeHost, runWords } from '../testing/builders/command-host.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

@@ -1,9 +1,13 @@
 import { isAtLeast } from '../model/version.js';
-import { askQemu } from '../qemu/accel/ask-qemu.js';
-import { type AccelChoice, chooseAccelerator, type ChooseOptions } from '../qemu/accel/choose-accelerator.js';
-import { excerpt } from '../qemu/accel/excerpt.js';
-import { remedyFor } from '../qemu/accel/proof.js';
-import { type QemuVersion, qemuVersion } from '../qemu/accel/qemu-version.js';
+import { askQemu } from '../machine/qemu/accel/ask-qemu.js';
+import {
+  type AccelChoice,
+  chooseAccelerator,
+  type ChooseOptions,
+} from '../machine/qemu/accel/choose-accelerator.js';
+import { excerpt } from '../machine/qemu/accel/excerpt.js';
+import { remedyFor } from '../machine/qemu/accel/proof.js';
+import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import type { DoctorCheck } from './check.js';
 
 const QEMU_REMEDY = 'install qemu-system-x86 (apt-get install qemu-system-x86)';

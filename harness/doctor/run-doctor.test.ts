@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import type { AccelChoice } from '../qemu/accel/choose-accelerator.js';
+import type { AccelChoice } from '../machine/qemu/accel/choose-accelerator.js';
 import { checkDevices, checkMachines, judgeAccelerator, judgeQemuVersion } from './qemu-checks.js';
 import { runDoctor } from './run-doctor.js';
 

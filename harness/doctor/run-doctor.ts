@@ -1,4 +1,4 @@
-import { findQemu } from '../qemu/accel/ask-qemu.js';
+import { findQemu } from '../machine/qemu/accel/ask-qemu.js';
 import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
 import { checkCacheWritable, checkDisk, checkMemory, checkNode } from './host-checks.js';
 import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';

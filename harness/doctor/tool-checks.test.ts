@@ -1,7 +1,7 @@
 import { copyFile, chmod, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { probeGuestElf } from '../qemu/accel/probe-guest.js';
+import { probeGuestElf } from '../machine/qemu/accel/probe-guest.js';
 import { elfLinkage } from './elf-linkage.js';
 import { checkBusybox, checkTools } from './tool-checks.js';
 

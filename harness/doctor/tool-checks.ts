@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import which from 'which';
-import { findPdeathsigSetpriv } from '../qemu/accel/parent-death.js';
+import { findPdeathsigSetpriv } from '../machine/qemu/accel/parent-death.js';
 import type { DoctorCheck } from './check.js';
 import { ELF_HEAD_BYTES, elfLinkage } from './elf-linkage.js';
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
+import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 t.test('one byte of the loaded crash image is inverted: purgatory refuses it', async (t) => {
   const out = await scratch(t);

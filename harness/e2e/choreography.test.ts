@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
+import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 /** Runs a scenario whose steps are given as YAML lines. */
 async function runSteps(

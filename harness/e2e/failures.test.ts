@@ -4,8 +4,8 @@ import t, { type Test } from 'tap';
 import { cacheDirectory } from '../cli/places.js';
 import { resolveKernel } from '../kernel/index.js';
 import type { RunResult } from '../model/result.js';
-import { ENTRY_CODE, patchEntry } from './broken-kernels.js';
-import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
+import { ENTRY_CODE, patchEntry } from '../testing/builders/broken-kernels.js';
+import { crashpath, KERNELS, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 /** A run that is made to go wrong, by its scenario or on the command line; returns its result and exit code. */
 async function goneWrong(t: Test, words: readonly string[], scenario = 'sysrq-task') {

@@ -1,7 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, eventually, KERNELS, qemusUnder, resultsOf, scratch, start } from './crashpath.js';
+import {
+  crashpath,
+  eventually,
+  KERNELS,
+  qemusUnder,
+  resultsOf,
+  scratch,
+  start,
+} from '../testing/crashpath-command.js';
 
 /** How often crashpath is killed at a random moment; the full measure is 10, CI takes fewer. */
 const KILLS = Number(process.env['CRASHPATH_TEST_KILLS'] ?? '4');

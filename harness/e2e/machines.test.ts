@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
+import { crashpath, KERNELS, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 /** A 32-bit kernel; Debian 12 is the last release that has one. */
 const KERNEL_32 = process.env['CRASHPATH_TEST_KERNEL_32'] ?? 'debian:bookworm/6.1-686-pae';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
 import { resetKind } from '../store/reset-kind.js';
-import { crashpath, KERNELS, resultsOf, scratch } from './crashpath.js';
+import { crashpath, KERNELS, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 /**
  * One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. On its way the vCPU is

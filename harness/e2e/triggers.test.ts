@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
+import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 /** A panic from a shell, of which the scenario says that it happens in the UART's interrupt handler. */
 const WRONG_CONTEXT = `version: 1

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from './crashpath.js';
+import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 t.test('a stock kernel: captured with proof, and the two negative controls', async (t) => {
   const out = await scratch(t);

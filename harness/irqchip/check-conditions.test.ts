@@ -3,7 +3,7 @@ import { LocalApicConditionsSchema, PinConditionsSchema } from '../model/irqchip
 import { checkLapic, checkPin } from './check-conditions.js';
 import { readLapic } from './read-lapic.js';
 import { readRouters } from './read-routers.js';
-import { LAPIC_PC, PIC_PC } from './recorded.js';
+import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
 
 const routers = readRouters(PIC_PC);
 const asserted = readRouters(PIC_PC.replace('  IRR      (none)', '  IRR      9  '));

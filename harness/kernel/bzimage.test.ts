@@ -1,6 +1,6 @@
 import t from 'tap';
 import { isRelease, parseImage } from './bzimage.js';
-import { makeBzImage } from './madekernels.js';
+import { makeBzImage } from '../testing/builders/kernels.js';
 
 void t.test('a bzImage tells release, protocol and word width', async (t) => {
   t.strictSame(parseImage(makeBzImage({ release: '6.12.117+deb12-amd64' })), {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { missingForCrash, parseConfig } from './config.js';
-import { MADE_CONFIG } from './madekernels.js';
+import { MADE_CONFIG } from '../testing/builders/kernels.js';
 
 void t.test('a config is read with its kinds of values', async (t) => {
   const text =

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { availableDebianKernels } from './debian.js';
-import { makeDeb, writeTree } from './madekernels.js';
+import { makeDeb, writeTree } from '../testing/builders/kernels.js';
 import type { KernelOptions } from './options.js';
 import { listKernels, removeKernel, resolveKernel } from './resolve.js';
 

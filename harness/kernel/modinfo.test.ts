@@ -1,5 +1,5 @@
 import t from 'tap';
-import { makeModule } from './madekernels.js';
+import { makeModule } from '../testing/builders/kernels.js';
 import { dependenciesOf, isModuleFile, moduleName } from './modinfo.js';
 
 void t.test('names are normalised', async (t) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { Kernel } from '../model/kernel.js';
-import { makeModule, writeTree } from './madekernels.js';
+import { makeModule, writeTree } from '../testing/builders/kernels.js';
 import { modulesFor } from './modules.js';
 
 function kernelAt(dir: string, parts: Partial<Kernel> = {}): Kernel {

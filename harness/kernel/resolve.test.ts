@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, rm, symlink, truncate, utimes, writeFile } from 
 import { join } from 'node:path';
 import t from 'tap';
 import { configOf } from './configof.js';
-import { MADE_CONFIG, makeBzImage, makeDeb, makeModule, writeTree } from './madekernels.js';
+import { MADE_CONFIG, makeBzImage, makeDeb, makeModule, writeTree } from '../testing/builders/kernels.js';
 import { modulesFor } from './modules.js';
 import { listKernels, removeKernel, resolveKernel } from './resolve.js';
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Step } from '../model/choreography.js';
 import type { Scenario } from '../model/scenario.js';
 import { RunPlanSchema } from '../model/run-plan.js';
-import { madePlan } from '../testdata/made-runs.js';
+import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
 import { type GuestChoices, makePlan } from './make-plan.js';
 import { qemuArguments, RUN_FILES, shellQuote } from './qemu-arguments.js';

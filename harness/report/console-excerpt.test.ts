@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { consoleExcerpt } from './console-excerpt.js';
-import { reportFixtures } from './fixtures.js';
+import { reportFixtures } from '../testing/builders/results.js';
 
 const { console: CONSOLE, hung: HUNG } = reportFixtures((name) =>
   readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)),

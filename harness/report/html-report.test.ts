@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
 import { consoleExcerpt } from './console-excerpt.js';
-import { HOSTILE, reportFixtures } from './fixtures.js';
+import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { html } from './html.js';
 import { ladderBar } from './html-ladder.js';
 import { htmlReport } from './html-report.js';

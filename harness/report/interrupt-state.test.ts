@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LAPIC_PC, PIC_PC } from '../irqchip/recorded.js';
+import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
 import { interruptStateLines } from './interrupt-state.js';
 
 void t.test('what is in use or pending is shown, the rest is counted', async (t) => {

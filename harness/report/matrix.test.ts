@@ -5,7 +5,7 @@ import type { Cell } from '../model/cell.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { progressLine } from './campaign-progress.js';
-import { HOSTILE, reportFixtures } from './fixtures.js';
+import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { htmlReport } from './html-report.js';
 import { type Matrix, matrixOf, unexplained } from './matrix.js';
 import { matrixObject } from './matrix-json.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { PHASES } from '../model/phase.js';
-import { reportFixtures } from './fixtures.js';
+import { reportFixtures } from '../testing/builders/results.js';
 import { phaseLadder } from './phase-ladder.js';
 
 const { captured: CAPTURED, hung: HUNG } = reportFixtures((name) =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
-import { HOSTILE, reportFixtures } from './fixtures.js';
+import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { showRun } from './show-run.js';
 
 const {

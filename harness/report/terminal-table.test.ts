@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
-import { HOSTILE, reportFixtures } from './fixtures.js';
+import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { resultLine, verdictTable } from './terminal-table.js';
 
 const { captured: CAPTURED, hung: HUNG } = reportFixtures((name) =>

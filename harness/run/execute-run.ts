@@ -8,7 +8,7 @@ import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { RUN_FILES } from '../plan/qemu-arguments.js';
-import { type QemuProcess, startQemu } from '../qemu/process.js';
+import { type QemuProcess, startQemu } from '../machine/qemu/process.js';
 import { connectGdb } from '../qemu/gdbstub/index.js';
 import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
 import { connectQtest } from '../qemu/qtest/index.js';

@@ -4,7 +4,7 @@ import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
-import { readApicIds } from '../qemu/apic-ids.js';
+import { readApicIds } from '../machine/qemu/apic-ids.js';
 import type { FrameLink } from '../source/frame-link.js';
 import { ioApicPath } from '../source/io-apic-path.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { HostFact, RunRecord } from '../model/record.js';
 import type { Recorder } from '../store/recorder.js';
-import { madePlan } from '../testdata/made-runs.js';
+import { madePlan } from '../testing/builders/runs.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 
 /** A recorder that keeps nothing. */

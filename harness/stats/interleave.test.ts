@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { VerdictWord } from '../model/verdict.js';
 import type { RunPlan } from '../model/run-plan.js';
-import { madePlan } from '../testdata/made-runs.js';
+import { madePlan } from '../testing/builders/runs.js';
 import { armsOf, interleave, trialsOf } from './interleave.js';
 
 /** Plans as they are laid out: kernel by kernel, scenario by scenario, trial by trial. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { resultOf } from '../classify/result.js';
-import { eventsOf, verdictOf } from '../testdata/fixtures.js';
-import { firedRun, madePlan, vmcoreFrame } from '../testdata/made-runs.js';
+import { eventsOf, verdictOf } from '../testing/recordings/fixtures.js';
+import { firedRun, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
 import {
   createRunDirectory,
   readJson,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { compareMaps, comparisonText } from './compare-maps.js';
-import { madeOutcome, madeWay } from './made-way.js';
+import { madeOutcome, madeWay } from '../testing/builders/instruction-trace.js';
 import { type MapHead, mapOf } from './map.js';
 import { mapHtml } from './map-html.js';
 import { mapText } from './map-text.js';

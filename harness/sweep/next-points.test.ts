@@ -1,6 +1,6 @@
 import t from 'tap';
-import { seededRandom } from '../testdata/randomness.js';
-import { madeWay } from './made-way.js';
+import { seededRandom } from '../testing/randomness.js';
+import { madeWay } from '../testing/builders/instruction-trace.js';
 import { gaps, landmarks, nextPoints } from './next-points.js';
 import type { EndWord } from './outcome.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { madeWay } from './made-way.js';
+import { madeWay } from '../testing/builders/instruction-trace.js';
 import { landmarks, nextPoints } from './next-points.js';
 import { isReachable, pathTo } from './path.js';
 import type { WayPoint } from './way.js';

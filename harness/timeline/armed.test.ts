@@ -1,5 +1,5 @@
 import t from 'tap';
-import { armedReport } from '../testdata/made-runs.js';
+import { armedReport } from '../testing/builders/runs.js';
 import { contains, parseArmed } from './armed.js';
 
 void t.test('a report of a loaded crash kernel', async (t) => {

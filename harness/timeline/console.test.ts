@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createConsoleReader } from './console.js';
-import { BANNER, CAPTURE_LINE, PANIC, read } from './made-console.js';
+import { BANNER, CAPTURE_LINE, PANIC, read } from '../testing/builders/console.js';
 
 void t.test('time stamps in all their forms', async (t) => {
   const panic = 'Kernel panic - not syncing: x';

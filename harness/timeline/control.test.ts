@@ -1,5 +1,5 @@
 import t from 'tap';
-import { b64, frame, vmcoreFrame } from '../testdata/made-runs.js';
+import { b64, frame, vmcoreFrame } from '../testing/builders/runs.js';
 import { readControlLine } from './control.js';
 
 const read = (content: Record<string, unknown>) => readControlLine(frame(content).trim());

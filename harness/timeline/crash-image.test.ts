@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Armed } from '../model/event.js';
-import { armedReport } from '../testdata/made-runs.js';
+import { armedReport } from '../testing/builders/runs.js';
 import { parseArmed } from './armed.js';
 import { findFlip } from './crash-image.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { VcpuState } from '../model/event.js';
-import { eventsOf, fixtureNames, readFixture } from '../testdata/fixtures.js';
+import { eventsOf, fixtureNames, readFixture } from '../testing/recordings/fixtures.js';
 import { createIdleDetector } from './idle-hang.js';
 
 const LIMIT_MS = 60_000;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { seededRandom } from '../testdata/randomness.js';
+import { seededRandom } from '../testing/randomness.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
 
 function split(pieces: readonly string[], maxLineBytes = 100): ChannelLine[] {

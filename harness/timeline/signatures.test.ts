@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createConsoleReader } from './console.js';
-import { BANNER, CAPTURE_LINE } from './made-console.js';
+import { BANNER, CAPTURE_LINE } from '../testing/builders/console.js';
 import { SIGNATURES } from './signatures.js';
 
 /** For each signature, lines as kernels print them, and lines that look like them. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { read } from './made-console.js';
+import { read } from '../testing/builders/console.js';
 import { createInt3Reader } from './stale-int3.js';
 
 /** Debian 6.12.117 under QEMU 7.2.22, TCG, as printed (shortened). */

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { RunRecord } from '../model/record.js';
-import { eventsOf, nameEvent } from '../testdata/fixtures.js';
+import { eventsOf, nameEvent } from '../testing/recordings/fixtures.js';
 import {
   CAPTURE_START_RIP,
   CRASH_CR3,
@@ -11,7 +11,7 @@ import {
   madePlan,
   PARKED,
   PURGATORY_RIP,
-} from '../testdata/made-runs.js';
+} from '../testing/builders/runs.js';
 import { createTimeline } from './timeline.js';
 
 const PLAN = madePlan();

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { b64, frame } from '../testdata/made-runs.js';
+import { b64, frame } from '../testing/builders/runs.js';
 import { parseArmed } from './armed.js';
 import { readControlLine } from './control.js';
 import { interruptsOf } from '../irqchip/proc-interrupts.js';

@@ -7,7 +7,7 @@ import {
   type MadeVcpu,
   PURGATORY_RIP,
   registers,
-} from '../testdata/made-runs.js';
+} from '../testing/builders/runs.js';
 import { parseArmed } from './armed.js';
 import { readVcpus, trimRegisters } from './vcpus.js';
 

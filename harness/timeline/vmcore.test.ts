@@ -1,5 +1,5 @@
 import t from 'tap';
-import { coreHead, elfNote, utsNamespace } from '../testdata/made-runs.js';
+import { coreHead, elfNote, utsNamespace } from '../testing/builders/runs.js';
 import { readVmcore, type VmcoreBytes } from './vmcore.js';
 
 const PRSTATUS = elfNote('CORE', 1, Buffer.alloc(336));

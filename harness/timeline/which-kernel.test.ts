@@ -1,5 +1,5 @@
 import t from 'tap';
-import { BANNER, CAPTURE_LINE, FIRST_LINE, PANIC, read } from './made-console.js';
+import { BANNER, CAPTURE_LINE, FIRST_LINE, PANIC, read } from '../testing/builders/console.js';
 
 void t.test('a crash and a capture', async (t) => {
   t.strictSame(read(BANNER, FIRST_LINE, PANIC, BANNER, CAPTURE_LINE, PANIC), [

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { offerFromWords, offerInWords, parseOffer } from './lkdtm-offer.js';
-import { LKDTM_POINTS, LKDTM_TYPES } from './recorded.js';
+import { LKDTM_POINTS, LKDTM_TYPES } from '../testing/recordings/lkdtm-listing.js';
 
 void t.test('what a 6.1 kernel offers', async (t) => {
   const offer = parseOffer(`${LKDTM_POINTS}${LKDTM_TYPES}`);

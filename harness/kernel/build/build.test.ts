@@ -6,7 +6,7 @@ import t from 'tap';
 import { modulesFor } from '../modules.js';
 import { listKernels, removeKernel, resolveKernel } from '../resolve.js';
 import { type BuildOptions, buildKernel, removeBuilds } from './build.js';
-import { CRASH_C, writeMadeSource, writeMadeTools } from './madesource.js';
+import { CRASH_C, writeMadeSource, writeMadeTools } from '../../testing/builders/kernel-source.js';
 
 const base = t.testdir({});
 const hostPath = process.env['PATH'] ?? '';

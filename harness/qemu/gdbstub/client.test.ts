@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { GdbClient, GdbStop } from './index.js';
-import type { FakeBehaviour } from './testing/fake-stub.js';
-import { isResume, pair } from './testing/pair.js';
+import type { FakeBehaviour } from '../../testing/fakes/gdb-stub.js';
+import { isResume, pair } from '../../testing/fakes/gdb-pair.js';
 
 t.test('registers and memory, each through the thread that was named', async (t) => {
   await using both = await pair(() => false);

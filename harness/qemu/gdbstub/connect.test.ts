@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import t from 'tap';
 import { connectGdb } from './index.js';
-import { type FakeBehaviour, fakeStub, socketDirectory } from './testing/fake-stub.js';
+import { type FakeBehaviour, fakeStub, socketDirectory } from '../../testing/fakes/gdb-stub.js';
 
 t.test('connecting', async (t) => {
   await t.test('waits for the socket', async (t) => {

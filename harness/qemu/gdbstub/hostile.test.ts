@@ -1,6 +1,6 @@
 import t from 'tap';
 import { framePacket } from './packet.js';
-import { isResume, pair } from './testing/pair.js';
+import { isResume, pair } from '../../testing/fakes/gdb-pair.js';
 
 t.test('silence ends at the deadline, and the late reply goes to nobody', async (t) => {
   let late: (() => void) | undefined;

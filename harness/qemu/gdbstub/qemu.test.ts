@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { startQemu } from '../process.js';
+import { startQemu } from '../../machine/qemu/process.js';
 import { connectQmp } from '../qmp/index.js';
-import { installedQemuVersion } from '../qmp/testing/real-qemu.js';
+import { installedQemuVersion } from '../../testing/guests/bare-qemu.js';
 import { connectGdb } from './index.js';
-import { socketDirectory } from './testing/fake-stub.js';
+import { socketDirectory } from '../../testing/fakes/gdb-stub.js';
 
 const version = installedQemuVersion();
 const skip = version === undefined ? 'no qemu-system-x86_64 on this host' : false;

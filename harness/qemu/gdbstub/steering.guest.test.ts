@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { cacheDirectory } from '../../cli/places.js';
 import { connectGdb, type GdbClient, GdbTimeoutError } from './index.js';
-import { bootGuest, type RealGuest } from './testing/real-guest.js';
+import { bootGuest, type RealGuest } from '../../testing/guests/gdb-guest.js';
 
 /** Longest wait for something that a busy guest under TCG does within milliseconds. */
 const SOON_MS = 15_000;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { connectQmp, QmpProtocolError, type QmpMessage, type QmpObservation } from './index.js';
-import { fakeMonitor, GREETING } from './testing/fake-monitor.js';
+import { fakeMonitor, GREETING } from '../../testing/fakes/qmp-monitor.js';
 
 const RUNNING = { running: true, singlestep: false, status: 'running' } as const;
 

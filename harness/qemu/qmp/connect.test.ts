@@ -1,6 +1,11 @@
 import t from 'tap';
 import { connectQmp } from './index.js';
-import { fakeMonitor, fakeWebSocketMonitor, socketDirectory, type FakePeer } from './testing/fake-monitor.js';
+import {
+  fakeMonitor,
+  fakeWebSocketMonitor,
+  socketDirectory,
+  type FakePeer,
+} from '../../testing/fakes/qmp-monitor.js';
 
 void t.test('connecting', async (t) => {
   await using directory = await socketDirectory();

@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import t from 'tap';
 import { generateQmpTypes, type SchemaEntry } from './generate.js';
 import type { QmpClient } from './index.js';
-import { installedQemuVersion } from './testing/real-qemu.js';
+import { installedQemuVersion } from '../../testing/guests/bare-qemu.js';
 
 const BUILTINS: SchemaEntry[] = [
   { name: 'str', 'meta-type': 'builtin', 'json-type': 'string' },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connectQmp, QmpCommandError, QmpTimeoutError, type QmpClient } from './index.js';
-import { installedQemuVersion, realQemu } from './testing/real-qemu.js';
+import { installedQemuVersion, realQemu } from '../../testing/guests/bare-qemu.js';
 
 const version = installedQemuVersion();
 const skip = version === undefined ? 'no qemu-system-x86_64 on this host' : false;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { messageWrite } from '../../irqchip/message.js';
-import { readApicIds } from '../apic-ids.js';
-import { startQemu } from '../process.js';
+import { readApicIds } from '../../machine/qemu/apic-ids.js';
+import { startQemu } from '../../machine/qemu/process.js';
 import { connectQmp } from '../qmp/index.js';
-import { installedQemuVersion } from '../qmp/testing/real-qemu.js';
-import { socketDirectory } from '../gdbstub/testing/fake-stub.js';
+import { installedQemuVersion } from '../../testing/guests/bare-qemu.js';
+import { socketDirectory } from '../../testing/fakes/gdb-stub.js';
 import { connectQtest } from './index.js';
 
 const skip = installedQemuVersion() === undefined ? 'no qemu-system-x86_64 on this host' : false;

@@ -1,0 +1,217 @@
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { harnessFault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
+import { inImageCache } from './cache-fault.js';
+import {
+  checkModules,
+  type ImageModule,
+  type LoadedEntry,
+  loadEntries,
+  readCaptureKernel,
+  sha256Of,
+} from './contents.js';
+import { errnoOf } from '../model/errno.js';
+import { findProgram, type HostProgram, readProgram } from './host-programs.js';
+import { readTreeProgram } from './tree-programs.js';
+import { imageDir, inspectImages, manifestFile, publishImages, withTempDir } from './image-cache.js';
+import { describeSource, IMAGE_SCHEMA, type ImageManifest, imageKey, type Manifest } from './manifest.js';
+import { packEntries, type StagedEntry } from './pack.js';
+import { planImage } from './plan-image.js';
+import {
+  IMAGE_NAMES,
+  type ImageFeature,
+  type ImageName,
+  linesFor,
+  parseRecipes,
+  type Recipes,
+} from './recipe.js';
+
+/** What differs from one pair of images to the next; the rest is recipe and host. */
+export interface ImageInputs {
+  readonly captureKernel: Kernel;
+  /** Modules of the production guest, in load order. */
+  readonly modules: readonly ImageModule[];
+  /** Modules of the capture guest, in load order. */
+  readonly captureModules: readonly ImageModule[];
+  /** Root of a tree with the guests' programs, where the host's cannot run: for 32-bit kernels. */
+  readonly programsRoot?: string | undefined;
+  /** What the images have besides what all have; nothing when absent. */
+  readonly features?: readonly ImageFeature[] | undefined;
+}
+
+export interface BuildOptions {
+  /** The cache; pairs live in its `images/`. */
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with one line of text per step that takes time. */
+  readonly onProgress?: ((message: string) => void) | undefined;
+  /** Holds a cached pair against its full hashes before it is reused; otherwise sizes only. */
+  readonly verify?: boolean | undefined;
+  /** Folder with recipes.yaml and init/; crashpath's own when absent. */
+  readonly imagesDir?: string | undefined;
+  /** Colon-separated folders of host programs; PATH and the sbin folders when absent. */
+  readonly searchPath?: string | undefined;
+}
+
+/** One image on disk. */
+export interface ImageFile {
+  /** Absolute path. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface GuestImages {
+  /** The initramfs for QEMU's -initrd; carries the capture kernel and the capture image. */
+  readonly production: ImageFile;
+  readonly capture: ImageFile;
+  readonly key: string;
+  /** True when nothing had to be packed. */
+  readonly reused: boolean;
+}
+
+/** The package's images/ folder; compiled code and source lie at the same depth below the root. */
+const OWN_IMAGES_DIR = fileURLToPath(new URL('../../images/', import.meta.url));
+
+/**
+ * Makes the production and capture images for a capture kernel and modules, or finds them in the cache. Same
+ * inputs, same bytes. Throws harness Faults for the host's problems (program missing, cache not writable, disk
+ * full), a usage Fault when the kernel file changed since it was resolved, and the signal's reason when aborted;
+ * nothing half-made stays in the cache.
+ */
+export async function buildImages(inputs: ImageInputs, options: BuildOptions): Promise<GuestImages> {
+  options.signal?.throwIfAborted();
+  const imagesDir = options.imagesDir ?? OWN_IMAGES_DIR;
+  checkModules([...inputs.modules, ...inputs.captureModules]);
+  const recipes = await readRecipes(join(imagesDir, 'recipes.yaml'));
+  const loaded = await loadImages(inputs, recipes, imagesDir, options);
+  const key = imageKey(loaded);
+  return inImageCache(options.cacheDir, async () => {
+    const cached = await inspectImages(key, options);
+    if (cached?.manifest !== undefined && cached.damage === undefined) {
+      return guestImages(cached.manifest, options.cacheDir, true);
+    }
+    if (cached !== undefined) options.onProgress?.(`images ${key}: ${cached.damage}; making them anew`);
+    return makeImages(key, loaded, inputs.captureKernel, recipes, options);
+  });
+}
+
+async function readRecipes(file: string): Promise<Recipes> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    const code = errnoOf(error) ?? 'unknown error';
+    throw harnessFault(
+      `cannot read image recipes "${file}": ${code}; restore the file from the release`,
+      error,
+    );
+  });
+  return parseRecipes(text, file);
+}
+
+type LoadedImages = Readonly<Record<ImageName, readonly LoadedEntry[]>>;
+
+async function loadImages(
+  inputs: ImageInputs,
+  recipes: Recipes,
+  imagesDir: string,
+  options: BuildOptions,
+): Promise<LoadedImages> {
+  const linesOf = (name: ImageName) => linesFor(recipes.images[name], inputs.features ?? []);
+  const lines = IMAGE_NAMES.flatMap(linesOf);
+  const names = [...new Set(lines.flatMap((line) => ('program' in line ? [line.program] : [])))];
+  const programs = new Map<string, HostProgram>();
+  const { programsRoot } = inputs;
+  for (const name of names) {
+    const program =
+      programsRoot === undefined
+        ? await readProgram(name, recipes.programs, options)
+        : await readTreeProgram(name, programsRoot);
+    programs.set(name, program);
+  }
+  const libraries = new Map([...programs].map(([name, program]) => [name, program.libraries]));
+  const load = async (image: ImageName, modules: readonly ImageModule[]): Promise<LoadedEntry[]> =>
+    loadEntries(planImage(image, linesOf(image), { libraries, modules: modules.map((each) => each.name) }), {
+      scriptsDir: join(imagesDir, 'init'),
+      programs,
+      modules,
+      captureKernel: inputs.captureKernel,
+      librariesRoot: inputs.programsRoot,
+      signal: options.signal,
+    });
+  return {
+    capture: await load('capture', inputs.captureModules),
+    production: await load('production', inputs.modules),
+  };
+}
+
+async function makeImages(
+  key: string,
+  loaded: LoadedImages,
+  captureKernel: Kernel,
+  recipes: Recipes,
+  options: BuildOptions,
+): Promise<GuestImages> {
+  const cpio = await findProgram('cpio', recipes.programs, options);
+  const kernel = await readCaptureKernel(captureKernel, options.signal);
+  const manifest = await withTempDir(options.cacheDir, async (dir) => {
+    const make = async (name: ImageName, captureImage?: Buffer): Promise<[ImageManifest, Buffer]> => {
+      options.onProgress?.(`images ${key}: packing ${name}`);
+      const entries = loaded[name].map((each) => stagedEntry(each, kernel, captureImage));
+      const stageDir = join(dir, `${name}.stage`);
+      await mkdir(stageDir);
+      const archive = await packEntries(entries, stageDir, { cpio, signal: options.signal });
+      await rm(stageDir, { recursive: true });
+      const file = `${name}.cpio`;
+      await writeFile(join(dir, file), archive, { signal: options.signal });
+      const listed = entries.map(manifestEntry);
+      return [{ file, bytes: archive.length, sha256: sha256Of(archive), entries: listed }, archive];
+    };
+    const [capture, captureBytes] = await make('capture');
+    const [production] = await make('production', captureBytes);
+    const made: Manifest = {
+      schema: IMAGE_SCHEMA,
+      key,
+      captureKernel: { release: captureKernel.release, sha256: captureKernel.sha256 },
+      images: { production, capture },
+    };
+    const { name, text } = manifestFile(made);
+    await writeFile(join(dir, name), text);
+    // mkdtemp's folders are closed to others; a finished pair is as readable as the rest of the cache.
+    await chmod(dir, 0o755);
+    options.signal?.throwIfAborted();
+    await publishImages(dir, key, options);
+    return made;
+  });
+  return guestImages(manifest, options.cacheDir, false);
+}
+
+function stagedEntry(loaded: LoadedEntry, kernel: Buffer, captureImage: Buffer | undefined): StagedEntry {
+  const { entry } = loaded;
+  if (entry.kind === 'dir') return { entry };
+  if (entry.source.from === 'kernel') return { entry, bytes: kernel };
+  if (entry.source.from === 'image') return { entry, bytes: captureImage };
+  return { entry, bytes: loaded.bytes };
+}
+
+function manifestEntry({ entry, bytes = Buffer.alloc(0) }: StagedEntry): ImageManifest['entries'][number] {
+  const mode = entry.mode.toString(8).padStart(4, '0');
+  if (entry.kind === 'dir') return { kind: 'dir', path: entry.path, mode };
+  const source = describeSource(entry.source);
+  return { kind: 'file', path: entry.path, mode, size: bytes.length, sha256: sha256Of(bytes), source };
+}
+
+function guestImages(manifest: Manifest, cacheDir: string, reused: boolean): GuestImages {
+  const dir = imageDir(cacheDir, manifest.key);
+  const file = ({ file: name, sha256, bytes }: ImageManifest): ImageFile => ({
+    path: join(dir, name),
+    sha256,
+    bytes,
+  });
+  return {
+    production: file(manifest.images.production),
+    capture: file(manifest.images.capture),
+    key: manifest.key,
+    reused,
+  };
+}

@@ -1,0 +1,130 @@
+import { harnessFault, usageFault } from '../../../model/fault.js';
+import { type AskOptions, askQemu, findQemu } from './ask-qemu.js';
+import { type CacheKey, currentBootId, keepProof, readProof } from './cache.js';
+import { type AccelProof, type KvmProof, remedyFor } from './proof.js';
+import { deviceProblem, proveKvm } from './prove-kvm.js';
+import { qemuVersion } from './qemu-version.js';
+
+const KVM_DEVICE = '/dev/kvm';
+
+export type AccelRequest = 'auto' | 'kvm' | 'tcg';
+
+/** Which accelerator runs the guests, and why. */
+export interface AccelChoice {
+  readonly accel: 'kvm' | 'tcg';
+  readonly requested: AccelRequest;
+  /** One sentence for people. */
+  readonly reason: string;
+  readonly proof: AccelProof;
+  /** The proof was read from the cache; no guest was run. */
+  readonly fromCache: boolean;
+  /** As QEMU prints it, with the distribution's revision. */
+  readonly qemuVersion: string;
+  /** Why the proof could not be kept for the next time; absent when it was, or need not be. */
+  readonly cacheProblem?: string;
+}
+
+/** Options of {@link chooseAccelerator}. */
+export interface ChooseOptions {
+  /** A name in PATH or a path. */
+  readonly qemuBinary: string;
+  /** Folder of `accel.json`; need not exist or be writable. */
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Do not read the cache, prove anew (and keep the new proof). */
+  readonly fresh?: boolean | undefined;
+  /** The KVM device, `/dev/kvm` when absent. */
+  readonly kvmDevice?: string | undefined;
+}
+
+/**
+ * Chooses KVM only when it is proved by a guest that does real work there (see `proveKvm`), TCG otherwise.
+ * Takes ~0.6 s where KVM works and up to ~4 s where it does not; afterwards, until the next boot or another
+ * QEMU, the proof comes from `<cacheDir>/accel.json`. Only what waiting would not change is kept there (a proof,
+ * a guest that never ended), never a missing device or permission.
+ *
+ * Throws a usage Fault when `kvm` was asked for and is not proved, or `tcg` is asked for and not built in; a
+ * harness Fault when QEMU is missing or has neither; the signal's reason when aborted.
+ */
+export async function chooseAccelerator(request: AccelRequest, options: ChooseOptions): Promise<AccelChoice> {
+  const asking = { signal: options.signal };
+  const qemuPath = await findQemu(options.qemuBinary, asking);
+  const version = (await qemuVersion(qemuPath, asking)).text;
+  const common = { requested: request, qemuVersion: version };
+  if (request === 'tcg') {
+    await requireTcg(qemuPath, request, asking);
+    const kvm: KvmProof = { outcome: 'not-asked', tried: false, detail: 'TCG was asked for' };
+    return { ...common, accel: 'tcg', reason: 'TCG was asked for.', proof: { kvm }, fromCache: false };
+  }
+
+  const found = await proofFor(request, qemuPath, version, options);
+  const { kvm } = found.proof;
+  if (kvm.outcome === 'proved') {
+    return { ...common, ...found, accel: 'kvm', reason: `KVM is proved: ${kvm.detail}.` };
+  }
+  if (request === 'kvm') {
+    throw usageFault(`cannot use accelerator "kvm": ${kvm.detail}; ${remedyFor(kvm)}`);
+  }
+  await requireTcg(qemuPath, request, asking);
+  return {
+    ...common,
+    ...found,
+    accel: 'tcg',
+    reason: `TCG is used because KVM is not proved: ${kvm.detail}.`,
+  };
+}
+
+type FoundProof = Pick<AccelChoice, 'proof' | 'fromCache' | 'cacheProblem'>;
+
+async function proofFor(
+  request: 'auto' | 'kvm',
+  qemuPath: string,
+  version: string,
+  options: ChooseOptions,
+): Promise<FoundProof> {
+  const kvmDevice = options.kvmDevice ?? KVM_DEVICE;
+  const problem = await deviceProblem(kvmDevice);
+  if (problem !== undefined) return { proof: { kvm: problem }, fromCache: false };
+
+  const bootId = await currentBootId();
+  const key: CacheKey | undefined =
+    bootId === undefined ? undefined : { bootId, qemuPath, qemuVersion: version, kvmDevice };
+  if (key !== undefined && options.fresh !== true) {
+    const kept = await readProof(options.cacheDir, key);
+    // Whoever insists on KVM may just have repaired it: an old "no" does not answer them.
+    if (kept !== undefined && (request === 'auto' || kept.kvm.outcome === 'proved')) {
+      return { proof: kept, fromCache: true };
+    }
+  }
+
+  const builtIn = await builtInAccelerators(qemuPath, { signal: options.signal });
+  if (!builtIn.has('kvm')) {
+    const detail = `${qemuPath} was built without it`;
+    return { proof: { kvm: { outcome: 'not-built-in', tried: false, detail } }, fromCache: false };
+  }
+  const proof = await proveKvm({ qemuPath, builtIn, signal: options.signal });
+  if (key === undefined || !isLasting(proof.kvm)) return { proof, fromCache: false };
+  const cacheProblem = await keepProof(options.cacheDir, key, proof);
+  return { proof, fromCache: false, ...(cacheProblem === undefined ? {} : { cacheProblem }) };
+}
+
+/** True for outcomes that a busy moment or a passing failure does not bring about. */
+function isLasting(kvm: KvmProof): boolean {
+  return kvm.outcome === 'proved' || (kvm.outcome === 'too-slow' && !kvm.ended);
+}
+
+/** Names in the output of `qemu -accel help`: one a line after a heading. Pure. */
+export function parseAccelerators(output: string): ReadonlySet<string> {
+  return new Set(output.split('\n').filter((line) => /^[a-z][a-z0-9]{1,15}$/.test(line)));
+}
+
+async function builtInAccelerators(qemuPath: string, asking: AskOptions): Promise<ReadonlySet<string>> {
+  return parseAccelerators(await askQemu(qemuPath, ['-accel', 'help'], asking));
+}
+
+async function requireTcg(qemuPath: string, request: 'auto' | 'tcg', asking: AskOptions): Promise<void> {
+  const builtIn = await builtInAccelerators(qemuPath, asking);
+  if (builtIn.has('tcg')) return;
+  const message = `cannot use accelerator "tcg": ${qemuPath} was built without it; install qemu-system-x86`;
+  throw request === 'tcg' ? usageFault(message) : harnessFault(message);
+}

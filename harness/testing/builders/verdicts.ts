@@ -1,0 +1,33 @@
+/** For tests of verdicts: made runs up to a rung, and what is judged of them. */
+import type { HostFact } from '../../model/record.js';
+import type { RunPlan } from '../../model/run-plan.js';
+import { verdictOf } from '../recordings/fixtures.js';
+import { CRASH_CR3, firedRun, type MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
+
+/** A plan with an armed crash kernel, and one that asks for none. */
+export const PLAN = madePlan();
+export const ABSENT = madePlan({
+  scenario: { crashKernel: 'absent', expect: { verdict: 'no-crash-kernel' } },
+});
+/** A deadline that passed. */
+export const DEADLINE: HostFact = { fact: 'deadline', what: 'the wait', limitMs: 5 };
+
+/** The verdict on a finished run: `word/detail`, and what degrades it. */
+export function verdict(run: MadeRun, plan: RunPlan = PLAN): string {
+  const judged = verdictOf(run.end().records, plan);
+  const degraded = judged.word === 'captured' ? judged.degradedBy : [];
+  return [`${judged.word}/${judged.detail}`, ...degraded].join(' ');
+}
+
+/** A run up to the capture kernel's banner, up to its userspace, and up to the proof. */
+export const atCapture = () => firedRun().panic().captureBanner();
+export const inUserspace = () => atCapture().captureHello();
+export const captured = () => inUserspace().control(vmcoreFrame());
+/** A run that is sampled once after its panic, with one vCPU at `rip`. */
+export const sampled = (rip: bigint, cr3 = CRASH_CR3) => firedRun().panic().sample([{ rip, cr3 }, PARKED]);
+/** A vCPU that stands still for a minute. */
+export const stuckAt = (rip: bigint, cr3 = CRASH_CR3) => {
+  const run = firedRun().panic();
+  for (let i = 0; i < 400; i++) run.later(140).sample([{ rip, cr3 }, PARKED]);
+  return run;
+};
