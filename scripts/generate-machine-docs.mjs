@@ -47,8 +47,7 @@ function profiles() {
 }
 
 function section(profile, prose) {
-  const { name, summary, evidence, machine, cpuModel, cpus, memoryMiB, crashkernel, append, captureAppend } =
-    profile;
+  const { name, summary, machine, cpuModel, cpus, memoryMiB, crashkernel, append, captureAppend } = profile;
   const made = [
     `machine ${code(machine)}`,
     cpuWords(cpuModel),
@@ -65,7 +64,6 @@ function section(profile, prose) {
     '',
     `- ${made.join('; ')}`,
     `- proved: ${profile.prove.map(factWords).join('; ')}`,
-    ...evidence.map((line) => `- evidence: ${line}`),
     '',
   ].join('\n');
 }

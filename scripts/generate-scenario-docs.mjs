@@ -124,7 +124,7 @@ function factsOf(scenario) {
   return parts.flatMap(([title, items]) => (items.length === 0 ? [] : [`${title}: ${items.join('; ')}`]));
 }
 
-function guest({ guest: wanted, crashKernel, capture, watchMs }) {
+function guest({ guest: wanted, crashKernel, capture }) {
   return [
     crashKernel === 'absent' && 'no crash kernel is loaded',
     wanted.profile !== undefined &&
@@ -143,7 +143,6 @@ function guest({ guest: wanted, crashKernel, capture, watchMs }) {
     wanted.captureAppend !== undefined && `capture kernel ${code(shortened(wanted.captureAppend))}`,
     wanted.modules !== undefined && `modules ${wanted.modules.map(code).join(', ')}`,
     capture !== undefined && 'the capture kernel exercises the card',
-    watchMs !== undefined && `watched for ${watchMs / 1000} s`,
   ].filter((item) => item !== false);
 }
 
@@ -166,8 +165,17 @@ function proved({ crashKernel, prepare, prove, trigger }) {
   ];
 }
 
+/** A sysctl by its name, as in sysctl(8). */
+function shortFact(proof) {
+  const name = /^\/proc\/sys\/(.+)$/.exec(proof.read?.path ?? '')?.[1];
+  const { equals } = proof.read ?? {};
+  return name !== undefined && equals !== undefined
+    ? code(`${name.replaceAll('/', '.')}=${equals}`)
+    : factWords(proof);
+}
+
 function proofOfState(proof) {
-  if ('read' in proof || 'output' in proof) return factWords(proof);
+  if ('read' in proof || 'output' in proof) return shortFact(proof);
   if ('panic' in proof) {
     const { says, stackHas } = proof.panic;
     return [
