@@ -5,10 +5,11 @@
  *   node scripts/generate-machine-docs.mjs            writes it
  *   node scripts/generate-machine-docs.mjs --check    exits 1 when it is stale
  *
- * Everything between the two marker lines is generated; the rest of the page is written by hand.
+ * Everything between the two marker lines is generated; the rest of the page is written by hand. What a guest must
+ * confirm, and the evidence, stay in the files, to which each section links.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { code, factWords, fail, headerComment } from './docs-words.mjs';
+import { code, fail, headerComment } from './docs-words.mjs';
 
 const ROOT = new URL('../', import.meta.url);
 const MACHINES = new URL('scenarios/machines/', ROOT);
@@ -62,8 +63,7 @@ function section(profile, prose) {
     '',
     `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.${prose === '' ? '' : ` ${prose}`}`,
     '',
-    `- ${made.join('; ')}`,
-    `- proved: ${profile.prove.map(factWords).join('; ')}`,
+    `[${name}.yaml](../scenarios/machines/${name}.yaml): ${made.join('; ')}`,
     '',
   ].join('\n');
 }
