@@ -1,4 +1,4 @@
-import { type Step, verbOf } from '../model/choreography.js';
+import { type Step, verbOf } from '../plan/choreography.js';
 import { messageName } from '../model/interrupt.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { argumentsOf, directCall, directPanic, restoreAfterCall } from './directed-call.js';

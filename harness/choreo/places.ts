@@ -1,4 +1,4 @@
-import type { Location } from '../model/choreography.js';
+import type { Location } from '../plan/choreography.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   type FunctionCode,

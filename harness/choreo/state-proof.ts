@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkLapic, checkPin } from '../irqchip/check-conditions.js';
-import type { StateProof } from '../model/choreography.js';
-import { flagStatement, lookAtFlag, readControlRegisters } from '../timeline/control-registers.js';
+import { checkLapic, checkPin } from '../proof/irqchips.js';
+import type { StateProof } from '../plan/choreography.js';
+import { flagStatement, lookAtFlag, readControlRegisters } from '../proof/cpu-flag.js';
 import { lookAt, stackLine, stackOf } from './look.js';
 import { names, variableNamed } from './places.js';
 import type { Stage } from './stage.js';

@@ -1,7 +1,7 @@
 import type { EventOf } from '../model/event.js';
-import type { CaptureProof } from '../model/scenario.js';
+import type { CaptureProof } from '../plan/scenario.js';
 import { escapeGuestText } from '../timeline/escape.js';
-import { interruptsOf } from '../irqchip/proc-interrupts.js';
+import { interruptsOf } from '../timeline/proc-interrupts.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 

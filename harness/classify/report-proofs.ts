@@ -1,6 +1,6 @@
 import type { RunEvent } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
-import type { Proof, Scenario } from '../model/scenario.js';
+import type { Proof, Scenario } from '../plan/scenario.js';
 import { first, firstFact } from './phases.js';
 
 type ProofFact = Extract<HostFact, { fact: 'proof' }>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PHASES } from './phase.js';
-import { STORE_SCHEMA } from './run-plan.js';
+import { STORE_SCHEMA } from './record.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 const PhaseReachedSchema = z.object({

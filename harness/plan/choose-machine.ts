@@ -1,6 +1,6 @@
-import type { GuestFact } from '../model/guest-fact.js';
-import { cpuModelFor, type MachineProfile } from '../model/machine-profile.js';
-import type { Scenario } from '../model/scenario.js';
+import type { GuestFact } from '../proof/guest-fact.js';
+import { cpuModelFor, type MachineProfile } from './machine-profile.js';
+import type { Scenario } from './scenario.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
 
 /** A machine profile, and who asked for it: that decides whether it goes over the scenario's own wishes. */

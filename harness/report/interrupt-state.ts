@@ -1,6 +1,6 @@
-import { lapicText, pinText } from '../irqchip/check-conditions.js';
-import { readLapic } from '../irqchip/read-lapic.js';
-import { readRouters } from '../irqchip/read-routers.js';
+import { lapicText, pinText } from '../proof/irqchips.js';
+import { readLapic } from '../hmp/lapic.js';
+import { readRouters } from '../hmp/irqchips.js';
 import type { HostFact } from '../model/record.js';
 import type { Pic8259 } from '../model/irqchip.js';
 

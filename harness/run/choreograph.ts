@@ -2,7 +2,7 @@ import { NotReached, type Stage } from '../choreo/stage.js';
 import { perform } from '../choreo/perform.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
-import type { Step } from '../model/choreography.js';
+import type { Step } from '../plan/choreography.js';
 import type { PinName } from '../model/irqchip.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {

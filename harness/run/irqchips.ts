@@ -1,6 +1,6 @@
-import { type InterruptRow, pinOfDevice, readProcInterrupts } from '../irqchip/proc-interrupts.js';
-import { readLapic } from '../irqchip/read-lapic.js';
-import { readRouters } from '../irqchip/read-routers.js';
+import { type InterruptRow, pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js';
+import { readLapic } from '../hmp/lapic.js';
+import { readRouters } from '../hmp/irqchips.js';
 import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
 import { QmpError } from '../qemu/qmp/index.js';
 import type { LiveGuest } from './live-guest.js';

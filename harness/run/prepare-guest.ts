@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileScript } from '../guest/control.js';
-import { type Checked, checkLapic, checkPin } from '../irqchip/check-conditions.js';
-import { readProcInterrupts, rowNamed } from '../irqchip/proc-interrupts.js';
-import { checkCondition, factWords, type GuestFact } from '../model/guest-fact.js';
-import type { Preparation, Proof } from '../model/scenario.js';
-import { everyVcpu, flagStatement } from '../timeline/control-registers.js';
+import { type Checked, checkLapic, checkPin } from '../proof/irqchips.js';
+import { readProcInterrupts, rowNamed } from '../timeline/proc-interrupts.js';
+import { checkCondition, factWords, type GuestFact } from '../proof/guest-fact.js';
+import type { Preparation, Proof } from '../plan/scenario.js';
+import { everyVcpu, flagStatement } from '../proof/cpu-flag.js';
 import { flipCrashImage } from './flip-crash-image.js';
 import { findPins, readGuestInterrupts, readGuestLapic, readGuestRouters } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';

@@ -1,4 +1,4 @@
-import type { Trigger } from '../model/scenario.js';
+import type { Trigger } from '../plan/scenario.js';
 import { LKDTM_PROOF, offerInWords, parseOffer } from './lkdtm-offer.js';
 import type { Target } from './target.js';
 

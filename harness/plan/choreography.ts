@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
+import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from '../model/irqchip.js';
 
 const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
 /** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
-import { GuestFactSchema, guestPath } from './guest-fact.js';
-import { CRASHKERNEL, GUEST_LIMITS } from './guest-limits.js';
-import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
-import { NicSchema } from './nic.js';
+import { GuestFactSchema, guestPath } from '../proof/guest-fact.js';
+import { CRASHKERNEL, GUEST_LIMITS } from './guest-defaults.js';
+import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from '../model/irqchip.js';
+import { NicSchema } from '../model/nic.js';
 import { SourceSchema } from './source.js';
-import { VERDICT_WORDS } from './verdict.js';
+import { VERDICT_WORDS } from '../model/verdict.js';
 
 /** Names become directory names, so they are narrow. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;

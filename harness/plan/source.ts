@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FrameSourceSchema, frameSourceName } from './frame-source.js';
-import { PinNameSchema } from './irqchip.js';
+import { PinNameSchema } from '../model/irqchip.js';
 
 const cpu = z.number().int().min(0).max(63);
 /** Messages per second; `max` is as many as the host manages. */

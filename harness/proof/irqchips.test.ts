@@ -1,8 +1,8 @@
 import t from 'tap';
 import { LocalApicConditionsSchema, PinConditionsSchema } from '../model/irqchip.js';
-import { checkLapic, checkPin } from './check-conditions.js';
-import { readLapic } from './read-lapic.js';
-import { readRouters } from './read-routers.js';
+import { checkLapic, checkPin } from './irqchips.js';
+import { readLapic } from '../hmp/lapic.js';
+import { readRouters } from '../hmp/irqchips.js';
 import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
 
 const routers = readRouters(PIC_PC);

@@ -1,5 +1,5 @@
 import { LVT_NAMES, type LocalApic, type LvtEntry, type LvtName } from '../model/irqchip.js';
-import { deliveryOf } from './read-routers.js';
+import { deliveryOf } from './irqchips.js';
 
 /**
  * Reads HMP `info lapic ID`: QEMU 7.2, xAPIC, vCPUs that run (recorded). In x2APIC mode and with KVM's in-kernel APIC

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { GuestFactSchema } from './guest-fact.js';
-import { QEMU_NAME } from './guest-limits.js';
+import { GuestFactSchema } from '../proof/guest-fact.js';
+import { QEMU_NAME } from './guest-defaults.js';
 import { NAME, ScenarioSchema } from './scenario.js';
 
 const GUEST = ScenarioSchema.shape.guest.unwrap().shape;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { everyVcpu, readControlRegisters } from './control-registers.js';
+import { everyVcpu, readControlRegisters } from './cpu-flag.js';
 
 /** QEMU 7.2.22, TCG, `-cpu max`, Debian 6.1 with kvm_amd and a VM: `info registers -a`, shortened. */
 const text = (efers: readonly string[], cr4 = '000000f0') =>

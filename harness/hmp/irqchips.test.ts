@@ -1,6 +1,6 @@
 import t from 'tap';
-import { readLapic } from './read-lapic.js';
-import { readRouters } from './read-routers.js';
+import { readLapic } from './lapic.js';
+import { readRouters } from './irqchips.js';
 import { LAPIC_LEVEL, LAPIC_PC, PIC_PC, PIC_Q35_ASSERTED } from '../testing/recordings/monitor-text.js';
 
 void t.test('the pins of a pc that runs', async (t) => {
