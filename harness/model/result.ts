@@ -21,7 +21,7 @@ const EvidenceSchema = z.object({
 
 /**
  * One run's result: what `--json` prints, one object a line, and what `verdict.json` holds. Names are stable within a
- * schema version (docs/json.md). Times are milliseconds since the run began.
+ * schema version. Times are milliseconds since the run began.
  */
 export const RunResultSchema = z.object({
   schema: z.literal(STORE_SCHEMA),

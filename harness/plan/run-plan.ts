@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CellSchema } from '../model/cell.js';
 import { LimitsSchema } from '../model/limits.js';
 import { STORE_SCHEMA } from '../model/record.js';
-import { GuestFactSchema } from '../proof/guest-fact.js';
+import { MachineClaimSchema } from '../proof/proofs.js';
 import { ScenarioSchema } from './scenario.js';
 
 const KernelSchema = z.object({
@@ -37,7 +37,7 @@ export const RunPlanSchema = z.object({
     /** What the machine is called in tables; absent for the default one. */
     name: z.string().optional(),
     /** What its profile claims: the guest must confirm it, or the run is void. */
-    prove: z.array(GuestFactSchema).optional(),
+    prove: z.array(MachineClaimSchema).optional(),
   }),
   append: z.string(),
   captureAppend: z.string(),

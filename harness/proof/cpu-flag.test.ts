@@ -1,5 +1,6 @@
 import t from 'tap';
-import { everyVcpu, readControlRegisters } from './cpu-flag.js';
+import { machineWitness, stoppedWitness } from '../testing/fakes/witness.js';
+import { cpuFlag } from './cpu-flag.js';
 
 /** QEMU 7.2.22, TCG, `-cpu max`, Debian 6.1 with kvm_amd and a VM: `info registers -a`, shortened. */
 const text = (efers: readonly string[], cr4 = '000000f0') =>
@@ -21,33 +22,46 @@ const text = (efers: readonly string[], cr4 = '000000f0') =>
 const ON = '0000000000001d01';
 const OFF = '0000000000000d01';
 
+const every = (flag: object, registers: string, cpus = 2) =>
+  cpuFlag.beforeFiring.put({ everyVcpu: flag }, machineWitness({ registers, cpus }));
+
 void t.test('EFER.SVME on every vCPU', async (t) => {
-  t.strictSame(everyVcpu(text([ON, ON]), { flag: 'svme', on: true, cpus: 2 }), {
+  t.strictSame(await every({ svme: true }, text([ON, ON])), {
+    what: 'every vCPU has EFER.SVME = 1',
     proved: true,
     saw: 'cpu0 EFER=0x1d01; cpu1 EFER=0x1d01',
   });
-  t.match(
-    everyVcpu(text([ON, OFF]), { flag: 'svme', on: true, cpus: 2 }),
-    { proved: false },
-    'one has it not',
-  );
-  t.match(everyVcpu(text([ON]), { flag: 'svme', on: true, cpus: 2 }), { proved: false }, 'one is not told');
-  t.match(everyVcpu('', { flag: 'svme', on: true, cpus: 2 }), { proved: false, saw: /no vCPU/ });
-  t.match(everyVcpu(text([OFF, OFF]), { flag: 'svme', on: false, cpus: 2 }), { proved: true });
-  t.match(everyVcpu(text([OFF, ON]), { flag: 'svme', on: false, cpus: 2 }), { proved: false });
+  t.match(await every({ svme: true }, text([ON, OFF])), { proved: false }, 'one has it not');
+  t.match(await every({ svme: true }, text([ON])), { proved: false }, 'one is not shown');
+  t.match(await every({ svme: true }, ''), { proved: false, saw: /no vCPU/ });
+  t.match(await every({ svme: false }, text([OFF, OFF])), { proved: true });
+  t.match(await every({ svme: false }, text([OFF, ON])), { proved: false });
 });
 
 void t.test('CR4.VMXE', async (t) => {
-  t.match(everyVcpu(text([ON], '000026f0'), { flag: 'vmxe', on: true, cpus: 1 }), {
+  t.match(await every({ vmxe: true }, text([ON], '000026f0'), 1), {
+    what: 'every vCPU has CR4.VMXE = 1',
     proved: true,
     saw: 'cpu0 CR4=0x26f0',
   });
-  t.match(everyVcpu(text([ON], '000006f0'), { flag: 'vmxe', on: true, cpus: 1 }), { proved: false });
-  t.match(everyVcpu(text([ON], '000046f0'), { flag: 'vmxe', on: true, cpus: 1 }), { proved: false }, 'SMXE');
+  t.match(await every({ vmxe: true }, text([ON], '000006f0'), 1), { proved: false });
+  t.match(await every({ vmxe: true }, text([ON], '000046f0'), 1), { proved: false }, 'SMXE');
 });
 
 void t.test('incomplete vCPUs are left out', async (t) => {
-  t.strictSame(readControlRegisters(text([ON]).replace(/CR4=\S+/, '')), []);
-  t.strictSame(readControlRegisters(text([ON]).replace(/EFER=\S+/, 'EFER=1')), []);
-  t.strictSame(readControlRegisters('CPU#99999\nEFER=0000000000001d01 CR4=00000000'), []);
+  t.match(await every({ svme: true }, text([ON]).replace(/CR4=\S+/, ''), 1), { saw: /no vCPU/ });
+  t.match(await every({ svme: true }, text([ON]).replace(/EFER=\S+/, 'EFER=1'), 1), { saw: /no vCPU/ });
+});
+
+void t.test('the same of a role in a choreography', async (t) => {
+  const role = (flag: object, registers: string) =>
+    cpuFlag.choreography.put({ role: 'crasher', ...flag }, stoppedWitness({ registers }));
+  t.strictSame(await role({ svme: true }, text([ON, OFF])), {
+    what: 'crasher has EFER.SVME = 1',
+    proved: true,
+    saw: 'cpu0 EFER=0x1d01',
+  });
+  t.match(await role({ vmxe: true }, text([ON, OFF])), { what: 'crasher has CR4.VMXE = 1', proved: false });
+  t.match(await role({ svme: true }, ''), { proved: false, saw: 'cpu0 is not told' });
+  t.equal(await role({ svme: true, vmxe: true }, ''), undefined, 'one bit at a time');
 });
