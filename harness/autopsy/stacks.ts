@@ -1,4 +1,4 @@
-import { stackLine, stackOf } from '../choreo/look.js';
+import { stackLine, stackOf } from './inspect-vcpu.js';
 import type { Armed } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { GdbError, type GdbClient } from '../qemu/gdbstub/index.js';

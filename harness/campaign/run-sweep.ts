@@ -7,7 +7,7 @@ import { type Control, mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
 import { type EndWord, outcomeOf, type PointOutcome } from '../sweep/outcome.js';
 import { pointName, pointOf, pointScenario, traceName, traceScenario } from '../sweep/script.js';
-import { callsThatChangeTheIdt, isWholeWay, type WayPoint, wayOf } from '../sweep/way.js';
+import { callsThatChangeTheIdt, isWholeWay, type WayPoint, wayOf } from '../sweep/instruction-trace.js';
 import { derivePlan } from './derive-plan.js';
 import { type CampaignOptions, runCampaign } from './run-campaign.js';
 

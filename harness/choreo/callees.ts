@@ -1,6 +1,6 @@
 import { REGISTER_NAMES, type Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
-import type { WalkStage } from './stage.js';
+import type { WalkStage } from './context.js';
 
 /** Which calls a walk follows: into functions that are named, and from places that are named. */
 export class Callees {

@@ -2,9 +2,9 @@ import type { DirectedCall } from '../model/choreography.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
 import { readVcpus } from '../timeline/vcpus.js';
-import { lookAt } from './look.js';
-import { functionNamed } from './places.js';
-import { NotReached, type Stage } from './stage.js';
+import { lookAt } from '../autopsy/inspect-vcpu.js';
+import { functionNamed } from './code-location.js';
+import { NotReached, type Stage } from './context.js';
 
 /** Below the stack pointer by this much the message is safe until panic() has formatted it, which it does first. */
 const MESSAGE_BELOW_BYTES = 1536n;

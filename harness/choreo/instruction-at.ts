@@ -1,7 +1,7 @@
 import { GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { disassemble, type Disassembled } from '../symbols/index.js';
-import { lookAt } from './look.js';
-import { NotReached, type WalkStage } from './stage.js';
+import { lookAt } from '../autopsy/inspect-vcpu.js';
+import { NotReached, type WalkStage } from './context.js';
 
 const MAX_INSTRUCTION_BYTES = 15;
 const PAGE_BYTES = 4096n;

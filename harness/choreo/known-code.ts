@@ -1,6 +1,6 @@
 import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
-import type { WalkStage } from './stage.js';
+import type { WalkStage } from './context.js';
 
 /** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
 export const KERNEL_IMAGE = 0xffffffff80000000n;

@@ -1,7 +1,7 @@
-import { runs64Bit } from './idt.js';
+import { runs64Bit } from '../autopsy/idt.js';
 import { instructionAt } from './instruction-at.js';
-import { lookAt } from './look.js';
-import { NotReached, type WalkStage } from './stage.js';
+import { lookAt } from '../autopsy/inspect-vcpu.js';
+import { NotReached, type WalkStage } from './context.js';
 import { stepOver } from './step-over.js';
 
 /** Runs a stopped vCPU, alone, until the call that it stands at has returned. Throws NotReached when it does not. */

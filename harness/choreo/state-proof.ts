@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkLapic, checkPin } from '../irqchip/check-conditions.js';
 import type { StateProof } from '../model/choreography.js';
 import { flagStatement, lookAtFlag, readControlRegisters } from '../timeline/control-registers.js';
-import { lookAt, stackLine, stackOf } from './look.js';
-import { names, variableNamed } from './places.js';
-import type { Stage } from './stage.js';
+import { lookAt, stackLine, stackOf } from '../autopsy/inspect-vcpu.js';
+import { names, variableNamed } from './code-location.js';
+import type { Stage } from './context.js';
 
 const LOOK_EVERY_MS = 20;
 

@@ -6,8 +6,8 @@ import {
   type Watch,
 } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
-import { lookAt } from './look.js';
-import { NotReached, type WalkStage } from './stage.js';
+import { lookAt } from '../autopsy/inspect-vcpu.js';
+import { NotReached, type WalkStage } from './context.js';
 
 /** A stub may stop once more where it stood. */
 const STEP_ATTEMPTS = 4;

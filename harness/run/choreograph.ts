@@ -1,5 +1,5 @@
-import { NotReached, type Stage } from '../choreo/stage.js';
-import { perform } from '../choreo/perform.js';
+import { NotReached, type Stage } from '../choreo/context.js';
+import { perform } from '../choreo/run-choreography.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
 import type { Step } from '../model/choreography.js';

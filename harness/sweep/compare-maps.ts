@@ -1,8 +1,8 @@
 import { safeName } from '../report/words.js';
 import { type CellLine, type Column, textTable } from '../report/text-table.js';
 import type { NmiMap, Window } from './map.js';
-import { headLines, windowLines } from './map-text.js';
-import { STAGES } from './way.js';
+import { headLines, windowLines } from '../report/nmi-map-text.js';
+import { STAGES } from './instruction-trace.js';
 
 /** What happened in one function of the way, or part of it, on both kernels. */
 export interface GroupRow {

@@ -2,8 +2,8 @@ import t from 'tap';
 import { compareMaps, comparisonText } from './compare-maps.js';
 import { madeOutcome, madeWay } from '../testing/builders/instruction-trace.js';
 import { type MapHead, mapOf } from './map.js';
-import { mapHtml } from './map-html.js';
-import { mapText } from './map-text.js';
+import { mapHtml } from '../report/nmi-map-html.js';
+import { mapText } from '../report/nmi-map-text.js';
 import type { EndWord } from './outcome.js';
 
 const HEAD: MapHead = {

@@ -1,6 +1,6 @@
 import { gaps, type Known } from './next-points.js';
 import type { PointOutcome } from './outcome.js';
-import { hasNmiGate, type Stage, type WayPoint } from './way.js';
+import { hasNmiGate, type Stage, type WayPoint } from './instruction-trace.js';
 
 /** A probed point. Names are stable within `schema` 1. */
 export interface MappedPoint {

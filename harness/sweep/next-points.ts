@@ -1,6 +1,6 @@
 import type { EndWord } from './outcome.js';
-import { isReachable } from './path.js';
-import { hasNmiGate, type WayPoint } from './way.js';
+import { isReachable } from './approach.js';
+import { hasNmiGate, type WayPoint } from './instruction-trace.js';
 
 /** What is known of the way so far: the end at each probed point, by index. */
 export type Known = ReadonlyMap<number, EndWord>;

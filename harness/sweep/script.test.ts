@@ -3,7 +3,7 @@ import { contradictionIn } from '../plan/check-choreography.js';
 import { needsQtest } from '../plan/needs-qtest.js';
 import { madeWay } from '../testing/builders/instruction-trace.js';
 import { firstScenario, pointName, pointOf, pointScenario, traceName, traceScenario } from './script.js';
-import type { WayPoint } from './way.js';
+import type { WayPoint } from './instruction-trace.js';
 
 const WAY = madeWay(30, { groupLength: 10 });
 

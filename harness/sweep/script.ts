@@ -1,7 +1,7 @@
 import type { Location, Step } from '../model/choreography.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
-import { pathTo } from './path.js';
-import type { WayPoint } from './way.js';
+import { pathTo } from './approach.js';
+import type { WayPoint } from './instruction-trace.js';
 
 /**
  * Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. The last one is the

@@ -1,4 +1,4 @@
-import { nameSymbol, placeSymbols, type SymbolPlace } from './places.js';
+import { nameSymbol, placeSymbols, type SymbolPlace } from './symbolize.js';
 import { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
 import { baseName, nearestOf } from './names.js';
 

@@ -1,5 +1,5 @@
 import type { SymbolTable } from './kallsyms.js';
-import { nameSymbol } from './places.js';
+import { nameSymbol } from './symbolize.js';
 import type { KernelSymbol } from './symbol.js';
 
 /**

@@ -4,7 +4,7 @@ import { type PagedMemory, pagedMemory, type Reading } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';
 import { type Cursor, orcStep, type Step } from './orc-step.js';
 import { findOrcTables } from './orc.js';
-import { nameSymbol, type SymbolPlace } from './places.js';
+import { nameSymbol, type SymbolPlace } from './symbolize.js';
 import type { WalkRegisters } from './pt-regs.js';
 import { type ReturnAddressCheck, returnAddressCheck } from './return-address.js';
 

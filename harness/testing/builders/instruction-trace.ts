@@ -1,7 +1,7 @@
 import type { Idt } from '../../model/record.js';
 import type { PointOutcome } from '../../sweep/outcome.js';
 import { type EndWord } from '../../sweep/outcome.js';
-import type { WayPoint } from '../../sweep/way.js';
+import type { WayPoint } from '../../sweep/instruction-trace.js';
 
 /** IDTs as they are on the way of a 6.1 kernel: the crashed kernel's, none, the capture kernel's own. */
 export const IDT = {

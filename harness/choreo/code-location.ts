@@ -8,7 +8,7 @@ import {
   sortOf,
   type SymbolTable,
 } from '../symbols/index.js';
-import { NotReached } from './stage.js';
+import { NotReached } from './context.js';
 
 /** A place in the running kernel's code. */
 export interface CodePlace {

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { madeWay } from '../testing/builders/instruction-trace.js';
 import { landmarks, nextPoints } from './next-points.js';
-import { isReachable, pathTo } from './path.js';
-import type { WayPoint } from './way.js';
+import { isReachable, pathTo } from './approach.js';
+import type { WayPoint } from './instruction-trace.js';
 
 const WAY = madeWay(30, { groupLength: 10 });
 

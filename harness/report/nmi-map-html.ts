@@ -1,8 +1,8 @@
-import { STYLE } from '../report/html-style.js';
-import { html, Markup } from '../report/html.js';
-import type { MapComparison } from './compare-maps.js';
-import type { MappedPoint, NmiMap } from './map.js';
-import { headLines, windowLines } from './map-text.js';
+import { STYLE } from './html-style.js';
+import { html, Markup } from './html.js';
+import type { MapComparison } from '../sweep/compare-maps.js';
+import type { MappedPoint, NmiMap } from '../sweep/map.js';
+import { headLines, windowLines } from './nmi-map-text.js';
 
 /** Colours of the report's own palette. */
 const MAP_STYLE = `

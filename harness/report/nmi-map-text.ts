@@ -1,6 +1,6 @@
-import { type CellLine, type Column, textTable } from '../report/text-table.js';
-import { safeName } from '../report/words.js';
-import type { Change, MappedPoint, NmiMap, Window } from './map.js';
+import { type CellLine, type Column, textTable } from './text-table.js';
+import { safeName } from './words.js';
+import type { Change, MappedPoint, NmiMap, Window } from '../sweep/map.js';
 
 const COLUMNS: readonly Column[] = [
   { title: 'POINT', align: 'right', width: 5 },

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Armed } from '../model/event.js';
 import type { Walked } from '../model/record.js';
 import { IDT } from '../testing/builders/instruction-trace.js';
-import { callsThatChangeTheIdt, hasNmiGate, isWholeWay, wayOf } from './way.js';
+import { callsThatChangeTheIdt, hasNmiGate, isWholeWay, wayOf } from './instruction-trace.js';
 
 const ARMED: Armed = {
   status: 0,

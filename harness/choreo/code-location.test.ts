@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
-import { functionNamed, variableNamed } from './places.js';
-import { NotReached } from './stage.js';
+import { functionNamed, variableNamed } from './code-location.js';
+import { NotReached } from './context.js';
 
 /** Lines as Debian's 6.1.0-56 has them, shortened; `type_show` is one of its many static functions of one name. */
 function table(): SymbolTable {

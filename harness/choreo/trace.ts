@@ -2,11 +2,11 @@ import type { Idt, Walked } from '../model/record.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import { Callees } from './callees.js';
-import { readIdt, runs64Bit } from './idt.js';
+import { readIdt, runs64Bit } from '../autopsy/idt.js';
 import { instructionAt } from './instruction-at.js';
 import { KERNEL_IMAGE, KnownCode } from './known-code.js';
-import { lookAt } from './look.js';
-import { NotReached, type WalkStage } from './stage.js';
+import { lookAt } from '../autopsy/inspect-vcpu.js';
+import { NotReached, type WalkStage } from './context.js';
 import { stepOnce, stepOver } from './step-over.js';
 
 /** Where a walk goes in, and when it gives up. */

@@ -1,4 +1,4 @@
-import type { WayPoint } from './way.js';
+import type { WayPoint } from './instruction-trace.js';
 
 /** A point to run to; `next`: a call that stands there is gone over, or one instruction executed. */
 export interface Waypoint {

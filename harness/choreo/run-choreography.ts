@@ -2,13 +2,13 @@ import { type Step, verbOf } from '../model/choreography.js';
 import { messageName } from '../model/interrupt.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { argumentsOf, directCall, directPanic, restoreAfterCall } from './directed-call.js';
-import { readIdt } from './idt.js';
-import { lookAt, lookAtAll } from './look.js';
+import { readIdt } from '../autopsy/idt.js';
+import { lookAt, lookAtAll } from '../autopsy/inspect-vcpu.js';
 import { overCall } from './over-call.js';
-import { type CodePlace, findPlace } from './places.js';
-import { NotReached, type Stage } from './stage.js';
+import { type CodePlace, findPlace } from './code-location.js';
+import { NotReached, type Stage } from './context.js';
 import { checkState } from './state-proof.js';
-import { walk } from './walk.js';
+import { walk } from './trace.js';
 
 const WITHIN_MS = 30_000;
 /** A trace goes from the panic to the capture kernel's start: seconds of stepping, and all of its decompression. */

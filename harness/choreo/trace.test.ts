@@ -2,8 +2,8 @@ import t from 'tap';
 import type { HostFact, Walked } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
-import { NotReached, type WalkStage } from './stage.js';
-import { walk } from './walk.js';
+import { NotReached, type WalkStage } from './context.js';
+import { walk } from './trace.js';
 
 const F = 0xffffffff81000000n;
 const G = F + 0x100n;
