@@ -1,7 +1,8 @@
-import type { Idt } from '../model/record.js';
-import { GdbRemoteError, type GdbClient } from '../qemu/gdbstub/index.js';
+import type { Idt } from '../model/instruction-trace.js';
+import { GdbRemoteError } from '../qemu/gdbstub/index.js';
+import type { Debugger } from './debugger.js';
 
-type Memory = Pick<GdbClient, 'readMemory'>;
+type Memory = Pick<Debugger, 'readMemory'>;
 
 /** The NMI's vector, and the size of a gate in long mode (Intel SDM volume 3, 6.14.1). */
 const NMI_VECTOR = 2;

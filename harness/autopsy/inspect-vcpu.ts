@@ -1,42 +1,45 @@
-import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   finishReadingAsync,
   functionsOf,
   type StackTrace,
-  walkStack,
   type SymbolTable,
+  walkStack,
 } from '../symbols/index.js';
+import type { Debugger } from './debugger.js';
 
 const INTERRUPT_FLAG = 0x200n;
 
 /** What a stopped vCPU is doing, for people: `cpu1 mask_ioapic_irq+0x16/0xb0 IF=0`. */
-export async function lookAt(
+export async function inspectVcpu(
   vcpu: number,
-  { gdb, symbols }: { gdb: Pick<GdbClient, 'readRegisters'>; symbols: SymbolTable },
+  { gdb, symbols }: { gdb: Pick<Debugger, 'readRegisters'>; symbols: SymbolTable },
 ): Promise<string> {
   const { rip, rflags, cs } = await gdb.readRegisters(vcpu);
   const where = (cs & 3n) === 3n ? 'user space' : symbols.label(rip);
   return `cpu${vcpu} ${where} IF=${(rflags & INTERRUPT_FLAG) === 0n ? 0 : 1}`;
 }
 
-/** What every vCPU is doing. The guest must be stopped. */
-export async function lookAtAll(stage: { gdb: GdbClient; symbols: SymbolTable }): Promise<string> {
-  const looks: string[] = [];
-  for (const vcpu of stage.gdb.vcpus) looks.push(await lookAt(vcpu, stage));
-  return looks.join('; ');
+/** What every vCPU is doing, in one line. The guest must be stopped. */
+export async function inspectVcpus(machine: {
+  gdb: Pick<Debugger, 'vcpus' | 'readRegisters'>;
+  symbols: SymbolTable;
+}): Promise<string> {
+  const lines: string[] = [];
+  for (const vcpu of machine.gdb.vcpus) lines.push(await inspectVcpu(vcpu, machine));
+  return lines.join('; ');
 }
 
-/** Walks a stopped vCPU's stack through its own page tables. */
+/** The stack of a stopped vCPU, read through its own page tables. */
 export async function stackOf(
   vcpu: number,
-  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
+  { gdb, symbols }: { gdb: Pick<Debugger, 'readRegisters' | 'readMemory'>; symbols: SymbolTable },
 ): Promise<StackTrace> {
   const registers = await gdb.readRegisters(vcpu);
   return finishReadingAsync(walkStack(registers, symbols), async ({ address, length }) => {
     try {
       return await gdb.readMemory(address, length, { vcpu });
     } catch {
-      // A page that is not there ends the walk where it is, and the walk says so.
+      // A page that is not there ends the stack walk, and the trace records why.
       return undefined;
     }
   });

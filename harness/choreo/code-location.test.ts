@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
 import { functionNamed, variableNamed } from './code-location.js';
-import { NotReached } from './context.js';
+import { NotReached } from './not-reached.js';
 
 /** Lines as Debian's 6.1.0-56 has them, shortened; `type_show` is one of its many static functions of one name. */
 function table(): SymbolTable {
@@ -39,7 +39,7 @@ function missed(lookUp: () => unknown): string {
   return 'it was found';
 }
 
-t.test('a name that is not there is told with its neighbours of the same sort', async (t) => {
+t.test('a name that is not there is reported with its neighbours of the same sort', async (t) => {
   t.match(
     missed(() => variableNamed('ioapic_locks', table())),
     /nearest: ioapic_lock$/,

@@ -1,5 +1,6 @@
+import { inspectVcpus } from '../autopsy/inspect-vcpu.js';
+import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import type { Location } from '../model/choreography.js';
-import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   type FunctionCode,
   decodeFunction,
@@ -8,23 +9,26 @@ import {
   sortOf,
   type SymbolTable,
 } from '../symbols/index.js';
-import { NotReached } from './context.js';
+import type { Debugger } from './debugger.js';
+import { NotReached } from './not-reached.js';
 
-/** A place in the running kernel's code. */
-export interface CodePlace {
+/** A location in the running kernel's code. */
+export interface CodeLocation {
   readonly address: bigint;
   /** As the scenario names it, with the symbols that were meant. */
   readonly name: string;
 }
 
+type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory'>;
+
 /**
  * Finds a location's address in this kernel. A symbol that it does not have (inlined, renamed), or a function that
  * does not make the call, is `NotReached` with the nearest names.
  */
-export async function findPlace(
+export async function findLocation(
   location: Location,
-  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
-): Promise<CodePlace> {
+  { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
+): Promise<CodeLocation> {
   if (typeof location === 'string' || Array.isArray(location)) {
     const symbol = functionNamed(location, symbols);
     return { address: symbol.address, name: symbol.name };
@@ -63,7 +67,7 @@ export async function findPlace(
 }
 
 /** A breakpoint inside an instruction is never hit: the kernel is another build than the offset was read from. */
-function requireInstruction(address: bigint, name: string, code: FunctionCode): CodePlace {
+function requireInstruction(address: bigint, name: string, code: FunctionCode): CodeLocation {
   if (code.instructions.some((instruction) => instruction.address === address)) return { address, name };
   const near = code.instructions.flatMap((instruction) => {
     const offset = Number(instruction.address - code.address);
@@ -113,10 +117,15 @@ export function names(wanted: string | readonly string[]): readonly string[] {
 
 async function readFunction(
   symbol: KernelSymbol,
-  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
+  { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
 ): Promise<FunctionCode> {
   const size = symbols.at(symbol.address)?.size ?? 0;
-  const bytes = await gdb.readMemory(symbol.address, size);
+  const bytes = await readKernelMemory({ address: symbol.address, length: size }, gdb);
+  if (bytes === undefined)
+    throw new NotReached(
+      `read the code of ${symbol.name}`,
+      `the page tables of no vCPU have it; ${await inspectVcpus({ gdb, symbols })}`,
+    );
   return decodeFunction({ bytes, address: symbol.address, size });
 }
 

@@ -2,23 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkLapic, checkPin } from '../irqchip/check-conditions.js';
 import type { StateProof } from '../model/choreography.js';
 import { flagStatement, lookAtFlag, readControlRegisters } from '../timeline/control-registers.js';
-import { lookAt, stackLine, stackOf } from '../autopsy/inspect-vcpu.js';
+import { inspectVcpu, stackLine, stackOf } from '../autopsy/inspect-vcpu.js';
 import { names, variableNamed } from './code-location.js';
-import type { Stage } from './context.js';
+import type { ChoreographyContext } from './context.js';
 
 const LOOK_EVERY_MS = 20;
 
 /** Looks at the stopped guest; `vcpuOf` tells which vCPU has a role. */
 export async function checkState(
   proof: StateProof,
-  stage: Stage,
+  stage: ChoreographyContext,
   vcpuOf: (role: string) => number,
 ): Promise<{ what: string; proved: boolean; saw: string }> {
   if ('lock' in proof) {
     const what = `${proof.lock} is ${proof.held ? 'held' : 'free'}`;
     const symbol = variableNamed(proof.lock, stage.symbols);
     // The word of a qspinlock (include/asm-generic/qspinlock_types.h): its lowest byte is the lock itself.
-    const word = (await stage.gdb.readMemory(symbol.address, 4)).readUInt32LE(0);
+    const word = (await stage.gdb.readMemory(symbol.address, 4, { vcpu: 0 })).readUInt32LE(0);
     return { what, proved: ((word & 0xff) !== 0) === proof.held, saw: `lock word 0x${word.toString(16)}` };
   }
   if ('pin' in proof) {
@@ -35,7 +35,7 @@ export async function checkState(
     return {
       what: `${proof.role} is in ${names(proof.in).join(' or ')}`,
       proved: place !== undefined && names(proof.in).includes(place.symbol.name),
-      saw: await lookAt(vcpu, stage),
+      saw: await inspectVcpu(vcpu, stage),
     };
   }
   if ('interrupts' in proof) {
@@ -44,7 +44,7 @@ export async function checkState(
     return {
       what: `${proof.role} has interrupts ${proof.interrupts}`,
       proved: on === (proof.interrupts === 'on'),
-      saw: await lookAt(vcpu, stage),
+      saw: await inspectVcpu(vcpu, stage),
     };
   }
   if ('inService' in proof || 'lapic' in proof) {
@@ -55,7 +55,7 @@ export async function checkState(
   }
   if ('svme' in proof || 'vmxe' in proof) {
     const [flag, on] = 'svme' in proof ? (['svme', proof.svme] as const) : (['vmxe', proof.vmxe] as const);
-    const own = readControlRegisters(await stage.monitor('info registers -a')).find(
+    const own = readControlRegisters(await stage.registersText()).find(
       (registers) => registers.vcpu === vcpu,
     );
     const look = own === undefined ? undefined : lookAtFlag(own, flag);
@@ -67,8 +67,8 @@ export async function checkState(
   }
   const trace = await stackOf(vcpu, stage);
   const found = trace.frames.some(
-    ({ place, reliable }) =>
-      reliable && place !== undefined && names(proof.stackHas).includes(place.symbol.name),
+    ({ symbolized, reliable }) =>
+      reliable && symbolized !== undefined && names(proof.stackHas).includes(symbolized.symbol.name),
   );
   return {
     what: `${proof.role}'s stack has ${names(proof.stackHas).join(' or ')}`,
@@ -79,7 +79,7 @@ export async function checkState(
 
 /** All vCPUs stand, but sources outside the guest go on: what they do next may be what is asked for. */
 async function awaitSources(
-  { sourcesWithinMs }: Stage,
+  { sourcesWithinMs }: ChoreographyContext,
   check: () => Promise<{ what: string; proved: boolean; saw: string }>,
 ): Promise<{ what: string; proved: boolean; saw: string }> {
   const untilMs = performance.now() + sourcesWithinMs;

@@ -1,9 +1,11 @@
 import t from 'tap';
-import type { HostFact, Walked } from '../model/record.js';
+import type { TracedInstruction } from '../model/instruction-trace.js';
+import type { HostFact } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
-import { NotReached, type WalkStage } from './context.js';
-import { walk } from './trace.js';
+import type { TraceContext } from './context.js';
+import { NotReached } from './not-reached.js';
+import { traceInstructions } from './trace.js';
 
 const F = 0xffffffff81000000n;
 const G = F + 0x100n;
@@ -90,11 +92,11 @@ const KALLSYMS = [
   .join('');
 
 /** A guest that executes RUN, as the gdbstub and the monitor show it. */
-function madeStage(
+function madeContext(
   run: readonly Moment[] = RUN,
   /** With a breakpoint there it never gets anywhere. */
   { hot }: { hot?: bigint } = {},
-): { stage: WalkStage; walked: () => Walked[]; leftBehind: () => number } {
+): { context: TraceContext; traced: () => TracedInstruction[]; leftBehind: () => number } {
   let now = 0;
   const breakpoints = new Set<bigint>();
   const watched = new Set<bigint>();
@@ -115,7 +117,7 @@ function madeStage(
   });
   const parsed = parseKallsyms(KALLSYMS);
   if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
-  const stage: WalkStage = {
+  const context: TraceContext = {
     gdb: {
       readRegisters: async () => {
         const { rip, pushed = 0 } = moment();
@@ -151,7 +153,7 @@ function madeStage(
       interrupt: async () => undefined,
     },
     symbols: parsed.table,
-    monitor: async () => {
+    registersText: async () => {
       const { base, limit } = moment().idt ?? { base: FULL, limit: 0xfff };
       const idt = `IDT=     ${base.toString(16).padStart(16, '0')} ${limit.toString(16).padStart(8, '0')}`;
       return `CPU#0\nCS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\n${idt}\n`;
@@ -161,9 +163,9 @@ function madeStage(
     },
   };
   return {
-    stage,
+    context,
     leftBehind: () => breakpoints.size + watched.size,
-    walked: () => facts.flatMap((fact) => (fact.fact === 'walked' ? fact.instructions : [])),
+    traced: () => facts.flatMap((fact) => (fact.fact === 'traced' ? fact.instructions : [])),
   };
 }
 
@@ -187,10 +189,10 @@ function readMade(address: bigint, length: number): Buffer {
 const BOUNDS = { into: new Set<string>(), from: new Set<bigint>(), most: 100, withinMs: 60_000 };
 
 t.test('calls and repetitions are one step, whatever is in them', async (t) => {
-  const { stage, walked } = madeStage();
-  const count = await walk(0, stage, BOUNDS);
+  const { context, traced } = madeContext();
+  const count = await traceInstructions(0, context, BOUNDS);
   t.strictSame(
-    walked().map(({ at, went }) => [at, went]),
+    traced().map(({ at, executed }) => [at, executed]),
     [
       [`0x${F.toString(16)}`, 'step'],
       [`0x${(F + 1n).toString(16)}`, 'over'],
@@ -203,17 +205,17 @@ t.test('calls and repetitions are one step, whatever is in them', async (t) => {
     ],
   );
   t.equal(count, 8);
-  t.match(walked()[0]?.idt, { base: '0xfffffe0000000000', limit: '0xfff', nmiGate: /^0x/ });
-  t.strictSame(walked()[4]?.idt, { base: '0x0', limit: '0x0', nmiGate: 'absent' });
+  t.match(traced()[0]?.idt, { base: '0xfffffe0000000000', limit: '0xfff', nmiGate: /^0x/ });
+  t.strictSame(traced()[4]?.idt, { base: '0x0', limit: '0x0', nmiGate: 'absent' });
 });
 
-t.test('a call that is named by its address is walked through', async (t) => {
-  const { stage, walked } = madeStage();
-  await walk(0, stage, { ...BOUNDS, from: new Set([F + 8n]) });
+t.test('a call that is named by its address is traced into', async (t) => {
+  const { context, traced } = madeContext();
+  await traceInstructions(0, context, { ...BOUNDS, from: new Set([F + 8n]) });
   t.strictSame(
-    walked()
+    traced()
       .slice(3, 9)
-      .map(({ at, went }) => [BigInt(at), went]),
+      .map(({ at, executed }) => [BigInt(at), executed]),
     [
       [F + 8n, 'step'],
       [H, 'step'],
@@ -223,54 +225,56 @@ t.test('a call that is named by its address is walked through', async (t) => {
       [F + 13n, 'over'],
     ],
   );
-  t.match(walked()[5], { label: 'h+0x1/0x100', text: 'lidt (%rsp)' });
-  t.equal(walked()[5]?.idt, undefined, 'the IDT is the one before until it is executed');
-  t.strictSame(walked()[6]?.idt, { base: '0x0', limit: '0x0', nmiGate: 'absent' });
+  t.match(traced()[5], { label: 'h+0x1/0x100', text: 'lidt (%rsp)' });
+  t.equal(traced()[5]?.idt, undefined, 'the IDT is the one before until it is executed');
+  t.strictSame(traced()[6]?.idt, { base: '0x0', limit: '0x0', nmiGate: 'absent' });
 });
 
-t.test('functions that are named are walked through, through a retpoline thunk as well', async (t) => {
-  const { stage, walked } = madeStage();
-  await walk(0, stage, { ...BOUNDS, into: new Set(['g']) });
-  const addresses = walked().map(({ at }) => BigInt(at));
+t.test('functions that are named are traced through, through a retpoline thunk as well', async (t) => {
+  const { context, traced } = madeContext();
+  await traceInstructions(0, context, { ...BOUNDS, into: new Set(['g']) });
+  const addresses = traced().map(({ at }) => BigInt(at));
   t.equal(addresses.filter((at) => at === G).length, 2);
 });
 
-t.test('a guest that dies on the way, and a way that is too long, are void', async (t) => {
-  const dying = madeStage(RUN.slice(0, 14));
-  await t.rejects(walk(0, dying.stage, BOUNDS), { message: /walk to the capture kernel.*shutdown/ });
-  t.equal(dying.walked().length, 4, 'what was seen is recorded all the same');
-  await t.rejects(walk(0, madeStage().stage, { ...BOUNDS, most: 4 }), NotReached);
+t.test('a guest that dies during the trace, and a trace that is too long, are void', async (t) => {
+  const dying = madeContext(RUN.slice(0, 14));
+  await t.rejects(traceInstructions(0, dying.context, BOUNDS), {
+    message: /trace to the capture kernel.*shutdown/,
+  });
+  t.equal(dying.traced().length, 4, 'what was seen is recorded all the same');
+  await t.rejects(traceInstructions(0, madeContext().context, { ...BOUNDS, most: 4 }), NotReached);
 });
 
 t.test('a handler in the first kernel is not the second one: it must have left its mapping', async (t) => {
-  const { stage, walked } = madeStage();
-  await walk(0, stage, BOUNDS);
+  const { context, traced } = madeContext();
+  await traceInstructions(0, context, BOUNDS);
   t.equal(
-    walked().findIndex(({ idt }) => idt?.nmiGate.startsWith('0x') === true),
+    traced().findIndex(({ idt }) => idt?.nmiGate.startsWith('0x') === true),
     0,
   );
   t.match(
-    walked().at(-1),
+    traced().at(-1),
     { at: `0x${OWN.toString(16)}`, idt: { limit: '0x1ff' } },
     'the end is the own IDT',
   );
-  t.notMatch(walked().at(-1)?.label, 'own', "another kernel's code has no name of this one");
+  t.notMatch(traced().at(-1)?.label, 'own', "another kernel's code has no name of this one");
 });
 
 t.test(
   'the return of a call behind which a breakpoint is too slow is noticed by its stack slot',
   async (t) => {
-    const { stage, walked, leftBehind } = madeStage(RUN, { hot: F + 13n });
-    await walk(0, stage, BOUNDS);
-    const place = walked().findIndex(({ at }) => at === `0x${(F + 8n).toString(16)}`);
+    const { context, traced, leftBehind } = madeContext(RUN, { hot: F + 13n });
+    await traceInstructions(0, context, BOUNDS);
+    const place = traced().findIndex(({ at }) => at === `0x${(F + 8n).toString(16)}`);
     t.match(
-      walked()[place],
-      { went: 'over', noticed: 'watch' },
+      traced()[place],
+      { executed: 'over', noticed: 'watch' },
       'although the callee looks at the slot itself',
     );
-    t.match(walked()[place + 1], { at: `0x${(F + 13n).toString(16)}`, idt: { limit: '0x0' } });
+    t.match(traced()[place + 1], { at: `0x${(F + 13n).toString(16)}`, idt: { limit: '0x0' } });
     t.strictSame(
-      walked().filter(({ noticed }) => noticed !== undefined).length,
+      traced().filter(({ noticed }) => noticed !== undefined).length,
       1,
       'the others need no such thing',
     );
@@ -279,8 +283,10 @@ t.test(
 );
 
 t.test('a repetition that never ends in time is void, and nothing stays set', async (t) => {
-  const { stage, leftBehind } = madeStage(RUN, { hot: F + 8n });
-  await t.rejects(walk(0, stage, { ...BOUNDS, withinMs: 1000 }), { message: /was not reached in time/ });
+  const { context, leftBehind } = madeContext(RUN, { hot: F + 8n });
+  await t.rejects(traceInstructions(0, context, { ...BOUNDS, withinMs: 1000 }), {
+    message: /was not reached in time/,
+  });
   t.equal(leftBehind(), 0);
 });
 
@@ -293,10 +299,10 @@ t.test('a call of the next instruction is a step, and one that stays where it is
     { rip: LOW },
     { rip: OWN, idt: own },
   ];
-  const { stage, walked } = madeStage(run);
-  t.equal(await walk(0, stage, BOUNDS), 4);
+  const { context, traced } = madeContext(run);
+  t.equal(await traceInstructions(0, context, BOUNDS), 4);
   t.strictSame(
-    walked().map(({ at, went }) => [BigInt(at), went]),
+    traced().map(({ at, executed }) => [BigInt(at), executed]),
     [
       [P, 'step'],
       [P + 5n, 'step'],
@@ -304,6 +310,6 @@ t.test('a call of the next instruction is a step, and one that stays where it is
       [OWN, 'step'],
     ],
   );
-  const stuck = madeStage([{ rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }]);
-  await t.rejects(walk(0, stuck.stage, BOUNDS), { message: /did not advance/ });
+  const stuck = madeContext([{ rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }, { rip: P }]);
+  await t.rejects(traceInstructions(0, stuck.context, BOUNDS), { message: /did not advance/ });
 });

@@ -1,19 +1,20 @@
-import type { Idt, Walked } from '../model/record.js';
+import { readIdt, runs64Bit } from '../autopsy/idt.js';
+import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
+import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import { Callees } from './callees.js';
-import { readIdt, runs64Bit } from '../autopsy/idt.js';
+import type { TraceContext } from './context.js';
 import { instructionAt } from './instruction-at.js';
 import { KERNEL_IMAGE, KnownCode } from './known-code.js';
-import { lookAt } from '../autopsy/inspect-vcpu.js';
-import { NotReached, type WalkStage } from './context.js';
+import { NotReached } from './not-reached.js';
 import { stepOnce, stepOver } from './step-over.js';
 
-/** Where a walk goes in, and when it gives up. */
-export interface WalkOptions {
-  /** Functions that are walked through. */
+/** Which calls are traced into, and when a trace is given up. */
+export interface TraceOptions {
+  /** Functions that are traced into. */
   readonly into: ReadonlySet<string>;
-  /** Linear addresses of calls that are walked through as well. */
+  /** Linear addresses of calls that are traced into as well. */
   readonly from: ReadonlySet<bigint>;
   /** Instructions. */
   readonly most: number;
@@ -21,35 +22,39 @@ export interface WalkOptions {
 }
 
 /** Instructions in one record. */
-const PART = 128;
+const SEGMENT = 128;
 /** See {@link stepOver}: purgatory's digest takes 2 s under TCG, a decompression without any stop 5. */
 const PATIENCE_MS = 8000;
-const PURPOSE = "walk to the capture kernel's own IDT";
+const PURPOSE = "trace to the capture kernel's own IDT";
 
-type Went = Pick<Walked, 'went' | 'tookMs' | 'noticed'>;
+type Execution = Pick<TracedInstruction, 'executed' | 'tookMs' | 'noticed'>;
 
 /**
- * Walks a stopped vCPU, all others held, until the capture kernel has an IDT of its own with a gate for the NMI; every
- * instruction that it stood at is recorded with the IDT that an NMI would have met there. A call is gone over as one
- * step, unless it or its function is named: then it is walked through. Returns how many instructions were recorded.
- * Throws NotReached when the end does not come within the bounds, or the guest dies.
+ * Traces a stopped vCPU, all others held, until the capture kernel has an IDT of its own with a gate for the NMI; every
+ * instruction that it was about to execute is recorded with the IDT that an NMI would have met there. A call is stepped
+ * over, unless it or its function is named: then it is traced into. Returns how many instructions were recorded. Throws
+ * NotReached when the end does not come within the bounds, or the guest dies.
  */
-export async function walk(vcpu: number, stage: WalkStage, options: WalkOptions): Promise<number> {
-  const walker = new Walker(vcpu, stage, options);
+export async function traceInstructions(
+  vcpu: number,
+  context: TraceContext,
+  options: TraceOptions,
+): Promise<number> {
+  const tracer = new Tracer(vcpu, context, options);
   try {
-    await walker.go();
+    await tracer.run();
   } finally {
-    walker.flush();
+    tracer.flush();
   }
-  return walker.count;
+  return tracer.count;
 }
 
-class Walker {
+class Tracer {
   readonly #vcpu: number;
-  readonly #stage: WalkStage;
-  readonly #options: WalkOptions;
+  readonly #context: TraceContext;
+  readonly #options: TraceOptions;
   readonly #untilMs: number;
-  #part: Walked[] = [];
+  #segment: TracedInstruction[] = [];
   #written = 0;
   #lastIdt: Idt | undefined;
   #lastCr3: bigint | undefined;
@@ -58,100 +63,104 @@ class Walker {
   #idt: Idt | undefined;
   #jumped = false;
 
-  constructor(vcpu: number, stage: WalkStage, options: WalkOptions) {
+  constructor(vcpu: number, context: TraceContext, options: TraceOptions) {
     this.#vcpu = vcpu;
-    this.#stage = stage;
+    this.#context = context;
     this.#options = options;
     this.#untilMs = performance.now() + options.withinMs;
   }
 
   get count(): number {
-    return this.#written + this.#part.length;
+    return this.#written + this.#segment.length;
   }
 
   flush(): void {
-    if (this.#part.length === 0) return;
-    this.#stage.fact({ fact: 'walked', first: this.#written, instructions: this.#part });
-    this.#written += this.#part.length;
-    this.#part = [];
+    if (this.#segment.length === 0) return;
+    this.#context.fact({ fact: 'traced', first: this.#written, instructions: this.#segment });
+    this.#written += this.#segment.length;
+    this.#segment = [];
   }
 
-  async go(): Promise<void> {
-    let registers = await this.#look();
+  async run(): Promise<void> {
+    let registers = await this.#readRegisters();
     await this.#readMode();
-    const known = await KnownCode.read(this.#vcpu, this.#stage);
-    const callees = new Callees(this.#vcpu, this.#stage, this.#options);
+    const known = await KnownCode.read(this.#vcpu, this.#context);
+    const callees = new Callees(this.#vcpu, this.#context, this.#options);
     while (this.count < this.#options.most) {
       if (registers.cs !== this.#lastCs) await this.#readMode();
       this.#lastCs = registers.cs;
       const before = { idt: this.#idt, registers };
-      const place = { address: registers.rip, bits: this.#bits };
-      const { instruction, code } = await instructionAt(this.#vcpu, this.#stage, place);
+      const { instruction, code } = await instructionAt(this.#vcpu, this.#context, {
+        address: registers.rip,
+        bits: this.#bits,
+      });
       const label = known.label(registers, code);
       const ends = this.#isOwnIdt(registers);
-      const went: Went = ends ? { went: 'step' } : await this.#goOn(instruction, registers, callees);
-      this.#record(instruction, went, { ...before, label });
+      const execution: Execution = ends
+        ? { executed: 'step' }
+        : await this.#execute(instruction, registers, callees);
+      this.#record(instruction, execution, { ...before, label });
       if (ends) return;
-      registers = await this.#look();
+      registers = await this.#readRegisters();
     }
     throw new NotReached(
       `${PURPOSE} within ${this.#options.most} instructions`,
-      await lookAt(this.#vcpu, this.#stage),
+      await inspectVcpu(this.#vcpu, this.#context),
     );
   }
 
-  #look(): Promise<Registers> {
-    return this.#stage.gdb.readRegisters(this.#vcpu);
+  #readRegisters(): Promise<Registers> {
+    return this.#context.gdb.readRegisters(this.#vcpu);
   }
 
-  /** The two things that the stub does not tell: the IDT, and whether this is 64-bit code. */
+  /** What the gdbstub does not show: the IDT, and whether the vCPU runs 64-bit code. */
   async #readMode(): Promise<void> {
-    const text = await this.#stage.monitor('info registers -a');
+    const text = await this.#context.registersText();
     this.#bits = runs64Bit(text, this.#vcpu) ? 64 : 32;
-    this.#idt = await readIdt(text, this.#vcpu, this.#stage.gdb);
+    this.#idt = await readIdt(text, this.#vcpu, this.#context.gdb);
   }
 
-  /** A handler in the kernel's own mapping, after code that ran outside of any: that is the second kernel. */
+  /** A handler in the kernel's own mapping, after code that ran outside of any: that is the capture kernel. */
   #isOwnIdt({ rip }: Registers): boolean {
     this.#jumped ||= rip < KERNEL_IMAGE;
     return this.#jumped && rip >= KERNEL_IMAGE && this.#idt?.nmiGate.startsWith('0x') === true;
   }
 
-  /** Executes what stands at RIP, as one step of the walk. */
-  async #goOn(instruction: Disassembled, registers: Registers, callees: Callees): Promise<Went> {
+  /** Executes the instruction at RIP, as one step of the trace. */
+  async #execute(instruction: Disassembled, registers: Registers, callees: Callees): Promise<Execution> {
     const { flow } = instruction;
     if (flow === 'other' || (flow === 'call' && (await callees.follows(instruction, registers)))) {
-      await stepOnce(this.#vcpu, this.#stage, { registers, purpose: PURPOSE });
+      await stepOnce(this.#vcpu, this.#context, { registers, purpose: PURPOSE });
       if (instruction.mnemonic === 'lidt') await this.#readMode();
-      return { went: 'step' };
+      return { executed: 'step' };
     }
     const bounds = { bits: this.#bits, untilMs: this.#untilMs, patienceMs: PATIENCE_MS, purpose: PURPOSE };
     const begunMs = performance.now();
-    const by = await stepOver(this.#vcpu, this.#stage, { instruction, registers, ...bounds });
+    const by = await stepOver(this.#vcpu, this.#context, { instruction, registers, ...bounds });
     const tookMs = Math.round(performance.now() - begunMs);
     await this.#readMode();
-    return { went: 'over', tookMs, ...(by === 'watch' ? { noticed: by } : {}) };
+    return { executed: 'over', tookMs, ...(by === 'watch' ? { noticed: by } : {}) };
   }
 
   #record(
     instruction: Disassembled,
-    went: Went,
+    execution: Execution,
     { idt, registers, label }: { idt: Idt | undefined; registers: Registers; label: string },
   ): void {
     const { cr3, rsi, rdi } = registers;
     const copies = instruction.flow === 'repeat' && instruction.mnemonic.startsWith('movs');
-    this.#part.push({
+    this.#segment.push({
       at: `0x${instruction.address.toString(16)}`,
       label,
       text: instruction.text,
-      ...went,
+      ...execution,
       ...(idt === undefined || sameIdt(idt, this.#lastIdt) ? {} : { idt }),
       ...(copies ? { copies: { from: `0x${rsi.toString(16)}`, to: `0x${rdi.toString(16)}` } } : {}),
       ...(cr3 === this.#lastCr3 ? {} : { cr3: `0x${cr3.toString(16)}` }),
     });
     this.#lastIdt = idt;
     this.#lastCr3 = cr3;
-    if (this.#part.length >= PART) this.flush();
+    if (this.#segment.length >= SEGMENT) this.flush();
   }
 }
 

@@ -9,7 +9,7 @@ export const symbolsSchema = z.union([symbol, z.array(symbol).min(1).max(8)]);
 const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
 const withinMs = z.number().int().min(100).max(600_000);
 
-/** Longest function that a place may be looked for in, bytes: more than any kernel's has (symbols/places.ts). */
+/** Longest function that a place may be looked for in, bytes: more than any kernel's has (symbols/symbolize.ts). */
 const offset = z
   .number()
   .int()
@@ -166,6 +166,8 @@ export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
 
 export type Location = z.infer<typeof LocationSchema>;
 export type Step = z.infer<typeof StepSchema>;
+/** What a step has under its verb. */
+export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];
 export type StateProof = z.infer<typeof Prove>['prove'];
 

@@ -36,7 +36,7 @@ function movedSection({ groups }: MapComparison): Markup {
 }
 
 function mapSection(map: NmiMap): Markup {
-  const windows = map.windows.flatMap((window, place) => windowLines(window, place + 1));
+  const windows = map.windows.flatMap((window, index) => windowLines(window, index + 1));
   const head = [...headLines(map), '', ...(windows.length === 0 ? ['no window'] : windows)].join('\n');
   return html`<h2>${map.kernel.spec}</h2><pre>${head}</pre>
 <table class="map"><tr><th>Point</th><th>Stage</th><th>Before the instruction</th><th></th><th>IDT</th><th>NMI gate</th><th>Outcome</th><th>Run</th></tr>

@@ -1,6 +1,7 @@
+import type { MapComparison } from '../sweep/compare-maps.js';
+import type { Change, MappedPoint, NmiMap, Window } from '../sweep/map.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
 import { safeName } from './words.js';
-import type { Change, MappedPoint, NmiMap, Window } from '../sweep/map.js';
 
 const COLUMNS: readonly Column[] = [
   { title: 'POINT', align: 'right', width: 5 },
@@ -16,7 +17,7 @@ export function mapText(map: NmiMap): string {
   return [
     ...headLines(map),
     '',
-    ...map.windows.flatMap((window, place) => windowLines(window, place + 1)),
+    ...map.windows.flatMap((window, index) => windowLines(window, index + 1)),
     ...(map.windows.length === 0 ? ['no window: an NMI at any probed point still leads to a capture'] : []),
     ...map.changes.filter(({ exact }) => !exact).map(inexactLine),
     '',
@@ -60,4 +61,38 @@ function rowOf({ index, name, instruction, nmiGate, outcome }: MappedPoint): Cel
   return [String(index), safeName(name), safeName(instruction), nmiGate ? 'yes' : 'no', outcome.text].map(
     (text) => [{ text: safeName(text) }],
   );
+}
+
+const COMPARISON_COLUMNS: readonly Column[] = [
+  { title: 'FUNCTION', align: 'left', width: 44 },
+  { title: 'BASELINE', align: 'left', width: 34 },
+  { title: 'CANDIDATE', align: 'left', width: 34 },
+  { title: '', align: 'left', width: 5 },
+];
+
+/** The comparison for a terminal: both windows, then function by function, with every change marked. */
+export function comparisonText({ baseline, candidate, groups, moved }: MapComparison): string {
+  const rows = groups.map((row): CellLine[][] => [
+    [{ text: safeName(row.group) }],
+    [{ text: row.baseline.map(safeName).join(' -> ') || '-' }],
+    [{ text: row.candidate.map(safeName).join(' -> ') || '-' }],
+    [{ text: row.moved ? 'MOVED' : '' }],
+  ]);
+  return [
+    'baseline:',
+    ...headLines(baseline).map((line) => `  ${line}`),
+    ...indentedWindows(baseline.windows),
+    'candidate:',
+    ...headLines(candidate).map((line) => `  ${line}`),
+    ...indentedWindows(candidate.windows),
+    '',
+    ...textTable(COMPARISON_COLUMNS, rows, (title) => title),
+    '',
+    moved ? 'the maps differ' : 'nothing moved',
+  ].join('\n');
+}
+
+function indentedWindows(windows: readonly Window[]): string[] {
+  if (windows.length === 0) return ['  no window'];
+  return windows.flatMap((window, index) => windowLines(window, index + 1).map((line) => `  ${line}`));
 }

@@ -1,67 +1,73 @@
 import t from 'tap';
-import { madeWay } from '../testing/builders/instruction-trace.js';
+import { madeTrace } from '../testing/builders/instruction-trace.js';
 import { landmarks, nextPoints } from './next-points.js';
-import { isReachable, pathTo } from './approach.js';
-import type { WayPoint } from './instruction-trace.js';
+import { isReachable, approachesTo } from './approach.js';
+import type { TracePoint } from './instruction-trace.js';
 
-const WAY = madeWay(30, { groupLength: 10 });
+const TRACE = madeTrace(30, { groupLength: 10 });
 
-function indexes(path: ReturnType<typeof pathTo>): number[] {
-  return path.map(({ at }) => at);
+function indexes(approaches: ReturnType<typeof approachesTo>): number[] {
+  return approaches.map(({ at }) => at);
 }
 
-/** A way on which each of these points has the address of point 5. */
-function revisiting(...points: readonly number[]): readonly WayPoint[] {
-  return WAY.map((point) => (points.includes(point.index) ? { ...point, at: WAY[5]?.at ?? '' } : point));
+/** A trace in which each of these points has the address of point 5. */
+function revisiting(...points: readonly number[]): readonly TracePoint[] {
+  return TRACE.map((point) => (points.includes(point.index) ? { ...point, at: TRACE[5]?.at ?? '' } : point));
 }
 
-void t.test('the first point of every stage lies on the path, and nothing else that need not', async (t) => {
-  const way = WAY.map((point): WayPoint => (point.index < 10 ? point : { ...point, stage: 'jump' }));
-  t.strictSame(indexes(pathTo(way, 20)), [10, 19]);
-  t.strictSame(indexes(pathTo(way, 10)), [10], 'a stage does not lead through itself');
-  t.strictSame(indexes(pathTo(way, 9)), [9]);
-  t.strictSame(indexes(pathTo(way, 0)), [0]);
+void t.test('the first point of every place is run to, and nothing else that need not be', async (t) => {
+  const trace = TRACE.map((point): TracePoint => (point.index < 10 ? point : { ...point, place: 'jump' }));
+  t.strictSame(indexes(approachesTo(trace, 20)), [10, 19]);
+  t.strictSame(indexes(approachesTo(trace, 10)), [10], 'a place does not lead through itself');
+  t.strictSame(indexes(approachesTo(trace, 9)), [9]);
+  t.strictSame(indexes(approachesTo(trace, 0)), [0]);
 });
 
-void t.test('an address that comes up before its turn is passed by way of what follows it', async (t) => {
-  t.strictSame(indexes(pathTo(revisiting(25), 25)), [6, 25]);
-  t.strictSame(indexes(pathTo(revisiting(25), 5)), [5]);
-  t.strictSame(indexes(pathTo(revisiting(15, 25), 25)), [16, 25]);
+void t.test('an address that comes up before its turn is passed by running to what follows it', async (t) => {
+  t.strictSame(indexes(approachesTo(revisiting(25), 25)), [6, 25]);
+  t.strictSame(indexes(approachesTo(revisiting(25), 5)), [5]);
+  t.strictSame(indexes(approachesTo(revisiting(15, 25), 25)), [16, 25]);
 });
 
-void t.test('a function is entered from where it is called, a stage is not', async (t) => {
-  t.strictSame(pathTo(WAY, 20), [{ at: 19, next: 'step' }]);
-  t.strictSame(pathTo(WAY, 21), [{ at: 21 }]);
-  const staged = WAY.map((point): WayPoint => (point.index < 20 ? point : { ...point, stage: 'jump' }));
-  t.strictSame(pathTo(staged, 20), [{ at: 20 }]);
-  const over = madeWay(30, { groupLength: 10, over: (index) => (index === 19 ? 'quick' : undefined) });
-  t.strictSame(pathTo(over, 20), [{ at: 20 }], 'what was gone over is more than one step');
-  const long = madeWay(30, { groupLength: 10, over: (index) => (index === 18 ? 'long' : undefined) });
-  t.strictSame(pathTo(long, 20), [{ at: 18 }, { at: 19 }, { at: 19, next: 'step' }]);
+void t.test('a function is entered from where it is called, a place is not', async (t) => {
+  t.strictSame(approachesTo(TRACE, 20), [{ at: 19, next: 'step' }]);
+  t.strictSame(approachesTo(TRACE, 21), [{ at: 21 }]);
+  const staged = TRACE.map((point): TracePoint => (point.index < 20 ? point : { ...point, place: 'jump' }));
+  t.strictSame(approachesTo(staged, 20), [{ at: 20 }]);
+  const over = madeTrace(30, { groupLength: 10, over: (index) => (index === 19 ? 'quick' : undefined) });
+  t.strictSame(
+    approachesTo(over, 20),
+    [{ at: 20 }],
+    'a call that was stepped over is more than one instruction',
+  );
+  const long = madeTrace(30, { groupLength: 10, over: (index) => (index === 18 ? 'long' : undefined) });
+  t.strictSame(approachesTo(long, 20), [{ at: 18 }, { at: 19 }, { at: 19, next: 'step' }]);
 });
 
 void t.test('what takes long is done before a breakpoint is set further on', async (t) => {
-  const way = madeWay(30, { over: (index) => (index === 9 ? 'long' : index === 12 ? 'quick' : undefined) });
-  t.strictSame(indexes(pathTo(way, 20)), [9, 10, 20]);
-  t.strictSame(indexes(pathTo(way, 10)), [9, 10], 'it stands there then');
-  t.strictSame(indexes(pathTo(way, 9)), [9], 'the NMI is sent before the call');
+  const trace = madeTrace(30, {
+    over: (index) => (index === 9 ? 'long' : index === 12 ? 'quick' : undefined),
+  });
+  t.strictSame(indexes(approachesTo(trace, 20)), [9, 10, 20]);
+  t.strictSame(indexes(approachesTo(trace, 10)), [9, 10], 'it stands there then');
+  t.strictSame(indexes(approachesTo(trace, 9)), [9], 'the NMI is sent before the call');
   t.notOk(
-    pathTo(way, 20).some(({ next }) => next !== undefined),
+    approachesTo(trace, 20).some(({ next }) => next !== undefined),
     'a breakpoint behind it will do',
   );
-  const twice = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'long' : undefined) });
-  t.strictSame(indexes(pathTo(twice, 20)), [9, 10, 11, 20], 'one right after the other');
+  const twice = madeTrace(30, { over: (index) => (index === 9 || index === 10 ? 'long' : undefined) });
+  t.strictSame(indexes(approachesTo(twice, 20)), [9, 10, 11, 20], 'one right after the other');
 });
 
-void t.test('a call behind which no breakpoint may be is gone over', async (t) => {
-  const way = madeWay(30, { over: (index) => (index === 9 || index === 10 ? 'watched' : undefined) });
-  t.strictSame(pathTo(way, 20), [{ at: 9, next: 'over' }, { at: 10, next: 'over' }, { at: 20 }]);
-  t.strictSame(pathTo(way, 11).at(-1), { at: 10, next: 'over' }, 'it stands at the point then');
-  t.strictSame(pathTo(way, 9), [{ at: 9 }]);
+void t.test('a call behind which no breakpoint may be is stepped over', async (t) => {
+  const trace = madeTrace(30, { over: (index) => (index === 9 || index === 10 ? 'watched' : undefined) });
+  t.strictSame(approachesTo(trace, 20), [{ at: 9, next: 'over' }, { at: 10, next: 'over' }, { at: 20 }]);
+  t.strictSame(approachesTo(trace, 11).at(-1), { at: 10, next: 'over' }, 'it stands at the point then');
+  t.strictSame(approachesTo(trace, 9), [{ at: 9 }]);
 });
 
 void t.test('a point behind too many visits of its address is tried by no sweep', async (t) => {
-  const loop = madeWay(400).map((point) =>
+  const loop = madeTrace(400).map((point) =>
     point.index >= 100 && point.index < 300
       ? { ...point, at: `0x${(0x9000 + (point.index % 2)).toString(16)}` }
       : point,

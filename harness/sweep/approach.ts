@@ -1,58 +1,58 @@
-import type { WayPoint } from './instruction-trace.js';
+import type { TracePoint } from './instruction-trace.js';
 
-/** A point to run to; `next`: a call that stands there is gone over, or one instruction executed. */
-export interface Waypoint {
+/** A point to run to; `next`: the call that stands there is stepped over, or one instruction executed. */
+export interface Approach {
   readonly at: number;
   readonly next?: 'over' | 'step';
 }
 
 /** A choreography has 64 steps, and a few are for other things. */
-const MOST_WAYPOINTS = 48;
+const MOST_APPROACHES = 48;
 
 /** Whether a run can be brought to a point: one late in a long loop has too many earlier visits to pass. */
-export function isReachable(way: readonly WayPoint[], index: number): boolean {
-  return pathTo(way, index).length <= MOST_WAYPOINTS;
+export function isReachable(trace: readonly TracePoint[], index: number): boolean {
+  return approachesTo(trace, index).length <= MOST_APPROACHES;
 }
 
 /**
- * Points to run to one after the other, so that the last one is met at its turn on the way and not earlier, and soon:
- * the first of each stage; both sides of every call that takes long, since no breakpoint further on may slow it down;
+ * Points to run to one after the other, so that the last one is met at its turn in the trace and not earlier, and soon:
+ * the first of each place; both sides of every call that takes long, since no breakpoint further on may slow it down;
  * and a point behind every earlier visit to the same address. A function is entered from the instruction before it: it
- * may have been called before inside of what was gone over, where nobody saw it (a return thunk). The first point is
+ * may have been called before, inside a call that was stepped over and not recorded (a return thunk). The first point is
  * where the vCPU stands.
  */
-export function pathTo(way: readonly WayPoint[], index: number): readonly Waypoint[] {
-  const path: Waypoint[] = [];
+export function approachesTo(trace: readonly TracePoint[], index: number): readonly Approach[] {
+  const approaches: Approach[] = [];
   let stands = 0;
-  const go = (to: number, next?: 'over' | 'step') => {
-    const waypoint = next === undefined ? { at: to } : { at: to, next };
+  const runTo = (to: number, next?: 'over' | 'step') => {
+    const approach = next === undefined ? { at: to } : { at: to, next };
     // Where it stands already, nothing need be run to, except for what is done there.
-    if (to !== stands || path.length === 0)
-      path.push(...detour(way, stands, to).map((at) => ({ at })), waypoint);
-    else if (next !== undefined) path.push(waypoint);
+    if (to !== stands || approaches.length === 0)
+      approaches.push(...detour(trace, stands, to).map((at) => ({ at })), approach);
+    else if (next !== undefined) approaches.push(approach);
     stands = next === undefined ? to : to + 1;
   };
-  for (const point of way.slice(1, index)) {
-    const begins = way[point.index - 1]?.stage !== point.stage;
-    if (begins || point.over !== 'quick') go(point.index, point.over === 'watched' ? 'over' : undefined);
-    if (point.over === 'long') go(point.index + 1);
+  for (const point of trace.slice(1, index)) {
+    const begins = trace[point.index - 1]?.place !== point.place;
+    if (begins || point.over !== 'quick') runTo(point.index, point.over === 'watched' ? 'over' : undefined);
+    if (point.over === 'long') runTo(point.index + 1);
   }
-  if (isEntered(way, index)) go(index - 1, 'step');
-  go(index);
-  return path;
+  if (isEntered(trace, index)) runTo(index - 1, 'step');
+  runTo(index);
+  return approaches;
 }
 
-/** Whether a point is the first in its function, from another one on the way. */
-function isEntered(way: readonly WayPoint[], index: number): boolean {
-  const [before, point] = [way[index - 1], way[index]];
-  return before?.nextIsNext === true && before.stage === point?.stage && before.group !== point.group;
+/** Whether a point is the first in its function, from another one of the same place. */
+function isEntered(trace: readonly TracePoint[], index: number): boolean {
+  const [before, point] = [trace[index - 1], trace[index]];
+  return before?.nextIsNext === true && before.place === point?.place && before.group !== point.group;
 }
 
 /** Points between `from` and `to` that have to be passed because the address of `to` comes up before its turn. */
-function detour(way: readonly WayPoint[], from: number, to: number): readonly number[] {
-  const address = way[to]?.at;
-  const earlier = way.findLastIndex(({ at }, place) => place > from && place < to && at === address);
+function detour(trace: readonly TracePoint[], from: number, to: number): readonly number[] {
+  const address = trace[to]?.at;
+  const earlier = trace.findLastIndex(({ at }, index) => index > from && index < to && at === address);
   const behind = earlier + 1;
   if (earlier < 0 || behind >= to) return [];
-  return [...detour(way, from, behind), behind];
+  return [...detour(trace, from, behind), behind];
 }

@@ -1,28 +1,18 @@
 import type { AddressRange, Armed } from '../model/event.js';
-import type { Idt, Walked } from '../model/record.js';
+import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
+import { type CrashPathPlace, crashPathRank, PLACE_LABELS } from '../model/place.js';
 import { contains } from '../timeline/armed.js';
 
-/** The parts of the way, in order. */
-export const STAGES = [
-  'crashed kernel',
-  'jump',
-  'purgatory',
-  'decompressor',
-  'moved decompressor',
-  'capture kernel',
-] as const;
-export type Stage = (typeof STAGES)[number];
-
-/** A point of the way: an instruction before which an NMI can be injected. */
-export interface WayPoint {
-  /** Place on the way, from 0. */
+/** A point of the instruction trace: an instruction before which an NMI can be injected. */
+export interface TracePoint {
+  /** Position in the trace, from 0. */
   readonly index: number;
   /** Linear address, hexadecimal. */
   readonly at: string;
-  readonly stage: Stage;
-  /** The function, or the stage where functions have no names. */
+  readonly place: CrashPathPlace;
+  /** The function, or the label of the place where functions have no names. */
   readonly group: string;
-  /** `FUNCTION+0xOFFSET`, or the stage's name with an offset in its segment, or the bare address. */
+  /** `FUNCTION+0xOFFSET`, or the label of the place with an offset in its kexec segment, or the bare address. */
   readonly name: string;
   readonly text: string;
   /** The IDT that the NMI meets. */
@@ -30,7 +20,7 @@ export interface WayPoint {
   /** True when the next point is the very next instruction that is executed. */
   readonly nextIsNext: boolean;
   /**
-   * How long it took to go on from it. `long`: noticeably; `watched`: so long with a breakpoint behind it that its
+   * How long it took to execute it. `long`: noticeably; `watched`: so long with a breakpoint behind it that its
    * return had to be noticed by its stack slot (choreo/step-over.ts).
    */
   readonly over: 'quick' | 'long' | 'watched';
@@ -43,51 +33,60 @@ const LONG_MS = 250;
 const KERNEL_IMAGE = 0xffffffff80000000n;
 
 /**
- * The points of a recorded way. After the jump, code is told by where it is: purgatory and the capture kernel's
- * decompressor by the segments that kexec named, the decompressor's second self by the copy that it made.
+ * The points of a recorded instruction trace. After the jump, the address decides the place: purgatory and the capture
+ * kernel's decompressor lie in the segments that kexec named, the moved decompressor in the copy that it made.
  */
-export function wayOf(walked: readonly Walked[], armed: Armed | undefined): readonly WayPoint[] {
-  const points: WayPoint[] = [];
-  let stage: Stage = 'crashed kernel';
+export function tracePoints(
+  traced: readonly TracedInstruction[],
+  armed: Armed | undefined,
+): readonly TracePoint[] {
+  const points: TracePoint[] = [];
+  let place: CrashPathPlace = 'first-kernel';
   let idt: Idt | undefined;
   let moved: { readonly delta: bigint; readonly range: AddressRange } | undefined;
-  for (const [index, step] of walked.entries()) {
-    idt = step.idt ?? idt;
-    const at = BigInt(step.at);
-    stage = stageAt(at, { step, before: stage, armed, moved: moved?.range });
-    if (stage === 'decompressor' && step.copies !== undefined)
-      moved = moveOf(step.copies, at, armed) ?? moved;
+  for (const [index, instruction] of traced.entries()) {
+    idt = instruction.idt ?? idt;
+    const at = BigInt(instruction.at);
+    place = placeAt(at, { label: instruction.label, before: place, armed, moved: moved?.range });
+    if (place === 'capture-start' && instruction.copies !== undefined)
+      moved = moveOf(instruction.copies, at, armed) ?? moved;
     points.push({
       index,
-      at: step.at,
-      stage,
-      ...namesOf(at, { label: step.label, stage, armed, delta: moved?.delta ?? 0n }),
-      text: step.text,
+      at: instruction.at,
+      place,
+      ...namesOf(at, { label: instruction.label, place, armed, delta: moved?.delta ?? 0n }),
+      text: instruction.text,
       idt,
-      nextIsNext: step.went === 'step',
-      over: step.noticed === 'watch' ? 'watched' : (step.tookMs ?? 0) >= LONG_MS ? 'long' : 'quick',
+      nextIsNext: instruction.executed === 'step',
+      over:
+        instruction.noticed === 'watch' ? 'watched' : (instruction.tookMs ?? 0) >= LONG_MS ? 'long' : 'quick',
     });
   }
   return points;
 }
 
-function stageAt(
+function placeAt(
   at: bigint,
   {
-    step,
+    label,
     before,
     armed,
     moved,
-  }: { step: Walked; before: Stage; armed: Armed | undefined; moved: AddressRange | undefined },
-): Stage {
-  const rank = STAGES.indexOf(before);
-  if (at >= KERNEL_IMAGE) return rank < STAGES.indexOf('purgatory') ? 'crashed kernel' : 'capture kernel';
-  if (step.label.endsWith('(identity-mapped)') || before === 'capture kernel') return 'capture kernel';
-  if (moved !== undefined && contains(moved, at)) return 'moved decompressor';
-  // What the moved decompressor leaves itself for is the kernel, with a name or without.
-  if (before === 'moved decompressor') return 'capture kernel';
+  }: {
+    label: string;
+    before: CrashPathPlace;
+    armed: Armed | undefined;
+    moved: AddressRange | undefined;
+  },
+): CrashPathPlace {
+  const hasJumped = crashPathRank(before) >= crashPathRank('purgatory');
+  if (at >= KERNEL_IMAGE) return hasJumped ? 'capture-kernel' : 'first-kernel';
+  if (label.endsWith('(identity-mapped)') || before === 'capture-kernel') return 'capture-kernel';
+  if (moved !== undefined && contains(moved, at)) return 'capture-start-moved';
+  // The moved decompressor leaves its own code only for the kernel, whether that has a name or not.
+  if (before === 'capture-start-moved') return 'capture-kernel';
   if (armed?.purgatory !== undefined && contains(armed.purgatory, at)) return 'purgatory';
-  if (rank >= STAGES.indexOf('purgatory')) return before === 'purgatory' ? 'decompressor' : before;
+  if (hasJumped) return before === 'purgatory' ? 'capture-start' : before;
   return 'jump';
 }
 
@@ -96,7 +95,7 @@ function stageAt(
  * arch/x86/boot/compressed/head_64.S, 6.1): RSI and RDI are then the last quadwords of both.
  */
 function moveOf(
-  { from, to }: NonNullable<Walked['copies']>,
+  { from, to }: NonNullable<TracedInstruction['copies']>,
   at: bigint,
   armed: Armed | undefined,
 ): { delta: bigint; range: AddressRange } | undefined {
@@ -109,34 +108,40 @@ function moveOf(
 
 function namesOf(
   at: bigint,
-  { label, stage, armed, delta }: { label: string; stage: Stage; armed: Armed | undefined; delta: bigint },
+  {
+    label,
+    place,
+    armed,
+    delta,
+  }: { label: string; place: CrashPathPlace; armed: Armed | undefined; delta: bigint },
 ): { group: string; name: string } {
   const symbol = /^([^+]+)(\+0x[0-9a-f]+)\/0x[0-9a-f]+(.*)$/.exec(label);
   if (symbol !== null) {
     const [, named = '', offset = '', note = ''] = symbol;
     return { group: `${named}${note}`, name: `${named}${offset}${note}` };
   }
-  const home = stage === 'moved decompressor' ? at - delta : at;
-  const segment = armed?.segments.find((candidate) => contains(candidate, home));
-  if (segment === undefined || stage === 'capture kernel') return { group: stage, name: label };
-  return { group: stage, name: `${stage}+0x${(home - segment.first).toString(16)}` };
+  const group = PLACE_LABELS[place];
+  const original = place === 'capture-start-moved' ? at - delta : at;
+  const segment = armed?.segments.find((candidate) => contains(candidate, original));
+  if (segment === undefined || place === 'capture-kernel') return { group, name: label };
+  return { group, name: `${group}+0x${(original - segment.first).toString(16)}` };
 }
 
-/** Whether the way was walked to its end: the capture kernel's own IDT, with a gate for the NMI. */
-export function isWholeWay(way: readonly WayPoint[]): boolean {
-  const last = way.at(-1);
-  return last !== undefined && last.stage === 'capture kernel' && hasNmiGate(last);
+/** Whether the trace is complete: it ends with the capture kernel's own IDT, with a gate for the NMI. */
+export function isCompleteTrace(trace: readonly TracePoint[]): boolean {
+  const last = trace.at(-1);
+  return last !== undefined && last.place === 'capture-kernel' && hasNmiGate(last);
 }
 
 /**
- * Linear addresses of calls that were gone over and during which the IDT became another: the instruction that changed
- * it is inside. In the order of the way.
+ * Linear addresses of calls that were stepped over and during which the IDT changed: the instruction that changed it
+ * is inside. In the order of the trace.
  */
-export function callsThatChangeTheIdt(way: readonly WayPoint[]): readonly string[] {
-  const calls = way.flatMap((point, index) => {
-    const next = way[index + 1];
-    const wentOver = !point.nextIsNext && point.text.startsWith('call');
-    return next !== undefined && wentOver && !isSameIdt(point.idt, next.idt) ? [point.at] : [];
+export function callsThatChangeTheIdt(trace: readonly TracePoint[]): readonly string[] {
+  const calls = trace.flatMap((point, index) => {
+    const next = trace[index + 1];
+    const steppedOver = !point.nextIsNext && point.text.startsWith('call');
+    return next !== undefined && steppedOver && !isSameIdt(point.idt, next.idt) ? [point.at] : [];
   });
   return [...new Set(calls)];
 }
@@ -145,7 +150,7 @@ function isSameIdt(one: Idt | undefined, other: Idt | undefined): boolean {
   return one?.base === other?.base && one?.limit === other?.limit && one?.nmiGate === other?.nmiGate;
 }
 
-/** Whether an NMI finds a handler in this IDT, as far as the table alone tells. */
-export function hasNmiGate({ idt }: Pick<WayPoint, 'idt'>): boolean {
+/** Whether an NMI finds a handler in this IDT, as far as the table alone shows. */
+export function hasNmiGate({ idt }: Pick<TracePoint, 'idt'>): boolean {
   return idt?.nmiGate.startsWith('0x') === true;
 }

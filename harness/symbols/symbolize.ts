@@ -1,7 +1,7 @@
 import { type KernelSymbol, sortOf } from './symbol.js';
 
 /** An address seen through the symbol table. */
-export interface SymbolPlace {
+export interface SymbolizedAddress {
   readonly symbol: KernelSymbol;
   /** Other symbols at the same address: labels of sections, aliases. */
   readonly aliases: readonly KernelSymbol[];
@@ -14,9 +14,9 @@ export interface SymbolPlace {
   readonly size: number;
 }
 
-/** Finds places by binary search. */
-export interface Places {
-  at(address: bigint): SymbolPlace | undefined;
+/** Finds the symbol of an address by binary search. */
+export interface SymbolIndex {
+  at(address: bigint): SymbolizedAddress | undefined;
 }
 
 /**
@@ -33,7 +33,7 @@ const BORDER =
   /^(_s?text|_etext|_sinittext|_einittext|_s?data|_edata|_end|__(start|stop)_\w+|__\w+_(start|end|begin))$/;
 
 /** Indexes symbols by address. The order of symbols that share an address stays as given. */
-export function placeSymbols(symbols: readonly KernelSymbol[]): Places {
+export function indexSymbols(symbols: readonly KernelSymbol[]): SymbolIndex {
   const sorted = symbols.toSorted(byAddress);
   const addresses = BigUint64Array.from(sorted, (symbol) => symbol.address);
   return {
@@ -48,10 +48,10 @@ export function placeSymbols(symbols: readonly KernelSymbol[]): Places {
   };
 }
 
-/** `name+0xoffset/0xsize [module]` for a place, or the bare address when nothing covers it. */
-export function nameSymbol(place: SymbolPlace | undefined, address: bigint): string {
-  if (place === undefined) return `0x${address.toString(16)}`;
-  const { symbol, offset, size } = place;
+/** `name+0xoffset/0xsize [module]`, or the bare address when no symbol covers it. */
+export function nameSymbol(found: SymbolizedAddress | undefined, address: bigint): string {
+  if (found === undefined) return `0x${address.toString(16)}`;
+  const { symbol, offset, size } = found;
   const module = symbol.module === undefined ? '' : ` [${symbol.module}]`;
   return `${symbol.name}+0x${offset.toString(16)}/0x${size.toString(16)}${module}`;
 }
@@ -60,7 +60,7 @@ function describe(
   sharing: readonly KernelSymbol[],
   address: bigint,
   next: bigint | undefined,
-): SymbolPlace | undefined {
+): SymbolizedAddress | undefined {
   const symbol = sharing.find((candidate) => !BORDER.test(candidate.name)) ?? sharing[0];
   if (symbol === undefined) return undefined;
   const maximum = sortOf(symbol) === 'text' ? MAX_TEXT_SYMBOL_BYTES : MAX_DATA_SYMBOL_BYTES;

@@ -1,4 +1,5 @@
-import type { Armed, Place, VcpuState } from '../model/event.js';
+import type { Armed, VcpuState } from '../model/event.js';
+import type { Place } from '../model/place.js';
 import { contains } from './armed.js';
 
 /** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
