@@ -1,6 +1,6 @@
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
-import { contradictionIn } from '../plan/check-choreography.js';
+import { contradictionIn } from '../trigger/check-choreography.js';
 
 /**
  * The plan of another run on the same guest: everything is as in `template`, except what is asked of the guest and who

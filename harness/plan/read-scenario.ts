@@ -1,6 +1,6 @@
 import { usageFault } from '../model/fault.js';
 import { type Scenario, ScenarioSchema } from '../model/scenario.js';
-import { contradictionIn } from './check-choreography.js';
+import { contradictionIn } from '../trigger/check-choreography.js';
 import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
