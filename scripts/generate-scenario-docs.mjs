@@ -19,6 +19,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
+const { provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
@@ -165,13 +166,9 @@ function proved({ crashKernel, prepare, prove, trigger }) {
   const flipped = prepare.some((preparation) => 'flipCrashImage' in preparation)
     ? ['the inverted byte is read back']
     : [];
-  const own = [
-    ...prove.map(proofOfState),
-    ...(trigger.kind === 'lkdtm' ? ['the crash point was hit to the end of its count'] : []),
-  ];
+  const own = [...prove.map(proofOfState), ...provedBy(trigger)];
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
   const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
-  if (trigger.kind === 'ssh') own.push('login, first copy and the start of the second, as below');
   const where =
     inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
   return [...armed, ...flipped, ...own, ...where];
@@ -197,18 +194,7 @@ function proofOfState(proof) {
 }
 
 function fired(trigger) {
-  if (trigger.kind === 'serial-break') return `BREAK and ${code(trigger.key)} on the console's line`;
-  if (trigger.kind === 'keyboard') return `Alt+SysRq+${trigger.key} on the PS/2 keyboard`;
-  if (trigger.kind === 'lkdtm') {
-    const stimulus = trigger.stimulus === undefined ? '' : `, while the guest runs ${code(trigger.stimulus)}`;
-    return `${code(trigger.type)} written to lkdtm's ${code(trigger.point)}${stimulus}`;
-  }
-  if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
-  if (trigger.kind === 'ssh') {
-    return `a login through ssh, a copy of ${trigger.copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and \`c\` written to \`/proc/sysrq-trigger\` through the same session`;
-  }
-  const where = trigger.cpu === undefined ? '' : ` on vCPU ${trigger.cpu}`;
-  return `${code(trigger.key)} written to \`/proc/sysrq-trigger\`${where}`;
+  return wordsOf(trigger, code);
 }
 
 function stepWords(step) {

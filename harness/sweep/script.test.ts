@@ -1,5 +1,5 @@
 import t from 'tap';
-import { contradictionIn } from '../plan/check-choreography.js';
+import { contradictionIn } from '../trigger/check-choreography.js';
 import { needsQtest } from '../plan/needs-qtest.js';
 import { madeTrace } from '../testing/builders/instruction-trace.js';
 import { firstScenario, pointName, pointOf, pointScenario, traceName, traceScenario } from './script.js';
