@@ -3,6 +3,7 @@ import { ChoreographySchema } from '../model/choreography.js';
 import type { HostFact } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
+import { madeRegisters } from '../testing/builders/gdb-registers.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 import { runChoreography } from './run-choreography.js';
@@ -12,14 +13,6 @@ const DELAY = FUNCTION + 0x100n;
 const USER_CODE = 0x401000n;
 const KERNEL_CS = 0x10n;
 const USER_CS = 0x33n;
-
-const ZERO: Registers = {
-  ...{ rax: 0n, rbx: 0n, rcx: 0n, rdx: 0n, rsi: 0n, rdi: 0n, rbp: 0n, rsp: 0xffffc90000001000n },
-  ...{ r8: 0n, r9: 0n, r10: 0n, r11: 0n, r12: 0n, r13: 0n, r14: 0n, r15: 0n },
-  ...{ rip: FUNCTION, rflags: 0n, cs: KERNEL_CS, ss: 0n, ds: 0n, es: 0n, fs: 0n, gs: 0n },
-  ...{ fs_base: 0n, gs_base: 0n, k_gs_base: 0n, cr0: 0n, cr2: 0n, cr3: 0n, cr4: 0n, cr8: 0n },
-  ...{ efer: 0n },
-};
 
 interface Made {
   /** vCPUs in user mode, on page tables that do not have the kernel (page-table isolation). */
@@ -38,7 +31,8 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
   const rips = new Map<number, bigint>();
   const registersOf = (vcpu: number): Registers => {
     const user = userMode.includes(vcpu);
-    return { ...ZERO, cs: user ? USER_CS : KERNEL_CS, rip: rips.get(vcpu) ?? (user ? USER_CODE : FUNCTION) };
+    const rip = rips.get(vcpu) ?? (user ? USER_CODE : FUNCTION);
+    return madeRegisters({ cs: user ? USER_CS : KERNEL_CS, rip, rsp: 0xffffc90000001000n });
   };
   const stop: GdbStop = {
     ...{ seq: 0, resume: 0, atMs: 0, text: '', signal: 5, vcpu: 1 },
