@@ -1,9 +1,10 @@
+import { readRegisters } from '../hmp/registers.js';
 import type { Armed } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { contains } from '../timeline/armed.js';
-import { captureSymbols, idtBases } from './capture-symbols.js';
+import { captureSymbols } from './capture-symbols.js';
 import type { Debugger } from './debugger.js';
 import { stackLine, stackOf } from './inspect-vcpu.js';
 
@@ -56,6 +57,7 @@ async function symbolsOf(vcpu: number, machine: DeadMachine): Promise<SymbolTabl
   if ((cs & 3n) !== 0n) return undefined;
   if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
   if (!machine.sameImage) return undefined;
-  const idtBase = idtBases(await machine.registersText()).get(vcpu);
-  return idtBase === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase });
+  const registers = readRegisters(await machine.registersText());
+  const idt = registers.find(({ index }) => index === vcpu)?.idt;
+  return idt === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase: idt.base });
 }

@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import { rejudge } from '../store/rejudge.js';
 import {
   callsThatChangeTheIdt,

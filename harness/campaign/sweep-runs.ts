@@ -1,6 +1,6 @@
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { RunResult } from '../model/result.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { resetKind } from '../store/reset-kind.js';
 import { outcomeOf, type PointOutcome } from '../sweep/outcome.js';

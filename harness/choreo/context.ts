@@ -1,6 +1,9 @@
+import type { Irqchips } from '../hmp/irqchips.js';
+import type { LocalApic } from '../hmp/lapic.js';
+import type { VcpuRegisters } from '../hmp/registers.js';
 import type { InterruptMessage } from '../model/interrupt.js';
-import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
 import type { HostFact } from '../model/record.js';
+import type { PinName } from '../proof/names.js';
 import type { SymbolTable } from '../symbols/index.js';
 import type { Debugger } from './debugger.js';
 
@@ -14,12 +17,12 @@ export interface ChoreographyContext {
   readonly deadlineScale: number;
   /** The panic message names it. */
   readonly runName: string;
-  /** The text of HMP `info registers -a`. */
-  registersText(): Promise<string>;
+  /** What the monitor shows of every vCPU, now. */
+  vcpuRegisters(): Promise<readonly VcpuRegisters[]>;
   /** Sends an interrupt to one vCPU; returns the APIC id that it was sent to. */
   interrupt(vcpu: number, message: InterruptMessage): Promise<number>;
   /** The interrupt controllers that the machine has, now. */
-  routers(): Promise<InterruptRouters>;
+  irqchips(): Promise<Irqchips>;
   /** A vCPU's local APIC, now; undefined when QEMU shows none. */
   lapic(vcpu: number): Promise<LocalApic | undefined>;
   /** The pin that a scenario names; undefined when no row of /proc/interrupts has that device on a pin. */
@@ -35,6 +38,6 @@ export interface ChoreographyContext {
 }
 
 /** What an instruction trace needs of it. */
-export interface TraceContext extends Pick<ChoreographyContext, 'symbols' | 'registersText' | 'fact'> {
+export interface TraceContext extends Pick<ChoreographyContext, 'symbols' | 'vcpuRegisters' | 'fact'> {
   readonly gdb: Omit<Debugger, 'vcpus' | 'writeRegister' | 'writeMemory' | 'continueAll'>;
 }

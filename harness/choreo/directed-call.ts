@@ -1,9 +1,8 @@
 import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
-import type { DirectedCall } from '../model/choreography.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
-import { readVcpus } from '../timeline/vcpus.js';
 import { functionNamed } from './code-location.js';
+import type { DirectedCall } from '../trigger/choreography-steps.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 
@@ -42,8 +41,8 @@ export async function directCall(
     new NotReached(`direct cpu${vcpu} into ${target.name}()`, `${why}: ${await inspectVcpu(vcpu, context)}`);
   if ((before.cs & 3n) !== 0n) throw await refuse('it is in user mode');
   // A vCPU in hlt takes a new RIP only at its next interrupt: until then others would run and change the state.
-  const state = readVcpus(await context.registersText(), undefined).find(({ index }) => index === vcpu);
-  if (state?.halted !== false) throw await refuse('it is halted');
+  const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
+  if (own?.execution?.halted !== false) throw await refuse('it is halted');
   const returnAddress = Buffer.alloc(8);
   returnAddress.writeBigUInt64LE(before.rip);
   await gdb.writeMemory(before.rsp - 8n, returnAddress, { vcpu });

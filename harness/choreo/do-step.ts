@@ -1,4 +1,4 @@
-import type { Step } from '../model/choreography.js';
+import type { Step } from '../trigger/choreography-steps.js';
 import { call } from './steps/call.js';
 import { fire } from './steps/fire.js';
 import { hold } from './steps/hold.js';

@@ -1,9 +1,8 @@
+import { KERNEL_IMAGE } from '../model/place.js';
 import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
 import type { TraceContext } from './context.js';
 
-/** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
-export const KERNEL_IMAGE = 0xffffffff80000000n;
 const PAGE_BYTES = 4096;
 /** Bytes that must be the same for code to count as a copy of a function. */
 const SAME_BYTES = 24;

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { ChoreographySchema } from '../model/choreography.js';
+import { ChoreographySchema } from '../trigger/choreography-steps.js';
+import { readRegisters } from '../hmp/registers.js';
 import type { HostFact } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
@@ -10,9 +11,15 @@ import { runChoreography } from './run-choreography.js';
 
 const FUNCTION = 0xffffffff81000000n;
 const DELAY = FUNCTION + 0x100n;
+const LOCK = FUNCTION + 0x2000n;
 const USER_CODE = 0x401000n;
 const KERNEL_CS = 0x10n;
 const USER_CS = 0x33n;
+
+/** Two vCPUs in HMP `info registers -a` (QEMU 7.2), as far as they are read. */
+const TEXT = [0, 1]
+  .map((vcpu) => `CPU#${vcpu}\nRIP=ffffffff81000000 RFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0\n`)
+  .join('');
 
 interface Made {
   /** vCPUs in user mode, on page tables that do not have the kernel (page-table isolation). */
@@ -39,7 +46,7 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
     reason: { kind: 'trap' },
   };
   const parsed = parseKallsyms(
-    `${FUNCTION.toString(16)} T f\n${DELAY.toString(16)} T __delay\n${(DELAY + 0x100n).toString(16)} T end\n`,
+    `${FUNCTION.toString(16)} T f\n${DELAY.toString(16)} T __delay\n${(DELAY + 0x100n).toString(16)} T end\n${LOCK.toString(16)} D ioapic_lock\n`,
   );
   if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
   const context: ChoreographyContext = {
@@ -77,18 +84,9 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
     trial: 1,
     deadlineScale,
     runName: 'made',
-    registersText: async () =>
-      [0, 1]
-        .map((vcpu) =>
-          [
-            `CPU#${vcpu}`,
-            'RIP=ffffffff81000000 RFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0',
-            'CR0=80050033 CR2=0000000000000000 CR3=0000000004870000 CR4=000006f0',
-          ].join('\n'),
-        )
-        .join('\n'),
+    vcpuRegisters: async () => readRegisters(TEXT),
     interrupt: async () => 0,
-    routers: async () => {
+    irqchips: async () => {
       throw new Error('no interrupt controllers here');
     },
     lapic: async () => undefined,
@@ -130,4 +128,19 @@ t.test('code that no vCPU has in its page tables makes the run void, not the har
     { fact: 'step', index: 1, verb: 'hold' },
     { fact: 'proof', what: 'step 1: read the code of f', proved: false, saw: /cpu0 user space.*cpu1 user/ },
   ]);
+});
+
+t.test('a lock is read the same way, and is not established when it cannot be read', async (t) => {
+  const steps = ChoreographySchema.parse([{ prove: { lock: 'ioapic_lock', held: true } }]);
+  const { context, facts } = madeContext({ userMode: [0] });
+  await runChoreography(steps, context);
+  t.match(facts[0], {
+    fact: 'proof',
+    what: 'ioapic_lock is held',
+    proved: true,
+    saw: 'lock word 0x90909090',
+  });
+  const unreadable = madeContext({ userMode: [0, 1] });
+  await t.rejects(runChoreography(steps, unreadable.context), NotReached);
+  t.match(unreadable.facts[1], { fact: 'proof', what: 'step 1: ioapic_lock is held', proved: false });
 });

@@ -1,4 +1,4 @@
-import { type Step, verbOf } from '../model/choreography.js';
+import { type Step, verbOf } from '../trigger/choreography-steps.js';
 import type { ChoreographyContext } from './context.js';
 import { doStep } from './do-step.js';
 import { NotReached } from './not-reached.js';

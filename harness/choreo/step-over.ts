@@ -7,7 +7,6 @@ import {
   type Watch,
 } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
-import { runs64Bit } from '../autopsy/idt.js';
 import type { TraceContext } from './context.js';
 import { instructionAt } from './instruction-at.js';
 import { NotReached } from './not-reached.js';
@@ -77,7 +76,8 @@ export async function stepOver(
 /** Runs a stopped vCPU, alone, until the call that it stands at has returned. Throws NotReached when it does not. */
 export async function stepOverCall(vcpu: number, context: TraceContext, withinMs: number): Promise<void> {
   const registers = await context.gdb.readRegisters(vcpu);
-  const bits = runs64Bit(await context.registersText(), vcpu) ? 64 : 32;
+  const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
+  const bits = own?.codeIs64Bit === true ? 64 : 32;
   const { instruction } = await instructionAt(vcpu, context, { address: registers.rip, bits });
   const purpose = `step over ${instruction.text}`;
   if (instruction.flow !== 'call')

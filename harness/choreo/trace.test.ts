@@ -1,4 +1,5 @@
 import t from 'tap';
+import { readRegisters } from '../hmp/registers.js';
 import type { TracedInstruction } from '../model/instruction-trace.js';
 import type { HostFact } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop } from '../qemu/gdbstub/index.js';
@@ -146,10 +147,10 @@ function madeContext(
       interrupt: async () => undefined,
     },
     symbols: parsed.table,
-    registersText: async () => {
+    vcpuRegisters: async () => {
       const { base, limit } = moment().idt ?? { base: FULL, limit: 0xfff };
       const idt = `IDT=     ${base.toString(16).padStart(16, '0')} ${limit.toString(16).padStart(8, '0')}`;
-      return `CPU#0\nCS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\n${idt}\n`;
+      return readRegisters(`CPU#0\nCS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\n${idt}\n`);
     },
     fact: (fact) => {
       facts.push(fact);

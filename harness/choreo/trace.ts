@@ -1,12 +1,13 @@
-import { readIdt, runs64Bit } from '../autopsy/idt.js';
+import { readIdt } from '../autopsy/idt.js';
 import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
 import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
+import { KERNEL_IMAGE } from '../model/place.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import { Callees } from './callees.js';
 import type { TraceContext } from './context.js';
 import { instructionAt } from './instruction-at.js';
-import { KERNEL_IMAGE, KnownCode } from './known-code.js';
+import { KnownCode } from './known-code.js';
 import { NotReached } from './not-reached.js';
 import { stepOnce, stepOver } from './step-over.js';
 
@@ -115,9 +116,10 @@ class Tracer {
 
   /** What the gdbstub does not show: the IDT, and whether the vCPU runs 64-bit code. */
   async #readMode(): Promise<void> {
-    const text = await this.#context.registersText();
-    this.#bits = runs64Bit(text, this.#vcpu) ? 64 : 32;
-    this.#idt = await readIdt(text, this.#vcpu, this.#context.gdb);
+    const registers = await this.#context.vcpuRegisters();
+    const own = registers.find(({ index }) => index === this.#vcpu);
+    this.#bits = own?.codeIs64Bit === true ? 64 : 32;
+    this.#idt = await readIdt(registers, this.#vcpu, this.#context.gdb);
   }
 
   /** A handler in the kernel's own mapping, after code that ran outside of any: that is the capture kernel. */

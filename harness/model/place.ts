@@ -32,6 +32,9 @@ export const CRASH_PATH = [
 ] as const satisfies readonly Place[];
 export type CrashPathPlace = (typeof CRASH_PATH)[number];
 
+/** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
+export const KERNEL_IMAGE = 0xffffffff80000000n;
+
 /** How far along the crash path a place is, from 0 for the first kernel; -1 for a place that is not on it. */
 export function crashPathRank(place: Place): number {
   return CRASH_PATH.findIndex((candidate) => candidate === place);

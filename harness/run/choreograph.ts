@@ -1,10 +1,11 @@
 import type { ChoreographyContext } from '../choreo/context.js';
 import { NotReached } from '../choreo/not-reached.js';
 import { runChoreography } from '../choreo/run-choreography.js';
+import { readRegisters } from '../hmp/registers.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
-import type { Step } from '../model/choreography.js';
-import type { PinName } from '../model/irqchip.js';
+import type { Step } from '../trigger/choreography-steps.js';
+import type { PinName } from '../proof/names.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   parseKallsyms,
@@ -13,11 +14,11 @@ import {
   type SymbolTable,
   withoutModules,
 } from '../symbols/index.js';
-import { findPins, readGuestLapic, readGuestRouters, recordInterruptState } from './irqchips.js';
+import { findPins, readGuestLapic, readGuestIrqchips, recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
-/** A source sends at least once in ten seconds (model/source.ts), most of them thousands of times. */
+/** A source sends at least once in ten seconds (plan/source.ts), most of them thousands of times. */
 const SOURCES_WITHIN_MS = 12_000;
 
 /** The debugger on a guest, and the names in it. */
@@ -50,9 +51,9 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     trial: guest.plan.trial,
     deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
-    registersText: () => guest.monitor('info registers -a'),
+    vcpuRegisters: async () => readRegisters(await guest.monitor('info registers -a')),
     interrupt: async (vcpu, message) => (await guest.messenger()).send(vcpu, message),
-    routers: () => readGuestRouters(guest),
+    irqchips: () => readGuestIrqchips(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
     pinOf,
     sourcesWithinMs: guest.plan.scenario.sources.length === 0 ? 0 : SOURCES_WITHIN_MS,

@@ -1,6 +1,6 @@
 import type { AddressRange, Armed } from '../model/event.js';
 import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
-import { type CrashPathPlace, crashPathRank, PLACE_LABELS } from '../model/place.js';
+import { type CrashPathPlace, crashPathRank, KERNEL_IMAGE, PLACE_LABELS } from '../model/place.js';
 import { contains } from '../timeline/armed.js';
 
 /** A point of the instruction trace: an instruction before which an NMI can be injected. */
@@ -28,9 +28,6 @@ export interface TracePoint {
 
 /** Milliseconds. Under TCG a digest or a decompression takes seconds, what lies between them next to nothing. */
 const LONG_MS = 250;
-
-/** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
-const KERNEL_IMAGE = 0xffffffff80000000n;
 
 /**
  * The points of a recorded instruction trace. After the jump, the address decides the place: purgatory and the capture

@@ -1,5 +1,5 @@
-import type { Location, Step } from '../model/choreography.js';
-import { type Scenario, ScenarioSchema } from '../model/scenario.js';
+import { type Scenario, ScenarioSchema } from '../plan/scenario.js';
+import type { Location, Step } from '../trigger/choreography-steps.js';
 import { approachesTo } from './approach.js';
 import type { TracePoint } from './instruction-trace.js';
 

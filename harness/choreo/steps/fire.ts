@@ -1,5 +1,5 @@
 import { inspectVcpu, inspectVcpus } from '../../autopsy/inspect-vcpu.js';
-import type { StepOf } from '../../model/choreography.js';
+import type { StepOf } from '../../trigger/choreography-steps.js';
 import { argumentsOf, directCall, directPanic } from '../directed-call.js';
 import { runAlone } from '../run-to.js';
 import type { Vcpus } from '../vcpus.js';

@@ -1,5 +1,5 @@
 import { inspectVcpu } from '../../autopsy/inspect-vcpu.js';
-import type { StepOf } from '../../model/choreography.js';
+import type { StepOf } from '../../trigger/choreography-steps.js';
 import { messageName } from '../../model/interrupt.js';
 import type { Vcpus } from '../vcpus.js';
 

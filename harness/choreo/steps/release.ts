@@ -1,4 +1,4 @@
-import type { StepOf } from '../../model/choreography.js';
+import type { StepOf } from '../../trigger/choreography-steps.js';
 import type { Vcpus } from '../vcpus.js';
 
 /** Lets all vCPUs run, or a role's vCPU with the others that are not held. */

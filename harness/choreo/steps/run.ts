@@ -1,6 +1,6 @@
 import { readIdt } from '../../autopsy/idt.js';
 import { inspectVcpu } from '../../autopsy/inspect-vcpu.js';
-import type { StepOf } from '../../model/choreography.js';
+import type { StepOf } from '../../trigger/choreography-steps.js';
 import { findLocation } from '../code-location.js';
 import type { ChoreographyContext } from '../context.js';
 import { NotReached } from '../not-reached.js';
@@ -48,7 +48,7 @@ async function runToLocation(vcpu: number, step: StepOf<'run'>, vcpus: Vcpus): P
 }
 
 async function requireIdt(vcpu: number, context: ChoreographyContext, wanted: string): Promise<string> {
-  const idt = await readIdt(await context.registersText(), vcpu, context.gdb);
+  const idt = await readIdt(await context.vcpuRegisters(), vcpu, context.gdb);
   const has = idt === undefined ? 'unknown' : `${idt.base}/${idt.limit}`;
   const saw = `${await inspectVcpu(vcpu, context)} IDT=${has}`;
   if (has !== wanted) throw new NotReached(`find the IDT ${wanted} there`, saw);

@@ -1,15 +1,10 @@
 import { z } from 'zod';
-import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
+import { roleSchema as role, symbolSchema as symbol, symbolsSchema } from '../proof/names.js';
+import { StateProofSchema } from '../proof/proofs.js';
 
-const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
-/** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
-export const symbolsSchema = z.union([symbol, z.array(symbol).min(1).max(8)]);
-
-/** Roles are the script's names for vCPUs. */
-const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
 const withinMs = z.number().int().min(100).max(600_000);
 
-/** Longest function that a place may be looked for in, bytes: more than any kernel's has (symbols/symbolize.ts). */
+/** Longest function that a location may lie in, bytes: more than any kernel's has (symbols/symbolize.ts). */
 const offset = z
   .number()
   .int()
@@ -18,7 +13,7 @@ const offset = z
 const linear = z.string().regex(/^0x[0-9a-f]{1,16}$/, 'must be an address in quotes, such as "0x1d000200"');
 
 /**
- * A place in the kernel's code: a function's first instruction, the return address of a call inside another, the
+ * A location in the kernel's code: a function's first instruction, the return address of a call inside another, the
  * instruction at an offset in a function, or its first one of a kind. Or a linear address, for code that has no
  * symbols: what runs after the jump.
  */
@@ -44,14 +39,14 @@ const Stimulate = z.strictObject({
   stimulate: z.strictObject({ script: z.string().min(1).max(4096) }),
 });
 const Hold = z.strictObject({
-  /** Let all vCPUs that are not held run until one comes to the place; it becomes `as` and stays there. */
+  /** Let all vCPUs that are not held run until one comes to the location; it becomes `as` and is held there. */
   hold: z.strictObject({ as: role, at: LocationSchema, on: on.optional(), withinMs: withinMs.optional() }),
 });
 const Run = z.strictObject({
   /**
-   * Let one vCPU run alone. With `to`, until it comes to the place and stays there; if it does not within `withinMs`,
+   * Let one vCPU run alone. With `to`, until it comes to the location, where it is held; if it does not within `withinMs`,
    * it is stopped where it stands when `orElse: stay`, else the run is void. With `forMs`, for that long. `thenOver`
-   * goes over the call that stands at `to`, by watching for its return; `thenStep` executes single instructions.
+   * steps over the call that stands at `to`, by watching for its return; `thenStep` executes single instructions.
    */
   run: z.strictObject({
     as: role,
@@ -67,9 +62,9 @@ const Run = z.strictObject({
 });
 const Trace = z.strictObject({
   /**
-   * Walk one vCPU, alone, instruction by instruction from where it stands, and record the way: over calls and repeated
-   * string instructions, but into the functions named by `into` and from the calls at the linear addresses `from`;
-   * until the capture kernel has loaded an IDT of its own, with a gate for the NMI.
+   * Trace one vCPU, alone, instruction by instruction from where it stands, and record the instruction trace. Calls and
+   * repeated string instructions are stepped over, but for calls of the functions `into` and the calls at the linear
+   * addresses `from`. It ends when the capture kernel has loaded an IDT of its own, with a gate for the NMI.
    */
   trace: z.strictObject({
     role,
@@ -79,33 +74,7 @@ const Trace = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
-/** One bit of a control register, on or off: EFER.SVME (SVM is enabled), CR4.VMXE (VMX is enabled). */
-export const CpuFlags = z.union([
-  z.strictObject({ svme: z.boolean() }),
-  z.strictObject({ vmxe: z.boolean() }),
-]);
-
-const Prove = z.strictObject({
-  prove: z.union([
-    /** A spinlock's word, at the symbol: its lowest byte is not zero when held. */
-    z.strictObject({ lock: symbol, held: z.boolean() }),
-    /** The function that a stopped vCPU is in. */
-    z.strictObject({ role, in: symbolsSchema }),
-    /** RFLAGS.IF of a stopped vCPU. */
-    z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
-    /** At least one vector is in service in the vCPU's local APIC: short for `lapic: { isr: any }`. */
-    z.strictObject({ role, inService: z.literal(true) }),
-    /** A bit of a stopped vCPU's control registers. */
-    z.strictObject({ role, svme: z.boolean() }),
-    z.strictObject({ role, vmxe: z.boolean() }),
-    /** The stopped vCPU's local APIC. */
-    z.strictObject({ role, lapic: LocalApicConditionsSchema }),
-    /** A pin of the IO-APIC. */
-    z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
-    /** A function that the stopped vCPU's stack shows. */
-    z.strictObject({ role, stackHas: symbolsSchema }),
-  ]),
-});
+const Prove = z.strictObject({ prove: StateProofSchema });
 /** An integer argument: a number, or hexadecimal text for what is beyond YAML's exact numbers. */
 const argument = z.union([
   z.number().int(),
@@ -121,7 +90,7 @@ const Call = z.strictObject({
   /**
    * Directed call: the role's vCPU calls a kernel function from where it stands. It runs alone until the function has
    * returned (within `withinMs`), and then stands where it stood, its registers as they were. With `returns: never`
-   * nothing runs yet: the vCPU goes into the function when it is let run, and what comes of it is the script's business.
+   * nothing runs yet: the vCPU enters the function when it runs next, and the script decides what follows.
    */
   call: z.strictObject({
     role,
@@ -132,8 +101,8 @@ const Call = z.strictObject({
 });
 const Fire = z.strictObject({
   /**
-   * The role's vCPU goes into panic() from where it stands (directed panic), or into the function of `call`, which is
-   * to make the kernel panic by itself; with `itself`, it goes on where it stands, being on its own way into panic().
+   * The role's vCPU calls panic() from where it stands (directed panic), or the function of `call`, which is
+   * to make the kernel panic by itself; with `itself`, it continues where it stands, because it is about to panic anyway.
    * It runs alone for `aloneMs`.
    */
   fire: z
@@ -169,7 +138,6 @@ export type Step = z.infer<typeof StepSchema>;
 /** What a step has under its verb. */
 export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];
-export type StateProof = z.infer<typeof Prove>['prove'];
 
 /** The verb of a step. */
 export function verbOf(
