@@ -1,11 +1,12 @@
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
+import { type EndWord, VERDICTS } from '../model/verdict.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { rejudge } from '../store/rejudge.js';
 import { resetKind } from '../store/reset-kind.js';
 import { type Control, mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
-import { type EndWord, outcomeOf, type PointOutcome } from '../sweep/outcome.js';
+import { outcomeOf, type PointOutcome } from '../sweep/outcome.js';
 import { pointName, pointOf, pointScenario, traceName, traceScenario } from '../sweep/script.js';
 import { callsThatChangeTheIdt, isWholeWay, type WayPoint, wayOf } from '../sweep/way.js';
 import { derivePlan } from './derive-plan.js';
@@ -141,7 +142,7 @@ async function traceOnce(
 }
 
 function saysNothing({ verdict }: RunResult): boolean {
-  return verdict === 'void' || verdict === 'harness-error' || verdict === 'boot-failed';
+  return VERDICTS[verdict].end === 'unknown';
 }
 
 interface Wish {
@@ -215,6 +216,6 @@ class Begun {
 
   /** A run that was stopped from outside was no try. */
   #told(): readonly RunResult[] {
-    return this.#results.filter(({ detail }) => detail !== 'interrupted');
+    return this.#results.filter((result) => !isInterrupted(result));
   }
 }

@@ -1,7 +1,7 @@
 import { basename, relative } from 'node:path';
 import { runCampaign } from '../campaign/run-campaign.js';
 import type { RunEvent } from '../model/event.js';
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { progressLine } from '../report/campaign-progress.js';
 import { type Matrix, matrixOf } from '../report/matrix.js';
@@ -36,7 +36,7 @@ export async function runAndReport(
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
-  const all = earlier.filter((result) => result.detail !== 'interrupted');
+  const all = earlier.filter((result) => !isInterrupted(result));
   let ended = 0;
   try {
     await runCampaign(directory, plans, {

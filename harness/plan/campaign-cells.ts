@@ -3,6 +3,7 @@ import type { Cell } from '../model/cell.js';
 import { alternativesOf, type Expectation } from '../model/expectation.js';
 import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../model/scenario.js';
+import { VERDICTS } from '../model/verdict.js';
 import type { CampaignRead, CampaignRowRead } from './read-campaign.js';
 
 /** What one cell of the table asks for: all its trials are alike but for their numbers. */
@@ -134,17 +135,8 @@ function expectationOf(
   };
 }
 
-const OF_A_CRASH_KERNEL: readonly string[] = [
-  'captured',
-  'purgatory-hang',
-  'capture-hang',
-  'capture-panic',
-  'capture-reset',
-  'capture-no-vmcore',
-];
-
 function expectsCrashKernel(expected: Expectation): boolean {
-  return alternativesOf(expected).every(({ verdict }) => OF_A_CRASH_KERNEL.includes(verdict));
+  return alternativesOf(expected).every(({ verdict }) => VERDICTS[verdict].leftFirstKernel);
 }
 
 /** Cells in rounds, so that a campaign that is stopped early has looked everywhere: trial 1 of all, trial 2 of all ... */

@@ -4,7 +4,7 @@ import { madeOutcome, madeWay } from '../testing/builders/instruction-trace.js';
 import { type MapHead, mapOf } from './map.js';
 import { mapHtml } from './map-html.js';
 import { mapText } from './map-text.js';
-import type { EndWord } from './outcome.js';
+import type { EndWord } from '../model/verdict.js';
 
 const HEAD: MapHead = {
   kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },

@@ -1,4 +1,4 @@
-import type { EndWord } from './outcome.js';
+import type { EndWord } from '../model/verdict.js';
 import { isReachable } from './path.js';
 import { hasNmiGate, type WayPoint } from './way.js';
 

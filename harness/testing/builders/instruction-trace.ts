@@ -1,6 +1,6 @@
 import type { Idt } from '../../model/record.js';
 import type { PointOutcome } from '../../sweep/outcome.js';
-import { type EndWord } from '../../sweep/outcome.js';
+import type { EndWord } from '../../model/verdict.js';
 import type { WayPoint } from '../../sweep/way.js';
 
 /** IDTs as they are on the way of a 6.1 kernel: the crashed kernel's, none, the capture kernel's own. */
