@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { Fault } from '../model/fault.js';
-import { readScenarios } from './read-matrix.js';
+import { readScenarios } from './read-scenarios.js';
 import { readScenario } from './read-scenario.js';
 
 const SCENARIOS = new URL('../../scenarios/', import.meta.url).pathname;

@@ -1,6 +1,6 @@
 import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
-import { cellsOf, matrixOf } from './matrix.js';
+import { cellsOf, matrixOf } from './campaign-table.js';
 import { countOf } from './words.js';
 
 /** What is known while a campaign file's runs go on. */
