@@ -29,7 +29,7 @@ export async function lookAtAll(stage: { gdb: GdbClient; symbols: SymbolTable })
 /** Walks a stopped vCPU's stack through its own page tables. */
 export async function stackOf(
   vcpu: number,
-  { gdb, symbols }: { gdb: GdbClient; symbols: SymbolTable },
+  { gdb, symbols }: { gdb: Pick<GdbClient, 'readRegisters' | 'readMemory'>; symbols: SymbolTable },
 ): Promise<StackTrace> {
   const registers = await gdb.readRegisters(vcpu);
   return finishReadingAsync(walkStack(registers, symbols), async ({ address, length }) => {

@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { HostFact, Walked } from '../model/record.js';
-import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
+import { GdbRemoteError, GdbTimeoutError, type GdbStop } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
+import { ZERO_REGISTERS } from '../testing/builders/registers.js';
 import { NotReached, type WalkStage } from './stage.js';
 import { walk } from './walk.js';
 
@@ -24,14 +25,6 @@ interface Moment {
   /** It looks at this stack slot. */
   readonly reads?: bigint;
 }
-
-const ZERO: Registers = {
-  ...{ rax: 0n, rbx: 0n, rcx: 0n, rdx: 0n, rsi: 0n, rdi: 0n, rbp: 0n, rsp: 0n },
-  ...{ r8: 0n, r9: 0n, r10: 0n, r11: 0n, r12: 0n, r13: 0n, r14: 0n, r15: 0n },
-  ...{ rip: 0n, rflags: 0n, cs: 0n, ss: 0n, ds: 0n, es: 0n, fs: 0n, gs: 0n },
-  ...{ fs_base: 0n, gs_base: 0n, k_gs_base: 0n, cr0: 0n, cr2: 0n, cr3: 0n, cr4: 0n, cr8: 0n },
-  ...{ efer: 0n },
-};
 
 const NONE = { base: 0n, limit: 0 };
 
@@ -119,7 +112,7 @@ function madeStage(
     gdb: {
       readRegisters: async () => {
         const { rip, pushed = 0 } = moment();
-        return { ...ZERO, rip, rsp: STACK - 8n * BigInt(pushed), rax: G, cs: 0x10n, cr3: 0x1000n };
+        return { ...ZERO_REGISTERS, rip, rsp: STACK - 8n * BigInt(pushed), rax: G, cs: 0x10n, cr3: 0x1000n };
       },
       readMemory: async (address, length) => readMade(address, length),
       setBreakpoint: async (address) => {

@@ -1,13 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readRegisters } from '../hmp/registers.js';
 import type { StoppedWitness } from '../proof/witness.js';
+import { type KernelReader, readKernelMemory } from './kernel-memory.js';
 import { lookAt, stackLine, stackOf } from './look.js';
 import type { Stage } from './stage.js';
 
 const INTERRUPT_FLAG = 0x200n;
 
+/** What it is answered from. */
+export interface WitnessStage
+  extends Pick<Stage, 'symbols' | 'monitor' | 'irqchips' | 'lapic' | 'pinOf' | 'sourcesWithinMs'> {
+  readonly gdb: KernelReader;
+}
+
 /** What proofs may ask of a guest whose vCPUs are stopped; `vcpuOf` tells which vCPU has a role. */
-export function stoppedWitness(stage: Stage, vcpuOf: (role: string) => number): StoppedWitness {
+export function stoppedWitness(stage: WitnessStage, vcpuOf: (role: string) => number): StoppedWitness {
   const { gdb, symbols } = stage;
   return {
     cpus: gdb.vcpus.length,
@@ -19,7 +26,7 @@ export function stoppedWitness(stage: Stage, vcpuOf: (role: string) => number): 
     // All vCPUs stand, but sources outside the guest go on: what they do next may be what is asked for.
     sourcesWithinMs: stage.sourcesWithinMs,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
-    kernel: { symbols, read: (address, length) => gdb.readMemory(address, length) },
+    kernel: { symbols, read: (address, length) => readKernelMemory(gdb, address, length) },
     async stopped(vcpu) {
       const { rip, rflags } = await gdb.readRegisters(vcpu);
       return {
