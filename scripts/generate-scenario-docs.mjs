@@ -19,6 +19,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
+const { statementOf } = await import(new URL('dist/proof/proofs.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
@@ -191,6 +192,7 @@ function proofOfState(proof) {
   if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
   if ('pin' in proof) return pinWords(proof);
   if ('lapic' in proof) return lapicWords(`vCPU ${proof.cpu}`, proof.lapic);
+  if (!('interrupts' in proof)) return code(statementOf(proof));
   const { row, risesBy, withinMs } = proof.interrupts;
   const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
@@ -278,6 +280,7 @@ function proofWords(proof) {
   if ('pin' in proof) return pinWords(proof);
   if ('lapic' in proof) return lapicWords(`**${proof.role}**`, proof.lapic);
   if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
+  if (!('stackHas' in proof)) return code(statementOf(proof));
   return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
 }
 
