@@ -76,8 +76,8 @@ function page(entries) {
   ].join('\n');
 }
 
-/** A matrix: why it is there, and its members. */
-function matrixSection({ stem, members, prose }) {
+/** A file with members: why it is there, and what they are. */
+function membersSection({ stem, members, prose }) {
   const rows = members.map(({ name, trigger, expect }) => {
     const row = [name, fired(trigger), expected(expect)];
     return `| ${row.map((value) => value.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -98,7 +98,7 @@ function matrixSection({ stem, members, prose }) {
 }
 
 function section({ scenario, prose, stem, members }) {
-  if (members.length > 0) return matrixSection({ stem, members, prose });
+  if (members.length > 0) return membersSection({ stem, members, prose });
   const { name, summary, evidence, trigger, expect } = scenario;
   return [
     `## ${name}`,
