@@ -2,7 +2,7 @@ import { basename, relative } from 'node:path';
 import { runCampaign } from '../campaign/run-campaign.js';
 import type { RunEvent } from '../model/event.js';
 import { isInterrupted, type RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from '../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../report/campaign-table.js';
 import { campaignTableObject } from '../report/campaign-table-json.js';

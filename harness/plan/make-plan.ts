@@ -1,8 +1,9 @@
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
-import type { Scenario } from '../model/scenario.js';
+import { STORE_SCHEMA } from '../model/record.js';
 import { contradictionOf, needsOf } from '../trigger/triggers.js';
+import type { RunPlan } from './run-plan.js';
+import type { Scenario } from './scenario.js';
 import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { limitsFor } from './limits.js';

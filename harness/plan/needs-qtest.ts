@@ -1,5 +1,5 @@
-import type { Scenario } from '../model/scenario.js';
 import { needsOf } from '../trigger/triggers.js';
+import type { Scenario } from './scenario.js';
 
 /** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
 export function needsQtest({ trigger, sources }: Scenario): boolean {

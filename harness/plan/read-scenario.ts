@@ -1,7 +1,7 @@
 import { usageFault } from '../model/fault.js';
-import { type Scenario, ScenarioSchema } from '../model/scenario.js';
 import { VERDICTS } from '../model/verdict.js';
 import { contradictionOf } from '../trigger/triggers.js';
+import { type Scenario, ScenarioSchema } from './scenario.js';
 import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';

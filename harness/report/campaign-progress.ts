@@ -1,6 +1,6 @@
 import { isInterrupted, type RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
-import { cellsOf, campaignTableOf } from './campaign-table.js';
+import type { RunPlan } from '../plan/run-plan.js';
+import { campaignTableOf, cellsOf } from './campaign-table.js';
 import { countOf } from './words.js';
 
 /** What is known while a campaign file's runs go on. */

@@ -1,8 +1,8 @@
 import type { Outcome } from '../model/verdict.js';
 import { html, type Markup } from './html.js';
-import { OUTCOME_MARKS } from './html-words.js';
+import { OUTCOME_MARKS } from './html-style.js';
 import { cellSentence, numbered, rowName, STATE_WORDS, verdictLines } from './campaign-table-text.js';
-import type { CellState, CampaignTable, TableCell, TableRow } from './campaign-table.js';
+import type { CampaignTable, CellState, TableCell, TableRow } from './campaign-table.js';
 import { safeName, safeSentence } from './words.js';
 
 /** Which colour and mark of the outcomes a state has. */

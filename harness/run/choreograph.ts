@@ -1,9 +1,11 @@
-import { NotReached, type Stage } from '../choreo/stage.js';
-import { perform } from '../choreo/perform.js';
+import type { ChoreographyContext } from '../choreo/context.js';
+import { NotReached } from '../choreo/not-reached.js';
+import { runChoreography } from '../choreo/run-choreography.js';
+import { readRegisters } from '../hmp/registers.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
-import type { Step } from '../model/choreography.js';
-import type { PinName } from '../model/irqchip.js';
+import type { Step } from '../trigger/choreography-steps.js';
+import type { PinName } from '../proof/names.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   parseKallsyms,
@@ -13,11 +15,11 @@ import {
   withoutModules,
 } from '../symbols/index.js';
 import { startStimulus } from '../trigger/stimulus.js';
-import { findPins, readGuestLapic, readGuestRouters, recordInterruptState } from './irqchips.js';
+import { findPins, readGuestLapic, readGuestIrqchips, recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
-/** A source sends at least once in ten seconds (model/source.ts), most of them thousands of times. */
+/** A source sends at least once in ten seconds (plan/source.ts), most of them thousands of times. */
 const SOURCES_WITHIN_MS = 12_000;
 
 /** The debugger on a guest, and the names in it. */
@@ -27,7 +29,7 @@ export interface DebugSession {
 }
 
 /**
- * Performs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
+ * Runs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
  * is the harness's fault. The session stays open, for the autopsy.
  */
 export async function choreograph(steps: readonly Step[], guest: LiveGuest): Promise<DebugSession> {
@@ -38,15 +40,15 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   for (const script of stimuli) await startStimulus(script, guest);
   const pinOf = await findPins(guest, pinsIn(steps));
   const gdb = await guest.connectDebugger();
-  const stage: Stage = {
+  const context: ChoreographyContext = {
     gdb,
     symbols,
     trial: guest.plan.trial,
     deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
-    monitor: (command) => guest.monitor(command),
+    vcpuRegisters: async () => readRegisters(await guest.monitor('info registers -a')),
     interrupt: async (vcpu, message) => (await guest.messenger()).send(vcpu, message),
-    routers: () => readGuestRouters(guest),
+    irqchips: () => readGuestIrqchips(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
     pinOf,
     sourcesWithinMs: guest.plan.scenario.sources.length === 0 ? 0 : SOURCES_WITHIN_MS,
@@ -58,7 +60,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   };
   try {
     // A debugger that waits for the guest does not hear that the run has ended.
-    await watch.orEnded(perform(steps, stage));
+    await watch.orEnded(runChoreography(steps, context));
   } catch (error) {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
     if (error instanceof NotReached) return stop(guest, error.message);

@@ -55,7 +55,7 @@ async function examine({ gdb, symbols }: DebugSession, guest: LiveGuest): Promis
       symbols,
       armed: armed?.armed,
       sameImage,
-      monitor: (command) => guest.monitor(command),
+      registersText: () => guest.monitor('info registers -a'),
     });
     for (const fact of stacks) watch.fact(fact);
     const lapics = gdb.vcpus.map((vcpu) => `info lapic ${vcpu}`);

@@ -1,7 +1,7 @@
 import type { RunResult } from '../model/result.js';
 import { type EndWord, VERDICTS } from '../model/verdict.js';
 
-/** Why QEMU reset the machine, from its log: a triple fault, something else, or nobody can tell. */
+/** Why QEMU reset the machine, from its log. */
 export type ResetKind = 'triple fault' | 'other reset';
 
 /** The outcome at one point. */
@@ -18,7 +18,7 @@ export interface PointOutcome {
 
 /**
  * The outcome of a point's run. A degraded capture is a capture: what degrades one (a timer check that a busy host
- * lost) is not the NMI's doing. A guest that did not boot says nothing about the point.
+ * lost) is not caused by the NMI. A guest that did not boot establishes nothing about the point.
  */
 export function outcomeOf(result: RunResult, reset: ResetKind | undefined): PointOutcome {
   const { verdict, detail, lastPhase, runId, directory } = result;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ChoreographySchema } from '../model/choreography.js';
+import { ChoreographySchema } from './choreography-steps.js';
 import { contradictionIn } from './check-choreography.js';
 import type { Directed } from './trigger.js';
 

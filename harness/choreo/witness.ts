@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspectVcpu, stackLine, stackOf } from '../autopsy/inspect-vcpu.js';
+import { readKernelMemory } from '../autopsy/kernel-memory.js';
+import type { StoppedWitness } from '../proof/witness.js';
+import type { Vcpus } from './vcpus.js';
+
+const INTERRUPT_FLAG = 0x200n;
+
+/** What proofs may ask of a guest whose vCPUs are stopped. */
+export function stoppedWitness(vcpus: Vcpus): StoppedWitness {
+  const { context } = vcpus;
+  const { gdb, symbols } = context;
+  return {
+    cpus: gdb.vcpus.length,
+    vcpuOf: (subject) => ('role' in subject ? vcpus.of(subject.role) : subject.cpu),
+    registers: () => context.vcpuRegisters(),
+    irqchips: () => context.irqchips(),
+    lapic: (vcpu) => context.lapic(vcpu),
+    pinOf: async (name) => context.pinOf(name),
+    // All vCPUs are stopped, but sources outside the guest work: what they do next may be what is asked for.
+    sourcesWithinMs: context.sourcesWithinMs,
+    clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
+    kernel: { symbols, read: (address, length) => readKernelMemory({ address, length }, gdb) },
+    async stopped(vcpu) {
+      const { rip, rflags } = await gdb.readRegisters(vcpu);
+      return {
+        function: symbols.at(rip)?.symbol.name,
+        interruptsOn: (rflags & INTERRUPT_FLAG) !== 0n,
+        line: await inspectVcpu(vcpu, context),
+      };
+    },
+    async stack(vcpu) {
+      const trace = await stackOf(vcpu, context);
+      const functions = trace.frames.flatMap(({ symbolized, reliable }) =>
+        reliable && symbolized !== undefined ? [symbolized.symbol.name] : [],
+      );
+      return { functions, line: stackLine(trace) };
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { deliveryOf, type IoApicPin } from './irqchips.js';
+
+export const LVT_NAMES = ['LVT0', 'LVT1', 'LVTPC', 'LVTERR', 'LVTTHMR', 'LVTT'] as const;
+export type LvtName = (typeof LVT_NAMES)[number];
+
+/** One entry of a local APIC's local vector table. */
+export interface LvtEntry {
+  readonly vector: number;
+  readonly masked: boolean;
+  readonly delivery: IoApicPin['delivery'];
+}
+
+/** What `info lapic` shows of one vCPU's local APIC. */
+export interface LocalApic {
+  /** Number of the vCPU. */
+  readonly vcpu: number;
+  /** The software enable bit of the spurious vector register; a disabled APIC keeps what comes pending. */
+  readonly enabled: boolean;
+  readonly spuriousVector: number;
+  readonly lvt: Readonly<Partial<Record<LvtName, LvtEntry>>>;
+  /** Vectors in service: accepted, no EOI yet. */
+  readonly isr: readonly number[];
+  /** Vectors requested: not accepted yet. */
+  readonly irr: readonly number[];
+  /** Those of the two that came from a level pin. */
+  readonly level: readonly number[];
+}
+
+/**
+ * Reads HMP `info lapic ID`: QEMU 7.2, xAPIC, vCPUs that run (recorded). In x2APIC mode and with KVM's in-kernel APIC
+ * the text is the same but for the words `(X2APIC ID)`, and a vector from a level pin is `37(level)` (QEMU,
+ * target/i386/cpu-dump.c; a listing from a KVM host, kvm@vger.kernel.org, 2022). Undefined when it is something else,
+ * e.g. `No CPU available`.
+ */
+export function readLapic(text: string): LocalApic | undefined {
+  const vcpu = /^dumping local APIC state for CPU (\d{1,4})/m.exec(text)?.[1];
+  const spurious = /^SPIV\t 0x([0-9a-f]{8}) APIC (enabled|disabled)/m.exec(text);
+  const isr = vectorsOf(text, 'ISR');
+  const irr = vectorsOf(text, 'IRR');
+  if (vcpu === undefined || spurious?.[1] === undefined || isr === undefined || irr === undefined) {
+    return undefined;
+  }
+  const lvt: Partial<Record<LvtName, LvtEntry>> = {};
+  for (const name of LVT_NAMES) {
+    const entry = new RegExp(`^${name}\t 0x([0-9a-f]{8}) `, 'm').exec(text)?.[1];
+    if (entry !== undefined) lvt[name] = lvtEntry(Number.parseInt(entry, 16));
+  }
+  return {
+    vcpu: Number(vcpu),
+    enabled: spurious[2] === 'enabled',
+    spuriousVector: Number.parseInt(spurious[1], 16) & 0xff,
+    lvt,
+    isr: isr.map(({ vector }) => vector),
+    irr: irr.map(({ vector }) => vector),
+    level: [...new Set([...isr, ...irr].flatMap(({ vector, level }) => (level ? [vector] : [])))],
+  };
+}
+
+function lvtEntry(entry: number): LvtEntry {
+  return { vector: entry & 0xff, masked: ((entry >> 16) & 1) === 1, delivery: deliveryOf(entry) };
+}
+
+/** `ISR\t 36 48(level) ` or `ISR\t (none)`. */
+function vectorsOf(text: string, name: 'ISR' | 'IRR'): { vector: number; level: boolean }[] | undefined {
+  const list = new RegExp(`^${name}\t ((?:\\d{1,3}(?:\\(level\\))? *)+|\\(none\\)) *\\r?$`, 'm').exec(
+    text,
+  )?.[1];
+  if (list === undefined) return undefined;
+  return [...list.matchAll(/(\d+)(\(level\))?/g)].map(([, vector, level]) => ({
+    vector: Number(vector),
+    level: level !== undefined,
+  }));
+}
+
+/** A local APIC in one line: `enabled ISR 36 IRR 48(level)`. */
+export function lapicText(lapic: LocalApic): string {
+  const list = (vectors: readonly number[]) =>
+    vectors.map((vector) => `${vector}${lapic.level.includes(vector) ? '(level)' : ''}`).join(' ') ||
+    '(none)';
+  return `${lapic.enabled ? 'enabled' : 'disabled'} ISR ${list(lapic.isr)} IRR ${list(lapic.irr)}`;
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { MachineClaimSchema } from '../proof/proofs.js';
+import { QEMU_NAME } from './guest-defaults.js';
+import { NAME, ScenarioSchema } from './scenario.js';
+
+const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
+
+const qemuName = z.string().max(256).regex(QEMU_NAME, 'must be a name with properties as QEMU writes them');
+
+/**
+ * A machine as data (scenarios/machines/*.yaml): what QEMU makes, what the kernels are told, and what the guest must
+ * say of itself. A claim that the guest does not confirm makes the run void.
+ */
+export const MachineProfileSchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().regex(NAME, 'must be lower-case letters, digits and dashes'),
+  summary: z.string().min(1).max(160),
+  /** Where such a box is spoken of, or what was measured. */
+  evidence: z.array(z.string().min(1)).default([]),
+  /** QEMU machine type, e.g. `q35` or `pc,hpet=off`. */
+  machine: qemuName,
+  /** One CPU model for both accelerators, or one for each. */
+  cpuModel: z.union([qemuName, z.strictObject({ tcg: qemuName, kvm: qemuName })]),
+  cpus: GUEST.cpus,
+  memoryMiB: GUEST.memoryMiB,
+  crashkernel: GUEST.crashkernel,
+  /** Command lines: of the production kernel, and of the capture kernel, which starts on the same hardware. */
+  append: GUEST.append,
+  captureAppend: GUEST.captureAppend,
+  /** Set on a machine whose CPU runs only kernels of one word width. */
+  kernelBits: z.union([z.literal(32), z.literal(64)]).optional(),
+  prove: z.array(MachineClaimSchema).min(1).max(32),
+});
+
+export type MachineProfile = z.infer<typeof MachineProfileSchema>;
+
+/** The CPU model that a profile means under an accelerator. */
+export function cpuModelFor({ cpuModel }: MachineProfile, accel: 'kvm' | 'tcg'): string {
+  return typeof cpuModel === 'string' ? cpuModel : cpuModel[accel];
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { CellSchema } from '../model/cell.js';
+import { LimitsSchema } from '../model/limits.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import { MachineClaimSchema } from '../proof/proofs.js';
+import { ScenarioSchema } from './scenario.js';
+
+const KernelSchema = z.object({
+  spec: z.string(),
+  release: z.string(),
+  label: z.string(),
+  sha256: z.string(),
+  bzImage: z.string(),
+  bits: z.union([z.literal(32), z.literal(64)]).optional(),
+  modulesDir: z.string().optional(),
+  config: z.string().optional(),
+});
+
+/** Everything that decides a run, fixed before it starts. */
+export const RunPlanSchema = z.object({
+  schema: z.literal(STORE_SCHEMA),
+  campaign: z.string(),
+  /** Directory name inside the campaign. */
+  runId: z.string(),
+  trial: z.number().int(),
+  scenario: ScenarioSchema,
+  /** Of a run that a campaign file asked for; its expectation goes over the scenario's. */
+  cell: CellSchema.optional(),
+  kernel: KernelSchema,
+  captureKernel: KernelSchema,
+  accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),
+  machine: z.object({
+    type: z.string(),
+    cpuModel: z.string(),
+    cpus: z.number().int(),
+    memoryMiB: z.number().int(),
+    /** What the machine is called in tables; absent for the default one. */
+    name: z.string().optional(),
+    /** What its profile claims: the guest must confirm it, or the run is void. */
+    prove: z.array(MachineClaimSchema).optional(),
+  }),
+  append: z.string(),
+  captureAppend: z.string(),
+  modules: z.array(z.string()),
+  /** Host name of the crashed guest, read back out of its memory by the capture kernel. */
+  nonce: z.string(),
+  limits: LimitsSchema,
+  /** By how much the caller stretched the deadlines; the limits have it already, the steps' own do not. */
+  timeoutScale: z.number().default(1),
+  qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
+});
+
+export type RunPlan = z.infer<typeof RunPlanSchema>;

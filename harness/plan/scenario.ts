@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { NicSchema } from '../model/nic.js';
+import { VERDICT_WORDS } from '../model/verdict.js';
+import { guestPath } from '../proof/names.js';
+import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
+import { TriggerSchema } from '../trigger/triggers.js';
+import { CRASHKERNEL, GUEST_LIMITS } from './guest-defaults.js';
+import { SourceSchema } from './source.js';
+
+/** Names become directory names, so they are narrow. */
+export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** One preparation inside the guest, before anything is proved. */
+const Prepare = z.union([
+  z.strictObject({ write: z.strictObject({ path: guestPath, value: z.string().max(1024) }) }),
+  z.strictObject({ script: z.string().min(1).max(4096) }),
+  /** One byte of the loaded crash image is inverted, in the guest's physical memory, from outside. */
+  z.strictObject({
+    flipCrashImage: z.strictObject({
+      /** Into the largest loaded segment. */
+      offset: z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 32),
+    }),
+  }),
+]);
+
+/** Name of a machine profile (scenarios/machines/), or its path. */
+const profileName = z.string().min(1).max(256);
+
+const sizeText = z.string().regex(CRASHKERNEL, 'must be a size such as 192M');
+const { cpus, memoryMiB } = GUEST_LIMITS;
+
+export const ScenarioSchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().regex(NAME, 'must be lower-case letters, digits and dashes'),
+  summary: z.string().min(1).max(160),
+  /** Commits, threads or measurements that say why this scenario matters. */
+  evidence: z.array(z.string().min(1)).default([]),
+  guest: z
+    .strictObject({
+      /** The machine to run on, or several: then the scenario runs once on each. */
+      profile: z.union([profileName, z.array(profileName).min(1).max(64)]).optional(),
+      cpus: z.number().int().min(cpus.least).max(cpus.most).optional(),
+      memoryMiB: z.number().int().min(memoryMiB.least).max(memoryMiB.most).optional(),
+      crashkernel: sizeText.optional(),
+      append: z.string().max(1024).optional(),
+      captureAppend: z.string().max(1024).optional(),
+      modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),
+      /** A network card; its kernel modules are loaded by themselves. */
+      nic: NicSchema.optional(),
+    })
+    .default({}),
+  /** `loaded`: the crash kernel is armed and that is proved; `absent`: nothing is loaded, and that is proved. */
+  crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
+  prepare: z.array(Prepare).max(32).default([]),
+  /** Interrupts from outside the guest, from before the proofs until the run ends. */
+  sources: z.array(SourceSchema).max(8).default([]),
+  prove: z.array(ScenarioProofSchema).max(32).default([]),
+  proveCapture: z.array(CaptureProofSchema).max(32).default([]),
+  trigger: TriggerSchema,
+  /** What the capture kernel is asked to do besides reading the crashed memory. */
+  capture: z
+    .strictObject({
+      /** `nic`: drive the network card and count its interrupts; a card that stays silent degrades the capture. */
+      exercise: z.literal('nic'),
+    })
+    .optional(),
+  /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
+  watchMs: z.number().int().min(500).max(600_000).optional(),
+  expect: z.strictObject({
+    verdict: z.enum(VERDICT_WORDS),
+    quality: z.enum(['clean', 'degraded']).optional(),
+    /** The verdict's detail: a capture kernel that panics for another reason than the one meant is unexpected. */
+    detail: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a detail of docs/verdicts.md')
+      .optional(),
+  }),
+});
+
+export type Scenario = z.infer<typeof ScenarioSchema>;
+export type Preparation = z.infer<typeof Prepare>;
