@@ -105,7 +105,7 @@ function section({ scenario, prose, stem, members }) {
   ];
 }
 
-/** The members of a matrix: the types of a crash point in one row. Their stimuli are in the file. */
+/** The members of a file: the types of a crash point in one row. Their stimuli are in the file. */
 function membersTable(members) {
   if (members.length === 0) return [];
   const rows = new Map();
