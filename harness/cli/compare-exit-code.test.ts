@@ -2,7 +2,7 @@ import t from 'tap';
 import type { VerdictWord } from '../model/verdict.js';
 import { compareTrials } from '../stats/comparison.js';
 import { compareExitCode } from './compare-exit-code.js';
-import type { FailOn } from './compare-options.js';
+import type { FailOn } from './words/compare.js';
 
 const CONDITIONS: readonly (FailOn | undefined)[] = [undefined, 'regression', 'difference', 'not-fixed'];
 

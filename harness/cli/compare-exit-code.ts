@@ -1,6 +1,6 @@
 import { EXIT } from '../model/fault.js';
 import type { Comparison } from '../stats/comparison.js';
-import type { FailOn } from './compare-options.js';
+import type { FailOn } from './words/compare.js';
 
 /**
  * The exit code of a comparison: 1 when `failOn` is met; else, when nothing can be concluded because a kernel has no

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { type CompareArguments, type CompareOptions, compareOptions } from './compare-options.js';
+import { type CompareArguments, type CompareOptions, compareOptions } from './words/compare.js';
 
 /** `crashpath compare`: does a candidate kernel fail less often than a baseline? */
 export const compareCommand = {
@@ -7,7 +7,7 @@ export const compareCommand = {
   describe: 'Run two or more kernels in turns and say, with an exact test, whether one fixes or regresses',
   builder: compareOptions,
   handler: async (argv: CompareArguments) => {
-    const { compareKernels } = await import('./compare-kernels.js');
+    const { compareKernels } = await import('./actions/compare-kernels.js');
     process.exitCode = await compareKernels(argv);
   },
 } satisfies CommandModule<object, CompareOptions>;

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
-import { single } from './guest-options.js';
-import { factor } from './option-values.js';
+import { single } from './words/guest-options.js';
+import { factor } from './words/option-values.js';
 
 /** `crashpath kernel crash-points`: words and options. */
 export const CRASH_POINTS_COMMAND = {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
 import { EXIT, Fault } from '../model/fault.js';
-import { COMPLETE, propose } from './completion.js';
+import { COMPLETE, propose } from './words/completion.js';
 import { complain } from './context.js';
 import { parserFor } from './parser.js';
 import { guardStreams } from './streams.js';

@@ -1,4 +1,4 @@
-import { nonEmpty } from './option-values.js';
+import { nonEmpty } from './words/option-values.js';
 
 /** `--out`, for the commands that read or write runs. */
 export const OUT_OPTION = {

@@ -1,17 +1,17 @@
 import yargs, { type Argv } from 'yargs';
 import { EXIT, usageFault } from '../model/fault.js';
-import { classifyCommand } from './classify.js';
-import { COMMANDS, groupOf, optionsOf } from './commands.js';
+import { classifyCommand } from './words/classify.js';
+import { COMMANDS, groupOf, optionsOf } from './words/commands.js';
 import { compareCommand } from './compare.js';
 import { setQuiet, version } from './context.js';
-import { doctorCommand } from './doctor.js';
-import { imageCommand } from './image.js';
-import { kernelCommand } from './kernel.js';
-import { listCommand } from './list.js';
+import { doctorCommand } from './words/doctor.js';
+import { imageCommand } from './words/image.js';
+import { kernelCommand } from './words/kernel.js';
+import { listCommand } from './words/list.js';
 import { runCommand } from './run.js';
-import { showCommand } from './show.js';
+import { showCommand } from './words/show.js';
 import { sweepCommand } from './sweep.js';
-import { usageMessage } from './usage-message.js';
+import { usageMessage } from './words/usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
 export function parserFor(words: readonly string[]): Argv {

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { type RunArguments, type RunOptions, runOptions } from './run-options.js';
+import { type RunArguments, type RunOptions, runOptions } from './words/run.js';
 
 /** `crashpath run`: scenarios x kernels x repeats, from the command line or from a campaign file. */
 export const runCommand = {
@@ -7,7 +7,7 @@ export const runCommand = {
   describe: 'Run scenarios against kernels and say, with proof, whether the capture kernel came up',
   builder: runOptions,
   handler: async (argv: RunArguments) => {
-    const { runScenarios } = await import('./run-scenarios.js');
+    const { runScenarios } = await import('./actions/run-scenarios.js');
     process.exitCode = await runScenarios(argv);
   },
 } satisfies CommandModule<object, RunOptions>;

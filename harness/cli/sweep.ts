@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { type SweepArguments, type SweepOptions, sweepOptions } from './sweep-options.js';
+import { type SweepArguments, type SweepOptions, sweepOptions } from './words/sweep.js';
 
 /** `crashpath sweep`: at which instructions does an interrupt kill the dump? */
 export const sweepCommand = {
@@ -7,7 +7,7 @@ export const sweepCommand = {
   describe: 'Inject an NMI at one instruction after the other and draw the map of what each leads to',
   builder: sweepOptions,
   handler: async (argv: SweepArguments) => {
-    const { sweepKernels } = await import('./sweep-kernels.js');
+    const { sweepKernels } = await import('./actions/sweep-kernels.js');
     process.exitCode = await sweepKernels(argv);
   },
 } satisfies CommandModule<object, SweepOptions>;
