@@ -1,16 +1,9 @@
 import yargs, { type Argv } from 'yargs';
 import { EXIT, usageFault } from '../model/fault.js';
-import { classifyCommand } from './words/classify.js';
-import { COMMANDS, groupOf, optionsOf } from './words/commands.js';
-import { compareCommand } from './compare.js';
+import { declareCommands } from './declare-commands.js';
 import { setQuiet, version } from './context.js';
-import { doctorCommand } from './words/doctor.js';
-import { imageCommand } from './words/image.js';
-import { kernelCommand } from './words/kernel.js';
-import { listCommand } from './words/list.js';
-import { runCommand } from './run.js';
-import { showCommand } from './words/show.js';
-import { sweepCommand } from './sweep.js';
+import { optionsOf } from './words/command-words.js';
+import { COMMANDS, groupOf } from './words/commands.js';
 import { usageMessage } from './words/usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
@@ -18,30 +11,23 @@ export function parserFor(words: readonly string[]): Argv {
   refuseValuesOfSwitches(words);
   const parser: Argv = yargs([...words]);
   return (
-    parser
-      .scriptName('crashpath')
-      .usage(
-        '$0 <command>\n\nPanics real Linux guests under QEMU and proves whether the capture kernel came up.',
-      )
-      .command(runCommand)
-      .command(compareCommand)
-      .command(sweepCommand)
-      .command(listCommand)
-      .command(showCommand)
-      .command(classifyCommand)
-      .command(kernelCommand)
-      .command(imageCommand)
-      .command(doctorCommand)
+    declareCommands(
+      parser
+        .scriptName('crashpath')
+        .usage(
+          '$0 <command>\n\nPanics real Linux guests under QEMU and proves whether the capture kernel came up.',
+        ),
+    )
       .option('quiet', {
         type: 'boolean',
         default: false,
         alias: 'q',
         global: true,
-        describe: 'No progress on stderr',
+        describe: 'Print no progress on stderr',
       })
       .middleware(({ quiet }) => setQuiet(quiet))
       .completion('completion', 'Print a shell completion script (bash or zsh)')
-      .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1')
+      .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1 once')
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
       .strict()

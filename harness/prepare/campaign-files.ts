@@ -1,9 +1,11 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Fault, usageFault } from '../model/fault.js';
+import type { Scenario } from '../model/scenario.js';
 import { campaignCells, type CampaignCell, type CampaignChoices, narrowed } from '../plan/campaign-cells.js';
 import { type CampaignRead, type CampaignRowRead, readCampaign } from '../plan/read-campaign.js';
-import { isScenarioPath, loadScenarios } from './scenario-files.js';
-import { readTextFile } from './text-file.js';
+import type { ShippedFiles } from './options.js';
+import { loadScenarios } from './scenario-files.js';
+import { isPath, readTextFile } from './yaml-files.js';
 
 /** A campaign file with its scenarios, ready to be planned. */
 export interface LoadedCampaign {
@@ -14,16 +16,22 @@ export interface LoadedCampaign {
 }
 
 /**
- * Loads a campaign file and all its scenarios, also those that were not chosen, so that a mistake anywhere in the file
- * is found. Paths in the file are relative to it. Throws a usage fault that says what is wrong and where.
+ * Which cells does a campaign file ask for? Loads all its scenarios, also those that were not chosen, so that a mistake
+ * anywhere in the file is found. Paths in the file are relative to it. Throws a usage fault that says what is wrong and
+ * where.
  */
-export async function loadCampaign(reference: string, choices: CampaignChoices): Promise<LoadedCampaign> {
+export async function loadCampaign(
+  reference: string,
+  choices: CampaignChoices,
+  files: ShippedFiles,
+): Promise<LoadedCampaign> {
   const path = resolve(reference);
   const remedy = 'name a .yaml file as docs/campaigns.md describes it';
   const text = await readTextFile(path, { what: 'campaign file', reference, remedy });
-  const campaign = withAbsoluteKernels(readCampaign(text, reference), dirname(path));
+  const directory = dirname(path);
+  const campaign = withAbsoluteKernels(readCampaign(text, reference), directory);
   const loaded = await Promise.all(
-    campaign.rows.map(async (row) => [row.name, await scenariosOf(row, dirname(path))] as const),
+    campaign.rows.map(async (row) => [row.name, await scenariosOf(row, directory, files)] as const),
   );
   const scenarios = new Map(loaded);
   const find = ({ name }: CampaignRowRead) => scenarios.get(name) ?? [];
@@ -32,17 +40,21 @@ export async function loadCampaign(reference: string, choices: CampaignChoices):
   return { name: campaign.name, summary: campaign.summary, jobs: campaign.jobs, cells };
 }
 
-async function scenariosOf(row: CampaignRowRead, directory: string) {
+async function scenariosOf(
+  row: CampaignRowRead,
+  directory: string,
+  files: ShippedFiles,
+): Promise<Scenario[]> {
   const { name } = row;
   try {
-    return await loadScenarios(isScenarioPath(name) ? resolve(directory, name) : name);
+    return await loadScenarios(isPath(name) ? resolve(directory, name) : name, files);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw usageFault(`${row.refuse('its scenario cannot be run').message}: ${error.message}`, error);
   }
 }
 
-/** `./bzImage` means a file beside the campaign file; other specs are left alone. */
+/** `./bzImage` means a file next to the campaign file; other specs are left alone. */
 function withAbsoluteKernels(campaign: CampaignRead, directory: string): CampaignRead {
   const beside = (spec: string) =>
     /^\.\.?\//.test(spec) && !isAbsolute(spec) ? join(directory, spec) : spec;

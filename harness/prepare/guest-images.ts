@@ -4,22 +4,27 @@ import { Fault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Scenario } from '../model/scenario.js';
 import { nicModules } from '../plan/nic.js';
-import { say } from '../cli/context.js';
-import { cacheDirectory } from '../cli/directories.js';
+import type { KernelPair } from './kernels.js';
+import type { PrepareOptions } from './options.js';
 
-/** Makes the images that a scenario needs, or finds them in the cache: absolute path of the production image. */
+type ImageOptions = Pick<PrepareOptions, 'cacheDir' | 'onProgress'>;
+
+/**
+ * Which image does a scenario boot? Builds the images that it needs, or finds them in the cache. Returns the absolute
+ * path of the first kernel's image, which carries the capture kernel and its image.
+ */
 export async function imageFor(
   { guest, capture, trigger }: Scenario,
-  { kernel, captureKernel }: { kernel: Kernel; captureKernel: Kernel },
+  { kernel, captureKernel }: KernelPair,
+  options: ImageOptions,
 ): Promise<string> {
-  const options = { cacheDir: cacheDirectory(), onProgress: say };
   const { nic, modules = [] } = guest;
   const driver = async (of: Kernel) => (nic === undefined ? [] : nicModules(nic, await configOf(of)));
   const images = await buildImages(
     {
       captureKernel,
       modules: await modulesFor(kernel, [
-        ...(await modulesItHas(kernel, modules)),
+        ...(await modulesOf(kernel, modules, options)),
         ...(await driver(kernel)),
       ]),
       captureModules:
@@ -33,19 +38,23 @@ export async function imageFor(
 }
 
 /**
- * Without a module of its own a scenario cannot reach its state, so that its proof is not given and its runs are void.
- * Other scenarios and kernels of the same campaign are none the worse for it.
+ * Those of a scenario's modules that the kernel has. Without one of them the scenario cannot reach its state: its proof
+ * fails and its runs are void. Other scenarios and kernels of the campaign are not affected.
  */
-async function modulesItHas(kernel: Kernel, names: readonly string[]): Promise<readonly string[]> {
-  const had: string[] = [];
+async function modulesOf(
+  kernel: Kernel,
+  names: readonly string[],
+  { onProgress }: ImageOptions,
+): Promise<readonly string[]> {
+  const found: string[] = [];
   for (const name of names) {
     try {
       await modulesFor(kernel, [name]);
-      had.push(name);
+      found.push(name);
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'usage') throw error;
-      say(`${error.message}; a scenario that needs it is void there`);
+      onProgress?.(`${error.message}; a scenario that needs it is void there`);
     }
   }
-  return had;
+  return found;
 }

@@ -1,65 +1,57 @@
-import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
+import { nearest } from '../model/nearest.js';
 import type { Scenario } from '../model/scenario.js';
 import { readScenarios } from '../plan/read-matrix.js';
-import { PACKAGE_ROOT } from '../cli/context.js';
-import { nearest } from '../model/nearest.js';
-import { readTextFile } from './text-file.js';
+import type { ShippedFiles } from './options.js';
+import { isPath, readTextFile, yamlNames } from './yaml-files.js';
 
-const SCENARIOS = join(PACKAGE_ROOT, 'scenarios');
-
-/** Names of the scenarios that come with crashpath. */
-export async function scenarioNames(): Promise<string[]> {
-  const files = await readdir(SCENARIOS);
-  return files
-    .filter((file) => file.endsWith('.yaml'))
-    .map((file) => file.slice(0, -'.yaml'.length))
-    .sort();
-}
-
-/** Whether a reference is a path, not a name. */
-export function isScenarioPath(reference: string): boolean {
-  return reference.includes('/') || /\.ya?ml$/.test(reference);
+/** Names of the scenario files that come with crashpath. */
+export async function scenarioNames({ packageRoot }: ShippedFiles): Promise<string[]> {
+  return yamlNames(scenariosIn(packageRoot));
 }
 
 /**
- * Loads the scenarios of a reference: one, all members of a matrix by its file's name, or one member by its own. A
- * reference is a name, or by path when the reference ends in .yaml or holds a slash. Throws a
- * usage fault that says what is wrong and where.
+ * Which scenarios does a reference mean? A path (it ends in .yaml or contains a slash) means the file; a name means a
+ * file that comes with crashpath, or one scenario of such a file that has axes. A file with axes gives one scenario
+ * for each combination. Throws a usage fault that says what is wrong and where.
  */
-export async function loadScenarios(reference: string): Promise<Scenario[]> {
-  if (isScenarioPath(reference)) {
-    return readScenarios(await textOf(resolve(reference), reference), reference);
+export async function loadScenarios(reference: string, files: ShippedFiles): Promise<Scenario[]> {
+  if (isPath(reference)) return readScenarios(await textOf(resolve(reference), reference), reference);
+  const names = await scenarioNames(files);
+  if (names.includes(reference)) {
+    const path = join(scenariosIn(files.packageRoot), `${reference}.yaml`);
+    return readScenarios(await textOf(path, reference), `${reference}.yaml`);
   }
-  const names = await scenarioNames();
-  if (!names.includes(reference)) {
-    const member = await memberNamed(reference, names);
-    if (member !== undefined) return [member];
-    const near = nearest(reference, await runnableNames());
-    const hint =
-      near.length === 0
-        ? `choose one of ${names.join(', ')}`
-        : `did you mean "${near[0]}"? See crashpath list`;
-    throw usageFault(`cannot find scenario "${reference}": no scenario has that name; ${hint}`);
-  }
-  return readScenarios(await textOf(join(SCENARIOS, `${reference}.yaml`), reference), `${reference}.yaml`);
+  const member = await memberNamed(reference, { names, files });
+  if (member !== undefined) return [member];
+  const near = nearest(reference, await runnableNames(files));
+  const hint =
+    near.length === 0 ? `choose one of ${names.join(', ')}` : `did you mean "${near[0]}"? See crashpath list`;
+  throw usageFault(`cannot find scenario "${reference}": no scenario has that name; ${hint}`);
 }
 
-/** A member of a matrix that comes with crashpath. */
-async function memberNamed(name: string, files: readonly string[]): Promise<Scenario | undefined> {
-  for (const file of files.filter((candidate) => name.startsWith(`${candidate}-`))) {
-    const member = (await loadScenarios(file)).find((scenario) => scenario.name === name);
+/** Every name that {@link loadScenarios} takes: of files, and of each scenario of the files that have axes. */
+export async function runnableNames(files: ShippedFiles): Promise<string[]> {
+  const names = await scenarioNames(files);
+  const scenarios = await Promise.all(names.map((name) => loadScenarios(name, files)));
+  return [...new Set([...names, ...scenarios.flat().map(({ name }) => name)])];
+}
+
+/** A scenario of a file with axes: its name begins with the file's. */
+async function memberNamed(
+  name: string,
+  { names, files }: { names: readonly string[]; files: ShippedFiles },
+): Promise<Scenario | undefined> {
+  for (const file of names.filter((candidate) => name.startsWith(`${candidate}-`))) {
+    const member = (await loadScenarios(file, files)).find((scenario) => scenario.name === name);
     if (member !== undefined) return member;
   }
   return undefined;
 }
 
-/** Every name that `run` takes: files, and the members of those that are a matrix. */
-export async function runnableNames(): Promise<string[]> {
-  const files = await scenarioNames();
-  const scenarios = await Promise.all(files.map(loadScenarios));
-  return [...new Set([...files, ...scenarios.flat().map(({ name }) => name)])];
+function scenariosIn(packageRoot: string): string {
+  return join(packageRoot, 'scenarios');
 }
 
 function textOf(path: string, reference: string): Promise<string> {

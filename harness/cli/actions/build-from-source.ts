@@ -1,16 +1,9 @@
-import type { ArgumentsCamelCase } from 'yargs';
 import { buildKernel, listVariants } from '../../kernel/index.js';
-import { usageFault } from '../../model/fault.js';
-import { say } from '../context.js';
-import type { BuildArguments } from '../kernel-build.js';
-import { cacheDirectory } from '../directories.js';
+import { cacheOptions } from '../context.js';
+import type { BuildOptions } from '../words/kernel.js';
 
-/** Builds, or takes from the cache, and prints what the kernel is called from now on. */
-export async function buildFromSource(argv: ArgumentsCamelCase<BuildArguments>): Promise<void> {
-  const jobs = argv.jobs === undefined ? undefined : Number(argv.jobs);
-  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1 && jobs <= 256)) {
-    throw usageFault(`cannot use --jobs "${argv.jobs}": it must be a whole number from 1 to 256; correct it`);
-  }
+/** Builds a kernel, or takes it from the cache, and prints the spec that means it from now on. */
+export async function buildFromSource(argv: BuildOptions): Promise<void> {
   const kernel = await buildKernel(
     {
       source:
@@ -18,12 +11,12 @@ export async function buildFromSource(argv: ArgumentsCamelCase<BuildArguments>):
       variant: argv.variant,
       configFragment: argv.config,
     },
-    { cacheDir: cacheDirectory(), onProgress: say, jobs },
+    { ...cacheOptions(), jobs: argv.jobs },
   );
   process.stdout.write(`${kernel.spec}  ${kernel.release}  ${kernel.bzImage}\n`);
 }
 
-/** Prints the variants with what each changes. */
+/** Prints the variants, and what each changes. */
 export async function printVariants(): Promise<void> {
   for (const { name, description } of await listVariants())
     process.stdout.write(`${name.padEnd(10)} ${description}\n`);

@@ -3,9 +3,10 @@ import { runDoctor } from '../../doctor/run-doctor.js';
 import { EXIT } from '../../model/fault.js';
 import { qemuBinary, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
+import type { DoctorOptions } from '../words/doctor.js';
 
 /** Checks this host and prints the report. Returns the exit code. */
-export async function checkHost({ out, json }: { out: string; json: boolean }): Promise<number> {
+export async function checkHost({ out, json }: DoctorOptions): Promise<number> {
   const report = await runDoctor({
     qemuBinary: qemuBinary(),
     cacheDir: cacheDirectory(),

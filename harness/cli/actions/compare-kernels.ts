@@ -1,4 +1,4 @@
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { remainingPlans } from '../../campaign/resume.js';
 import { runCampaign } from '../../campaign/run-campaign.js';
@@ -11,27 +11,25 @@ import { type Comparison, type Design, compareTrials, settledScenarios } from '.
 import { comparisonObject } from '../../stats/comparison-json.js';
 import { looksFor } from '../../stats/corrections.js';
 import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.js';
-import {
-  createCampaignDirectory,
-  readCampaign,
-  readRuns,
-  reportPath,
-  requireFreeName,
-} from '../../store/campaign-directory.js';
-import { checkOutDirectory, openOutDirectory } from '../../store/out-directory.js';
-import { readJson, writeJson } from '../../store/run-directory.js';
-import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
-import { requireOnlyDirectory } from '../words/campaign-options.js';
-import { compareExitCode } from '../compare-exit-code.js';
-import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
-import { complain, say, wantsColor } from '../context.js';
-import { interruptible } from './interruptible.js';
-import { cacheDirectory, outDirectory } from '../directories.js';
-import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { loadScenarios } from '../../prepare/scenario-files.js';
+import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
+import { readJson, writeJson } from '../../store/run-directory.js';
+import { prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
+import { cacheDirectory } from '../directories.js';
+import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
+import {
+  beginCampaign,
+  defaultJobs,
+  freshCampaignName,
+  requireOnlyDirectory,
+  requireScenario,
+} from './campaigns.js';
+import { compareExitCode } from './exit-codes.js';
+import { interruptible, stoppedBy } from './interruptible.js';
 import { writeReport } from './write-report.js';
 
-/** Beside campaign.json: when the data are looked at (fixed before the first trial), and the comparison. */
+/** Beside campaign.json: the rounds after which the data are tested, fixed before the first trial, and the comparison. */
 const FILES = { looks: 'compare-looks.json', comparison: 'compare.json' } as const;
 
 const LooksSchema = z.object({
@@ -39,7 +37,7 @@ const LooksSchema = z.object({
   looks: z.array(z.number().int().positive()).min(1),
 });
 
-/** A comparison under way. */
+/** A comparison in progress. */
 interface Begun {
   readonly directory: string;
   /** What is left to run, in order. */
@@ -51,9 +49,9 @@ interface Begun {
 }
 
 /**
- * Runs the trials in turns as one campaign, compares, prints the comparison and writes compare.json. Returns the exit
- * code (see {@link compareExitCode}); one that was stopped by a signal returns 128 + its number and compares nothing,
- * because when it was stopped is not part of the plan.
+ * Runs the trials of the kernels alternately as one campaign, compares, prints the comparison and writes compare.json.
+ * Returns the exit code (see {@link compareExitCode}). A comparison that was stopped by a signal returns 128 + its
+ * number and compares nothing: it would be tested at a look that was not planned.
  */
 export async function compareKernels(argv: CompareArguments): Promise<number> {
   const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
@@ -61,10 +59,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
   try {
     const results = await runTrials(begun, { jobs: argv.jobs, signal: stop.signal });
     if (stop.caught !== undefined) {
-      complain(
-        `crashpath: stopped by ${stop.caught.name}; to go on: crashpath compare --resume ${relative('.', begun.directory)}`,
-      );
-      return 128 + stop.caught.number;
+      return stoppedBy(stop.caught, { command: 'compare', directory: begun.directory });
     }
     const comparison = compareTrials(trialsOf(results, begun.arms), begun.design);
     await keepAndPrint(begun.directory, comparison, argv.json);
@@ -79,21 +74,17 @@ async function fresh(argv: CompareArguments): Promise<Begun> {
   await requireComparable(argv.scenario, argv.machineProfile);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
-  const out = outDirectory(argv.out);
-  await checkOutDirectory(out);
-  await requireFreeName(out, campaign);
-  const choices = { ...argv, kernel: kernels, repeat: rounds, timeoutScale: argv.timeoutScale ?? 1 };
-  const plans = interleave(await planRuns(choices, campaign));
+  const choices = { ...argv, kernel: kernels, repeat: rounds };
+  const planArms = async () => {
+    requireScenario(argv.scenario);
+    const plans = interleave(await planRuns(choices, { ...prepareOptions(), campaign }));
+    // Runs that cannot be compared are refused before they are written.
+    armsOf(plans, campaign);
+    return plans;
+  };
+  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan: planArms });
   const arms = armsOf(plans, campaign);
   const looks = argv.untilSignificant ? looksFor(rounds) : [rounds];
-  await openOutDirectory(out);
-  const createdAt = new Date().toISOString();
-  const directory = await createCampaignDirectory(out, {
-    schema: STORE_SCHEMA,
-    name: campaign,
-    createdAt,
-    plans,
-  });
   await writeJson(join(directory, FILES.looks), { schema: STORE_SCHEMA, looks });
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier: [] };
 }
@@ -104,7 +95,7 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   const campaign = await readCampaign(directory);
   const arms = armsOf(campaign.plans, reference);
   const stored = LooksSchema.safeParse(await readJson(join(directory, FILES.looks)));
-  // A campaign of `crashpath run` with several kernels is a comparison whose data nobody looked at early.
+  // A campaign of `crashpath run` with several kernels is a comparison without interim looks.
   const looks = stored.data?.looks ?? [arms.rounds];
   const begun = await readRuns(directory);
   const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
@@ -114,7 +105,7 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
 }
 
-/** Runs what is left, look by look, until every scenario is settled. Returns all results. */
+/** Runs what is left, from look to look, until every scenario is decided. Returns all results. */
 async function runTrials(
   { directory, plans, arms, design, earlier }: Begun,
   { jobs, signal }: { jobs: number | undefined; signal: AbortSignal },
@@ -166,14 +157,16 @@ function kernelsOf({ baseline, candidate, also, scenario }: CompareArguments): s
 }
 
 /**
- * Scenarios that never enter a crash kernel have no rate of capturing, and one named twice is one. On several machines
- * the rates would be mixed.
+ * Scenarios that never enter a capture kernel have no rate of captures, and a scenario that is named twice would count
+ * twice. Rates of several machines would be mixed.
  */
 async function requireComparable(
   references: readonly string[],
   machineProfiles: readonly string[],
 ): Promise<void> {
-  const scenarios = (await Promise.all(references.map(loadScenarios))).flat();
+  const scenarios = (
+    await Promise.all(references.map((reference) => loadScenarios(reference, SHIPPED)))
+  ).flat();
   const [, second] = machineProfiles;
   if (second !== undefined) {
     throw usageFault(

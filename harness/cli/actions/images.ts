@@ -1,7 +1,7 @@
 import { buildImages } from '../../image/build-images.js';
 import { describeImage, listImages, removeImage } from '../../image/image-cache.js';
 import { guestProgramsFor, modulesFor, resolveKernel } from '../../kernel/index.js';
-import { say } from '../context.js';
+import { cacheOptions, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 
 /** Builds the images of a kernel, or takes them from the cache, and prints where they are. */
@@ -10,7 +10,7 @@ export async function buildPair(argv: {
   captureKernel: string | undefined;
   module: string[];
 }): Promise<void> {
-  const options = { cacheDir: cacheDirectory(), onProgress: say };
+  const options = cacheOptions();
   const kernel = await resolveKernel(argv.kernel, options);
   const captureKernel =
     argv.captureKernel === undefined ? kernel : await resolveKernel(argv.captureKernel, options);
@@ -36,7 +36,7 @@ export async function listPairs({ json }: { json: boolean }): Promise<void> {
   if (images.length === 0) say(`no images in ${cacheDirectory()}`);
 }
 
-/** Prints what is in an image pair. */
+/** Prints the contents of an image pair. */
 export async function showPair({ key }: { key: string }): Promise<void> {
   const image = await describeImage(key, { cacheDir: cacheDirectory(), verify: true });
   process.stdout.write(`${JSON.stringify(image, null, 2)}\n`);

@@ -9,14 +9,12 @@ import {
 } from '../../kernel/index.js';
 import { usageFault } from '../../model/fault.js';
 import type { Kernel } from '../../model/kernel.js';
-import { say } from '../context.js';
+import { cacheOptions, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
-
-const options = () => ({ cacheDir: cacheDirectory(), onProgress: say });
 
 /** Resolves a kernel and prints what it is. */
 export async function showKernel({ spec, json }: { spec: string; json: boolean }): Promise<void> {
-  const kernel = await resolveKernel(spec, options());
+  const kernel = await resolveKernel(spec, cacheOptions());
   const config = await configOf(kernel);
   const missing = config === undefined ? undefined : missingForCrash(config);
   process.stdout.write(
@@ -37,13 +35,13 @@ function describe(kernel: Kernel): string {
 }
 
 function verdictOn(missing: readonly string[] | undefined): string {
-  if (missing === undefined) return 'lacks     unknown: whether it can kexec shows when it runs';
+  if (missing === undefined) return 'lacks     unknown: only a run shows whether it can kexec';
   return `lacks     ${missing.length === 0 ? 'nothing that a crash run needs' : missing.join(' ')}`;
 }
 
 /** Prints the kernels in the cache. */
 export async function printKernels({ json }: { json: boolean }): Promise<void> {
-  const kernels = await listKernels(options());
+  const kernels = await listKernels(cacheOptions());
   for (const kernel of kernels) {
     process.stdout.write(
       json
@@ -56,14 +54,17 @@ export async function printKernels({ json }: { json: boolean }): Promise<void> {
 
 /** Prints the kernels that Debian offers. */
 export async function printAvailable({ suite }: { suite: string | undefined }): Promise<void> {
-  const kernels = await availableDebianKernels({ ...options(), ...(suite === undefined ? {} : { suite }) });
+  const kernels = await availableDebianKernels({
+    ...cacheOptions(),
+    ...(suite === undefined ? {} : { suite }),
+  });
   for (const kernel of kernels) {
     const spec = `debian:${suite === undefined ? '' : `${suite}/`}${kernel.version}`;
     process.stdout.write(`${spec}  ${kernel.packageVersion}\n`);
   }
 }
 
-/** Removes a kernel, what only makes builds faster, or both. */
+/** Removes a kernel, the intermediate files of builds, or both. */
 export async function removeFromCache({
   kernel,
   builds,
@@ -76,9 +77,9 @@ export async function removeFromCache({
       'cannot remove "nothing": neither a kernel nor --builds is given; see crashpath kernel list',
     );
   }
-  if (kernel !== undefined) say(`removed ${(await removeKernel(kernel, options())).release}`);
+  if (kernel !== undefined) say(`removed ${(await removeKernel(kernel, cacheOptions())).release}`);
   if (builds) {
-    await removeBuilds(options());
+    await removeBuilds(cacheOptions());
     say('removed sources, build directories, logs and the compiler cache');
   }
 }

@@ -7,9 +7,10 @@ import { RECORDING } from '../../store/recorder.js';
 import { readPlan, readResult } from '../../store/run-directory.js';
 import { wantsColor } from '../context.js';
 import { outDirectory } from '../directories.js';
+import type { StoredRunOptions } from '../words/stored-run.js';
 
 /** Prints one stored run, for people or as JSON. */
-export async function printRun(run: string, { out, json }: { out: string; json: boolean }): Promise<void> {
+export async function printRun({ run, out, json }: StoredRunOptions): Promise<void> {
   const directory = await findRun(run, outDirectory(out));
   const plan = await readPlan(directory);
   const result = await readResult(directory);

@@ -1,4 +1,4 @@
-import { basename, relative } from 'node:path';
+import { basename } from 'node:path';
 import { runCampaign } from '../../campaign/run-campaign.js';
 import type { RunEvent } from '../../model/event.js';
 import type { RunResult } from '../../model/result.js';
@@ -9,9 +9,9 @@ import { matrixObject } from '../../report/matrix-json.js';
 import { matrixTable } from '../../report/matrix-table.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
-import { complain, say, wantsColor } from '../context.js';
+import { say, wantsColor } from '../context.js';
 import { exitCodeFor } from './exit-codes.js';
-import { interruptible } from './interruptible.js';
+import { interruptible, stoppedBy } from './interruptible.js';
 import { cacheDirectory } from '../directories.js';
 import { writeReport } from './write-report.js';
 
@@ -26,8 +26,8 @@ export interface ReportOptions {
 }
 
 /**
- * Runs plans, prints results as they come, then the table and the report's path. Returns the exit code; a campaign
- * that was stopped by a signal returns 128 + its number, after everything is recorded.
+ * Runs plans, prints results as they come, then the table and the path of the report. Returns the exit code; for a
+ * campaign that was stopped by a signal 128 + its number, after everything is recorded.
  */
 export async function runAndReport(
   directory: string,
@@ -55,30 +55,26 @@ export async function runAndReport(
     });
     const matrix = matrixOf(campaign, all);
     const [plan] = plans;
-    // With nothing left to run the report is already what it would be.
+    // With nothing left to run the report on disk is complete already.
     if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, matrix });
     const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
-    if (matrix !== undefined) await tellMatrix(matrix, { directory, all, exitCode, json, color });
+    if (matrix !== undefined) await printMatrix(matrix, { directory, all, exitCode, json, color });
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
     say(`report: ${reportPath(directory)}`);
-    if (stop.caught !== undefined) {
-      complain(
-        `crashpath: stopped by ${stop.caught.name}; to go on: crashpath run --resume ${relative('.', directory)}`,
-      );
-    }
+    if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
     return exitCode;
   } finally {
     stop.release();
   }
 }
 
-/** Columns of the tables, whatever the terminal has: a log file has none. */
+/** Width of the tables in columns, independent of the terminal: the output may be a log file. */
 const WIDTH = 100;
 
-/** Prints the table of a campaign file, and keeps it. */
-async function tellMatrix(
+/** Prints the campaign table and stores it. */
+async function printMatrix(
   matrix: Matrix,
   {
     directory,
@@ -101,18 +97,18 @@ async function tellMatrix(
   );
 }
 
-/** Rungs that are worth a line while a run goes on. */
+/** A progress line for the phases of a run that are worth one. */
 function progress(plan: RunPlan, event: RunEvent): void {
   const text = PROGRESS[event.type];
   if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
 }
 
 const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
-  hello: 'production guest is up',
-  armed: 'crash kernel loaded',
+  hello: 'first kernel is up',
+  armed: 'capture kernel loaded',
   firing: 'fired',
   panic: 'panic',
-  'capture-command-line': 'capture kernel speaks',
-  'capture-hello': 'capture userspace is up',
+  'capture-command-line': 'capture kernel has started',
+  'capture-hello': 'capture kernel is up',
   'vmcore-missing': 'no vmcore',
 };

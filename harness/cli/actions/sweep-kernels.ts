@@ -1,15 +1,10 @@
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { runSweep, type Sweep, type SweepArm } from '../../campaign/run-sweep.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
-import { type RunPlan, STORE_SCHEMA } from '../../model/run-plan.js';
-import {
-  createCampaignDirectory,
-  readCampaign,
-  readRuns,
-  reportPath,
-  requireFreeName,
-} from '../../store/campaign-directory.js';
-import { checkOutDirectory, openOutDirectory } from '../../store/out-directory.js';
+import { nearest } from '../../model/nearest.js';
+import type { RunPlan } from '../../model/run-plan.js';
+import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { writeJson } from '../../store/run-directory.js';
 import { writeWhole } from '../../store/write-whole.js';
 import { compareMaps, comparisonText } from '../../sweep/compare-maps.js';
@@ -19,25 +14,22 @@ import { mapHtml } from '../../sweep/map-html.js';
 import { mapText } from '../../sweep/map-text.js';
 import { firstScenario, pointOf } from '../../sweep/script.js';
 import { resultLine } from '../../report/terminal-table.js';
-import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
-import { requireOnlyDirectory } from '../words/campaign-options.js';
-import { complain, say, wantsColor } from '../context.js';
-import { interruptible } from './interruptible.js';
-import { nearest } from '../../model/nearest.js';
-import { cacheDirectory, outDirectory } from '../directories.js';
-import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { complain, prepareOptions, say, wantsColor } from '../context.js';
+import { cacheDirectory } from '../directories.js';
 import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
+import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
+import { interruptible, stoppedBy } from './interruptible.js';
 import { writeReport } from './write-report.js';
 
-/** Beside campaign.json: the map of each kernel, or both with what moved, and the same for a browser. */
+/** Beside campaign.json: the map, or both maps and what changed between them; the same as a page for a browser. */
 const FILES = { map: 'map.json', html: 'map.html' } as const;
 
 const ARMS = ['a', 'b'] as const;
 
 /**
- * Sweeps one kernel or two, prints the map (or both and what moved) and writes map.json and map.html. Returns the exit
- * code: 0 when every map is complete and nothing in it unknown, 2 otherwise; one that was stopped by a signal returns
- * 128 + its number and draws no map, because it would not be the whole one.
+ * Sweeps one kernel or two, prints the map (or both maps and what changed) and writes map.json and map.html. Returns the
+ * exit code: 0 when every map is complete and every outcome known, else 2. A sweep that was stopped by a signal returns
+ * 128 + its number and draws no map, because the map would be incomplete.
  */
 export async function sweepKernels(argv: SweepArguments): Promise<number> {
   const { directory, arms } =
@@ -57,12 +49,7 @@ export async function sweepKernels(argv: SweepArguments): Promise<number> {
     if (arm !== undefined && results.length > 0) {
       await writeReport(directory, results, { plan: arm.template });
     }
-    if (stop.caught !== undefined) {
-      complain(
-        `crashpath: stopped by ${stop.caught.name}; to go on: crashpath sweep --resume ${relative('.', directory)}`,
-      );
-      return 128 + stop.caught.number;
-    }
+    if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'sweep', directory });
     await keepAndPrint(directory, maps, argv.json);
     say(`map: ${join(directory, FILES.html)}; all runs: ${reportPath(directory)}`);
     return maps.length === arms.length && maps.every(isWhole) ? EXIT.expected : EXIT.inconclusive;
@@ -93,7 +80,7 @@ async function sweepOne(
     onStart: (plan) => say(`${plan.runId}: ${plan.scenario.summary}`),
     onResult: (result) => {
       ended += 1;
-      const what = pointOf(result.scenario) === undefined ? 'the way' : `run ${ended}`;
+      const what = pointOf(result.scenario) === undefined ? 'the instruction trace' : `run ${ended}`;
       say(`${spec}, ${what}: ${resultLine(result, { color })}`);
     },
   });
@@ -118,21 +105,10 @@ async function fresh(argv: SweepArguments): Promise<Ready> {
   requireKnownSweep(argv.sweep);
   const kernel = kernelsOf(argv);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
-  const out = outDirectory(argv.out);
-  await checkOutDirectory(out);
-  await requireFreeName(out, campaign);
-  const choices = {
-    ...argv,
-    kernel,
-    scenario: [firstScenario()],
-    repeat: 1,
-    timeoutScale: argv.timeoutScale ?? 1,
-  };
-  const plans = await planRuns(choices, campaign);
-  await openOutDirectory(out);
-  const createdAt = new Date().toISOString();
-  const stored = { schema: STORE_SCHEMA, name: campaign, createdAt, plans } as const;
-  return { directory: await createCampaignDirectory(out, stored), arms: armsOf(plans) };
+  const choices = { ...argv, kernel, scenario: [firstScenario()] };
+  const plan = () => planRuns(choices, { ...prepareOptions(), campaign });
+  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan });
+  return { directory, arms: armsOf(plans) };
 }
 
 async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {

@@ -10,7 +10,7 @@ import { RECORDING } from '../../store/recorder.js';
 import { writeWhole } from '../../store/write-whole.js';
 import { version } from '../context.js';
 
-/** Writes the campaign's HTML report; host facts are those of one of its plans, which share them. */
+/** Writes the campaign's HTML report. All plans of a campaign share the host facts, which are taken from `plan`. */
 export async function writeReport(
   directory: string,
   results: readonly RunResult[],
@@ -18,7 +18,7 @@ export async function writeReport(
 ): Promise<void> {
   const consoleExcerpts = new Map<string, ConsoleExcerpt>();
   for (const result of results) {
-    // A recorded console is bounded (Limits.channelBytes), so that it may be read whole.
+    // A recorded console is bounded (Limits.channelBytes) and can be read whole.
     const bytes = await readFile(join(result.directory, RECORDING.console)).catch(() => Buffer.alloc(0));
     consoleExcerpts.set(result.runId, consoleExcerpt(bytes, result.evidence));
   }

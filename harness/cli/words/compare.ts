@@ -1,15 +1,17 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
+import type { WordsOf } from './command-words.js';
+import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
+import { oneOf, wholeNumber } from './option-values.js';
 import {
   type CampaignOptions,
   campaignOptions,
   givenAmong,
   type PairOptions,
   pairOptions,
-} from './campaign-options.js';
-import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { oneOf, wholeNumber } from './option-values.js';
+  single,
+} from './shared-options.js';
 
-/** Trials of each kernel when nothing else is said: a hang rate of 14 % is missed in 5 % of such campaigns. */
+/** Trials of each kernel by default: a hang rate of 14 % goes unseen in 5 % of such campaigns. */
 export const DEFAULT_REPEAT = 20;
 
 const FAIL_ON = ['regression', 'difference', 'not-fixed'] as const;
@@ -28,7 +30,14 @@ export interface CompareOptions extends GuestOptions, CampaignOptions, PairOptio
 
 export type CompareArguments = ArgumentsCamelCase<CompareOptions>;
 
-/** What decides the trials; a resumed comparison has decided it already. */
+/** `crashpath compare`: does a candidate kernel fail less often than a baseline? */
+export const COMPARE = {
+  command: 'compare [scenario..]',
+  describe: 'Run kernels in alternation and test, with an exact test, whether one fixes or regresses',
+  builder: compareOptions,
+} satisfies WordsOf<CompareOptions>;
+
+/** What decides the trials; a resumed comparison keeps what it was started with. */
 const PLAN_OPTIONS = [
   'baseline',
   'candidate',
@@ -43,21 +52,21 @@ export function fixedByComparison(argv: CompareArguments): string[] {
   return [...argv.scenario, ...givenAmong(argv, PLAN_OPTIONS)];
 }
 
-/** Declares the options and examples of `crashpath compare`. */
-export function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
+function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
   return campaignOptions(guestOptions(whatToCompare(yargs)), {
-    resume: 'Directory of a comparison that was stopped: run what is left and compare',
-    json: 'The comparison as one JSON object on stdout',
+    resume: 'Directory of a stopped comparison: run what is left of it, then compare',
+    json: 'Print the comparison as one JSON object',
   })
-    .example('$0 compare --baseline debian:6.1 --candidate ./bzImage sysrq-task', '20 trials of each')
+    .example('$0 compare --baseline debian:6.1 --candidate ./bzImage sysrq-task', '20 trials of each kernel')
     .example(
       '$0 compare --baseline ./old --candidate ./new --repeat 100 --until-significant sysrq-task',
-      'At most 100 of each, fewer when they tell',
+      'At most 100 trials of each, fewer once the difference is significant',
     )
     .example(
       '$0 compare --baseline ./old --candidate ./new --fail-on regression --json sysrq-task',
-      'For a pipeline',
-    );
+      'In a CI pipeline',
+    )
+    .example('$0 compare --resume runs/20260101-000000-compare-ab12', 'Resume after Ctrl-C');
 }
 
 function whatToCompare(yargs: Argv<object>) {
@@ -65,28 +74,30 @@ function whatToCompare(yargs: Argv<object>) {
     type: 'string',
     array: true,
     default: [] as string[],
-    describe: 'Names (crashpath list) or .yaml files; of those that expect a crash kernel to be entered',
+    describe:
+      'Names of crashpath list, or .yaml files; only scenarios that expect the capture kernel to start',
   });
-  return pairOptions(scenarios, 'said here')
+  return pairOptions(scenarios, 'listed here')
     .option('also', {
       type: 'string',
       array: true,
       default: [] as string[],
       requiresArg: true,
-      describe: 'A further kernel to compare with the baseline; does not count for --fail-on',
+      describe: 'Another kernel to compare with the baseline; --fail-on ignores it; may be repeated',
     })
     .option('repeat', {
       ...single(wholeNumber('--repeat', { least: 1, most: 10_000 })),
-      describe: `Trials of each kernel in each scenario (default ${DEFAULT_REPEAT})`,
+      describe: `Trials of each scenario on each kernel (default ${DEFAULT_REPEAT})`,
     })
     .option('until-significant', {
       type: 'boolean',
       default: false,
-      describe: 'Look at the data early, at a price, and stop when they tell; --repeat is the most',
+      describe:
+        'Test at planned interim looks and stop early when a scenario is decided; p-values are corrected for the looks',
     })
     .option('fail-on', {
       ...single(oneOf('--fail-on', FAIL_ON)),
       choices: FAIL_ON,
-      describe: 'Exit with 1 when the candidate regresses, differs at all, or does not fix',
+      describe: 'Exit with 1 if the candidate regresses, differs in any scenario, or is not a fix',
     });
 }

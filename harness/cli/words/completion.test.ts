@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
@@ -47,6 +47,22 @@ t.test('what the shell is told', async (t) => {
   await asked('run', 'sysrq-task', '-k', host.kernel, '');
   t.strictSame(await treeOf(host.cache), before, 'what is being typed is not carried out');
   t.strictSame(await treeOf(host.here), []);
+});
+
+t.test('kernels are listed without reading their images', async (t) => {
+  const host = await madeHost(t);
+  const packages = join(host.kernel, 'packages');
+  await mkdir(packages);
+  const deb = await makeDeb(packages, { name: 'linux-image-6.1.0-1-amd64', version: '6.1.1-1' });
+  const shown = await host.crashpath(['kernel', 'show', deb, '--json']);
+  const { bzImage }: { bzImage: string } = JSON.parse(shown.stdout);
+  const { stdout: listed } = await host.crashpath(['kernel', 'list', '--json']);
+  const { spec }: { spec: string } = JSON.parse(listed);
+  // Opening a FIFO that nobody writes to never returns.
+  await rm(bzImage);
+  await execa('mkfifo', [bzImage]);
+  const words = ['--get-yargs-completions', 'crashpath', 'run', 'sysrq-task', '-k', ''];
+  t.strictSame(await host.crashpath(words), { exitCode: 0, stdout: `${spec}\n`, stderr: '' });
 });
 
 t.test('a colon splits words in bash', async (t) => {

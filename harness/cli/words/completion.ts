@@ -1,8 +1,10 @@
 import yargs from 'yargs';
-import { COMMANDS, type CommandWords, groupOf, optionsOf } from './commands.js';
+import { SHIPPED } from '../context.js';
 import { cacheDirectory } from '../directories.js';
+import { type CommandWords, optionsOf } from './command-words.js';
+import { COMMANDS, groupOf } from './commands.js';
 
-/** The word with which the script that `crashpath completion` prints asks; what was typed follows it. */
+/** First word of the shell's question (the script is that of `crashpath completion`); what was typed follows it. */
 export const COMPLETE = '--get-yargs-completions';
 
 /** Options whose value is a kernel spec. */
@@ -19,9 +21,9 @@ const KERNEL_OPTIONS: ReadonlySet<string> = new Set([
 const GLOBAL_OPTIONS = ['--help', '--quiet'];
 
 /**
- * What may stand in place of the last word; `words` is what was typed after `crashpath`, the unfinished word last.
- * yargs is not asked, because it would run the command that is being typed (yargs 18: a complete `kernel rm NAME`
- * removes the kernel).
+ * The words that may replace the last one; `words` is what was typed after `crashpath`, the unfinished word last. Not
+ * left to yargs, whose completion runs the command that is being typed (yargs 18: a complete `kernel rm NAME` removes
+ * the kernel).
  */
 export async function propose(words: readonly string[]): Promise<string[]> {
   // bash splits at colons: `debian:6` arrives as three words, and only what follows the colon is replaced.
@@ -44,7 +46,8 @@ async function candidates(before: readonly string[], current: string): Promise<s
   const { names, choices } = declaredBy(words);
   const option = before.at(-1) ?? '';
   if (KERNEL_OPTIONS.has(option)) return kernelSpecs();
-  if (option === '--machine-profile') return (await import('../../prepare/machine-files.js')).machineNames();
+  if (option === '--machine-profile')
+    return (await import('../../prepare/machine-files.js')).machineNames(SHIPPED);
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
@@ -65,15 +68,15 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (/^(run|compare) /.test(command)) return (await import('../../prepare/scenario-files.js')).runnableNames();
+  if (/^(run|compare) /.test(command))
+    return (await import('../../prepare/scenario-files.js')).runnableNames(SHIPPED);
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }
 
 async function kernelSpecs(): Promise<string[]> {
-  const { listKernels } = await import('../../kernel/index.js');
-  const kernels = await listKernels({ cacheDir: cacheDirectory() });
-  return kernels.map(({ spec }) => spec);
+  const { listKernelSpecs } = await import('../../kernel/index.js');
+  return listKernelSpecs({ cacheDir: cacheDirectory() });
 }
 
 function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

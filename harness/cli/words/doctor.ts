@@ -1,22 +1,20 @@
-import type { Argv, CommandModule } from 'yargs';
-import { OUT_OPTION } from '../out-option.js';
+import type { Argv } from 'yargs';
+import type { WordsOf } from './command-words.js';
+import { jsonOption, OUT_OPTION } from './shared-options.js';
 
-interface Arguments {
+/** What `crashpath doctor` takes. */
+export interface DoctorOptions {
   out: string;
   json: boolean;
 }
 
-/** `crashpath doctor`: can this host run guests, and if not, what to do. */
-export const doctorCommand = {
+/** `crashpath doctor`: can this host run guests, and if not, what is missing. */
+export const DOCTOR = {
   command: 'doctor',
-  describe: 'Check QEMU, the accelerator, tools, memory and disk; every failing line names its remedy',
+  describe: 'Check QEMU, the accelerator, tools, memory and disk; every problem comes with its remedy',
   builder: (yargs: Argv) =>
     yargs
       .option('out', OUT_OPTION)
-      .option('json', { type: 'boolean', default: false, describe: 'One JSON object on stdout' })
-      .example('$0 doctor', 'Check this host'),
-  handler: async ({ out, json }) => {
-    const { checkHost } = await import('../actions/check-host.js');
-    process.exitCode = await checkHost({ out, json });
-  },
-} satisfies CommandModule<object, Arguments>;
+      .option('json', jsonOption('Print one JSON object'))
+      .example('$0 doctor', 'Can this host run guests?'),
+} satisfies WordsOf<DoctorOptions>;

@@ -14,7 +14,7 @@ import {
   text,
   wholeNumber,
 } from './option-values.js';
-import { OUT_OPTION } from '../out-option.js';
+import { OUT_OPTION, single } from './shared-options.js';
 
 /** Options that {@link guestOptions} declares, as they are spelled; yargs hands them over in camelCase as well. */
 export interface GuestOptions {
@@ -34,7 +34,7 @@ export interface GuestOptions {
   name: string | undefined;
 }
 
-/** Those of them that decide the runs; a resumed campaign has decided them already. */
+/** Those of them that decide the runs; a resumed campaign keeps what it was started with. */
 export const GUEST_PLAN_OPTIONS = [
   'machine-profile',
   'capture-kernel',
@@ -49,66 +49,67 @@ export const GUEST_PLAN_OPTIONS = [
   'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
-/** An option with one value, which its own function checks. */
-export function single<T>(coerce: (value: unknown) => T) {
-  return { type: 'string', requiresArg: true, coerce } as const;
-}
-
-/** What guests are like, where they run and where they are kept: the same for every command that runs some. */
+/** Declares what every command that runs guests takes: the guests, their machines, and where runs are stored. */
 export function guestOptions<T>(yargs: Argv<T>) {
   const { crashkernel: reserved, cpus: count, memoryMiB: memory, machine } = GUEST_DEFAULTS;
   return yargs
     .option('capture-kernel', {
       ...single(nonEmpty('--capture-kernel')),
-      describe: 'Capture kernel, same forms; absent: each kernel is its own',
+      describe: 'Capture kernel, in the same forms (default: each kernel is its own capture kernel)',
     })
     .option('append', {
       ...single(text('--append')),
-      describe: "Added to the production kernel's command line",
+      describe: "Appended to the first kernel's command line",
     })
     .option('capture-append', {
       ...single(text('--capture-append')),
-      describe: "Added to the capture kernel's command line",
+      describe: "Appended to the capture kernel's command line",
     })
     .option('crashkernel', {
       ...single(crashkernel),
-      describe: `Reservation, e.g. 256M (default ${reserved})`,
+      describe: `Memory reserved for the capture kernel, e.g. 256M (default ${reserved})`,
     })
-    .option('cpus', { ...single(cpus), describe: `vCPUs (default ${count}, or as the scenario wants)` })
-    .option('memory', { ...single(memoryMiB), describe: `Guest memory in MiB (default ${memory})` })
+    .option('cpus', {
+      ...single(cpus),
+      describe: `Number of vCPUs (default: the scenario's or profile's, else ${count})`,
+    })
+    .option('memory', {
+      ...single(memoryMiB),
+      describe: `Guest memory in MiB (default: the scenario's or profile's, else ${memory})`,
+    })
     .option('machine-profile', {
       type: 'string',
       array: true,
       default: [] as string[],
       requiresArg: true,
-      describe: 'Machine profile (crashpath list machines) or .yaml file; repeatable',
+      describe: 'Machine profile: a name of crashpath list machines, or a .yaml file; may be repeated',
     })
     .option('machine', {
       ...single(qemuName('--machine')),
-      describe: `QEMU machine type (default ${machine}, or the profile's)`,
+      describe: `QEMU machine type (default: the profile's, else ${machine})`,
     })
     .option('cpu-model', {
       ...single(qemuName('--cpu-model')),
-      describe: "QEMU CPU model (default the profile's, else host under KVM, max under TCG)",
+      describe: "QEMU CPU model (default: the profile's, else host under KVM and max under TCG)",
     })
     .option('accel', {
       choices: ACCELERATORS,
       default: 'auto' as const,
       requiresArg: true,
       coerce: accelerator,
-      describe: 'auto proves KVM with a guest that does real work, else uses TCG',
+      describe: 'auto uses KVM when a test guest proves that it works here, else TCG',
     })
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
-      describe: 'Guests at a time (default: cores / vCPUs)',
+      describe: 'Number of guests that run at the same time (default: host CPUs / vCPUs)',
     })
     .option('timeout-scale', {
       ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
-      describe: 'Stretches every deadline, for slow hosts (default 1)',
+      describe: 'Factor on every deadline, for slow hosts (default 1)',
     })
     .option('out', OUT_OPTION)
     .option('name', {
       ...single(campaignName),
-      describe: 'Name of the campaign (default: date and time)',
+      describe: 'Name of the campaign, which becomes a directory (default: date and time)',
     });
 }

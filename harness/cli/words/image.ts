@@ -1,90 +1,75 @@
-import type { Argv, CommandModule } from 'yargs';
-import { SPEC } from '../kernel-spec.js';
+import type { Argv } from 'yargs';
+import type { GroupWords, WordsOf } from './command-words.js';
 import { nonEmpty } from './option-values.js';
+import { jsonOption, single, SPEC } from './shared-options.js';
 
-/** What {@link imageCommand} holds: positionals and options by command. */
-export const IMAGE_COMMANDS = {
-  build: { command: 'build', builder: buildOf },
-  list: { command: 'list', builder: listOf },
-  show: { command: 'show <key>', builder: showOf },
-  rm: { command: 'rm <key>', builder: rmOf },
-} as const;
+/** What `image build` takes. */
+export interface ImageBuildOptions {
+  kernel: string;
+  'capture-kernel': string | undefined;
+  module: string[];
+}
+
+const build = {
+  command: 'build',
+  describe: 'Build the images of the first kernel and the capture kernel, unless the cache has them',
+  builder: (yargs: Argv) =>
+    yargs
+      .option('kernel', {
+        ...single((value: unknown) => nonEmpty('--kernel')(value) ?? ''),
+        demandOption: true,
+        alias: 'k',
+        describe: SPEC,
+      })
+      .option('capture-kernel', {
+        ...single(nonEmpty('--capture-kernel')),
+        describe: 'Capture kernel, in the same forms (default: the same kernel)',
+      })
+      .option('module', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        default: [] as string[],
+        describe: "Module for the first kernel's image; may be repeated",
+      })
+      .example('$0 image build --kernel debian:6.1', 'Images for the newest Debian 6.1')
+      .example('$0 image build --kernel debian:6.1 --module e1000', 'With a network driver'),
+} satisfies WordsOf<ImageBuildOptions>;
+
+const list = {
+  command: 'list',
+  describe: 'List the image pairs in the cache',
+  builder: (yargs: Argv) =>
+    yargs
+      .option('json', jsonOption('Print JSON, one object per line'))
+      .example('$0 image list', 'Key, state and directory of each pair'),
+} satisfies WordsOf<{ json: boolean }>;
+
+const show = {
+  command: 'show <key>',
+  describe: 'Show the contents of an image pair as JSON',
+  builder: (yargs: Argv) =>
+    withKey(yargs).example('$0 image show 262ba80c', 'By the first digits of its key'),
+} satisfies WordsOf<{ key: string }>;
+
+const rm = {
+  command: 'rm <key>',
+  describe: 'Remove an image pair from the cache',
+  builder: (yargs: Argv) => withKey(yargs).example('$0 image rm 262ba80c', 'By the first digits of its key'),
+} satisfies WordsOf<{ key: string }>;
+
+function withKey(yargs: Argv) {
+  return yargs.positional('key', {
+    type: 'string',
+    demandOption: true,
+    describe: 'Key, or its first digits',
+  });
+}
 
 /** `crashpath image`: build, list, show and remove guest images. */
-export const imageCommand: CommandModule = {
+export const IMAGE = {
   command: 'image',
-  describe: 'Build, list and remove guest images',
-  builder: (yargs) =>
-    yargs
-      .command({
-        ...IMAGE_COMMANDS.build,
-        describe:
-          'Build the production and capture images for a kernel (from the cache when nothing changed)',
-        handler: async (argv) => (await actions()).buildPair(argv),
-      })
-      .command({
-        ...IMAGE_COMMANDS.list,
-        describe: 'List the images in the cache',
-        handler: async (argv) => (await actions()).listPairs(argv),
-      })
-      .command({
-        ...IMAGE_COMMANDS.show,
-        describe: 'Show what is in an image pair, as JSON',
-        handler: async (argv) => (await actions()).showPair(argv),
-      })
-      .command({
-        ...IMAGE_COMMANDS.rm,
-        describe: 'Remove an image pair from the cache',
-        handler: async (argv) => (await actions()).removePair(argv),
-      })
-      .demandCommand(1, 'name an image command: build, list, show or rm')
-      .example('$0 image list', 'What the cache holds'),
-  handler: () => undefined,
-};
-
-const actions = () => import('../actions/images.js');
-
-function buildOf(yargs: Argv) {
-  return yargs
-    .option('kernel', {
-      type: 'string',
-      requiresArg: true,
-      demandOption: true,
-      alias: 'k',
-      coerce: (value: unknown) => nonEmpty('--kernel')(value) ?? '',
-      describe: SPEC,
-    })
-    .option('capture-kernel', {
-      type: 'string',
-      requiresArg: true,
-      coerce: nonEmpty('--capture-kernel'),
-      describe: 'Capture kernel; the same when absent',
-    })
-    .option('module', {
-      type: 'string',
-      array: true,
-      requiresArg: true,
-      default: [] as string[],
-      describe: 'Module for the production guest',
-    })
-    .example('$0 image build --kernel debian:6.1', 'Images for the newest 6.1')
-    .example('$0 image build --kernel debian:6.1 --module e1000', 'With a network driver');
-}
-
-function listOf(yargs: Argv) {
-  return yargs
-    .option('json', { type: 'boolean', default: false, describe: 'JSON on stdout, one object a line' })
-    .example('$0 image list', 'Key, state and folder of each pair');
-}
-
-function keyOf(yargs: Argv) {
-  return yargs.positional('key', { type: 'string', demandOption: true, describe: 'Key, or its beginning' });
-}
-
-function showOf(yargs: Argv) {
-  return keyOf(yargs).example('$0 image show 262ba80c', 'By the beginning of its key');
-}
-
-function rmOf(yargs: Argv) {
-  return keyOf(yargs).example('$0 image rm 262ba80c', 'By the beginning of its key');
-}
+  describe: 'Build, list, show and remove guest images',
+  commands: { build, list, show, rm },
+  example: ['$0 image list', 'The image pairs in the cache'],
+} as const satisfies GroupWords;

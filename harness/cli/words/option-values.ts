@@ -3,8 +3,8 @@ import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../../model/guest-limits.j
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 
 /**
- * What a single option may hold. Each function makes yargs' `coerce` for one option; the option is declared a string,
- * so that a message can show what was typed. All throw usage faults that name option and value.
+ * The values that options accept. Each function returns yargs' `coerce` for one option; options are declared as strings,
+ * so that a message can show what was typed. All throw usage faults that name the option and the value.
  */
 
 /** Longest value that makes sense in any option, characters. */

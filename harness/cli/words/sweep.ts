@@ -1,17 +1,19 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { SWEEPS } from '../../sweep/kinds.js';
+import type { WordsOf } from './command-words.js';
+import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
+import { nonEmpty, wholeNumber } from './option-values.js';
 import {
   type CampaignOptions,
   campaignOptions,
   givenAmong,
   type PairOptions,
   pairOptions,
-} from './campaign-options.js';
-import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions, single } from './guest-options.js';
-import { SPEC } from '../kernel-spec.js';
-import { nonEmpty, wholeNumber } from './option-values.js';
+  single,
+  SPEC,
+} from './shared-options.js';
 
-/** Points of one kernel that are probed at most when nothing is said. */
+/** The most points that are probed in one kernel by default. */
 export const DEFAULT_POINTS = 60;
 
 /** Options of `crashpath sweep` as they are spelled; yargs hands them over in camelCase as well. */
@@ -23,7 +25,14 @@ export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions
 
 export type SweepArguments = ArgumentsCamelCase<SweepOptions>;
 
-/** What decides the guests; a resumed sweep has decided it already. */
+/** `crashpath sweep`: at which instructions does an interrupt kill the dump? */
+export const SWEEP = {
+  command: 'sweep [sweep]',
+  describe: 'Inject an NMI at one point of the crash path after another and map the outcomes',
+  builder: sweepOptions,
+} satisfies WordsOf<SweepOptions>;
+
+/** What decides the guests; a resumed sweep keeps what it was started with. */
 const PLAN_OPTIONS = [
   'kernel',
   'baseline',
@@ -36,35 +45,34 @@ export function fixedBySweep(argv: SweepArguments): string[] {
   return givenAmong(argv, PLAN_OPTIONS);
 }
 
-/** Declares the options and examples of `crashpath sweep`. */
-export function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
+function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
   const described = guestOptions(whatToSweep(yargs)).option('points-most', {
     ...single(wholeNumber('--points-most', { least: 2, most: 5000 })),
-    describe: `Points of each kernel that are probed at most (default ${DEFAULT_POINTS})`,
+    describe: `Upper limit of the points that are probed in each kernel (default ${DEFAULT_POINTS})`,
   });
   return campaignOptions(described, {
-    resume: 'Directory of a sweep that was stopped: probe what is left and draw the map',
-    json: 'The map as one JSON object on stdout',
+    resume: 'Directory of a stopped sweep: probe what is left of it, then draw the map',
+    json: 'Print the map as one JSON object',
   })
-    .example('$0 sweep nmi-transition -k debian:6.1', 'Where an external NMI kills the dump')
+    .example('$0 sweep nmi-transition -k debian:6.1', 'Where does an external NMI kill the dump?')
     .example(
       '$0 sweep nmi-transition --baseline debian:6.1 --candidate debian:6.12',
-      'Two kernels, and what moved',
+      'Two kernels, and what changed between them',
     )
-    .example('$0 sweep nmi-transition -k ./bzImage --points-most 12 --json', 'A coarse map, for a program')
-    .example('$0 sweep --resume runs/20260101-000000-sweep-ab12', 'Go on after Ctrl-C');
+    .example('$0 sweep nmi-transition -k ./bzImage --points-most 12 --json', 'A coarse map for a program')
+    .example('$0 sweep --resume runs/20260101-000000-sweep-ab12', 'Resume after Ctrl-C');
 }
 
 function whatToSweep(yargs: Argv<object>) {
   const kernel = yargs
     .positional('sweep', {
       type: 'string',
-      describe: `What is swept: ${SWEEPS.join(', ')}`,
+      describe: `Which sweep: ${SWEEPS.join(', ')}`,
     })
     .option('kernel', {
       ...single(nonEmpty('--kernel')),
       alias: 'k',
       describe: SPEC,
     });
-  return pairOptions(kernel, 'said by --kernel');
+  return pairOptions(kernel, 'listed by --kernel');
 }

@@ -1,17 +1,6 @@
 import t from 'tap';
-import { exitCodeFor } from '../actions/exit-codes.js';
-import { parseCpuModels } from '../../prepare/qemu-names.js';
-import { nearest } from '../../model/nearest.js';
 import { cpus, crashkernel, factor, qemuName, text } from './option-values.js';
 import { type Misused, usageMessage } from './usage-message.js';
-
-t.test('nearest: what may be meant, and nothing else', async (t) => {
-  t.strictSame(nearest('rum', ['run', 'list', 'show']), ['run']);
-  t.strictSame(nearest('zzzzzz', ['run', 'list']), []);
-  t.strictSame(nearest('pc', ['pc', 'q35', 'pc-q35-7.2', 'isapc']), ['pc', 'pc-q35-7.2']);
-  t.strictSame(nearest('a', []), []);
-  t.equal(nearest('aaaa', ['aaab', 'aabb', 'aaac', 'aaad', 'aaae']).length, 3);
-});
 
 t.test('option values', async (t) => {
   const usage = (work: () => unknown, says: RegExp) => {
@@ -56,24 +45,4 @@ t.test('complaints of yargs become lines of ours', async (t) => {
   t.match(said('Missing required arguments: a, b'), /--a and --b must be given/);
   t.match(said('Something\n new'), /^cannot understand the command line "run .*": Something new; see/);
   t.equal(said('cannot use --x "y": why; remedy'), 'cannot use --x "y": why; remedy');
-});
-
-t.test('CPU models as two generations of QEMU list them', async (t) => {
-  const old =
-    'Available CPUs:\nx86 486                   (alias configured by machine type)\nx86 max                   Enables all\n\nRecognized CPUID flags:\n  3dnow sse\n';
-  t.strictSame([...parseCpuModels(old)], ['486', 'max']);
-  const recent =
-    'Available CPUs:\n  486                   (alias)\n  qemu64-v1             QEMU\n\nRecognized CPUID flags:\n  3dnow sse\n';
-  t.strictSame([...parseCpuModels(recent)], ['486', 'qemu64-v1']);
-  t.strictSame([...parseCpuModels('')], []);
-});
-
-t.test('the exit code of a set of runs', async (t) => {
-  const code = (...outcomes: Parameters<typeof exitCodeFor>[0][number]['outcome'][]) =>
-    exitCodeFor(outcomes.map((outcome) => ({ outcome })));
-  t.equal(code('expected', 'expected'), 0);
-  t.equal(code('expected', 'unexpected', 'harness-error', 'inconclusive'), 1);
-  t.equal(code('expected', 'harness-error', 'inconclusive'), 3);
-  t.equal(code('expected', 'inconclusive'), 2);
-  t.equal(code(), 0);
 });

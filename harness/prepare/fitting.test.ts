@@ -3,7 +3,7 @@ import type { Kernel } from '../model/kernel.js';
 import type { MachineProfile } from '../model/machine-profile.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { madePlan } from '../testing/builders/runs.js';
-import { fittingOnly, loadMachines } from './machines-to-run.js';
+import { fittingOnly } from './fitting.js';
 
 const { scenario, kernel: K64 } = madePlan();
 const K32: Kernel = { ...K64, spec: 'debian:6.1-686', bits: 32 };
@@ -43,16 +43,3 @@ void t.test('a machine or a kernel that is left without a run is a mistake', asy
   const wished = fittingOnly([crossing(K64, any), crossing(K64, on('old', 32, 'scenario'))]);
   t.equal(wished.fit.length, 1, "a scenario's list may name more than fits");
 });
-
-void t.test(
-  'profiles: those of the caller go for all, else the scenario decides, else the default',
-  async (t) => {
-    const own = { ...scenario, guest: { profile: ['pc', 'q35'] } };
-    const none = await loadMachines([], [scenario, own]);
-    t.strictSame(none(scenario), [undefined]);
-    t.match(none(own), [{ profile: { name: 'pc' }, askedBy: 'scenario' }, { profile: { name: 'q35' } }]);
-    const named = await loadMachines(['microvm'], [scenario, own]);
-    t.match(named(own), [{ profile: { name: 'microvm' }, askedBy: 'caller' }]);
-    await t.rejects(loadMachines(['pc', 'pc'], []), { message: /"pc": it is named twice/ });
-  },
-);

@@ -1,13 +1,17 @@
 import { join } from 'node:path';
 import { listCampaigns, readRuns } from '../../store/campaign-directory.js';
-import { say } from '../context.js';
-import type { Listed } from '../words/list.js';
+import { say, SHIPPED } from '../context.js';
+import type { ListOptions } from '../words/list.js';
 import { loadMachine, machineNames } from '../../prepare/machine-files.js';
 import { outDirectory } from '../directories.js';
 import { loadScenarios, scenarioNames } from '../../prepare/scenario-files.js';
 
-/** The lines that `crashpath list` prints, for people or one JSON object each. */
-export function listLines(what: Listed, { out, json }: { out: string; json: boolean }): Promise<string[]> {
+/** Prints what `crashpath list` lists: lines for people, or one JSON object per line. */
+export async function printList(options: ListOptions): Promise<void> {
+  for (const line of await linesOf(options)) process.stdout.write(`${line}\n`);
+}
+
+function linesOf({ what, out, json }: ListOptions): Promise<string[]> {
   switch (what) {
     case 'scenarios':
       return scenarioLines(json);
@@ -19,9 +23,9 @@ export function listLines(what: Listed, { out, json }: { out: string; json: bool
 }
 
 async function machineLines(json: boolean): Promise<string[]> {
-  const names = await machineNames();
+  const names = await machineNames(SHIPPED);
   const width = Math.max(...names.map((name) => name.length));
-  const profiles = await Promise.all(names.map(loadMachine));
+  const profiles = await Promise.all(names.map((name) => loadMachine(name, SHIPPED)));
   return profiles.map((profile) =>
     json ? JSON.stringify(profile) : `${profile.name.padEnd(width)}  ${profile.summary}`,
   );
@@ -29,7 +33,10 @@ async function machineLines(json: boolean): Promise<string[]> {
 
 async function scenarioLines(json: boolean): Promise<string[]> {
   const files = await Promise.all(
-    (await scenarioNames()).map(async (file) => ({ file, scenarios: await loadScenarios(file) })),
+    (await scenarioNames(SHIPPED)).map(async (file) => ({
+      file,
+      scenarios: await loadScenarios(file, SHIPPED),
+    })),
   );
   const width = Math.max(...files.flatMap(({ scenarios }) => scenarios.map(({ name }) => name.length)));
   return files.flatMap(({ file, scenarios }) => {
