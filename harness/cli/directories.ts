@@ -30,8 +30,8 @@ export function outDirectory(out: string): string {
 }
 
 /**
- * Whether a path, or the nearest directory above it that exists, is in procfs. There `mkdir -p` as Node does it never
- * returns (ENOENT for a directory whose parent exists; seen with Node 20) and holds up even the exit.
+ * Whether a path, or its nearest ancestor that exists, is in procfs. Node's recursive mkdir never returns there: procfs
+ * answers ENOENT for a directory whose parent exists (seen with Node 20). It even blocks the exit.
  */
 function isInProc(path: string): boolean {
   for (let place = path; ; place = dirname(place)) {

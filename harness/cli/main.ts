@@ -10,7 +10,7 @@ guardStreams();
 try {
   const words = hideBin(process.argv);
   if (words[0] === COMPLETE) {
-    // What was typed begins with `crashpath` itself.
+    // The first word that was typed is `crashpath` itself.
     for (const word of await propose(words.slice(2))) process.stdout.write(`${word}\n`);
   } else {
     await parserFor(words).parseAsync();

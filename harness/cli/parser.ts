@@ -33,7 +33,7 @@ export function parserFor(words: readonly string[]): Argv {
       .strict()
       // `-k debian:6.1 sysrq-task` is one kernel and one scenario.
       .parserConfiguration({ 'greedy-arrays': false })
-      // Messages are in one language; our own are not translated.
+      // Our own messages are not translated, so yargs' are not either.
       .locale('en')
       .version(version())
       .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -49,7 +49,7 @@ export function parserFor(words: readonly string[]): Argv {
   );
 }
 
-/** yargs reads `--dry-run=yes` as `--no-dry-run`, and a guest would be started. */
+/** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */
 function refuseValuesOfSwitches(words: readonly string[]): void {
   const word = words.find((candidate) =>
     /^--(dry-run|json|quiet|until-significant)=(?!true$|false$)/.test(candidate),
@@ -59,7 +59,7 @@ function refuseValuesOfSwitches(words: readonly string[]): void {
   throw usageFault(`cannot use "${word}": ${option} takes no value; write ${option} alone`);
 }
 
-/** Where on the tree of commands the words stand. */
+/** The command that the words name, as far as it exists, and the commands that could follow. */
 function placeOf(words: readonly string[]): { command: string; commands: readonly string[] } {
   const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
   if (!Object.hasOwn(COMMANDS, first)) return { command: 'crashpath', commands: Object.keys(COMMANDS) };

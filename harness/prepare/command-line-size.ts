@@ -4,10 +4,10 @@ import type { RunPlan } from '../model/run-plan.js';
 /** arch/x86/include/asm/setup.h: COMMAND_LINE_SIZE, the terminating zero included. A longer line is cut silently. */
 const COMMAND_LINE_SIZE = 2048;
 
-/** What kexec-tools 2.0 puts in front of a crash kernel's command line on x86-64: `elfcorehdr=0x... ` and the like. */
+/** Room for what kexec-tools 2.0 adds to a capture kernel's command line on x86-64: `elfcorehdr=0x... ` and the like. */
 const KEXEC_RESERVE = 64;
 
-/** Throws a usage fault when a kernel would not see all of its command line. Pure. */
+/** Does each kernel see all of its command line? Throws a usage fault when one does not. Pure. */
 export function requireFitting({ append, captureAppend }: Pick<RunPlan, 'append' | 'captureAppend'>): void {
   requireAtMost('--append', append, COMMAND_LINE_SIZE - 1);
   requireAtMost('--capture-append', captureAppend, COMMAND_LINE_SIZE - 1 - KEXEC_RESERVE);

@@ -71,18 +71,18 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 
 async function fresh(argv: CompareArguments): Promise<Begun> {
   const kernels = kernelsOf(argv);
+  requireScenario(argv.scenario);
   await requireComparable(argv.scenario, argv.machineProfile);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
   const choices = { ...argv, kernel: kernels, repeat: rounds };
-  const planArms = async () => {
-    requireScenario(argv.scenario);
+  const plan = async () => {
     const plans = interleave(await planRuns(choices, { ...prepareOptions(), campaign }));
     // Runs that cannot be compared are refused before they are written.
     armsOf(plans, campaign);
     return plans;
   };
-  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan: planArms });
+  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan });
   const arms = armsOf(plans, campaign);
   const looks = argv.untilSignificant ? looksFor(rounds) : [rounds];
   await writeJson(join(directory, FILES.looks), { schema: STORE_SCHEMA, looks });
@@ -187,7 +187,7 @@ async function requireComparable(
       ['no-panic', 'no-crash-kernel', 'boot-failed', 'void'].includes(expect.verdict)
     ) {
       throw usageFault(
-        `cannot compare "${name}": a healthy kernel ends there with ${expect.verdict}, so there is no capture to fail; choose a scenario that crashes with a crash kernel`,
+        `cannot compare "${name}": a healthy kernel ends there with ${expect.verdict}: there is no capture that could fail; choose a scenario that crashes with a capture kernel loaded`,
       );
     }
   }

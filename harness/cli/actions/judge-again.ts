@@ -24,7 +24,7 @@ export async function judgeAgain({ run, out, json }: StoredRunOptions): Promise<
     say('no verdict was stored: the run was cut off; this verdict is from its recording');
   } else if (!isDeepStrictEqual(stored, JSON.parse(JSON.stringify(result)))) {
     say(
-      `the stored verdict differs: ${stored.verdict} (${stored.detail}); it was judged by another crashpath`,
+      `the stored verdict differs: ${stored.verdict} (${stored.detail}); another version of crashpath judged it`,
     );
     return EXIT.unexpected;
   }

@@ -58,7 +58,7 @@ async function fileOf(argv: RunArguments, reference: string): Promise<LoadedCamp
   const ignored = fixedByFile(argv);
   if (ignored.length > 0) {
     throw usageFault(
-      `cannot run campaign file "${reference}" with ${ignored.join(' ')}: what its guests are like is written in the file; write it there, or run the scenarios without --campaign`,
+      `cannot run campaign file "${reference}" with ${ignored.join(' ')}: the file describes its guests; set it there, or run the scenarios without --campaign`,
     );
   }
   const choices = { scenarios: argv.scenario, kernels: argv.kernel, scale: argv.repeat ?? 1 };

@@ -126,7 +126,8 @@ async function resumed(argv: SweepArguments, reference: string): Promise<Ready> 
 function armsOf(plans: readonly RunPlan[]): SweepArm[] {
   return plans.map((template, index) => {
     const arm = ARMS[index];
-    if (arm === undefined) throw harnessFault(`cannot sweep ${plans.length} kernels: two are the most`);
+    if (arm === undefined)
+      throw harnessFault(`cannot sweep ${plans.length} kernels; at most two can be swept`);
     return { arm, template };
   });
 }

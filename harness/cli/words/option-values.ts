@@ -107,7 +107,7 @@ export function crashkernel(value: unknown): string | undefined {
   const given = text('--crashkernel')(value);
   if (given === undefined || CRASHKERNEL.test(given)) return given;
   throw usageFault(
-    `cannot use --crashkernel "${given}": it is not a size such as 192M or 256M@64M; digits and K, M or G`,
+    `cannot use --crashkernel "${given}": it is not a size such as 192M or 256M@64M; use digits and K, M or G`,
   );
 }
 
@@ -117,7 +117,7 @@ export function qemuName(option: string): (value: unknown) => string | undefined
     const given = nonEmpty(option)(value);
     if (given === undefined || QEMU_NAME.test(given)) return given;
     throw usageFault(
-      `cannot use ${option} "${given}": it is not a name with properties as QEMU writes them; such as q35 or pc,hpet=off`,
+      `cannot use ${option} "${given}": it is not a name with properties as QEMU takes them; write e.g. q35 or pc,hpet=off`,
     );
   };
 }

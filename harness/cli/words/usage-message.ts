@@ -1,25 +1,25 @@
 import { nearest } from '../../model/nearest.js';
 
-/** What is known about the command line that yargs complains of. */
+/** What is known about a command line that yargs refuses. */
 export interface Misused {
   /** The words after `crashpath`. */
   readonly words: readonly string[];
-  /** Long options that would have been understood there, without dashes. */
+  /** Options that the command has, without dashes. */
   readonly options: readonly string[];
-  /** Names of the commands that would have been understood there. */
+  /** Names of the commands that could follow. */
   readonly commands: readonly string[];
-  /** The command that was understood, such as `crashpath kernel`; `crashpath` for none. */
+  /** The command as far as it exists: `crashpath kernel`, or `crashpath` alone. */
   readonly command: string;
 }
 
 /**
- * Turns yargs' complaint (yargs 18, English) into one line of our form: what, why, remedy. A complaint that is not
- * known is passed on. Pure.
+ * Turns a message of yargs (yargs 18, English) into one line of our form: what, why, remedy. An unknown message is
+ * quoted. Pure.
  */
 export function usageMessage(complaint: string, misused: Misused): string {
   const help = `see ${misused.command} --help`;
   const line = complaint.replace(/\s+/g, ' ').trim();
-  // Of a fault that an option's own check threw, yargs hands on the message.
+  // The message of a fault that an option's own check threw.
   if (line.startsWith('cannot ')) return line;
   const unknown = /^Unknown (?:arguments?|commands?): ([^,]*)/.exec(line);
   if (unknown !== null) return unknownWord(unknown[1] ?? '', misused, help);
