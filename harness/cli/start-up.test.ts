@@ -28,7 +28,7 @@ t.test('help, completion and mistakes wait for no library but those that read wo
   const { files, packages } = loadedBy('cli/main.js');
   t.strictSame([...packages].sort(), ['fastest-levenshtein', 'yargs', 'yargs/helpers']);
   t.ok(files.has('cli/words/run.js') && files.has('cli/words/kernel.js'), 'words of all commands');
-  t.notOk(files.has('prepare/plan-runs.js') || files.has('model/scenario.js'), 'and not what they do');
+  t.notOk(files.has('prepare/plan-runs.js') || files.has('plan/scenario.js'), 'and not what they do');
   t.strictSame(
     [...files].filter((file) => /^(cli\/actions|prepare)\//.test(file)),
     [],

@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Fault, usageFault } from '../model/fault.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import { campaignCells, type CampaignCell, type CampaignChoices, narrowed } from '../plan/campaign-cells.js';
 import { type CampaignRead, type CampaignRowRead, readCampaign } from '../plan/read-campaign.js';
 import type { ShippedFiles } from './options.js';

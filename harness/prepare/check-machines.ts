@@ -2,7 +2,7 @@ import { type WantedMachine, rehearse } from '../machine/qemu/accel/rehearse.js'
 import { cpuModels, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { usageFault } from '../model/fault.js';
 import { nearest } from '../model/nearest.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 
 /**
  * Does this QEMU have the machine type and the CPU model? `undefined` leaves QEMU's own, which is not checked.

@@ -1,6 +1,6 @@
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 
 /** A scenario, a kernel and a machine. */

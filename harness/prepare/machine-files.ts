@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
-import type { MachineProfile } from '../model/machine-profile.js';
+import type { MachineProfile } from '../plan/machine-profile.js';
 import { nearest } from '../model/nearest.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { readMachineProfile } from '../plan/read-machine-profile.js';
 import type { ShippedFiles } from './options.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';

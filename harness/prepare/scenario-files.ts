@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
 import { nearest } from '../model/nearest.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import { readScenarios } from '../plan/read-matrix.js';
 import type { ShippedFiles } from './options.js';
 import { isPath, readTextFile, yamlNames } from './yaml-files.js';

@@ -1,5 +1,5 @@
 import type { Cell } from '../model/cell.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import type { ShippedFiles } from './options.js';
 import { loadScenarios } from './scenario-files.js';
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { usageFault } from '../../model/fault.js';
-import { type RunPlan, STORE_SCHEMA } from '../../model/run-plan.js';
+import { STORE_SCHEMA } from '../../model/record.js';
+import type { RunPlan } from '../../plan/run-plan.js';
 import { type Campaign, createCampaignDirectory, requireFreeName } from '../../store/campaign-directory.js';
 import { checkOutDirectory, openOutDirectory } from '../../store/out-directory.js';
 import { outDirectory } from '../directories.js';

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { runSweep, type Sweep, type SweepArm } from '../../campaign/run-sweep.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
 import { nearest } from '../../model/nearest.js';
-import type { RunPlan } from '../../model/run-plan.js';
+import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { writeJson } from '../../store/run-directory.js';
