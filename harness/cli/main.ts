@@ -20,8 +20,8 @@ try {
     complain(`crashpath: ${error.message}`);
     process.exitCode = error.kind === 'usage' ? EXIT.usage : EXIT.harness;
   } else {
-    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`crashpath: internal error: ${told}\n`);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`crashpath: internal error: ${text}\n`);
     process.exitCode = EXIT.harness;
   }
 }
