@@ -1,8 +1,10 @@
-import { NotReached, type Stage } from '../choreo/stage.js';
-import { perform } from '../choreo/perform.js';
+import type { ChoreographyContext } from '../choreo/context.js';
+import { NotReached } from '../choreo/not-reached.js';
+import { runChoreography } from '../choreo/run-choreography.js';
+import { readRegisters } from '../hmp/registers.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
-import type { Step } from '../plan/choreography.js';
+import type { Step } from '../trigger/choreography-steps.js';
 import type { PinName } from '../proof/names.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
@@ -26,7 +28,7 @@ export interface DebugSession {
 }
 
 /**
- * Performs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
+ * Runs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
  * is the harness's fault. The session stays open, for the autopsy.
  */
 export async function choreograph(steps: readonly Step[], guest: LiveGuest): Promise<DebugSession> {
@@ -43,13 +45,13 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   }
   const pinOf = await findPins(guest, pinsIn(steps));
   const gdb = await guest.connectDebugger();
-  const stage: Stage = {
+  const context: ChoreographyContext = {
     gdb,
     symbols,
     trial: guest.plan.trial,
     deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
-    monitor: (command) => guest.monitor(command),
+    vcpuRegisters: async () => readRegisters(await guest.monitor('info registers -a')),
     interrupt: async (vcpu, message) => (await guest.messenger()).send(vcpu, message),
     irqchips: () => readGuestIrqchips(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
@@ -63,7 +65,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   };
   try {
     // A debugger that waits for the guest does not hear that the run has ended.
-    await watch.orEnded(perform(steps, stage));
+    await watch.orEnded(runChoreography(steps, context));
   } catch (error) {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
     if (error instanceof NotReached) return stop(guest, error.message);
