@@ -15,7 +15,7 @@ import { code, factWords, fail, headerComment } from './docs-words.mjs';
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
 const PAGE = new URL('docs/scenarios.md', ROOT);
-const READER = new URL('dist/plan/read-matrix.js', ROOT);
+const READER = new URL('dist/plan/read-scenarios.js', ROOT);
 
 if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');

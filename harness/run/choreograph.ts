@@ -14,6 +14,7 @@ import {
   type SymbolTable,
   withoutModules,
 } from '../symbols/index.js';
+import { startStimulus } from '../trigger/stimulus.js';
 import { findPins, readGuestLapic, readGuestIrqchips, recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
@@ -36,13 +37,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   const symbols = await symbolsOf(guest);
   // The shell cannot run while vCPUs are held: what it is asked to start is started first.
   const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
-  for (const script of stimuli) {
-    const reply = await guest.ask(
-      guest.requests.script(`(${script}) >/dev/null 2>&1 &`),
-      'starting the stimulus',
-    );
-    if (reply.status !== 0) return stop(guest, 'the stimulus did not start');
-  }
+  for (const script of stimuli) await startStimulus(script, guest);
   const pinOf = await findPins(guest, pinsIn(steps));
   const gdb = await guest.connectDebugger();
   const context: ChoreographyContext = {
