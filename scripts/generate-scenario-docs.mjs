@@ -105,7 +105,7 @@ function section({ scenario, prose, stem, members }) {
   ];
 }
 
-/** The members of a file: the types of a crash point in one row. Their stimuli are in the file. */
+/** The members of a matrix: the types of a crash point in one row. Their stimuli are in the file. */
 function membersTable(members) {
   if (members.length === 0) return [];
   const rows = new Map();
@@ -212,13 +212,13 @@ function proofsInSteps(steps) {
       const moved = 'in' in proof && [...words].some((word) => word.startsWith('in '));
       ofRole.set(proof.role, words.add(`${moved ? 'then ' : ''}${roleWords(proof)}`));
     } else {
-      others.add(sharedWords(proof));
+      others.add(wordsWithoutRole(proof));
     }
   }
   return [...others, ...[...ofRole].map(([role, words]) => `**${role}** ${[...words].join(', ')}`)];
 }
 
-function sharedWords(proof) {
+function wordsWithoutRole(proof) {
   if ('lock' in proof) return `${code(proof.lock)} ${proof.held ? 'held' : 'free'}`;
   return 'pin' in proof ? pinWords(proof) : code(statementOf(proof));
 }

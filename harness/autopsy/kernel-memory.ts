@@ -15,8 +15,9 @@ const CR4_LA57 = 1n << 12n;
  * through physical memory, by the kernel's tables that belong to theirs. Undefined when no tables map all of it.
  */
 export async function readKernelMemory(
-  { address, length }: { readonly address: bigint; readonly length: number },
   gdb: KernelReader,
+  address: bigint,
+  length: number,
 ): Promise<Buffer | undefined> {
   const inUserMode: { readonly vcpu: number; readonly tables: PageTables }[] = [];
   for (const vcpu of gdb.vcpus) {
@@ -65,10 +66,10 @@ async function readByWalk(
   if (tables === undefined) return undefined;
   const parts: Buffer[] = [];
   for (let done = 0; done < length; ) {
-    const place = await finishReadingAsync(translate(address + BigInt(done), tables), read);
-    if (place === undefined) return undefined;
-    const count = Math.min(length - done, Number(place.bytesInPage));
-    const part = await read({ address: place.address, length: count });
+    const physical = await finishReadingAsync(translate(address + BigInt(done), tables), read);
+    if (physical === undefined) return undefined;
+    const count = Math.min(length - done, Number(physical.bytesInPage));
+    const part = await read({ address: physical.address, length: count });
     if (part === undefined) return undefined;
     parts.push(part);
     done += count;

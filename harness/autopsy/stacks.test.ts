@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Armed } from '../model/event.js';
 import { GdbClosedError, GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
-import { madeRegisters } from '../testing/builders/gdb-registers.js';
+import { madeRegisters } from '../testing/builders/registers.js';
 import { type DeadMachine, stacksOf } from './stacks.js';
 
 const TEXT = 0xffffffff81000000n;
@@ -60,7 +60,9 @@ function machine(changes: Partial<DeadMachine> = {}): DeadMachine {
         if (address === IDT + 13n * 16n) return gate(TEXT + 0x200n + MOVED);
         throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
       },
-      readPhysicalMemory: () => Promise.reject(new GdbRemoteError('read', 'm', 0x14, 'no such memory')),
+      readPhysicalMemory: async () => {
+        throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
+      },
       interrupt: async () => undefined,
     },
     symbols: symbols(),

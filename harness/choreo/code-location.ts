@@ -93,11 +93,11 @@ async function readFunction(
   { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
 ): Promise<FunctionCode> {
   const size = symbols.at(symbol.address)?.size ?? 0;
-  const bytes = await readKernelMemory({ address: symbol.address, length: size }, gdb);
+  const bytes = await readKernelMemory(gdb, symbol.address, size);
   if (bytes === undefined)
     throw new NotReached(
       `read the code of ${symbol.name}`,
-      `the page tables of no vCPU have it; ${await inspectVcpus({ gdb, symbols })}`,
+      `no page tables map it; ${await inspectVcpus({ gdb, symbols })}`,
     );
   return decodeFunction({ bytes, address: symbol.address, size });
 }

@@ -7,7 +7,7 @@ export interface PageTables {
 }
 
 /** A physical address, and how many bytes follow it in the same page. */
-export interface PhysicalPlace {
+export interface PhysicalAddress {
   readonly address: bigint;
   readonly bytesInPage: bigint;
 }
@@ -31,7 +31,7 @@ const LARGEST_PAGE_LEVEL = 3;
 export function* translate(
   address: bigint,
   { root, levels }: PageTables,
-): Reading<PhysicalPlace | undefined> {
+): Reading<PhysicalAddress | undefined> {
   let table = root & FRAME;
   for (let level: number = levels; level >= 1; level -= 1) {
     const shift = PAGE_SHIFT + INDEX_BITS * BigInt(level - 1);
