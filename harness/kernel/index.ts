@@ -7,11 +7,11 @@ export {
   removeBuilds,
   type Variant,
 } from './build/index.js';
-export type { Candidate } from './choose.js';
+export type { Candidate } from './debian/choose.js';
 export { missingForCrash } from './config.js';
 export { configOf } from './configof.js';
-export { availableDebianKernels } from './debian.js';
-export { guestProgramsFor } from './guest-programs.js';
+export { availableDebianKernels } from './debian/debian-kernel.js';
+export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
 export { listKernels, removeKernel, resolveKernel } from './resolve.js';

@@ -8,7 +8,7 @@ import { harnessFault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { parseConfig } from './config.js';
 import { errnoOf, messageOf } from '../model/errno.js';
-import { dependenciesOf, isModuleFile, moduleName } from './modinfo.js';
+import { dependenciesOf, isModuleFile, moduleName } from './module-info.js';
 
 /** A module, ready for init_module(2). */
 export interface LoadableModule {

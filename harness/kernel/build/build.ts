@@ -13,7 +13,7 @@ import { configureAndMake } from './compile.js';
 import { debianSource } from './debian-source.js';
 import { mergeConfig } from './fragment.js';
 import { keepKernel } from './keep-kernel.js';
-import { buildKey, localVersionOf, sha256 } from './key.js';
+import { buildKey, localVersionOf, sha256 } from './build-key.js';
 import { withBuildLock } from './lock.js';
 import type { BuildPlace, MakeOptions } from './make.js';
 import { applyPatch, copyBuild, linkTree, tryPatch } from './overlay.js';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBuildSpec } from '../spec.js';
 import { listBuildRecords } from './build-record.js';
-import { sha256 } from './key.js';
+import { sha256 } from './build-key.js';
 import { IMAGES_DIR, listVariants } from './variants.js';
 
 /**

@@ -20,7 +20,7 @@ import { usageFault } from '../../model/fault.js';
 import { inCache } from '../cachefault.js';
 import type { KernelOptions } from '../options.js';
 import { runTool } from '../tool.js';
-import { sha256 } from './key.js';
+import { sha256 } from './build-key.js';
 import type { KernelSource } from './source.js';
 import { ticking } from './ticking.js';
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { distance } from 'fastest-levenshtein';
 import { errnoOf, messageOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { sha256 } from './key.js';
+import { sha256 } from './build-key.js';
 import { type PatchHeader, parsePatch } from './patch-text.js';
 
 /** The package's images/ folder; compiled code and source lie at the same depth below the root. */

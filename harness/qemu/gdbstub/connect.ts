@@ -1,5 +1,5 @@
-import { openWhenListening } from '../qmp/open-when-listening.js';
-import { openTransport } from '../qmp/transport.js';
+import { openWhenListening } from '../socket/open-when-listening.js';
+import { openTransport } from '../socket/transport.js';
 import { GdbClient } from './client.js';
 import { GdbError, GdbProtocolError, GdbTimeoutError } from './errors.js';
 import { type Limits, startLimits } from './limits.js';

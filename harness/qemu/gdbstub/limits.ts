@@ -1,4 +1,4 @@
-import { boundedWait, type BoundedWait } from '../qmp/bounded-wait.js';
+import { boundedWait, type BoundedWait } from '../socket/bounded-wait.js';
 import { GdbTimeoutError } from './errors.js';
 
 /** How long an operation may take, and who may end it early. */

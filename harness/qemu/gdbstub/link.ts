@@ -1,5 +1,5 @@
 import { oneLine } from '../qmp/errors.js';
-import type { Transport, TransportHandlers } from '../qmp/transport.js';
+import type { Transport, TransportHandlers } from '../socket/transport.js';
 import {
   GdbClosedError,
   type GdbError,

@@ -1,4 +1,4 @@
-import type { BoundedWait } from '../qmp/bounded-wait.js';
+import type { BoundedWait } from '../socket/bounded-wait.js';
 import { type Limits, waitWithin } from './limits.js';
 import type { StopReply } from './stop-reply.js';
 

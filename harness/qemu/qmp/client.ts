@@ -4,7 +4,7 @@ import { QmpProtocolError, type QmpClosedError } from './errors.js';
 import type { QmpEvent, WaitForEventOptions } from './event-log.js';
 import type { QmpGreeting } from './message.js';
 import type { QmpObservation } from './observation.js';
-import type { QmpCommands, QmpEvents, QmpOobCommandName } from './schema.generated.js';
+import type { QmpCommands, QmpEvents, QmpOobCommandName } from './generated/schema.js';
 
 /** Commands of the schema that the types were generated from. */
 export type QmpCommandName = keyof QmpCommands;

@@ -1,9 +1,9 @@
 import { QmpClient } from './client.js';
 import { Connection } from './connection.js';
 import { QmpTimeoutError } from './errors.js';
-import { openWhenListening } from './open-when-listening.js';
+import { openWhenListening } from '../socket/open-when-listening.js';
 import { DEFAULT_DEADLINE_MS, withDefaults, type ConnectionOptions, type QmpOptions } from './options.js';
-import { openTransport, type QmpTarget } from './transport.js';
+import { openTransport, type QmpTarget } from '../socket/transport.js';
 
 /**
  * Connects to a QMP monitor, reads its greeting and negotiates capabilities. While nobody listens yet it tries

@@ -1,4 +1,4 @@
-import { boundedWait, type BoundedWait } from './bounded-wait.js';
+import { boundedWait, type BoundedWait } from '../socket/bounded-wait.js';
 import { CommandTable } from './command-table.js';
 import { oneLine, QmpClosedError, QmpProtocolError, QmpTimeoutError } from './errors.js';
 import { EventLog, type QmpEvent } from './event-log.js';
@@ -6,7 +6,7 @@ import { MessageFraming } from './framing.js';
 import { sortMessage, type QmpGreeting, type QmpMessage } from './message.js';
 import type { ObservationBody, QmpObservation } from './observation.js';
 import type { ConnectionOptions } from './options.js';
-import type { Transport, TransportHandlers } from './transport.js';
+import type { Transport, TransportHandlers } from '../socket/transport.js';
 
 /** How long a dead QEMU's last words may take to reach the caller's `stderrTail` after the socket closed. */
 const STDERR_GRACE_MS = 50;

@@ -1,4 +1,4 @@
-import { boundedWait, type BoundedWait } from './bounded-wait.js';
+import { boundedWait, type BoundedWait } from '../socket/bounded-wait.js';
 import { QmpTimeoutError } from './errors.js';
 import type { QmpTimestamp } from './message.js';
 

@@ -18,5 +18,5 @@ export type { QmpEvent, WaitForEventOptions } from './event-log.js';
 export type { QmpGreeting, QmpMessage, QmpTimestamp } from './message.js';
 export type { QmpObservation } from './observation.js';
 export type { QmpOptions } from './options.js';
-export type * from './schema.generated.js';
-export type { QmpTarget } from './transport.js';
+export type * from './generated/schema.js';
+export type { QmpTarget } from '../socket/transport.js';

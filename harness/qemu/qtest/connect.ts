@@ -1,5 +1,5 @@
-import { openWhenListening } from '../qmp/open-when-listening.js';
-import { openTransport } from '../qmp/transport.js';
+import { openWhenListening } from '../socket/open-when-listening.js';
+import { openTransport } from '../socket/transport.js';
 import { QtestClient } from './client.js';
 import { QtestTimeoutError } from './errors.js';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import { connectQmp } from './connect.js';
+import { connectQmp } from '../connect.js';
 import { generateQmpTypes, type SchemaEntry } from './generate.js';
-import { isRecord } from './message.js';
+import { isRecord } from '../message.js';
 
 const QEMU_DEADLINE_MS = 30_000;
 const FORMATTER_DEADLINE_MS = 60_000;

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { errnoOf, messageOf } from '../model/errno.js';
-import { Fault, harnessFault } from '../model/fault.js';
-import type { Kernel } from '../model/kernel.js';
+import { errnoOf, messageOf } from '../../model/errno.js';
+import { Fault, harnessFault } from '../../model/fault.js';
+import type { Kernel } from '../../model/kernel.js';
 import { type AptDir, downloadPackage, type OfferedPackage, offeredVersions } from './apt.js';
-import { withTempDir } from './cache.js';
-import { inCache } from './cachefault.js';
-import { compareDebianVersions } from './debversion.js';
-import { currentOffer } from './debian.js';
-import { sha256OfFile } from './hash.js';
-import type { KernelOptions } from './options.js';
-import { runTool } from './tool.js';
+import { withTempDir } from '../cache.js';
+import { inCache } from '../cachefault.js';
+import { compareDebianVersions } from './version-order.js';
+import { currentOffer } from './debian-kernel.js';
+import { sha256OfFile } from '../hash.js';
+import type { KernelOptions } from '../options.js';
+import { runTool } from '../tool.js';
 
 /** What a 32-bit guest runs, and the library and loader that kexec needs (Debian 12; busybox is static). */
 const PACKAGES = ['busybox-static', 'kexec-tools', 'libc6'];

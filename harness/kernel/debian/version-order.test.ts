@@ -1,6 +1,6 @@
 import { execaSync } from 'execa';
 import t from 'tap';
-import { compareDebianVersions } from './debversion.js';
+import { compareDebianVersions } from './version-order.js';
 
 /** In rising order. */
 const RISING = [

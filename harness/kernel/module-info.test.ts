@@ -1,6 +1,6 @@
 import t from 'tap';
 import { makeModule } from '../testing/builders/kernels.js';
-import { dependenciesOf, isModuleFile, moduleName } from './modinfo.js';
+import { dependenciesOf, isModuleFile, moduleName } from './module-info.js';
 
 void t.test('names are normalised', async (t) => {
   t.equal(moduleName('kernel/arch/crc32c-intel.ko.xz'), 'crc32c_intel');

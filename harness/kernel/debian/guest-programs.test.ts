@@ -1,7 +1,7 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Kernel } from '../model/kernel.js';
+import type { Kernel } from '../../model/kernel.js';
 import { guestProgramsFor } from './guest-programs.js';
 
 function kernelOf(bits: 32 | 64 | undefined): Kernel {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseRecords } from './records.js';
+import { parseRecords } from './deb822.js';
 
 void t.test('records are divided by empty lines; continuation lines are left out', async (t) => {
   const text = 'Package: a\nVersion: 1:2-3\nDescription: x\n Version: 9\n .\n more\n\nPackage: b\n\n\n';

@@ -3,14 +3,14 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import { harnessFault, usageFault } from '../model/fault.js';
-import { cacheFaultInText, inCache } from './cachefault.js';
+import { harnessFault, usageFault } from '../../model/fault.js';
+import { cacheFaultInText, inCache } from '../cachefault.js';
 import { kernelPackage, versionOf } from './choose.js';
-import type { KernelOptions } from './options.js';
-import { parseRecords } from './records.js';
+import type { KernelOptions } from '../options.js';
+import { parseRecords } from './deb822.js';
 import { formatSources, type Source } from './sources.js';
-import type { DebianArch } from './spec.js';
-import { runTool, type ToolOptions, type ToolResult } from './tool.js';
+import type { DebianArch } from '../spec.js';
+import { runTool, type ToolOptions, type ToolResult } from '../tool.js';
 
 /**
  * A private apt directory below the cache: own sources, lists and caches, so that no root is needed and the

@@ -3,7 +3,7 @@
  * archive. Formats: sources.list(5). Pure: texts in, values and texts out.
  */
 
-import type { DebianArch } from './spec.js';
+import type { DebianArch } from '../spec.js';
 
 /** One suite of one archive. */
 export interface Source {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { harnessFault, usageFault } from '../model/fault.js';
-import type { KernelOptions } from './options.js';
+import { harnessFault, usageFault } from '../../model/fault.js';
+import type { KernelOptions } from '../options.js';
 import {
   debianSources,
   isMirrorUri,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type Candidate, chooseKernel, kernelPackage, nearestVersions, versionOf } from './choose.js';
-import { type DebianSpec, parseSpec } from './spec.js';
+import { type DebianSpec, parseSpec } from '../spec.js';
 
 const OFFERED: Candidate[] = [
   ['linux-image-6.1.0-9-amd64', '6.1.27-1'],

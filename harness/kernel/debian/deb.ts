@@ -1,13 +1,13 @@
 import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { harnessFault, usageFault } from '../model/fault.js';
-import type { Kernel } from '../model/kernel.js';
-import { type CacheEntry, findEntry, installEntry, kernelOfEntry, withTempDir } from './cache.js';
-import { cacheFaultInText, inCache } from './cachefault.js';
-import { sha256OfFile } from './hash.js';
-import { inspectBzImage } from './local.js';
-import type { KernelOptions } from './options.js';
-import { runTool } from './tool.js';
+import { harnessFault, usageFault } from '../../model/fault.js';
+import type { Kernel } from '../../model/kernel.js';
+import { type CacheEntry, findEntry, installEntry, kernelOfEntry, withTempDir } from '../cache.js';
+import { cacheFaultInText, inCache } from '../cachefault.js';
+import { sha256OfFile } from '../hash.js';
+import { inspectBzImage } from '../local.js';
+import type { KernelOptions } from '../options.js';
+import { runTool } from '../tool.js';
 
 /** A stock package unpacks in about 10 s on a slow disk. */
 const EXTRACT_DEADLINE_MS = 5 * 60_000;

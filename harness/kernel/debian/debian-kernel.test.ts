@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { availableDebianKernels } from './debian.js';
-import { makeDeb, writeTree } from '../testing/builders/kernels.js';
-import type { KernelOptions } from './options.js';
-import { listKernels, removeKernel, resolveKernel } from './resolve.js';
+import { availableDebianKernels } from './debian-kernel.js';
+import { makeDeb, writeTree } from '../../testing/builders/kernels.js';
+import type { KernelOptions } from '../options.js';
+import { listKernels, removeKernel, resolveKernel } from '../resolve.js';
 
 interface Archive {
   readonly root: string;

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import t from 'tap';
 import { generateQmpTypes, type SchemaEntry } from './generate.js';
-import type { QmpClient } from './index.js';
-import { installedQemuVersion } from '../../testing/guests/bare-qemu.js';
+import type { QmpClient } from '../index.js';
+import { installedQemuVersion } from '../../../testing/guests/bare-qemu.js';
 
 const BUILTINS: SchemaEntry[] = [
   { name: 'str', 'meta-type': 'builtin', 'json-type': 'string' },

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
-import { compareDebianVersions } from './debversion.js';
-import { type DebianSpec, type Flavour, toFlavour } from './spec.js';
+import { compareDebianVersions } from './version-order.js';
+import { type DebianSpec, type Flavour, toFlavour } from '../spec.js';
 
 /** A Debian kernel package that can be had. */
 export interface Candidate {

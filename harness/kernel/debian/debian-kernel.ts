@@ -1,6 +1,6 @@
-import { messageOf } from '../model/errno.js';
-import { Fault, harnessFault, usageFault } from '../model/fault.js';
-import type { Kernel } from '../model/kernel.js';
+import { messageOf } from '../../model/errno.js';
+import { Fault, harnessFault, usageFault } from '../../model/fault.js';
+import type { Kernel } from '../../model/kernel.js';
 import {
   aptDirFor,
   downloadPackage,
@@ -18,7 +18,7 @@ import {
   listRefs,
   withTempDir,
   writeRef,
-} from './cache.js';
+} from '../cache.js';
 import {
   type Candidate,
   chooseKernel,
@@ -28,10 +28,10 @@ import {
   newestFirst,
 } from './choose.js';
 import { cacheDeb } from './deb.js';
-import { hostSources } from './hostsources.js';
-import type { KernelOptions } from './options.js';
+import { hostSources } from './host-sources.js';
+import type { KernelOptions } from '../options.js';
 import { withOptionalSecurity } from './sources.js';
-import { archOf, type DebianArch, type DebianSpec, formatDebianSpec } from './spec.js';
+import { archOf, type DebianArch, type DebianSpec, formatDebianSpec } from '../spec.js';
 
 /** Lists older than this are fetched again before a kernel is chosen from them. */
 const LISTS_FRESH_MS = 24 * 3_600_000;

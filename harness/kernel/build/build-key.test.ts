@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type BuildInputs, buildKey, localVersionOf } from './key.js';
+import { type BuildInputs, buildKey, localVersionOf } from './build-key.js';
 
 const INPUTS: BuildInputs = {
   sourceSha256: 'a'.repeat(64),

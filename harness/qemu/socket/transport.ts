@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { WebSocket, type RawData } from 'ws';
-import { oneLine, QmpProtocolError } from './errors.js';
+import { oneLine, QmpProtocolError } from '../qmp/errors.js';
 
 /** Where the monitor listens: a Unix socket, or a WebSocket (`ws:`, `wss:` or `ws+unix:/path.sock:/`). */
 export type QmpTarget = { readonly path: string } | { readonly url: string };
