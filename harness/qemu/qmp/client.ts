@@ -59,12 +59,12 @@ export class QmpClient implements AsyncDisposable {
 
   /** Kept observations, oldest first; a live, bounded view (option `observationsKept`). */
   get observations(): readonly QmpObservation[] {
-    return this.#connection.observations;
+    return this.#connection.observations.kept;
   }
 
   /** How many observations that bound has cost. */
   get observationsDropped(): number {
-    return this.#connection.observationsDropped;
+    return this.#connection.observations.dropped;
   }
 
   /** Resolves, never rejects, when the connection is over, with the reason. */

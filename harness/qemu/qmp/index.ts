@@ -1,4 +1,4 @@
-export { connectQmp } from './connect.js';
+export { connectQmp, type QmpTarget } from './connect.js';
 export {
   QmpClient,
   type ExecuteParameters,
@@ -19,4 +19,3 @@ export type { QmpGreeting, QmpMessage, QmpTimestamp } from './message.js';
 export type { QmpObservation } from './observation.js';
 export type { QmpOptions } from './options.js';
 export type * from './generated/schema.js';
-export type { QmpTarget } from '../socket/transport.js';

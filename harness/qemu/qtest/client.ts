@@ -1,5 +1,5 @@
 import { type BoundedWait, boundedWait } from '../socket/bounded-wait.js';
-import { oneLine } from '../qmp/errors.js';
+import { oneLine } from '../socket/one-line.js';
 import type { Transport, TransportHandlers } from '../socket/transport.js';
 import { type IrqInput, type QtestCommand, readl, setIrqIn, writel } from './commands.js';
 import { QtestClosedError, QtestProtocolError, QtestTimeoutError } from './errors.js';

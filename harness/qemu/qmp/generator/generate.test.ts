@@ -114,7 +114,7 @@ void t.test('a dangling type is an error', async (t) => {
 });
 
 void t.test('the checked-in declarations are those of the QEMU that they name', async (t) => {
-  const file = 'harness/qemu/qmp/schema.generated.ts';
+  const file = 'harness/qemu/qmp/generated/schema.ts';
   const header = /schema of QEMU (\d+\.\d+\.\d+)\./u.exec(await readFile(file, 'utf8'))?.[1];
   const installed = installedQemuVersion();
   if (installed !== header) {

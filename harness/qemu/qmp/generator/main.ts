@@ -12,7 +12,7 @@ const FORMATTER_DEADLINE_MS = 60_000;
 
 const USAGE = `usage: generate-qmp-types [--qemu PROGRAM] [--out FILE] [--check]
   --qemu PROGRAM  the QEMU to ask (qemu-system-x86_64)
-  --out FILE      where the declarations go (harness/qemu/qmp/schema.generated.ts)
+  --out FILE      where the declarations go (harness/qemu/qmp/generated/schema.ts)
   --check         write nothing; exit 1 when FILE differs from what would be written`;
 
 /** Shallow on purpose: the generator reports a dangling reference, the compiler whatever else is odd. */
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       qemu: { type: 'string', default: 'qemu-system-x86_64' },
-      out: { type: 'string', default: 'harness/qemu/qmp/schema.generated.ts' },
+      out: { type: 'string', default: 'harness/qemu/qmp/generated/schema.ts' },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
