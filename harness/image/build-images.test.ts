@@ -16,7 +16,7 @@ import { execa } from 'execa';
 import t from 'tap';
 import which from 'which';
 import { buildImages, type GuestImages } from './build-images.js';
-import { sha256Of } from './contents.js';
+import { sha256Of } from '../cache/sha256.js';
 import { imageDir } from './image-cache.js';
 import { listNewc } from './newc.js';
 import {

@@ -1,21 +1,22 @@
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withTempDir } from '../cache/cache-directory.js';
+import { inCache } from '../cache/cache-fault.js';
+import { sha256Of } from '../cache/sha256.js';
 import { harnessFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { inImageCache } from './cache-fault.js';
 import {
   checkModules,
   type ImageModule,
   type LoadedEntry,
   loadEntries,
   readCaptureKernel,
-  sha256Of,
 } from './contents.js';
 import { errnoOf } from '../model/errno.js';
 import { findProgram, type HostProgram, readProgram } from './host-programs.js';
 import { readTreeProgram } from './tree-programs.js';
-import { imageDir, inspectImages, manifestFile, publishImages, withTempDir } from './image-cache.js';
+import { imageCache, imageDir, inspectImages, manifestFile, publishImages } from './image-cache.js';
 import { describeSource, IMAGE_SCHEMA, type ImageManifest, imageKey, type Manifest } from './manifest.js';
 import { packEntries, type StagedEntry } from './pack.js';
 import { planImage } from './plan-image.js';
@@ -88,7 +89,7 @@ export async function buildImages(inputs: ImageInputs, options: BuildOptions): P
   const recipes = await readRecipes(join(imagesDir, 'recipes.yaml'));
   const loaded = await loadImages(inputs, recipes, imagesDir, options);
   const key = imageKey(loaded);
-  return inImageCache(options.cacheDir, async () => {
+  return inCache(imageCache(options.cacheDir), async () => {
     const cached = await inspectImages(key, options);
     if (cached?.manifest !== undefined && cached.damage === undefined) {
       return guestImages(cached.manifest, options.cacheDir, true);
@@ -154,7 +155,7 @@ async function makeImages(
 ): Promise<GuestImages> {
   const cpio = await findProgram('cpio', recipes.programs, options);
   const kernel = await readCaptureKernel(captureKernel, options.signal);
-  const manifest = await withTempDir(options.cacheDir, async (dir) => {
+  const manifest = await withTempDir(imageCache(options.cacheDir), async (dir) => {
     const make = async (name: ImageName, captureImage?: Buffer): Promise<[ImageManifest, Buffer]> => {
       options.onProgress?.(`images ${key}: packing ${name}`);
       const entries = loaded[name].map((each) => stagedEntry(each, kernel, captureImage));

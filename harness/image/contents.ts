@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Of } from '../cache/sha256.js';
 import { harnessFault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { inspectElf } from './elf.js';
@@ -55,11 +55,6 @@ export async function loadEntries(
     }
   }
   return loaded;
-}
-
-/** sha256 of bytes, lower-case hex. */
-export function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /**

@@ -9,7 +9,7 @@ export {
 } from './build/index.js';
 export type { Candidate } from './debian/choose.js';
 export { missingForCrash } from './config.js';
-export { configOf } from './configof.js';
+export { configOf } from './config.js';
 export { availableDebianKernels } from './debian/debian-kernel.js';
 export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';

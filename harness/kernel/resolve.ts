@@ -1,11 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { distance } from 'fastest-levenshtein';
+import {
+  type CacheEntry,
+  entryDir,
+  entryId,
+  kernelOfEntry,
+  listAllRefs,
+  listEntries,
+  removeEntry,
+} from './kernel-cache.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { specsOfBuilt } from './build/built-specs.js';
+import { specsOfBuilt } from './build/build-record.js';
 import { buildKernel, isVariantName } from './build/index.js';
-import { type CacheEntry, entryDir, kernelOfEntry, listAllRefs, listEntries, removeEntry } from './cache.js';
 import { compareDebianVersions } from './debian/version-order.js';
 import { kernelFromDeb } from './debian/deb.js';
 import { kernelFromDebian } from './debian/debian-kernel.js';
@@ -62,9 +70,9 @@ export async function listKernels(options: KernelOptions): Promise<Kernel[]> {
     if (!names.has(ref.debSha256)) names.set(ref.debSha256, formatDebianSpec(suite, ref.version));
   }
   return entries
-    .sort((a, b) => compareDebianVersions(a.release, b.release) || a.debSha256.localeCompare(b.debSha256))
+    .sort((a, b) => compareDebianVersions(a.release, b.release) || entryId(a).localeCompare(entryId(b)))
     .map((entry) => {
-      const spec = names.get(entry.debSha256) ?? entryDir(options.cacheDir, entry.debSha256);
+      const spec = names.get(entryId(entry)) ?? entryDir(options.cacheDir, entryId(entry));
       return kernelOfEntry(options.cacheDir, entry, spec);
     });
 }
@@ -87,17 +95,17 @@ export async function removeKernel(idOrRelease: string, options: KernelOptions):
     );
   }
   if (meant.length > 1) {
-    const ids = meant.map(({ debSha256, packageVersion }) => `${debSha256.slice(0, 12)} (${packageVersion})`);
+    const ids = meant.map((one) => `${entryId(one).slice(0, 12)} (${one.packageVersion})`);
     throw usageFault(
       `cannot remove kernel "${idOrRelease}": ${meant.length} packages have it; give one of ${ids.join(', ')}`,
     );
   }
-  await removeEntry(options.cacheDir, entry.debSha256);
+  await removeEntry(options.cacheDir, entryId(entry));
   return kernelOfEntry(options.cacheDir, entry, idOrRelease);
 }
 
 function isMeant(entry: CacheEntry, idOrRelease: string): boolean {
   if (entry.release === idOrRelease) return true;
   if (idOrRelease.length < ID_MIN_LENGTH) return false;
-  return entry.debSha256.startsWith(idOrRelease) || entry.bzImageSha256.startsWith(idOrRelease);
+  return entryId(entry).startsWith(idOrRelease) || entry.bzImageSha256.startsWith(idOrRelease);
 }

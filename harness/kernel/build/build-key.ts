@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256Of } from '../../cache/sha256.js';
 import { parseConfig } from '../config.js';
 
 /** Everything that decides the bytes of a built kernel. */
@@ -28,7 +28,7 @@ export function buildKey(inputs: BuildInputs): string {
     inputs.localVersion,
     inputs.compiler,
   ];
-  return sha256(JSON.stringify(parts));
+  return sha256Of(JSON.stringify(parts));
 }
 
 /** A fragment's options, sorted; of an option that is set twice the last value counts, as it does for Kconfig. */
@@ -39,9 +39,4 @@ function optionsOf(fragment: string): string[] {
 /** What a variant adds to `uname -r`. */
 export function localVersionOf(variant: string): string {
   return `-cp-${variant}`;
-}
-
-/** sha256 of a text, lower-case hex. */
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -4,13 +4,13 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { ExecaError, execa } from 'execa';
+import { cacheFaultInText } from '../../cache/cache-fault.js';
+import { kernelCache } from '../kernel-cache.js';
 import { errnoOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { cacheFaultInText } from '../cachefault.js';
-import type { KernelOptions } from '../options.js';
+import { type KernelOptions, ticking } from '../options.js';
 import { cleanLine } from '../tool.js';
 import { firstBuildError, stepIn } from './make-output.js';
-import { ticking } from './ticking.js';
 
 /** The first build of crashpath's configuration takes 5 min on two cores; a distribution's may take two hours. */
 const MAKE_DEADLINE_MS = 3 * 3_600_000;
@@ -149,7 +149,7 @@ function buildFault(
   { error, options, timedOut }: { error: ExecaError; options: KernelOptions; timedOut: boolean },
 ): Error {
   const full = cacheFaultInText(
-    options.cacheDir,
+    kernelCache(options.cacheDir),
     lines.filter((line) => /No space left|Disk quota/.test(line)).join('\n'),
   );
   if (full !== undefined) return full;

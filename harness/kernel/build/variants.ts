@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { distance } from 'fastest-levenshtein';
 import { errnoOf, messageOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { sha256 } from './build-key.js';
+import { sha256Of } from '../../cache/sha256.js';
 import { type PatchHeader, parsePatch } from './patch-text.js';
 
 /** The package's images/ folder; compiled code and source lie at the same depth below the root. */
@@ -74,7 +74,7 @@ async function readVariant(path: string, { shipped }: { shipped: boolean }): Pro
   const name = shortName(path);
   const described = { ...header, name, description: header.description || name };
   if (hunks > 0) {
-    return { ...described, patch: { path, text, sha256: sha256(diff) } };
+    return { ...described, patch: { path, text, sha256: sha256Of(diff) } };
   }
   if (shipped) return described;
   throw usageFault(

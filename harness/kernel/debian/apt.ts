@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
+import { readJsonFile } from '../../cache/kept-file.js';
+import { sha256Of } from '../../cache/sha256.js';
+import { writeWhole } from '../../cache/write-whole.js';
+import { kernelCache } from '../kernel-cache.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { cacheFaultInText, inCache } from '../cachefault.js';
 import { kernelPackage, versionOf } from './choose.js';
 import type { KernelOptions } from '../options.js';
 import { parseRecords } from './deb822.js';
@@ -67,17 +69,13 @@ Acquire::https::Timeout "30";
  * made yet.
  */
 export function aptDirFor(cacheDir: string, sources: readonly Source[], arch: DebianArch = 'amd64'): AptDir {
-  const key = createHash('sha256').update(formatSources(sources, arch)).digest('hex').slice(0, 16);
+  const key = sha256Of(formatSources(sources, arch)).slice(0, 16);
   return { dir: join(resolve(cacheDir), 'apt', key), sources, arch };
 }
 
 /** The lists of the last update; undefined when there was none. */
 export async function readLists(apt: AptDir): Promise<PackageLists | undefined> {
-  try {
-    return listsSchema.parse(JSON.parse(await readFile(join(apt.dir, 'kernels.json'), 'utf8')));
-  } catch {
-    return undefined;
-  }
+  return readJsonFile(join(apt.dir, 'kernels.json'), listsSchema);
 }
 
 /**
@@ -85,7 +83,7 @@ export async function readLists(apt: AptDir): Promise<PackageLists | undefined> 
  * updates the same directory is waited for. Faults: usage for a suite that does not exist, else harness.
  */
 export async function updateLists(apt: AptDir, options: KernelOptions): Promise<PackageLists> {
-  await inCache(options.cacheDir, () => prepare(apt));
+  await inCache(kernelCache(options.cacheDir), () => prepare(apt));
   const suites = apt.sources.map(({ suite }) => suite).join(', ');
   options.onProgress?.(`fetching the package lists of Debian ${suites}`);
   const updated = await runApt(apt, ['-x', 'apt-get', '-q', 'update'], {
@@ -96,8 +94,8 @@ export async function updateLists(apt: AptDir, options: KernelOptions): Promise<
   if (!updated.ok) throw updateFault(updated, suites, options);
   const packages = await queryPackages(apt, options);
   const lists: PackageLists = { format: 1, atMs: Date.now(), packages };
-  await inCache(options.cacheDir, () =>
-    writeFileAtomic(join(apt.dir, 'kernels.json'), `${JSON.stringify(lists)}\n`),
+  await inCache(kernelCache(options.cacheDir), () =>
+    writeWhole(join(apt.dir, 'kernels.json'), `${JSON.stringify(lists)}\n`),
   );
   return lists;
 }
@@ -121,7 +119,7 @@ export async function downloadPackage(
     lines: { from: 'fd3', each: percentReporter(wanted.package, options) },
   });
   if (!result.ok) {
-    const full = cacheFaultInText(options.cacheDir, result.stderr);
+    const full = cacheFaultInText(kernelCache(options.cacheDir), result.stderr);
     if (full !== undefined) throw full;
     if (/404 |was not found|Unable to locate package|File not found/.test(result.stderr)) return undefined;
     throw harnessFault(
@@ -152,12 +150,9 @@ async function prepare(apt: AptDir): Promise<void> {
   for (const part of ['state/lists/partial', 'cache/archives/partial', 'sources.list.d']) {
     await mkdir(join(apt.dir, part), { recursive: true });
   }
-  await writeFileAtomic(
-    join(apt.dir, 'sources.list.d', 'debian.sources'),
-    formatSources(apt.sources, apt.arch),
-  );
-  await writeFileAtomic(join(apt.dir, 'apt.conf'), configFor(apt.arch));
-  await writeFileAtomic(join(apt.dir, 'status'), '');
+  await writeWhole(join(apt.dir, 'sources.list.d', 'debian.sources'), formatSources(apt.sources, apt.arch));
+  await writeWhole(join(apt.dir, 'apt.conf'), configFor(apt.arch));
+  await writeWhole(join(apt.dir, 'status'), '');
 }
 
 async function queryPackages(apt: AptDir, options: KernelOptions): Promise<OfferedPackage[]> {
@@ -236,7 +231,7 @@ function percentReporter(name: string, options: KernelOptions): (line: string) =
 type Failure = Extract<ToolResult, { ok: false }>;
 
 function updateFault(failure: Failure, suites: string, options: KernelOptions): Error {
-  const full = cacheFaultInText(options.cacheDir, failure.stderr);
+  const full = cacheFaultInText(kernelCache(options.cacheDir), failure.stderr);
   if (full !== undefined) return full;
   if (failure.missing || /flock: failed to execute/.test(failure.stderr)) {
     return harnessFault(
@@ -255,7 +250,7 @@ function updateFault(failure: Failure, suites: string, options: KernelOptions): 
 
 function queryFault(failure: Failure, options: KernelOptions): Error {
   return (
-    cacheFaultInText(options.cacheDir, failure.stderr) ??
+    cacheFaultInText(kernelCache(options.cacheDir), failure.stderr) ??
     harnessFault(
       `cannot read the package lists "${options.cacheDir}/apt": ${failure.why}; remove that directory`,
     )

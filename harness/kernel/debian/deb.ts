@@ -1,10 +1,18 @@
 import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { withTempDir } from '../../cache/cache-directory.js';
+import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
+import { sha256OfFile } from '../../cache/sha256.js';
+import {
+  type CacheEntry,
+  type DebEntry,
+  findEntry,
+  installEntry,
+  kernelCache,
+  kernelOfEntry,
+} from '../kernel-cache.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
 import type { Kernel } from '../../model/kernel.js';
-import { type CacheEntry, findEntry, installEntry, kernelOfEntry, withTempDir } from '../cache.js';
-import { cacheFaultInText, inCache } from '../cachefault.js';
-import { sha256OfFile } from '../hash.js';
 import { inspectBzImage } from '../local.js';
 import type { KernelOptions } from '../options.js';
 import { runTool } from '../tool.js';
@@ -30,7 +38,7 @@ export async function cacheDeb(path: string, spec: string, options: KernelOption
   const known = await findEntry(options.cacheDir, debSha256);
   if (known !== undefined) return known;
   options.onProgress?.(`unpacking ${basename(path)}`);
-  return await withTempDir(options.cacheDir, async (dir) => {
+  return await withTempDir(kernelCache(options.cacheDir), async (dir) => {
     const fields = await packageFields(path, spec, options);
     const tree = await unpack(path, spec, dir, options);
     const entry = await describeTree(tree, spec, { ...fields, debSha256 });
@@ -68,11 +76,11 @@ async function unpack(path: string, spec: string, dir: string, options: KernelOp
   });
   if (!result.ok) {
     throw (
-      cacheFaultInText(options.cacheDir, result.stderr) ??
+      cacheFaultInText(kernelCache(options.cacheDir), result.stderr) ??
       usageFault(`cannot unpack package "${spec}": ${result.why}; give a complete linux-image-*.deb`)
     );
   }
-  return await inCache(options.cacheDir, async () => {
+  return await inCache(kernelCache(options.cacheDir), async () => {
     await mkdir(join(tree, 'lib'), { recursive: true });
     if (await isDirectory(join(all, 'boot'))) await rename(join(all, 'boot'), join(tree, 'boot'));
     for (const root of MODULE_ROOTS) {
@@ -88,8 +96,8 @@ async function unpack(path: string, spec: string, dir: string, options: KernelOp
 async function describeTree(
   tree: string,
   spec: string,
-  fields: Pick<CacheEntry, 'package' | 'packageVersion' | 'debSha256'>,
-): Promise<CacheEntry> {
+  fields: Pick<DebEntry, 'package' | 'packageVersion' | 'debSha256'>,
+): Promise<DebEntry> {
   const inBoot = (await isDirectory(join(tree, 'boot'))) ? await readdir(join(tree, 'boot')) : [];
   const images = inBoot.filter((name) => name.startsWith('vmlinuz-'));
   const [image] = images;

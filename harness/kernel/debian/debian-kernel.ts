@@ -1,3 +1,14 @@
+import { withTempDir } from '../../cache/cache-directory.js';
+import {
+  type CacheEntry,
+  type CacheRef,
+  entryId,
+  findEntry,
+  kernelCache,
+  kernelOfEntry,
+  listRefs,
+  writeRef,
+} from '../kernel-cache.js';
 import { messageOf } from '../../model/errno.js';
 import { Fault, harnessFault, usageFault } from '../../model/fault.js';
 import type { Kernel } from '../../model/kernel.js';
@@ -10,15 +21,6 @@ import {
   updateLists,
 } from './apt.js';
 import type { AptDir } from './apt.js';
-import {
-  type CacheEntry,
-  type CacheRef,
-  findEntry,
-  kernelOfEntry,
-  listRefs,
-  withTempDir,
-  writeRef,
-} from '../cache.js';
 import {
   type Candidate,
   chooseKernel,
@@ -197,13 +199,14 @@ async function download(
   chosen: OfferedPackage,
   { spec, options }: { spec: string; options: KernelOptions },
 ): Promise<CacheEntry | undefined> {
-  return await withTempDir(options.cacheDir, async (dir) => {
+  return await withTempDir(kernelCache(options.cacheDir), async (dir) => {
     const file = await downloadPackage(apt, chosen, { ...options, dir });
     if (file === undefined) return undefined;
     const entry = await cacheDeb(file, spec, options);
-    if (entry.debSha256 === chosen.debSha256) return entry;
+    const found = entryId(entry);
+    if (found === chosen.debSha256) return entry;
     throw harnessFault(
-      `cannot trust package "${chosen.package}": its sha256 is ${entry.debSha256}, the signed list says ${chosen.debSha256}; try again`,
+      `cannot trust package "${chosen.package}": its sha256 is ${found}, the signed list says ${chosen.debSha256}; try again`,
     );
   });
 }

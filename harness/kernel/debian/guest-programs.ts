@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { errnoOf, messageOf } from '../../model/errno.js';
+import { publish, withTempDir } from '../../cache/cache-directory.js';
+import { inCache } from '../../cache/cache-fault.js';
+import { sha256Of, sha256OfFile } from '../../cache/sha256.js';
+import { kernelCache } from '../kernel-cache.js';
+import { messageOf } from '../../model/errno.js';
 import { Fault, harnessFault } from '../../model/fault.js';
 import type { Kernel } from '../../model/kernel.js';
 import { type AptDir, downloadPackage, type OfferedPackage, offeredVersions } from './apt.js';
-import { withTempDir } from '../cache.js';
-import { inCache } from '../cachefault.js';
 import { compareDebianVersions } from './version-order.js';
 import { currentOffer } from './debian-kernel.js';
-import { sha256OfFile } from '../hash.js';
 import type { KernelOptions } from '../options.js';
 import { runTool } from '../tool.js';
 
@@ -58,22 +58,16 @@ async function unpacked(
   options: KernelOptions,
 ): Promise<string> {
   const names = packages.map(({ package: name, debSha256 }) => `${name} ${debSha256}\n`).join('');
-  const dir = join(parent, createHash('sha256').update(names).digest('hex').slice(0, 32));
+  const dir = join(parent, sha256Of(names).slice(0, 32));
   if (await isThere(dir)) return dir;
-  return await withTempDir(options.cacheDir, async (temp) => {
+  return await withTempDir(kernelCache(options.cacheDir), async (temp) => {
     const tree = join(temp, 'tree');
     for (const [index, wanted] of packages.entries()) {
       const into = join(temp, String(index));
-      await inCache(options.cacheDir, () => mkdir(into));
+      await inCache(kernelCache(options.cacheDir), () => mkdir(into));
       await unpackOne(apt, wanted, { ...options, into, tree });
     }
-    await inCache(options.cacheDir, async () => {
-      await mkdir(parent, { recursive: true });
-      await rename(tree, dir).catch((error: unknown) => {
-        // Another process was faster, with the same content.
-        if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
-      });
-    });
+    await publish(kernelCache(options.cacheDir), { from: tree, to: dir, isIntact: () => isThere(dir) });
     return dir;
   });
 }

@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { keepFile, readJsonFile } from '../../../cache/kept-file.js';
 import { type AccelProof, accelProofSchema } from './proof.js';
 
 const FILE_NAME = 'accel.json';
@@ -53,24 +53,11 @@ export async function keepProof(
     (entry) => entry.key.bootId === key.bootId && !sameKey(entry.key, key),
   );
   const entries: Entries = [{ key, proof }, ...others].slice(0, ENTRIES_LIMIT);
-  try {
-    await mkdir(cacheDir, { recursive: true });
-    await writeFileAtomic(
-      path.join(cacheDir, FILE_NAME),
-      `${JSON.stringify({ version: 1, entries }, null, 2)}\n`,
-    );
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  return keepFile(path.join(cacheDir, FILE_NAME), `${JSON.stringify({ version: 1, entries }, null, 2)}\n`);
 }
 
 async function readEntries(cacheDir: string): Promise<Entries> {
-  try {
-    return fileSchema.parse(JSON.parse(await readFile(path.join(cacheDir, FILE_NAME), 'utf8'))).entries;
-  } catch {
-    return [];
-  }
+  return (await readJsonFile(path.join(cacheDir, FILE_NAME), fileSchema))?.entries ?? [];
 }
 
 function sameKey(one: CacheKey, other: CacheKey): boolean {
