@@ -1,6 +1,6 @@
 import type { RunResult } from '../model/result.js';
 import type { Outcome } from '../model/verdict.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 
 /** Outcomes in the order in which they are counted and listed. */
 export const OUTCOMES: readonly Outcome[] = ['expected', 'unexpected', 'inconclusive', 'harness-error'];
