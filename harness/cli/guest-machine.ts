@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { parseMachines } from '../doctor/qemu-checks.js';
 import { usageFault } from '../model/fault.js';
 import { askQemu, findQemu } from '../machine/qemu/accel/ask-qemu.js';
-import { excerpt } from '../machine/qemu/accel/excerpt.js';
+import { foldLine } from '../model/escape.js';
 import { nearest } from './nearest.js';
 
 /** Longest wait for a QEMU that makes a machine, says hello on QMP and quits; 0.3 s on an idle core. */
@@ -87,7 +87,7 @@ export async function rehearse(binary: string, machine: GuestMachine): Promise<v
   if (!result.failed && result.stdout.includes('"QMP"')) return;
   const why = result.timedOut
     ? `QEMU did not make it within ${REHEARSAL_DEADLINE_MS} ms`
-    : `QEMU refuses: ${excerpt(result.stderr.trim().split('\n').at(-1) ?? '') || 'it ended without a word'}`;
+    : `QEMU refuses: ${foldLine(result.stderr.trim().split('\n').at(-1) ?? '') || 'it ended without a word'}`;
   throw usageFault(
     `cannot use the machine "${machine.type}, ${machine.cpuModel}, ${machine.cpus} vCPUs, ${machine.memoryMiB} MiB": ${why}; change --machine, --cpu-model, --cpus or --memory`,
     result,

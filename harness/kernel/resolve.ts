@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { distance } from 'fastest-levenshtein';
 import {
   type CacheEntry,
   entryDir,
@@ -12,6 +11,7 @@ import {
 } from './kernel-cache.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
+import { nearest } from '../model/nearest.js';
 import { specsOfBuilt } from './build/build-record.js';
 import { buildKernel, isVariantName } from './build/index.js';
 import { compareDebianVersions } from './debian/version-order.js';
@@ -86,10 +86,8 @@ export async function removeKernel(idOrRelease: string, options: KernelOptions):
   const meant = entries.filter((entry) => isMeant(entry, idOrRelease));
   const [entry] = meant;
   if (entry === undefined) {
-    const nearest = entries
-      .map(({ release }) => release)
-      .sort((a, b) => distance(a, idOrRelease) - distance(b, idOrRelease));
-    const names = [...new Set(nearest)].slice(0, 3).join(', ');
+    const releases = entries.map(({ release }) => release);
+    const names = nearest(idOrRelease, releases, { howeverFar: true }).join(', ');
     throw usageFault(
       `cannot remove kernel "${idOrRelease}": it is not in the cache; nearest: ${names || 'none, the cache is empty'}`,
     );

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { distance } from 'fastest-levenshtein';
+import { nearest } from '../../model/nearest.js';
 import { errnoOf, messageOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
 import { sha256Of } from '../../cache/sha256.js';
@@ -47,9 +47,9 @@ export async function findVariant(nameOrPath: string): Promise<Variant> {
   if (names.includes(nameOrPath)) {
     return await readVariant(join(PATCHES_DIR, `${nameOrPath}.patch`), { shipped: true });
   }
-  const nearest = names.sort((a, b) => distance(a, nameOrPath) - distance(b, nameOrPath)).slice(0, 3);
+  const near = nearest(nameOrPath, names, { howeverFar: true });
   throw usageFault(
-    `cannot build kernel variant "${nameOrPath}": there is none of that name; write one of ${nearest.join(', ')}, or the path of a .patch file`,
+    `cannot build kernel variant "${nameOrPath}": there is none of that name; write one of ${near.join(', ')}, or the path of a .patch file`,
   );
 }
 

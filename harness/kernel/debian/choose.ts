@@ -1,4 +1,4 @@
-import { distance } from 'fastest-levenshtein';
+import { nearest } from '../../model/nearest.js';
 import { compareDebianVersions } from './version-order.js';
 import { type DebianSpec, type Flavour, toFlavour } from '../spec.js';
 
@@ -86,8 +86,8 @@ export function nearestVersions(candidates: readonly Candidate[], wanted: Debian
   const exact = exactVersion(wanted);
   const sameSeries = sorted.filter(({ version }) => SERIES.exec(version)?.[0] === series);
   if (sameSeries.length > 0) {
-    const alike = sameSeries.sort((a, b) => distance(a.version, exact) - distance(b.version, exact));
-    return unique(alike.map(({ version }) => version)).slice(0, NEAREST);
+    const versions = sameSeries.map(({ version }) => version);
+    return nearest(exact, versions, { howeverFar: true, count: NEAREST });
   }
   const sameFlavour = sorted.filter(({ package: name }) => kernelPackage(name)?.flavour === wanted.flavour);
   const ofEach = new Map<string, string>();
@@ -96,8 +96,4 @@ export function nearestVersions(candidates: readonly Candidate[], wanted: Debian
     if (!ofEach.has(key)) ofEach.set(key, version);
   }
   return [...ofEach.values()].slice(0, NEAREST);
-}
-
-function unique(names: readonly string[]): string[] {
-  return [...new Set(names)];
 }
