@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises';
 import { ExecaError, execa } from 'execa';
 import { cacheFaultInText } from '../../cache/cache-fault.js';
 import { kernelCache } from '../kernel-cache.js';
-import { errnoOf } from '../../model/errno.js';
+import { signalGroup } from '../../host/process-group.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
 import { type KernelOptions, ticking } from '../options.js';
 import { cleanLine } from '../tool.js';
@@ -98,8 +98,8 @@ async function runProgram(
   const stop = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   const killing: NodeJS.Timeout[] = [];
   const end = () => {
-    endGroup(subprocess.pid, 'SIGTERM');
-    killing.push(setTimeout(() => endGroup(subprocess.pid, 'SIGKILL'), KILL_AFTER_MS));
+    signalGroup(subprocess.pid, 'SIGTERM');
+    killing.push(setTimeout(() => signalGroup(subprocess.pid, 'SIGKILL'), KILL_AFTER_MS));
   };
   if (stop.aborted) end();
   else stop.addEventListener('abort', end, { once: true });
@@ -109,16 +109,6 @@ async function runProgram(
   } finally {
     stop.removeEventListener('abort', end);
     for (const timer of killing) clearTimeout(timer);
-  }
-}
-
-function endGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    // It has ended by itself.
-    if (errnoOf(error) !== 'ESRCH') throw error;
   }
 }
 

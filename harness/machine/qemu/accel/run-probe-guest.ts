@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { execa } from 'execa';
 import { harnessFault } from '../../../model/fault.js';
 import { foldLine } from '../../../model/escape.js';
-import { signalGroup } from '../signal-group.js';
+import { signalGroup } from '../../../host/process-group.js';
 import { parentDeathPrefix } from './parent-death.js';
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, probeGuestElf } from './probe-guest.js';
 

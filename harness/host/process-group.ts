@@ -1,4 +1,4 @@
-import { errnoOf } from '../../model/errno.js';
+import { errnoOf } from '../model/errno.js';
 
 /** Signals a whole process group; one that is gone already, or never was, is what was wanted. */
 export function signalGroup(groupId: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
