@@ -84,6 +84,11 @@ export async function namesIn(place: CachePlace, ...below: readonly string[]): P
   });
 }
 
+/** True for a directory, also behind a link; false for everything else, what cannot be looked at included. */
+export async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
 async function tempParent({ cacheDir }: CachePlace): Promise<string> {
   const parent = join(resolve(cacheDir), 'tmp');
   await mkdir(parent, { recursive: true });

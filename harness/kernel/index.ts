@@ -8,8 +8,7 @@ export {
   type Variant,
 } from './build/index.js';
 export type { Candidate } from './debian/choose.js';
-export { missingForCrash } from './config.js';
-export { configOf } from './config.js';
+export { configOf, missingForCrash } from './config.js';
 export { availableDebianKernels } from './debian/debian-kernel.js';
 export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';

@@ -1,7 +1,7 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { withTempDir } from '../../cache/cache-directory.js';
+import { isDirectory, withTempDir } from '../../cache/cache-directory.js';
 import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
 import { readJsonFile } from '../../cache/kept-file.js';
 import { sha256OfFile } from '../../cache/sha256.js';
@@ -211,8 +211,4 @@ function newest<T extends { packageVersion: string }>(sources: readonly T[]): T 
 
 function sourcesDir(cacheDir: string): string {
   return join(resolve(cacheDir), 'sources');
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { publish, withTempDir } from '../../cache/cache-directory.js';
+import { isDirectory, publish, withTempDir } from '../../cache/cache-directory.js';
 import { inCache } from '../../cache/cache-fault.js';
 import { sha256Of, sha256OfFile } from '../../cache/sha256.js';
 import { kernelCache } from '../kernel-cache.js';
@@ -59,7 +59,7 @@ async function unpacked(
 ): Promise<string> {
   const names = packages.map(({ package: name, debSha256 }) => `${name} ${debSha256}\n`).join('');
   const dir = join(parent, sha256Of(names).slice(0, 32));
-  if (await isThere(dir)) return dir;
+  if (await isDirectory(dir)) return dir;
   return await withTempDir(kernelCache(options.cacheDir), async (temp) => {
     const tree = join(temp, 'tree');
     for (const [index, wanted] of packages.entries()) {
@@ -67,7 +67,7 @@ async function unpacked(
       await inCache(kernelCache(options.cacheDir), () => mkdir(into));
       await unpackOne(apt, wanted, { ...options, into, tree });
     }
-    await publish(kernelCache(options.cacheDir), { from: tree, to: dir, isIntact: () => isThere(dir) });
+    await publish(kernelCache(options.cacheDir), { from: tree, to: dir, isIntact: () => isDirectory(dir) });
     return dir;
   });
 }
@@ -106,8 +106,4 @@ async function newestTree(parent: string): Promise<string | undefined> {
     .filter(({ stats }) => stats.isDirectory())
     .sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs);
   return latest === undefined ? undefined : join(parent, latest.name);
-}
-
-async function isThere(dir: string): Promise<boolean> {
-  return (await stat(dir).catch(() => undefined))?.isDirectory() ?? false;
 }
