@@ -1,5 +1,5 @@
 import { inspectVcpus } from '../autopsy/inspect-vcpu.js';
-import { readKernelMemory } from '../autopsy/kernel-memory.js';
+import { type KernelReader, readKernelMemory } from '../autopsy/kernel-memory.js';
 import {
   type FunctionCode,
   decodeFunction,
@@ -9,7 +9,6 @@ import {
   type SymbolTable,
 } from '../symbols/index.js';
 import type { Location } from '../trigger/choreography-steps.js';
-import type { Debugger } from './debugger.js';
 import { NotReached } from './not-reached.js';
 
 /** A location in the running kernel's code. */
@@ -18,8 +17,6 @@ export interface CodeLocation {
   /** As the scenario names it, with the symbols that were meant. */
   readonly name: string;
 }
-
-type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory'>;
 
 /**
  * Finds a location's address in this kernel. A symbol that it does not have (inlined, renamed), or a function that

@@ -57,6 +57,7 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
         if (userMode.includes(vcpu)) throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
         return Buffer.alloc(length, 0x90);
       },
+      readPhysicalMemory: () => Promise.reject(new GdbRemoteError('read', 'm', 0x14, 'no such memory')),
       writeRegister: async () => undefined,
       writeMemory: async () => undefined,
       setBreakpoint: async (address) => {

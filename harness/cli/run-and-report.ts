@@ -4,9 +4,9 @@ import type { RunEvent } from '../model/event.js';
 import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from '../report/campaign-progress.js';
-import { type Matrix, matrixOf } from '../report/campaign-table.js';
-import { matrixObject } from '../report/campaign-table-json.js';
-import { matrixTable } from '../report/campaign-table-text.js';
+import { type CampaignTable, campaignTableOf } from '../report/campaign-table.js';
+import { campaignTableObject } from '../report/campaign-table-json.js';
+import { campaignTableText } from '../report/campaign-table-text.js';
 import { resultLine, verdictTable } from '../report/terminal-table.js';
 import { reportPath, writeCells } from '../store/campaign-directory.js';
 import { complain, say, wantsColor } from './context.js';
@@ -53,12 +53,13 @@ export async function runAndReport(
         if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
       },
     });
-    const matrix = matrixOf(campaign, all);
+    const campaignTable = campaignTableOf(campaign, all);
     const [plan] = plans;
     // With nothing left to run the report is already what it would be.
-    if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, matrix });
+    if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, campaignTable });
     const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
-    if (matrix !== undefined) await tellMatrix(matrix, { directory, all, exitCode, json, color });
+    if (campaignTable !== undefined)
+      await reportCampaignTable(campaignTable, { directory, all, exitCode, json, color });
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
@@ -78,8 +79,8 @@ export async function runAndReport(
 const WIDTH = 100;
 
 /** Prints the table of a campaign file, and keeps it. */
-async function tellMatrix(
-  matrix: Matrix,
+async function reportCampaignTable(
+  campaignTable: CampaignTable,
   {
     directory,
     all,
@@ -94,10 +95,12 @@ async function tellMatrix(
     color: boolean;
   },
 ): Promise<void> {
-  const object = matrixObject(matrix, { campaign: basename(directory), exitCode });
+  const object = campaignTableObject(campaignTable, { campaign: basename(directory), exitCode });
   await writeCells(directory, object);
   process.stdout.write(
-    json ? `${JSON.stringify(object)}\n` : `\n${matrixTable(matrix, all, { color, width: WIDTH })}\n`,
+    json
+      ? `${JSON.stringify(object)}\n`
+      : `\n${campaignTableText(campaignTable, all, { color, width: WIDTH })}\n`,
   );
 }
 

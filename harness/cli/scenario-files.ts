@@ -24,7 +24,7 @@ export function isScenarioPath(reference: string): boolean {
 }
 
 /**
- * Loads the scenarios of a reference: one, all members of a matrix by its file's name, or one member by its own. A
+ * Loads the scenarios of a reference: one, all members of a file by its name, or one member by its own. A
  * reference is a name, or by path when the reference ends in .yaml or holds a slash. Throws a
  * usage fault that says what is wrong and where.
  */
@@ -46,7 +46,7 @@ export async function loadScenarios(reference: string): Promise<Scenario[]> {
   return readScenarios(await textOf(join(SCENARIOS, `${reference}.yaml`), reference), `${reference}.yaml`);
 }
 
-/** A member of a matrix that comes with crashpath. */
+/** A member of a file that comes with crashpath. */
 async function memberNamed(name: string, files: readonly string[]): Promise<Scenario | undefined> {
   for (const file of files.filter((candidate) => name.startsWith(`${candidate}-`))) {
     const member = (await loadScenarios(file)).find((scenario) => scenario.name === name);
@@ -55,7 +55,7 @@ async function memberNamed(name: string, files: readonly string[]): Promise<Scen
   return undefined;
 }
 
-/** Every name that `run` takes: files, and the members of those that are a matrix. */
+/** Every name that `run` takes: files, and the members of those that have several. */
 export async function runnableNames(): Promise<string[]> {
   const files = await scenarioNames();
   const scenarios = await Promise.all(files.map(loadScenarios));
