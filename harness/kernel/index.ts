@@ -13,4 +13,4 @@ export { availableDebianKernels } from './debian/debian-kernel.js';
 export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
-export { listKernels, removeKernel, resolveKernel } from './resolve.js';
+export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';

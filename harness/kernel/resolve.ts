@@ -7,6 +7,7 @@ import {
   kernelOfEntry,
   listAllRefs,
   listEntries,
+  listUnverifiedEntries,
   removeEntry,
 } from './kernel-cache.js';
 import { usageFault } from '../model/fault.js';
@@ -63,18 +64,29 @@ export async function resolveKernel(spec: string, options: KernelOptions): Promi
  * The intact kernels in the cache, by release. `spec` is what resolves to it without the network: its Debian
  * name or that of its build; for any other its directory in the cache.
  */
-export async function listKernels(options: KernelOptions): Promise<Kernel[]> {
-  const entries = await listEntries(options.cacheDir);
-  const names = await specsOfBuilt(options.cacheDir);
-  for (const { suite, ref } of await listAllRefs(options.cacheDir)) {
+export async function listKernels({ cacheDir }: KernelOptions): Promise<Kernel[]> {
+  return kernelsOf(await listEntries(cacheDir), cacheDir);
+}
+
+/**
+ * The specs of the kernels in the cache, by release, for a shell's completion: at once, because no kernel image is read.
+ * A kernel that is damaged is named as well; {@link resolveKernel} finds out.
+ */
+export async function listKernelSpecs({ cacheDir }: KernelOptions): Promise<string[]> {
+  const kernels = await kernelsOf(await listUnverifiedEntries(cacheDir), cacheDir);
+  return kernels.map(({ spec }) => spec);
+}
+
+async function kernelsOf(entries: readonly CacheEntry[], cacheDir: string): Promise<Kernel[]> {
+  const names = await specsOfBuilt(cacheDir);
+  for (const { suite, ref } of await listAllRefs(cacheDir)) {
     if (!names.has(ref.debSha256)) names.set(ref.debSha256, formatDebianSpec(suite, ref.version));
   }
   return entries
-    .sort((a, b) => compareDebianVersions(a.release, b.release) || entryId(a).localeCompare(entryId(b)))
-    .map((entry) => {
-      const spec = names.get(entryId(entry)) ?? entryDir(options.cacheDir, entryId(entry));
-      return kernelOfEntry(options.cacheDir, entry, spec);
-    });
+    .toSorted((a, b) => compareDebianVersions(a.release, b.release) || entryId(a).localeCompare(entryId(b)))
+    .map((entry) =>
+      kernelOfEntry(cacheDir, entry, names.get(entryId(entry)) ?? entryDir(cacheDir, entryId(entry))),
+    );
 }
 
 /**
