@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import which from 'which';
 import type { Kernel } from '../../model/kernel.js';
 import type { ImageInputs } from '../../image/build-images.js';
-import { type ImageModule, sha256Of } from '../../image/contents.js';
+import { sha256Of } from '../../cache/sha256.js';
+import type { ImageModule } from '../../image/contents.js';
 
 /** For tests: a file that stands for a bzImage; the builder never looks inside one. */
 export function testKernel(dir: string, text = 'not really a kernel'): Kernel {
@@ -34,7 +35,7 @@ export function testInputs(dir: string): ImageInputs {
 /** For tests: why images cannot be built on this host; false when they can. */
 export function hostLacksPrograms(): string | false {
   const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const missing = ['busybox', 'kexec', 'cpio', 'ldd'].filter(
+  const missing = ['busybox', 'kexec', 'ldd'].filter(
     (name) => which.sync(name, { path, nothrow: true }) === null,
   );
   return missing.length === 0 ? false : `not installed: ${missing.join(', ')}`;
