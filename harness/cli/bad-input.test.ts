@@ -2,9 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import t, { type Test } from 'tap';
-import { makeBzImage, writeTree } from '../testing/builders/kernels.js';
-import { type MadeHost, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
+import { makeBzImage } from '../testing/builders/kernels.js';
+import { type MadeHost, madeHost, runWords } from '../testing/builders/command-host.js';
 import { parserFor } from './parser.js';
+import { treeOf, writeTree } from '../testing/files.js';
 
 // Many processes, two at a time.
 t.setTimeout(600_000);

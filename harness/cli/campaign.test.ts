@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
 import { RunPlanSchema } from '../model/run-plan.js';
-import { guestsOf, madeHost, treeOf } from '../testing/builders/command-host.js';
+import { guestsOf, madeHost } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

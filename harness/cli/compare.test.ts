@@ -1,9 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { makeBzImage, MADE_CONFIG, writeTree } from '../testing/builders/kernels.js';
+import { makeBzImage, MADE_CONFIG } from '../testing/builders/kernels.js';
 import { ComparisonSchema } from '../stats/comparison-json.js';
-import { guestsOf, madeHost, type MadeHost, treeOf } from '../testing/builders/command-host.js';
+import { guestsOf, madeHost, type MadeHost } from '../testing/builders/command-host.js';
+import { treeOf, writeTree } from '../testing/files.js';
 
 t.setTimeout(600_000);
 

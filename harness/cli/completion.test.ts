@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { makeDeb } from '../testing/builders/kernels.js';
-import { madeHost, treeOf } from '../testing/builders/command-host.js';
+import { madeHost } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { COMMANDS, groupOf } from './commands.js';
 import { version } from './context.js';
-import { madeHost, treeOf } from '../testing/builders/command-host.js';
+import { madeHost } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

@@ -4,7 +4,8 @@ import { execa } from 'execa';
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
 import { RunPlanSchema } from '../model/run-plan.js';
-import { guestsOf, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
+import { guestsOf, madeHost, runWords } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
 // Many processes, one after the other.
 t.setTimeout(600_000);

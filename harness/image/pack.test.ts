@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { listNewc } from './newc.js';
 import { packEntries, type StagedEntry } from './pack.js';
-import { hostLacksPrograms } from '../testing/builders/image-inputs.js';
+import { hostLacksPrograms } from '../testing/host.js';
 
 const entries: StagedEntry[] = [
   { entry: { kind: 'dir', path: 'd', mode: 0o1777 } },

@@ -7,9 +7,10 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { availableDebianKernels } from './debian.js';
-import { makeDeb, writeTree } from '../testing/builders/kernels.js';
+import { makeDeb } from '../testing/builders/kernels.js';
 import type { KernelOptions } from './options.js';
 import { listKernels, removeKernel, resolveKernel } from './resolve.js';
+import { writeTree } from '../testing/files.js';
 
 interface Archive {
   readonly root: string;
