@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 
 /** What is already there of a campaign. */
 export interface BegunRun {

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { executeRun } from '../run/execute-run.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';

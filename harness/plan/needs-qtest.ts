@@ -1,4 +1,4 @@
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from './scenario.js';
 
 /** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
 export function needsQtest({ trigger, sources }: Scenario): boolean {

@@ -6,7 +6,7 @@ import { resultOf } from '../classify/result.js';
 import type { RunEvent } from '../model/event.js';
 import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { RUN_FILES } from '../plan/qemu-arguments.js';
 import { type QemuProcess, startQemu } from '../machine/qemu/process.js';
 import { connectGdb } from '../qemu/gdbstub/index.js';

@@ -1,6 +1,6 @@
 import { createRequestWriter, type Request, type RequestWriter } from '../guest/control.js';
 import type { EventOf } from '../model/event.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';

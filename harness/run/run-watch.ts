@@ -1,7 +1,7 @@
 import { endsRunAfterMs } from '../classify/terminal.js';
 import type { EventOf, EventType, RunEvent } from '../model/event.js';
 import type { HostFact, RunRecord } from '../model/record.js';
-import type { Limits } from '../model/run-plan.js';
+import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
 import { createTimeline } from '../timeline/timeline.js';
 

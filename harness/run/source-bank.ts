@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PinName } from '../model/irqchip.js';
-import { type SourceSpec, sourceName } from '../model/source.js';
+import { type SourceSpec, sourceName } from '../plan/source.js';
+import type { PinName } from '../proof/names.js';
 import { QtestError } from '../qemu/qtest/index.js';
 import { frameSource } from '../source/frame-source.js';
 import { qtestSource } from '../source/qtest-source.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { frameSourceName, type FrameSourceSpec } from '../model/frame-source.js';
+import { frameSourceName, type FrameSourceSpec } from '../plan/frame-source.js';
 import type { FrameLink } from './frame-link.js';
 import { broadcastFrame } from './frames.js';
 import type { Source } from './source.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QtestSourceSpec, sourceName } from '../model/source.js';
+import { type QtestSourceSpec, sourceName } from '../plan/source.js';
 import { QtestClosedError, type QtestClient, type QtestCommand, setIrqIn } from '../qemu/qtest/index.js';
 import { apicIdOf, messageCommand } from './messenger.js';
 import type { Source, Tally } from './source.js';

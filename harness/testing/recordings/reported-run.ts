@@ -1,7 +1,7 @@
 /** One real run, and one that is made of it, for the tests of what is reported. */
 import { readFileSync } from 'node:fs';
 import { type RunResult, RunResultSchema } from '../../model/result.js';
-import { type RunPlan, RunPlanSchema } from '../../model/run-plan.js';
+import { type RunPlan, RunPlanSchema } from '../../plan/run-plan.js';
 
 const TESTDATA = new URL('../../../harness/report/testdata/', import.meta.url);
 
