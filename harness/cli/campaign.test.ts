@@ -173,7 +173,7 @@ t.test('what the file decides is not decided beside it', async (t) => {
     t.match(ended.stderr, says);
   };
   await refused(
-    /cannot run campaign file "files-\d+\/campaign\.yaml" with --append --cpus: what its guests are like/,
+    /cannot run campaign file "files-\d+\/campaign\.yaml" with --append --cpus: the file describes its guests/,
     '--cpus',
     '1',
     '--append',

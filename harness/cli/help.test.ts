@@ -1,5 +1,5 @@
 import t from 'tap';
-import { COMMANDS, groupOf } from './commands.js';
+import { COMMANDS, groupOf } from './words/commands.js';
 import { version } from './context.js';
 import { madeHost } from '../testing/builders/command-host.js';
 import { treeOf } from '../testing/files.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
 import { EXIT, Fault } from '../model/fault.js';
-import { COMPLETE, propose } from './completion.js';
+import { COMPLETE, propose } from './words/completion.js';
 import { complain } from './context.js';
 import { parserFor } from './parser.js';
 import { guardStreams } from './streams.js';
@@ -10,7 +10,7 @@ guardStreams();
 try {
   const words = hideBin(process.argv);
   if (words[0] === COMPLETE) {
-    // What was typed begins with `crashpath` itself.
+    // The first word that was typed is `crashpath` itself.
     for (const word of await propose(words.slice(2))) process.stdout.write(`${word}\n`);
   } else {
     await parserFor(words).parseAsync();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { cacheDirectory } from '../cli/places.js';
+import { cacheDirectory } from '../cli/directories.js';
 import { resolveKernel } from '../kernel/index.js';
 import type { RunResult } from '../model/result.js';
 import { ENTRY_CODE, patchEntry } from '../testing/builders/broken-kernels.js';

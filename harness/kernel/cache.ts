@@ -74,19 +74,33 @@ export function kernelOfEntry(cacheDir: string, entry: CacheEntry, spec: string)
  * what was extracted (such an entry is made anew by `installEntry`).
  */
 export async function findEntry(cacheDir: string, debSha256: string): Promise<CacheEntry | undefined> {
-  const entry = await readJson(join(entryDir(cacheDir, debSha256), ENTRY_FILE), entrySchema);
-  if (entry?.debSha256 !== debSha256) return undefined;
+  const entry = await readEntry(cacheDir, debSha256);
+  if (entry === undefined) return undefined;
   const found = await sha256OfFile(kernelOfEntry(cacheDir, entry, '').bzImage).catch(() => undefined);
   return found === entry.bzImageSha256 ? entry : undefined;
 }
 
-/** All intact entries, in no particular order. An absent cache is an empty one. */
+/** All intact entries, in no particular order: reads every kernel image. An absent cache is an empty one. */
 export async function listEntries(cacheDir: string): Promise<CacheEntry[]> {
+  return entriesBy(cacheDir, findEntry);
+}
+
+/** All entries by their `kernel.json` alone, in no particular order: no kernel image is read, intact or not. */
+export async function listUnverifiedEntries(cacheDir: string): Promise<CacheEntry[]> {
+  return entriesBy(cacheDir, readEntry);
+}
+
+async function entriesBy(cacheDir: string, read: typeof findEntry): Promise<CacheEntry[]> {
   const names = await namesIn(join(resolve(cacheDir), 'kernels'));
   const entries = await Promise.all(
-    names.filter((name) => SHA256.safeParse(name).success).map((name) => findEntry(cacheDir, name)),
+    names.filter((name) => SHA256.safeParse(name).success).map((name) => read(cacheDir, name)),
   );
   return entries.filter((entry) => entry !== undefined);
+}
+
+async function readEntry(cacheDir: string, debSha256: string): Promise<CacheEntry | undefined> {
+  const entry = await readJson(join(entryDir(cacheDir, debSha256), ENTRY_FILE), entrySchema);
+  return entry?.debSha256 === debSha256 ? entry : undefined;
 }
 
 /**

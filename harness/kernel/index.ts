@@ -14,4 +14,4 @@ export { availableDebianKernels } from './debian.js';
 export { guestProgramsFor } from './guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
-export { listKernels, removeKernel, resolveKernel } from './resolve.js';
+export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';

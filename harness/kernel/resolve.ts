@@ -5,7 +5,15 @@ import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { specsOfBuilt } from './build/built-specs.js';
 import { buildKernel, isVariantName } from './build/index.js';
-import { type CacheEntry, entryDir, kernelOfEntry, listAllRefs, listEntries, removeEntry } from './cache.js';
+import {
+  type CacheEntry,
+  entryDir,
+  kernelOfEntry,
+  listAllRefs,
+  listEntries,
+  listUnverifiedEntries,
+  removeEntry,
+} from './cache.js';
 import { compareDebianVersions } from './debversion.js';
 import { kernelFromDeb } from './deb.js';
 import { kernelFromDebian } from './debian.js';
@@ -55,18 +63,29 @@ export async function resolveKernel(spec: string, options: KernelOptions): Promi
  * The intact kernels in the cache, by release. `spec` is what resolves to it without the network: its Debian
  * name or that of its build; for any other its directory in the cache.
  */
-export async function listKernels(options: KernelOptions): Promise<Kernel[]> {
-  const entries = await listEntries(options.cacheDir);
-  const names = await specsOfBuilt(options.cacheDir);
-  for (const { suite, ref } of await listAllRefs(options.cacheDir)) {
+export async function listKernels({ cacheDir }: KernelOptions): Promise<Kernel[]> {
+  return kernelsOf(await listEntries(cacheDir), cacheDir);
+}
+
+/**
+ * The specs of the kernels in the cache, by release, for a shell's completion: at once, because no kernel image is read.
+ * A kernel that is damaged is named as well; {@link resolveKernel} finds out.
+ */
+export async function listKernelSpecs({ cacheDir }: KernelOptions): Promise<string[]> {
+  const kernels = await kernelsOf(await listUnverifiedEntries(cacheDir), cacheDir);
+  return kernels.map(({ spec }) => spec);
+}
+
+async function kernelsOf(entries: readonly CacheEntry[], cacheDir: string): Promise<Kernel[]> {
+  const names = await specsOfBuilt(cacheDir);
+  for (const { suite, ref } of await listAllRefs(cacheDir)) {
     if (!names.has(ref.debSha256)) names.set(ref.debSha256, formatDebianSpec(suite, ref.version));
   }
   return entries
-    .sort((a, b) => compareDebianVersions(a.release, b.release) || a.debSha256.localeCompare(b.debSha256))
-    .map((entry) => {
-      const spec = names.get(entry.debSha256) ?? entryDir(options.cacheDir, entry.debSha256);
-      return kernelOfEntry(options.cacheDir, entry, spec);
-    });
+    .toSorted((a, b) => compareDebianVersions(a.release, b.release) || a.debSha256.localeCompare(b.debSha256))
+    .map((entry) =>
+      kernelOfEntry(cacheDir, entry, names.get(entry.debSha256) ?? entryDir(cacheDir, entry.debSha256)),
+    );
 }
 
 /**
