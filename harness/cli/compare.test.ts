@@ -25,7 +25,7 @@ function words(campaign: string, ...more: string[]): string[] {
 }
 
 t.test('trials in turns, one object on stdout, one campaign on disk', async (t) => {
-  const ended = await host.crashpath(words('c', '--repeat', '2', '--json'));
+  const ended = await host.process(words('c', '--repeat', '2', '--json'));
   t.equal(ended.exitCode, 3, 'a QEMU that does not start is the harness');
   t.equal(ended.stdout.split('\n').length, 2, 'one line');
   const object = ComparisonSchema.parse(JSON.parse(ended.stdout));

@@ -2,10 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { crashpath, type Ended } from '../crashpath-command.js';
+import { crashpathInProcess } from '../command-in-process.js';
+import { crashpath, type Ended, type Start } from '../crashpath-command.js';
 import { writeDeadQemu } from '../fakes/qemu.js';
 import { writeTree } from '../files.js';
 import { MADE_CONFIG, makeBzImage } from './kernels.js';
+
+type RunWords = (words: readonly string[], environment?: Readonly<Record<string, string>>) => Promise<Ended>;
 
 /** A working directory, a cache and a QEMU of the test's own. */
 export interface MadeHost {
@@ -16,8 +19,10 @@ export interface MadeHost {
   readonly kernel: string;
   /** Path of the pretended QEMU. */
   readonly qemu: string;
-  /** Runs `crashpath` in `here`. */
-  crashpath(words: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Ended>;
+  /** Carries out `crashpath` in `here`, without a process of its own. */
+  readonly crashpath: RunWords;
+  /** Runs `crashpath` in `here` as its users do, in a process of its own. */
+  readonly process: RunWords;
 }
 
 /** Makes a host inside the test's directory. */
@@ -31,14 +36,17 @@ export async function madeHost(t: Test): Promise<MadeHost> {
     'config-6.1.0-1-amd64': MADE_CONFIG,
   });
   const qemu = await writeDeadQemu(join(root, 'bin'));
-  const own = { CRASHPATH_CACHE: cache, CRASHPATH_QEMU: qemu };
+  const inHost = (environment: Readonly<Record<string, string>> = {}): Start => ({
+    cwd: here,
+    environment: { CRASHPATH_CACHE: cache, CRASHPATH_QEMU: qemu, ...environment },
+  });
   return {
     here,
     cache,
     kernel,
     qemu,
-    crashpath: (words, environment = {}) =>
-      crashpath(words, { cwd: here, environment: { ...own, ...environment } }),
+    crashpath: (words, environment) => crashpathInProcess(words, inHost(environment)),
+    process: (words, environment) => crashpath(words, inHost(environment)),
   };
 }
 
