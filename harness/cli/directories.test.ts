@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
-import { type Ended, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
+import { madeHost, runWords } from '../testing/builders/command-host.js';
+import { type Ended } from '../testing/crashpath-command.js';
+import { treeOf } from '../testing/files.js';
 
-// Many processes, one after the other.
+// Many commands, one after the other.
 t.setTimeout(600_000);
 
 /** One line, with the exit code and the words that are wanted. */

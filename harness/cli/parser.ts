@@ -31,6 +31,8 @@ export function parserFor(words: readonly string[]): Argv {
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
       .strict()
+      // Help ends like any other command: its caller may have more to do, and what was written is still on its way.
+      .exitProcess(false)
       // `-k debian:6.1 sysrq-task` is one kernel and one scenario.
       .parserConfiguration({ 'greedy-arrays': false })
       // Our own messages are not translated, so yargs' are not either.

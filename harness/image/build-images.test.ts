@@ -19,13 +19,8 @@ import { buildImages, type GuestImages } from './build-images.js';
 import { sha256Of } from '../cache/sha256.js';
 import { imageDir } from './image-cache.js';
 import { listNewc } from '../testing/builders/newc-listing.js';
-import {
-  canWrite,
-  hostLacksPrograms,
-  testInputs,
-  testKernel,
-  testModule,
-} from '../testing/builders/image-inputs.js';
+import { testInputs, testKernel, testModule } from '../testing/builders/image-inputs.js';
+import { canWrite, hostLacksPrograms } from '../testing/host.js';
 
 const skip = hostLacksPrograms();
 const IMAGES = fileURLToPath(new URL('../../images/', import.meta.url));

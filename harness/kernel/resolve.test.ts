@@ -2,9 +2,10 @@ import { chmod, mkdir, readdir, rm, symlink, truncate, utimes, writeFile } from 
 import { join } from 'node:path';
 import t from 'tap';
 import { configOf } from './config.js';
-import { MADE_CONFIG, makeBzImage, makeDeb, makeModule, writeTree } from '../testing/builders/kernels.js';
+import { MADE_CONFIG, makeBzImage, makeDeb, makeModule } from '../testing/builders/kernels.js';
 import { modulesFor } from './modules.js';
 import { listKernels, removeKernel, resolveKernel } from './resolve.js';
+import { writeTree } from '../testing/files.js';
 
 const RELEASE = '6.1.0-1-amd64';
 

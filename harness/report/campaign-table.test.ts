@@ -1,21 +1,16 @@
-import { readFileSync } from 'node:fs';
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
 import type { Cell } from '../model/cell.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from './campaign-progress.js';
-import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { htmlReport } from './html-report.js';
 import { type CampaignTable, campaignTableOf, unexplained } from './campaign-table.js';
 import { campaignTableObject } from './campaign-table-json.js';
 import { campaignTableText } from './campaign-table-text.js';
+import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 
-const {
-  captured: CAPTURED,
-  hung: HUNG,
-  plan: PLAN,
-} = reportFixtures((name) => readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)));
+const { captured: CAPTURED, hung: HUNG, plan: PLAN } = reportFixtures();
 
 const PLAIN = { color: false, width: 100 };
 

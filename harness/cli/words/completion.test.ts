@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { makeDeb } from '../../testing/builders/kernels.js';
-import { madeHost, treeOf } from '../../testing/builders/command-host.js';
+import { madeHost } from '../../testing/builders/command-host.js';
+import { treeOf } from '../../testing/files.js';
 
-// Many processes, one after the other.
+// Many commands, one after the other.
 t.setTimeout(600_000);
 
 t.test('what the shell is told', async (t) => {
@@ -67,13 +68,13 @@ t.test('kernels are listed without reading their images', async (t) => {
 
 t.test('a colon splits words in bash', async (t) => {
   const host = await madeHost(t);
-  const from = await host.crashpath(['--get-yargs-completions', 'crashpath', 'list', 'ru', ':', 'x']);
+  const from = await host.process(['--get-yargs-completions', 'crashpath', 'list', 'ru', ':', 'x']);
   t.strictSame(from, { exitCode: 0, stdout: '', stderr: '' });
 });
 
 t.test('the script is one that bash understands, and asks crashpath', async (t) => {
   const host = await madeHost(t);
-  const script = await host.crashpath(['completion'], { SHELL: '/bin/bash' });
+  const script = await host.process(['completion'], { SHELL: '/bin/bash' });
   t.equal(script.exitCode, 0);
   t.match(script.stdout, /--get-yargs-completions/);
   const bash = await execa('bash', ['--norc', '-c', `${script.stdout}\ncomplete -p crashpath`], {

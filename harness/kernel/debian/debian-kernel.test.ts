@@ -7,7 +7,8 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { availableDebianKernels } from './debian-kernel.js';
-import { makeDeb, writeTree } from '../../testing/builders/kernels.js';
+import { makeDeb } from '../../testing/builders/kernels.js';
+import { writeTree } from '../../testing/files.js';
 import type { KernelOptions } from '../options.js';
 import { listKernels, removeKernel, resolveKernel } from '../resolve.js';
 

@@ -1,7 +1,10 @@
+/** One real run, and one that is made of it, for the tests of what is reported. */
+import { readFileSync } from 'node:fs';
 import { type RunResult, RunResultSchema } from '../../model/result.js';
 import { type RunPlan, RunPlanSchema } from '../../plan/run-plan.js';
 
-/** What the tests of this room share. */
+const TESTDATA = new URL('../../../harness/report/testdata/', import.meta.url);
+
 export interface ReportFixtures {
   /** The real run's result (stock Debian 6.1 under TCG, sysrq-c), with the machine's paths replaced. */
   readonly captured: RunResult;
@@ -13,8 +16,9 @@ export interface ReportFixtures {
   readonly console: Buffer;
 }
 
-/** Builds the fixtures; `read` gives a file of testdata/ (reading is the tests' part: this room has no effects). */
-export function reportFixtures(read: (name: string) => Buffer): ReportFixtures {
+/** Reads the run and makes the other one of it. */
+export function reportFixtures(): ReportFixtures {
+  const read = (name: string) => readFileSync(new URL(name, TESTDATA));
   const captured = RunResultSchema.parse(JSON.parse(read('captured.verdict.json').toString()));
   const console = read('crash-console.bin');
   return {
