@@ -26,7 +26,8 @@ export function stoppedWitness(stage: WitnessStage, vcpuOf: (role: string) => nu
     // All vCPUs stand, but sources outside the guest go on: what they do next may be what is asked for.
     sourcesWithinMs: stage.sourcesWithinMs,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
-    kernel: { symbols, read: (address, length) => readKernelMemory(gdb, address, length) },
+    withKernel: (look) =>
+      look({ symbols, read: (address, length) => readKernelMemory(gdb, address, length) }),
     async stopped(vcpu) {
       const { rip, rflags } = await gdb.readRegisters(vcpu);
       return {
