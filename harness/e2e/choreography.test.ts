@@ -4,21 +4,27 @@ import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
 import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
 
+type Ended = Promise<{ result: RunResult; exitCode: number | undefined }>;
+
 /** Runs a scenario whose steps are given as YAML lines. */
-async function runSteps(
-  t: Test,
-  steps: readonly string[],
-): Promise<{ result: RunResult; exitCode: number | undefined }> {
+function runSteps(t: Test, steps: readonly string[]): Ended {
+  return runMade(t, [
+    'trigger:',
+    '  kind: choreography',
+    '  steps:',
+    ...steps.map((step) => `    - ${step}`),
+  ]);
+}
+
+/** Runs a scenario that is given as YAML lines. */
+async function runMade(t: Test, lines: readonly string[]): Ended {
   const directory = await scratch(t);
   const file = join(directory, 'made.yaml');
   const text = [
     'version: 1',
     'name: made',
     'summary: made by a test',
-    'trigger:',
-    '  kind: choreography',
-    '  steps:',
-    ...steps.map((step) => `    - ${step}`),
+    ...lines,
     'expect: { verdict: captured }',
   ];
   await writeFile(file, text.join('\n'));
@@ -98,4 +104,37 @@ t.test('a state that is not what was asked for is void', async (t) => {
   ]);
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /crasher has interrupts on/);
+});
+
+/** What a result says was proved. */
+function proofs(result: RunResult): string[] {
+  return result.evidence.filter(({ what }) => what === 'proof').map(({ excerpt }) => excerpt);
+}
+
+t.test("a variable's value before firing; the guest runs on and is captured", async (t) => {
+  const { result } = await runMade(t, [
+    'prove:',
+    '  - { variable: panic_cpu, equals: -1 }',
+    '  - { variable: crash_kexec_post_notifiers, type: u8, equals: 0 }',
+    'trigger: { kind: sysrq, key: c }',
+  ]);
+  t.match(result, { verdict: 'captured', outcome: 'expected' }, result.explanation);
+  t.ok(
+    proofs(result).some((proof) =>
+      /"panic_cpu = -1","proved":true,"saw":"-1 \(s32 0xffffffff\)"/.test(proof),
+    ),
+  );
+});
+
+t.test('a variable that has another value is void, and says which', async (t) => {
+  const { result } = await runSteps(t, [
+    'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
+    'prove: { variable: panic_cpu, equals: -1 }',
+    'prove: { variable: panic_cpu, equals: 0 }',
+    'fire: { role: crasher }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(result.explanation, /step 3: panic_cpu = 0 \(saw -1 /);
+  t.ok(proofs(result).some((proof) => /"panic_cpu = -1","proved":true/.test(proof)));
 });
