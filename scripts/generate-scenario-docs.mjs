@@ -15,12 +15,14 @@ import { code, factWords, fail, headerComment } from './docs-words.mjs';
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
 const PAGE = new URL('docs/scenarios.md', ROOT);
-const READER = new URL('dist/plan/read-matrix.js', ROOT);
+const READER = new URL('dist/plan/read-scenarios.js', ROOT);
 
 if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
+const { contextOf, provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
+const { statementOf } = await import(new URL('dist/proof/proofs.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
@@ -65,8 +67,8 @@ function page(entries) {
     '',
     `Unless stated otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
     '',
-    '| trigger | scenarios |',
-    '|---|---|',
+    '| trigger | context of the panic | scenarios |',
+    '|---|---|---|',
     ...indexRows(entries),
     '',
     ...entries.flatMap(section),
@@ -77,20 +79,25 @@ function indexRows(entries) {
   const byTrigger = new Map();
   for (const { stem, scenario } of entries) {
     const { kind } = scenario.trigger;
-    byTrigger.set(kind, [...(byTrigger.get(kind) ?? []), `[${stem}](#${stem})`]);
+    const { links = [] } = byTrigger.get(kind) ?? {};
+    byTrigger.set(kind, {
+      context: contextOf(scenario.trigger),
+      links: [...links, `[${stem}](#${stem})`],
+    });
   }
-  return [...byTrigger].map(([kind, links]) => `| ${kind} | ${links.join(', ')} |`);
+  return [...byTrigger].map(([kind, { context, links }]) => `| ${kind} | ${context} | ${links.join(', ')} |`);
 }
 
 function section({ scenario, prose, stem, members }) {
   const { summary, trigger, expect, evidence } = scenario;
   const many = members.length > 0;
+  const fired = many || trigger.kind === 'choreography' ? '' : `: ${wordsOf(trigger, code)}`;
   return [
     `## ${stem}`,
     '',
     `**${many ? `${members.length} scenarios, e.g. ${escaped(summary)}` : sentence(summary)}.** ${withCode(prose)}`,
     '',
-    `- [${trigger.kind}](../scenarios/${stem}.yaml), expected: ${many ? 'see below' : expected(expect)}`,
+    `- [${trigger.kind}](../scenarios/${stem}.yaml)${fired}. Expected: ${many ? 'see below' : expected(expect)}`,
     ...(many ? [] : factsOf(scenario)).map((fact) => `- ${fact}`),
     ...evidence.map((line) => `- evidence: ${escaped(line.replaceAll(' (v6.1)', ''))}`),
     '',
@@ -160,7 +167,7 @@ function proved({ crashKernel, prepare, prove, trigger }) {
       ? ['the inverted byte is read back']
       : []),
     ...prove.map(proofOfState),
-    ...(trigger.kind === 'ssh' ? ['login, first copy and the start of the second'] : []),
+    ...provedBy(trigger),
     ...proofsInSteps(steps),
   ];
 }
@@ -188,6 +195,7 @@ function proofOfState(proof) {
   if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
   if ('pin' in proof) return pinWords(proof);
   if ('lapic' in proof) return `local APIC of vCPU ${proof.cpu}: ${lapicWords(proof.lapic)}`;
+  if (!('interrupts' in proof)) return code(statementOf(proof));
   const { row, risesBy, withinMs } = proof.interrupts;
   const when = withinMs === undefined ? '' : ` within ${withinMs / 1000} s before firing`;
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy}${when}`;
@@ -204,10 +212,15 @@ function proofsInSteps(steps) {
       const moved = 'in' in proof && [...words].some((word) => word.startsWith('in '));
       ofRole.set(proof.role, words.add(`${moved ? 'then ' : ''}${roleWords(proof)}`));
     } else {
-      others.add('lock' in proof ? `${code(proof.lock)} ${proof.held ? 'held' : 'free'}` : pinWords(proof));
+      others.add(wordsWithoutRole(proof));
     }
   }
   return [...others, ...[...ofRole].map(([role, words]) => `**${role}** ${[...words].join(', ')}`)];
+}
+
+function wordsWithoutRole(proof) {
+  if ('lock' in proof) return `${code(proof.lock)} ${proof.held ? 'held' : 'free'}`;
+  return 'pin' in proof ? pinWords(proof) : code(statementOf(proof));
 }
 
 function roleWords(proof) {
@@ -216,6 +229,7 @@ function roleWords(proof) {
   if ('svme' in proof || 'vmxe' in proof) return flagWords(proof);
   if ('lapic' in proof) return `local APIC ${lapicWords(proof.lapic)}`;
   if ('inService' in proof) return 'a vector in service';
+  if (!('stackHas' in proof)) return code(statementOf(proof));
   return `${functions(proof.stackHas)} on its stack`;
 }
 

@@ -1,6 +1,6 @@
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Scenario } from '../plan/scenario.js';
-import { contradictionIn } from '../plan/check-choreography.js';
+import { contradictionOf } from '../trigger/triggers.js';
 
 /**
  * The plan of another run on the same guest: everything is as in `template`, except what is asked of the guest and who
@@ -11,10 +11,11 @@ export function derivePlan(
   template: RunPlan,
   { scenario, runId, nonce }: { scenario: Scenario; runId: string; nonce: string },
 ): RunPlan {
-  const { trigger } = scenario;
-  const mistake =
-    trigger.kind === 'choreography' ? contradictionIn(trigger.steps, template.machine.cpus) : undefined;
-  if (mistake !== undefined) throw new Error(`scenario ${scenario.name} contradicts itself: ${mistake}`);
+  const { guest, trigger } = scenario;
+  const contradiction = contradictionOf(trigger, { guest, cpus: template.machine.cpus });
+  if (contradiction !== undefined) {
+    throw new Error(`cannot derive the plan of scenario "${scenario.name}": ${contradiction.why}`);
+  }
   const oldName = `crashpath-${template.runId}`;
   const args = template.qemu.args.map((word) => (word === oldName ? `crashpath-${runId}` : word));
   return { ...template, scenario, runId, nonce, trial: 1, qemu: { ...template.qemu, args } };

@@ -1,4 +1,4 @@
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
 /** What is already there of a campaign. */
@@ -6,11 +6,6 @@ export interface BegunRun {
   /** Name of its directory; its plan may never have been written. */
   readonly runId: string;
   readonly result: RunResult | undefined;
-}
-
-/** A result that says nothing because the run was stopped from outside: it is run again. */
-function isInterrupted(result: RunResult): boolean {
-  return result.verdict === 'harness-error' && result.detail === 'interrupted';
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { withoutControls } from '../model/escape.js';
 import { harnessFault } from '../model/fault.js';
 import type { PrepareOptions, ShippedFiles } from '../prepare/options.js';
 import { cacheDirectory } from './directories.js';
@@ -49,8 +49,7 @@ export function say(line: string): void {
 
 /** A line on stderr that --quiet does not silence; one line whatever it quotes. */
 export function complain(line: string): void {
-  const plain = stripVTControlCharacters(line).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
-  process.stderr.write(`${plain}\n`);
+  process.stderr.write(`${withoutControls(line)}\n`);
 }
 
 /** crashpath's own version. */

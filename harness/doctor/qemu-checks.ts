@@ -4,7 +4,7 @@ import {
   chooseAccelerator,
   type ChooseOptions,
 } from '../machine/qemu/accel/choose-accelerator.js';
-import { excerpt } from '../machine/qemu/accel/excerpt.js';
+import { foldLine } from '../model/escape.js';
 import { remedyFor } from '../machine/qemu/accel/proof.js';
 import { deviceNames, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
@@ -121,5 +121,5 @@ export function judgeAccelerator(choice: AccelChoice): DoctorCheck {
 }
 
 function messageOf(error: unknown): string {
-  return excerpt(error instanceof Error ? error.message : String(error));
+  return foldLine(error instanceof Error ? error.message : String(error));
 }

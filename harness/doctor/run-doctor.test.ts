@@ -16,7 +16,6 @@ void t.test('this host: every check is there, and what is not ok says what to do
     'accelerator',
     'busybox',
     'kexec',
-    'cpio',
     'dropbear',
     'xz',
   ];

@@ -31,7 +31,6 @@ const SETPRIV: Tool = {
 /** Tools that only have to exist. */
 const PLAIN_TOOLS: readonly Tool[] = [
   { name: 'kexec', debianPackage: 'kexec-tools', ifMissing: 'fail', neededFor: 'arming guests' },
-  { name: 'cpio', debianPackage: 'cpio', ifMissing: 'fail', neededFor: 'building guest images' },
   {
     name: 'dropbear',
     debianPackage: 'dropbear-bin',

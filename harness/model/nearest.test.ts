@@ -8,3 +8,8 @@ t.test('nearest: what may be meant, and nothing else', async (t) => {
   t.strictSame(nearest('a', []), []);
   t.equal(nearest('aaaa', ['aaab', 'aabb', 'aaac', 'aaad', 'aaae']).length, 3);
 });
+
+t.test('nearest: however far, and as many as asked for', async (t) => {
+  t.strictSame(nearest('zz', ['stock', 'no-zap', 'stock'], { howeverFar: true }), ['stock', 'no-zap']);
+  t.strictSame(nearest('6.1.2', ['6.1.1', '6.1.3', '6.1.22'], { count: 2 }), ['6.1.1', '6.1.3']);
+});

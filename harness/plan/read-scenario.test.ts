@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { Fault } from '../model/fault.js';
-import { readScenarios } from './read-matrix.js';
+import { readScenarios } from './read-scenarios.js';
 import { readScenario } from './read-scenario.js';
 
 const SCENARIOS = new URL('../../scenarios/', import.meta.url).pathname;
@@ -94,6 +94,11 @@ void t.test('mistakes are reported with file, line and column', async (t) => {
       text({ more: ['prove:', '  - read: { path: "/proc/x; reboot", equals: "1" }'] }),
       /prove\.0\.read\.path/,
     ],
+    [
+      'a proof that lacks a key: the proof that knows the others is meant',
+      text({ more: ['prove:', '  - pin: 3'] }),
+      /prove\.0\.is: Invalid input: expected object, received undefined/,
+    ],
     ['an unknown trigger', text({ line: 4, to: 'trigger: { kind: magic }' }), /"made\.yaml:4:\d+": trigger/],
     [
       "another trigger's key",
@@ -131,6 +136,11 @@ void t.test('contradictions', async (t) => {
     /expect\.quality belongs to the verdict "captured" only/,
   );
   t.equal(messageOf(text({ line: 5, to: 'expect: { verdict: captured, quality: clean }' })), 'no fault');
+  t.match(
+    messageOf(text({ line: 5, to: 'expect: { verdict: capture-hang }', more: ['crashKernel: absent'] })),
+    /it expects "capture-hang" with crashKernel: absent; /,
+    'any verdict of purgatory or the capture kernel',
+  );
   t.equal(
     messageOf(text({ line: 5, to: 'expect: { verdict: no-crash-kernel }', more: ['crashKernel: absent'] })),
     'no fault',

@@ -1,6 +1,7 @@
 import { usageFault } from '../model/fault.js';
+import { VERDICTS } from '../model/verdict.js';
+import { contradictionOf } from '../trigger/triggers.js';
 import { type Scenario, ScenarioSchema } from './scenario.js';
-import { contradictionIn } from './check-choreography.js';
 import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
@@ -29,22 +30,19 @@ function contradictions(scenario: Scenario, file: string): void {
   if (atOdds !== undefined) {
     throw usageFault(`cannot read scenario "${file}": ${atOdds}; see scenarios/README.md for the form`);
   }
-  if (trigger.kind === 'choreography') {
-    const contradiction = contradictionIn(trigger.steps, cpus);
-    if (contradiction !== undefined) {
-      throw usageFault(
-        `cannot read scenario "${file}": its steps contradict themselves: ${contradiction}; see docs/choreography.md`,
-      );
-    }
+  const contradiction = contradictionOf(trigger, { guest: scenario.guest, cpus });
+  if (contradiction !== undefined) {
+    throw usageFault(`cannot read scenario "${file}": ${contradiction.why}; ${contradiction.remedy}`);
   }
   const unwired = nicContradiction(scenario);
   if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);
-  if (scenario.crashKernel === 'absent' && scenario.expect.verdict === 'captured') {
+  const { verdict, quality } = scenario.expect;
+  if (scenario.crashKernel === 'absent' && VERDICTS[verdict].leftFirstKernel) {
     throw usageFault(
-      `cannot read scenario "${file}": it expects "captured" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,
+      `cannot read scenario "${file}": it expects "${verdict}" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,
     );
   }
-  if (scenario.expect.quality !== undefined && scenario.expect.verdict !== 'captured') {
+  if (quality !== undefined && !VERDICTS[verdict].hasQuality) {
     throw usageFault(
       `cannot read scenario "${file}": expect.quality belongs to the verdict "captured" only; remove it`,
     );

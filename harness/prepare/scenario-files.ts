@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
 import { nearest } from '../model/nearest.js';
 import type { Scenario } from '../plan/scenario.js';
-import { readScenarios } from '../plan/read-matrix.js';
+import { readScenarios } from '../plan/read-scenarios.js';
 import type { ShippedFiles } from './options.js';
 import { isPath, readTextFile, yamlNames } from './yaml-files.js';
 

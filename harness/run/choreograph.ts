@@ -1,8 +1,10 @@
-import { NotReached, type Stage } from '../choreo/stage.js';
-import { perform } from '../choreo/perform.js';
+import type { ChoreographyContext } from '../choreo/context.js';
+import { NotReached } from '../choreo/not-reached.js';
+import { runChoreography } from '../choreo/run-choreography.js';
+import { readRegisters } from '../hmp/registers.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
-import type { Step } from '../plan/choreography.js';
+import type { Step } from '../trigger/choreography-steps.js';
 import type { PinName } from '../proof/names.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
@@ -12,6 +14,7 @@ import {
   type SymbolTable,
   withoutModules,
 } from '../symbols/index.js';
+import { startStimulus } from '../trigger/stimulus.js';
 import { findPins, readGuestLapic, readGuestIrqchips, recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
@@ -26,7 +29,7 @@ export interface DebugSession {
 }
 
 /**
- * Performs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
+ * Runs the scenario's script on the guest. A state that is not reached ends the run (void); a gdbstub that fails
  * is the harness's fault. The session stays open, for the autopsy.
  */
 export async function choreograph(steps: readonly Step[], guest: LiveGuest): Promise<DebugSession> {
@@ -34,22 +37,16 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   const symbols = await symbolsOf(guest);
   // The shell cannot run while vCPUs are held: what it is asked to start is started first.
   const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
-  for (const script of stimuli) {
-    const reply = await guest.ask(
-      guest.requests.script(`(${script}) >/dev/null 2>&1 &`),
-      'starting the stimulus',
-    );
-    if (reply.status !== 0) return stop(guest, 'the stimulus did not start');
-  }
+  for (const script of stimuli) await startStimulus(script, guest);
   const pinOf = await findPins(guest, pinsIn(steps));
   const gdb = await guest.connectDebugger();
-  const stage: Stage = {
+  const context: ChoreographyContext = {
     gdb,
     symbols,
     trial: guest.plan.trial,
     deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
-    monitor: (command) => guest.monitor(command),
+    vcpuRegisters: async () => readRegisters(await guest.monitor('info registers -a')),
     interrupt: async (vcpu, message) => (await guest.messenger()).send(vcpu, message),
     irqchips: () => readGuestIrqchips(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
@@ -63,7 +60,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
   };
   try {
     // A debugger that waits for the guest does not hear that the run has ended.
-    await watch.orEnded(perform(steps, stage));
+    await watch.orEnded(runChoreography(steps, context));
   } catch (error) {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
     if (error instanceof NotReached) return stop(guest, error.message);

@@ -1,8 +1,7 @@
 import { stacksOf } from '../autopsy/stacks.js';
 import { QmpError } from '../qemu/qmp/index.js';
 import { reportProofs } from '../classify/report-proofs.js';
-import { fire } from '../trigger/fire.js';
-import { armThroughSsh } from '../trigger/ssh.js';
+import { armTrigger } from '../trigger/triggers.js';
 import { choreograph, type DebugSession } from './choreograph.js';
 import { recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
@@ -25,11 +24,10 @@ export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProo
 async function crashAndFollow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { trigger } = guest.plan.scenario;
   if (trigger.kind !== 'choreography') {
-    // A session takes its time to be there; what is recorded right before firing comes after that.
-    const crash = trigger.kind === 'ssh' ? await armThroughSsh(trigger, guest) : () => fire(trigger, guest);
+    const fire = await armTrigger(trigger, guest);
     await recordInterruptState(guest);
     guest.sources.firing();
-    await crash();
+    await fire();
     await guest.sources.fired();
     return follow(guest, openProofs);
   }
@@ -57,7 +55,7 @@ async function examine({ gdb, symbols }: DebugSession, guest: LiveGuest): Promis
       symbols,
       armed: armed?.armed,
       sameImage,
-      monitor: (command) => guest.monitor(command),
+      registersText: () => guest.monitor('info registers -a'),
     });
     for (const fact of stacks) watch.fact(fact);
     const lapics = gdb.vcpus.map((vcpu) => `info lapic ${vcpu}`);

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createRequestWriter, type Request, type RequestWriter } from '../guest/control.js';
+import { freshUserKey, openSsh } from '../guest/ssh-session.js';
 import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
@@ -6,16 +8,17 @@ import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
 import { readApicIds } from '../machine/qemu/apic-ids.js';
 import type { FrameLink } from '../source/frame-link.js';
+import { USER_NET } from '../plan/nic.js';
 import { ioApicPath } from '../source/io-apic-path.js';
 import { type Messenger, openMessenger } from '../source/messenger.js';
-import type { SshTarget } from '../trigger/ssh.js';
+import type { SshAccess, Target } from '../trigger/target.js';
 import type { GuestNetwork } from './network.js';
 import type { UartChannel } from './uart-channel.js';
 import { RunEnded, type RunWatch } from './run-watch.js';
 import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
-export interface LiveGuest extends SshTarget {
+export interface LiveGuest extends Target {
   readonly plan: RunPlan;
   readonly watch: RunWatch;
   readonly requests: RequestWriter;
@@ -97,7 +100,7 @@ export function liveGuest(
     ask: answer,
     replyMs: limitMs,
     frames: async () => wired(network).frames(),
-    sshStream: async () => wired(network).ssh(),
+    ssh: network !== undefined && plan.scenario.guest.nic?.net === 'user' ? sshAccess(network) : undefined,
     tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
     async fireScript(script) {
       send(requests.fire(script));
@@ -118,25 +121,41 @@ export function liveGuest(
       const { status, output } = await answer(requests.script(script), what);
       return { status, output };
     },
-    async injectNmi() {
-      await qmp.execute('inject-nmi');
+    nmi: {
+      async inject() {
+        await qmp.execute('inject-nmi');
+      },
     },
-    async sendBreak() {
-      await qmp.execute('chardev-send-break', { id: 'console' });
+    serial: {
+      async sendBreak() {
+        await qmp.execute('chardev-send-break', { id: 'console' });
+      },
+      type(text) {
+        consoleLine.send(Buffer.from(text, 'latin1'));
+      },
     },
-    typeAtConsole(text) {
-      consoleLine.send(Buffer.from(text, 'latin1'));
+    keyboard: {
+      async hold(key) {
+        const data = { key: { type: 'qcode', data: key }, down: true } as const;
+        await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
+      },
     },
-    async holdKey(key) {
-      const data = { key: { type: 'qcode', data: key }, down: true } as const;
-      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
-    },
+    now: () => performance.now(),
+    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     require(proof) {
       watch.fact({ fact: 'proof', ...proof });
       if (proof.proved) return;
       watch.end(`not proved: ${proof.what}`);
       throw new RunEnded(`not proved: ${proof.what}`);
     },
+  };
+}
+
+function sshAccess(network: GuestNetwork): SshAccess {
+  return {
+    network: USER_NET,
+    freshUserKey,
+    login: async (options) => openSsh(await network.ssh(), options),
   };
 }
 

@@ -5,7 +5,7 @@ import which from 'which';
 /** Why images cannot be built on this host; false when they can. */
 export function hostLacksPrograms(): string | false {
   const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const missing = ['busybox', 'kexec', 'cpio', 'ldd'].filter(
+  const missing = ['busybox', 'kexec', 'ldd'].filter(
     (name) => which.sync(name, { path, nothrow: true }) === null,
   );
   return missing.length === 0 ? false : `not installed: ${missing.join(', ')}`;

@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 import { runCampaign } from '../../campaign/run-campaign.js';
 import type { RunEvent } from '../../model/event.js';
-import type { RunResult } from '../../model/result.js';
+import { isInterrupted, type RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { progressLine } from '../../report/campaign-progress.js';
-import { type Matrix, matrixOf } from '../../report/matrix.js';
-import { matrixObject } from '../../report/matrix-json.js';
-import { matrixTable } from '../../report/matrix-table.js';
+import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
+import { campaignTableObject } from '../../report/campaign-table-json.js';
+import { campaignTableText } from '../../report/campaign-table-text.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
 import { say, wantsColor } from '../context.js';
@@ -36,7 +36,7 @@ export async function runAndReport(
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
-  const all = earlier.filter((result) => result.detail !== 'interrupted');
+  const all = earlier.filter((result) => !isInterrupted(result));
   let ended = 0;
   try {
     await runCampaign(directory, plans, {
@@ -53,12 +53,13 @@ export async function runAndReport(
         if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
       },
     });
-    const matrix = matrixOf(campaign, all);
+    const campaignTable = campaignTableOf(campaign, all);
     const [plan] = plans;
     // With nothing left to run the report on disk is complete already.
-    if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, matrix });
+    if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, campaignTable });
     const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
-    if (matrix !== undefined) await printMatrix(matrix, { directory, all, exitCode, json, color });
+    if (campaignTable !== undefined)
+      await printCampaignTable(campaignTable, { directory, all, exitCode, json, color });
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
@@ -74,8 +75,8 @@ export async function runAndReport(
 const WIDTH = 100;
 
 /** Prints the campaign table and stores it. */
-async function printMatrix(
-  matrix: Matrix,
+async function printCampaignTable(
+  campaignTable: CampaignTable,
   {
     directory,
     all,
@@ -90,10 +91,12 @@ async function printMatrix(
     color: boolean;
   },
 ): Promise<void> {
-  const object = matrixObject(matrix, { campaign: basename(directory), exitCode });
+  const object = campaignTableObject(campaignTable, { campaign: basename(directory), exitCode });
   await writeCells(directory, object);
   process.stdout.write(
-    json ? `${JSON.stringify(object)}\n` : `\n${matrixTable(matrix, all, { color, width: WIDTH })}\n`,
+    json
+      ? `${JSON.stringify(object)}\n`
+      : `\n${campaignTableText(campaignTable, all, { color, width: WIDTH })}\n`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { type ConsoleExcerpt, consoleExcerpt } from '../../report/console-excerpt.js';
 import { htmlReport } from '../../report/html-report.js';
-import type { Matrix } from '../../report/matrix.js';
+import type { CampaignTable } from '../../report/campaign-table.js';
 import { reportPath } from '../../store/campaign-directory.js';
 import { RECORDING } from '../../store/recorder.js';
 import { writeWhole } from '../../store/write-whole.js';
@@ -14,7 +14,7 @@ import { version } from '../context.js';
 export async function writeReport(
   directory: string,
   results: readonly RunResult[],
-  { plan, matrix }: { plan: RunPlan; matrix?: Matrix | undefined },
+  { plan, campaignTable }: { plan: RunPlan; campaignTable?: CampaignTable | undefined },
 ): Promise<void> {
   const consoleExcerpts = new Map<string, ConsoleExcerpt>();
   for (const result of results) {
@@ -31,7 +31,7 @@ export async function writeReport(
       crashpathVersion: version(),
     },
     consoleExcerpts,
-    matrix,
+    campaignTable,
     generatedAt: new Date().toISOString(),
   });
   await writeWhole(reportPath(directory), html);

@@ -1,5 +1,5 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { SWEEPS } from '../../sweep/kinds.js';
+import { SWEEPS } from '../../sweep/map.js';
 import type { WordsOf } from './command-words.js';
 import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel } from '../../model/kernel.js';
 import type { ImageInputs } from '../../image/build-images.js';
-import { type ImageModule, sha256Of } from '../../image/contents.js';
+import { sha256Of } from '../../cache/sha256.js';
+import type { ImageModule } from '../../image/contents.js';
 
 /** A file that stands for a bzImage; the builder never looks inside one. */
 export function testKernel(dir: string, text = 'not really a kernel'): Kernel {

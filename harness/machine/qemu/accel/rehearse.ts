@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { usageFault } from '../../../model/fault.js';
 import { findQemu } from './ask-qemu.js';
-import { excerpt } from './excerpt.js';
+import { foldLine } from '../../../model/escape.js';
 
 /** Longest wait for a QEMU that creates a machine, greets on QMP and quits; 0.3 s on an idle core. */
 const REHEARSAL_DEADLINE_MS = 20_000;
@@ -36,7 +36,7 @@ export async function rehearse(binary: string, machine: WantedMachine): Promise<
     maxBuffer: 1024 * 1024,
   });
   if (!result.failed && result.stdout.includes('"QMP"')) return;
-  const lastLine = excerpt(result.stderr.trim().split('\n').at(-1) ?? '');
+  const lastLine = foldLine(result.stderr.trim().split('\n').at(-1) ?? '');
   const why = result.timedOut
     ? `QEMU did not create it within ${REHEARSAL_DEADLINE_MS} ms`
     : `QEMU refuses: ${lastLine || 'it exited without a message'}`;

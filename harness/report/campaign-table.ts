@@ -1,0 +1,159 @@
+import type { Cell } from '../model/cell.js';
+import { alternativesOf, expectationText, matches } from '../model/expectation.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
+import type { RunPlan } from '../plan/run-plan.js';
+import { VERDICT_NAMES } from './summary.js';
+import { countInOrder, verdictName } from './words.js';
+
+/** What a cell of the table comes to, worst first. */
+export const CELL_STATES = [
+  'unexpected',
+  'harness-error',
+  'void',
+  'unfinished',
+  'void-explained',
+  'as-expected',
+] as const;
+
+export type CellState = (typeof CELL_STATES)[number];
+
+const IS_EXPLAINED: Readonly<Record<CellState, boolean>> = {
+  unexpected: false,
+  'harness-error': false,
+  void: false,
+  unfinished: false,
+  'void-explained': true,
+  'as-expected': true,
+};
+
+/** All trials of a scenario on one kernel of the campaign file. Texts are as the file and the runs have them. */
+export interface TableCell {
+  readonly kernel: string;
+  /** Trials that were planned. */
+  readonly planned: number;
+  /** Results of those that came to one; one that was interrupted has none. */
+  readonly results: readonly RunResult[];
+  /** Verdict names with counts, best first. */
+  readonly verdicts: readonly (readonly [name: string, count: number])[];
+  /** All reasons for which captures were degraded. */
+  readonly degradedBy: readonly string[];
+  readonly state: CellState;
+  /** What was expected, in words. */
+  readonly expected: string;
+  /** The arguments for it: of the verdicts that were seen, or, when none of them was, of all. */
+  readonly why: readonly string[];
+  /** Why voids are no surprise; empty when there are none or nothing explains them. */
+  readonly voidOk: readonly string[];
+}
+
+/** A scenario (on a machine) against all kernels. */
+export interface TableRow {
+  readonly scenario: string;
+  /** Absent when the row names no machine. */
+  readonly machine: string | undefined;
+  /** What the row is about. */
+  readonly why: string | undefined;
+  /** One for each column; undefined where the file runs nothing. */
+  readonly cells: readonly (TableCell | undefined)[];
+}
+
+/** The table of a campaign file. */
+export interface CampaignTable {
+  /** Names of the kernels, in the file's order. */
+  readonly columns: readonly string[];
+  readonly rows: readonly TableRow[];
+}
+
+/** A plan of a campaign file. */
+type PlanInCell = RunPlan & { readonly cell: Cell };
+
+/**
+ * Lays out what came of a campaign file's plans; undefined when they are none of a campaign file. Rows and columns are
+ * in the order in which the plans name them first. A result belongs to the cell of its names. Pure.
+ */
+export function campaignTableOf(
+  plans: readonly RunPlan[],
+  results: readonly RunResult[],
+): CampaignTable | undefined {
+  const inCells = plans.filter((plan): plan is PlanInCell => plan.cell !== undefined);
+  if (inCells.length === 0) return undefined;
+  const columns = [...new Set(inCells.map(({ cell }) => cell.kernel))];
+  const finished = results.filter((result) => !isInterrupted(result));
+  const keys = [...new Set(inCells.map(rowKey))];
+  const rows = keys.map((key) => {
+    const planned = inCells.filter((plan) => rowKey(plan) === key);
+    const [first] = planned;
+    return {
+      scenario: first?.scenario.name ?? '',
+      machine: first?.cell.machine,
+      why: first?.cell.why,
+      cells: columns.map((kernel) =>
+        cellOf(
+          planned.filter(({ cell }) => cell.kernel === kernel),
+          finished.filter((result) => result.cell?.kernel === kernel && resultKey(result) === key),
+        ),
+      ),
+    };
+  });
+  return { columns, rows };
+}
+
+function rowKey({ scenario, cell }: PlanInCell): string {
+  return JSON.stringify([scenario.name, cell.machine]);
+}
+
+function resultKey({ scenario, cell }: RunResult): string {
+  return JSON.stringify([scenario, cell?.machine]);
+}
+
+function cellOf(plans: readonly PlanInCell[], results: readonly RunResult[]): TableCell | undefined {
+  const [plan] = plans;
+  if (plan === undefined) return undefined;
+  const { kernel, expect } = plan.cell;
+  const accepted = alternativesOf(expect);
+  const seen = accepted.filter((one) => results.some((result) => matches(result, one)));
+  const argued = (seen.length === 0 ? accepted : seen).flatMap(({ why, ...one }) => {
+    if (why === undefined) return [];
+    return [accepted.length === 1 ? why : `${expectationText(one)}: ${why}`];
+  });
+  return {
+    kernel,
+    planned: plans.length,
+    results,
+    verdicts: countInOrder(results.map(verdictName), VERDICT_NAMES),
+    degradedBy: [...new Set(results.flatMap(({ degradedBy }) => degradedBy))].sort(),
+    state: stateOf(results, plans.length),
+    expected: expectationText(expect),
+    why: argued,
+    voidOk: [...new Set(results.flatMap(({ voidOk }) => (voidOk === undefined ? [] : [voidOk])))],
+  };
+}
+
+/** The worst that its trials say; a void that the file explains is none, unless there is nothing else. */
+function stateOf(results: readonly RunResult[], planned: number): CellState {
+  const has = (outcome: RunResult['outcome']) => results.some((result) => result.outcome === outcome);
+  if (has('unexpected')) return 'unexpected';
+  if (has('harness-error')) return 'harness-error';
+  if (results.some(({ outcome, voidOk }) => outcome === 'inconclusive' && voidOk === undefined))
+    return 'void';
+  if (results.length < planned) return 'unfinished';
+  return has('expected') ? 'as-expected' : 'void-explained';
+}
+
+/** All cells, with their rows. */
+export function cellsOf({ rows }: CampaignTable): { row: TableRow; cell: TableCell }[] {
+  return rows.flatMap((row) => row.cells.flatMap((cell) => (cell === undefined ? [] : [{ row, cell }])));
+}
+
+/** The cells that nothing explains: neither an expectation nor the file's reason for a void. */
+export function unexplained(table: CampaignTable): { row: TableRow; cell: TableCell }[] {
+  return cellsOf(table).filter(({ cell }) => !IS_EXPLAINED[cell.state]);
+}
+
+/** How many cells come to what, in the order of {@link CELL_STATES}; states that do not occur are left out. */
+export function stateCounts(table: CampaignTable) {
+  return countInOrder(
+    cellsOf(table).map(({ cell }) => cell.state),
+    CELL_STATES,
+  );
+}
