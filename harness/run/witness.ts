@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readKernelMemory } from '../choreo/kernel-memory.js';
+import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import { readRegisters } from '../hmp/registers.js';
 import type { GuestWitness } from '../proof/witness.js';
 import { symbolsOf } from './choreograph.js';
