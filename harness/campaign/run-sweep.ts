@@ -2,7 +2,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { rejudge } from '../store/rejudge.js';
-import { resetKind } from '../store/reset-kind.js';
+import { resetKind } from '../machine/qemu/reset-kind.js';
 import { type Control, mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
 import { type EndWord, outcomeOf, type PointOutcome } from '../sweep/outcome.js';

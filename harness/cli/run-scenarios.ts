@@ -3,7 +3,7 @@ import { remainingPlans } from '../campaign/resume.js';
 import { EXIT, usageFault } from '../model/fault.js';
 import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
 import { inRounds } from '../plan/campaign-cells.js';
-import { shellQuote } from '../plan/qemu-arguments.js';
+import { shellQuote } from '../machine/qemu/arguments.js';
 import {
   createCampaignDirectory,
   readCampaign,

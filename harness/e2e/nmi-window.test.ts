@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
-import { resetKind } from '../store/reset-kind.js';
+import { resetKind } from '../machine/qemu/reset-kind.js';
 import { crashpath, KERNELS, resultsOf, scratch } from '../testing/crashpath-command.js';
 
 /**

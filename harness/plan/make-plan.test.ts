@@ -5,7 +5,7 @@ import { RunPlanSchema } from '../model/run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
 import { type GuestChoices, makePlan } from './make-plan.js';
-import { qemuArguments, RUN_FILES, shellQuote } from './qemu-arguments.js';
+import { qemuArguments, RUN_FILES, shellQuote } from '../machine/qemu/arguments.js';
 
 const { scenario: SCENARIO, kernel } = madePlan();
 const captureKernel = { ...kernel, label: 'other', bzImage: '/kernels/other/vmlinuz' };

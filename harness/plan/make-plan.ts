@@ -7,7 +7,7 @@ import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { limitsFor } from './limits.js';
 import { needsQtest } from './needs-qtest.js';
-import { qemuArguments } from './qemu-arguments.js';
+import { qemuArguments } from '../machine/qemu/arguments.js';
 
 /** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {

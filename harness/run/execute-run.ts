@@ -7,23 +7,23 @@ import type { RunEvent } from '../model/event.js';
 import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../model/run-plan.js';
-import { RUN_FILES } from '../plan/qemu-arguments.js';
+import { RUN_FILES } from '../machine/qemu/arguments.js';
 import { type QemuProcess, startQemu } from '../machine/qemu/process.js';
 import { connectGdb } from '../qemu/gdbstub/index.js';
 import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
 import { connectQtest } from '../qemu/qtest/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
-import { openUartChannel, type UartChannel } from './uart-channel.js';
+import { openUartChannel, type UartChannel } from '../machine/qemu/uart.js';
 import { crashGuest } from './crash-guest.js';
 import { liveGuest } from './live-guest.js';
-import { openNetwork } from './network.js';
+import { openNetwork } from '../machine/qemu/network.js';
 import { prepareGuest } from './prepare-guest.js';
-import { qmpLog } from './qmp-log.js';
-import { watchRunState } from './run-state.js';
+import { qmpLog } from '../machine/qemu/qmp-log.js';
+import { watchRunState } from '../machine/qemu/run-state.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
-import { sampleOnce, sampleVcpus } from './sampler.js';
+import { sampleOnce, sampleVcpus } from '../machine/qemu/sampler.js';
 
 /** Options of {@link executeRun}. */
 export interface ExecuteOptions {

@@ -5,12 +5,12 @@ import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { QmpClient } from '../qemu/qmp/index.js';
 import type { QtestClient } from '../qemu/qtest/index.js';
 import { readApicIds } from '../machine/qemu/apic-ids.js';
-import type { FrameLink } from '../source/frame-link.js';
-import { ioApicPath } from '../source/io-apic-path.js';
-import { type Messenger, openMessenger } from '../source/messenger.js';
+import type { FrameLink } from '../machine/qemu/frame-link.js';
+import { ioApicPath } from '../machine/qemu/io-apic-path.js';
+import { type Messenger, openMessenger } from '../machine/qemu/msi.js';
 import type { SshTarget } from '../trigger/ssh.js';
-import type { GuestNetwork } from './network.js';
-import type { UartChannel } from './uart-channel.js';
+import type { GuestNetwork } from '../machine/qemu/network.js';
+import type { UartChannel } from '../machine/qemu/uart.js';
 import { RunEnded, type RunWatch } from './run-watch.js';
 import type { SourceBank } from './source-bank.js';
 

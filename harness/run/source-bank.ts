@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PinName } from '../model/irqchip.js';
 import { type SourceSpec, sourceName } from '../model/source.js';
 import { QtestError } from '../qemu/qtest/index.js';
-import { frameSource } from '../source/frame-source.js';
-import { qtestSource } from '../source/qtest-source.js';
-import type { Source } from '../source/source.js';
+import { frameSource } from '../machine/sources/frame-source.js';
+import { qtestSource } from '../machine/sources/interrupt-source.js';
+import type { Source } from '../machine/sources/source.js';
 import { findPins } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { RUN_FILES } from '../plan/qemu-arguments.js';
+import { RUN_FILES } from './arguments.js';
 import { kindIn, resetKind } from './reset-kind.js';
 
 /** Beginnings of real logs of `-d cpu_reset`, QEMU 7.2. */

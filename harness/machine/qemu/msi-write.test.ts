@@ -1,5 +1,5 @@
 import t from 'tap';
-import { messageWrite } from './message.js';
+import { messageWrite } from './msi-write.js';
 
 void t.test('a message is a write to the page of its APIC', async (t) => {
   t.strictSame(messageWrite(0, { nmi: true }), { address: 0xfee0_0000, data: 0x400 });

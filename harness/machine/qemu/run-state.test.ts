@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { HostFact } from '../model/record.js';
+import type { HostFact } from '../../model/record.js';
 import { watchRunState } from './run-state.js';
 
 /** A QMP client that tells these states, one for each question; and what became of it. */

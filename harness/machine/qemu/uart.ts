@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { errnoOf } from '../model/errno.js';
-import { harnessFault } from '../model/fault.js';
+import { errnoOf } from '../../model/errno.js';
+import { harnessFault } from '../../model/fault.js';
 
 /**
  * A UART sends byte by byte; bytes are handed on in groups of this age at most, so that the index of a console is not

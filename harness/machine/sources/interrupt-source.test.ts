@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import type { SourceSpec } from '../model/source.js';
+import type { SourceSpec } from '../../model/source.js';
 import {
   QtestClosedError,
   type QtestClient,
   type QtestCommand,
   QtestProtocolError,
-} from '../qemu/qtest/index.js';
-import { type Bench, qtestSource } from './qtest-source.js';
+} from '../../qemu/qtest/index.js';
+import { type Bench, qtestSource } from './interrupt-source.js';
 
 /** A bench whose channel keeps what it is sent, and fails when told to. */
 function bench(): { bench: Bench; sent: string[]; failWith: (error: Error) => void } {

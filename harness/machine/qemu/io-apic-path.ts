@@ -1,4 +1,4 @@
-import type { QmpClient } from '../qemu/qmp/index.js';
+import type { QmpClient } from '../../qemu/qmp/index.js';
 
 /** Type of a child in QEMU's object tree that is an IO-APIC: QEMU's own, or KVM's. */
 const IO_APIC = /^child<(?:kvm-)?ioapic>$/;

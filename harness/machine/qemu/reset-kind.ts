@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RUN_FILES } from '../plan/qemu-arguments.js';
+import { RUN_FILES } from './arguments.js';
 
 /** The log of one cycle has some kilobytes; what a guest may make of it is bounded by reading this much. */
 const MOST_CHARACTERS = 16 * 1024 * 1024;

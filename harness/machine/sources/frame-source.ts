@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { frameSourceName, type FrameSourceSpec } from '../model/frame-source.js';
-import type { FrameLink } from './frame-link.js';
-import { broadcastFrame } from './frames.js';
+import { frameSourceName, type FrameSourceSpec } from '../../model/frame-source.js';
+import type { FrameLink } from '../qemu/frame-link.js';
+import { broadcastFrame } from '../qemu/frames.js';
 import type { Source } from './source.js';
 
 /** Frames of one write: few enough that a card's ring is not behind for long. */

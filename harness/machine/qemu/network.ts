@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Nic } from '../model/nic.js';
-import { NIC_SOCKETS } from '../plan/nic.js';
-import { type FrameLink, frameLink } from '../source/frame-link.js';
+import type { Nic } from '../../model/nic.js';
+import { NIC_SOCKETS } from '../../plan/nic.js';
+import { type FrameLink, frameLink } from './frame-link.js';
 import { listenForStream } from './stream-server.js';
 
 /** The other end of the guest's network card. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QtestSourceSpec, sourceName } from '../model/source.js';
-import { QtestClosedError, type QtestClient, type QtestCommand, setIrqIn } from '../qemu/qtest/index.js';
-import { apicIdOf, messageCommand } from './messenger.js';
+import { type QtestSourceSpec, sourceName } from '../../model/source.js';
+import { QtestClosedError, type QtestClient, type QtestCommand, setIrqIn } from '../../qemu/qtest/index.js';
+import { apicIdOf, messageCommand } from '../qemu/msi.js';
 import type { Source, Tally } from './source.js';
 
 /** Beats sent in one go: QEMU's main loop gives the vCPUs a turn between two bundles. */

@@ -1,6 +1,6 @@
-import { messageWrite } from '../irqchip/message.js';
-import type { InterruptMessage } from '../model/interrupt.js';
-import { type QtestClient, type QtestCommand, writel } from '../qemu/qtest/index.js';
+import { messageWrite } from './msi-write.js';
+import type { InterruptMessage } from '../../model/interrupt.js';
+import { type QtestClient, type QtestCommand, writel } from '../../qemu/qtest/index.js';
 
 /** Sends interrupts to single vCPUs from outside the guest. */
 export interface Messenger {

@@ -1,5 +1,5 @@
-import type { Nic } from '../model/nic.js';
-import { nicArguments } from './nic.js';
+import type { Nic } from '../../model/nic.js';
+import { nicArguments } from '../../plan/nic.js';
 
 /** What a guest's command line depends on. Paths are absolute, except the sockets and the log: they are relative to
  * the run directory, which is QEMU's working directory (a Unix socket's path may have 107 bytes at most). */

@@ -1,4 +1,4 @@
-import type { RunWatch } from './run-watch.js';
+import type { RunWatch } from '../../run/run-watch.js';
 
 /**
  * Run states in which QEMU has given a guest up and will not resume it (qapi/run-state.json, RunState, 7.2). With KVM

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { harnessFault } from '../model/fault.js';
+import { harnessFault } from '../../model/fault.js';
 
 /** A Unix socket in the run directory that QEMU connects to, once. */
 export interface StreamServer {

@@ -1,4 +1,4 @@
-import type { InterruptMessage } from '../model/interrupt.js';
+import type { InterruptMessage } from '../../model/interrupt.js';
 
 /** Where a message-signalled interrupt is written (Intel SDM volume 3, "Message Signalled Interrupts"). */
 const MSI_ADDRESS = 0xfee0_0000;

@@ -1,4 +1,4 @@
-import type { QmpMessage } from '../qemu/qmp/index.js';
+import type { QmpMessage } from '../../qemu/qmp/index.js';
 import { SAMPLE_COMMAND } from './sampler.js';
 
 /**

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { openUartChannel } from './uart-channel.js';
+import { openUartChannel } from './uart.js';
 
 t.test('bytes arrive whole and in order, the rest of them when it is closed', async (t) => {
   const directory = t.testdir({});
