@@ -1,6 +1,7 @@
 import type { RunPlan } from '../model/run-plan.js';
 import type { Scenario } from '../model/scenario.js';
 import { contradictionIn } from '../plan/check-choreography.js';
+import { renamedPlan } from '../plan/make-plan.js';
 
 /**
  * The plan of another run on the same guest: everything is as in `template`, except what is asked of the guest and who
@@ -15,7 +16,5 @@ export function derivePlan(
   const mistake =
     trigger.kind === 'choreography' ? contradictionIn(trigger.steps, template.machine.cpus) : undefined;
   if (mistake !== undefined) throw new Error(`scenario ${scenario.name} contradicts itself: ${mistake}`);
-  const oldName = `crashpath-${template.runId}`;
-  const args = template.qemu.args.map((word) => (word === oldName ? `crashpath-${runId}` : word));
-  return { ...template, scenario, runId, nonce, trial: 1, qemu: { ...template.qemu, args } };
+  return { ...renamedPlan(template, { runId, nonce }), scenario, trial: 1 };
 }

@@ -8,6 +8,7 @@ import type { Scenario } from '../model/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, requireDirectable, type Resources } from '../plan/make-plan.js';
 import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choose-accelerator.js';
+import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import { requireFitting } from './command-line-size.js';
 import { qemuBinary, say } from './context.js';
@@ -115,7 +116,7 @@ export async function layOut(
   const accel = await chooseAccelerator(choices.accel, { qemuBinary: binary, cacheDir });
   const shared = {
     accel: { accel: accel.accel, reason: accel.reason },
-    qemu: { binary, version: accel.qemuVersion },
+    qemu: { binary, version: accel.qemuVersion, argumentsFor: qemuArguments },
   };
   const { fit, leftOut } = fittingOnly(
     runs.flatMap((run) =>

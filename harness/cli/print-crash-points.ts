@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { harnessFault, usageFault } from '../model/fault.js';
+import { openQemu } from '../machine/qemu/open.js';
 import { executeRun } from '../run/execute-run.js';
 import { createRunDirectory } from '../store/run-directory.js';
 import { LKDTM_PROOF, offerFromWords } from '../trigger/lkdtm-offer.js';
@@ -68,6 +69,7 @@ async function askGuest(spec: string, timeoutScale: number): Promise<{ proved: b
     say(`${plan.kernel.release}: starting (${plan.accel.accel})`);
     let said: { proved: boolean; saw: string } | undefined;
     const result = await executeRun(plan, await createRunDirectory(directory, plan), {
+      open: openQemu,
       signal: stop.signal,
       cacheDir: cacheDirectory(),
       onEvent: (event) => {

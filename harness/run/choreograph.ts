@@ -50,7 +50,10 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
     deadlineScale: guest.plan.timeoutScale,
     runName: guest.plan.runId,
     monitor: (command) => guest.monitor(command),
-    interrupt: async (vcpu, message) => (await guest.messenger()).send(vcpu, message),
+    async interrupt(vcpu, message) {
+      await guest.interrupts().send([{ vcpu, message }]);
+      return guest.interrupts().apicIdOf(vcpu);
+    },
     routers: () => readGuestRouters(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
     pinOf,

@@ -1,5 +1,5 @@
 import { stacksOf } from '../autopsy/stacks.js';
-import { QmpError } from '../qemu/qmp/index.js';
+import { MachineFailure } from '../machine/machine.js';
 import { reportProofs } from '../classify/report-proofs.js';
 import { fire } from '../trigger/fire.js';
 import { armThroughSsh } from '../trigger/ssh.js';
@@ -64,18 +64,14 @@ async function examine({ gdb, symbols }: DebugSession, guest: LiveGuest): Promis
     for (const command of [...IRQCHIP_COMMANDS, ...lapics]) await guest.monitor(command);
   } catch (error) {
     // A QEMU that is gone says nothing more; its exit is recorded.
-    if (!(error instanceof QmpError)) throw error;
+    if (!(error instanceof MachineFailure)) throw error;
   }
 }
 
 async function follow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
   const { plan, watch } = guest;
   const { limits } = plan;
-  const sign = await watch.waitFor(['panic', ...CAPTURE_SIGNS], () => true, {
-    what: 'the first sign of a panic',
-    limitMs: limits.watchMs,
-    soft: true,
-  });
+  const sign = await watch.tryWaitFor(['panic', ...CAPTURE_SIGNS], () => true, { limitMs: limits.watchMs });
   if (sign === undefined && (await stillAlive(guest, openProofs))) {
     watch.end('the guest is still alive');
     return;
@@ -93,11 +89,7 @@ async function follow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promi
     what: "the capture kernel's report",
     limitMs: limits.captureReportMs,
   });
-  await watch.waitFor('shutdown', () => true, {
-    what: 'the power-off',
-    limitMs: POWER_OFF_LIMIT_MS,
-    soft: true,
-  });
+  await watch.tryWaitFor('shutdown', () => true, { limitMs: POWER_OFF_LIMIT_MS });
   watch.end('the capture kernel has reported');
 }
 

@@ -2,7 +2,7 @@ import { type InterruptRow, pinOfDevice, readProcInterrupts } from '../irqchip/p
 import { readLapic } from '../irqchip/read-lapic.js';
 import { readRouters } from '../irqchip/read-routers.js';
 import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
-import { QmpError } from '../qemu/qmp/index.js';
+import { MachineFailure } from '../machine/machine.js';
 import type { LiveGuest } from './live-guest.js';
 
 /** Reads IO-APIC and 8259s. */
@@ -12,8 +12,8 @@ export async function readGuestRouters(guest: LiveGuest): Promise<InterruptRoute
 
 /** Reads a vCPU's local APIC; undefined when QEMU shows none. */
 export async function readGuestLapic(guest: LiveGuest, vcpu: number): Promise<LocalApic | undefined> {
-  const id = (await guest.apicIds()).get(vcpu);
-  return id === undefined ? undefined : readLapic(await guest.monitor(`info lapic ${id}`));
+  const text = await guest.looks().lapic(vcpu);
+  return text === undefined ? undefined : readLapic(text);
 }
 
 /**
@@ -24,12 +24,12 @@ export async function recordInterruptState(guest: LiveGuest): Promise<void> {
   try {
     const pic = await guest.monitor('info pic');
     const lapics: { vcpu: number; text: string }[] = [];
-    for (const [vcpu, id] of await guest.apicIds()) {
-      lapics.push({ vcpu, text: await guest.monitor(`info lapic ${id}`) });
+    for (const vcpu of await guest.looks().vcpus()) {
+      lapics.push({ vcpu, text: (await guest.looks().lapic(vcpu)) ?? '' });
     }
     guest.fact({ fact: 'interrupt-state', pic, lapics });
   } catch (error) {
-    if (!(error instanceof QmpError)) throw error;
+    if (!(error instanceof MachineFailure)) throw error;
   }
 }
 

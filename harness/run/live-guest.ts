@@ -1,17 +1,10 @@
 import { createRequestWriter, type Request, type RequestWriter } from '../guest/control.js';
+import { type FrameLink, type Interrupts, type Machine, type Monitor, need } from '../machine/machine.js';
 import type { EventOf } from '../model/event.js';
 import type { RunPlan } from '../model/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
-import type { QmpClient } from '../qemu/qmp/index.js';
-import type { QtestClient } from '../qemu/qtest/index.js';
-import { readApicIds } from '../machine/qemu/apic-ids.js';
-import type { FrameLink } from '../machine/qemu/frame-link.js';
-import { ioApicPath } from '../machine/qemu/io-apic-path.js';
-import { type Messenger, openMessenger } from '../machine/qemu/msi.js';
 import type { SshTarget } from '../trigger/ssh.js';
-import type { GuestNetwork } from '../machine/qemu/network.js';
-import type { UartChannel } from '../machine/qemu/uart.js';
-import { RunEnded, type RunWatch } from './run-watch.js';
+import type { RunWatch } from './run-watch.js';
 import type { SourceBank } from './source-bank.js';
 
 /** A guest that runs: its plan, its recording, and ways to speak to it. */
@@ -26,14 +19,8 @@ export interface LiveGuest extends SshTarget {
   monitor(command: string): Promise<string>;
   /** Attaches to the gdbstub, which stops the guest; once. */
   connectDebugger(): Promise<GdbClient>;
-  /** Interrupts from outside the guest; connected at the first call. */
-  messenger(): Promise<Messenger>;
-  /** QEMU's qtest channel; connected at the first call. */
-  qtest(): Promise<QtestClient>;
-  /** APIC ids by vCPU number; asked once. */
-  apicIds(): Promise<ReadonlyMap<number, number>>;
-  /** Where the IO-APIC is in QEMU's object tree; undefined on a machine without one. */
-  ioApicPath(): Promise<string | undefined>;
+  interrupts(): Interrupts;
+  looks(): Monitor;
   readonly sources: SourceBank;
   /** The other end of a network card with `net: frames`. */
   frames(): Promise<FrameLink>;
@@ -45,40 +32,25 @@ export interface LiveGuest extends SshTarget {
 
 /** What a live guest is made of. */
 export interface LiveParts {
-  readonly qmp: QmpClient;
-  readonly control: UartChannel;
-  /** The console under test: what is typed at it. */
-  readonly consoleLine: UartChannel;
-  readonly connectDebugger: () => Promise<GdbClient>;
-  readonly connectQtest: () => Promise<QtestClient>;
+  readonly machine: Machine;
   readonly sources: SourceBank;
   readonly cacheDir: string | undefined;
-  readonly network: GuestNetwork | undefined;
 }
 
 /** Puts the parts of a running guest together. */
 export function liveGuest(
   plan: RunPlan,
   watch: RunWatch,
-  { qmp, control, consoleLine, connectDebugger, connectQtest, sources, cacheDir, network }: LiveParts,
+  { machine, sources, cacheDir }: LiveParts,
 ): LiveGuest {
   const requests = createRequestWriter();
   const limitMs = plan.limits.replyMs;
-  let opened: Promise<QtestClient> | undefined;
-  let ids: Promise<ReadonlyMap<number, number>> | undefined;
-  const qtest = () => (opened ??= connectQtest());
-  const apicIds = () => (ids ??= readApicIds(qmp));
   const send = (request: Request) => {
-    control.send(request.bytes);
+    need(machine, 'control').send(request.bytes);
   };
-  const answerTo = (request: Request, options: { what: string; soft?: boolean }) => {
+  const answer = (request: Request, what: string) => {
     send(request);
-    return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, ...options });
-  };
-  const answer = async (request: Request, what: string) => {
-    const reply = await answerTo(request, { what });
-    if (reply === undefined) throw new Error(`a wait for "${what}" resolved without its reply`);
-    return reply;
+    return watch.waitFor('reply', (reply) => reply.id === request.id, { limitMs, what });
   };
   return {
     plan,
@@ -87,18 +59,25 @@ export function liveGuest(
     cacheDir,
     send,
     fact: (fact) => watch.fact(fact),
-    connectDebugger,
-    messenger: async () => openMessenger(await qtest(), await apicIds()),
-    qtest,
-    apicIds,
-    ioApicPath: () => ioApicPath(qmp),
+    connectDebugger: async () => (await need(machine, 'debugger').connect()) as GdbClient,
+    interrupts: () => need(machine, 'interrupts'),
+    looks: () => need(machine, 'monitor'),
     sources,
-    monitor: (command) => qmp.execute('human-monitor-command', { 'command-line': command }),
+    async monitor(command) {
+      const monitor = need(machine, 'monitor');
+      if (command === 'info registers -a') return monitor.registers();
+      if (command === 'info pic') return monitor.irqchips();
+      if (command === 'info irq') return monitor.interruptCounts();
+      return (await monitor.lapic(Number(command.split(' ')[2]))) ?? '';
+    },
     ask: answer,
     replyMs: limitMs,
-    frames: async () => wired(network).frames(),
-    sshStream: async () => wired(network).ssh(),
-    tryAsk: (request) => answerTo(request, { what: 'an answer', soft: true }),
+    frames: async () => need(machine, 'network').frames(),
+    sshStream: async () => need(machine, 'network').stream(),
+    tryAsk: (request) => {
+      send(request);
+      return watch.tryWaitFor('reply', (reply) => reply.id === request.id, { limitMs });
+    },
     async fireScript(script) {
       send(requests.fire(script));
       await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
@@ -107,10 +86,10 @@ export function liveGuest(
       const request = requests.fire(script);
       send(request);
       await watch.waitFor('firing', () => true, { what: "the guest's announcement that it fires", limitMs });
-      const end = await watch.waitFor(
+      const end = await watch.tryWaitFor(
         ['reply', 'oops', 'panic', 'capture-command-line', 'capture-hello'],
         (event) => event.type !== 'reply' || event.id === request.id,
-        { what: "the script's end", limitMs, soft: true },
+        { limitMs },
       );
       return end?.type === 'reply' ? { status: end.status, output: end.output } : undefined;
     },
@@ -118,30 +97,14 @@ export function liveGuest(
       const { status, output } = await answer(requests.script(script), what);
       return { status, output };
     },
-    async injectNmi() {
-      await qmp.execute('inject-nmi');
-    },
+    injectNmi: () => need(machine, 'nmi').inject(),
     async sendBreak() {
-      await qmp.execute('chardev-send-break', { id: 'console' });
+      await need(machine, 'console').sendBreak?.();
     },
     typeAtConsole(text) {
-      consoleLine.send(Buffer.from(text, 'latin1'));
+      need(machine, 'console').send(Buffer.from(text, 'latin1'));
     },
-    async holdKey(key) {
-      const data = { key: { type: 'qcode', data: key }, down: true } as const;
-      await qmp.execute('input-send-event', { events: [{ type: 'key', data }] });
-    },
-    require(proof) {
-      watch.fact({ fact: 'proof', ...proof });
-      if (proof.proved) return;
-      watch.end(`not proved: ${proof.what}`);
-      throw new RunEnded(`not proved: ${proof.what}`);
-    },
+    holdKey: (key) => need(machine, 'keyboard').hold(key),
+    require: (proof) => watch.require(proof),
   };
-}
-
-function wired(network: GuestNetwork | undefined): GuestNetwork {
-  if (network === undefined)
-    throw new Error('the guest has no network card: the plan should have been refused');
-  return network;
 }

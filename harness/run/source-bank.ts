@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PinName } from '../model/irqchip.js';
 import { type SourceSpec, sourceName } from '../model/source.js';
-import { QtestError } from '../qemu/qtest/index.js';
+import { MachineFailure } from '../machine/machine.js';
 import { frameSource } from '../machine/sources/frame-source.js';
-import { qtestSource } from '../machine/sources/interrupt-source.js';
+import { interruptSource } from '../machine/sources/interrupt-source.js';
 import type { Source } from '../machine/sources/source.js';
 import { findPins } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
@@ -32,9 +32,8 @@ export class SourceBank {
       const source =
         'frames' in spec
           ? frameSource(spec, await guest.frames())
-          : qtestSource(spec, {
-              qtest: await guest.qtest(),
-              apicIds: await guest.apicIds(),
+          : interruptSource(spec, {
+              interrupts: guest.interrupts(),
               pin: 'pin' in spec ? await this.#pin(guest, spec, pinOf(spec.pin)) : undefined,
             });
       await this.#orVoid(guest, spec, () => source.start());
@@ -105,33 +104,29 @@ export class SourceBank {
     guest: LiveGuest,
     spec: Extract<SourceSpec, { pin: unknown }>,
     line: number | undefined,
-  ): Promise<{ device: string; line: number } | undefined> {
+  ): Promise<number | undefined> {
     const what = `${sourceName(spec)} can be driven`;
-    const device = await guest.ioApicPath();
-    const why = whyNot(spec.pin, { device, line });
+    const why = whyNot(spec.pin, { pins: await guest.interrupts().ioApicPins(), line });
     if (why !== undefined) guest.require({ what, proved: false, saw: why });
-    return device === undefined || line === undefined ? undefined : { device, line };
+    return line;
   }
 
   async #orVoid(guest: LiveGuest, spec: SourceSpec, act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
-      if (!(error instanceof QtestError)) throw error;
+      if (!(error instanceof MachineFailure)) throw error;
       guest.require({ what: `${sourceName(spec)} starts`, proved: false, saw: error.message });
     }
   }
 }
 
-/** QEMU's IO-APIC has so many (include/hw/i386/ioapic_internal.h, IOAPIC_NUM_PINS). */
-const QEMU_PINS = 24;
-
 /** Why a pin cannot be driven; QEMU asserts, and dies, on a line that a device does not have. */
 function whyNot(
   pin: PinName,
-  { device, line }: { device: string | undefined; line: number | undefined },
+  { pins, line }: { pins: number; line: number | undefined },
 ): string | undefined {
-  if (device === undefined) return 'the machine has no IO-APIC in QEMU';
+  if (pins === 0) return 'the machine has no IO-APIC in QEMU';
   if (line === undefined) return `no row of /proc/interrupts ties ${pin} to an IO-APIC pin`;
-  return line < QEMU_PINS ? undefined : `QEMU's IO-APIC has pins 0 to ${QEMU_PINS - 1}, not ${line}`;
+  return line < pins ? undefined : `QEMU's IO-APIC has pins 0 to ${pins - 1}, not ${line}`;
 }

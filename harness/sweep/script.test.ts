@@ -1,6 +1,6 @@
 import t from 'tap';
 import { contradictionIn } from '../plan/check-choreography.js';
-import { needsQtest } from '../plan/needs-qtest.js';
+import { needsQtest } from '../plan/guest-spec.js';
 import { madeWay } from '../testing/builders/instruction-trace.js';
 import { firstScenario, pointName, pointOf, pointScenario, traceName, traceScenario } from './script.js';
 import type { WayPoint } from './way.js';

@@ -1,22 +1,5 @@
-import type { Nic } from '../../model/nic.js';
-import { nicArguments } from '../../plan/nic.js';
-
-/** What a guest's command line depends on. Paths are absolute, except the sockets and the log: they are relative to
- * the run directory, which is QEMU's working directory (a Unix socket's path may have 107 bytes at most). */
-export interface GuestSpec {
-  readonly name: string;
-  readonly accel: 'kvm' | 'tcg';
-  readonly machine: string;
-  readonly cpuModel: string;
-  readonly cpus: number;
-  readonly memoryMiB: number;
-  readonly bzImage: string;
-  readonly initrd: string;
-  readonly append: string;
-  readonly nic?: Nic | undefined;
-  /** The qtest channel, for interrupts from outside the guest; absent unless the scenario needs it. */
-  readonly qtest: boolean;
-}
+import type { GuestSpec } from '../../plan/guest-spec.js';
+import { nicArguments } from './nic.js';
 
 /** Names inside a run directory that the command line refers to. */
 export const RUN_FILES = {
@@ -31,9 +14,10 @@ export const RUN_FILES = {
 
 /**
  * QEMU's arguments for one guest, as data. Serial 0 is the console under test, serial 1 the control channel; both are
- * sockets that crashpath listens on before QEMU starts, so that no byte is lost. A reset stops the guest instead of
- * restarting it and a shutdown pauses it, so that a dead guest can still be asked (`-action`, QEMU 6.0 and later).
- * `-d cpu_reset` names a triple fault in the log (TCG only; QEMU 7.2).
+ * FIFOs that crashpath makes before QEMU starts, so that no byte is lost (see openUartChannel()). Sockets, FIFOs and the
+ * log are relative to the run directory, which is QEMU's working directory: a Unix socket's path may have 107 bytes at
+ * most (unix(7)). A reset stops the guest instead of restarting it and a shutdown pauses it, so that a dead guest can
+ * still be asked (`-action`, QEMU 6.0 and later). `-d cpu_reset` names a triple fault in the log (TCG only; QEMU 7.2).
  */
 export function qemuArguments(guest: GuestSpec): string[] {
   return [

@@ -1,17 +1,6 @@
 import type { Socket } from 'node:net';
+import type { FrameLink } from '../machine.js';
 import { createFrameCounter, streamed } from './frames.js';
-
-/** The other end of a guest's network card: raw frames over the stream that QEMU has connected. */
-export interface FrameLink {
-  /** Sends the frame `times` over, in one write; false when the card is behind: wait for {@link ready}. */
-  send(frame: Buffer, times: number): boolean;
-  /** Resolves when the card takes frames again, or QEMU is gone. */
-  ready(): Promise<void>;
-  /** True when QEMU is not connected, or no longer. */
-  readonly gone: boolean;
-  /** Frames that the guest has sent. */
-  readonly received: number;
-}
 
 /** A link over a connected stream. QEMU reads it only as fast as the card takes frames, so a full card holds us up. */
 export function frameLink(socket: Socket): FrameLink {

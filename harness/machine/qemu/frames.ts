@@ -1,21 +1,5 @@
-/** Longest Ethernet frame without a checksum: 14 bytes of header and 1500 of payload. */
-export const MAX_FRAME_BYTES = 1514;
-/** Shortest: cards pad what is shorter. */
-export const MIN_FRAME_BYTES = 60;
 /** QEMU's own bound of a frame on a stream (NET_BUFSIZE, include/net/net.h, 7.2). */
 const MAX_STREAM_FRAME_BYTES = 4096 + 65536;
-
-/** IEEE's first type for local experiments: no protocol of any guest takes it. */
-const LOCAL_EXPERIMENT = 0x88b5;
-
-/** A broadcast frame that no protocol wants: its whole effect is that a card receives it. */
-export function broadcastFrame(sizeBytes: number): Buffer {
-  const frame = Buffer.alloc(sizeBytes);
-  frame.fill(0xff, 0, 6);
-  Buffer.from([0x52, 0x54, 0, 0, 0, 1]).copy(frame, 6);
-  frame.writeUInt16BE(LOCAL_EXPERIMENT, 12);
-  return frame;
-}
 
 /** A frame as QEMU's `-netdev stream` wants it: behind its length, 32 bits, big endian (net/stream.c). */
 export function streamed(frame: Buffer): Buffer {

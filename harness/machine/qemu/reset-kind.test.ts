@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { RUN_FILES } from './arguments.js';
@@ -19,4 +19,17 @@ void t.test('the log of a guest under KVM does not tell one reset from another',
   await writeFile(join(directory, RUN_FILES.qemuLog), START);
   t.equal(await resetKind(directory, 'tcg'), 'other reset');
   t.equal(await resetKind(directory, 'kvm'), undefined);
+});
+
+void t.test('only the end of a log is read, whatever size a guest has made it', async (t) => {
+  const directory = t.testdir({});
+  const path = join(directory, RUN_FILES.qemuLog);
+  await writeFile(path, `Triple fault\n${START}`);
+  t.equal(await resetKind(directory, 'tcg', { mostBytes: START.length }), 'other reset');
+  t.equal(await resetKind(directory, 'tcg', { mostBytes: START.length + 13 }), 'triple fault');
+  // Larger than a Buffer may be: a reader that takes all of it fails, and would say that the log says nothing.
+  await writeFile(path, '');
+  await truncate(path, 5 * 1024 ** 3);
+  await appendFile(path, '\nTriple fault\n');
+  t.equal(await resetKind(directory, 'tcg'), 'triple fault');
 });

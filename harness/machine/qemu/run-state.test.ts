@@ -22,7 +22,7 @@ function made(...states: (string | Error)[]) {
         return { status: state };
       },
     },
-    { watch: { fact: (fact) => facts.push(fact) }, stderrTail: () => 'KVM internal error. Suberror: 3\n' },
+    { log: { fact: (fact) => facts.push(fact) }, stderrTail: () => 'KVM internal error. Suberror: 3\n' },
   );
   const send = async (...names: string[]) => {
     for (const name of names) listener({ name });

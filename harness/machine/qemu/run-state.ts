@@ -1,4 +1,4 @@
-import type { RunWatch } from '../../run/run-watch.js';
+import type { MachineLog } from '../machine.js';
 
 /**
  * Run states in which QEMU has given a guest up and will not resume it (qapi/run-state.json, RunState, 7.2). With KVM
@@ -19,7 +19,7 @@ export interface RunStateSource {
  */
 export function watchRunState(
   qmp: RunStateSource,
-  { watch, stderrTail }: { watch: Pick<RunWatch, 'fact'>; stderrTail: () => string },
+  { log, stderrTail }: { log: Pick<MachineLog, 'fact'>; stderrTail: () => string },
 ): () => void {
   let asking = false;
   let stoppedSince = false;
@@ -35,7 +35,7 @@ export function watchRunState(
       if (GIVEN_UP.has(status)) {
         const said = stderrTail().trim();
         const more = said === '' ? '' : `; it said: ${said}`;
-        watch.fact({ fact: 'harness-fault', message: `QEMU stopped the guest: ${status}${more}` });
+        log.fact({ fact: 'harness-fault', message: `QEMU stopped the guest: ${status}${more}` });
       }
     } while (stoppedSince);
     asking = false;

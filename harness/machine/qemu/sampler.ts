@@ -9,7 +9,7 @@ const ANSWER_DEADLINE_MS = 5_000;
 export const SAMPLE_COMMAND = 'info registers -a';
 
 /** Reads all vCPUs' registers once; undefined when QEMU does not answer. */
-export async function sampleOnce(qmp: QmpClient): Promise<string | undefined> {
+export async function sampleOnce(qmp: Pick<QmpClient, 'execute'>): Promise<string | undefined> {
   try {
     const text = await qmp.execute(
       'human-monitor-command',
@@ -18,15 +18,15 @@ export async function sampleOnce(qmp: QmpClient): Promise<string | undefined> {
     );
     return trimRegisters(text);
   } catch (error) {
-    // A monitor that is gone or busy is told by QEMU's exit or by the run's own deadlines.
+    // QEMU's exit or the run's own deadlines report a monitor that is gone or busy.
     if (error instanceof QmpError) return undefined;
     throw error;
   }
 }
 
-/** Samples until `signal` aborts; resolves when the last sample is in. */
+/** Samples until `signal` aborts; resolves when the sample under way is in. */
 export async function sampleVcpus(
-  qmp: QmpClient,
+  qmp: Pick<QmpClient, 'execute'>,
   { signal, onSample }: { signal: AbortSignal; onSample: (text: string) => void },
 ): Promise<void> {
   while (!signal.aborted) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { FrameSourceSpec } from '../../model/frame-source.js';
-import type { FrameLink } from '../qemu/frame-link.js';
+import type { FrameLink } from '../machine.js';
 import { frameSource } from './frame-source.js';
 
 const spec = (perSecond: number | 'max'): FrameSourceSpec => ({

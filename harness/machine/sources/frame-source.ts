@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { frameSourceName, type FrameSourceSpec } from '../../model/frame-source.js';
-import type { FrameLink } from '../qemu/frame-link.js';
-import { broadcastFrame } from '../qemu/frames.js';
+import type { FrameLink } from '../machine.js';
+import { broadcastFrame } from './broadcast-frame.js';
 import type { Source } from './source.js';
 
 /** Frames of one write: few enough that a card's ring is not behind for long. */
@@ -22,17 +22,17 @@ export function frameSource(spec: FrameSourceSpec, link: FrameLink): Source {
   let startedMs: number | undefined;
   let endedMs: number | undefined;
   let count = 0;
-  let playing = Promise.resolve();
+  let sending = Promise.resolve();
 
-  const give = async (times: number): Promise<void> => {
+  const deliver = async (times: number): Promise<void> => {
     count += times;
     if (!link.send(frame, times)) await Promise.race([link.ready(), stopped]);
   };
-  const play = async (): Promise<void> => {
+  const send = async (): Promise<void> => {
     let dueFromMs = performance.now();
     while (!signal.aborted && !link.gone) {
       if (perSecond === 'max') {
-        await give(MOST_AT_ONCE);
+        await deliver(MOST_AT_ONCE);
         // A socket that is never full would starve everything else in this process.
         await new Promise((resolve) => setImmediate(resolve));
         continue;
@@ -40,7 +40,7 @@ export function frameSource(spec: FrameSourceSpec, link: FrameLink): Source {
       const due = Math.min(MOST_AT_ONCE, Math.floor(((performance.now() - dueFromMs) * perSecond) / 1000));
       if (due > 0) {
         const beforeMs = performance.now();
-        await give(due);
+        await deliver(due);
         dueFromMs += (due * 1000) / perSecond + (performance.now() - beforeMs);
       } else {
         await sleep(SHORTEST_PAUSE_MS, undefined, { signal }).catch(() => {});
@@ -53,7 +53,7 @@ export function frameSource(spec: FrameSourceSpec, link: FrameLink): Source {
     name: frameSourceName(spec),
     async start() {
       startedMs = performance.now();
-      playing = play();
+      sending = send();
     },
     tally() {
       const nowMs = endedMs ?? performance.now();
@@ -66,7 +66,7 @@ export function frameSource(spec: FrameSourceSpec, link: FrameLink): Source {
     },
     async stop() {
       stopping.abort();
-      await playing;
+      await sending;
     },
   };
 }

@@ -1,8 +1,8 @@
 /** What a source has done so far. */
 export interface Tally {
-  /** Messages sent, or pulses; for a held line, 1 once it is asserted. */
+  /** Messages, pulses or frames sent; for a held line, 1 once it is asserted. */
   readonly count: number;
-  /** Since it was started. */
+  /** Milliseconds since it was started. */
   readonly forMs: number;
   /** Why it ended by itself; undefined while it works. */
   readonly failure: string | undefined;
@@ -14,6 +14,6 @@ export interface Source {
   /** Starts; resolves when the first interrupt is on its way. Rejects when it cannot work at all. */
   start(): Promise<void>;
   tally(): Tally;
-  /** Stops and undoes what stays (a line goes idle), if QEMU is still there; idempotent. */
+  /** Stops and undoes what stays (a line goes idle), if the machine is still there; idempotent. */
   stop(): Promise<void>;
 }

@@ -1,7 +1,0 @@
-import type { Scenario } from '../model/scenario.js';
-
-/** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
-export function needsQtest({ trigger, sources }: Scenario): boolean {
-  if (sources.some((source) => !('frames' in source))) return true;
-  return trigger.kind === 'choreography' && trigger.steps.some((step) => 'interrupt' in step);
-}
