@@ -58,9 +58,6 @@ export async function executeRun(
   });
   try {
     await runGuest(plan, { directory, watch, cacheDir, open });
-    watch.end('the script came to its end');
-  } catch (error) {
-    recordFailure(error, watch);
   } finally {
     cancel();
     signal?.removeEventListener('abort', interrupt);
@@ -94,16 +91,20 @@ async function runGuest(
     open,
   }: { directory: string; watch: RunWatch; cacheDir: string | undefined; open: MachineOpener },
 ): Promise<void> {
-  if (watch.ended !== undefined) throw new RunEnded(watch.ended);
-  const machine = await open(plan, { directory, log: watch });
-  const undo: (() => Promise<void>)[] = [() => machine.close()];
+  const undo: (() => Promise<void>)[] = [];
   try {
+    if (watch.ended !== undefined) throw new RunEnded(watch.ended);
+    const machine = await open(plan, { directory, log: watch });
+    undo.push(() => machine.close());
     const sources = new SourceBank();
     undo.push(() => sources.stop());
     const guest = liveGuest(plan, watch, { machine, sources, cacheDir });
     const openProofs = await prepareGuest(guest);
     undo.push(need(machine, 'monitor').startSampling());
     await crashGuest(guest, openProofs);
+    watch.end('the script came to its end');
+  } catch (error) {
+    recordFailure(error, watch);
   } finally {
     for (const step of undo.toReversed()) {
       try {

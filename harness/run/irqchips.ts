@@ -2,7 +2,7 @@ import { type InterruptRow, pinOfDevice, readProcInterrupts } from '../irqchip/p
 import { readLapic } from '../irqchip/read-lapic.js';
 import { readRouters } from '../irqchip/read-routers.js';
 import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
-import { MachineFailure } from '../machine/machine.js';
+import { MachineFailure, MissingAbility } from '../machine/machine.js';
 import type { LiveGuest } from './live-guest.js';
 
 /** Reads IO-APIC and 8259s. */
@@ -29,7 +29,7 @@ export async function recordInterruptState(guest: LiveGuest): Promise<void> {
     }
     guest.fact({ fact: 'interrupt-state', pic, lapics });
   } catch (error) {
-    if (!(error instanceof MachineFailure)) throw error;
+    if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
   }
 }
 

@@ -6,6 +6,7 @@ import type { RunPlan } from '../../model/run-plan.js';
 import { connectGdb } from '../../qemu/gdbstub/index.js';
 import { connectQmp } from '../../qemu/qmp/index.js';
 import { connectQtest } from '../../qemu/qtest/index.js';
+import { faultFact } from '../fault-fact.js';
 import { type Abilities, type Machine, MachineFailure, type MachineLog } from '../machine.js';
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
@@ -36,19 +37,20 @@ export interface QemuPlace {
 
 /**
  * Starts QEMU as planned: FIFOs and sockets first, so that no byte is lost, then the process, then its monitor. Throws a
- * Fault when one of them cannot be had; nothing stays open then.
+ * Fault when one of them cannot be had, which the log is told, too; nothing stays open then.
  */
 export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machine> {
   const teardown = new Teardown();
+  const gone = new AbortController();
   const close = async () => {
-    for (const { message, stack } of await teardown.run()) {
-      place.log.fact({ fact: 'harness-fault', message, stack });
-    }
+    for (const failure of await teardown.run()) place.log.fact(faultFact(failure));
   };
   try {
     const name = `QEMU ${plan.qemu.version}`;
-    return { name, abilities: await start(plan, { ...place, name, teardown }), close };
+    return { name, abilities: await start(plan, { ...place, name, teardown, gone }), close };
   } catch (error) {
+    // A QEMU that cannot start (a bad --machine, no KVM) has said why on stderr: its exit is recorded, and is what counts.
+    if (!gone.signal.aborted) place.log.fact(faultFact(error));
     await close();
     throw error;
   }
@@ -56,7 +58,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 
 async function start(
   plan: QemuPlan,
-  { directory, log, name, teardown }: QemuPlace & { name: string; teardown: Teardown },
+  { directory, log, name, teardown, gone }: Undoable & { readonly name: string },
 ): Promise<Abilities> {
   const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   teardown.defer('close the run directory', () => closeSync(folder));
@@ -76,7 +78,6 @@ async function start(
   const card = nic === undefined ? undefined : await openNetwork(nic, { base, directory, machine: name });
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
-  const gone = new AbortController();
   const qemu = await startProcess(plan, { directory, log, teardown, gone });
   const record = qmpLog();
   const qmp = await answer(
@@ -141,15 +142,16 @@ async function start(
   };
 }
 
+/** What a start is done with: what undoes it, and what is aborted when QEMU has ended. */
+interface Undoable extends QemuPlace {
+  readonly teardown: Teardown;
+  readonly gone: AbortController;
+}
+
 /** Starts the process and records its end; `gone` is aborted then. */
 async function startProcess(
   { qemu: { binary, args } }: QemuPlan,
-  {
-    directory,
-    log,
-    teardown,
-    gone,
-  }: QemuPlace & { readonly teardown: Teardown; readonly gone: AbortController },
+  { directory, log, teardown, gone }: Undoable,
 ): Promise<QemuProcess> {
   const qemu = await startQemu(binary, args, directory);
   log.fact({ fact: 'qemu-started', pid: qemu.pid });

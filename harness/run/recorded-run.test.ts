@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { recordedMachine } from '../machine/recorded/open.js';
+import type { RunPlan } from '../model/run-plan.js';
+import { rejudge } from '../store/rejudge.js';
+import { readPlan } from '../store/run-directory.js';
+import { fixtureNames, TESTDATA } from '../testing/recordings/fixtures.js';
+import { executeRun } from './execute-run.js';
+
+/** Runs a plan, the fixture's own unless it is changed, on the machine that the fixture recorded. */
+async function rerun(t: Test, name: string, change = (plan: RunPlan): RunPlan => plan) {
+  const fixture = join(TESTDATA, name);
+  const { clock, open } = await recordedMachine(fixture);
+  return executeRun(change(await readPlan(fixture)), t.testdir(), {
+    open: (_plan, place) => open(place),
+    clock,
+  });
+}
+
+/** What a recording cannot do, by fixture: the run is void there, and says so. */
+const MISSING: Readonly<Record<string, RegExp>> = {
+  'captured-answering-nic': /^not proved: the machine has a network card /,
+  'captured-screaming-nic': /^not proved: the machine has a network card /,
+  'captured-silent-nic': /^not proved: the machine has a network card /,
+  'captured-virt-on': /^not proved: the machine has a monitor that shows registers /,
+  'crash-path-hang-ioapic-lock': /^not proved: the machine has a debugger /,
+  'crash-path-reset-nmi': /^not proved: the machine has a debugger /,
+};
+
+/** What came from outside the machine, and does not come again: crashpath was killed, or interrupted. */
+const NOT_OF_THE_MACHINE = new Set(['derived-killed-crashpath', 'interrupted-in-capture']);
+
+for (const name of await fixtureNames()) {
+  if (NOT_OF_THE_MACHINE.has(name)) continue;
+  t.test(`${name}: prepared, crashed and followed on the recorded machine`, async (t) => {
+    const { verdict, detail, quality, degradedBy, explanation } = await rerun(t, name);
+    const missing = MISSING[name];
+    if (missing !== undefined) {
+      t.match(
+        { verdict, detail, explanation },
+        { verdict: 'void', detail: 'state-not-proved', explanation: missing },
+      );
+      return;
+    }
+    const { result } = await rejudge(join(TESTDATA, name));
+    t.strictSame(
+      { verdict, detail, quality, degradedBy, explanation },
+      {
+        verdict: result.verdict,
+        detail: result.detail,
+        quality: result.quality,
+        degradedBy: result.degradedBy,
+        explanation: result.explanation,
+      },
+    );
+  });
+}
