@@ -1,4 +1,4 @@
-/** What the generators of docs/ share: how facts of YAML files are put into words. */
+/** Words shared by the generators of docs/. */
 
 /** Ends the script with a message. */
 export function fail(message) {
@@ -6,7 +6,7 @@ export function fail(message) {
   process.exit(1);
 }
 
-/** The comment that a YAML file begins with, as one line. */
+/** The comment at the head of a YAML file, as one line. */
 export function headerComment(yaml) {
   const lines = yaml.split('\n');
   const end = lines.findIndex((line) => !line.startsWith('#'));
@@ -17,10 +17,12 @@ export function headerComment(yaml) {
     .trim();
 }
 
-/** What must be true of a path's content or of a script's output. */
+/** A condition on a path's content or on a script's output. */
 export function factWords(fact) {
   const [subject, { equals, matches, lacks }] =
-    'read' in fact ? [code(fact.read.path), fact.read] : [`what ${code(fact.output.of)} prints`, fact.output];
+    'read' in fact
+      ? [code(fact.read.path), fact.read]
+      : [`the output of ${code(fact.output.of)}`, fact.output];
   const asked = [
     equals !== undefined && `is ${code(equals)}`,
     matches !== undefined && `matches ${code(matches)}`,

@@ -3,9 +3,11 @@
  * Writes docs/scenarios.md from scenarios/*.yaml (build first):
  *
  *   node scripts/generate-scenario-docs.mjs            writes it
- *   node scripts/generate-scenario-docs.mjs --check    exits 1 when it is not what the scenarios say
+ *   node scripts/generate-scenario-docs.mjs --check    exits 1 when the page is stale
  *
- * The page depends on nothing but the scenario files and the defaults in the code.
+ * The page is for choosing a scenario: what happens to the guest, what is proved, what is expected, and the evidence.
+ * Steps and preparations are not repeated; each section links to its file. The page depends on nothing but the scenario
+ * files and the defaults in the code.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { code, factWords, fail, headerComment } from './docs-words.mjs';
@@ -24,13 +26,13 @@ const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', R
 const text = page(readAll());
 if (process.argv.includes('--check')) {
   if (!existsSync(PAGE) || readFileSync(PAGE, 'utf8') !== text) {
-    fail('docs/scenarios.md is not what scenarios/ says; run node scripts/generate-scenario-docs.mjs');
+    fail('docs/scenarios.md is stale; run node scripts/generate-scenario-docs.mjs');
   }
 } else {
   writeFileSync(PAGE, text);
 }
 
-/** Every scenario with the comment that its file begins with, by name. */
+/** Every scenario file, by name, with the comment at its head. */
 function readAll() {
   return readdirSync(SCENARIOS)
     .filter((file) => file.endsWith('.yaml'))
@@ -54,131 +56,126 @@ function readAll() {
 }
 
 function page(entries) {
-  const rows = entries.map(
-    ({ stem, members, scenario: { summary, trigger, expect } }) =>
-      `| [${stem}](#${stem}) | ${members.length > 0 ? `${members.length} scenarios: ` : ''}${cell(summary)}${members.length > 0 ? ', and so on' : ''} | ${trigger.kind} | ${expected(expect)} |`,
-  );
   return [
     '# The scenarios',
     '',
     '<!-- Generated from scenarios/*.yaml by scripts/generate-scenario-docs.mjs: edit those. -->',
     '',
-    'What `crashpath list` shows, in full. Words of the last column: [verdicts.md](verdicts.md). Steps: [choreography.md](choreography.md). How to write one: [scenarios/README.md](../scenarios/README.md).',
+    'Run one with `crashpath run NAME -k KERNEL`. Triggers, keys and how to write a scenario: [scenarios/README.md](../scenarios/README.md). Verdicts: [verdicts.md](verdicts.md). Choreographies: [choreography.md](choreography.md). Kernel sources are those of v6.1 unless stated otherwise. "The thread" is "[PATCH] x86, kdump: No need to disable ioapic in crash path" (LKML, 2012-02-29 to 2012-05-02).',
     '',
-    `Unless a scenario says otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
+    `Unless stated otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
     '',
-    '| scenario | what happens | trigger | expected |',
-    '|---|---|---|---|',
-    ...rows,
+    '| trigger | scenarios |',
+    '|---|---|',
+    ...indexRows(entries),
     '',
     ...entries.flatMap(section),
   ].join('\n');
 }
 
-/** A matrix: why it is there, and its members. */
-function matrixSection({ stem, members, prose }) {
-  const rows = members.map(({ name, trigger, expect }) => {
-    const row = [name, fired(trigger), expected(expect)];
-    return `| ${row.map((value) => value.replaceAll('|', '\\|')).join(' | ')} |`;
-  });
-  return [
-    `## ${stem}`,
-    '',
-    escaped(prose),
-    '',
-    ...list('Evidence', members[0].evidence.map(escaped)),
-    '| scenario | fired by | expected |',
-    '|---|---|---|',
-    ...rows,
-    '',
-    `\`crashpath run ${stem}\` runs all ${members.length}, \`crashpath run ${members[0].name} -k stock\` one.`,
-    '',
-  ];
+function indexRows(entries) {
+  const byTrigger = new Map();
+  for (const { stem, scenario } of entries) {
+    const { kind } = scenario.trigger;
+    byTrigger.set(kind, [...(byTrigger.get(kind) ?? []), `[${stem}](#${stem})`]);
+  }
+  return [...byTrigger].map(([kind, links]) => `| ${kind} | ${links.join(', ')} |`);
 }
 
 function section({ scenario, prose, stem, members }) {
-  if (members.length > 0) return matrixSection({ stem, members, prose });
-  const { name, summary, evidence, trigger, expect } = scenario;
+  const { summary, trigger, expect, evidence } = scenario;
+  const many = members.length > 0;
   return [
-    `## ${name}`,
+    `## ${stem}`,
     '',
-    `**${sentence(summary)}**${prose === '' ? '' : ` ${escaped(prose)}`}`,
+    `**${many ? `${members.length} scenarios, e.g. ${escaped(summary)}` : sentence(summary)}.** ${withCode(prose)}`,
     '',
-    ...list('Evidence', evidence.map(escaped)),
-    ...list('Guest', guest(scenario)),
-    ...list('Prepared', scenario.prepare.map(prepared)),
-    ...list('From outside', scenario.sources.map(sourceWords)),
-    ...list('Proved', proved(scenario)),
-    ...list('Proved by the capture kernel, when it reports', scenario.proveCapture.map(provedByCapture)),
-    ...(trigger.kind === 'choreography'
-      ? ['Steps:', '', ...trigger.steps.map((step, index) => `${index + 1}. ${stepWords(step)}`)]
-      : [`Fired by: ${fired(trigger)}.`]),
-    ...(scenario.capture === undefined
-      ? []
-      : ['', 'The capture kernel drives the network card and counts its interrupts.']),
+    `- [${trigger.kind}](../scenarios/${stem}.yaml), expected: ${many ? 'see below' : expected(expect)}`,
+    ...(many ? [] : factsOf(scenario)).map((fact) => `- ${fact}`),
+    ...evidence.map((line) => `- evidence: ${escaped(line.replaceAll(' (v6.1)', ''))}`),
     '',
-    `Expected: ${expected(expect)}. \`crashpath run ${name} -k debian:6.1\``,
+    ...membersTable(members),
+  ];
+}
+
+/** The members of a matrix: the types of a crash point in one row. Their stimuli are in the file. */
+function membersTable(members) {
+  if (members.length === 0) return [];
+  const rows = new Map();
+  for (const { trigger, expect } of members) {
+    const key = `${code(trigger.point)} | ${expected(expect)}`;
+    rows.set(key, [...(rows.get(key) ?? []), code(trigger.type)]);
+  }
+  return [
+    '| crash point | expected | types |',
+    '|---|---|---|',
+    ...[...rows].map(([key, types]) => `| ${key} | ${types.join(', ')} |`),
     '',
   ];
 }
 
-function list(title, items) {
-  return items.length === 0 ? [] : [`${title}:`, '', ...items.map((item) => `- ${item}`), ''];
+function factsOf(scenario) {
+  const parts = [
+    ['guest', guest(scenario)],
+    ['from outside', scenario.sources.map(sourceWords)],
+    ['proved', proved(scenario)],
+    ['proved by the capture kernel', scenario.proveCapture.map(provedByCapture)],
+  ];
+  return parts.flatMap(([title, items]) => (items.length === 0 ? [] : [`${title}: ${items.join('; ')}`]));
 }
 
-function netWords(net) {
-  return net === 'frames'
-    ? 'raw frames to and from crashpath'
-    : "QEMU's own network with one way out, to crashpath";
-}
-
-function guest({ guest: wanted, crashKernel, watchMs }) {
+function guest({ guest: wanted, crashKernel, capture }) {
   return [
     crashKernel === 'absent' && 'no crash kernel is loaded',
     wanted.profile !== undefined &&
-      `machine: ${[wanted.profile]
+      [wanted.profile]
         .flat()
         .map((name) => `[${name}](machines.md#${name})`)
-        .join(', ')}`,
-    wanted.cpus !== undefined && `${wanted.cpus} vCPUs`,
+        .join(', '),
+    wanted.cpus !== undefined &&
+      wanted.cpus !== GUEST_DEFAULTS.cpus &&
+      `${wanted.cpus} vCPU${wanted.cpus === 1 ? '' : 's'}`,
     wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
     wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
-    wanted.nic !== undefined && `network card: ${wanted.nic.model}, ${netWords(wanted.nic.net)}`,
-    wanted.append !== undefined && `command line: ${code(wanted.append)}`,
-    wanted.captureAppend !== undefined && `capture kernel's command line: ${code(wanted.captureAppend)}`,
-    wanted.modules !== undefined && `modules: ${wanted.modules.map(code).join(', ')}`,
-    watchMs !== undefined && `watched for ${watchMs} ms after firing`,
+    wanted.nic !== undefined &&
+      `${wanted.nic.model} on ${wanted.nic.net === 'frames' ? 'raw frames' : 'a closed user network'}`,
+    wanted.append !== undefined && code(wanted.append),
+    wanted.captureAppend !== undefined && `capture kernel ${code(shortened(wanted.captureAppend))}`,
+    wanted.modules !== undefined && `modules ${wanted.modules.map(code).join(', ')}`,
+    capture !== undefined && 'the capture kernel exercises the card',
   ].filter((item) => item !== false);
 }
 
-function prepared(preparation) {
-  if ('flipCrashImage' in preparation) {
-    return `the byte at offset ${preparation.flipCrashImage.offset} of the crash image's largest segment is inverted in the guest's memory`;
-  }
-  return 'write' in preparation
-    ? `${code(preparation.write.value)} is written to ${code(preparation.write.path)}`
-    : `the guest runs ${code(preparation.script)}`;
+/** A command line of which the beginning says enough. */
+function shortened(append) {
+  const words = append.split(' ');
+  return words.length > 12 ? `${words.slice(0, 2).join(' ')} ... ${words.at(-1)}` : append;
 }
 
 function proved({ crashKernel, prepare, prove, trigger }) {
-  const armed = crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : [];
-  const flipped = prepare.some((preparation) => 'flipCrashImage' in preparation)
-    ? ['the inverted byte is read back']
-    : [];
-  const own = [
-    ...prove.map(proofOfState),
-    ...(trigger.kind === 'lkdtm' ? ['the crash point was hit to the end of its count'] : []),
-  ];
   const steps = trigger.kind === 'choreography' ? trigger.steps : [];
-  const inSteps = steps.flatMap((step, index) => ('prove' in step ? [index + 1] : []));
-  if (trigger.kind === 'ssh') own.push('login, first copy and the start of the second, as below');
-  const where =
-    inSteps.length === 0 ? [] : [`${inSteps.length === 1 ? 'step' : 'steps'} ${inSteps.join(', ')} below`];
-  return [...armed, ...flipped, ...own, ...where];
+  return [
+    ...(crashKernel === 'absent' ? ['`/sys/kernel/kexec_crash_loaded` is `0`'] : []),
+    ...(prepare.some((preparation) => 'flipCrashImage' in preparation)
+      ? ['the inverted byte is read back']
+      : []),
+    ...prove.map(proofOfState),
+    ...(trigger.kind === 'ssh' ? ['login, first copy and the start of the second'] : []),
+    ...proofsInSteps(steps),
+  ];
+}
+
+/** A sysctl by its name, as in sysctl(8). */
+function shortFact(proof) {
+  const name = /^\/proc\/sys\/(.+)$/.exec(proof.read?.path ?? '')?.[1];
+  const { equals } = proof.read ?? {};
+  return name !== undefined && equals !== undefined
+    ? code(`${name.replaceAll('/', '.')}=${equals}`)
+    : factWords(proof);
 }
 
 function proofOfState(proof) {
-  if ('read' in proof || 'output' in proof) return factWords(proof);
+  if ('read' in proof || 'output' in proof) return shortFact(proof);
   if ('panic' in proof) {
     const { says, stackHas } = proof.panic;
     return [
@@ -190,95 +187,36 @@ function proofOfState(proof) {
   }
   if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
   if ('pin' in proof) return pinWords(proof);
-  if ('lapic' in proof) return lapicWords(`vCPU ${proof.cpu}`, proof.lapic);
+  if ('lapic' in proof) return `local APIC of vCPU ${proof.cpu}: ${lapicWords(proof.lapic)}`;
   const { row, risesBy, withinMs } = proof.interrupts;
-  const when = withinMs === undefined ? '' : ` before firing, within ${withinMs} ms`;
-  return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy} or more${when}`;
+  const when = withinMs === undefined ? '' : ` within ${withinMs / 1000} s before firing`;
+  return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy}${when}`;
 }
 
-function fired(trigger) {
-  if (trigger.kind === 'serial-break') return `BREAK and ${code(trigger.key)} on the console's line`;
-  if (trigger.kind === 'keyboard') return `Alt+SysRq+${trigger.key} on the PS/2 keyboard`;
-  if (trigger.kind === 'lkdtm') {
-    const stimulus = trigger.stimulus === undefined ? '' : `, while the guest runs ${code(trigger.stimulus)}`;
-    return `${code(trigger.type)} written to lkdtm's ${code(trigger.point)}${stimulus}`;
+/** The proofs of a choreography, once each, those about one role together. */
+function proofsInSteps(steps) {
+  const proofs = steps.flatMap((step) => ('prove' in step ? [step.prove] : []));
+  const ofRole = new Map();
+  const others = new Set();
+  for (const proof of proofs) {
+    if ('role' in proof) {
+      const words = ofRole.get(proof.role) ?? new Set();
+      const moved = 'in' in proof && [...words].some((word) => word.startsWith('in '));
+      ofRole.set(proof.role, words.add(`${moved ? 'then ' : ''}${roleWords(proof)}`));
+    } else {
+      others.add('lock' in proof ? `${code(proof.lock)} ${proof.held ? 'held' : 'free'}` : pinWords(proof));
+    }
   }
-  if (trigger.kind === 'nmi') return 'an NMI to the boot CPU (QMP `inject-nmi`)';
-  if (trigger.kind === 'ssh') {
-    return `a login through ssh, a copy of ${trigger.copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and \`c\` written to \`/proc/sysrq-trigger\` through the same session`;
-  }
-  const where = trigger.cpu === undefined ? '' : ` on vCPU ${trigger.cpu}`;
-  return `${code(trigger.key)} written to \`/proc/sysrq-trigger\`${where}`;
+  return [...others, ...[...ofRole].map(([role, words]) => `**${role}** ${[...words].join(', ')}`)];
 }
 
-function stepWords(step) {
-  if ('stimulate' in step) return `Started in the guest: ${code(step.stimulate.script)}`;
-  if ('hold' in step) return holdWords(step.hold);
-  if ('run' in step) return runWords(step.run);
-  if ('prove' in step) return `Prove: ${proofWords(step.prove)}.`;
-  if ('interrupt' in step) {
-    const { role, vector } = step.interrupt;
-    return `Interrupt: ${vector === undefined ? 'an NMI' : `vector ${vector}`} is sent to **${role}**.`;
-  }
-  if ('call' in step) {
-    const { role, returns } = step.call;
-    const then =
-      returns === 'never' ? ' and does not return' : ', returns, and stands where it stood, as it was';
-    return `Call: **${role}** calls ${callWords(step.call)} from where it stands${then}.`;
-  }
-  if ('fire' in step) {
-    const { role, call, itself, aloneMs } = step.fire;
-    const alone = aloneMs > 0 ? `; it then runs alone for ${aloneMs} ms` : '';
-    if (call !== undefined) return `Fire: **${role}** calls ${callWords(call)} from where it stands${alone}.`;
-    if (itself === true) return `Fire: **${role}** goes on, on its own way into \`panic()\`${alone}.`;
-    return `Fire: \`panic()\` is called by **${step.fire.role}** from where it stands${alone}.`;
-  }
-  return step.release === 'all' ? 'Let everybody go.' : `Let **${step.release}** go; who is held stays held.`;
-}
-
-function callWords({ function: name, args }) {
-  return `${[name]
-    .flat()
-    .map((one) => code(`${one}(${args.join(', ')})`))
-    .join(' or ')}`;
-}
-
-function holdWords({ as, at, on, withinMs }) {
-  const who =
-    on === undefined
-      ? 'the first vCPU that comes'
-      : on === 'turn'
-        ? 'the vCPU whose turn it is'
-        : `vCPU ${on}`;
-  return `Hold **${as}**: ${who}${on === undefined ? '' : ', when it comes'} to ${place(at)}${within(withinMs)}.`;
-}
-
-function runWords({ as, on, to, forMs, withinMs, orElse }) {
-  const which = on === undefined ? '' : on === 'turn' ? ' (the vCPU whose turn it is)' : ` (vCPU ${on})`;
-  if (to === undefined) return `Let **${as}**${which} run alone for ${forMs} ms.`;
-  const otherwise = orElse === 'stay' ? '; if it does not come there, it is taken where it is' : '';
-  return `Let **${as}**${which} run alone to ${place(to)}${within(withinMs)}${otherwise}.`;
-}
-
-function within(withinMs) {
-  return withinMs === undefined ? '' : `, within ${withinMs} ms`;
-}
-
-function place(location) {
-  return typeof location === 'string' || Array.isArray(location)
-    ? `the start of ${functions(location)}`
-    : `where ${functions(location.after)} has returned to ${functions(location.in)}`;
-}
-
-function proofWords(proof) {
-  if ('lock' in proof) return `${code(proof.lock)} is ${proof.held ? 'held' : 'free'}`;
-  if ('in' in proof) return `**${proof.role}** is in ${functions(proof.in)}`;
-  if ('interrupts' in proof) return `**${proof.role}** has interrupts ${proof.interrupts}`;
-  if ('svme' in proof || 'vmxe' in proof) return `**${proof.role}** has ${flagWords(proof)}`;
-  if ('pin' in proof) return pinWords(proof);
-  if ('lapic' in proof) return lapicWords(`**${proof.role}**`, proof.lapic);
-  if ('inService' in proof) return `**${proof.role}** has an interrupt in service, not yet acknowledged`;
-  return `${functions(proof.stackHas)} is on the stack of **${proof.role}**`;
+function roleWords(proof) {
+  if ('in' in proof) return `in ${functions(proof.in)}`;
+  if ('interrupts' in proof) return `interrupts ${proof.interrupts}`;
+  if ('svme' in proof || 'vmxe' in proof) return flagWords(proof);
+  if ('lapic' in proof) return `local APIC ${lapicWords(proof.lapic)}`;
+  if ('inService' in proof) return 'a vector in service';
+  return `${functions(proof.stackHas)} on its stack`;
 }
 
 function flagWords({ svme, vmxe }) {
@@ -286,50 +224,41 @@ function flagWords({ svme, vmxe }) {
 }
 
 function provedByCapture(proof) {
-  if ('clocksource' in proof) return `its clocksource is ${functions(proof.clocksource)}`;
-  if ('clockevent' in proof) return `its clock event device is ${functions(proof.clockevent)}`;
+  if ('clocksource' in proof) return `clocksource ${functions(proof.clocksource)}`;
+  if ('clockevent' in proof) return `clock event device ${functions(proof.clockevent)}`;
   const { row, atLeast } = proof.interrupts;
-  return `row ${code(row)} of its \`/proc/interrupts\` is ${atLeast} or more`;
+  return `row ${code(row)} of \`/proc/interrupts\` at least ${atLeast}`;
 }
 
 function pinWords({ pin, is }) {
   const wanted = Object.entries(is).map(([key, value]) => code(`${key}: ${value}`));
-  return `the IO-APIC's pin ${typeof pin === 'number' ? pin : `of ${code(pin)}`} has ${wanted.join(', ')}`;
+  return `IO-APIC pin ${typeof pin === 'number' ? pin : `of ${code(pin)}`} ${wanted.join(', ')}`;
 }
 
-function lapicWords(whose, { enabled, isr, irr }) {
+function lapicWords({ enabled, isr, irr }) {
   const vectors = (wanted) => (wanted === 'any' ? 'a vector' : `vector ${wanted}`);
-  const wanted = [
-    ...(enabled === undefined ? [] : [`is ${enabled ? 'enabled' : 'disabled'}`]),
-    ...(isr === undefined ? [] : [`has ${vectors(isr)} in service`]),
-    ...(irr === undefined ? [] : [`has ${vectors(irr)} requested`]),
-  ];
-  return `the local APIC of ${whose} ${wanted.join(', ')}`;
+  return [
+    ...(enabled === undefined ? [] : [enabled ? 'enabled' : 'disabled']),
+    ...(isr === undefined ? [] : [`${vectors(isr)} in service`]),
+    ...(irr === undefined ? [] : [`${vectors(irr)} requested`]),
+  ].join(', ');
 }
 
 function sourceWords(source) {
-  const until = source.until === 'fired' ? 'until the firing' : 'until the run ends';
+  const until = source.until === 'fired' ? 'until firing' : 'until the run ends';
   const rate = (perSecond) =>
-    perSecond === 'max'
-      ? 'as fast as the host can'
-      : perSecond === 'once'
-        ? 'once'
-        : `${perSecond} times a second`;
+    perSecond === 'max' ? 'at full rate' : perSecond === 'once' ? 'once' : `${perSecond} per second`;
   if ('frames' in source) {
-    const pace =
-      source.perSecond === 'max' ? 'as fast as the card takes them' : `${source.perSecond} a second`;
-    return `${source.frames} frames of ${source.sizeBytes} bytes, ${pace}, ${until}`;
+    return `${source.frames} frames of ${source.sizeBytes} bytes, ${rate(source.perSecond)}, ${until}`;
   }
   if ('pin' in source) {
-    const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `the pin of ${code(source.pin)}`;
-    const how =
-      source.drive === 'held' ? 'is held asserted' : `is pulsed ${rate(source.drive.pulsesPerSecond)}`;
+    const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `pin of ${code(source.pin)}`;
+    const how = source.drive === 'held' ? 'held asserted' : `pulsed ${rate(source.drive.pulsesPerSecond)}`;
     return `${pin} ${how}, ${until}`;
   }
-  const what = 'vector' in source ? `vector ${source.vector}` : 'an NMI';
-  const least =
-    source.atLeastPerSecond === undefined ? '' : ` (at least ${source.atLeastPerSecond}, or the run is void)`;
-  return `${what} is sent to vCPU ${source.cpu} ${rate(source.perSecond)}${least}, ${until}`;
+  const what = 'vector' in source ? `vector ${source.vector}` : 'NMI';
+  const least = source.atLeastPerSecond === undefined ? '' : ` (void below ${source.atLeastPerSecond})`;
+  return `${what} to vCPU ${source.cpu}, ${rate(source.perSecond)}${least}, ${until}`;
 }
 
 function functions(names) {
@@ -345,10 +274,11 @@ function escaped(value) {
   return value.replace(/[\\`*<[\]]/g, '\\$&');
 }
 
-function sentence(value) {
-  return `${escaped(value.charAt(0).toUpperCase() + value.slice(1))}.`;
+/** Text in which backticks mean code, as in Markdown. */
+function withCode(value) {
+  return value.replace(/[\\*<[\]]/g, '\\$&');
 }
 
-function cell(value) {
-  return escaped(value).replaceAll('|', '\\|');
+function sentence(value) {
+  return escaped(value.charAt(0).toUpperCase() + value.slice(1));
 }

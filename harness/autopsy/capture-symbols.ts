@@ -1,3 +1,4 @@
+import { decodeGate, GATE_BYTES, gateOffset } from '../hmp/idt-gate.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import { movedSymbols, type SymbolTable } from '../symbols/index.js';
 
@@ -6,8 +7,6 @@ const HANDLERS: readonly (readonly [vector: number, handler: string])[] = [
   [0, 'asm_exc_divide_error'],
   [13, 'asm_exc_general_protection'],
 ];
-/** Bytes of a gate in 64-bit mode (arch/x86/include/asm/desc_defs.h, struct gate_struct). */
-const GATE_BYTES = 16n;
 
 /**
  * The names of the capture kernel that a vCPU runs, given the names of the kernel that crashed: the same image, moved
@@ -22,30 +21,10 @@ export async function captureSymbols(
   for (const [vector, handler] of HANDLERS) {
     const [symbol] = crashed.named(handler);
     if (symbol === undefined) return undefined;
-    const gate = await gdb.readMemory(idtBase + BigInt(vector) * GATE_BYTES, Number(GATE_BYTES), { vcpu });
-    offsets.push(handlerOf(gate) - symbol.address);
+    const gate = await gdb.readMemory(idtBase + BigInt(gateOffset(vector)), GATE_BYTES, { vcpu });
+    offsets.push(decodeGate(gate).handler - symbol.address);
   }
   const [offset] = offsets;
   if (offset === undefined || offsets.some((other) => other !== offset)) return undefined;
   return movedSymbols(crashed, offset);
-}
-
-/** The handler's address in a gate of the IDT. */
-export function handlerOf(gate: Buffer): bigint {
-  return (
-    BigInt(gate.readUInt16LE(0)) |
-    (BigInt(gate.readUInt16LE(6)) << 16n) |
-    (BigInt(gate.readUInt32LE(8)) << 32n)
-  );
-}
-
-/** Base of each vCPU's IDT, by index, in the text of HMP `info registers -a` (`IDT=     fffffe0000000000 00000fff`). */
-export function idtBases(registers: string): ReadonlyMap<number, bigint> {
-  const bases = new Map<number, bigint>();
-  for (const part of registers.split(/^CPU#/m).slice(1)) {
-    const index = /^(\d{1,4})/.exec(part)?.[1];
-    const base = /^IDT=\s+([0-9a-f]{8,16}) /m.exec(part)?.[1];
-    if (index !== undefined && base !== undefined) bases.set(Number(index), BigInt(`0x${base}`));
-  }
-  return bases;
 }

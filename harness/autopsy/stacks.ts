@@ -1,10 +1,11 @@
 import { stackLine, stackOf } from '../choreo/look.js';
+import { readRegisters } from '../hmp/registers.js';
 import type { Armed } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { GdbError, type GdbClient } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { contains } from '../timeline/armed.js';
-import { captureSymbols, idtBases } from './capture-symbols.js';
+import { captureSymbols } from './capture-symbols.js';
 
 /** Frames that are kept of a stack. */
 const MOST_FRAMES = 48;
@@ -54,6 +55,7 @@ async function symbolsOf(vcpu: number, guest: StuckGuest): Promise<SymbolTable |
   if ((cs & 3n) !== 0n) return undefined;
   if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
   if (!guest.sameImage) return undefined;
-  const idtBase = idtBases(await guest.monitor('info registers -a')).get(vcpu);
-  return idtBase === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase });
+  const registers = readRegisters(await guest.monitor('info registers -a'));
+  const idt = registers.find(({ index }) => index === vcpu)?.idt;
+  return idt === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase: idt.base });
 }

@@ -1,5 +1,5 @@
-import type { RunPlan } from '../model/run-plan.js';
-import type { Scenario } from '../model/scenario.js';
+import type { RunPlan } from '../plan/run-plan.js';
+import type { Scenario } from '../plan/scenario.js';
 import { contradictionIn } from '../plan/check-choreography.js';
 import { renamedPlan } from '../plan/make-plan.js';
 

@@ -1,6 +1,6 @@
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
 import { renamedPlan } from '../plan/make-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 
 /** What is already there of a campaign. */
 export interface BegunRun {

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { openQemu } from '../machine/qemu/open.js';
 import { executeRun, type MachineOpener } from '../run/execute-run.js';
 import { appendResult } from '../store/campaign-directory.js';

@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { rejudge } from '../store/rejudge.js';
 import { resetKind } from '../machine/qemu/reset-kind.js';

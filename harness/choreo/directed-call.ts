@@ -1,4 +1,4 @@
-import type { DirectedCall } from '../model/choreography.js';
+import type { DirectedCall } from '../plan/choreography.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
 import { readVcpus } from '../timeline/vcpus.js';

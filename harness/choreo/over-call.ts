@@ -1,4 +1,4 @@
-import { runs64Bit } from './idt.js';
+import { readRegisters } from '../hmp/registers.js';
 import { instructionAt } from './instruction-at.js';
 import { lookAt } from './look.js';
 import { NotReached, type WalkStage } from './stage.js';
@@ -7,7 +7,8 @@ import { stepOver } from './step-over.js';
 /** Runs a stopped vCPU, alone, until the call that it stands at has returned. Throws NotReached when it does not. */
 export async function overCall(vcpu: number, stage: WalkStage, withinMs: number): Promise<void> {
   const registers = await stage.gdb.readRegisters(vcpu);
-  const bits = runs64Bit(await stage.monitor('info registers -a'), vcpu) ? 64 : 32;
+  const all = readRegisters(await stage.monitor('info registers -a'));
+  const bits = all.find(({ index }) => index === vcpu)?.codeIs64Bit === true ? 64 : 32;
   const { instruction } = await instructionAt(vcpu, stage, { address: registers.rip, bits });
   const purpose = `go over ${instruction.text}`;
   if (instruction.flow !== 'call')

@@ -1,5 +1,7 @@
-import { type Step, verbOf } from '../model/choreography.js';
+import { readRegisters } from '../hmp/registers.js';
+import { type Step, verbOf } from '../plan/choreography.js';
 import { messageName } from '../model/interrupt.js';
+import { proveState } from '../proof/proofs.js';
 import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { argumentsOf, directCall, directPanic, restoreAfterCall } from './directed-call.js';
 import { readIdt } from './idt.js';
@@ -7,8 +9,8 @@ import { lookAt, lookAtAll } from './look.js';
 import { overCall } from './over-call.js';
 import { type CodePlace, findPlace } from './places.js';
 import { NotReached, type Stage } from './stage.js';
-import { checkState } from './state-proof.js';
 import { walk } from './walk.js';
+import { stoppedWitness } from './witness.js';
 
 const WITHIN_MS = 30_000;
 /** A trace goes from the panic to the capture kernel's start: seconds of stepping, and all of its decompression. */
@@ -72,7 +74,8 @@ class Performer {
     if ('run' in step) return this.#run(step.run);
     if ('trace' in step) return this.#trace(step.trace);
     if ('prove' in step) {
-      const { what, proved, saw } = await checkState(step.prove, this.#stage, (role) => this.#vcpuOf(role));
+      const witness = stoppedWitness(this.#stage, (role) => this.#vcpuOf(role));
+      const { what, proved, saw } = await proveState(step.prove, witness);
       if (!proved) throw new NotReached(what, saw);
       this.#stage.fact({ fact: 'proof', what, proved, saw });
       return saw;
@@ -176,7 +179,7 @@ class Performer {
   }
 
   async #requireIdt(vcpu: number, wanted: string): Promise<string> {
-    const registers = await this.#stage.monitor('info registers -a');
+    const registers = readRegisters(await this.#stage.monitor('info registers -a'));
     const idt = await readIdt(registers, vcpu, this.#stage.gdb);
     const has = idt === undefined ? 'unknown' : `${idt.base}/${idt.limit}`;
     const saw = `${await lookAt(vcpu, this.#stage)} IDT=${has}`;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
-import { functionNamed, variableNamed } from './places.js';
+import { functionNamed } from './places.js';
 import { NotReached } from './stage.js';
 
 /** Lines as Debian's 6.1.0-56 has them, shortened; `type_show` is one of its many static functions of one name. */
@@ -25,7 +25,6 @@ function table(): SymbolTable {
 t.test('the first name that the kernel has, of the sort that is meant', async (t) => {
   t.equal(functionNamed(['mask_IO_APIC_irq', 'mask_ioapic_irq'], table()).address, 0xffffffff81000200n);
   t.equal(functionNamed('panic', table()).address, 0xffffffff81000700n, 'not the variable');
-  t.equal(variableNamed('panic', table()).address, 0xffffffff81000600n, 'not the function');
 });
 
 /** What a lookup saw that found nothing to use. */
@@ -41,10 +40,6 @@ function missed(lookUp: () => unknown): string {
 
 t.test('a name that is not there is told with its neighbours of the same sort', async (t) => {
   t.match(
-    missed(() => variableNamed('ioapic_locks', table())),
-    /nearest: ioapic_lock$/,
-  );
-  t.match(
     missed(() => functionNamed('ioapic_locks', table())),
     /nearest: none$/,
   );
@@ -59,9 +54,5 @@ t.test('a name that several symbols have is refused, not guessed', async (t) => 
   t.equal(
     missed(() => functionNamed('type_show', table())),
     'this kernel has 2 of the name type_show',
-  );
-  t.match(
-    missed(() => variableNamed(['gone_lock', 'cache_lock'], table())),
-    /2 of the name cache_lock/,
   );
 });

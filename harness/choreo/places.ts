@@ -1,11 +1,11 @@
-import type { Location } from '../model/choreography.js';
+import type { Location } from '../plan/choreography.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   type FunctionCode,
   decodeFunction,
   findCallSites,
+  findSymbol,
   type KernelSymbol,
-  sortOf,
   type SymbolTable,
 } from '../symbols/index.js';
 import { NotReached } from './stage.js';
@@ -75,35 +75,11 @@ function requireInstruction(address: bigint, name: string, code: FunctionCode): 
   );
 }
 
-/** The first of several names that this kernel has as a function. */
+/** The first of several names that this kernel has as a function; `NotReached` when there is none, or several. */
 export function functionNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
-  return symbolNamed(wanted, 'text', symbols);
-}
-
-/** The first of several names that this kernel has as a variable, such as a lock. */
-export function variableNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
-  return symbolNamed(wanted, 'data', symbols);
-}
-
-/** `NotReached` when there is none, or several (static ones of the same name): a guess would prove nothing. */
-function symbolNamed(
-  wanted: string | readonly string[],
-  sort: 'text' | 'data',
-  symbols: SymbolTable,
-): KernelSymbol {
-  const asked = names(wanted);
-  const noun = sort === 'text' ? 'function' : 'variable';
-  const what = `find the ${noun} ${asked.join(' or ')}`;
-  for (const name of asked) {
-    const found = symbols.named(name).filter((symbol) => sortOf(symbol) === sort);
-    if (found.length > 1) throw new NotReached(what, `this kernel has ${found.length} of the name ${name}`);
-    if (found[0] !== undefined) return found[0];
-  }
-  const near = symbols.nearest(asked[0] ?? '', { sort });
-  throw new NotReached(
-    what,
-    `this kernel has none (inlined or renamed); nearest: ${near.join(', ') || 'none'}`,
-  );
+  const found = findSymbol(wanted, 'text', symbols);
+  if ('saw' in found) throw new NotReached(found.what, found.saw);
+  return found;
 }
 
 /** One name or several, as several. */

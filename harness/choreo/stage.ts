@@ -1,6 +1,8 @@
+import type { Irqchips } from '../hmp/irqchips.js';
+import type { LocalApic } from '../hmp/lapic.js';
 import type { InterruptMessage } from '../model/interrupt.js';
-import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
 import type { HostFact } from '../model/record.js';
+import type { PinName } from '../proof/names.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { SymbolTable } from '../symbols/index.js';
 
@@ -19,7 +21,7 @@ export interface Stage {
   /** Sends an interrupt to one vCPU; returns the APIC id that it was sent to. */
   interrupt(vcpu: number, message: InterruptMessage): Promise<number>;
   /** The interrupt controllers that the machine has, now. */
-  routers(): Promise<InterruptRouters>;
+  irqchips(): Promise<Irqchips>;
   /** A vCPU's local APIC, now; undefined when QEMU shows none. */
   lapic(vcpu: number): Promise<LocalApic | undefined>;
   /** The pin that a scenario names; undefined when no row of /proc/interrupts has that device on a pin. */

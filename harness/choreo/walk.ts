@@ -1,8 +1,9 @@
+import { readRegisters } from '../hmp/registers.js';
 import type { Idt, Walked } from '../model/record.js';
 import type { Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import { Callees } from './callees.js';
-import { readIdt, runs64Bit } from './idt.js';
+import { readIdt } from './idt.js';
 import { instructionAt } from './instruction-at.js';
 import { KERNEL_IMAGE, KnownCode } from './known-code.js';
 import { lookAt } from './look.js';
@@ -106,9 +107,10 @@ class Walker {
 
   /** The two things that the stub does not tell: the IDT, and whether this is 64-bit code. */
   async #readMode(): Promise<void> {
-    const text = await this.#stage.monitor('info registers -a');
-    this.#bits = runs64Bit(text, this.#vcpu) ? 64 : 32;
-    this.#idt = await readIdt(text, this.#vcpu, this.#stage.gdb);
+    const registers = readRegisters(await this.#stage.monitor('info registers -a'));
+    const own = registers.find(({ index }) => index === this.#vcpu);
+    this.#bits = own?.codeIs64Bit === true ? 64 : 32;
+    this.#idt = await readIdt(registers, this.#vcpu, this.#stage.gdb);
   }
 
   /** A handler in the kernel's own mapping, after code that ran outside of any: that is the second kernel. */

@@ -1,7 +1,7 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { escapeGuestText } from '../timeline/escape.js';
-import { interruptsOf } from '../irqchip/proc-interrupts.js';
+import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';

@@ -1,7 +1,5 @@
-import type { EventOf } from '../model/event.js';
-import type { CaptureProof } from '../model/scenario.js';
+import { proveCapture } from '../proof/proofs.js';
 import { escapeGuestText } from '../timeline/escape.js';
-import { interruptsOf } from '../irqchip/proc-interrupts.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 
@@ -12,8 +10,8 @@ import { first } from './phases.js';
  * verdict.
  */
 export const captureProofCheck: Check = ({ events, plan, verified }) => {
-  const { proveCapture } = plan.scenario;
-  if (proveCapture.length === 0) return undefined;
+  const { proveCapture: asked } = plan.scenario;
+  if (asked.length === 0) return undefined;
   const facts = first(events, 'capture-facts');
   if (facts === undefined) {
     return verified === undefined
@@ -25,40 +23,13 @@ export const captureProofCheck: Check = ({ events, plan, verified }) => {
           evidence: [verified],
         };
   }
-  for (const proof of proveCapture) {
-    const { what, saw, proved } = look(proof, facts);
-    if (!proved) {
-      return {
-        word: 'void',
-        detail: 'state-not-proved',
-        explanation: `not proved: the capture kernel's ${what} (saw ${escapeGuestText(saw, 80)})`,
-        evidence: [facts],
-      };
-    }
-  }
-  return undefined;
-};
-
-function look(
-  proof: CaptureProof,
-  { timers, interrupts }: EventOf<'capture-facts'>,
-): { what: string; saw: string; proved: boolean } {
-  if ('interrupts' in proof) {
-    const { row, atLeast } = proof.interrupts;
-    const sum = interruptsOf(row, interrupts);
-    return {
-      what: `/proc/interrupts ${row} is at least ${atLeast}`,
-      saw: sum === undefined ? 'no such row' : String(sum),
-      proved: sum !== undefined && sum >= atLeast,
-    };
-  }
-  const [what, wanted, saw] =
-    'clocksource' in proof
-      ? ['clocksource', proof.clocksource, timers?.clocksource]
-      : ['clock event device', proof.clockevent, timers?.clockevent];
+  const unproved = proveCapture(asked, facts).find(({ proved }) => !proved);
+  if (unproved === undefined) return undefined;
+  const { what, saw } = unproved;
   return {
-    what: `${what} is ${wanted.join(' or ')}`,
-    saw: saw === undefined || saw === '' ? 'none told' : saw,
-    proved: saw !== undefined && wanted.includes(saw),
+    word: 'void',
+    detail: 'state-not-proved',
+    explanation: `not proved: the capture kernel's ${what} (saw ${escapeGuestText(saw, 80)})`,
+    evidence: [facts],
   };
-}
+};

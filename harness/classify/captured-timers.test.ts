@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import {
   armedReport,
   b64,

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../model/event.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { Verdict } from '../model/verdict.js';
 import { bootCheck } from './boot-check.js';
 import { captureCheck, vmcoreCheck } from './capture-check.js';

@@ -1,4 +1,4 @@
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { isAtLeast, leadingVersion } from '../model/version.js';
 import { escapeGuestText } from '../timeline/escape.js';
 import type { Check } from './facts.js';

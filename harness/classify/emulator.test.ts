@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { RunRecord } from '../model/record.js';
 import { readFixture, verdictOf } from '../testing/recordings/fixtures.js';
 

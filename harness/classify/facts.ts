@@ -1,5 +1,5 @@
 import type { EventOf, RunEvent } from '../model/event.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { VerdictWord } from '../model/verdict.js';
 import { first, firstFact } from './phases.js';
 

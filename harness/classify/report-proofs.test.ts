@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { EventBody, RunEvent } from '../model/event.js';
-import { ScenarioSchema } from '../model/scenario.js';
+import { ScenarioSchema } from '../plan/scenario.js';
 import { reportProofs } from './report-proofs.js';
 
 const FIRED: EventBody = { type: 'host', fact: { fact: 'fired', how: 'x' } };

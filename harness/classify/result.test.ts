@@ -1,6 +1,6 @@
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import { eventsOf } from '../testing/recordings/fixtures.js';
 import { firedRun, type MadeRun, MadeRun as Run, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
 import { classify } from './classify.js';

@@ -2,7 +2,8 @@ import type { RunEvent } from '../model/event.js';
 import { type Cell, explainVoid } from '../model/cell.js';
 import { expectationText, judge } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
-import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { Verdict } from '../model/verdict.js';
 
 /** Holds a verdict against the plan's expectation and lays both out as the stored and printed object. */

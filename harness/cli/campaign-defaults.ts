@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 
 /** How many guests run at a time when nothing is said: one for as many cores as the widest has vCPUs. */
 export function defaultJobs(plans: readonly RunPlan[]): number {

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
-import { RunPlanSchema } from '../model/run-plan.js';
+import { RunPlanSchema } from '../plan/run-plan.js';
 import { guestsOf, madeHost, treeOf } from '../testing/builders/command-host.js';
 
 // Many processes, one after the other.

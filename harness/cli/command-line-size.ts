@@ -1,5 +1,5 @@
 import { usageFault } from '../model/fault.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 
 /** arch/x86/include/asm/setup.h: COMMAND_LINE_SIZE, the terminating zero included. A longer line is cut silently. */
 const COMMAND_LINE_SIZE = 2048;

@@ -2,7 +2,7 @@ import { buildImages } from '../image/build-images.js';
 import { configOf, guestProgramsFor, modulesFor } from '../kernel/index.js';
 import { Fault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from '../plan/scenario.js';
 import { nicModules } from '../plan/nic.js';
 import { say } from './context.js';
 import { cacheDirectory } from './places.js';

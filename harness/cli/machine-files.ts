@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
-import type { MachineProfile } from '../model/machine-profile.js';
+import type { MachineProfile } from '../plan/machine-profile.js';
 import { readMachineProfile } from '../plan/read-machine-profile.js';
 import { PACKAGE_ROOT } from './context.js';
 import { nearest } from './nearest.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Kernel } from '../model/kernel.js';
-import type { MachineProfile } from '../model/machine-profile.js';
+import type { MachineProfile } from '../plan/machine-profile.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { fittingOnly, loadMachines } from './machines-to-run.js';

@@ -1,7 +1,7 @@
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import type { MachineProfile } from '../model/machine-profile.js';
-import type { Scenario } from '../model/scenario.js';
+import type { MachineProfile } from '../plan/machine-profile.js';
+import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { loadMachine } from './machine-files.js';
 

@@ -1,5 +1,5 @@
 import { usageFault } from '../model/fault.js';
-import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../model/guest-limits.js';
+import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../plan/guest-defaults.js';
 import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 
 /**

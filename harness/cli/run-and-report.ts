@@ -2,7 +2,7 @@ import { basename, relative } from 'node:path';
 import { runCampaign } from '../campaign/run-campaign.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from '../report/campaign-progress.js';
 import { type Matrix, matrixOf } from '../report/matrix.js';
 import { matrixObject } from '../report/matrix-json.js';

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { remainingPlans } from '../campaign/resume.js';
 import { EXIT, usageFault } from '../model/fault.js';
-import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { inRounds } from '../plan/campaign-cells.js';
 import { shellQuote } from '../machine/qemu/arguments.js';
 import {

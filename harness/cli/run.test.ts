@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
-import { RunPlanSchema } from '../model/run-plan.js';
+import { RunPlanSchema } from '../plan/run-plan.js';
 import { guestsOf, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
 
 // Many processes, one after the other.

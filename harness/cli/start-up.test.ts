@@ -28,7 +28,7 @@ t.test('help, completion and mistakes wait for no library but those that read wo
   const { files, packages } = loadedBy('cli/main.js');
   t.strictSame([...packages].sort(), ['fastest-levenshtein', 'yargs', 'yargs/helpers']);
   t.ok(files.has('cli/run-options.js') && files.has('cli/kernel-crash-points.js'), 'words of all commands');
-  t.notOk(files.has('cli/run-scenarios.js') || files.has('model/scenario.js'), 'and not what they do');
+  t.notOk(files.has('cli/run-scenarios.js') || files.has('plan/scenario.js'), 'and not what they do');
 });
 
 t.test('what --dry-run and mistakes of scenarios and kernels do not need is loaded later', async (t) => {

@@ -1,7 +1,8 @@
 import { join, relative, resolve } from 'node:path';
 import { runSweep, type Sweep, type SweepArm } from '../campaign/run-sweep.js';
 import { EXIT, harnessFault, usageFault } from '../model/fault.js';
-import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import {
   createCampaignDirectory,
   readCampaign,

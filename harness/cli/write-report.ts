@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { type ConsoleExcerpt, consoleExcerpt } from '../report/console-excerpt.js';
 import { htmlReport } from '../report/html-report.js';
 import type { Matrix } from '../report/matrix.js';

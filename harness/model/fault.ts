@@ -26,5 +26,5 @@ export function harnessFault(message: string, cause?: unknown): Fault {
   return new Fault('harness', message, cause === undefined ? undefined : { cause });
 }
 
-/** Process exit codes; documented in docs/exit-codes.md. */
+/** Process exit codes (docs/verdicts.md). */
 export const EXIT = { expected: 0, unexpected: 1, inconclusive: 2, harness: 3, usage: 64 } as const;

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
+export const STORE_SCHEMA = 1;
+
 /** The guest's two UARTs: kernel output, and the control channel that only crashpath's own init uses. */
 export const CHANNELS = ['console', 'control'] as const;
 export type Channel = (typeof CHANNELS)[number];

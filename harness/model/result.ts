@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PHASES } from './phase.js';
-import { STORE_SCHEMA } from './run-plan.js';
+import { STORE_SCHEMA } from './record.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 const PhaseReachedSchema = z.object({
@@ -21,7 +21,7 @@ const EvidenceSchema = z.object({
 
 /**
  * One run's result: what `--json` prints, one object a line, and what `verdict.json` holds. Names are stable within a
- * schema version (docs/json.md). Times are milliseconds since the run began.
+ * schema version. Times are milliseconds since the run began.
  */
 export const RunResultSchema = z.object({
   schema: z.literal(STORE_SCHEMA),

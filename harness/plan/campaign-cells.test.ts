@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Fault } from '../model/fault.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from './scenario.js';
 import { campaignCells, type CampaignChoices, inRounds, narrowed } from './campaign-cells.js';
 import { readCampaign } from './read-campaign.js';
 import { readScenario } from './read-scenario.js';

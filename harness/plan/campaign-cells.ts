@@ -1,8 +1,8 @@
-import type { CellEntry } from '../model/campaign-file.js';
+import type { CellEntry } from './campaign-file.js';
 import type { Cell } from '../model/cell.js';
 import { alternativesOf, type Expectation } from '../model/expectation.js';
 import { usageFault } from '../model/fault.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from './scenario.js';
 import type { CampaignRead, CampaignRowRead } from './read-campaign.js';
 
 /** What one cell of the table asks for: all its trials are alike but for their numbers. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ChoreographySchema, type Step } from '../model/choreography.js';
+import { ChoreographySchema, type Step } from './choreography.js';
 import { contradictionIn } from './check-choreography.js';
 
 const hold = (as: string): Step => ({ hold: { as, at: 'mask_ioapic_irq' } });

@@ -1,4 +1,4 @@
-import type { Step } from '../model/choreography.js';
+import type { Step } from './choreography.js';
 
 /** What contradicts itself in a script, as one sentence with the number of the step; undefined when nothing does. */
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {

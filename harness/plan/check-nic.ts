@@ -1,4 +1,4 @@
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from './scenario.js';
 
 /** What a scenario asks of a network card that it does not have: why, and the remedy; undefined when nothing. */
 export function nicContradiction({ guest, trigger, sources, capture }: Scenario): string | undefined {

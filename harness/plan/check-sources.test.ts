@@ -1,6 +1,6 @@
 import t from 'tap';
-import { type Scenario, ScenarioSchema } from '../model/scenario.js';
-import { SourceSchema, type SourceSpec } from '../model/source.js';
+import { type Scenario, ScenarioSchema } from './scenario.js';
+import { SourceSchema, type SourceSpec } from './source.js';
 import { contradictionInSources } from './check-sources.js';
 import { needsQtest } from './guest-spec.js';
 

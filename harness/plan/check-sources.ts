@@ -1,5 +1,5 @@
-import type { Scenario } from '../model/scenario.js';
-import { type SourceSpec, sourceName } from '../model/source.js';
+import type { Scenario } from './scenario.js';
+import { type SourceSpec, sourceName } from './source.js';
 
 /** What contradicts itself in a scenario's sources and proofs, as one sentence; undefined when nothing does. */
 export function contradictionInSources(

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import type { MachineProfile } from '../model/machine-profile.js';
+import type { MachineProfile } from './machine-profile.js';
 import { type ChosenProfile, chooseMachine } from './choose-machine.js';
 import { readMachineProfile } from './read-machine-profile.js';
 

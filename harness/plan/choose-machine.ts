@@ -1,6 +1,6 @@
-import type { GuestFact } from '../model/guest-fact.js';
-import { cpuModelFor, type MachineProfile } from '../model/machine-profile.js';
-import type { Scenario } from '../model/scenario.js';
+import type { MachineClaim } from '../proof/proofs.js';
+import { cpuModelFor, type MachineProfile } from './machine-profile.js';
+import type { Scenario } from './scenario.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
 
 /** A machine profile, and who asked for it: that decides whether it goes over the scenario's own wishes. */
@@ -28,7 +28,7 @@ export interface Machine {
   /** Absent for the default machine. */
   readonly name?: string;
   /** Absent without a profile. */
-  readonly prove?: GuestFact[];
+  readonly prove?: MachineClaim[];
 }
 
 /**
@@ -67,7 +67,7 @@ export function chooseMachine(
 }
 
 /** That the guest has as many CPUs online as it was given. */
-function vcpusFact(cpus: number): GuestFact {
+function vcpusFact(cpus: number): MachineClaim {
   return { output: { of: 'grep -c ^processor /proc/cpuinfo', equals: String(cpus) } };
 }
 

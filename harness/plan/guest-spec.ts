@@ -1,5 +1,5 @@
 import type { Nic } from '../model/nic.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from './scenario.js';
 
 /** What a machine is made of, before anybody says how: its command line depends on nothing else. Paths are absolute. */
 export interface GuestSpec {

@@ -1,4 +1,4 @@
-import type { Limits } from '../model/run-plan.js';
+import type { Limits } from '../model/limits.js';
 
 /**
  * Deadlines for one run. Under TCG a full cycle of a stock kernel takes 10 to 16 s alone on an idle core (measured,

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { Step } from '../model/choreography.js';
-import type { Scenario } from '../model/scenario.js';
-import { RunPlanSchema } from '../model/run-plan.js';
+import type { Step } from './choreography.js';
+import type { Scenario } from './scenario.js';
+import { RunPlanSchema } from './run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
 import { type GuestChoices, makePlan, renamedPlan } from './make-plan.js';

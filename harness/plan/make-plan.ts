@@ -1,7 +1,8 @@
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { type RunPlan, STORE_SCHEMA } from '../model/run-plan.js';
-import type { Scenario } from '../model/scenario.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import type { RunPlan } from './run-plan.js';
+import type { Scenario } from './scenario.js';
 import { contradictionIn } from './check-choreography.js';
 import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Scenario, ScenarioSchema } from '../model/scenario.js';
+import { type Scenario, ScenarioSchema } from './scenario.js';
 import { nicContradiction } from './check-nic.js';
 import { nicModules } from './nic.js';
 

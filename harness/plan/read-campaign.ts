@@ -3,7 +3,7 @@ import {
   CampaignFileSchema,
   type CampaignKernel,
   type CampaignRow,
-} from '../model/campaign-file.js';
+} from './campaign-file.js';
 import { readYaml, type YamlFile } from './read-yaml.js';
 
 /** A row with what it leaves out filled in. */

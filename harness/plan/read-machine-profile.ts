@@ -1,4 +1,4 @@
-import { type MachineProfile, MachineProfileSchema } from '../model/machine-profile.js';
+import { type MachineProfile, MachineProfileSchema } from './machine-profile.js';
 import { readYaml } from './read-yaml.js';
 
 /**

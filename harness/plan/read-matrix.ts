@@ -1,7 +1,7 @@
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { usageFault } from '../model/fault.js';
-import type { Scenario } from '../model/scenario.js';
+import type { Scenario } from './scenario.js';
 import { readScenario } from './read-scenario.js';
 import { MAX_FILE_CHARACTERS } from './read-yaml.js';
 

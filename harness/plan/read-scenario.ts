@@ -1,5 +1,5 @@
 import { usageFault } from '../model/fault.js';
-import { type Scenario, ScenarioSchema } from '../model/scenario.js';
+import { type Scenario, ScenarioSchema } from './scenario.js';
 import { contradictionIn } from './check-choreography.js';
 import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';

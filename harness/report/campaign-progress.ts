@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { cellsOf, matrixOf } from './matrix.js';
 import { countOf } from './words.js';
 

@@ -1,15 +1,13 @@
-import { lapicText, pinText } from '../irqchip/check-conditions.js';
-import { readLapic } from '../irqchip/read-lapic.js';
-import { readRouters } from '../irqchip/read-routers.js';
+import { type Pic8259, pinText, readIrqchips } from '../hmp/irqchips.js';
+import { lapicText, readLapic } from '../hmp/lapic.js';
 import type { HostFact } from '../model/record.js';
-import type { Pic8259 } from '../model/irqchip.js';
 
 /** The interrupt controllers as they were right before firing. */
 export type InterruptState = Extract<HostFact, { fact: 'interrupt-state' }>;
 
 /** The controllers line by line: pins that are in use or have something pending, the 8259s, each local APIC. */
 export function interruptStateLines({ pic, lapics }: InterruptState): string[] {
-  const { ioApic, pics } = readRouters(pic);
+  const { ioApic, pics } = readIrqchips(pic);
   const pins = ioApic?.pins.filter(({ masked, irr, remoteIrr }) => !masked || irr || remoteIrr) ?? [];
   return [
     ioApic === undefined

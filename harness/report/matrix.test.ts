@@ -3,7 +3,7 @@ import stripAnsi from 'strip-ansi';
 import t from 'tap';
 import type { Cell } from '../model/cell.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from './campaign-progress.js';
 import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { htmlReport } from './html-report.js';

@@ -1,7 +1,7 @@
 import type { Cell } from '../model/cell.js';
 import { alternativesOf, expectationText, matches } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { VERDICT_NAMES } from './summary.js';
 import { countInOrder, verdictName } from './words.js';
 

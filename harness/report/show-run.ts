@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { consoleExcerpt } from './console-excerpt.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type Palette, palette, type TextOptions } from './paint.js';

@@ -2,8 +2,8 @@ import { NotReached, type Stage } from '../choreo/stage.js';
 import { perform } from '../choreo/perform.js';
 import { probeKallsyms, readKallsyms, type RunScript } from '../guest/kallsyms.js';
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
-import type { Step } from '../model/choreography.js';
-import type { PinName } from '../model/irqchip.js';
+import type { Step } from '../plan/choreography.js';
+import type { PinName } from '../proof/names.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import {
   parseKallsyms,
@@ -12,11 +12,11 @@ import {
   type SymbolTable,
   withoutModules,
 } from '../symbols/index.js';
-import { findPins, readGuestLapic, readGuestRouters, recordInterruptState } from './irqchips.js';
+import { findPins, readGuestLapic, readGuestIrqchips, recordInterruptState } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 import { RunEnded } from './run-watch.js';
 
-/** A source sends at least once in ten seconds (model/source.ts), most of them thousands of times. */
+/** A source sends at least once in ten seconds (plan/source.ts), most of them thousands of times. */
 const SOURCES_WITHIN_MS = 12_000;
 
 /** The debugger on a guest, and the names in it. */
@@ -54,7 +54,7 @@ export async function choreograph(steps: readonly Step[], guest: LiveGuest): Pro
       await guest.interrupts().send([{ vcpu, message }]);
       return guest.interrupts().apicIdOf(vcpu);
     },
-    routers: () => readGuestRouters(guest),
+    irqchips: () => readGuestIrqchips(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
     pinOf,
     sourcesWithinMs: guest.plan.scenario.sources.length === 0 ? 0 : SOURCES_WITHIN_MS,

@@ -5,7 +5,7 @@ import { faultFact } from '../machine/fault-fact.js';
 import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
 import { crashGuest } from './crash-guest.js';

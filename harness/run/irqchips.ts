@@ -1,13 +1,13 @@
-import { type InterruptRow, pinOfDevice, readProcInterrupts } from '../irqchip/proc-interrupts.js';
-import { readLapic } from '../irqchip/read-lapic.js';
-import { readRouters } from '../irqchip/read-routers.js';
-import type { InterruptRouters, LocalApic, PinName } from '../model/irqchip.js';
+import { type Irqchips, readIrqchips } from '../hmp/irqchips.js';
+import { type LocalApic, readLapic } from '../hmp/lapic.js';
 import { MachineFailure, MissingAbility } from '../machine/machine.js';
+import type { PinName } from '../proof/names.js';
+import { pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js';
 import type { LiveGuest } from './live-guest.js';
 
 /** Reads IO-APIC and 8259s. */
-export async function readGuestRouters(guest: LiveGuest): Promise<InterruptRouters> {
-  return readRouters(await guest.monitor('info pic'));
+export async function readGuestIrqchips(guest: LiveGuest): Promise<Irqchips> {
+  return readIrqchips(await guest.monitor('info pic'));
 }
 
 /** Reads a vCPU's local APIC; undefined when QEMU shows none. */
@@ -33,17 +33,15 @@ export async function recordInterruptState(guest: LiveGuest): Promise<void> {
   }
 }
 
-/** The rows of the guest's /proc/interrupts. */
-export async function readGuestInterrupts(guest: LiveGuest): Promise<readonly InterruptRow[]> {
-  const reply = await guest.ask(guest.requests.script('cat /proc/interrupts'), 'reading /proc/interrupts');
-  return readProcInterrupts(reply.output);
-}
-
 /** Finds the pins that a scenario names; the guest is asked only when one is named by its device. */
 export async function findPins(
   guest: LiveGuest,
   names: readonly PinName[],
 ): Promise<(name: PinName) => number | undefined> {
-  const rows = names.some((name) => typeof name === 'string') ? await readGuestInterrupts(guest) : [];
+  const rows = names.some((name) => typeof name === 'string')
+    ? readProcInterrupts(
+        (await guest.ask(guest.requests.script('cat /proc/interrupts'), 'reading /proc/interrupts')).output,
+      )
+    : [];
   return (name) => (typeof name === 'number' ? name : pinOfDevice(rows, name));
 }

@@ -1,7 +1,7 @@
 import { createRequestWriter, type Request, type RequestWriter } from '../guest/control.js';
 import { type FrameLink, type Interrupts, type Machine, type Monitor, need } from '../machine/machine.js';
 import type { EventOf } from '../model/event.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { GdbClient } from '../qemu/gdbstub/index.js';
 import type { SshTarget } from '../trigger/ssh.js';
 import type { RunWatch } from './run-watch.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { recordedMachine } from '../machine/recorded/open.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { rejudge } from '../store/rejudge.js';
 import { readPlan } from '../store/run-directory.js';
 import { fixtureNames, TESTDATA } from '../testing/recordings/fixtures.js';

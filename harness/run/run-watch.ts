@@ -4,7 +4,7 @@ import { faultFact } from '../machine/fault-fact.js';
 import type { MachineLog } from '../machine/machine.js';
 import type { EventOf, EventType, RunEvent } from '../model/event.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
-import type { Limits } from '../model/run-plan.js';
+import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
 import { createTimeline } from '../timeline/timeline.js';
 

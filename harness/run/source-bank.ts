@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PinName } from '../model/irqchip.js';
-import { type SourceSpec, sourceName } from '../model/source.js';
 import { MachineFailure } from '../machine/machine.js';
 import { frameSource } from '../machine/sources/frame-source.js';
 import { interruptSource } from '../machine/sources/interrupt-source.js';
 import type { Source } from '../machine/sources/source.js';
+import { type SourceSpec, sourceName } from '../plan/source.js';
+import type { PinName } from '../proof/names.js';
 import { findPins } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { VerdictWord } from '../model/verdict.js';
-import type { RunPlan } from '../model/run-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { armsOf, interleave, trialsOf } from './interleave.js';
 

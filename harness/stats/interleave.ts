@@ -1,13 +1,20 @@
 import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
-import type { RunPlan } from '../model/run-plan.js';
 import type { Design, Trial } from './comparison.js';
+
+/** What the order of runs depends on; a run plan has it. */
+export interface PlannedRun {
+  readonly runId: string;
+  readonly trial: number;
+  readonly scenario: { readonly name: string };
+  readonly kernel: { readonly spec: string };
+}
 
 /**
  * Plans in the order A B C A B C ...: round by round, in each round scenario by scenario, in each scenario the kernels
  * in the order in which the plans name them. What drifts on the host while they run meets all kernels alike.
  */
-export function interleave(plans: readonly RunPlan[]): RunPlan[] {
+export function interleave<P extends PlannedRun>(plans: readonly P[]): P[] {
   const order = scenariosOf(plans);
   return plans.toSorted(
     (a, b) => a.trial - b.trial || order.indexOf(a.scenario.name) - order.indexOf(b.scenario.name),
@@ -28,8 +35,8 @@ export interface Arms {
  * may share a release string, and a kernel may be compared with itself.) Throws a usage fault when the plans are not
  * of this form: another number of runs in some round, or fewer than two.
  */
-export function armsOf(plans: readonly RunPlan[], campaign: string): Arms {
-  const cells = new Map<string, RunPlan[]>();
+export function armsOf(plans: readonly PlannedRun[], campaign: string): Arms {
+  const cells = new Map<string, PlannedRun[]>();
   for (const plan of plans) {
     const key = JSON.stringify([plan.scenario.name, plan.trial]);
     cells.set(key, [...(cells.get(key) ?? []), plan]);
@@ -63,6 +70,6 @@ export function trialsOf(results: readonly JudgedRun[], { kernelOf }: Arms): Tri
   });
 }
 
-function scenariosOf(plans: readonly RunPlan[]): string[] {
+function scenariosOf(plans: readonly PlannedRun[]): string[] {
   return [...new Set(plans.map(({ scenario }) => scenario.name))];
 }

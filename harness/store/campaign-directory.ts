@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
-import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { readJson, readResult, whyUnreadable, writeJson } from './run-directory.js';
 import { storeFault } from './store-fault.js';
 

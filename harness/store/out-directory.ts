@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
-import { STORE_SCHEMA } from '../model/run-plan.js';
+import { STORE_SCHEMA } from '../model/record.js';
 import { readJson, writeJson } from './run-directory.js';
 import { storeFault } from './store-fault.js';
 

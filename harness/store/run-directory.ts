@@ -4,7 +4,8 @@ import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { RunEvent } from '../model/event.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
-import { type RunPlan, RunPlanSchema, STORE_SCHEMA } from '../model/run-plan.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { storeFault } from './store-fault.js';
 import { writeWhole } from './write-whole.js';
 

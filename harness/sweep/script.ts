@@ -1,5 +1,5 @@
-import type { Location, Step } from '../model/choreography.js';
-import { type Scenario, ScenarioSchema } from '../model/scenario.js';
+import type { Location, Step } from '../plan/choreography.js';
+import { type Scenario, ScenarioSchema } from '../plan/scenario.js';
 import { pathTo } from './path.js';
 import type { WayPoint } from './way.js';
 

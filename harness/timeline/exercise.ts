@@ -1,4 +1,4 @@
-import { readProcInterrupts } from '../irqchip/proc-interrupts.js';
+import { readProcInterrupts } from './proc-interrupts.js';
 import type { Exercise } from '../model/event.js';
 
 /** How many of a guest's rows are read; a card has a handful. */

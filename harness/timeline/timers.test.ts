@@ -2,7 +2,7 @@ import t from 'tap';
 import { b64, frame } from '../testing/builders/runs.js';
 import { parseArmed } from './armed.js';
 import { readControlLine } from './control.js';
-import { interruptsOf } from '../irqchip/proc-interrupts.js';
+import { interruptsOf } from './proc-interrupts.js';
 import { parseTimers, timerCounts } from './timers.js';
 
 /** /proc/interrupts of capture kernels: IO-APIC (6.1, pc), and without one. */

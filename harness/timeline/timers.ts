@@ -1,5 +1,5 @@
 import type { TimerFacts } from '../model/event.js';
-import { interruptsOf } from '../irqchip/proc-interrupts.js';
+import { interruptsOf } from './proc-interrupts.js';
 
 /** Interrupts of a kernel's timers, summed over its CPUs, out of its /proc/interrupts. */
 export interface TimerCounts {

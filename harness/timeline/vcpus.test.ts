@@ -1,4 +1,5 @@
 import t from 'tap';
+import { trimRegisters } from '../hmp/registers.js';
 import {
   armedReport,
   CAPTURE_START_RIP,
@@ -9,7 +10,7 @@ import {
   registers,
 } from '../testing/builders/runs.js';
 import { parseArmed } from './armed.js';
-import { readVcpus, trimRegisters } from './vcpus.js';
+import { readVcpus } from './vcpus.js';
 
 const ARMED = parseArmed(armedReport());
 const KERNEL_RIP = 0xffffffff81234567n;

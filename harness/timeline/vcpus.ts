@@ -1,3 +1,4 @@
+import { readRegisters, type VcpuExecution } from '../hmp/registers.js';
 import type { Armed, Place, VcpuState } from '../model/event.js';
 import { contains } from './armed.js';
 
@@ -5,57 +6,32 @@ import { contains } from './armed.js';
 const KERNEL_IMAGE = 0xffffffff80000000n;
 /** Start of the direct mapping on 32-bit x86, kernel image included (CONFIG_VMSPLIT_3G, Debian's choice). */
 const PAGE_OFFSET_32 = 0xc0000000n;
-const CR0_PROTECTED = 1;
-const CR0_PAGING = 0x80000000;
+const CR0_PROTECTED = 1n;
+const CR0_PAGING = 0x80000000n;
+const INTERRUPT_FLAG = 0x200;
+/** The privilege level of user mode. */
+const USER = 3;
 const CR3_ADDRESS = 0x000ffffffffff000n;
 
-/**
- * Keeps the lines of HMP `info registers -a` that tell where each vCPU is (QEMU 7.2 format: `CPU#0`, then
- * `RIP=... RFL=... CPL=. ... HLT=.`, `IDT= ...`, `CR0=... CR3=...`). The rest is segment and vector registers.
- */
-export function trimRegisters(text: string): string {
-  return text
-    .split(/\r?\n/)
-    .filter((line) => /^(CPU#\d|[RE]IP=|IDT=|CR0=)/.test(line))
-    .join('\n');
-}
-
-/** Reads the vCPUs out of trimmed (or whole) `info registers -a` text; incomplete ones are left out. */
+/** Where each vCPU is, out of trimmed (or whole) `info registers -a` text; incomplete ones are left out. */
 export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
-  const vcpus: VcpuState[] = [];
-  for (const part of text.split(/^CPU#/m).slice(1)) {
-    const index = /^(\d{1,4})/.exec(part)?.[1];
-    const ip = /^([RE])IP=([0-9a-f]{8,16}) [RE]FL=([0-9a-f]{8}) \[[^\]]*\] CPL=([0-3]) .*HLT=([01])/m.exec(
-      part,
-    );
-    const cr3 = /\bCR3=([0-9a-f]{8,16})\b/.exec(part)?.[1];
-    const cr0 = /\bCR0=([0-9a-f]{8,16})\b/.exec(part)?.[1];
-    if (index === undefined || ip === null || cr3 === undefined || cr0 === undefined) continue;
-    const [, width, rip = '', flags = '', cpl, halted] = ip;
-    vcpus.push({
-      index: Number(index),
-      rip: rip.replace(/^0+(?=.)/, ''),
-      interruptsOn: (Number.parseInt(flags, 16) & 0x200) !== 0,
-      halted: halted === '1',
-      place: placeOf({
-        longMode: width === 'R',
-        cr0: Number.parseInt(cr0, 16),
-        user: cpl === '3',
-        rip: BigInt(`0x${rip}`),
-        cr3: BigInt(`0x${cr3}`) & CR3_ADDRESS,
-        armed,
-      }),
-    });
-  }
-  return vcpus;
+  return readRegisters(text).flatMap(({ index, execution, cr0, cr3 }) => {
+    if (execution === undefined || cr0 === undefined || cr3 === undefined) return [];
+    return [
+      {
+        index,
+        rip: execution.ip.toString(16),
+        interruptsOn: (execution.flags & INTERRUPT_FLAG) !== 0,
+        halted: execution.halted,
+        place: placeOf({ execution, cr0, cr3: cr3 & CR3_ADDRESS, armed }),
+      },
+    ];
+  });
 }
 
 interface Whereabouts {
-  /** QEMU prints RIP in 64-bit code and EIP elsewhere (target/i386/cpu-dump.c, 7.2). */
-  readonly longMode: boolean;
-  readonly cr0: number;
-  readonly user: boolean;
-  readonly rip: bigint;
+  readonly execution: VcpuExecution;
+  readonly cr0: bigint;
   readonly cr3: bigint;
   readonly armed: Armed | undefined;
 }
@@ -65,11 +41,13 @@ interface Whereabouts {
  * allocates the control pages of a crash image from it), those of the crashed kernel never do.
  */
 function placeOf(at: Whereabouts): Place {
-  if (!at.longMode) return placeOf32(at);
+  const { width, ip, cpl } = at.execution;
+  if (width === 32) return placeOf32(at);
   const { armed } = at;
-  if (armed?.range === undefined || !contains(armed.range, at.cr3)) return at.user ? 'user' : 'first-kernel';
-  if (at.user || at.rip >= KERNEL_IMAGE) return 'capture-kernel';
-  return segmentAt(at.rip, armed);
+  const user = cpl === USER;
+  if (armed?.range === undefined || !contains(armed.range, at.cr3)) return user ? 'user' : 'first-kernel';
+  if (user || ip >= KERNEL_IMAGE) return 'capture-kernel';
+  return segmentAt(ip, armed);
 }
 
 /** Which part of the loaded crash image lies at a physical address inside the reservation. */
@@ -83,20 +61,21 @@ function segmentAt(address: bigint, armed: Armed): Place {
  * relocate_kernel on, addresses are physical ones until the capture kernel has its own page tables. Unpaged code outside
  * of the reservation is firmware, or a vCPU on its way up.
  */
-function placeOf32({ cr0, cr3, rip, user, armed }: Whereabouts): Place {
-  if ((cr0 & CR0_PROTECTED) === 0) return 'firmware';
+function placeOf32({ execution: { ip, cpl }, cr0, cr3, armed }: Whereabouts): Place {
+  if ((cr0 & CR0_PROTECTED) === 0n) return 'firmware';
   const range = armed?.range;
-  if ((cr0 & CR0_PAGING) === 0) {
-    return armed !== undefined && range !== undefined && contains(range, rip)
-      ? segmentAt(rip, armed)
+  if ((cr0 & CR0_PAGING) === 0n) {
+    return armed !== undefined && range !== undefined && contains(range, ip)
+      ? segmentAt(ip, armed)
       : 'firmware';
   }
+  const user = cpl === USER;
   if (armed === undefined || range === undefined || !contains(range, cr3)) {
     return user ? 'user' : 'first-kernel';
   }
   if (user) return 'capture-kernel';
-  if (rip < PAGE_OFFSET_32) return segmentAt(rip, armed);
+  if (ip < PAGE_OFFSET_32) return segmentAt(ip, armed);
   // relocate_kernel begins at its address in the direct mapping, in a page that belongs to no segment.
-  const physical = rip - PAGE_OFFSET_32;
+  const physical = ip - PAGE_OFFSET_32;
   return contains(range, physical) && segmentAt(physical, armed) === 'jump' ? 'jump' : 'capture-kernel';
 }

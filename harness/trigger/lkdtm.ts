@@ -1,4 +1,4 @@
-import type { Trigger } from '../model/scenario.js';
+import type { Trigger } from '../plan/scenario.js';
 import { LKDTM_PROOF, offerInWords, parseOffer } from './lkdtm-offer.js';
 import type { Target } from './target.js';
 
@@ -8,7 +8,7 @@ const DIRECTORY = '/sys/kernel/debug/provoke-crash';
  * that counts its hits down from cpoint_count (10) and then does what `type` says, in the context of the place; DIRECT
  * does it at once, in the writing task. A kernel that does not offer the point or type, or whose kprobe cannot be
  * registered (INT_HARDWARE_ENTRY names do_IRQ, which x86 has not had since 5.8), makes the run void with lkdtm's own
- * line. That the point was hit is proved by its lines on the console afterwards (classify/report-proofs.ts).
+ * line. That the point was hit is proved by its lines on the console afterwards (proof/crash-point.ts).
  */
 export async function fireLkdtm(
   { point, type, stimulus }: Extract<Trigger, { kind: 'lkdtm' }>,

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Copy, freshUserKey, openSsh, type SshSession } from '../guest/ssh-session.js';
-import type { Trigger } from '../model/scenario.js';
+import type { Trigger } from '../plan/scenario.js';
 import { USER_NET } from '../plan/nic.js';
 import type { Target } from './target.js';
 

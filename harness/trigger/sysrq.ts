@@ -1,4 +1,4 @@
-import type { Trigger } from '../model/scenario.js';
+import type { Trigger } from '../plan/scenario.js';
 import type { Target } from './target.js';
 
 /**

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Channel } from '../../model/record.js';
-import type { RunPlan } from '../../model/run-plan.js';
+import type { RunPlan } from '../../plan/run-plan.js';
 import { connectGdb } from '../../qemu/gdbstub/index.js';
 import { connectQmp } from '../../qemu/qmp/index.js';
 import { connectQtest } from '../../qemu/qtest/index.js';

@@ -1,5 +1,5 @@
+import { trimRegisters } from '../../hmp/registers.js';
 import { type QmpClient, QmpError } from '../../qemu/qmp/index.js';
-import { trimRegisters } from '../../timeline/vcpus.js';
 
 /** 1 ms of work for QEMU (measured, 7.2): often enough to see the crash path go by. */
 const EVERY_MS = 150;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import type { FrameSourceSpec } from '../../model/frame-source.js';
+import type { FrameSourceSpec } from '../../plan/frame-source.js';
 import type { FrameLink } from '../machine.js';
 import { frameSource } from './frame-source.js';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { frameSourceName, type FrameSourceSpec } from '../../model/frame-source.js';
+import { frameSourceName, type FrameSourceSpec } from '../../plan/frame-source.js';
 import type { FrameLink } from '../machine.js';
 import { broadcastFrame } from './broadcast-frame.js';
 import type { Source } from './source.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import type { SourceSpec } from '../../model/source.js';
+import type { SourceSpec } from '../../plan/source.js';
 import { type Interrupts, MachineFailure, type Pulse } from '../machine.js';
 import { interruptSource, type SourceTarget } from './interrupt-source.js';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QtestSourceSpec, sourceName } from '../../model/source.js';
+import { type QtestSourceSpec, sourceName } from '../../plan/source.js';
 import { type Interrupts, MachineFailure, type Pulse } from '../machine.js';
 import type { Source, Tally } from './source.js';
 

@@ -1,5 +1,5 @@
 import { type RunResult, RunResultSchema } from '../../model/result.js';
-import { type RunPlan, RunPlanSchema } from '../../model/run-plan.js';
+import { type RunPlan, RunPlanSchema } from '../../plan/run-plan.js';
 
 /** What the tests of this room share. */
 export interface ReportFixtures {

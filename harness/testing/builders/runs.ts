@@ -1,6 +1,6 @@
 import type { Channel, HostFact, RunRecord } from '../../model/record.js';
-import type { RunPlan } from '../../model/run-plan.js';
-import type { Scenario } from '../../model/scenario.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import type { Scenario } from '../../plan/scenario.js';
 import { limitsFor } from '../../plan/limits.js';
 
 /** Release of the made runs' kernel. */

@@ -1,6 +1,6 @@
 /** For tests of verdicts: made runs up to a rung, and what is judged of them. */
 import type { HostFact } from '../../model/record.js';
-import type { RunPlan } from '../../model/run-plan.js';
+import type { RunPlan } from '../../plan/run-plan.js';
 import { verdictOf } from '../recordings/fixtures.js';
 import { CRASH_CR3, firedRun, type MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { classify } from '../../classify/classify.js';
 import type { RunEvent } from '../../model/event.js';
 import type { RunRecord } from '../../model/record.js';
-import type { RunPlan } from '../../model/run-plan.js';
+import type { RunPlan } from '../../plan/run-plan.js';
 import type { Verdict } from '../../model/verdict.js';
 import { readRecording } from '../../store/read-recording.js';
 import { readPlan } from '../../store/run-directory.js';

@@ -1,10 +1,7 @@
 import { z } from 'zod';
-
-/** A file of the guest. */
-export const guestPath = z
-  .string()
-  .max(256)
-  .regex(/^\/[\w.:/-]+$/, 'must be an absolute guest path');
+import { guestPath } from './names.js';
+import { asking, judgedBy, type Rule } from './proof.js';
+import type { GuestWitness, ScriptReply } from './witness.js';
 
 /** A JavaScript regular expression; `^` and `$` are those of a line. */
 const pattern = z.string().min(1).max(256).refine(isPattern, 'must be a regular expression');
@@ -24,18 +21,14 @@ const condition = {
 const asks = ({ equals, matches, lacks }: Condition) => (equals ?? matches ?? lacks) !== undefined;
 const ASKS = 'must say one of equals, matches, lacks';
 
-/**
- * A statement about the running guest that can be checked at once: what a file holds, or what a shell script (busybox
- * sh, exit status 0) prints.
- */
-export const GuestFactSchema = z.union([
-  z.strictObject({ read: z.strictObject({ path: guestPath, ...condition }).refine(asks, ASKS) }),
-  z.strictObject({
-    output: z.strictObject({ of: z.string().min(1).max(4096), ...condition }).refine(asks, ASKS),
-  }),
-]);
+const ReadSchema = z.strictObject({
+  read: z.strictObject({ path: guestPath, ...condition }).refine(asks, ASKS),
+});
+const OutputSchema = z.strictObject({
+  output: z.strictObject({ of: z.string().min(1).max(4096), ...condition }).refine(asks, ASKS),
+});
 
-export type GuestFact = z.infer<typeof GuestFactSchema>;
+type GuestFact = z.infer<typeof ReadSchema> | z.infer<typeof OutputSchema>;
 
 export interface Condition {
   readonly equals?: string | undefined;
@@ -46,8 +39,36 @@ export interface Condition {
 /** Characters that are kept of what was seen. */
 const SEEN_CHARACTERS = 200;
 
-/** The statement in words, one line: how proofs name it. */
-export function factWords(fact: GuestFact): string {
+const rule: Rule<GuestFact, ScriptReply, GuestWitness> = {
+  what: factWords,
+  ask: (fact, witness) =>
+    witness.script('read' in fact ? `cat ${fact.read.path}` : fact.output.of, factWords(fact)),
+  judge(fact, { status, output }) {
+    const asked = 'read' in fact ? fact.read : fact.output;
+    const { holds, saw } = checkCondition(asked, output);
+    const proved = status === 0 && holds;
+    const seen = status === 0 ? saw : `exit status ${status}: ${saw}`;
+    const meaning = proved || asked.otherwise === undefined ? '' : `: ${asked.otherwise}`;
+    return { proved, saw: `${seen}${meaning}` };
+  },
+};
+
+/** `read: { path: /proc/cmdline, matches: nosmp }`: what a file of the running guest holds. */
+export const read = {
+  name: 'read',
+  machine: asking(ReadSchema, judgedBy(rule)),
+  beforeFiring: asking(ReadSchema, judgedBy(rule)),
+};
+
+/** `output: { of: dmesg, lacks: apic }`: what a shell script (busybox sh, exit status 0) prints in the guest. */
+export const output = {
+  name: 'output',
+  machine: asking(OutputSchema, judgedBy(rule)),
+  beforeFiring: asking(OutputSchema, judgedBy(rule)),
+};
+
+/** The statement in words, one line. */
+function factWords(fact: GuestFact): string {
   const [subject, asked] =
     'read' in fact
       ? [fact.read.path, fact.read]

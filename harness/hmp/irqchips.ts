@@ -1,4 +1,39 @@
-import type { InterruptRouters, IoApic, IoApicPin, Pic8259 } from '../model/irqchip.js';
+/** One pin of an IO-APIC: its redirection entry, and whether an interrupt is pending there. */
+export interface IoApicPin {
+  readonly pin: number;
+  readonly vector: number;
+  readonly trigger: 'edge' | 'level';
+  readonly polarity: 'high' | 'low';
+  readonly masked: boolean;
+  readonly delivery: 'fixed' | 'lowest' | 'SMI' | 'NMI' | 'INIT' | 'extINT' | 'reserved';
+  readonly destinationMode: 'physical' | 'logical';
+  /** All eight bits of the destination field: an APIC id, or a set of logical ids. */
+  readonly destination: number;
+  /** For a level pin that QEMU models, the line's level; for an edge pin, an edge that was not delivered yet. */
+  readonly irr: boolean;
+  /** Level pins only: delivered, and not acknowledged by an EOI yet. */
+  readonly remoteIrr: boolean;
+}
+
+export interface IoApic {
+  /** 0x20 is QEMU's own model, 0x11 KVM's. */
+  readonly version: number;
+  readonly pins: readonly IoApicPin[];
+}
+
+/** The registers of one 8259, a bit for each of its eight lines. `elcr`: lines that are level triggered. */
+export interface Pic8259 {
+  readonly irr: number;
+  readonly imr: number;
+  readonly isr: number;
+  readonly elcr: number;
+}
+
+/** What `info pic` shows; a machine may have none of either. */
+export interface Irqchips {
+  readonly ioApic: IoApic | undefined;
+  readonly pics: { readonly master: Pic8259; readonly slave: Pic8259 } | undefined;
+}
 
 const DELIVERY = ['fixed', 'lowest', 'SMI', 'reserved', 'NMI', 'INIT', 'reserved', 'extINT'] as const;
 
@@ -7,7 +42,7 @@ const DELIVERY = ['fixed', 'lowest', 'SMI', 'reserved', 'NMI', 'INIT', 'reserved
  * KVM's in-kernel IO-APIC (ver=0x11; the same function prints it) have the same text by their source. The pins are
  * read from the raw redirection entries (Intel 82093AA, section 3.2.4), not from the words behind them.
  */
-export function readRouters(text: string): InterruptRouters {
+export function readIrqchips(text: string): Irqchips {
   return { ioApic: readIoApic(text), pics: readPics(text) };
 }
 
@@ -40,7 +75,7 @@ function pinOf(pin: number, entry: bigint, requested: ReadonlySet<number>): IoAp
   };
 }
 
-function readPics(text: string): InterruptRouters['pics'] {
+function readPics(text: string): Irqchips['pics'] {
   const master = readPic(text, 0);
   const slave = readPic(text, 1);
   return master === undefined || slave === undefined ? undefined : { master, slave };
@@ -58,4 +93,16 @@ function readPic(text: string, number: 0 | 1): Pic8259 | undefined {
 /** The delivery mode in bits 8 to 10 of a redirection or local vector entry. */
 export function deliveryOf(entry: number): IoApicPin['delivery'] {
   return DELIVERY[(entry >> 8) & 7] ?? 'reserved';
+}
+
+/** A pin in one line: `pin 11 level active-high vector 36 irr remote-irr`. */
+export function pinText(pin: IoApicPin): string {
+  return [
+    `pin ${pin.pin} ${pin.trigger} active-${pin.polarity}`,
+    `vector ${pin.vector}${pin.delivery === 'fixed' ? '' : ` (${pin.delivery})`}`,
+    `to ${pin.destinationMode} ${pin.destination}`,
+    ...(pin.masked ? ['masked'] : []),
+    ...(pin.irr ? ['irr'] : []),
+    ...(pin.remoteIrr ? ['remote-irr'] : []),
+  ].join(' ');
 }

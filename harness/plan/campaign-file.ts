@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { VoidOkSchema } from './cell.js';
-import { ArgumentSchema, AlternativeSchema } from './expectation.js';
+import { VoidOkSchema } from '../model/cell.js';
+import { ArgumentSchema, AlternativeSchema } from '../model/expectation.js';
 import { NAME } from './scenario.js';
-import { VERDICT_WORDS, type VerdictWord } from './verdict.js';
+import { VERDICT_WORDS, type VerdictWord } from '../model/verdict.js';
 
 /** A file names at most this many kernels and rows: a table of more is read by nobody. */
 const MOST_KERNELS = 16;

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { ChoreographySchema, CpuFlags, symbolsSchema } from './choreography.js';
-import { GuestFactSchema, guestPath } from './guest-fact.js';
-import { CRASHKERNEL, GUEST_LIMITS } from './guest-limits.js';
-import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
-import { NicSchema } from './nic.js';
+import { NicSchema } from '../model/nic.js';
+import { VERDICT_WORDS } from '../model/verdict.js';
+import { guestPath } from '../proof/names.js';
+import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
+import { ChoreographySchema } from './choreography.js';
+import { CRASHKERNEL, GUEST_LIMITS } from './guest-defaults.js';
 import { SourceSchema } from './source.js';
-import { VERDICT_WORDS } from './verdict.js';
 
 /** Names become directory names, so they are narrow. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -23,62 +23,6 @@ const Prepare = z.union([
         .int()
         .min(0)
         .max(2 ** 32),
-    }),
-  }),
-]);
-
-/** What the console's report of the panic must show: text of its message, a function of its stack. */
-const PanicReport = z
-  .strictObject({
-    says: z.string().min(1).max(160).optional(),
-    /** One function, or several of which one must be there (renamed between versions). */
-    stackHas: symbolsSchema.optional(),
-  })
-  .refine(({ says, stackHas }) => says !== undefined || stackHas !== undefined, {
-    message: 'needs "says" or "stackHas"',
-  });
-
-/**
- * One statement about the guest that must be shown true, or the run is void.
- * `read`, `output` and `everyVcpu` are checked before firing; `interrupts` compares a row of /proc/interrupts, summed
- * over CPUs: with `withinMs` it must rise within that time before firing, without, until after the watch. `panic` is
- * shown true by the kernel's own report on the console, after the fact.
- */
-const Proof = z.union([
-  ...GuestFactSchema.options,
-  z.strictObject({
-    interrupts: z.strictObject({
-      /** A row's number or name, or the device that has it. */
-      row: z.string().regex(/^\w[\w.:-]{0,63}$/, 'must be a row or device of /proc/interrupts'),
-      risesBy: z.number().int().min(1),
-      withinMs: z.number().int().min(100).max(120_000).optional(),
-    }),
-  }),
-  z.strictObject({ panic: PanicReport }),
-  /** A pin of the IO-APIC. */
-  z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
-  /** The local APIC of a vCPU, which runs meanwhile. */
-  z.strictObject({ cpu: z.number().int().min(0).max(63), lapic: LocalApicConditionsSchema }),
-  /** EFER.SVME or CR4.VMXE of every vCPU. */
-  z.strictObject({ everyVcpu: CpuFlags }),
-]);
-
-const timerName = z.string().regex(/^[\w.-]{1,64}$/, 'must be a name as sysfs gives it');
-
-/**
- * One statement about the capture kernel, as it reports of itself. It can be shown true only there: a capture kernel
- * that reports otherwise makes the run void, one that never reports has its own verdict (docs/verdicts.md).
- */
-const CaptureProof = z.union([
-  /** Its current clocksource is one of these. */
-  z.strictObject({ clocksource: z.array(timerName).min(1).max(8) }),
-  /** The clock event device of its boot CPU is one of these. */
-  z.strictObject({ clockevent: z.array(timerName).min(1).max(8) }),
-  /** A row of its /proc/interrupts, summed over its CPUs, is at least so much. */
-  z.strictObject({
-    interrupts: z.strictObject({
-      row: z.string().regex(/^[A-Z0-9]{1,8}$/),
-      atLeast: z.number().int().min(1),
     }),
   }),
 ]);
@@ -155,8 +99,8 @@ export const ScenarioSchema = z.strictObject({
   prepare: z.array(Prepare).max(32).default([]),
   /** Interrupts from outside the guest, from before the proofs until the run ends. */
   sources: z.array(SourceSchema).max(8).default([]),
-  prove: z.array(Proof).max(32).default([]),
-  proveCapture: z.array(CaptureProof).max(32).default([]),
+  prove: z.array(ScenarioProofSchema).max(32).default([]),
+  proveCapture: z.array(CaptureProofSchema).max(32).default([]),
   trigger: Trigger,
   /** What the capture kernel is asked to do besides reading the crashed memory. */
   capture: z
@@ -180,6 +124,4 @@ export const ScenarioSchema = z.strictObject({
 
 export type Scenario = z.infer<typeof ScenarioSchema>;
 export type Preparation = z.infer<typeof Prepare>;
-export type Proof = z.infer<typeof Proof>;
-export type CaptureProof = z.infer<typeof CaptureProof>;
 export type Trigger = z.infer<typeof Trigger>;

@@ -1,5 +1,7 @@
 import t from 'tap';
-import { checkCondition, factWords, GuestFactSchema } from './guest-fact.js';
+import { guestWitness } from '../testing/fakes/witness.js';
+import { checkCondition, output, read } from './guest-fact.js';
+import { type MachineClaim, MachineClaimSchema as GuestFactSchema } from './proofs.js';
 
 /** Real lines of /proc/interrupts: Debian 6.1 on QEMU's pc, with and without `noapic`. */
 const IOAPIC = '  4:        712          0   IO-APIC   4-edge      ttyS0\nNMI:          0          0\n';
@@ -48,10 +50,29 @@ void t.test('the form: something must be asked, and a pattern must be one', asyn
   );
 });
 
-void t.test('words', async (t) => {
-  t.equal(factWords({ read: { path: '/a', equals: '1' } }), '/a = 1');
-  t.equal(
-    factWords({ output: { of: 'cat a |\n  wc -l', matches: '1', lacks: '2' } }),
-    'output of "cat a | wc -l" matches /1/ and lacks /2/',
-  );
+/** Asks one fact of a guest that replies so. */
+function prove(fact: MachineClaim, text: string, status = 0) {
+  const proof = 'read' in fact ? read : output;
+  return proof.beforeFiring.put(fact, guestWitness([{ status, output: text }]));
+}
+
+void t.test('the statement in words, and what was asked of the guest', async (t) => {
+  t.strictSame(await prove({ read: { path: '/a', equals: '1' } }, '1\n'), {
+    what: '/a = 1',
+    proved: true,
+    saw: '1',
+  });
+  t.match(await prove({ output: { of: 'cat a |\n  wc -l', matches: '1', lacks: '2' } }, '1'), {
+    what: 'output of "cat a | wc -l" matches /1/ and lacks /2/',
+    proved: true,
+  });
+  const witness = guestWitness([{ status: 0, output: '' }]);
+  await read.machine.put({ read: { path: '/proc/cmdline', matches: 'x' } }, witness);
+  t.strictSame(witness.scripts, ['cat /proc/cmdline']);
+});
+
+void t.test('a text that differs, and a script that fails, say what it means', async (t) => {
+  const fact = { read: { path: '/a', equals: '1', otherwise: 'it is off' } };
+  t.match(await prove(fact, '0\n'), { proved: false, saw: '0: it is off' });
+  t.match(await prove(fact, '1\n', 1), { proved: false, saw: 'exit status 1: 1: it is off' });
 });

@@ -1,12 +1,7 @@
 import { z } from 'zod';
-import { LocalApicConditionsSchema, PinConditionsSchema, PinNameSchema } from './irqchip.js';
+import { roleSchema as role, symbolSchema as symbol, symbolsSchema } from '../proof/names.js';
+import { StateProofSchema } from '../proof/proofs.js';
 
-const symbol = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
-/** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
-export const symbolsSchema = z.union([symbol, z.array(symbol).min(1).max(8)]);
-
-/** Roles are the script's names for vCPUs. */
-const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');
 const withinMs = z.number().int().min(100).max(600_000);
 
 /** Longest function that a place may be looked for in, bytes: more than any kernel's has (symbols/places.ts). */
@@ -79,33 +74,7 @@ const Trace = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
-/** One bit of a control register, on or off: EFER.SVME (SVM is enabled), CR4.VMXE (VMX is enabled). */
-export const CpuFlags = z.union([
-  z.strictObject({ svme: z.boolean() }),
-  z.strictObject({ vmxe: z.boolean() }),
-]);
-
-const Prove = z.strictObject({
-  prove: z.union([
-    /** A spinlock's word, at the symbol: its lowest byte is not zero when held. */
-    z.strictObject({ lock: symbol, held: z.boolean() }),
-    /** The function that a stopped vCPU is in. */
-    z.strictObject({ role, in: symbolsSchema }),
-    /** RFLAGS.IF of a stopped vCPU. */
-    z.strictObject({ role, interrupts: z.enum(['on', 'off']) }),
-    /** At least one vector is in service in the vCPU's local APIC: short for `lapic: { isr: any }`. */
-    z.strictObject({ role, inService: z.literal(true) }),
-    /** A bit of a stopped vCPU's control registers. */
-    z.strictObject({ role, svme: z.boolean() }),
-    z.strictObject({ role, vmxe: z.boolean() }),
-    /** The stopped vCPU's local APIC. */
-    z.strictObject({ role, lapic: LocalApicConditionsSchema }),
-    /** A pin of the IO-APIC. */
-    z.strictObject({ pin: PinNameSchema, is: PinConditionsSchema }),
-    /** A function that the stopped vCPU's stack shows. */
-    z.strictObject({ role, stackHas: symbolsSchema }),
-  ]),
-});
+const Prove = z.strictObject({ prove: StateProofSchema });
 /** An integer argument: a number, or hexadecimal text for what is beyond YAML's exact numbers. */
 const argument = z.union([
   z.number().int(),
@@ -167,7 +136,6 @@ export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
 export type Location = z.infer<typeof LocationSchema>;
 export type Step = z.infer<typeof StepSchema>;
 export type DirectedCall = z.infer<typeof Call>['call'];
-export type StateProof = z.infer<typeof Prove>['prove'];
 
 /** The verb of a step. */
 export function verbOf(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { GuestFactSchema } from './guest-fact.js';
-import { QEMU_NAME } from './guest-limits.js';
+import { MachineClaimSchema } from '../proof/proofs.js';
+import { QEMU_NAME } from './guest-defaults.js';
 import { NAME, ScenarioSchema } from './scenario.js';
 
 const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
@@ -29,7 +29,7 @@ export const MachineProfileSchema = z.strictObject({
   captureAppend: GUEST.captureAppend,
   /** Set on a machine whose CPU runs only kernels of one word width. */
   kernelBits: z.union([z.literal(32), z.literal(64)]).optional(),
-  prove: z.array(GuestFactSchema).min(1).max(32),
+  prove: z.array(MachineClaimSchema).min(1).max(32),
 });
 
 export type MachineProfile = z.infer<typeof MachineProfileSchema>;

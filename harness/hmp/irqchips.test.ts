@@ -1,10 +1,10 @@
 import t from 'tap';
-import { readLapic } from './read-lapic.js';
-import { readRouters } from './read-routers.js';
+import { readLapic } from './lapic.js';
+import { readIrqchips } from './irqchips.js';
 import { LAPIC_LEVEL, LAPIC_PC, PIC_PC, PIC_Q35_ASSERTED } from '../testing/recordings/monitor-text.js';
 
 void t.test('the pins of a pc that runs', async (t) => {
-  const { ioApic, pics } = readRouters(PIC_PC);
+  const { ioApic, pics } = readIrqchips(PIC_PC);
   t.equal(ioApic?.version, 0x20);
   t.equal(ioApic?.pins.length, 24);
   t.strictSame(ioApic?.pins[9], {
@@ -28,7 +28,7 @@ void t.test('the pins of a pc that runs', async (t) => {
 });
 
 void t.test('a level line that is asserted, on q35', async (t) => {
-  const pins = readRouters(PIC_Q35_ASSERTED).ioApic?.pins ?? [];
+  const pins = readIrqchips(PIC_Q35_ASSERTED).ioApic?.pins ?? [];
   t.match(pins[9], { trigger: 'level', irr: true, remoteIrr: true, masked: false, vector: 33 });
   t.equal(pins.filter(({ irr, remoteIrr }) => irr || remoteIrr).length, 1);
   t.match(readLapic(LAPIC_LEVEL), { vcpu: 1, isr: [33], irr: [236], level: [33] });
@@ -38,7 +38,7 @@ void t.test('pending and unacknowledged pins; only a level pin has a remote IRR'
   const text = PIC_PC.replace('  IRR      (none)', '  IRR      4  9  ')
     .replace('0x0200000000008821', '0x020000000001e821')
     .replace('0x0200000000000823', '0x0200000000004823');
-  const pins = readRouters(text).ioApic?.pins ?? [];
+  const pins = readIrqchips(text).ioApic?.pins ?? [];
   t.match(pins[9], { trigger: 'level', irr: true, remoteIrr: true, masked: true, polarity: 'low' });
   t.match(pins[4], { trigger: 'edge', irr: true, remoteIrr: false });
   t.strictSame(
@@ -49,15 +49,15 @@ void t.test('pending and unacknowledged pins; only a level pin has a remote IRR'
 
 void t.test('a machine without, and what is no such text', async (t) => {
   const onlyPics = PIC_PC.slice(PIC_PC.indexOf('pic1:'));
-  t.equal(readRouters(onlyPics).ioApic, undefined);
-  t.ok(readRouters(onlyPics).pics);
+  t.equal(readIrqchips(onlyPics).ioApic, undefined);
+  t.ok(readIrqchips(onlyPics).pics);
   const onlyIoApic = PIC_PC.slice(0, PIC_PC.indexOf('pic1:'));
-  t.equal(readRouters(onlyIoApic).pics, undefined);
-  t.equal(readRouters(onlyIoApic).ioApic?.pins.length, 24);
+  t.equal(readIrqchips(onlyIoApic).pics, undefined);
+  t.equal(readIrqchips(onlyIoApic).ioApic?.pins.length, 24);
   for (const text of ['', 'ioapic0: ver=0x20 id=0x00 sel=0x00', PIC_PC.replace('  IRR  ', '  IRQ  ')]) {
-    t.equal(readRouters(text).ioApic, undefined);
+    t.equal(readIrqchips(text).ioApic, undefined);
   }
-  t.equal(readRouters(PIC_PC.replace('imr=ff isr', 'imr=f isr')).pics, undefined);
+  t.equal(readIrqchips(PIC_PC.replace('imr=ff isr', 'imr=f isr')).pics, undefined);
 });
 
 void t.test('a local APIC of a vCPU that runs', async (t) => {

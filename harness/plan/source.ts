@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import { cpuSchema as cpu, PinNameSchema } from '../proof/names.js';
 import { FrameSourceSchema, frameSourceName } from './frame-source.js';
-import { PinNameSchema } from './irqchip.js';
 
-const cpu = z.number().int().min(0).max(63);
 /** Messages per second; `max` is as many as the host manages. */
 const perSecond = z.union([z.number().min(0.1).max(1_000_000), z.literal('max')]);
 /** `fired`: no longer than the moment of firing. */

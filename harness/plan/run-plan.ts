@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { CellSchema } from './cell.js';
-import { GuestFactSchema } from './guest-fact.js';
+import { CellSchema } from '../model/cell.js';
+import { LimitsSchema } from '../model/limits.js';
+import { STORE_SCHEMA } from '../model/record.js';
+import { MachineClaimSchema } from '../proof/proofs.js';
 import { ScenarioSchema } from './scenario.js';
-
-/** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
-export const STORE_SCHEMA = 1;
 
 const KernelSchema = z.object({
   spec: z.string(),
@@ -16,38 +15,6 @@ const KernelSchema = z.object({
   modulesDir: z.string().optional(),
   config: z.string().optional(),
 });
-
-/** Deadlines of one run, milliseconds. Each names what it bounds. */
-export const LimitsSchema = z.object({
-  /** QEMU start to QMP greeting. */
-  qemuStartMs: z.number(),
-  /** QEMU start to the production init's hello. */
-  bootMs: z.number(),
-  /** Any one control command that the guest should answer. */
-  replyMs: z.number(),
-  /** kexec -p, from request to answer. */
-  armMs: z.number(),
-  /** Firing to the first sign of a panic; then the guest is asked whether it is alive. */
-  watchMs: z.number(),
-  /** First sign of a panic to the first sign of the capture kernel. */
-  crashPathMs: z.number(),
-  /** Capture kernel's first sign to its userspace. */
-  captureBootMs: z.number(),
-  /** Capture userspace to the end of its report. */
-  captureReportMs: z.number(),
-  /** All vCPUs halted with interrupts off for this long is a proved hang. */
-  haltedHangMs: z.number(),
-  /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
-  spinHangMs: z.number(),
-  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
-  idleHangMs: z.number().default(60_000),
-  /** The whole run, whatever happens. */
-  totalMs: z.number(),
-  /** Bytes per channel. */
-  channelBytes: z.number(),
-});
-
-export type Limits = z.infer<typeof LimitsSchema>;
 
 /** Everything that decides a run, fixed before it starts. */
 export const RunPlanSchema = z.object({
@@ -70,7 +37,7 @@ export const RunPlanSchema = z.object({
     /** What the machine is called in tables; absent for the default one. */
     name: z.string().optional(),
     /** What its profile claims: the guest must confirm it, or the run is void. */
-    prove: z.array(GuestFactSchema).optional(),
+    prove: z.array(MachineClaimSchema).optional(),
   }),
   append: z.string(),
   captureAppend: z.string(),

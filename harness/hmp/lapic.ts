@@ -1,5 +1,30 @@
-import { LVT_NAMES, type LocalApic, type LvtEntry, type LvtName } from '../model/irqchip.js';
-import { deliveryOf } from './read-routers.js';
+import { deliveryOf, type IoApicPin } from './irqchips.js';
+
+export const LVT_NAMES = ['LVT0', 'LVT1', 'LVTPC', 'LVTERR', 'LVTTHMR', 'LVTT'] as const;
+export type LvtName = (typeof LVT_NAMES)[number];
+
+/** One entry of a local APIC's local vector table. */
+export interface LvtEntry {
+  readonly vector: number;
+  readonly masked: boolean;
+  readonly delivery: IoApicPin['delivery'];
+}
+
+/** What `info lapic` shows of one vCPU's local APIC. */
+export interface LocalApic {
+  /** Number of the vCPU. */
+  readonly vcpu: number;
+  /** The software enable bit of the spurious vector register; a disabled APIC keeps what comes pending. */
+  readonly enabled: boolean;
+  readonly spuriousVector: number;
+  readonly lvt: Readonly<Partial<Record<LvtName, LvtEntry>>>;
+  /** Vectors in service: accepted, no EOI yet. */
+  readonly isr: readonly number[];
+  /** Vectors requested: not accepted yet. */
+  readonly irr: readonly number[];
+  /** Those of the two that came from a level pin. */
+  readonly level: readonly number[];
+}
 
 /**
  * Reads HMP `info lapic ID`: QEMU 7.2, xAPIC, vCPUs that run (recorded). In x2APIC mode and with KVM's in-kernel APIC
@@ -45,4 +70,12 @@ function vectorsOf(text: string, name: 'ISR' | 'IRR'): { vector: number; level: 
     vector: Number(vector),
     level: level !== undefined,
   }));
+}
+
+/** A local APIC in one line: `enabled ISR 36 IRR 48(level)`. */
+export function lapicText(lapic: LocalApic): string {
+  const list = (vectors: readonly number[]) =>
+    vectors.map((vector) => `${vector}${lapic.level.includes(vector) ? '(level)' : ''}`).join(' ') ||
+    '(none)';
+  return `${lapic.enabled ? 'enabled' : 'disabled'} ISR ${list(lapic.isr)} IRR ${list(lapic.irr)}`;
 }

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+/** Deadlines of one run, milliseconds. Each names what it bounds. */
+export const LimitsSchema = z.object({
+  /** QEMU start to QMP greeting. */
+  qemuStartMs: z.number(),
+  /** QEMU start to the production init's hello. */
+  bootMs: z.number(),
+  /** Any one control command that the guest should answer. */
+  replyMs: z.number(),
+  /** kexec -p, from request to answer. */
+  armMs: z.number(),
+  /** Firing to the first sign of a panic; then the guest is asked whether it is alive. */
+  watchMs: z.number(),
+  /** First sign of a panic to the first sign of the capture kernel. */
+  crashPathMs: z.number(),
+  /** Capture kernel's first sign to its userspace. */
+  captureBootMs: z.number(),
+  /** Capture userspace to the end of its report. */
+  captureReportMs: z.number(),
+  /** All vCPUs halted with interrupts off for this long is a proved hang. */
+  haltedHangMs: z.number(),
+  /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
+  spinHangMs: z.number(),
+  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
+  idleHangMs: z.number().default(60_000),
+  /** The whole run, whatever happens. */
+  totalMs: z.number(),
+  /** Bytes per channel. */
+  channelBytes: z.number(),
+});
+
+export type Limits = z.infer<typeof LimitsSchema>;

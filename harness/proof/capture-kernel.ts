@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { interruptsOf } from '../timeline/proc-interrupts.js';
+import { asking, type Judged } from './proof.js';
+import type { CaptureWitness } from './witness.js';
+
+const timerNames = z
+  .array(z.string().regex(/^[\w.-]{1,64}$/, 'must be a name as sysfs gives it'))
+  .min(1)
+  .max(8);
+
+/** `clocksource: [tsc, kvm-clock]`: its current clocksource is one of these. */
+export const clocksource = {
+  name: 'clocksource',
+  capture: asking(z.strictObject({ clocksource: timerNames }), (asked, { timers }: CaptureWitness) =>
+    oneOf('clocksource', asked.clocksource, timers?.clocksource),
+  ),
+};
+
+/** `clockevent: [lapic]`: the clock event device of its boot CPU is one of these. */
+export const clockevent = {
+  name: 'clockevent',
+  capture: asking(z.strictObject({ clockevent: timerNames }), (asked, { timers }: CaptureWitness) =>
+    oneOf('clock event device', asked.clockevent, timers?.clockevent),
+  ),
+};
+
+/** `interrupts: { row: LOC, atLeast: 10 }`: a row of its /proc/interrupts, summed over its CPUs, is at least so much. */
+export const captureInterrupts = {
+  name: 'interrupts of the capture kernel',
+  capture: asking(
+    z.strictObject({
+      interrupts: z.strictObject({
+        row: z.string().regex(/^[A-Z0-9]{1,8}$/),
+        atLeast: z.number().int().min(1),
+      }),
+    }),
+    ({ interrupts: { row, atLeast } }, { interrupts }: CaptureWitness): Judged => {
+      const sum = interruptsOf(row, interrupts);
+      return {
+        what: `/proc/interrupts ${row} is at least ${atLeast}`,
+        proved: sum !== undefined && sum >= atLeast,
+        saw: sum === undefined ? 'no such row' : String(sum),
+      };
+    },
+  ),
+};
+
+function oneOf(what: string, wanted: readonly string[], saw: string | undefined): Judged {
+  return {
+    what: `${what} is ${wanted.join(' or ')}`,
+    proved: saw !== undefined && wanted.includes(saw),
+    saw: saw === undefined || saw === '' ? 'none told' : saw,
+  };
+}

@@ -1,0 +1,86 @@
+import type { z } from 'zod';
+import type {
+  CaptureWitness,
+  ConsoleWitness,
+  GuestWitness,
+  MachineWitness,
+  StoppedWitness,
+} from './witness.js';
+
+/** A statement held against what was seen. `what` and `saw` are for people, one line each. */
+export interface Judged {
+  readonly what: string;
+  readonly proved: boolean;
+  readonly saw: string;
+}
+
+/** A proof that is judged only when the watch is over, by a second look. */
+export interface OpenQuestion {
+  lookAgain(): Promise<Judged>;
+}
+
+/** A proof as it is asked at one time: the form in which files ask it, and what puts the question. */
+export interface Asking<Schema extends z.ZodType, Witness, Result> {
+  readonly schema: Schema;
+  /** Undefined when what is asked has another form: it is another proof's. */
+  readonly put: (asked: unknown, witness: Witness) => Result | undefined;
+}
+
+/** A kind of proof. Each key but `name` is a time at which it can be asked. */
+export interface Proof {
+  readonly name: string;
+  /** A machine profile's claim, before the crash kernel is loaded. */
+  readonly machine?: Asking<z.ZodType, GuestWitness, Promise<Judged>>;
+  /** A scenario's, of the guest that runs. */
+  readonly beforeFiring?: Asking<z.ZodType, GuestWitness, Promise<Judged | OpenQuestion>>;
+  /** A step's, all vCPUs stopped. */
+  readonly choreography?: Asking<z.ZodType, StoppedWitness, Promise<Judged>>;
+  /** A scenario's, when the run is over, from what the console said. */
+  readonly report?: Asking<z.ZodType, ConsoleWitness, readonly Judged[]>;
+  /** Of the capture kernel, from its report. */
+  readonly capture?: Asking<z.ZodType, CaptureWitness, Judged>;
+}
+
+/** Ties a form to what puts the question. */
+export function asking<Schema extends z.ZodType, Witness, Result>(
+  schema: Schema,
+  put: (asked: z.output<Schema>, witness: Witness) => Result,
+): Asking<Schema, Witness, Result> {
+  return {
+    schema,
+    put: (asked, witness) => {
+      const parsed = schema.safeParse(asked);
+      return parsed.success ? put(parsed.data, witness) : undefined;
+    },
+  };
+}
+
+/** How a proof of the live machine is judged. */
+export interface Rule<Asked, Answer, Witness extends MachineWitness> {
+  /** The statement in words. */
+  what(asked: Asked): string;
+  /** The question. */
+  ask(asked: Asked, witness: Witness): Promise<Answer>;
+  /** The judgement, pure. `what` is given when what was asked cannot even be asked. */
+  judge(asked: Asked, answer: Answer): Pick<Judged, 'proved' | 'saw'> & { readonly what?: string };
+  /** Interrupt sources outside the guest may still bring about what is asked for. */
+  readonly awaitsSources?: true;
+}
+
+/** How often what sources may bring about is asked again. */
+const ASK_EVERY_MS = 20;
+
+/** Asks and judges by a rule. */
+export function judgedBy<Asked, Answer, Witness extends MachineWitness>(
+  rule: Rule<Asked, Answer, Witness>,
+): (asked: Asked, witness: Witness) => Promise<Judged> {
+  return async (asked, witness) => {
+    const { clock } = witness;
+    const untilMs = clock.nowMs() + (rule.awaitsSources === true ? witness.sourcesWithinMs : 0);
+    for (;;) {
+      const judged = { what: rule.what(asked), ...rule.judge(asked, await rule.ask(asked, witness)) };
+      if (judged.proved || clock.nowMs() >= untilMs) return judged;
+      await clock.sleep(ASK_EVERY_MS);
+    }
+  };
+}

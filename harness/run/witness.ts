@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readRegisters } from '../hmp/registers.js';
+import type { GuestWitness } from '../proof/witness.js';
+import { findPins, readGuestIrqchips, readGuestLapic } from './irqchips.js';
+import type { LiveGuest } from './live-guest.js';
+
+/** What proofs may ask of a guest that runs. */
+export function guestWitness(guest: LiveGuest): GuestWitness {
+  return {
+    cpus: guest.plan.machine.cpus,
+    vcpuOf(subject) {
+      if ('cpu' in subject) return subject.cpu;
+      throw new Error(
+        `role "${subject.role}" exists in a choreography only: the scenario should have been refused`,
+      );
+    },
+    registers: async () => readRegisters(await guest.monitor('info registers -a')),
+    irqchips: () => readGuestIrqchips(guest),
+    lapic: (vcpu) => readGuestLapic(guest, vcpu),
+    pinOf: async (name) => (await findPins(guest, [name]))(name),
+    // The guest runs: what its sources bring about is there when they have been proved to work.
+    sourcesWithinMs: 0,
+    clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
+    script: (script, what) => guest.runScript(script, what),
+    async tryScript(script) {
+      const reply = await guest.tryAsk(guest.requests.script(script));
+      return reply === undefined ? undefined : { status: reply.status, output: reply.output };
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import t from 'tap';
+import { symbolsOf } from '../testing/fakes/witness.js';
+import { findSymbol } from './find-symbol.js';
+
+/** Lines as Debian's 6.1.0-56 has them, shortened; `type_show` is one of its many static functions of one name. */
+const TABLE = symbolsOf(
+  [
+    'ffffffff81000000 t type_show',
+    'ffffffff81000100 t type_show',
+    'ffffffff81000200 t mask_ioapic_irq',
+    'ffffffff81000300 D ioapic_lock',
+    'ffffffff81000400 d cache_lock',
+    'ffffffff81000500 d cache_lock',
+    'ffffffff81000600 d panic',
+    'ffffffff81000700 T panic',
+    '',
+  ].join('\n'),
+);
+
+t.test('the first name that the kernel has, of the sort that is meant', async (t) => {
+  t.match(findSymbol(['mask_IO_APIC_irq', 'mask_ioapic_irq'], 'text', TABLE), {
+    address: 0xffffffff81000200n,
+  });
+  t.match(findSymbol('panic', 'text', TABLE), { address: 0xffffffff81000700n }, 'not the variable');
+  t.match(findSymbol('panic', 'data', TABLE), { address: 0xffffffff81000600n }, 'not the function');
+});
+
+t.test('a name that is not there is reported with its neighbours of the same sort', async (t) => {
+  t.strictSame(findSymbol('ioapic_locks', 'data', TABLE), {
+    what: 'find the variable ioapic_locks',
+    saw: 'this kernel has none (inlined or renamed); nearest: ioapic_lock',
+  });
+  t.match(findSymbol('ioapic_locks', 'text', TABLE), { saw: /nearest: none$/ });
+  t.match(findSymbol('ioapic_lock', 'text', TABLE), { saw: /has none/ }, 'a variable is no function');
+});
+
+t.test('a name that several symbols have is refused, not guessed', async (t) => {
+  t.match(findSymbol('type_show', 'text', TABLE), { saw: 'this kernel has 2 of the name type_show' });
+  t.match(findSymbol(['gone_lock', 'cache_lock'], 'data', TABLE), { saw: /2 of the name cache_lock/ });
+});

@@ -1,0 +1,29 @@
+import type { SymbolTable } from './kallsyms.js';
+import { type KernelSymbol, sortOf } from './symbol.js';
+
+/** A symbol that could not be found: what was looked for and what was there instead, for people. */
+export interface SymbolNotFound {
+  readonly what: string;
+  readonly saw: string;
+}
+
+/**
+ * The first of several names that this kernel has as a function (`text`) or as a variable (`data`). Not found when it
+ * has none, or several (static ones of the same name): a guess would prove nothing.
+ */
+export function findSymbol(
+  wanted: string | readonly string[],
+  sort: 'text' | 'data',
+  symbols: SymbolTable,
+): KernelSymbol | SymbolNotFound {
+  const asked = [wanted].flat();
+  const noun = sort === 'text' ? 'function' : 'variable';
+  const what = `find the ${noun} ${asked.join(' or ')}`;
+  for (const name of asked) {
+    const found = symbols.named(name).filter((symbol) => sortOf(symbol) === sort);
+    if (found.length > 1) return { what, saw: `this kernel has ${found.length} of the name ${name}` };
+    if (found[0] !== undefined) return found[0];
+  }
+  const near = symbols.nearest(asked[0] ?? '', { sort });
+  return { what, saw: `this kernel has none (inlined or renamed); nearest: ${near.join(', ') || 'none'}` };
+}

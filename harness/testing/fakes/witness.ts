@@ -1,0 +1,102 @@
+import { readIrqchips } from '../../hmp/irqchips.js';
+import { readLapic } from '../../hmp/lapic.js';
+import { readRegisters } from '../../hmp/registers.js';
+import type {
+  GuestWitness,
+  MachineWitness,
+  ScriptReply,
+  StackSeen,
+  StoppedVcpu,
+  StoppedWitness,
+} from '../../proof/witness.js';
+import { parseKallsyms, type SymbolTable } from '../../symbols/index.js';
+import { pinOfDevice, readProcInterrupts } from '../../timeline/proc-interrupts.js';
+
+/** Texts that a made machine answers with; what is absent is empty. A list is an answer for each time it is asked. */
+export interface MachineTexts {
+  readonly registers?: string;
+  readonly pic?: string | readonly string[];
+  /** `info lapic`, by vCPU. */
+  readonly lapics?: readonly string[];
+  readonly procInterrupts?: string;
+  readonly cpus?: number;
+  readonly sourcesWithinMs?: number;
+}
+
+/** A machine that answers from texts; `role` means vCPU 0. Its clock runs only while it is slept. */
+export function machineWitness(texts: MachineTexts): MachineWitness {
+  let nowMs = 0;
+  let asked = 0;
+  return {
+    cpus: texts.cpus ?? 2,
+    vcpuOf: (subject) => ('cpu' in subject ? subject.cpu : 0),
+    registers: async () => readRegisters(texts.registers ?? ''),
+    irqchips: async () => {
+      const pics = [texts.pic ?? ''].flat();
+      const pic = pics[Math.min(asked, pics.length - 1)] ?? '';
+      asked += 1;
+      return readIrqchips(pic);
+    },
+    lapic: async (vcpu) => readLapic(texts.lapics?.[vcpu] ?? ''),
+    pinOf: async (name) =>
+      typeof name === 'number' ? name : pinOfDevice(readProcInterrupts(texts.procInterrupts ?? ''), name),
+    sourcesWithinMs: texts.sourcesWithinMs ?? 0,
+    clock: {
+      nowMs: () => nowMs,
+      sleep: async (ms) => {
+        nowMs += ms;
+      },
+    },
+  };
+}
+
+/** A guest that runs: replies to scripts in their order; `undefined` is no answer. */
+export function guestWitness(
+  replies: readonly (ScriptReply | undefined)[],
+  texts: MachineTexts = {},
+): GuestWitness & { readonly scripts: readonly string[] } {
+  const scripts: string[] = [];
+  const answer = (script: string) => {
+    scripts.push(script);
+    return replies[scripts.length - 1];
+  };
+  return {
+    ...machineWitness(texts),
+    scripts,
+    async script(script) {
+      const reply = answer(script);
+      if (reply === undefined) throw new Error(`no reply to "${script}"`);
+      return reply;
+    },
+    tryScript: async (script) => answer(script),
+  };
+}
+
+/** What a made guest in a choreography has. */
+export interface StoppedParts extends MachineTexts {
+  /** /proc/kallsyms. */
+  readonly kallsyms?: string;
+  readonly memory?: ReadonlyMap<bigint, Uint8Array>;
+  readonly stopped?: StoppedVcpu;
+  readonly stack?: StackSeen;
+}
+
+/** A guest whose vCPUs are stopped. Memory is there at exactly the addresses that are given. */
+export function stoppedWitness(parts: StoppedParts): StoppedWitness {
+  return {
+    ...machineWitness(parts),
+    kernel: {
+      symbols: symbolsOf(parts.kallsyms ?? 'ffffffff81000000 T _text\n'),
+      read: async (address, length) => parts.memory?.get(address)?.subarray(0, length),
+    },
+    stopped: async () => parts.stopped ?? { function: undefined, interruptsOn: false, line: 'nowhere' },
+    stack: async () => parts.stack ?? { functions: [], line: '' },
+  };
+}
+
+/** The table of a text. Throws when it is none. */
+export function symbolsOf(kallsyms: string): SymbolTable {
+  const parsed = parseKallsyms(kallsyms);
+  if (parsed.kind !== 'symbols') throw new Error(`kallsyms is ${parsed.kind}`);
+  return parsed.table;
+}
