@@ -21,6 +21,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
+const { provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
@@ -160,7 +161,7 @@ function proved({ crashKernel, prepare, prove, trigger }) {
       ? ['the inverted byte is read back']
       : []),
     ...prove.map(proofOfState),
-    ...(trigger.kind === 'ssh' ? ['login, first copy and the start of the second'] : []),
+    ...provedBy(trigger),
     ...proofsInSteps(steps),
   ];
 }
@@ -208,6 +209,10 @@ function proofsInSteps(steps) {
     }
   }
   return [...others, ...[...ofRole].map(([role, words]) => `**${role}** ${[...words].join(', ')}`)];
+}
+
+function fired(trigger) {
+  return wordsOf(trigger, code);
 }
 
 function roleWords(proof) {

@@ -1,6 +1,6 @@
 import { decodeGate, GATE_BYTES, gateOffset } from '../hmp/idt-gate.js';
-import type { GdbClient } from '../qemu/gdbstub/index.js';
 import { movedSymbols, type SymbolTable } from '../symbols/index.js';
+import type { Debugger } from './debugger.js';
 
 /** Exception handlers that every x86-64 kernel since v5.8 has in its IDT, by vector (arch/x86/kernel/idt.c, v6.1). */
 const HANDLERS: readonly (readonly [vector: number, handler: string])[] = [
@@ -9,13 +9,13 @@ const HANDLERS: readonly (readonly [vector: number, handler: string])[] = [
 ];
 
 /**
- * The names of the capture kernel that a vCPU runs, given the names of the kernel that crashed: the same image, moved
- * by KASLR to another place, which the handlers in its IDT tell. Undefined while it has no IDT of its own, and when
- * it is another image after all.
+ * The symbols of the capture kernel that a vCPU runs, given those of the kernel that crashed: the same image, which
+ * KASLR moved by the offset that the handlers in its IDT show. Undefined while the vCPU has no IDT of its own, and when
+ * the image is another one after all.
  */
 export async function captureSymbols(
   vcpu: number,
-  { gdb, crashed, idtBase }: { gdb: GdbClient; crashed: SymbolTable; idtBase: bigint },
+  { gdb, crashed, idtBase }: { gdb: Pick<Debugger, 'readMemory'>; crashed: SymbolTable; idtBase: bigint },
 ): Promise<SymbolTable | undefined> {
   const offsets: bigint[] = [];
   for (const [vector, handler] of HANDLERS) {

@@ -1,39 +1,41 @@
-import { stackLine, stackOf } from '../choreo/look.js';
 import { readRegisters } from '../hmp/registers.js';
 import type { Armed } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
-import { GdbError, type GdbClient } from '../qemu/gdbstub/index.js';
+import { GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { contains } from '../timeline/armed.js';
 import { captureSymbols } from './capture-symbols.js';
+import type { Debugger } from './debugger.js';
+import { stackLine, stackOf } from './inspect-vcpu.js';
 
 /** Frames that are kept of a stack. */
 const MOST_FRAMES = 48;
 const CR3_ADDRESS = 0x000ffffffffff000n;
 
-/** What an autopsy works on. */
-export interface StuckGuest {
-  readonly gdb: GdbClient;
+/** The machine that an autopsy examines; nothing else of a run is needed. */
+export interface DeadMachine {
+  readonly gdb: Debugger;
   /** Of the kernel that crashed. */
   readonly symbols: SymbolTable;
+  /** The crash kernel's reservation, if it is known: it separates the two kernels' page tables. */
   readonly armed: Armed | undefined;
-  /** The capture kernel is the same image as the kernel that crashed, so that its names are known. */
+  /** The capture kernel is the same image as the kernel that crashed, so that its symbols are known. */
   readonly sameImage: boolean;
-  /** An HMP command's text. */
-  monitor(command: string): Promise<string>;
+  /** The text of HMP `info registers -a`. */
+  registersText(): Promise<string>;
 }
 
 /**
- * Stops a guest that is stuck and reads the stack of every vCPU in kernel mode: by page tables it is told which of
- * the two kernels it is in. A vCPU in a kernel without known names, and a stub that does not answer, leave no facts.
+ * Stops a machine that is stuck and reads the stack of every vCPU in kernel mode; the page tables show which of the two
+ * kernels it is in. A vCPU in a kernel without known symbols, and a debugger that does not answer, leave no facts.
  */
-export async function stacksOf(guest: StuckGuest): Promise<HostFact[]> {
-  const { gdb } = guest;
+export async function stacksOf(machine: DeadMachine): Promise<HostFact[]> {
+  const { gdb } = machine;
   const facts: HostFact[] = [];
   try {
     await gdb.interrupt();
     for (const vcpu of gdb.vcpus) {
-      const symbols = await symbolsOf(vcpu, guest);
+      const symbols = await symbolsOf(vcpu, machine);
       if (symbols === undefined) continue;
       const trace = await stackOf(vcpu, { gdb, symbols });
       facts.push({
@@ -49,13 +51,13 @@ export async function stacksOf(guest: StuckGuest): Promise<HostFact[]> {
   return facts;
 }
 
-async function symbolsOf(vcpu: number, guest: StuckGuest): Promise<SymbolTable | undefined> {
-  const { gdb, symbols, armed } = guest;
+async function symbolsOf(vcpu: number, machine: DeadMachine): Promise<SymbolTable | undefined> {
+  const { gdb, symbols, armed } = machine;
   const { cr3, cs } = await gdb.readRegisters(vcpu);
   if ((cs & 3n) !== 0n) return undefined;
   if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
-  if (!guest.sameImage) return undefined;
-  const registers = readRegisters(await guest.monitor('info registers -a'));
+  if (!machine.sameImage) return undefined;
+  const registers = readRegisters(await machine.registersText());
   const idt = registers.find(({ index }) => index === vcpu)?.idt;
   return idt === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase: idt.base });
 }

@@ -1,7 +1,7 @@
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Scenario } from '../plan/scenario.js';
-import { contradictionIn } from '../plan/check-choreography.js';
 import { renamedPlan } from '../plan/make-plan.js';
+import { contradictionOf } from '../trigger/triggers.js';
 
 /**
  * The plan of another run on the same guest: everything is as in `template`, except what is asked of the guest and who
@@ -12,9 +12,10 @@ export function derivePlan(
   template: RunPlan,
   { scenario, runId, nonce }: { scenario: Scenario; runId: string; nonce: string },
 ): RunPlan {
-  const { trigger } = scenario;
-  const mistake =
-    trigger.kind === 'choreography' ? contradictionIn(trigger.steps, template.machine.cpus) : undefined;
-  if (mistake !== undefined) throw new Error(`scenario ${scenario.name} contradicts itself: ${mistake}`);
+  const { guest, trigger } = scenario;
+  const contradiction = contradictionOf(trigger, { guest, cpus: template.machine.cpus });
+  if (contradiction !== undefined) {
+    throw new Error(`cannot derive the plan of scenario "${scenario.name}": ${contradiction.why}`);
+  }
   return { ...renamedPlan(template, { runId, nonce }), scenario, trial: 1 };
 }

@@ -1,38 +1,38 @@
 import { REGISTER_NAMES, type Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
-import type { WalkStage } from './stage.js';
+import type { TraceContext } from './context.js';
 
-/** Which calls a walk follows: into functions that are named, and from places that are named. */
+/** Which calls are traced into: calls of functions that are named, and calls at addresses that are named. */
 export class Callees {
   readonly #vcpu: number;
-  readonly #stage: WalkStage;
+  readonly #context: TraceContext;
   readonly #into: ReadonlySet<string>;
   readonly #from: ReadonlySet<bigint>;
 
   /** `into`: names of functions; `from`: linear addresses of calls. */
   constructor(
     vcpu: number,
-    stage: WalkStage,
+    context: TraceContext,
     { into, from }: { into: ReadonlySet<string>; from: ReadonlySet<bigint> },
   ) {
     this.#vcpu = vcpu;
-    this.#stage = stage;
+    this.#context = context;
     this.#into = into;
     this.#from = from;
   }
 
-  /** Whether the walk goes into the call that a vCPU with these registers stands at, instead of over it. */
+  /** Whether the call that a vCPU with these registers stands at is traced into, not stepped over. */
   async follows(call: Disassembled, registers: Registers): Promise<boolean> {
-    // A call of the next instruction only asks where it is (decompressor: `call 1f; 1: pop`).
+    // A call of the next instruction only reads RIP (decompressor: `call 1f; 1: pop`).
     if (call.target === call.address + BigInt(call.length) || this.#isThunk(call)) return true;
     if (this.#from.has(call.address)) return true;
     const callee = await this.#calleeOf(call, registers);
     return callee !== undefined && this.#isNamed(callee);
   }
 
-  /** A retpoline thunk's own call never comes back: it replaces its return address (arch/x86/lib/retpoline.S). */
+  /** A retpoline thunk's own call never returns: it replaces its return address (arch/x86/lib/retpoline.S). */
   #isThunk({ address, target }: Disassembled): boolean {
-    const { symbols } = this.#stage;
+    const { symbols } = this.#context;
     const inside = target === undefined ? undefined : symbols.at(target)?.symbol;
     return (
       inside?.name.startsWith('__x86_indirect_thunk_') === true && symbols.at(address)?.symbol === inside
@@ -43,20 +43,20 @@ export class Callees {
     { target, slot, register }: Disassembled,
     registers: Registers,
   ): Promise<bigint | undefined> {
-    const place = target === undefined ? undefined : this.#stage.symbols.at(target);
-    const names = place === undefined ? [] : [place.symbol, ...place.aliases].map(({ name }) => name);
+    const found = target === undefined ? undefined : this.#context.symbols.at(target);
+    const names = found === undefined ? [] : [found.symbol, ...found.aliases].map(({ name }) => name);
     const thunk = names.map((name) => /^__x86_indirect_thunk_(r\w+)$/.exec(name)?.[1]).find(isKnown);
     const through = REGISTER_NAMES.find((name) => name === (register ?? thunk));
     if (through !== undefined) return registers[through];
     if (target !== undefined) return target;
     if (slot === undefined) return undefined;
-    return (await this.#stage.gdb.readMemory(slot, 8, { vcpu: this.#vcpu })).readBigUInt64LE(0);
+    return (await this.#context.gdb.readMemory(slot, 8, { vcpu: this.#vcpu })).readBigUInt64LE(0);
   }
 
   #isNamed(callee: bigint): boolean {
-    const place = this.#stage.symbols.at(callee);
-    if (place?.offset !== 0) return false;
-    return [place.symbol, ...place.aliases].some(({ name }) => this.#into.has(name));
+    const found = this.#context.symbols.at(callee);
+    if (found?.offset !== 0) return false;
+    return [found.symbol, ...found.aliases].some(({ name }) => this.#into.has(name));
   }
 }
 

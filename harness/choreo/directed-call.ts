@@ -1,12 +1,12 @@
-import type { DirectedCall } from '../plan/choreography.js';
-import type { Registers } from '../qemu/gdbstub/index.js';
+import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
+import type { Registers } from '../machine/debugger.js';
 import type { KernelSymbol } from '../symbols/index.js';
-import { readVcpus } from '../timeline/vcpus.js';
-import { lookAt } from './look.js';
-import { functionNamed } from './places.js';
-import { NotReached, type Stage } from './stage.js';
+import { functionNamed } from './code-location.js';
+import type { DirectedCall } from '../trigger/choreography-steps.js';
+import type { ChoreographyContext } from './context.js';
+import { NotReached } from './not-reached.js';
 
-/** Below the stack pointer by this much the message is safe until panic() has formatted it, which it does first. */
+/** This far below the stack pointer the message is safe until panic() has formatted it, which it does first. */
 const MESSAGE_BELOW_BYTES = 1536n;
 const MAX_MESSAGE_CHARACTERS = 120;
 
@@ -15,8 +15,8 @@ const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
 /** What a called function need not preserve (System V ABI for x86-64), and its flags. */
 const CALLER_SAVED = ['rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'rflags'] as const;
 
-/** A call that was laid out: where the vCPU stood, with its registers as they were. */
-export interface LaidCall {
+/** A call that was prepared: where the vCPU stood, with its registers as they were. */
+export interface PreparedCall {
   readonly target: KernelSymbol;
   readonly before: Registers;
   /** `__delay(0x4000000000000000)`. */
@@ -32,19 +32,17 @@ export interface LaidCall {
 export async function directCall(
   vcpu: number,
   { function: wanted, args }: { function: DirectedCall['function']; args: readonly bigint[] },
-  stage: Stage,
-): Promise<LaidCall> {
-  const { gdb, symbols } = stage;
+  context: ChoreographyContext,
+): Promise<PreparedCall> {
+  const { gdb, symbols } = context;
   const target = functionNamed(wanted, symbols);
   const before = await gdb.readRegisters(vcpu);
   const refuse = async (why: string) =>
-    new NotReached(`direct cpu${vcpu} into ${target.name}()`, `${why}: ${await lookAt(vcpu, stage)}`);
+    new NotReached(`direct cpu${vcpu} into ${target.name}()`, `${why}: ${await inspectVcpu(vcpu, context)}`);
   if ((before.cs & 3n) !== 0n) throw await refuse('it is in user mode');
-  // A vCPU in hlt takes a new RIP only at its next interrupt: others would go on meanwhile, and the state with them.
-  const state = readVcpus(await stage.monitor('info registers -a'), undefined).find(
-    ({ index }) => index === vcpu,
-  );
-  if (state?.halted !== false) throw await refuse('it is halted');
+  // A vCPU in hlt takes a new RIP only at its next interrupt: until then others would run and change the state.
+  const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
+  if (own?.execution?.halted !== false) throw await refuse('it is halted');
   const returnAddress = Buffer.alloc(8);
   returnAddress.writeBigUInt64LE(before.rip);
   await gdb.writeMemory(before.rsp - 8n, returnAddress, { vcpu });
@@ -63,17 +61,17 @@ export async function directCall(
 /**
  * Makes a stopped vCPU call panic() from where it stands. The message names the run.
  */
-export async function directPanic(vcpu: number, stage: Stage): Promise<void> {
-  const { gdb, symbols } = stage;
+export async function directPanic(vcpu: number, context: ChoreographyContext): Promise<void> {
+  const { gdb, symbols } = context;
   const { rsp } = await gdb.readRegisters(vcpu);
   const text = (rsp - MESSAGE_BELOW_BYTES) & ~15n;
-  const { before } = await directCall(vcpu, { function: 'panic', args: [text] }, stage);
-  const message = `crashpath ${stage.runName}: directed panic of cpu${vcpu}`
+  const { before } = await directCall(vcpu, { function: 'panic', args: [text] }, context);
+  const message = `crashpath ${context.runName}: directed panic of cpu${vcpu}`
     .replace(/[^ -$&-~]/g, '_')
     .slice(0, MAX_MESSAGE_CHARACTERS);
   // panic(const char *fmt, ...): the message is the format.
   await gdb.writeMemory(text, Buffer.from(`${message}\0`, 'latin1'), { vcpu });
-  stage.fact({ fact: 'fired', how: `directed panic of cpu${vcpu} at ${symbols.label(before.rip)}` });
+  context.fact({ fact: 'fired', how: `directed panic of cpu${vcpu} at ${symbols.label(before.rip)}` });
 }
 
 /** A call's arguments as 64-bit values: integers as they are, negative ones in two's complement, hexadecimal text. */
@@ -82,6 +80,10 @@ export function argumentsOf({ args }: Pick<DirectedCall, 'args'>): bigint[] {
 }
 
 /** After the called function has returned: the registers that it was free to change are what they were. */
-export async function restoreAfterCall(vcpu: number, { before }: LaidCall, { gdb }: Stage): Promise<void> {
+export async function restoreAfterCall(
+  vcpu: number,
+  { before }: PreparedCall,
+  { gdb }: ChoreographyContext,
+): Promise<void> {
   for (const register of CALLER_SAVED) await gdb.writeRegister(vcpu, register, before[register]);
 }

@@ -1,7 +1,8 @@
+import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
 import { GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { disassemble, type Disassembled } from '../symbols/index.js';
-import { lookAt } from './look.js';
-import { NotReached, type WalkStage } from './stage.js';
+import type { TraceContext } from './context.js';
+import { NotReached } from './not-reached.js';
 
 const MAX_INSTRUCTION_BYTES = 15;
 const PAGE_BYTES = 4096n;
@@ -9,10 +10,10 @@ const PAGE_BYTES = 4096n;
 /** The instruction at an address as a stopped vCPU in that mode would execute it, with the bytes that were read. */
 export async function instructionAt(
   vcpu: number,
-  stage: WalkStage,
+  context: TraceContext,
   { address, bits }: { address: bigint; bits: 64 | 32 },
 ): Promise<{ instruction: Disassembled; code: Buffer }> {
-  const { gdb, symbols } = stage;
+  const { gdb, symbols } = context;
   const toPageEnd = Number(PAGE_BYTES - (address % PAGE_BYTES));
   // The page after the last one of a mapping need not be there.
   for (const length of new Set([Math.min(MAX_INSTRUCTION_BYTES, toPageEnd), MAX_INSTRUCTION_BYTES])) {
@@ -30,5 +31,5 @@ export async function instructionAt(
     });
     if (instruction !== undefined) return { instruction, code };
   }
-  throw new NotReached(`read the instruction at 0x${address.toString(16)}`, await lookAt(vcpu, stage));
+  throw new NotReached(`read the instruction at 0x${address.toString(16)}`, await inspectVcpu(vcpu, context));
 }

@@ -1,9 +1,8 @@
+import { KERNEL_IMAGE } from '../model/place.js';
 import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
 import type { KernelSymbol } from '../symbols/index.js';
-import type { WalkStage } from './stage.js';
+import type { TraceContext } from './context.js';
 
-/** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
-export const KERNEL_IMAGE = 0xffffffff80000000n;
 const PAGE_BYTES = 4096;
 /** Bytes that must be the same for code to count as a copy of a function. */
 const SAME_BYTES = 24;
@@ -25,43 +24,47 @@ interface Copy {
 
 /**
  * Names for code that runs at other addresses than its symbols say: machine_kexec() copies relocate_kernel() into the
- * control page, and the capture kernel begins with startup_64() at its physical address. Nothing is taken for granted:
- * the bytes must be those of the crashed kernel's own.
+ * control page, and the capture kernel begins with startup_64() at its physical address. Nothing is assumed: the bytes
+ * must be those of the crashed kernel's own.
  */
 export class KnownCode {
   readonly #originals: readonly Original[];
-  readonly #stage: WalkStage;
+  readonly #context: TraceContext;
   #copy: Copy | undefined;
   /** The crashed kernel's symbols name the capture kernel's code as well: it begins with the same bytes. */
   #sameKernel = false;
   #jumped = false;
 
-  private constructor(stage: WalkStage, originals: readonly Original[]) {
-    this.#stage = stage;
+  private constructor(context: TraceContext, originals: readonly Original[]) {
+    this.#context = context;
     this.#originals = originals;
   }
 
-  /** Reads the originals out of the crashed kernel, before it is left. */
-  static async read(vcpu: number, stage: WalkStage): Promise<KnownCode> {
+  /** Reads the originals from the crashed kernel, before the jump. */
+  static async read(vcpu: number, context: TraceContext): Promise<KnownCode> {
     const originals: Original[] = [];
     for (const [name, note, length] of [
       ['relocate_kernel', 'copy', PAGE_BYTES],
       ['startup_64', 'identity-mapped', SAME_BYTES],
     ] as const) {
-      const [symbol] = stage.symbols.named(name);
+      const [symbol] = context.symbols.named(name);
       if (symbol === undefined) continue;
       try {
-        originals.push({ symbol, note, bytes: await stage.gdb.readMemory(symbol.address, length, { vcpu }) });
+        originals.push({
+          symbol,
+          note,
+          bytes: await context.gdb.readMemory(symbol.address, length, { vcpu }),
+        });
       } catch (error) {
         if (!(error instanceof GdbRemoteError)) throw error;
       }
     }
-    return new KnownCode(stage, originals);
+    return new KnownCode(context, originals);
   }
 
-  /** `FUNCTION+OFFSET/SIZE` with what is known about the copy, or the bare address. `code` is what stands there. */
+  /** `FUNCTION+OFFSET/SIZE` with what is known about the copy, or the bare address. `code` is what was read there. */
   label({ rip }: Registers, code: Buffer): string {
-    const { symbols } = this.#stage;
+    const { symbols } = this.#context;
     if (rip >= KERNEL_IMAGE)
       return this.#jumped && !this.#sameKernel ? `0x${rip.toString(16)}` : symbols.label(rip);
     this.#jumped = true;
@@ -74,7 +77,7 @@ export class KnownCode {
 
   #copyAt(rip: bigint, code: Buffer): Copy | undefined {
     for (const { symbol, bytes, note } of this.#originals) {
-      // Both are copied to the start of a page, and entered anywhere behind it.
+      // Both are copied to the start of a page, and entered at any offset in it.
       const offset = note === 'copy' ? Number(rip % BigInt(PAGE_BYTES)) : 0;
       const original = bytes.subarray(offset, offset + code.length);
       if (code.length === 0 || original.length < code.length || !original.equals(code)) continue;

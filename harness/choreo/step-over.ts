@@ -1,18 +1,15 @@
-import {
-  GdbError,
-  GdbTimeoutError,
-  type GdbStop,
-  type Registers,
-  type Watch,
-} from '../qemu/gdbstub/index.js';
+import type { Stop } from '../machine/debugger.js';
+import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
+import { GdbError, GdbTimeoutError, type Registers, type Watch } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
-import { lookAt } from './look.js';
-import { NotReached, type WalkStage } from './stage.js';
+import type { TraceContext } from './context.js';
+import { instructionAt } from './instruction-at.js';
+import { NotReached } from './not-reached.js';
 
 /** A stub may stop once more where it stood. */
 const STEP_ATTEMPTS = 4;
 
-/** What a vCPU is to go over, and how long it may take. */
+/** The instruction that a vCPU is to step over, and how long that may take. */
 export interface Over {
   readonly instruction: Pick<Disassembled, 'address' | 'length' | 'flow'>;
   /** Where the vCPU stands: before the instruction. */
@@ -20,105 +17,122 @@ export interface Over {
   readonly bits: 64 | 32;
   /** Of the host's monotonic clock (`performance.now()`), milliseconds. */
   readonly untilMs: number;
-  /** How long a call may take with a breakpoint behind it; 0 for one that is known to be slow so. */
+  /** How long a call may take with a breakpoint behind it; 0 for a call that is known to be slow with one. */
   readonly patienceMs: number;
-  /** What it is done for, as a void run's reason says it. */
+  /** What it is done for; a void run's reason names it. */
   readonly purpose: string;
 }
 
 /** Executes one instruction; a step that only delivered what was pending to the debugger did not execute it. */
 export async function stepOnce(
   vcpu: number,
-  stage: WalkStage,
+  context: TraceContext,
   { registers: { rip, rsp }, purpose }: Pick<Over, 'registers' | 'purpose'>,
 ): Promise<void> {
   for (let attempt = 0; attempt < STEP_ATTEMPTS; attempt += 1) {
-    await requireTrap(await stage.gdb.step(vcpu), { vcpu, stage, purpose });
-    const now = await stage.gdb.readRegisters(vcpu);
+    await requireTrap(await context.gdb.step(vcpu), { vcpu, context, purpose });
+    const now = await context.gdb.readRegisters(vcpu);
     if (now.rip !== rip || now.rsp !== rsp) return;
   }
   throw new NotReached(
     purpose,
-    `the instruction did not advance in ${STEP_ATTEMPTS} steps; ${await lookAt(vcpu, stage)}`,
+    `the instruction did not advance in ${STEP_ATTEMPTS} steps; ${await inspectVcpu(vcpu, context)}`,
   );
 }
 
 /**
  * Runs a stopped vCPU, alone, until the call or the repeated string instruction that it stands at is done. There are
- * two ways to notice, and under TCG either may be slow. With a breakpoint behind the instruction, all code on that page
+ * two ways to notice that, and under TCG either may be slow. With a breakpoint behind the instruction, all code on that page
  * is translated one instruction at a time (accel/tcg/cpu-exec.c, check_for_breakpoints(), 7.2): a decompressor's inner
  * loop that lies there needs minutes. With the stack slot of the return address watched, every access to that page of
- * the stack is slow: a digest, which has its words there, took 17 s instead of 2. So a call is given `patienceMs` with
- * the breakpoint, then its slot is watched. Returns whether it was. Throws NotReached when the time is up, or the
- * guest dies.
+ * the stack is slow: a digest, which has its words there, took 17 s instead of 2. So a call runs for `patienceMs` with
+ * the breakpoint, then its slot is watched. Returns which of the two noticed the return. Throws NotReached when the
+ * time is up, or the guest dies.
  */
-export async function stepOver(vcpu: number, stage: WalkStage, over: Over): Promise<'breakpoint' | 'watch'> {
+export async function stepOver(
+  vcpu: number,
+  context: TraceContext,
+  over: Over,
+): Promise<'breakpoint' | 'watch'> {
   if (over.instruction.flow !== 'call') {
-    await runBehind(vcpu, stage, over);
+    await runBehind(vcpu, context, over);
     return 'breakpoint';
   }
   // The call itself writes the slot: it is watched from the callee's first instruction on.
-  await stepOnce(vcpu, stage, over);
-  const { rsp: slot } = await stage.gdb.readRegisters(vcpu);
+  await stepOnce(vcpu, context, over);
+  const { rsp: slot } = await context.gdb.readRegisters(vcpu);
   const patience = Math.min(performance.now() + over.patienceMs, over.untilMs);
-  if (over.patienceMs > 0 && (await runBehind(vcpu, stage, { ...over, untilMs: patience }, 'give up')))
+  if (over.patienceMs > 0 && (await runBehind(vcpu, context, { ...over, untilMs: patience }, 'give up')))
     return 'breakpoint';
-  await runToReturn(vcpu, stage, { over, slot });
+  await runToReturn(vcpu, context, { over, slot });
   return 'watch';
+}
+
+/** Runs a stopped vCPU, alone, until the call that it stands at has returned. Throws NotReached when it does not. */
+export async function stepOverCall(vcpu: number, context: TraceContext, withinMs: number): Promise<void> {
+  const registers = await context.gdb.readRegisters(vcpu);
+  const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
+  const bits = own?.codeIs64Bit === true ? 64 : 32;
+  const { instruction } = await instructionAt(vcpu, context, { address: registers.rip, bits });
+  const purpose = `step over ${instruction.text}`;
+  if (instruction.flow !== 'call')
+    throw new NotReached(purpose, `it is not a call; ${await inspectVcpu(vcpu, context)}`);
+  const untilMs = performance.now() + withinMs;
+  await stepOver(vcpu, context, { instruction, registers, bits, untilMs, patienceMs: 0, purpose });
 }
 
 async function runToReturn(
   vcpu: number,
-  stage: WalkStage,
+  context: TraceContext,
   { over, slot }: { over: Over; slot: bigint },
 ): Promise<void> {
   // For any access: x86 debug registers know no pure read.
   const watch: Watch = { length: over.bits === 64 ? 8 : 4, access: 'access' };
-  await stage.gdb.setWatchpoint(slot, watch);
+  await context.gdb.setWatchpoint(slot, watch);
   try {
-    // Others may look at the slot, an unwinder for example: only the return leaves the stack as it was.
-    while (!(await isDone(vcpu, stage, over))) {
-      if (!(await runOn(vcpu, stage, over))) await late(vcpu, stage, over);
+    // Other code may access the slot, an unwinder for example: only the return leaves the stack as it was.
+    while (!(await isDone(vcpu, context, over))) {
+      if (!(await runOn(vcpu, context, over))) await late(vcpu, context, over);
     }
   } finally {
-    await stage.gdb.removeWatchpoint(slot, watch).catch(ignoreGone);
+    await context.gdb.removeWatchpoint(slot, watch).catch(ignoreGone);
   }
 }
 
-/** Returns false when the time is up and the caller does not want that thrown; the vCPU stands anywhere then. */
+/** Returns false when the time is up and the caller does not want that thrown; the vCPU may be anywhere then. */
 async function runBehind(
   vcpu: number,
-  stage: WalkStage,
+  context: TraceContext,
   over: Over,
   whenLate: 'throw' | 'give up' = 'throw',
 ): Promise<boolean> {
-  const { gdb } = stage;
+  const { gdb } = context;
   const behind = behindOf(over);
-  while (!(await isDone(vcpu, stage, over))) {
-    // Here with another stack: a function that calls itself, an interrupt's handler. It is taken off the breakpoint.
+  while (!(await isDone(vcpu, context, over))) {
+    // Here with another stack: a function that calls itself, an interrupt's handler. It steps off the breakpoint.
     const { rip } = await gdb.readRegisters(vcpu);
     if (rip === behind) await gdb.step(vcpu);
     await gdb.setBreakpoint(behind, 'hardware');
     let stopped: boolean;
     try {
-      stopped = await runOn(vcpu, stage, over);
+      stopped = await runOn(vcpu, context, over);
     } finally {
       await gdb.removeBreakpoint(behind, 'hardware').catch(ignoreGone);
     }
     if (stopped) continue;
-    if (whenLate === 'give up') return isDone(vcpu, stage, over);
-    await late(vcpu, stage, over);
+    if (whenLate === 'give up') return isDone(vcpu, context, over);
+    await late(vcpu, context, over);
   }
   return true;
 }
 
 /** Lets the vCPU run, alone, up to its next stop; false when the time is up, and it was stopped for that. */
-async function runOn(vcpu: number, stage: WalkStage, { untilMs, purpose }: Over): Promise<boolean> {
-  const { gdb } = stage;
+async function runOn(vcpu: number, context: TraceContext, { untilMs, purpose }: Over): Promise<boolean> {
+  const { gdb } = context;
   try {
     await gdb.continueVcpus([vcpu]);
     const stop = await gdb.waitForStop({ deadlineMs: Math.max(1, untilMs - performance.now()) });
-    await requireTrap(stop, { vcpu, stage, purpose });
+    await requireTrap(stop, { vcpu, context, purpose });
     return true;
   } catch (error) {
     if (!(error instanceof GdbTimeoutError)) throw error;
@@ -127,15 +141,15 @@ async function runOn(vcpu: number, stage: WalkStage, { untilMs, purpose }: Over)
   }
 }
 
-async function late(vcpu: number, stage: WalkStage, over: Over): Promise<never> {
+async function late(vcpu: number, context: TraceContext, over: Over): Promise<never> {
   throw new NotReached(
     over.purpose,
-    `0x${behindOf(over).toString(16)} was not reached in time; ${await lookAt(vcpu, stage)}`,
+    `0x${behindOf(over).toString(16)} was not reached in time; ${await inspectVcpu(vcpu, context)}`,
   );
 }
 
-async function isDone(vcpu: number, stage: WalkStage, over: Over): Promise<boolean> {
-  const { rip, rsp } = await stage.gdb.readRegisters(vcpu);
+async function isDone(vcpu: number, context: TraceContext, over: Over): Promise<boolean> {
+  const { rip, rsp } = await context.gdb.readRegisters(vcpu);
   return rip === behindOf(over) && rsp === over.registers.rsp;
 }
 
@@ -145,14 +159,14 @@ function behindOf({ instruction }: Over): bigint {
 }
 
 async function requireTrap(
-  { reason }: GdbStop,
-  { vcpu, stage, purpose }: { vcpu: number; stage: WalkStage; purpose: string },
+  { reason }: Stop,
+  { vcpu, context, purpose }: { vcpu: number; context: TraceContext; purpose: string },
 ): Promise<void> {
   if (reason.kind === 'trap' || reason.kind === 'watchpoint') return;
-  throw new NotReached(purpose, `the guest stopped: ${reason.kind}; ${await lookAt(vcpu, stage)}`);
+  throw new NotReached(purpose, `the guest stopped: ${reason.kind}; ${await inspectVcpu(vcpu, context)}`);
 }
 
-/** QEMU may be gone while it is cleaned up; what ended the walk says so. */
+/** QEMU may be gone during the clean-up; the error that ended the trace reports it. */
 function ignoreGone(error: unknown): void {
   if (!(error instanceof GdbError)) throw error;
 }

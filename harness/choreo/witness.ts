@@ -1,37 +1,38 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readRegisters } from '../hmp/registers.js';
+import { inspectVcpu, stackLine, stackOf } from '../autopsy/inspect-vcpu.js';
+import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import type { StoppedWitness } from '../proof/witness.js';
-import { lookAt, stackLine, stackOf } from './look.js';
-import type { Stage } from './stage.js';
+import type { Vcpus } from './vcpus.js';
 
 const INTERRUPT_FLAG = 0x200n;
 
-/** What proofs may ask of a guest whose vCPUs are stopped; `vcpuOf` tells which vCPU has a role. */
-export function stoppedWitness(stage: Stage, vcpuOf: (role: string) => number): StoppedWitness {
-  const { gdb, symbols } = stage;
+/** What proofs may ask of a guest whose vCPUs are stopped. */
+export function stoppedWitness(vcpus: Vcpus): StoppedWitness {
+  const { context } = vcpus;
+  const { gdb, symbols } = context;
   return {
     cpus: gdb.vcpus.length,
-    vcpuOf: (subject) => ('role' in subject ? vcpuOf(subject.role) : subject.cpu),
-    registers: async () => readRegisters(await stage.monitor('info registers -a')),
-    irqchips: () => stage.irqchips(),
-    lapic: (vcpu) => stage.lapic(vcpu),
-    pinOf: async (name) => stage.pinOf(name),
-    // All vCPUs stand, but sources outside the guest go on: what they do next may be what is asked for.
-    sourcesWithinMs: stage.sourcesWithinMs,
+    vcpuOf: (subject) => ('role' in subject ? vcpus.of(subject.role) : subject.cpu),
+    registers: () => context.vcpuRegisters(),
+    irqchips: () => context.irqchips(),
+    lapic: (vcpu) => context.lapic(vcpu),
+    pinOf: async (name) => context.pinOf(name),
+    // All vCPUs are stopped, but sources outside the guest work: what they do next may be what is asked for.
+    sourcesWithinMs: context.sourcesWithinMs,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
-    kernel: { symbols, read: (address, length) => gdb.readMemory(address, length) },
+    kernel: { symbols, read: (address, length) => readKernelMemory({ address, length }, gdb) },
     async stopped(vcpu) {
       const { rip, rflags } = await gdb.readRegisters(vcpu);
       return {
         function: symbols.at(rip)?.symbol.name,
         interruptsOn: (rflags & INTERRUPT_FLAG) !== 0n,
-        line: await lookAt(vcpu, stage),
+        line: await inspectVcpu(vcpu, context),
       };
     },
     async stack(vcpu) {
-      const trace = await stackOf(vcpu, stage);
-      const functions = trace.frames.flatMap(({ place, reliable }) =>
-        reliable && place !== undefined ? [place.symbol.name] : [],
+      const trace = await stackOf(vcpu, context);
+      const functions = trace.frames.flatMap(({ symbolized, reliable }) =>
+        reliable && symbolized !== undefined ? [symbolized.symbol.name] : [],
       );
       return { functions, line: stackLine(trace) };
     },

@@ -4,6 +4,7 @@ import { Fault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Scenario } from '../plan/scenario.js';
 import { nicModules } from '../plan/nic.js';
+import { needsOf } from '../trigger/triggers.js';
 import { say } from './context.js';
 import { cacheDirectory } from './places.js';
 
@@ -25,7 +26,7 @@ export async function imageFor(
       captureModules:
         capture === undefined ? [] : await modulesFor(captureKernel, await driver(captureKernel)),
       programsRoot: await guestProgramsFor(kernel, options),
-      features: trigger.kind === 'ssh' ? ['ssh'] : [],
+      features: needsOf(trigger).includes('ssh') ? ['ssh'] : [],
     },
     options,
   );

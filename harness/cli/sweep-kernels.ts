@@ -1,5 +1,6 @@
 import { join, relative, resolve } from 'node:path';
-import { runSweep, type Sweep, type SweepArm } from '../campaign/run-sweep.js';
+import { runSweep, type Sweep } from '../campaign/run-sweep.js';
+import type { SweepArm } from '../campaign/sweep-runs.js';
 import { EXIT, harnessFault, usageFault } from '../model/fault.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import type { RunPlan } from '../plan/run-plan.js';
@@ -13,11 +14,10 @@ import {
 import { checkOutDirectory, openOutDirectory } from '../store/out-directory.js';
 import { writeJson } from '../store/run-directory.js';
 import { writeWhole } from '../store/write-whole.js';
-import { compareMaps, comparisonText } from '../sweep/compare-maps.js';
-import { SWEEPS } from '../sweep/kinds.js';
-import type { NmiMap } from '../sweep/map.js';
-import { mapHtml } from '../sweep/map-html.js';
-import { mapText } from '../sweep/map-text.js';
+import { compareMaps } from '../sweep/compare-maps.js';
+import { type NmiMap, SWEEPS } from '../sweep/map.js';
+import { mapHtml } from '../report/nmi-map-html.js';
+import { comparisonText, mapText } from '../report/nmi-map-text.js';
 import { firstScenario, pointOf } from '../sweep/script.js';
 import { resultLine } from '../report/terminal-table.js';
 import { defaultJobs, freshCampaignName } from './campaign-defaults.js';
@@ -94,7 +94,7 @@ async function sweepOne(
     onStart: (plan) => say(`${plan.runId}: ${plan.scenario.summary}`),
     onResult: (result) => {
       ended += 1;
-      const what = pointOf(result.scenario) === undefined ? 'the way' : `run ${ended}`;
+      const what = pointOf(result.scenario) === undefined ? 'the trace' : `run ${ended}`;
       say(`${spec}, ${what}: ${resultLine(result, { color })}`);
     },
   });

@@ -1,5 +1,5 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { SWEEPS } from '../sweep/kinds.js';
+import { SWEEPS } from '../sweep/map.js';
 import {
   type CampaignOptions,
   campaignOptions,

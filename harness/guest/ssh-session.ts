@@ -1,18 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
+import type { Copy, SshSession, UserKey } from '../trigger/target.js';
 
 /** Output of a command that is kept; the guest may send more. */
 const MAX_OUTPUT_BYTES = 64 * 1024;
 /** Bytes of one write of a copy. */
 const PIECE_BYTES = 64 * 1024;
-
-/** A key pair for one run; it is in no file. */
-export interface UserKey {
-  readonly privateKey: string;
-  /** One line for authorized_keys. */
-  readonly publicKey: string;
-}
 
 /** ssh2 takes a tenth of a second to load: only who needs it pays for it. */
 async function ssh2() {
@@ -23,25 +17,6 @@ async function ssh2() {
 export async function freshUserKey(): Promise<UserKey> {
   const pair = (await ssh2()).utils.generateKeyPairSync('ed25519');
   return { privateKey: pair.private, publicKey: pair.public };
-}
-
-/** A copy into the guest, under way or done. */
-export interface Copy {
-  /** Bytes handed to the session so far; its window lets about 2 MiB wait in it. */
-  readonly sentBytes: number;
-  /** sha256 of all of it, hex, once it is done. Rejects when the session ends before. */
-  readonly done: Promise<string>;
-}
-
-/** An ssh session with a guest. */
-export interface SshSession {
-  /** Runs a command to its end. */
-  run(command: string): Promise<{ status: number | null; output: string }>;
-  /** Starts a command that waits for a line before it does anything; the function that it resolves to sends the line. */
-  arm(command: string): Promise<() => void>;
-  /** Copies `size` random bytes into a file of the guest, as `scp` would: over the session's own channel. */
-  copy(path: string, size: number): Promise<Copy>;
-  close(): void;
 }
 
 /**

@@ -25,6 +25,9 @@ export interface Watch {
   readonly access: 'write' | 'read' | 'access';
 }
 
+/** How a breakpoint is made. */
+export type BreakpointKind = 'hardware' | 'software';
+
 /** The end of a resume or of a step. */
 export interface Stop {
   /** The vCPU that is named; not always the one that caused the stop. */
@@ -46,8 +49,8 @@ export interface Debugger {
   writeMemory(address: bigint, bytes: Uint8Array, options?: MemoryOptions): Promise<void>;
   readPhysicalMemory(address: bigint, length: number, options?: CallOptions): Promise<Buffer>;
   writePhysicalMemory(address: bigint, bytes: Uint8Array, options?: CallOptions): Promise<void>;
-  setBreakpoint(address: bigint, kind: 'hardware' | 'software', options?: CallOptions): Promise<void>;
-  removeBreakpoint(address: bigint, kind: 'hardware' | 'software', options?: CallOptions): Promise<void>;
+  setBreakpoint(address: bigint, kind: BreakpointKind, options?: CallOptions): Promise<void>;
+  removeBreakpoint(address: bigint, kind: BreakpointKind, options?: CallOptions): Promise<void>;
   setWatchpoint(address: bigint, watch: Watch, options?: CallOptions): Promise<void>;
   removeWatchpoint(address: bigint, watch: Watch, options?: CallOptions): Promise<void>;
   /** Lets these vCPUs run; all others are held where they are. */

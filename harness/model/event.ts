@@ -1,25 +1,10 @@
+import type { Place } from './place.js';
 import type { Channel, HostFact } from './record.js';
 
 /** Where in the recording an event was read. */
 export type EventSource =
   | { readonly source: Channel; readonly offset: number; readonly length: number }
   | { readonly source: 'qmp' | 'samples' | 'host'; readonly line: number };
-
-/** Where a vCPU was executing, told from its RIP and CR3 alone (no symbols needed). */
-export type Place =
-  | 'user'
-  /** Kernel-mode code on the crashed kernel's page tables. */
-  | 'first-kernel'
-  /** Identity-mapped code on the jump's page tables, outside every loaded segment: relocate_kernel. */
-  | 'jump'
-  /** Identity-mapped code inside the purgatory segment. */
-  | 'purgatory'
-  /** Identity-mapped code inside another loaded segment: the capture kernel's decompressor. */
-  | 'capture-start'
-  /** Kernel-mode code on page tables inside the crash kernel's memory. */
-  | 'capture-kernel'
-  /** Real or protected mode: firmware, or a vCPU that was not started. */
-  | 'firmware';
 
 /** One vCPU as `info registers` shows it. */
 export interface VcpuState {
@@ -28,6 +13,7 @@ export interface VcpuState {
   readonly rip: string;
   readonly interruptsOn: boolean;
   readonly halted: boolean;
+  /** Established from RIP and CR3 alone; no symbols are needed. */
   readonly place: Place;
 }
 

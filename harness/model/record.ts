@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
 export const STORE_SCHEMA = 1;
@@ -6,36 +7,6 @@ export const STORE_SCHEMA = 1;
 /** The guest's two UARTs: kernel output, and the control channel that only crashpath's own init uses. */
 export const CHANNELS = ['console', 'control'] as const;
 export type Channel = (typeof CHANNELS)[number];
-
-/** The IDT that a vCPU has: linear base, limit in bytes, and where its gate for the NMI (vector 2) leads. */
-export const IdtSchema = z.object({
-  base: z.string(),
-  limit: z.string(),
-  /** `absent`: beyond the limit, or not present; `unreadable`: the table is in no page of the vCPU's. */
-  nmiGate: z.string(),
-});
-export type Idt = z.infer<typeof IdtSchema>;
-
-/** One instruction of a recorded way, before it was executed. Addresses are linear, hexadecimal. */
-export const WalkedSchema = z.object({
-  at: z.string(),
-  /** `FUNCTION+OFFSET/SIZE`, with ` (copy)` or ` (identity-mapped)` when it runs elsewhere; or the bare address. */
-  label: z.string(),
-  text: z.string(),
-  /** How the walk went on from it: by one instruction, or over a call or a repetition as one. */
-  went: z.enum(['step', 'over']),
-  /** How long it took to go over it: milliseconds of the host's clock. */
-  tookMs: z.number().optional(),
-  /** Of a call that was gone over: its return was noticed by its stack slot, since a breakpoint behind it was too slow. */
-  noticed: z.literal('watch').optional(),
-  /** The vCPU's IDT before the instruction; absent: as at the one before. */
-  idt: IdtSchema.optional(),
-  /** For a repeated `movs`: from where (RSI) to where (RDI), before it. */
-  copies: z.object({ from: z.string(), to: z.string() }).optional(),
-  /** CR3 before the instruction; absent: as at the one before. */
-  cr3: z.string().optional(),
-});
-export type Walked = z.infer<typeof WalkedSchema>;
 
 /** What the host did or saw, as plain facts; they are evidence and are judged like everything else. */
 export const HostFactSchema = z.discriminatedUnion('fact', [
@@ -67,8 +38,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     saw: z.string(),
     tookMs: z.number(),
   }),
-  /** A part of the way that a `trace` step recorded; `first` counts its instructions from 0. */
-  z.object({ fact: z.literal('walked'), first: z.number(), instructions: z.array(WalkedSchema) }),
+  TracedFactSchema,
+  WalkedFactSchema,
   /** The stack of a vCPU of a guest that is stuck, innermost function first. */
   z.object({ fact: z.literal('stack'), vcpu: z.number(), functions: z.array(z.string()), line: z.string() }),
   /** The guest was asked whether it is alive after the watch. */

@@ -1,4 +1,5 @@
 import type { Nic } from '../model/nic.js';
+import { needsOf } from '../trigger/triggers.js';
 import type { Scenario } from './scenario.js';
 
 /** What a machine is made of, before anybody says how: its command line depends on nothing else. Paths are absolute. */
@@ -25,5 +26,5 @@ export function guestName(runId: string): string {
 /** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
 export function needsQtest({ trigger, sources }: Scenario): boolean {
   if (sources.some((source) => !('frames' in source))) return true;
-  return trigger.kind === 'choreography' && trigger.steps.some((step) => 'interrupt' in step);
+  return needsOf(trigger).includes('qtest');
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Step } from './choreography.js';
+import type { Step } from '../trigger/choreography-steps.js';
 import type { Scenario } from './scenario.js';
 import { RunPlanSchema } from './run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';

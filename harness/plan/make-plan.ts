@@ -1,9 +1,9 @@
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { contradictionOf, needsOf } from '../trigger/triggers.js';
 import type { RunPlan } from './run-plan.js';
 import type { Scenario } from './scenario.js';
-import { contradictionIn } from './check-choreography.js';
 import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
@@ -41,7 +41,7 @@ export interface RunIdentity {
 
 /** Throws a usage fault for a choreography on a 32-bit kernel: registers and stacks are read as 64-bit ones. */
 export function requireDirectable(scenario: Scenario, kernel: Kernel): void {
-  if (scenario.trigger.kind !== 'choreography' || kernel.bits !== 32) return;
+  if (kernel.bits !== 32 || !needsOf(scenario.trigger).includes('debugger')) return;
   throw usageFault(
     `cannot run scenario "${scenario.name}" on kernel "${kernel.spec}": vCPUs of a 32-bit kernel cannot be directed; choose a 64-bit kernel, or a scenario without a choreography`,
   );
@@ -59,14 +59,12 @@ export function makePlan(
   const { accel } = resources.accel;
   const { machine, crashkernel } = chooseMachine(scenario, choices, accel);
   const profile = choices.profile?.profile;
-  if (scenario.trigger.kind === 'choreography') {
-    requireDirectable(scenario, resources.kernel);
-    const contradiction = contradictionIn(scenario.trigger.steps, machine.cpus);
-    if (contradiction !== undefined) {
-      throw usageFault(
-        `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction}; give it more --cpus or correct its steps`,
-      );
-    }
+  requireDirectable(scenario, resources.kernel);
+  const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
+  if (contradiction !== undefined) {
+    throw usageFault(
+      `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction.why}; give it more --cpus or correct it`,
+    );
   }
   const atOdds = contradictionInSources(scenario, machine.cpus);
   if (atOdds !== undefined) {

@@ -29,11 +29,7 @@ function scenario(keys: Record<string, unknown>): Scenario {
 void t.test('what needs a card says so', async (t) => {
   const user = { guest: { nic: { model: 'e1000', net: 'user' } } };
   const frames = { guest: { nic: { model: 'e1000' } } };
-  const ssh = { trigger: { kind: 'ssh' } };
   const sources = { sources: [{ frames: 'broadcast', perSecond: 'max' }] };
-  t.match(nicContradiction(scenario(ssh)), /"ssh"/);
-  t.match(nicContradiction(scenario({ ...frames, ...ssh })), /net: user/);
-  t.equal(nicContradiction(scenario({ ...user, ...ssh })), undefined);
   t.match(nicContradiction(scenario(sources)), /"frames"/);
   t.match(nicContradiction(scenario({ ...user, ...sources })), /net: frames/);
   t.equal(nicContradiction(scenario({ ...frames, ...sources })), undefined);

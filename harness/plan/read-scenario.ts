@@ -1,6 +1,6 @@
 import { usageFault } from '../model/fault.js';
+import { contradictionOf } from '../trigger/triggers.js';
 import { type Scenario, ScenarioSchema } from './scenario.js';
-import { contradictionIn } from './check-choreography.js';
 import { nicContradiction } from './check-nic.js';
 import { contradictionInSources } from './check-sources.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
@@ -29,13 +29,9 @@ function contradictions(scenario: Scenario, file: string): void {
   if (atOdds !== undefined) {
     throw usageFault(`cannot read scenario "${file}": ${atOdds}; see scenarios/README.md for the form`);
   }
-  if (trigger.kind === 'choreography') {
-    const contradiction = contradictionIn(trigger.steps, cpus);
-    if (contradiction !== undefined) {
-      throw usageFault(
-        `cannot read scenario "${file}": its steps contradict themselves: ${contradiction}; see docs/choreography.md`,
-      );
-    }
+  const contradiction = contradictionOf(trigger, { guest: scenario.guest, cpus });
+  if (contradiction !== undefined) {
+    throw usageFault(`cannot read scenario "${file}": ${contradiction.why}; ${contradiction.remedy}`);
   }
   const unwired = nicContradiction(scenario);
   if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);

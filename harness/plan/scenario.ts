@@ -3,7 +3,7 @@ import { NicSchema } from '../model/nic.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
 import { guestPath } from '../proof/names.js';
 import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
-import { ChoreographySchema } from './choreography.js';
+import { TriggerSchema } from '../trigger/triggers.js';
 import { CRASHKERNEL, GUEST_LIMITS } from './guest-defaults.js';
 import { SourceSchema } from './source.js';
 
@@ -24,47 +24,6 @@ const Prepare = z.union([
         .min(0)
         .max(2 ** 32),
     }),
-  }),
-]);
-
-/** Letters and digits are the sysrq commands that a keyboard without further levels has. */
-const sysrqKey = z.enum([
-  ...(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const),
-  ...(['i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z'] as const),
-]);
-/** As lkdtm spells its crash points and types. */
-const lkdtmName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be a name such as INT_HW_IRQ_EN');
-
-/** How the guest is made to panic. */
-const Trigger = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('sysrq'),
-    /** The sysrq command letter; `c` crashes. */
-    key: sysrqKey,
-    /** vCPU that writes /proc/sysrq-trigger; absent: wherever the agent runs. */
-    cpu: z.number().int().min(0).max(255).optional(),
-  }),
-  /** QMP inject-nmi: the boot CPU gets it on a booted Linux (LINT1 is masked on the others). */
-  z.strictObject({ kind: z.literal('nmi') }),
-  /** A BREAK on the console's serial line, then the sysrq key: the UART's interrupt handler runs the command. */
-  z.strictObject({ kind: z.literal('serial-break'), key: sysrqKey }),
-  /** Alt+SysRq+key on the PS/2 keyboard: the keyboard controller's interrupt handler runs the command. */
-  z.strictObject({ kind: z.literal('keyboard'), key: sysrqKey }),
-  /** The kernel's own crash test: `type` happens when its crash point is hit for the tenth time (DIRECT: at once). */
-  z.strictObject({
-    kind: z.literal('lkdtm'),
-    point: lkdtmName,
-    type: lkdtmName,
-    /** Shell text that makes the crash point be hit; runs in the background. */
-    stimulus: z.string().min(1).max(4096).optional(),
-  }),
-  /** A directed crash: vCPUs held, run, looked at and directed into panic() (docs/choreography.md). */
-  z.strictObject({ kind: z.literal('choreography'), steps: ChoreographySchema }),
-  /** sysrq-c through an ssh session, while a file is being copied through it. */
-  z.strictObject({
-    kind: z.literal('ssh'),
-    /** Size of the file that is copied and checked first, MiB. */
-    copyMiB: z.number().int().min(1).max(128).default(8),
   }),
 ]);
 
@@ -101,7 +60,7 @@ export const ScenarioSchema = z.strictObject({
   sources: z.array(SourceSchema).max(8).default([]),
   prove: z.array(ScenarioProofSchema).max(32).default([]),
   proveCapture: z.array(CaptureProofSchema).max(32).default([]),
-  trigger: Trigger,
+  trigger: TriggerSchema,
   /** What the capture kernel is asked to do besides reading the crashed memory. */
   capture: z
     .strictObject({
@@ -124,4 +83,3 @@ export const ScenarioSchema = z.strictObject({
 
 export type Scenario = z.infer<typeof ScenarioSchema>;
 export type Preparation = z.infer<typeof Prepare>;
-export type Trigger = z.infer<typeof Trigger>;

@@ -23,12 +23,12 @@ function nameOf(segment: Segment): string {
 
 function segmentOf(segment: Segment): Markup {
   const name = nameOf(segment);
-  const look = segment.kind === 'tail' ? 'tail' : `${segment.rung.stage} ${segment.rung.status}`;
+  const classes = segment.kind === 'tail' ? 'tail' : `${segment.rung.part} ${segment.rung.status}`;
   const title = `${name}: ${preciseSeconds(segment.lengthMs)} s`;
   const label =
     segment.share >= LABEL_SHARE ? html`<b>${name}</b><i>${seconds(segment.lengthMs)}</i>` : undefined;
   // A share below one part in 10,000 is a sliver anyway; rounding keeps the file small and its text stable.
-  return html`<span class="${look}" style="flex-grow:${Math.max(1, Math.round(segment.share * 10_000))}" title="${title}">${label}</span>`;
+  return html`<span class="${classes}" style="flex-grow:${Math.max(1, Math.round(segment.share * 10_000))}" title="${title}">${label}</span>`;
 }
 
 /** The twelve rungs as a list, with when each was reached and how long it took. */
@@ -37,9 +37,9 @@ export function ladderList(result: RunResult): Markup {
   const end = html`<tr class="end"><th scope="row"><span class="dot tail"></span>end of run</th><td class="number">${preciseSeconds(result.durationMs)}</td><td class="number">${stepSeconds(tailMs)}</td><td>${result.verdict}</td></tr>`;
   const rows = rungs.map((rung: Rung): Insertion => {
     if (rung.status === 'not-reached') {
-      return html`<tr class="not-reached"><th scope="row"><span class="dot ${rung.stage} not-reached"></span>${rung.phase}</th><td colspan="3">not reached</td></tr>`;
+      return html`<tr class="not-reached"><th scope="row"><span class="dot ${rung.part} not-reached"></span>${rung.phase}</th><td colspan="3">not reached</td></tr>`;
     }
-    const row = html`<tr><th scope="row"><span class="dot ${rung.stage} ${rung.status}"></span>${rung.phase}</th><td class="number">${preciseSeconds(rung.atMs)}</td><td class="number">${stepSeconds(rung.sincePreviousMs)}</td><td>${rung.status}</td></tr>`;
+    const row = html`<tr><th scope="row"><span class="dot ${rung.part} ${rung.status}"></span>${rung.phase}</th><td class="number">${preciseSeconds(rung.atMs)}</td><td class="number">${stepSeconds(rung.sincePreviousMs)}</td><td>${rung.status}</td></tr>`;
     return rung === last ? [row, end] : row;
   });
   if (last === undefined) rows.unshift(end);

@@ -1,6 +1,6 @@
 import type { Outcome } from '../model/verdict.js';
 import { html, type Markup } from './html.js';
-import { OUTCOME_MARKS } from './html-words.js';
+import { OUTCOME_MARKS } from './html-style.js';
 import { cellSentence, numbered, rowName, STATE_WORDS, verdictLines } from './matrix-table.js';
 import type { CellState, Matrix, MatrixCell, MatrixRow } from './matrix.js';
 import { safeName, safeSentence } from './words.js';

@@ -3,8 +3,7 @@ import type { ConsoleExcerpt } from './console-excerpt.js';
 import { html, Markup } from './html.js';
 import { matrixSection } from './html-matrix.js';
 import { runCard } from './html-run.js';
-import { STYLE } from './html-style.js';
-import { OUTCOME_MARKS, outcomeChip } from './html-words.js';
+import { OUTCOME_MARKS, outcomeChip, STYLE } from './html-style.js';
 import type { Matrix } from './matrix.js';
 import { groupTrials, outcomeCounts, outcomeSentence, type TrialGroup } from './summary.js';
 import { countOf, safeName, safeSentence, seconds } from './words.js';
@@ -137,5 +136,5 @@ function verdictNameOf({ verdict, outcome }: RunResult): string {
 }
 
 function legend(): Markup {
-  return html`<p class="legend quiet"><span><span class="dot production observed"></span> production kernel</span> <span><span class="dot crash observed"></span> crash path</span> <span><span class="dot capture observed"></span> capture kernel</span> <span><span class="dot crash implied"></span> implied by a later rung</span> <span><span class="dot tail"></span> after the last rung</span></p>`;
+  return html`<p class="legend quiet"><span><span class="dot first observed"></span> first kernel</span> <span><span class="dot crash observed"></span> crash path</span> <span><span class="dot capture observed"></span> capture kernel</span> <span><span class="dot crash implied"></span> implied by a later rung</span> <span><span class="dot tail"></span> after the last rung</span></p>`;
 }

@@ -2,7 +2,7 @@ import type { RunResult } from '../model/result.js';
 import type { ConsoleExcerpt } from './console-excerpt.js';
 import { html, type Markup } from './html.js';
 import { ladderBar, ladderList } from './html-ladder.js';
-import { OUTCOME_MARKS, outcomeChip } from './html-words.js';
+import { OUTCOME_MARKS, outcomeChip } from './html-style.js';
 import { preciseSeconds, safeName, safeSentence, seconds, shellWord, verdictName } from './words.js';
 
 /** At most this many pieces of evidence are listed for a run. */

@@ -1,15 +1,18 @@
+import type { Outcome } from '../model/verdict.js';
+import { html, type Markup } from './html.js';
+
 /** The report's style sheet: one palette in two moods, no font or image from elsewhere. */
 export const STYLE = `
 :root { color-scheme: light dark;
   --page: #f6f5f1; --card: #fffefb; --ink: #23252b; --quiet: #666a73; --line: #dedbd2; --code: #f0eee7;
   --good: #1c7a45; --bad: #c02b2b; --doubt: #8d6500; --broken: #9a2f9a;
   --good-wash: #e0f1e5; --bad-wash: #fbe3e0; --doubt-wash: #f8edcb; --broken-wash: #f5e2f5;
-  --production: #3f6ca8; --crash: #b65a18; --capture: #2f7d55; --tail: #77746c; --on: #fff; }
+  --first: #3f6ca8; --crash: #b65a18; --capture: #2f7d55; --tail: #77746c; --on: #fff; }
 @media (prefers-color-scheme: dark) { :root {
   --page: #16181d; --card: #1e2127; --ink: #e6e6e3; --quiet: #9a9ea8; --line: #343841; --code: #14161a;
   --good: #6fd096; --bad: #ff8a80; --doubt: #ecc34f; --broken: #e394e3;
   --good-wash: #1b3527; --bad-wash: #44211f; --doubt-wash: #3a3116; --broken-wash: #3b203b;
-  --production: #3f6da8; --crash: #b96020; --capture: #2f7f56; --tail: #5b5e66; --on: #fff; } }
+  --first: #3f6da8; --crash: #b96020; --capture: #2f7f56; --tail: #5b5e66; --on: #fff; } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
@@ -61,7 +64,7 @@ thead th { color: var(--quiet); font-size: .8rem; font-weight: 500; }
   border-radius: 10px; margin: .6rem 0; }
 .run.unexpected { border-left-color: var(--bad); } .run.inconclusive { border-left-color: var(--doubt); }
 .run.harness-error { border-left-color: var(--broken); }
-.run:target { outline: 2px solid var(--production); }
+.run:target { outline: 2px solid var(--first); }
 summary { display: grid; grid-template-columns: 1.2rem minmax(12rem, 1fr) minmax(0, 1.4fr) auto; gap: 0 .7rem;
   padding: .6rem .9rem; cursor: pointer; list-style: none; align-items: baseline; }
 summary::-webkit-details-marker { display: none; }
@@ -76,7 +79,7 @@ summary .mark { font-weight: 700; color: var(--good); }
 .bar b, .bar i { display: block; padding: 0 .4rem; font-size: .78rem; line-height: 1.35; font-style: normal;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .bar b { padding-top: .3rem; }
-.production { --hue: var(--production); } .crash { --hue: var(--crash); } .capture { --hue: var(--capture); }
+.first { --hue: var(--first); } .crash { --hue: var(--crash); } .capture { --hue: var(--capture); }
 .observed { background: var(--hue); }
 .implied { background: repeating-linear-gradient(45deg, var(--hue) 0 3px, transparent 3px 6px); }
 .bar .implied { box-shadow: inset 0 0 0 1px var(--hue); color: var(--ink); }
@@ -114,3 +117,17 @@ pre { margin: 0; padding: .8rem; background: var(--code); border: 1px solid var(
 }
 @media print { .run { break-inside: avoid; } }
 `;
+
+/** Marks beside the colours, for those who do not see them. */
+export const OUTCOME_MARKS: Readonly<Record<Outcome, string>> = {
+  expected: '\u2713',
+  unexpected: '\u2717',
+  inconclusive: '?',
+  'harness-error': '!',
+};
+
+/** An outcome as a coloured chip with its mark and word, with a count when given. */
+export function outcomeChip(outcome: Outcome, count?: number): Markup {
+  const words = count === undefined ? outcome : `${count} ${outcome}`;
+  return html`<span class="chip ${outcome}"><span aria-hidden="true">${OUTCOME_MARKS[outcome]}</span> ${words.replace('harness-error', 'harness error')}</span>`;
+}

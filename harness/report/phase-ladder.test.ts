@@ -37,10 +37,10 @@ void t.test('a hang is the tail after the last reached rung', async (t) => {
   t.equal(segments.length, 7);
 });
 
-void t.test('the three stages of the road', async (t) => {
-  const stages = phaseLadder(CAPTURED).rungs.map(({ stage }) => stage);
-  t.same(stages, [
-    ...['production', 'production', 'production', 'production'],
+void t.test('the three parts of a run', async (t) => {
+  const parts = phaseLadder(CAPTURED).rungs.map(({ part }) => part);
+  t.same(parts, [
+    ...['first', 'first', 'first', 'first'],
     ...['crash', 'crash', 'crash', 'crash', 'crash'],
     ...['capture', 'capture', 'capture'],
   ]);

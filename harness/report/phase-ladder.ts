@@ -1,14 +1,14 @@
 import { PHASES, type Phase, type PhaseReached } from '../model/phase.js';
 import type { RunResult } from '../model/result.js';
 
-/** The three parts of the road: a healthy first kernel, its death, the second kernel. */
-export type Stage = 'production' | 'crash' | 'capture';
+/** The three parts of a run: the first kernel up to firing, the crash path, the capture kernel. */
+export type RunPart = 'first' | 'crash' | 'capture';
 
-const STAGE_OF: Readonly<Record<Phase, Stage>> = {
-  boot: 'production',
-  armed: 'production',
-  'state-proved': 'production',
-  fired: 'production',
+const PART_OF: Readonly<Record<Phase, RunPart>> = {
+  boot: 'first',
+  armed: 'first',
+  'state-proved': 'first',
+  fired: 'first',
   'panic-entered': 'crash',
   'cpus-shot-down': 'crash',
   'irqchips-quiesced': 'crash',
@@ -19,13 +19,13 @@ const STAGE_OF: Readonly<Record<Phase, Stage>> = {
   'vmcore-verified': 'capture',
 };
 
-interface RungPlace {
+interface RungIdentity {
   readonly phase: Phase;
-  readonly stage: Stage;
+  readonly part: RunPart;
 }
 
-/** A rung that the run climbed. */
-export interface ReachedRung extends RungPlace {
+/** A rung that the run reached. */
+export interface ReachedRung extends RungIdentity {
   readonly status: 'observed' | 'implied';
   /** Milliseconds since the run began. */
   readonly atMs: number;
@@ -37,9 +37,9 @@ export interface ReachedRung extends RungPlace {
 }
 
 /** One of the twelve rungs. */
-export type Rung = ReachedRung | (RungPlace & { readonly status: 'not-reached' });
+export type Rung = ReachedRung | (RungIdentity & { readonly status: 'not-reached' });
 
-/** A stretch of time for a bar: the way to a rung, or what followed the last rung. Never negative. */
+/** A stretch of time for a bar: the time up to a rung, or after the last rung. Never negative. */
 export type Segment =
   | { readonly kind: 'climb'; readonly rung: ReachedRung; readonly lengthMs: number; readonly share: number }
   | { readonly kind: 'tail'; readonly lengthMs: number; readonly share: number };
@@ -49,7 +49,7 @@ export interface PhaseLadder {
   /** All twelve rungs, lowest first. */
   readonly rungs: readonly Rung[];
   /**
-   * One segment for each reached rung, then the tail when the run went on after its last rung. `share` is the part of
+   * One segment for each reached rung, then the tail when the run continued after its last rung. `share` is the part of
    * the bar, 0 to 1; the shares sum to 1, or are all 0 when no time passed.
    */
   readonly segments: readonly Segment[];
@@ -68,12 +68,12 @@ export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs'>): P
   let previousMs = 0;
   let last: ReachedRung | undefined;
   const rungs = PHASES.map((phase): Rung => {
-    const place = { phase, stage: STAGE_OF[phase] };
+    const identity = { phase, part: PART_OF[phase] };
     const found = reached.get(phase);
-    if (found === undefined) return { ...place, status: 'not-reached' };
+    if (found === undefined) return { ...identity, status: 'not-reached' };
     const sincePreviousMs = found.atMs - previousMs;
     previousMs = found.atMs;
-    last = { ...place, status: found.how, atMs: found.atMs, sincePreviousMs };
+    last = { ...identity, status: found.how, atMs: found.atMs, sincePreviousMs };
     return last;
   });
   const tailMs = Math.max(0, result.durationMs - previousMs);

@@ -8,12 +8,13 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
+import { needsOf } from '../trigger/triggers.js';
 import { crashGuest } from './crash-guest.js';
-import { liveGuest } from './live-guest.js';
+import { Guest } from './guest.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
-import { need } from '../machine/machine.js';
+import { abilitiesFor } from './trigger-target.js';
 
 /** Starts the machine that a plan asks for; see `OpenMachine`. */
 export type MachineOpener = (
@@ -44,22 +45,18 @@ export async function executeRun(
   directory: string,
   { open, signal, onEvent, cacheDir, clock = HOST_CLOCK }: ExecuteOptions,
 ): Promise<RunResult> {
-  const { limits } = plan;
   const recorder = openRecorder(directory, clock);
-  const watch = new RunWatch(recorder, { limits, onEvent, clock });
+  const watch = new RunWatch(recorder, { limits: plan.limits, onEvent, clock });
   const interrupt = () => {
     watch.fact({ fact: 'interrupted', by: String(signal?.reason ?? 'a signal') });
   };
   signal?.addEventListener('abort', interrupt);
   if (signal?.aborted === true) interrupt();
-  const cancel = clock.after(limits.totalMs, () => {
-    watch.fact({ fact: 'deadline', what: 'the whole run', limitMs: limits.totalMs });
-    watch.end('the whole run did not end in time');
-  });
+  const unlimit = watch.limitWhole();
   try {
-    await runGuest(plan, { directory, watch, cacheDir, open });
+    await runGuest(plan, { watch, cacheDir, open: () => open(plan, { directory, log: watch }) });
   } finally {
-    cancel();
+    unlimit();
     signal?.removeEventListener('abort', interrupt);
     watch.fact({ fact: 'ended', why: watch.ended ?? 'unknown' });
     watch.finish();
@@ -71,37 +68,60 @@ export async function executeRun(
   return result;
 }
 
-/** What ended a run before its script came to its end: its own end, an ability that is missing, or a failure. */
-function recordFailure(error: unknown, watch: RunWatch): void {
-  if (error instanceof RunEnded) return;
-  if (watch.ended === undefined && error instanceof MissingAbility) {
-    watch.fact({ fact: 'proof', what: error.what, proved: false, saw: error.saw });
-    watch.end(`not proved: ${error.what}`);
-  }
-  if (watch.ended === undefined) watch.fact(faultFact(error));
-  watch.end('the harness failed');
+/** What a run is carried out with. */
+interface Means {
+  readonly watch: RunWatch;
+  readonly cacheDir: string | undefined;
+  readonly open: () => Promise<Machine>;
 }
 
-async function runGuest(
-  plan: RunPlan,
-  {
-    directory,
-    watch,
-    cacheDir,
-    open,
-  }: { directory: string; watch: RunWatch; cacheDir: string | undefined; open: MachineOpener },
-): Promise<void> {
+/** Takes the plan apart: each part goes to the one who needs it, and nobody behind here has the whole. */
+async function runGuest(plan: RunPlan, { watch, cacheDir, open }: Means): Promise<void> {
+  const { scenario, kernel, captureKernel } = plan;
+  const { trigger, prove } = scenario;
   const undo: (() => Promise<void>)[] = [];
   try {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
-    const machine = await open(plan, { directory, log: watch });
+    const machine = await open();
     undo.push(() => machine.close());
-    const sources = new SourceBank();
+    const guest = new Guest(machine, watch);
+    const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
-    const guest = liveGuest(plan, watch, { machine, sources, cacheDir });
-    const openProofs = await prepareGuest(guest);
-    undo.push(need(machine, 'monitor').startSampling());
-    await crashGuest(guest, openProofs);
+    const openQuestions = await prepareGuest(
+      guest,
+      {
+        release: kernel.release,
+        cpus: plan.machine.cpus,
+        abilities: abilitiesFor(needsOf(trigger)),
+        claims: plan.machine.prove ?? [],
+        crashKernel:
+          scenario.crashKernel === 'loaded' ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
+        preparations: scenario.prepare,
+        proofs: prove,
+      },
+      sources,
+    );
+    const stopSampling = machine.abilities.monitor?.startSampling();
+    if (stopSampling !== undefined) undo.push(stopSampling);
+    // Modules are elsewhere at each boot, and not in what is kept.
+    const cached = cacheDir !== undefined && plan.modules.length === 0;
+    await crashGuest(
+      guest,
+      {
+        trigger,
+        prove,
+        openQuestions,
+        sameImage: captureKernel.sha256 === kernel.sha256,
+        choreography: {
+          trial: plan.trial,
+          deadlineScale: plan.timeoutScale,
+          runName: plan.runId,
+          hasSources: scenario.sources.length > 0,
+          symbolCache: cached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined,
+        },
+      },
+      sources,
+    );
     watch.end('the script came to its end');
   } catch (error) {
     recordFailure(error, watch);
@@ -114,4 +134,15 @@ async function runGuest(
       }
     }
   }
+}
+
+/** What ended a run before its script came to its end: its own end, an ability that is missing, or a failure. */
+function recordFailure(error: unknown, watch: RunWatch): void {
+  if (error instanceof RunEnded) return;
+  if (watch.ended === undefined && error instanceof MissingAbility) {
+    watch.fact({ fact: 'proof', what: error.what, proved: false, saw: error.saw });
+    watch.end(`not proved: ${error.what}`);
+  }
+  if (watch.ended === undefined) watch.fact(faultFact(error));
+  watch.end('the harness failed');
 }

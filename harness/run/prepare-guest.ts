@@ -1,73 +1,70 @@
 import { writeFileScript } from '../guest/control.js';
+import { type AbilityName, need } from '../machine/machine.js';
 import type { Preparation } from '../plan/scenario.js';
-import type { Judged } from '../proof/proof.js';
-import { proveBeforeFiring, proveMachine } from '../proof/proofs.js';
+import type { OpenQuestion } from '../proof/proof.js';
+import { type MachineClaim, proveBeforeFiring, proveMachine, type ScenarioProof } from '../proof/proofs.js';
 import { flipCrashImage } from './flip-crash-image.js';
-import type { LiveGuest } from './live-guest.js';
-import { RunEnded } from './run-watch.js';
+import type { Guest } from './guest.js';
+import type { SourceBank } from './source-bank.js';
 import { guestWitness } from './witness.js';
 
-/** A proof that can only be completed after the watch. */
-export interface OpenProof {
-  /** Looks again and records whether it is proved. */
-  complete(): Promise<void>;
+/** The state that a guest is brought to. */
+export interface WantedState {
+  /** Of the kernel that was asked for. */
+  readonly release: string;
+  readonly cpus: number;
+  /** What the run uses of the machine later on: a machine without it is found out before the guest is touched. */
+  readonly abilities: readonly AbilityName[];
+  /** What the machine's profile claims. */
+  readonly claims: readonly MachineClaim[];
+  /** How the crash kernel is loaded; undefined: not at all. */
+  readonly crashKernel: { readonly nonce: string; readonly append: string } | undefined;
+  readonly preparations: readonly Preparation[];
+  readonly proofs: readonly ScenarioProof[];
 }
 
 /**
- * Brings the guest from QEMU's start to the moment before firing: boot, arm, prepare, prove. What fails is recorded
- * and ends the run (the classifier calls it void or boot-failed). Returns the proofs that need a second look.
+ * Brings the guest from the machine's start to the moment before firing: boot, arm, prepare, prove. What fails is
+ * recorded and ends the run (the classifier calls it void or boot-failed). Returns the proofs that need a second look.
  */
-export async function prepareGuest(guest: LiveGuest): Promise<OpenProof[]> {
-  const { plan, watch } = guest;
+export async function prepareGuest(
+  guest: Guest,
+  wanted: WantedState,
+  sources: SourceBank,
+): Promise<readonly OpenQuestion[]> {
+  const { watch, shell, machine } = guest;
   const hello = await watch.waitFor('hello', () => true, {
     what: "the boot to the guest init's first word",
-    limitMs: plan.limits.bootMs,
+    within: 'bootMs',
   });
-  if (hello?.release !== plan.kernel.release) stop(guest, 'another kernel runs than was asked for');
-  if (hello?.modulesFailed !== '') stop(guest, 'modules did not load');
-  const witness = guestWitness(guest);
-  const require = (judged: Judged) => guest.require(judged);
-  await proveMachine(plan.machine.prove ?? [], witness, require);
-  if (plan.scenario.crashKernel === 'loaded') await arm(guest);
-  for (const preparation of plan.scenario.prepare) await prepare(guest, preparation);
-  const loaded = plan.scenario.crashKernel === 'loaded' ? '1' : '0';
+  if (hello.release !== wanted.release) watch.stop('another kernel runs than was asked for');
+  if (hello.modulesFailed !== '') watch.stop('modules did not load');
+  for (const ability of wanted.abilities) need(machine, ability);
+  const witness = guestWitness(guest, wanted.cpus);
+  await proveMachine(wanted.claims, witness, (judged) => watch.require(judged));
+  if (wanted.crashKernel !== undefined) {
+    const { armed } = await shell.arm(wanted.crashKernel.nonce, wanted.crashKernel.append);
+    if (!armed.loaded) watch.stop('the crash kernel was not loaded');
+  }
+  for (const preparation of wanted.preparations) await prepare(guest, preparation);
+  const loaded = wanted.crashKernel === undefined ? '0' : '1';
   await proveMachine(
     [{ read: { path: '/sys/kernel/kexec_crash_loaded', equals: loaded } }],
     witness,
-    require,
+    (judged) => watch.require(judged),
   );
-  await guest.sources.start(guest);
-  await guest.sources.prove(guest);
-  const open = await proveBeforeFiring(plan.scenario.prove, witness, require);
-  return open.map((question) => ({
-    complete: async () => guest.fact({ fact: 'proof', ...(await question.lookAgain()) }),
-  }));
+  await sources.start();
+  return proveBeforeFiring(wanted.proofs, witness, (judged) => watch.require(judged));
 }
 
-function stop({ watch }: LiveGuest, why: string): never {
-  watch.end(why);
-  throw new RunEnded(why);
-}
-
-async function arm(guest: LiveGuest): Promise<void> {
-  const { plan, watch, requests } = guest;
-  guest.send(requests.arm(plan.nonce, plan.captureAppend));
-  const armed = await watch.waitFor('armed', () => true, {
-    what: 'kexec -p (loading the crash kernel)',
-    limitMs: plan.limits.armMs,
-  });
-  if (armed?.armed.loaded !== true) stop(guest, 'the crash kernel was not loaded');
-}
-
-async function prepare(guest: LiveGuest, preparation: Preparation): Promise<void> {
-  if ('flipCrashImage' in preparation) {
-    return flipCrashImage(guest, preparation.flipCrashImage);
-  }
+async function prepare(guest: Guest, preparation: Preparation): Promise<void> {
+  if ('flipCrashImage' in preparation) return flipCrashImage(guest, preparation.flipCrashImage);
+  const { shell, watch } = guest;
   const [what, script] =
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
       : [`script ${preparation.script.slice(0, 60)}`, preparation.script];
-  const { status } = await guest.ask(guest.requests.script(script), what);
-  guest.fact({ fact: 'prepared', what, status });
-  if (status !== 0) stop(guest, `${what} failed`);
+  const { status } = await shell.run(script, what);
+  watch.fact({ fact: 'prepared', what, status });
+  if (status !== 0) watch.stop(`${what} failed`);
 }

@@ -44,7 +44,7 @@ t.test('a panic before anything was fired ends it', async (t) => {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(), { limits, clock });
   print(watch, 'console', PANIC);
-  const hello = watch.waitFor('hello', () => true, { what: 'x', limitMs: 20_000 });
+  const hello = watch.waitFor('hello', () => true, { what: 'x', within: 20_000 });
   clock.forwardTo(4_900);
   t.equal(watch.ended, undefined);
   clock.forwardTo(5_100);
@@ -55,19 +55,19 @@ t.test('a panic before anything was fired ends it', async (t) => {
 t.test('a wait is answered by what was seen already, by what comes, or by its deadline', async (t) => {
   const watch = watchOf();
   print(watch, 'control', FIRING);
-  t.match(await watch.waitFor('firing', () => true, { what: 'x', limitMs: 10 }), { type: 'firing' });
-  const later = watch.waitFor(['panic', 'capture-hello'], () => true, { what: 'x', limitMs: 5_000 });
+  t.match(await watch.waitFor('firing', () => true, { what: 'x', within: 10 }), { type: 'firing' });
+  const later = watch.waitFor(['panic', 'capture-hello'], () => true, { what: 'x', within: 5_000 });
   print(watch, 'console', PANIC);
   t.match(await later, { type: 'panic', side: 'production' });
-  t.equal(await watch.tryWaitFor('armed', () => true, { limitMs: 10 }), undefined);
+  t.equal(await watch.tryWaitFor('armed', () => true, 10), undefined);
   t.equal(watch.ended, undefined, 'a soft deadline ends nothing');
   await t.rejects(
-    watch.waitFor('armed', () => true, { what: 'arming', limitMs: 10 }),
+    watch.waitFor('armed', () => true, { what: 'arming', within: 10 }),
     RunEnded,
   );
   t.match(watch.events.at(-1), { fact: { fact: 'deadline', what: 'arming', limitMs: 10 } });
   await t.rejects(
-    watch.waitFor('hello', () => true, { what: 'x', limitMs: 10 }),
+    watch.waitFor('hello', () => true, { what: 'x', within: 10 }),
     RunEnded,
     'ended is ended',
   );
@@ -96,7 +96,7 @@ t.test(
       qmp: () => ({ kind: 'qmp', line: 0 }) as RunRecord,
     };
     const watch = new RunWatch(recorder, { limits });
-    const wait = watch.waitFor('hello', () => true, { what: 'x', limitMs: 20_000 });
+    const wait = watch.waitFor('hello', () => true, { what: 'x', within: 20_000 });
     watch.message('in', {});
     await t.rejects(wait, RunEnded);
     t.equal(watch.fault, undefined, 'the recording did not fail');
@@ -115,7 +115,7 @@ t.test('a progress callback that throws does not touch the run, and is reported 
     throw new Error('EPIPE');
   };
   const watch = new RunWatch(memoryRecorder(), { limits, onEvent });
-  const wait = watch.waitFor('panic', () => true, { what: 'x', limitMs: 20_000 });
+  const wait = watch.waitFor('panic', () => true, { what: 'x', within: 20_000 });
   print(watch, 'control', FIRING);
   print(watch, 'console', PANIC);
   t.match(await wait, { type: 'panic' });
@@ -132,7 +132,7 @@ t.test('a question to an event that throws is the failure of the one who asks', 
     () => {
       throw bug;
     },
-    { what: 'x', limitMs: 20_000 },
+    { what: 'x', within: 20_000 },
   );
   print(watch, 'control', FIRING);
   await t.rejects(wait, bug);

@@ -21,11 +21,14 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** How long a wait may take. */
+/** How long a wait may take: one of the run's deadlines by its name, or milliseconds. */
+export type Within = keyof Limits | number;
+
+/** A wait whose deadline ends the run. */
 export interface WaitOptions {
   /** What is waited for, as the deadline's fact names it. */
   readonly what: string;
-  readonly limitMs: number;
+  readonly within: Within;
 }
 
 /** Options of {@link RunWatch}. */
@@ -42,9 +45,10 @@ export interface WatchOptions {
  */
 export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
+  /** The run's deadlines. */
+  readonly limits: Limits;
   readonly #recorder: Recorder;
   readonly #timeline;
-  readonly #channelBytes: number;
   readonly #onEvent: ((event: RunEvent) => void) | undefined;
   readonly #clock: Clock;
   readonly #waiters = new Set<Waiter>();
@@ -61,7 +65,7 @@ export class RunWatch implements MachineLog {
   constructor(recorder: Recorder, { limits, onEvent, clock = HOST_CLOCK }: WatchOptions) {
     this.#recorder = recorder;
     this.#timeline = createTimeline(limits);
-    this.#channelBytes = limits.channelBytes;
+    this.limits = limits;
     this.#onEvent = onEvent;
     this.#clock = clock;
   }
@@ -78,13 +82,14 @@ export class RunWatch implements MachineLog {
 
   /** Records bytes of a channel, up to the channel's limit; reaching it ends the run. */
   bytes(channel: Channel, bytes: Buffer): void {
-    const room = this.#channelBytes - this.#heard[channel];
+    const { channelBytes } = this.limits;
+    const room = channelBytes - this.#heard[channel];
     if (room <= 0) return;
     const kept = bytes.subarray(0, room);
     this.#heard[channel] += kept.length;
     this.#record((recorder) => recorder.chunk(channel, kept));
     if (kept.length === room) {
-      this.fact({ fact: 'channel-limit', channel, limitBytes: this.#channelBytes });
+      this.fact({ fact: 'channel-limit', channel, limitBytes: channelBytes });
     }
   }
 
@@ -104,14 +109,15 @@ export class RunWatch implements MachineLog {
   }
 
   /**
-   * Waits for an event of the given types, seen already or still to come. After `limitMs` a deadline named `what` is
-   * recorded and the run ends. Throws {@link RunEnded} when the run ends.
+   * Waits for an event of the given types, seen already or still to come. Past its deadline, `what` is recorded as late
+   * and the run ends. Throws {@link RunEnded} when the run ends.
    */
   async waitFor<T extends EventType>(
     types: T | readonly T[],
     test: (event: EventOf<T>) => boolean,
-    { what, limitMs }: WaitOptions,
+    { what, within }: WaitOptions,
   ): Promise<EventOf<T>> {
+    const limitMs = this.#msOf(within);
     const found = await this.#wait(types, test, limitMs, () => {
       this.fact({ fact: 'deadline', what, limitMs });
       this.end(`${what} did not end in time`);
@@ -121,13 +127,13 @@ export class RunWatch implements MachineLog {
     return found;
   }
 
-  /** As {@link waitFor}, but nothing is recorded after `limitMs`, and the wait resolves to undefined. */
+  /** As {@link waitFor}, but past its deadline nothing is recorded, and the wait resolves to undefined. */
   tryWaitFor<T extends EventType>(
     types: T | readonly T[],
     test: (event: EventOf<T>) => boolean,
-    { limitMs }: Pick<WaitOptions, 'limitMs'>,
+    within: Within,
   ): Promise<EventOf<T> | undefined> {
-    return this.#wait(types, test, limitMs, () => undefined);
+    return this.#wait(types, test, this.#msOf(within), () => undefined);
   }
 
   /** Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; what becomes of the work is dropped. */
@@ -165,10 +171,44 @@ export class RunWatch implements MachineLog {
     if (!proof.proved) this.stop(`not proved: ${proof.what}`);
   }
 
+  /** Ends the run when it has not ended by its last deadline; the function that is returned prevents that. */
+  limitWhole(): () => void {
+    const { totalMs } = this.limits;
+    return this.#clock.after(totalMs, () => {
+      this.fact({ fact: 'deadline', what: 'the whole run', limitMs: totalMs });
+      this.end('the whole run did not end in time');
+    });
+  }
+
+  /** Resolves after `ms`; rejects at once when `signal` is aborted. The run's end does not shorten it. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(ms, () => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      });
+      const abort = () => {
+        cancel();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      if (signal?.aborted === true) abort();
+    });
+  }
+
+  /** The run's own clock, monotonic milliseconds. */
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
   /** Closes the timeline: the unfinished last lines are read as they stand. */
   finish(): void {
     this.#ending?.cancel();
     this.#read(() => this.#timeline.finish());
+  }
+
+  #msOf(within: Within): number {
+    return typeof within === 'number' ? within : this.limits[within];
   }
 
   async #wait<T extends EventType>(

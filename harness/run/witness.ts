@@ -1,30 +1,25 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { readRegisters } from '../hmp/registers.js';
 import type { GuestWitness } from '../proof/witness.js';
-import { findPins, readGuestIrqchips, readGuestLapic } from './irqchips.js';
-import type { LiveGuest } from './live-guest.js';
+import type { Guest } from './guest.js';
 
-/** What proofs may ask of a guest that runs. */
-export function guestWitness(guest: LiveGuest): GuestWitness {
+/** What proofs may ask of a guest that runs on `cpus` vCPUs. */
+export function guestWitness(guest: Guest, cpus: number): GuestWitness {
+  const { shell, watch } = guest;
   return {
-    cpus: guest.plan.machine.cpus,
+    cpus,
     vcpuOf(subject) {
       if ('cpu' in subject) return subject.cpu;
       throw new Error(
         `role "${subject.role}" exists in a choreography only: the scenario should have been refused`,
       );
     },
-    registers: async () => readRegisters(await guest.monitor('info registers -a')),
-    irqchips: () => readGuestIrqchips(guest),
-    lapic: (vcpu) => readGuestLapic(guest, vcpu),
-    pinOf: async (name) => (await findPins(guest, [name]))(name),
+    registers: () => guest.registers(),
+    irqchips: () => guest.irqchips(),
+    lapic: (vcpu) => guest.lapic(vcpu),
+    pinOf: async (name) => (await guest.findPins([name]))(name),
     // The guest runs: what its sources bring about is there when they have been proved to work.
     sourcesWithinMs: 0,
-    clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
-    script: (script, what) => guest.runScript(script, what),
-    async tryScript(script) {
-      const reply = await guest.tryAsk(guest.requests.script(script));
-      return reply === undefined ? undefined : { status: reply.status, output: reply.output };
-    },
+    clock: { nowMs: () => watch.nowMs(), sleep: (ms) => watch.sleep(ms) },
+    script: (script, what) => shell.run(script, what),
+    tryScript: (script) => shell.tryRun(script),
   };
 }

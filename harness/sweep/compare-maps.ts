@@ -1,14 +1,11 @@
-import { safeName } from '../report/words.js';
-import { type CellLine, type Column, textTable } from '../report/text-table.js';
-import type { NmiMap, Window } from './map.js';
-import { headLines, windowLines } from './map-text.js';
-import { STAGES } from './way.js';
+import { CRASH_PATH, PLACE_LABELS } from '../model/place.js';
+import type { NmiMap } from './map.js';
 
-/** What happened in one function of the way, or part of it, on both kernels. */
+/** What happened in one function of the crash path, or in one segment of it, on both kernels. */
 export interface GroupRow {
   readonly stage: string;
   readonly group: string;
-  /** Ends in order along the way, without repetition; empty where nothing was probed or the function is not there. */
+  /** Ends in the order of the trace, without repetition; empty where nothing was probed or the function is absent. */
   readonly baseline: readonly string[];
   readonly candidate: readonly string[];
   readonly moved: boolean;
@@ -24,7 +21,7 @@ export interface MapComparison {
   readonly moved: boolean;
 }
 
-/** Holds two maps against each other, function by function: instructions have other offsets in every build. */
+/** Compares two maps function by function: instructions have other offsets in every build. */
 export function compareMaps(baseline: NmiMap, candidate: NmiMap): MapComparison {
   const [one, other] = [endsByGroup(baseline), endsByGroup(candidate)];
   const keys = mergeOrder([...one.keys()], [...other.keys()]);
@@ -58,48 +55,14 @@ function endsByGroup({ probed }: NmiMap): Map<string, string[]> {
 /** Both orders kept as far as they agree; what only the second has comes behind what it follows there. */
 function mergeOrder(first: readonly string[], second: readonly string[]): string[] {
   const merged = [...first];
-  for (const [place, key] of second.entries()) {
+  for (const [position, key] of second.entries()) {
     if (merged.includes(key)) continue;
-    const before = second.slice(0, place).findLast((other) => merged.includes(other));
+    const before = second.slice(0, position).findLast((other) => merged.includes(other));
     merged.splice(before === undefined ? 0 : merged.indexOf(before) + 1, 0, key);
   }
-  return merged.sort((one, other) => stageRank(one) - stageRank(other));
+  return merged.sort((one, other) => rankOf(one) - rankOf(other));
 }
 
-function stageRank(key: string): number {
-  return STAGES.findIndex((stage) => key.startsWith(`${stage}\n`));
-}
-
-const COLUMNS: readonly Column[] = [
-  { title: 'FUNCTION', align: 'left', width: 44 },
-  { title: 'BASELINE', align: 'left', width: 34 },
-  { title: 'CANDIDATE', align: 'left', width: 34 },
-  { title: '', align: 'left', width: 5 },
-];
-
-/** The comparison for a terminal: both windows, then function by function, with what moved marked. */
-export function comparisonText({ baseline, candidate, groups, moved }: MapComparison): string {
-  const rows = groups.map((row): CellLine[][] => [
-    [{ text: safeName(row.group) }],
-    [{ text: row.baseline.map(safeName).join(' -> ') || '-' }],
-    [{ text: row.candidate.map(safeName).join(' -> ') || '-' }],
-    [{ text: row.moved ? 'MOVED' : '' }],
-  ]);
-  return [
-    'baseline:',
-    ...headLines(baseline).map((line) => `  ${line}`),
-    ...indentedWindows(baseline.windows),
-    'candidate:',
-    ...headLines(candidate).map((line) => `  ${line}`),
-    ...indentedWindows(candidate.windows),
-    '',
-    ...textTable(COLUMNS, rows, (title) => title),
-    '',
-    moved ? 'the maps differ' : 'nothing moved',
-  ].join('\n');
-}
-
-function indentedWindows(windows: readonly Window[]): string[] {
-  if (windows.length === 0) return ['  no window'];
-  return windows.flatMap((window, place) => windowLines(window, place + 1).map((line) => `  ${line}`));
+function rankOf(key: string): number {
+  return CRASH_PATH.findIndex((place) => key.startsWith(`${PLACE_LABELS[place]}\n`));
 }

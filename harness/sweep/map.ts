@@ -1,6 +1,11 @@
+import { PLACE_LABELS, type PlaceLabel } from '../model/place.js';
 import { gaps, type Known } from './next-points.js';
 import type { PointOutcome } from './outcome.js';
-import { hasNmiGate, type Stage, type WayPoint } from './way.js';
+import { hasNmiGate, type TracePoint } from './instruction-trace.js';
+
+/** What can be swept. */
+export const SWEEPS = ['nmi-transition'] as const;
+export type SweepName = (typeof SWEEPS)[number];
 
 /** A probed point. Names are stable within `schema` 1. */
 export interface MappedPoint {
@@ -8,7 +13,7 @@ export interface MappedPoint {
   readonly at: string;
   readonly name: string;
   readonly group: string;
-  readonly stage: Stage;
+  readonly stage: PlaceLabel;
   readonly instruction: string;
   readonly idt: string | undefined;
   readonly nmiGate: boolean;
@@ -17,7 +22,7 @@ export interface MappedPoint {
 
 /**
  * Where the outcome changes: between these two points. `exact`: the second is the very next instruction. Else
- * `untried` instructions lie between them on the recorded way, or the way itself went over code there (a call).
+ * `untried` instructions lie between them in the trace, or the trace stepped over code there (a call).
  */
 export interface Change {
   readonly from: MappedPoint;
@@ -37,7 +42,7 @@ export interface Window {
   readonly ends: readonly string[];
 }
 
-/** The control run: the same way, traced, with no NMI. */
+/** The control run: the same crash path, traced, with no NMI. */
 export interface Control {
   readonly verdict: string;
   readonly runId: string;
@@ -46,14 +51,14 @@ export interface Control {
 /** The map of one kernel. */
 export interface NmiMap {
   readonly schema: 1;
-  readonly sweep: 'nmi-transition';
+  readonly sweep: SweepName;
   readonly kernel: { readonly spec: string; readonly release: string; readonly captureRelease: string };
   readonly cpus: number;
   readonly accel: string;
-  /** Points of the way: instructions that the vCPU was seen to stand at. */
+  /** Points of the trace: instructions that the vCPU was about to execute. */
   readonly points: number;
   readonly runs: number;
-  /** False when it was ended by --points-most or a signal: then a change may still lie between far points. */
+  /** False when --points-most or a signal ended it: then a change may still lie between distant points. */
   readonly complete: boolean;
   readonly control: Control;
   readonly probed: readonly MappedPoint[];
@@ -61,22 +66,22 @@ export interface NmiMap {
   readonly windows: readonly Window[];
 }
 
-/** What a map says beside its points. */
+/** What a map has beside its points. */
 export type MapHead = Pick<NmiMap, 'kernel' | 'cpus' | 'accel' | 'runs' | 'complete' | 'control'>;
 
-/** Draws the map out of the outcomes by index. */
+/** Makes the map from the outcomes by index. */
 export function mapOf(
-  way: readonly WayPoint[],
+  trace: readonly TracePoint[],
   outcomes: ReadonlyMap<number, PointOutcome>,
   head: MapHead,
 ): NmiMap {
-  const probed = way.flatMap((point): MappedPoint[] => {
+  const probed = trace.flatMap((point): MappedPoint[] => {
     const outcome = outcomes.get(point.index);
     if (outcome === undefined) return [];
-    const { index, at, name, group, stage, text, idt } = point;
+    const { index, at, name, group, place, text, idt } = point;
     return [
       {
-        ...{ index, at, name, group, stage, instruction: text },
+        ...{ index, at, name, group, stage: PLACE_LABELS[place], instruction: text },
         idt: idt === undefined ? undefined : `${idt.base}/${idt.limit}`,
         nmiGate: hasNmiGate(point),
         outcome,
@@ -88,32 +93,32 @@ export function mapOf(
   const changes = gaps(known).flatMap(([before, after]): Change[] => {
     const [from, to] = [byIndex.get(before), byIndex.get(after)];
     if (from === undefined || to === undefined) return [];
-    return [{ from, to, exact: isNext(way, before, after), untried: after - before - 1 }];
+    return [{ from, to, exact: isNext(trace, before, after), untried: after - before - 1 }];
   });
-  const windows = windowsOf(way, probed);
-  return { schema: 1, sweep: 'nmi-transition', ...head, points: way.length, probed, changes, windows };
+  const windows = windowsOf(trace, probed);
+  return { schema: 1, sweep: 'nmi-transition', ...head, points: trace.length, probed, changes, windows };
 }
 
-function isNext(way: readonly WayPoint[], before: number, after: number): boolean {
-  return after === before + 1 && way[before]?.nextIsNext === true;
+function isNext(trace: readonly TracePoint[], before: number, after: number): boolean {
+  return after === before + 1 && trace[before]?.nextIsNext === true;
 }
 
-function windowsOf(way: readonly WayPoint[], probed: readonly MappedPoint[]): readonly Window[] {
-  const told = probed.filter(({ outcome }) => outcome.end !== 'unknown');
+function windowsOf(trace: readonly TracePoint[], probed: readonly MappedPoint[]): readonly Window[] {
+  const decided = probed.filter(({ outcome }) => outcome.end !== 'unknown');
   const windows: Window[] = [];
-  for (let start = 0; start < told.length; start += 1) {
-    const first = told[start];
+  for (let start = 0; start < decided.length; start += 1) {
+    const first = decided[start];
     if (first === undefined || first.outcome.end === 'captured') continue;
     let end = start;
-    while (told[end + 1] !== undefined && told[end + 1]?.outcome.end !== 'captured') end += 1;
-    const inside = told.slice(start, end + 1);
-    const last = told[end] ?? first;
-    const [before, after] = [told[start - 1], told[end + 1]];
+    while (decided[end + 1] !== undefined && decided[end + 1]?.outcome.end !== 'captured') end += 1;
+    const inside = decided.slice(start, end + 1);
+    const last = decided[end] ?? first;
+    const [before, after] = [decided[start - 1], decided[end + 1]];
     windows.push({
       first,
       last,
-      firstExact: before !== undefined && isNext(way, before.index, first.index),
-      lastExact: after !== undefined && isNext(way, last.index, after.index),
+      firstExact: before !== undefined && isNext(trace, before.index, first.index),
+      lastExact: after !== undefined && isNext(trace, last.index, after.index),
       ends: [...new Set(inside.map(({ outcome }) => outcome.text))],
     });
     start = end;

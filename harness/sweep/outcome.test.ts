@@ -33,7 +33,7 @@ void t.test('a triple fault, a hang and a capture are three outcomes', async (t)
   });
 });
 
-void t.test('runs that say nothing about the kernel are unknown, never a guess', async (t) => {
+void t.test('runs that establish nothing about the kernel are unknown, never a guess', async (t) => {
   for (const verdict of ['void', 'harness-error', 'boot-failed'] as const) {
     t.equal(outcomeOf(result(verdict), 'triple fault').end, 'unknown');
   }

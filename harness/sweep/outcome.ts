@@ -1,10 +1,10 @@
 import type { RunResult } from '../model/result.js';
 
-/** What an NMI at a point leads to. `unknown`: the runs there said nothing about the kernel. */
+/** What an NMI at a point leads to. `unknown`: the runs there established nothing about the kernel. */
 export const END_WORDS = ['captured', 'reset', 'hang', 'panic', 'no vmcore', 'other', 'unknown'] as const;
 export type EndWord = (typeof END_WORDS)[number];
 
-/** Why QEMU reset the machine, from its log: a triple fault, something else, or nobody can tell. */
+/** Why QEMU reset the machine, from its log. */
 export type ResetKind = 'triple fault' | 'other reset';
 
 /** The outcome at one point. */
@@ -37,7 +37,7 @@ const ENDS: Readonly<Record<RunResult['verdict'], EndWord>> = {
 
 /**
  * The outcome of a point's run. A degraded capture is a capture: what degrades one (a timer check that a busy host
- * lost) is not the NMI's doing. A guest that did not boot says nothing about the point.
+ * lost) is not caused by the NMI. A guest that did not boot establishes nothing about the point.
  */
 export function outcomeOf(result: RunResult, reset: ResetKind | undefined): PointOutcome {
   const { verdict, detail, lastPhase, runId, directory } = result;

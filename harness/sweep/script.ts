@@ -1,13 +1,13 @@
-import type { Location, Step } from '../plan/choreography.js';
 import { type Scenario, ScenarioSchema } from '../plan/scenario.js';
-import { pathTo } from './path.js';
-import type { WayPoint } from './way.js';
+import type { Location, Step } from '../trigger/choreography-steps.js';
+import { approachesTo } from './approach.js';
+import type { TracePoint } from './instruction-trace.js';
 
 /**
- * Functions that the way is followed through, instruction by instruction; names of 5.10 to 6.12. The last one is the
- * capture kernel's: it is called, not jumped to, in 6.12 (common_startup_64 in head_64.S), and never returns.
+ * Functions that are traced instruction by instruction; names of 5.10 to 6.12. The last one is the capture kernel's: it
+ * is called, not jumped to, in 6.12 (common_startup_64 in head_64.S), and never returns.
  */
-const ROAD = [
+const TRACED_FUNCTIONS = [
   'panic',
   'vpanic',
   '__crash_kexec',
@@ -19,7 +19,7 @@ const ROAD = [
   'x86_64_start_kernel',
 ];
 
-/** Of the host's clock; a busy host needs minutes for the decompression that lies between two points. */
+/** By the host's clock; a busy host needs minutes for the decompression that lies between two points. */
 const WITHIN_MS = 120_000;
 
 /** One vCPU, and KASLR off in both kernels: then an address means the same instruction in every run of a sweep. */
@@ -29,7 +29,7 @@ const EVIDENCE = [
   'https://lkml.org/lkml/2012/2/29/340: an NMI between machine_kexec() and the second kernel finds an empty IDT',
 ];
 
-/** The crasher, brought to panic(): a timer interrupt is where every vCPU comes by, idle or not. */
+/** The crasher, brought to panic(): every vCPU takes timer interrupts, idle or not. */
 const TO_PANIC: readonly Step[] = [
   { hold: { as: 'crasher', at: 'sysvec_apic_timer_interrupt' } },
   { prove: { role: 'crasher', in: 'sysvec_apic_timer_interrupt' } },
@@ -39,19 +39,18 @@ const TO_PANIC: readonly Step[] = [
 ];
 
 /**
- * A scenario that records the way from panic() to the capture kernel's own IDT, without any NMI. `from`: linear
- * addresses of calls that are followed as well; a way that has them is another `round` (from 1).
+ * A scenario that traces the crash path from panic() to the capture kernel's own IDT, without any NMI. `from`: linear
+ * addresses of calls that are traced into as well; a trace that has them is another `round` (from 1).
  */
 export function traceScenario(round = 1, from: readonly string[] = []): Scenario {
   const more = round === 1 ? '' : `, into what changes the IDT (round ${round})`;
-  return scenario(
-    traceName(round),
-    `the way from panic() to the capture kernel, step by step, no NMI${more}`,
-    [{ trace: { role: 'crasher', into: ROAD, from: [...from], most: 8000 } }, { release: 'all' }],
-  );
+  return scenario(traceName(round), `instruction trace from panic() to the capture kernel, no NMI${more}`, [
+    { trace: { role: 'crasher', into: TRACED_FUNCTIONS, from: [...from], most: 8000 } },
+    { release: 'all' },
+  ]);
 }
 
-/** Name of the scenario that records the way for the `round`th time. */
+/** Name of the scenario that records the trace for the `round`th time. */
 export function traceName(round: number): string {
   return round === 1 ? 'nmi-transition-trace' : `nmi-transition-trace-${round}`;
 }
@@ -64,18 +63,18 @@ export function firstScenario(): Scenario {
   ]);
 }
 
-/** A scenario that injects one NMI before the instruction at a point of the way. */
-export function pointScenario(way: readonly WayPoint[], index: number): Scenario {
-  const point = way[index];
-  if (point === undefined) throw new RangeError(`no point ${index} on a way of ${way.length}`);
-  const path = pathTo(way, index);
-  const runs = path.map(({ at, next }, place): Step => {
-    const target = way[at];
-    if (target === undefined) throw new RangeError(`no point ${at} on a way of ${way.length}`);
+/** A scenario that injects one NMI before the instruction at a point of the trace. */
+export function pointScenario(trace: readonly TracePoint[], index: number): Scenario {
+  const point = trace[index];
+  if (point === undefined) throw new RangeError(`no point ${index} in a trace of ${trace.length}`);
+  const approaches = approachesTo(trace, index);
+  const runs = approaches.map(({ at, next }, position): Step => {
+    const target = trace[at];
+    if (target === undefined) throw new RangeError(`no point ${at} in a trace of ${trace.length}`);
     const after = next === undefined ? {} : next === 'over' ? { thenOver: 'call' as const } : { thenStep: 1 };
-    const last = place === path.length - 1;
+    const last = position === approaches.length - 1;
     const idt = point.idt === undefined || !last ? {} : { idt: `${point.idt.base}/${point.idt.limit}` };
-    return { run: { as: 'crasher', to: placeOf(target), withinMs: WITHIN_MS, ...after, ...idt } };
+    return { run: { as: 'crasher', to: locationOf(target), withinMs: WITHIN_MS, ...after, ...idt } };
   });
   return scenario(pointName(index), `one NMI before ${point.name} (${point.text})`.slice(0, 160), [
     ...runs,
@@ -107,8 +106,8 @@ function scenario(name: string, summary: string, steps: readonly Step[]): Scenar
   });
 }
 
-function placeOf({ stage, name, at }: WayPoint): Location {
-  const symbol = stage === 'crashed kernel' ? /^([A-Za-z_][\w.]*)\+0x([0-9a-f]+)$/.exec(name) : null;
+function locationOf({ place, name, at }: TracePoint): Location {
+  const symbol = place === 'first-kernel' ? /^([A-Za-z_][\w.]*)\+0x([0-9a-f]+)$/.exec(name) : null;
   if (symbol === null) return { linear: at };
   const [, named = '', offset = '0'] = symbol;
   return { in: named, offset: Number.parseInt(offset, 16) };

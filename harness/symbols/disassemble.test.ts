@@ -8,7 +8,7 @@ function read(hex: string, bits: 64 | 32 = 64): Disassembled | undefined {
   return disassemble(Buffer.from(hex, 'hex'), { address: AT, bits, nameOf });
 }
 
-void t.test('what a walk must know of an instruction', async (t) => {
+void t.test('what a trace must know of an instruction', async (t) => {
   t.match(read('0f011c24'), { text: 'lidt (%rsp)', mnemonic: 'lidt', flow: 'other', length: 4 });
   t.match(read('e80b000000'), { text: 'call at_ffffffff81000010', flow: 'call', target: AT + 16n });
   t.match(read('ffd0'), { flow: 'call', register: 'rax' });

@@ -9,7 +9,7 @@ import {
   Register,
 } from 'iced-x86';
 
-/** One instruction for people, and what a walk over it must know. */
+/** One instruction for people, and what a trace must know of it. */
 export interface Disassembled {
   readonly address: bigint;
   /** Bytes. */

@@ -28,7 +28,7 @@ export {
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
 export type { OrcFormat } from './orc.js';
-export { nameSymbol, type SymbolPlace } from './places.js';
+export { nameSymbol, type SymbolizedAddress } from './symbolize.js';
 export type { WalkRegisters } from './pt-regs.js';
 export { otherNamesOf, RENAMED, type Renamed } from './renamed.js';
 export { functionsOf, type StackFrame, type StackTrace, walkStack } from './stack-walk.js';

@@ -39,9 +39,9 @@ t.test('an address is named with its offset and a size that stops at the next sy
 t.test('a label of a section does not hide the function at the same address', async (t) => {
   const table = tableOf(parseKallsyms(K61));
   const thunk = table.named('__x86_indirect_thunk_rax')[0]?.address ?? 0n;
-  const place = table.at(thunk);
-  t.match(place?.symbol.name, /^__x86_indirect_thunk_/);
-  t.ok(place?.aliases.some((alias) => alias.name === '__indirect_thunk_start'));
+  const found = table.at(thunk);
+  t.match(found?.symbol.name, /^__x86_indirect_thunk_/);
+  t.ok(found?.aliases.some((alias) => alias.name === '__indirect_thunk_start'));
 });
 
 t.test('nothing covers user space, per-CPU offsets or an address far behind the last function', async (t) => {

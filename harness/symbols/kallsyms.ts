@@ -1,4 +1,4 @@
-import { nameSymbol, placeSymbols, type SymbolPlace } from './places.js';
+import { nameSymbol, indexSymbols, type SymbolizedAddress } from './symbolize.js';
 import { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
 import { baseName, nearestOf } from './names.js';
 
@@ -19,7 +19,7 @@ export interface SymbolTable {
   /** All symbols that are this name or a compiler's copy or part of it (`.cold`, `.isra.0`, `.constprop.0`, ...). */
   related(name: string): readonly KernelSymbol[];
   /** The symbol that covers an address, or undefined when none does. */
-  at(address: bigint): SymbolPlace | undefined;
+  at(address: bigint): SymbolizedAddress | undefined;
   /** `symbol+0xoffset/0xsize [module]`, as the kernel prints it, or the bare address. */
   label(address: bigint): string;
   /** Up to `count` existing names of a sort that look like a name that does not exist, the likeliest first. */
@@ -100,7 +100,7 @@ function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
     if (sameName === undefined) byName.set(symbol.name, [symbol]);
     else sameName.push(symbol);
   }
-  const places = placeSymbols(symbols.filter((symbol) => symbol.address >= FIRST_KERNEL_ADDRESS));
+  const index = indexSymbols(symbols.filter((symbol) => symbol.address >= FIRST_KERNEL_ADDRESS));
   let byBase: Map<string, KernelSymbol[]> | undefined;
   return {
     size: symbols.length,
@@ -109,8 +109,8 @@ function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
       byBase ??= groupByBase(symbols);
       return byBase.get(baseName(name)) ?? [];
     },
-    at: (address) => places.at(address),
-    label: (address) => nameSymbol(places.at(address), address),
+    at: (address) => index.at(address),
+    label: (address) => nameSymbol(index.at(address), address),
     nearest: (name, { count = 5, sort = 'text' } = {}) => nearestOf(name, namesOfSort(byName, sort), count),
   };
 }

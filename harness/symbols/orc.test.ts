@@ -37,7 +37,7 @@ t.test('the same bits mean different things before and since 6.4', async (t) => 
   t.equal(newer(15 | (2 << 8)).kind, 'undefined', 'no such register');
 });
 
-t.test('the format is told by what most entries are', async (t) => {
+t.test('the format is that of most entries', async (t) => {
   t.equal(formatOf(repeated(entry(8, 0, 5), 8)), 'calls-are-zero');
   t.equal(formatOf(repeated(entry(8, 0, 5 | (2 << 8)), 8)), 'calls-are-two');
   const mixed = Buffer.concat([repeated(entry(8, 0, 5), 4), repeated(entry(8, 0, 5 | (2 << 8)), 4)]);

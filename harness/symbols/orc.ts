@@ -42,7 +42,7 @@ export interface OrcTables {
 /** `struct orc_entry`: s16 sp_offset, s16 bp_offset, 16 bits of fields; packed. */
 const ENTRY_BYTES = 6;
 const IP_BYTES = 4;
-/** Entries looked at to tell the formats apart. */
+/** Entries that are inspected to distinguish the formats. */
 const SAMPLE_ENTRIES = 512;
 /** Debian's 6.1 has 384,849 entries. */
 const MAX_ENTRIES = 8_000_000;

@@ -41,7 +41,7 @@ t.test('modules are left out of what is kept', async (t) => {
   t.equal(withoutModules(TEXT).split('\n').length, TEXT.split('\n').length - 1);
 });
 
-t.test('names of the same image at another place', async (t) => {
+t.test('symbols of the same image at another address', async (t) => {
   const parsed = parseKallsyms(
     [
       'ffffffff81000000 T _text',
@@ -62,7 +62,7 @@ t.test('names of the same image at another place', async (t) => {
   t.equal(moved.label(0xffffffff9f000110n), 'panic+0x10/0x200');
   t.equal(moved.at(0xffffffff9f000110n)?.aliases[0]?.address, 0xffffffff9f000100n);
   t.equal(moved.related('panic.cold')[0]?.address, 0xffffffff9f000100n);
-  t.equal(moved.at(0xffffffff81000110n), undefined, 'the old place is nobody');
+  t.equal(moved.at(0xffffffff81000110n), undefined, 'no symbol covers the old address');
   t.strictSame(moved.named('e1000_probe'), [], 'a module is elsewhere');
   t.strictSame(moved.named('fixed_percpu_data'), [], 'an absolute number does not move');
 });

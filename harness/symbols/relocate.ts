@@ -1,5 +1,5 @@
 import type { SymbolTable } from './kallsyms.js';
-import { nameSymbol } from './places.js';
+import { nameSymbol } from './symbolize.js';
 import type { KernelSymbol } from './symbol.js';
 
 /**
@@ -61,9 +61,9 @@ export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
     named: (name) => moveAll(table.named(name)),
     related: (name) => moveAll(table.related(name)),
     at: (address) => {
-      const place = inImage(address) ? table.at(address - offset) : undefined;
-      if (place === undefined) return undefined;
-      return { ...place, symbol: move(place.symbol), aliases: moveAll(place.aliases) };
+      const found = inImage(address) ? table.at(address - offset) : undefined;
+      if (found === undefined) return undefined;
+      return { ...found, symbol: move(found.symbol), aliases: moveAll(found.aliases) };
     },
     label: (address) => nameSymbol(moved.at(address), address),
     nearest: (name, options) => table.nearest(name, options),

@@ -25,13 +25,13 @@ const MAX_FUNCTION_BYTES = 64 * 1024;
 export function returnAddressCheck(table: SymbolTable, memory: PagedMemory): ReturnAddressCheck {
   const known = new Map<bigint, FunctionCode | undefined>();
   function* codeAround(address: bigint): Reading<FunctionCode | undefined> {
-    const place = table.at(address);
-    if (place === undefined || sortOf(place.symbol) !== 'text' || place.size > MAX_FUNCTION_BYTES)
+    const found = table.at(address);
+    if (found === undefined || sortOf(found.symbol) !== 'text' || found.size > MAX_FUNCTION_BYTES)
       return undefined;
-    const start = place.symbol.address;
+    const start = found.symbol.address;
     if (known.has(start)) return known.get(start);
     if (known.size >= MAX_FUNCTIONS) return undefined;
-    const bytes = yield* memory.bytes(start, place.size);
+    const bytes = yield* memory.bytes(start, found.size);
     const code = bytes === undefined ? undefined : decodeFunction({ bytes, address: start });
     known.set(start, code);
     return code;

@@ -89,7 +89,9 @@ t.test('the deadlock of 2012 on stock kernels: the crasher spins on ioapic_lock'
     t.match(trace, { unwinder: 'orc', complete: true, ended: 'user-mode' });
     t.ok(trace.frames.every((frame) => frame.reliable));
     t.strictSame(
-      trace.frames.filter((frame) => frame.source === 'call-match').map((frame) => frame.place?.symbol.name),
+      trace.frames
+        .filter((frame) => frame.source === 'call-match')
+        .map((frame) => frame.symbolized?.symbol.name),
       ['panic'],
       'only over __crash_kexec, which has no ORC data',
     );
@@ -115,7 +117,7 @@ t.test(
       ]);
       t.match(trace, { complete: true, ended: 'end-of-stack' });
       t.strictSame(
-        trace.frames.filter((frame) => frame.interrupted).map((frame) => frame.place?.symbol.name),
+        trace.frames.filter((frame) => frame.interrupted).map((frame) => frame.symbolized?.symbol.name),
         ['native_halt', halt],
       );
       t.ok(functions.includes('start_kernel'));

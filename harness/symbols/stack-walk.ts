@@ -4,7 +4,7 @@ import { type PagedMemory, pagedMemory, type Reading } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';
 import { type Cursor, orcStep, type Step } from './orc-step.js';
 import { findOrcTables } from './orc.js';
-import { nameSymbol, type SymbolPlace } from './places.js';
+import { nameSymbol, type SymbolizedAddress } from './symbolize.js';
 import type { WalkRegisters } from './pt-regs.js';
 import { type ReturnAddressCheck, returnAddressCheck } from './return-address.js';
 
@@ -19,7 +19,7 @@ export interface StackFrame {
   readonly address: bigint;
   /** `symbol+0xoffset/0xsize [module]`, with `? ` in front when not reliable, as the kernel prints it. */
   readonly label: string;
-  readonly place?: SymbolPlace;
+  readonly symbolized?: SymbolizedAddress;
   readonly source: FrameSource;
   /** False for a word found by scanning: it follows a call, but may be left over from an earlier one. */
   readonly reliable: boolean;
@@ -101,9 +101,9 @@ export function* walkStack(registers: WalkRegisters, table: SymbolTable): Readin
 
 /** The functions of a trace, innermost first, as the thread writes them: `a < b < c`. */
 export function functionsOf(trace: StackTrace): readonly string[] {
-  return trace.frames.map(({ place, label, reliable }) => {
-    const name = place?.symbol.name ?? label;
-    return reliable || place === undefined ? name : `? ${name}`;
+  return trace.frames.map(({ symbolized, label, reliable }) => {
+    const name = symbolized?.symbol.name ?? label;
+    return reliable || symbolized === undefined ? name : `? ${name}`;
   });
 }
 
@@ -129,10 +129,10 @@ function* scanStack(
 function frameAt(table: SymbolTable, { ip, interrupted }: Cursor, source: FrameSource): StackFrame {
   // A return address is looked up by the call before it, which may be the last instruction of its function.
   const found = table.at(interrupted ? ip : ip - 1n);
-  const place = found === undefined || interrupted ? found : { ...found, offset: found.offset + 1 };
+  const symbolized = found === undefined || interrupted ? found : { ...found, offset: found.offset + 1 };
   const reliable = source !== 'scan';
-  const label = `${reliable ? '' : '? '}${nameSymbol(place, ip)}`;
-  return place === undefined
+  const label = `${reliable ? '' : '? '}${nameSymbol(symbolized, ip)}`;
+  return symbolized === undefined
     ? { address: ip, label, source, reliable, interrupted }
-    : { address: ip, label, place, source, reliable, interrupted };
+    : { address: ip, label, symbolized, source, reliable, interrupted };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Armed, EventBody, EventSource, Place, RunEvent } from '../model/event.js';
+import type { Armed, EventBody, EventSource, RunEvent } from '../model/event.js';
+import { crashPathRank } from '../model/place.js';
 import type { Channel, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
 import { MAX_FRAME_BYTES, readControlLine } from './control.js';
@@ -85,9 +86,6 @@ function readQmp(message: Record<string, unknown>, direction: 'in' | 'out'): Eve
   return data.success ? [{ type: 'shutdown', byGuest: data.data.guest, reason: data.data.reason }] : [];
 }
 
-/** Where a dying guest goes, in the order in which it goes there. */
-const ROAD: readonly Place[] = ['jump', 'purgatory', 'capture-start', 'capture-kernel'];
-
 interface Whereabouts {
   note(body: EventBody): void;
   /** The guest sent bytes, whole lines or not. */
@@ -101,7 +99,7 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
   let fired = false;
   let panicked = false;
   let parked = false;
-  let furthest = -1;
+  let furthest = crashPathRank('first-kernel');
   let hung = false;
   const detect = createHangDetector(limits);
   const idle = createIdleDetector(limits.idleHangMs);
@@ -122,9 +120,9 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
         events.push({ type: 'cpus-parked', parked: halted.length });
       }
       for (const vcpu of vcpus) {
-        const milestone = ROAD.indexOf(vcpu.place);
-        if (milestone > furthest) {
-          furthest = milestone;
+        const rank = crashPathRank(vcpu.place);
+        if (rank > furthest) {
+          furthest = rank;
           events.push({ type: 'jumped', place: vcpu.place, rip: vcpu.rip });
         }
       }

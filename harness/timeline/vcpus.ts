@@ -1,9 +1,8 @@
 import { readRegisters, type VcpuExecution } from '../hmp/registers.js';
-import type { Armed, Place, VcpuState } from '../model/event.js';
+import type { Armed, VcpuState } from '../model/event.js';
+import { KERNEL_IMAGE, type Place } from '../model/place.js';
 import { contains } from './armed.js';
 
-/** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
-const KERNEL_IMAGE = 0xffffffff80000000n;
 /** Start of the direct mapping on 32-bit x86, kernel image included (CONFIG_VMSPLIT_3G, Debian's choice). */
 const PAGE_OFFSET_32 = 0xc0000000n;
 const CR0_PROTECTED = 1n;

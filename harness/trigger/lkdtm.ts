@@ -1,8 +1,20 @@
-import type { Trigger } from '../plan/scenario.js';
+import { z } from 'zod';
 import { LKDTM_PROOF, offerInWords, parseOffer } from './lkdtm-offer.js';
-import type { Target } from './target.js';
+import { firing } from './trigger.js';
 
 const DIRECTORY = '/sys/kernel/debug/provoke-crash';
+
+/** As lkdtm spells its crash points and types. */
+const lkdtmName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be a name such as INT_HW_IRQ_EN');
+
+const LkdtmSchema = z.strictObject({
+  kind: z.literal('lkdtm'),
+  point: lkdtmName,
+  type: lkdtmName,
+  /** Shell text that makes the crash point be hit; runs in the background. */
+  stimulus: z.string().min(1).max(4096).optional(),
+});
+
 /**
  * Arms one of lkdtm's crash points (drivers/misc/lkdtm/core.c, v6.1): a write to its file in debugfs registers a kprobe
  * that counts its hits down from cpoint_count (10) and then does what `type` says, in the context of the place; DIRECT
@@ -10,48 +22,48 @@ const DIRECTORY = '/sys/kernel/debug/provoke-crash';
  * registered (INT_HARDWARE_ENTRY names do_IRQ, which x86 has not had since 5.8), makes the run void with lkdtm's own
  * line. That the point was hit is proved by its lines on the console afterwards (proof/crash-point.ts).
  */
-export async function fireLkdtm(
-  { point, type, stimulus }: Extract<Trigger, { kind: 'lkdtm' }>,
-  target: Target,
-): Promise<void> {
-  const listed = await target.runScript(
-    `cd ${DIRECTORY} && ls && cat DIRECT`,
-    "listing what the kernel's lkdtm offers",
-  );
-  const offer = listed.status === 0 ? parseOffer(listed.output) : undefined;
-  target.require({
-    what: LKDTM_PROOF,
-    proved: offer !== undefined,
-    saw:
-      offer === undefined
-        ? `no ${DIRECTORY}: built without CONFIG_LKDTM (Debian's are), or its module is not loaded`
-        : offerInWords(offer),
-  });
-  target.require({
-    what: `lkdtm offers the crash point ${point} and the type ${type}`,
-    proved: offer?.points.includes(point) === true && offer.types.includes(type),
-    saw: offer?.points.includes(point) === true ? 'the point is there' : 'the point is not there',
-  });
-  const end = await target.fireScriptToEnd(armScript({ point, type, stimulus }));
-  target.fact({ fact: 'fired', how: `lkdtm ${point} ${type}` });
-  if (end === undefined) return;
-  target.require({
-    what: `the crash point ${point} is registered`,
-    proved: end.status === 0,
-    saw: end.output.trim().replace(/\s+/g, ' ').slice(0, 300) || `write ended with status ${end.status}`,
-  });
-}
+export const lkdtm = firing({
+  schema: LkdtmSchema,
+  context: 'the context in which the crash point is hit for the tenth time (DIRECT: task context)',
+  needs: [],
+  words: ({ point, type, stimulus }, code) =>
+    `${code(type)} written to lkdtm's ${code(point)}${stimulus === undefined ? '' : `, while the guest runs ${code(stimulus)}`}`,
+  proves: () => ['the crash point was hit to the end of its count'],
+  arm: async (spec, target) => {
+    const { point, type } = spec;
+    const listed = await target.runScript(
+      `cd ${DIRECTORY} && ls && cat DIRECT`,
+      "listing what the kernel's lkdtm offers",
+    );
+    const offer = listed.status === 0 ? parseOffer(listed.output) : undefined;
+    target.require({
+      what: LKDTM_PROOF,
+      proved: offer !== undefined,
+      saw:
+        offer === undefined
+          ? `no ${DIRECTORY}: built without CONFIG_LKDTM (Debian's are), or its module is not loaded`
+          : offerInWords(offer),
+    });
+    target.require({
+      what: `lkdtm offers the crash point ${point} and the type ${type}`,
+      proved: offer?.points.includes(point) === true && offer.types.includes(type),
+      saw: offer?.points.includes(point) === true ? 'the point is there' : 'the point is not there',
+    });
+    return async () => {
+      const end = await target.fireScriptToEnd(crashScript(spec));
+      target.fact({ fact: 'fired', how: `lkdtm ${point} ${type}` });
+      if (end === undefined) return;
+      target.require({
+        what: `the crash point ${point} is registered`,
+        proved: end.status === 0,
+        saw: end.output.trim().replace(/\s+/g, ' ').slice(0, 300) || `write ended with status ${end.status}`,
+      });
+    };
+  },
+});
 
 /** Writes the type; a failed write says lkdtm's last line, a successful one which kprobes there are. */
-function armScript({
-  point,
-  type,
-  stimulus,
-}: {
-  point: string;
-  type: string;
-  stimulus: string | undefined;
-}): string {
+function crashScript({ point, type, stimulus }: z.infer<typeof LkdtmSchema>): string {
   return [
     `echo ${type} >${DIRECTORY}/${point} || { dmesg | grep lkdtm: | tail -n 1; exit 1; }`,
     'cat /sys/kernel/debug/kprobes/list 2>/dev/null',

@@ -1,10 +1,17 @@
-import type { Target } from './target.js';
+import { z } from 'zod';
+import { firing } from './trigger.js';
 
 /**
  * QMP inject-nmi. On a booted Linux it reaches the boot CPU only, because LINT1 is masked on the others (measured,
  * QEMU 7.2).
  */
-export async function fireNmi(target: Target): Promise<void> {
-  target.fact({ fact: 'fired', how: 'qmp inject-nmi' });
-  await target.injectNmi();
-}
+export const nmi = firing({
+  schema: z.strictObject({ kind: z.literal('nmi') }),
+  context: 'NMI context, on the boot CPU',
+  needs: ['nmi'],
+  words: (_, code) => `an NMI to the boot CPU (QMP ${code('inject-nmi')})`,
+  arm: async (_, target) => async () => {
+    target.fact({ fact: 'fired', how: 'qmp inject-nmi' });
+    await target.nmi.inject();
+  },
+});

@@ -1,17 +1,8 @@
-import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Copy, freshUserKey, openSsh, type SshSession } from '../guest/ssh-session.js';
-import type { Trigger } from '../plan/scenario.js';
-import { USER_NET } from '../plan/nic.js';
-import type { Target } from './target.js';
+import { z } from 'zod';
+import type { Abilities, Copy, SshSession, Target } from './target.js';
+import { firing } from './trigger.js';
 
-/** What a crash through ssh may do to a guest besides what every trigger may. */
-export interface SshTarget extends Target {
-  /** The Unix socket at which the guest's way out ends. */
-  sshStream(): Promise<Duplex>;
-  /** Longest wait for one answer of the guest, ms. */
-  readonly replyMs: number;
-}
+type SshTarget = Target & Pick<Abilities, 'ssh'>;
 
 const MIB = 1024 * 1024;
 /** Of the copy that the crash interrupts, this much is let through first: the card is busy then. */
@@ -22,31 +13,43 @@ const INTERRUPTED_MIB = 256;
 const MS_PER_MIB = 10_000;
 
 /**
- * "scp'ing a file then kdumping", up to the moment before: logs in through ssh, copies a file and checks its sha256 in the guest, starts copying
- * another one. The function that it resolves to writes `c` to /proc/sysrq-trigger through the same session while that
- * goes on. Task context, in the shell of an ssh login; where the network card's interrupt stands at that moment is left
- * to chance.
+ * "scp'ing a file then kdumping", up to the moment before: logs in through ssh, copies a file and checks its sha256 in
+ * the guest, starts copying another one. Firing writes `c` to /proc/sysrq-trigger through the same session while that
+ * goes on. Where the network card's interrupt stands at that moment is left to chance.
  */
-export async function armThroughSsh(
-  trigger: Extract<Trigger, { kind: 'ssh' }>,
-  target: SshTarget,
-): Promise<() => Promise<void>> {
-  const session = await login(target);
-  await copyAndCheck(session, trigger.copyMiB, target);
-  const crash = await attempt(
-    session.arm('echo c >/proc/sysrq-trigger'),
-    'a second command waits in the session',
-    target,
-  );
-  const copy = await startCopy(session, target);
-  return async () => {
-    target.fact({
-      fact: 'fired',
-      how: `echo c >/proc/sysrq-trigger through ssh, ${copy.sentBytes} of ${INTERRUPTED_MIB * MIB} bytes of a copy sent`,
-    });
-    crash();
-  };
-}
+export const ssh = firing({
+  schema: z.strictObject({
+    kind: z.literal('ssh'),
+    /** Size of the file that is copied and checked first, MiB. */
+    copyMiB: z.number().int().min(1).max(128).default(8),
+  }),
+  context: 'task context, in the shell of an ssh login',
+  needs: ['ssh'],
+  words: ({ copyMiB }, code) =>
+    `a login through ssh, a copy of ${copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and ${code('c')} written to ${code('/proc/sysrq-trigger')} through the same session`,
+  proves: () => ['login, first copy and the start of the second, as below'],
+  contradiction: (_, { guest }) =>
+    guest.nic?.net === 'user'
+      ? undefined
+      : { why: 'its trigger "ssh" needs a way into the guest', remedy: 'give guest.nic with net: user' },
+  arm: async ({ copyMiB }, target) => {
+    const session = await login(target);
+    await copyAndCheck(session, copyMiB, target);
+    const crash = await attempt(
+      session.arm('echo c >/proc/sysrq-trigger'),
+      'a second command waits in the session',
+      target,
+    );
+    const copy = await startCopy(session, target);
+    return async () => {
+      target.fact({
+        fact: 'fired',
+        how: `echo c >/proc/sysrq-trigger through ssh, ${copy.sentBytes} of ${INTERRUPTED_MIB * MIB} bytes of a copy sent`,
+      });
+      crash();
+    };
+  },
+});
 
 /** Waits for something that the session does; when it fails, that is recorded and the run ends. */
 async function attempt<T>(done: Promise<T>, what: string, target: SshTarget): Promise<T> {
@@ -60,22 +63,22 @@ async function attempt<T>(done: Promise<T>, what: string, target: SshTarget): Pr
 
 /** Brings the network and the ssh server up in the guest, and logs in. */
 async function login(target: SshTarget): Promise<SshSession> {
-  const user = await freshUserKey();
+  const user = await target.ssh.freshUserKey();
   const what = 'starting the ssh server';
-  const { status, output } = await target.runScript(serverScript(user.publicKey), what);
+  const script = serverScript(user.publicKey, target.ssh.network);
+  const { status, output } = await target.runScript(script, what);
   const hostKey = /^ssh-ed25519 [A-Za-z0-9+/=]{40,200}/m.exec(output)?.[0];
   const served = status === 0 && hostKey !== undefined;
-  const told = served ? 'its host key is known' : `status ${status}: ${output.trim().slice(-160)}`;
-  target.require({ what: 'the guest runs an ssh server', proved: served, saw: told });
-  const started = performance.now();
+  const reported = served ? 'its host key is known' : `status ${status}: ${output.trim().slice(-160)}`;
+  target.require({ what: 'the guest runs an ssh server', proved: served, saw: reported });
+  const started = target.now();
   const loggedIn = 'logged in through ssh';
-  const stream = await target.sshStream();
   const session = await attempt(
-    openSsh(stream, { user, hostKey: hostKey ?? '', deadlineMs: target.replyMs }),
+    target.ssh.login({ user, hostKey: hostKey ?? '', deadlineMs: target.replyMs }),
     loggedIn,
     target,
   );
-  const saw = `host key as the guest named it, after ${Math.round(performance.now() - started)} ms`;
+  const saw = `host key as the guest named it, after ${Math.round(target.now() - started)} ms`;
   target.require({ what: loggedIn, proved: true, saw });
   return session;
 }
@@ -84,31 +87,31 @@ async function login(target: SshTarget): Promise<SshSession> {
  * Shell text for the guest: address, accounts, a fresh host key (whose public half it prints), the user's key, and a
  * server for one connection that goes out to the host. Dropbear 2022.83: `-i` serves the socket that it is started on.
  */
-function serverScript(publicKey: string): string {
+function serverScript(publicKey: string, { guest, host, port }: Abilities['ssh']['network']): string {
   return [
     'set -e',
-    `ip addr add ${USER_NET.guest} dev eth0`,
+    `ip addr add ${guest} dev eth0`,
     'ip link set eth0 up',
     'mkdir -p /etc /root/.ssh',
     "echo 'root:x:0:0:root:/root:/bin/sh' >/etc/passwd",
     'dropbearkey -t ed25519 -f /tmp/host-key',
     `echo '${publicKey}' >/root/.ssh/authorized_keys`,
     'chmod 700 /root /root/.ssh && chmod 600 /root/.ssh/authorized_keys',
-    `nc ${USER_NET.host} ${USER_NET.port} -e dropbear -i -s -r /tmp/host-key >/dev/null 2>&1 &`,
+    `nc ${host} ${port} -e dropbear -i -s -r /tmp/host-key >/dev/null 2>&1 &`,
   ].join('\n');
 }
 
 async function copyAndCheck(session: SshSession, copyMiB: number, target: SshTarget): Promise<void> {
   const what = `a file of ${copyMiB} MiB was copied through ssh`;
   const size = copyMiB * MIB;
-  const started = performance.now();
+  const started = target.now();
   const { sha256, seconds, output } = await attempt(
     (async () => {
       const copy = await session.copy('/tmp/copied', size);
-      const sent = await within(copy.done, copyMiB * MS_PER_MIB);
-      const took = (performance.now() - started) / 1000;
+      const sent = await within(copy.done, copyMiB * MS_PER_MIB, target);
+      const took = (target.now() - started) / 1000;
       const check = session.run('sha256sum </tmp/copied; wc -c </tmp/copied; rm /tmp/copied');
-      return { sha256: sent, seconds: took, output: (await within(check, target.replyMs)).output };
+      return { sha256: sent, seconds: took, output: (await within(check, target.replyMs, target)).output };
     })(),
     what,
     target,
@@ -126,10 +129,10 @@ async function startCopy(session: SshSession, target: SshTarget): Promise<Copy> 
   const before = await interruptsOf(target);
   const what = 'a copy is under way';
   const copy = await attempt(session.copy('/tmp/interrupted', INTERRUPTED_MIB * MIB), what, target);
-  const untilMs = performance.now() + MS_PER_MIB;
+  const untilMs = target.now() + MS_PER_MIB;
   let arrived = 0;
-  while (arrived < UNDER_WAY_BYTES && performance.now() < untilMs) {
-    await sleep(100);
+  while (arrived < UNDER_WAY_BYTES && target.now() < untilMs) {
+    await target.sleep(100);
     const { output } = await target.runScript('stat -c %s /tmp/interrupted', 'the size of the copy');
     arrived = Number(output.trim()) || 0;
   }
@@ -148,9 +151,10 @@ async function interruptsOf(target: SshTarget): Promise<number> {
   return Number(output.trim()) || 0;
 }
 
-async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
+/** What a promise resolves to; rejects when that takes longer than `limitMs`. */
+async function within<T>(promise: Promise<T>, limitMs: number, target: Target): Promise<T> {
   const timer = new AbortController();
-  const late = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
+  const late = target.sleep(limitMs, timer.signal).then(() => {
     throw new Error(`it took longer than ${limitMs} ms`);
   });
   try {

@@ -1,16 +1,29 @@
-import type { Trigger } from '../plan/scenario.js';
-import type { Target } from './target.js';
+import { z } from 'zod';
+import { SysrqKeySchema } from './sysrq-key.js';
+import { firing } from './trigger.js';
 
 /**
- * Writes a sysrq command to /proc/sysrq-trigger from a shell in the guest: task context, interrupts on, and not
- * limited by kernel.sysrq (Documentation/admin-guide/sysrq.rst). The guest announces it on the control channel first.
+ * Writes a sysrq command to /proc/sysrq-trigger from a shell in the guest, which is not limited by kernel.sysrq
+ * (Documentation/admin-guide/sysrq.rst). The guest announces it on the control channel first.
  */
-export async function fireSysrq(trigger: Extract<Trigger, { kind: 'sysrq' }>, target: Target): Promise<void> {
-  const write = `echo ${trigger.key} >/proc/sysrq-trigger`;
-  const script =
-    trigger.cpu === undefined
-      ? write
-      : `taskset ${(1n << BigInt(trigger.cpu)).toString(16)} sh -c '${write}'`;
-  await target.fireScript(script);
-  target.fact({ fact: 'fired', how: script });
-}
+export const sysrq = firing({
+  schema: z.strictObject({
+    kind: z.literal('sysrq'),
+    /** The sysrq command letter; `c` crashes. */
+    key: SysrqKeySchema,
+    /** vCPU that writes /proc/sysrq-trigger; absent: wherever the agent runs. */
+    cpu: z.number().int().min(0).max(255).optional(),
+  }),
+  context: 'task context, interrupts on',
+  needs: [],
+  words: ({ key, cpu }, code) =>
+    `${code(key)} written to ${code('/proc/sysrq-trigger')}${cpu === undefined ? '' : ` on vCPU ${cpu}`}`,
+  arm: async ({ key, cpu }, target) => {
+    const write = `echo ${key} >/proc/sysrq-trigger`;
+    const script = cpu === undefined ? write : `taskset ${(1n << BigInt(cpu)).toString(16)} sh -c '${write}'`;
+    return async () => {
+      await target.fireScript(script);
+      target.fact({ fact: 'fired', how: script });
+    };
+  },
+});

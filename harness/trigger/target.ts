@@ -1,8 +1,8 @@
 import type { HostFact } from '../model/record.js';
-import type { InputSendEventArgsEventsKeyDataKey } from '../qemu/qmp/index.js';
+import type { SysrqKey } from './sysrq-key.js';
 
 /** A key as QEMU names it (QKeyCode). */
-export type KeyName = Extract<InputSendEventArgsEventsKeyDataKey, { type: 'qcode' }>['data'];
+export type KeyName = 'alt' | 'sysrq' | SysrqKey;
 
 /** How a script in the guest ended. */
 export interface ScriptEnd {
@@ -10,24 +10,84 @@ export interface ScriptEnd {
   readonly output: string;
 }
 
-/** What a trigger may do to a guest; the run implements it. */
-export interface Target {
+/** A copy into the guest, under way or done. */
+export interface Copy {
+  /** Bytes handed to the session so far; its window lets about 2 MiB wait in it. */
+  readonly sentBytes: number;
+  /** sha256 of all of it, hex, once it is done. Rejects when the session ends before. */
+  readonly done: Promise<string>;
+}
+
+/** An ssh session with a guest. */
+export interface SshSession {
+  /** Runs a command to its end. */
+  run(command: string): Promise<{ status: number | null; output: string }>;
+  /** Starts a command that waits for a line before it does anything; the function that it resolves to sends the line. */
+  arm(command: string): Promise<() => void>;
+  /** Copies `size` random bytes into a file of the guest, as `scp` would: over the session's own channel. */
+  copy(path: string, size: number): Promise<Copy>;
+  close(): void;
+}
+
+/** A key pair for one run; it is in no file. */
+export interface UserKey {
+  readonly privateKey: string;
+  /** One line for authorized_keys. */
+  readonly publicKey: string;
+}
+
+/** A network whose only way out of the guest leads to an ssh client of the host. */
+export interface SshAccess {
+  /** The guest's own address with its prefix length, and where it finds the host. */
+  readonly network: { readonly guest: string; readonly host: string; readonly port: number };
+  /** A fresh Ed25519 pair. */
+  freshUserKey(): Promise<UserKey>;
+  /**
+   * Logs in as root over the guest's connection to the host. The host key must be the one that the guest named over
+   * the control channel (`ssh-ed25519 AAAA...`). Rejects when the handshake fails or the deadline (ms) passes.
+   */
+  login(options: { user: UserKey; hostKey: string; deadlineMs: number }): Promise<SshSession>;
+}
+
+/** What a machine may offer a trigger besides the control channel, by name. */
+export interface Abilities {
+  /** An NMI to the boot CPU. */
+  readonly nmi: { inject(): Promise<void> };
+  /** The other end of the console's serial line. */
+  readonly serial: {
+    sendBreak(): Promise<void>;
+    /** Bytes typed at the line. */
+    type(text: string): void;
+  };
+  /** A PS/2 keyboard. */
+  readonly keyboard: {
+    /** Presses a key and does not let go. */
+    hold(key: KeyName): Promise<void>;
+  };
+  readonly ssh: SshAccess;
+}
+
+export type AbilityName = keyof Abilities;
+
+/** What a trigger needs of a machine. `debugger` and `qtest` are used by the choreography's interpreter (choreo/). */
+export type Need = AbilityName | 'debugger' | 'qtest';
+
+/** What a trigger may do to the machine under test; the run implements it. An ability that the machine lacks is absent. */
+export interface Target extends Partial<Abilities> {
   /** Has the guest announce and run a shell script in which it is expected to die; resolves at the announcement. */
   fireScript(script: string): Promise<void>;
   /** As fireScript, then waits for what comes first: the script's end, or (undefined) a sign that the guest dies. */
   fireScriptToEnd(script: string): Promise<ScriptEnd | undefined>;
   /** Runs a shell script in the guest; `what` names it when the guest does not answer in time. */
   runScript(script: string, what: string): Promise<ScriptEnd>;
-  /** QMP inject-nmi. */
-  injectNmi(): Promise<void>;
-  /** QMP chardev-send-break on the console's line. */
-  sendBreak(): Promise<void>;
-  /** Bytes typed at the console's line. */
-  typeAtConsole(text: string): void;
-  /** QMP input-send-event: presses a key and does not let go. */
-  holdKey(key: KeyName): Promise<void>;
-  /** Records a proof; one that is not given ends the run (void). */
+  /** Longest wait for one answer of the guest, ms. */
+  readonly replyMs: number;
+  /** Records a proof; one that is not established ends the run (void). */
   require(proof: { what: string; proved: boolean; saw: string }): void;
   /** Records what was done. */
   fact(fact: HostFact): void;
+  /** The host's clock: ms since some moment, never set back. */
+  now(): number;
+  /** Resolves after `ms`; rejects at once when `signal` is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

@@ -1,7 +1,16 @@
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
-import { fire } from './fire.js';
-import type { ScriptEnd, Target } from './target.js';
+import type { ScriptEnd, SshAccess, Target } from './target.js';
+import {
+  armTrigger,
+  contextOf,
+  contradictionOf,
+  type FiringTrigger,
+  needsOf,
+  provedBy,
+  type Trigger,
+  wordsOf,
+} from './triggers.js';
 
 /** `cd /sys/kernel/debug/provoke-crash && ls && cat DIRECT` on a 6.1.192 with CONFIG_LKDTM, shortened. */
 const OFFER = `DIRECT
@@ -33,10 +42,15 @@ function made(answers: readonly ScriptEnd[], end?: ScriptEnd): { target: Target;
         if (answer === undefined) throw new Error('asked too often');
         return answer;
       },
-      injectNmi: async () => void done.push('nmi'),
-      sendBreak: async () => void done.push('break'),
-      typeAtConsole: (text) => void done.push(`type ${text}`),
-      holdKey: async (key) => void done.push(`hold ${key}`),
+      nmi: { inject: async () => void done.push('nmi') },
+      serial: {
+        sendBreak: async () => void done.push('break'),
+        type: (text) => void done.push(`type ${text}`),
+      },
+      keyboard: { hold: async (key) => void done.push(`hold ${key}`) },
+      replyMs: 1000,
+      now: () => 0,
+      sleep: async (ms) => void done.push(`sleep ${ms}`),
       require({ what, proved, saw }) {
         done.push(`${proved ? 'proved' : 'not proved'}: ${what} (${saw})`);
         if (!proved) throw new Error('made void');
@@ -44,6 +58,12 @@ function made(answers: readonly ScriptEnd[], end?: ScriptEnd): { target: Target;
       fact: (fact: HostFact) => void done.push(fact.fact),
     },
   };
+}
+
+/** Arms a trigger and fires it at once. */
+async function fire(trigger: FiringTrigger, target: Target): Promise<void> {
+  const armed = await armTrigger(trigger, target);
+  await armed();
 }
 
 void t.test('serial-break: a BREAK and the key, and only when somebody listens', async (t) => {
@@ -59,7 +79,16 @@ void t.test('serial-break: a BREAK and the key, and only when somebody listens',
 void t.test('keyboard: three keys, and only when the sysrq handler listens', async (t) => {
   const there = made([{ status: 0, output: 'H: Handlers=sysrq kbd leds \n' }]);
   await fire({ kind: 'keyboard', key: 'c' }, there.target);
-  t.match(there.done, [/^proved/, 'fired', 'hold alt', 'hold sysrq', 'hold c']);
+  t.match(there.done, [
+    /^proved/,
+    'fired',
+    'hold alt',
+    'sleep 500',
+    'hold sysrq',
+    'sleep 500',
+    'hold c',
+    'sleep 500',
+  ]);
   for (const output of ['H: Handlers=kbd leds \n', 'H: Handlers=nosysrq kbd\n', '']) {
     const absent = made([{ status: 0, output }]);
     await t.rejects(fire({ kind: 'keyboard', key: 'c' }, absent.target), VOID, JSON.stringify(output));
@@ -98,4 +127,142 @@ void t.test('lkdtm: absent, not offered, or not registered is void, in its own w
   });
   await t.rejects(fire(trigger, refused.target), VOID);
   t.match(refused.done.at(-1), /^not proved: .*is registered \(.*Couldn't register kprobe do_IRQ/);
+});
+
+void t.test('arming comes before what is recorded right before firing', async (t) => {
+  const guest = made([{ status: 0, output: 'H: Handlers=sysrq kbd leds \n' }]);
+  const armed = await armTrigger({ kind: 'keyboard', key: 'c' }, guest.target);
+  t.match(guest.done, [/^proved/], 'the keyboard was looked for, and no key is pressed yet');
+  t.equal(guest.done.length, 1);
+  await armed();
+  t.equal(guest.done.filter((what) => what.startsWith('hold')).length, 3);
+});
+
+void t.test('a machine that lacks an ability makes the run void, with its name', async (t) => {
+  const { target, done } = made([]);
+  const bare: Target = {
+    ...target,
+    nmi: undefined,
+    serial: undefined,
+    keyboard: undefined,
+    ssh: undefined,
+  };
+  const lacking = [
+    ['nmi', { kind: 'nmi' }],
+    ['serial', { kind: 'serial-break', key: 'c' }],
+    ['keyboard', { kind: 'keyboard', key: 'c' }],
+    ['ssh', { kind: 'ssh', copyMiB: 8 }],
+  ] as const;
+  for (const [ability, trigger] of lacking) {
+    await t.rejects(armTrigger(trigger, bare), VOID);
+    t.match(done.at(-1), new RegExp(`^not proved: .*${trigger.kind}.* \\(the machine has no ${ability}\\)`));
+  }
+  await fire({ kind: 'sysrq', key: 'c' }, bare);
+  t.match(done.at(-2), /^fire echo c/, 'a trigger that needs the control channel only');
+});
+
+void t.test('what the list of triggers says of each', async (t) => {
+  const step = { fire: { role: 'a', aloneMs: 0 } } as const;
+  const directed = { kind: 'choreography', steps: [step] } as const satisfies Trigger;
+  t.strictSame(needsOf(directed), ['debugger']);
+  t.strictSame(
+    needsOf({ ...directed, steps: [{ interrupt: { role: 'a', nmi: true } }, step] }),
+    ['debugger', 'qtest'],
+    'an interrupt step goes through qtest',
+  );
+  t.strictSame(needsOf({ kind: 'sysrq', key: 'c' }), []);
+  t.equal(
+    wordsOf({ kind: 'sysrq', key: 'c', cpu: 2 }, (text) => `<${text}>`),
+    '<c> written to </proc/sysrq-trigger> on vCPU 2',
+  );
+  t.match(contextOf({ kind: 'nmi' }), /^NMI context/);
+  t.match(provedBy({ kind: 'lkdtm', point: 'DIRECT', type: 'PANIC' }), [/crash point was hit/]);
+  t.strictSame(provedBy({ kind: 'nmi' }), []);
+  const surroundings = { guest: {}, cpus: 2 };
+  const ssh = { kind: 'ssh', copyMiB: 8 } as const;
+  const frames = { guest: { nic: { model: 'e1000', net: 'frames' } }, cpus: 2 } as const;
+  const user = { guest: { nic: { model: 'e1000', net: 'user' } }, cpus: 2 } as const;
+  t.match(contradictionOf(ssh, surroundings), { why: /"ssh"/ });
+  t.match(contradictionOf(ssh, frames), { remedy: /net: user/ });
+  t.equal(contradictionOf(ssh, user), undefined);
+  t.match(contradictionOf(directed, surroundings), { why: /its steps contradict themselves: step 1: / });
+  t.equal(contradictionOf({ kind: 'nmi' }, surroundings), undefined);
+});
+
+/** A guest with an ssh server: what the session did is in `done`; the clock stands unless something sleeps. */
+function madeSsh(login: SshAccess['login']): { target: Target; done: string[] } {
+  let size = 0;
+  let interrupts = 0;
+  let nowMs = 0;
+  const { target, done } = made([]);
+  return {
+    done,
+    target: {
+      ...target,
+      now: () => nowMs,
+      // Only the copy's poll is waited for here; a deadline of the session never comes.
+      sleep: (ms) => {
+        if (ms > 100) return new Promise(() => undefined);
+        nowMs += ms;
+        size += 400_000;
+        interrupts += 10;
+        return Promise.resolve();
+      },
+      async runScript(script) {
+        if (script.includes('dropbearkey')) {
+          done.push(`server ${/nc (\S+ \S+)/.exec(script)?.[1]}`);
+          return { status: 0, output: `ssh-ed25519 ${'A'.repeat(60)} root@guest\n` };
+        }
+        return { status: 0, output: script.startsWith('stat') ? `${size}\n` : `${interrupts}\n` };
+      },
+      ssh: {
+        network: { guest: '10.0.2.15/24', host: '10.0.2.100', port: 2222 },
+        freshUserKey: async () => ({ privateKey: 'private', publicKey: 'ssh-ed25519 public' }),
+        login,
+      },
+    },
+  };
+}
+
+void t.test(
+  'ssh: login, a checked copy, another one under way; the crash goes through the session',
+  async (t) => {
+    const guest = madeSsh(async ({ hostKey }) => {
+      guest.done.push(`login ${hostKey.split(' ')[0]}`);
+      return {
+        run: async () => ({ status: 0, output: `feed  -\n${1024 * 1024}\n` }),
+        arm: async (command) => {
+          guest.done.push(`wait ${command}`);
+          return () => void guest.done.push('crash');
+        },
+        copy: async (path) => {
+          guest.done.push(`copy ${path}`);
+          return { sentBytes: 5, done: Promise.resolve('feed') };
+        },
+        close: () => undefined,
+      };
+    });
+    const armed = await armTrigger({ kind: 'ssh', copyMiB: 1 }, guest.target);
+    t.match(guest.done, [
+      'server 10.0.2.100 2222',
+      /^proved: the guest runs an ssh server/,
+      'login ssh-ed25519',
+      /^proved: logged in through ssh/,
+      'copy /tmp/copied',
+      /^proved: a file of 1 MiB was copied through ssh \(feed - 1048576;/,
+      'wait echo c >/proc/sysrq-trigger',
+      'copy /tmp/interrupted',
+      /^proved: a copy is under way \(1200000 bytes arrived, eth0's interrupts rose by 30\)/,
+    ]);
+    await armed();
+    t.strictSame(guest.done.slice(-2), ['fired', 'crash']);
+  },
+);
+
+void t.test('ssh: a login that fails is void, with what ssh said', async (t) => {
+  const guest = madeSsh(async () => {
+    throw new Error('Timed out while waiting for handshake');
+  });
+  await t.rejects(armTrigger({ kind: 'ssh', copyMiB: 1 }, guest.target), VOID);
+  t.match(guest.done.at(-1), /^not proved: logged in through ssh \(Error: Timed out while waiting/);
 });

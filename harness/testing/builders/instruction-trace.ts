@@ -1,25 +1,25 @@
-import type { Idt } from '../../model/record.js';
+import type { Idt } from '../../model/instruction-trace.js';
 import type { PointOutcome } from '../../sweep/outcome.js';
 import { type EndWord } from '../../sweep/outcome.js';
-import type { WayPoint } from '../../sweep/way.js';
+import type { TracePoint } from '../../sweep/instruction-trace.js';
 
-/** IDTs as they are on the way of a 6.1 kernel: the crashed kernel's, none, the capture kernel's own. */
+/** IDTs as a 6.1 kernel has them along the crash path: the crashed kernel's, none, the capture kernel's own. */
 export const IDT = {
   full: { base: '0xfffffe0000000000', limit: '0xfff', nmiGate: '0xffffffff81c01650' },
   none: { base: '0x0', limit: '0x0', nmiGate: 'absent' },
 } as const satisfies Record<string, Idt>;
 
-/** A made way: `groups` functions of equal length, with a gate for the NMI where `hasGate` says so. For tests. */
-export function madeWay(
+/** A made trace: functions of `groupLength` instructions each, with a gate for the NMI where `hasGate` holds. */
+export function madeTrace(
   length: number,
-  { groupLength = 40, hasGate = () => true, over = () => undefined }: MadeWay = {},
-): WayPoint[] {
+  { groupLength = 40, hasGate = () => true, over = () => undefined }: MadeTrace = {},
+): TracePoint[] {
   return Array.from({ length }, (_, index) => {
     const group = `f${Math.floor(index / groupLength)}`;
     return {
       index,
       at: `0x${(0xffffffff81000000n + BigInt(index * 4)).toString(16)}`,
-      stage: 'crashed kernel' as const,
+      place: 'first-kernel' as const,
       group,
       name: `${group}+0x${((index % groupLength) * 4).toString(16)}`,
       text: index % 9 === 0 ? 'call somewhere' : 'mov %rax,%rbx',
@@ -30,13 +30,13 @@ export function madeWay(
   });
 }
 
-interface MadeWay {
+interface MadeTrace {
   readonly groupLength?: number;
   readonly hasGate?: (index: number) => boolean;
-  readonly over?: (index: number) => WayPoint['over'] | undefined;
+  readonly over?: (index: number) => TracePoint['over'] | undefined;
 }
 
-/** An outcome that ended so. For tests. */
+/** An outcome with this end. */
 export function madeOutcome(end: EndWord): PointOutcome {
   return {
     end,

@@ -1,0 +1,97 @@
+import type { RunPlan } from '../plan/run-plan.js';
+import type { RunResult } from '../model/result.js';
+import type { Scenario } from '../plan/scenario.js';
+import { readRuns } from '../store/campaign-directory.js';
+import { resetKind } from '../machine/qemu/reset-kind.js';
+import { outcomeOf, type PointOutcome } from '../sweep/outcome.js';
+import { pointOf } from '../sweep/script.js';
+import { derivePlan } from './derive-plan.js';
+import { type CampaignOptions, runCampaign } from './run-campaign.js';
+
+/** A point, or the trace, is tried this often before it counts as unknown. */
+export const TRIES = 2;
+
+/** One kernel to sweep: `arm` separates its runs from another kernel's in the same campaign. */
+export interface SweepArm {
+  readonly arm: 'a' | 'b';
+  /** A plan for this kernel whose QEMU can inject NMIs. */
+  readonly template: RunPlan;
+}
+
+/** What runs of a sweep need. */
+export interface SweepRunOptions extends CampaignOptions {
+  readonly freshNonce: () => string;
+}
+
+/** The runs of one arm: those that the campaign's directory has already, and new ones. */
+export class SweepRuns {
+  readonly #directory: string;
+  readonly #target: SweepArm;
+  readonly #results: RunResult[] = [];
+  /** Names of directories: a run that was cut off has one, but no result. */
+  readonly #taken = new Set<string>();
+
+  private constructor(directory: string, target: SweepArm) {
+    this.#directory = directory;
+    this.#target = target;
+  }
+
+  /** Reads what is in the campaign's directory. */
+  static async read(directory: string, target: SweepArm): Promise<SweepRuns> {
+    const runs = new SweepRuns(directory, target);
+    for (const { runId, result } of await readRuns(directory)) {
+      if (!runId.startsWith(`${target.arm}-`)) continue;
+      runs.#taken.add(runId);
+      if (result !== undefined) runs.#results.push(result);
+    }
+    return runs;
+  }
+
+  /** How many runs came to a result. */
+  get count(): number {
+    return this.#finished().length;
+  }
+
+  /** The latest result of a scenario. */
+  lastOf(name: string): RunResult | undefined {
+    return this.#finished().findLast(({ scenario }) => scenario === name);
+  }
+
+  triesOf(name: string): number {
+    return this.#finished().filter(({ scenario }) => scenario === name).length;
+  }
+
+  /** Runs scenarios, each in a directory of its own. */
+  async run(scenarios: readonly Scenario[], options: SweepRunOptions): Promise<void> {
+    const { arm, template } = this.#target;
+    const plans = scenarios.map((scenario) => {
+      const label = template.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+      const first = `${arm}-${scenario.name.replace('nmi-transition-', '')}-${label}`;
+      let runId = first;
+      for (let attempt = 2; this.#taken.has(runId); attempt += 1) runId = `${first}.${attempt}`;
+      this.#taken.add(runId);
+      return derivePlan(template, { scenario, runId, nonce: options.freshNonce() });
+    });
+    this.#results.push(...(await runCampaign(this.#directory, plans, options)));
+  }
+
+  /** The outcome at each point that was tried; a point that is to be tried once more is not among them. */
+  async outcomes(): Promise<ReadonlyMap<number, PointOutcome>> {
+    const outcomes = new Map<number, PointOutcome>();
+    for (const result of this.#finished()) {
+      const index = pointOf(result.scenario);
+      if (index === undefined) continue;
+      const before = outcomes.get(index);
+      // Of two tries, the one that established something counts.
+      if (before !== undefined && before.end !== 'unknown') continue;
+      const outcome = outcomeOf(result, await resetKind(result.directory, result.accel));
+      if (outcome.end !== 'unknown' || this.triesOf(result.scenario) >= TRIES) outcomes.set(index, outcome);
+    }
+    return outcomes;
+  }
+
+  /** A run that was interrupted from outside does not count as a try. */
+  #finished(): readonly RunResult[] {
+    return this.#results.filter(({ detail }) => detail !== 'interrupted');
+  }
+}

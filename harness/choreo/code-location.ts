@@ -1,0 +1,113 @@
+import { inspectVcpus } from '../autopsy/inspect-vcpu.js';
+import { readKernelMemory } from '../autopsy/kernel-memory.js';
+import {
+  type FunctionCode,
+  decodeFunction,
+  findCallSites,
+  findSymbol,
+  type KernelSymbol,
+  type SymbolTable,
+} from '../symbols/index.js';
+import type { Location } from '../trigger/choreography-steps.js';
+import type { Debugger } from './debugger.js';
+import { NotReached } from './not-reached.js';
+
+/** A location in the running kernel's code. */
+export interface CodeLocation {
+  readonly address: bigint;
+  /** As the scenario names it, with the symbols that were meant. */
+  readonly name: string;
+}
+
+type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory'>;
+
+/**
+ * Finds a location's address in this kernel. A symbol that it does not have (inlined, renamed), or a function that
+ * does not make the call, is `NotReached` with the nearest names.
+ */
+export async function findLocation(
+  location: Location,
+  { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
+): Promise<CodeLocation> {
+  if (typeof location === 'string' || Array.isArray(location)) {
+    const symbol = functionNamed(location, symbols);
+    return { address: symbol.address, name: symbol.name };
+  }
+  if ('linear' in location) return { address: BigInt(location.linear), name: location.linear };
+  const inside = functionNamed(location.in, symbols);
+  if ('offset' in location) {
+    const address = inside.address + BigInt(location.offset);
+    const name = `${inside.name}+0x${location.offset.toString(16)}`;
+    return requireInstruction(address, name, await readFunction(inside, { gdb, symbols }));
+  }
+  if ('instruction' in location) {
+    const code = await readFunction(inside, { gdb, symbols });
+    const found = code.instructions.find(({ mnemonic }) => mnemonic === location.instruction);
+    if (found !== undefined)
+      return { address: found.address, name: `${location.instruction} in ${inside.name}` };
+    throw new NotReached(
+      `find a ${location.instruction} in ${inside.name}`,
+      `none of its ${code.instructions.length} instructions is one`,
+    );
+  }
+  const callees = names(location.after).flatMap((name) => symbols.named(name).map(({ address }) => address));
+  if (callees.length === 0) functionNamed(location.after, symbols);
+  const code = await readFunction(inside, { gdb, symbols });
+  const site = findCallSites(code, callees).find(
+    ({ kind }) => kind === 'call' || kind === 'call-through-slot',
+  );
+  if (site === undefined || !('returnAddress' in site)) {
+    throw new NotReached(
+      `find the call of ${names(location.after).join(' or ')} in ${inside.name}`,
+      `it is not called there; calls: ${calledBy(code, symbols)}`,
+    );
+  }
+  const callee = symbols.at(site.target)?.symbol.name ?? symbols.label(site.target);
+  return { address: site.returnAddress, name: `after ${callee} in ${inside.name}` };
+}
+
+/** A breakpoint inside an instruction is never hit: the kernel is another build than the offset was read from. */
+function requireInstruction(address: bigint, name: string, code: FunctionCode): CodeLocation {
+  if (code.instructions.some((instruction) => instruction.address === address)) return { address, name };
+  const near = code.instructions.flatMap((instruction) => {
+    const offset = Number(instruction.address - code.address);
+    return Math.abs(Number(instruction.address - address)) <= 16 ? [`+0x${offset.toString(16)}`] : [];
+  });
+  throw new NotReached(
+    `find the instruction ${name}`,
+    `no instruction begins there; near it: ${near.join(', ') || 'none'}`,
+  );
+}
+
+/** The first of several names that this kernel has as a function; `NotReached` when there is none, or several. */
+export function functionNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
+  const found = findSymbol(wanted, 'text', symbols);
+  if ('saw' in found) throw new NotReached(found.what, found.saw);
+  return found;
+}
+
+/** One name or several, as several. */
+export function names(wanted: string | readonly string[]): readonly string[] {
+  return typeof wanted === 'string' ? [wanted] : wanted;
+}
+
+async function readFunction(
+  symbol: KernelSymbol,
+  { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
+): Promise<FunctionCode> {
+  const size = symbols.at(symbol.address)?.size ?? 0;
+  const bytes = await readKernelMemory({ address: symbol.address, length: size }, gdb);
+  if (bytes === undefined)
+    throw new NotReached(
+      `read the code of ${symbol.name}`,
+      `the page tables of no vCPU have it; ${await inspectVcpus({ gdb, symbols })}`,
+    );
+  return decodeFunction({ bytes, address: symbol.address, size });
+}
+
+function calledBy(code: FunctionCode, symbols: SymbolTable): string {
+  const called = code.instructions.flatMap(({ kind, target }) =>
+    kind === 'call' && target !== undefined ? [symbols.label(target).replace(/\+0x0\/.*/, '')] : [],
+  );
+  return [...new Set(called)].slice(0, 12).join(', ') || 'none';
+}

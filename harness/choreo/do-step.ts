@@ -1,0 +1,28 @@
+import type { Step } from '../trigger/choreography-steps.js';
+import { call } from './steps/call.js';
+import { fire } from './steps/fire.js';
+import { hold } from './steps/hold.js';
+import { interrupt } from './steps/interrupt.js';
+import { prove } from './steps/prove.js';
+import { release } from './steps/release.js';
+import { run } from './steps/run.js';
+import { trace } from './steps/trace.js';
+import type { Vcpus } from './vcpus.js';
+
+/**
+ * Does one step; returns what was seen then, one line. There is one file per verb in `steps/`, and one line here: a
+ * verb of the schema that has none does not compile.
+ */
+export async function doStep(step: Step, vcpus: Vcpus): Promise<string> {
+  // The run has started it: the guest's shell must be able to run for that.
+  if ('stimulate' in step) return 'started before the vCPUs were stopped';
+  await vcpus.stop();
+  if ('hold' in step) return hold(step.hold, vcpus);
+  if ('run' in step) return run(step.run, vcpus);
+  if ('trace' in step) return trace(step.trace, vcpus);
+  if ('prove' in step) return prove(step.prove, vcpus);
+  if ('call' in step) return call(step.call, vcpus);
+  if ('fire' in step) return fire(step.fire, vcpus);
+  if ('interrupt' in step) return interrupt(step.interrupt, vcpus);
+  return release(step.release, vcpus);
+}

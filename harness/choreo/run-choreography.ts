@@ -1,0 +1,32 @@
+import { type Step, verbOf } from '../trigger/choreography-steps.js';
+import type { ChoreographyContext } from './context.js';
+import { doStep } from './do-step.js';
+import { NotReached } from './not-reached.js';
+import { Vcpus } from './vcpus.js';
+
+/**
+ * Runs a script on a stopped guest, step by step; each step and what was seen then is recorded. Throws NotReached when
+ * a step's state is not reached or a proof is not established: then nothing may be concluded about the kernel. When it
+ * returns, the vCPUs that are not held run.
+ */
+export async function runChoreography(steps: readonly Step[], context: ChoreographyContext): Promise<void> {
+  const vcpus = new Vcpus(context);
+  for (const [position, step] of steps.entries()) {
+    const index = position + 1;
+    const startedMs = performance.now();
+    const record = (saw: string) => {
+      const tookMs = Math.round(performance.now() - startedMs);
+      context.fact({ fact: 'step', index, verb: verbOf(step), saw, tookMs });
+    };
+    try {
+      record(await doStep(step, vcpus));
+    } catch (error) {
+      if (error instanceof NotReached) {
+        record(error.saw);
+        context.fact({ fact: 'proof', what: `step ${index}: ${error.what}`, proved: false, saw: error.saw });
+      }
+      throw error;
+    }
+  }
+  await vcpus.continueNotHeld();
+}

@@ -1,0 +1,11 @@
+import { inspectVcpu } from '../../autopsy/inspect-vcpu.js';
+import type { StepOf } from '../../trigger/choreography-steps.js';
+import { messageName } from '../../model/interrupt.js';
+import type { Vcpus } from '../vcpus.js';
+
+/** Sends an interrupt to a role's vCPU. That is stopped: the interrupt is pending, and taken when it runs next. */
+export async function interrupt(step: StepOf<'interrupt'>, vcpus: Vcpus): Promise<string> {
+  const vcpu = vcpus.of(step.role);
+  const apicId = await vcpus.context.interrupt(vcpu, step);
+  return `${messageName(step)} to APIC ${apicId}; ${await inspectVcpu(vcpu, vcpus.context)}`;
+}

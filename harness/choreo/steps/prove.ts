@@ -1,0 +1,13 @@
+import { proveState } from '../../proof/proofs.js';
+import type { StepOf } from '../../trigger/choreography-steps.js';
+import { NotReached } from '../not-reached.js';
+import type { Vcpus } from '../vcpus.js';
+import { stoppedWitness } from '../witness.js';
+
+/** Proves a state of the stopped guest; a state that is another one makes the run void. */
+export async function prove(step: StepOf<'prove'>, vcpus: Vcpus): Promise<string> {
+  const { what, proved, saw } = await proveState(step, stoppedWitness(vcpus));
+  if (!proved) throw new NotReached(what, saw);
+  vcpus.context.fact({ fact: 'proof', what, proved, saw });
+  return saw;
+}

@@ -1,2 +1,0 @@
-/** What is swept; more kinds may come. */
-export const SWEEPS = ['nmi-transition'] as const;

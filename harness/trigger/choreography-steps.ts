@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { roleSchema as role, symbolSchema as symbol, symbolsSchema } from '../proof/names.js';
+import { StateProofSchema } from '../proof/proofs.js';
+
+const withinMs = z.number().int().min(100).max(600_000);
+
+/** Longest function that a location may lie in, bytes: more than any kernel's has (symbols/symbolize.ts). */
+const offset = z
+  .number()
+  .int()
+  .min(0)
+  .max(256 * 1024);
+const linear = z.string().regex(/^0x[0-9a-f]{1,16}$/, 'must be an address in quotes, such as "0x1d000200"');
+
+/**
+ * A location in the kernel's code: a function's first instruction, the return address of a call inside another, the
+ * instruction at an offset in a function, or its first one of a kind. Or a linear address, for code that has no
+ * symbols: what runs after the jump.
+ */
+export const LocationSchema = z.union([
+  symbolsSchema,
+  z.strictObject({ after: symbolsSchema, in: symbolsSchema }),
+  z.strictObject({ in: symbolsSchema, offset }),
+  z.strictObject({
+    in: symbolsSchema,
+    instruction: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be a mnemonic, such as lidt'),
+  }),
+  z.strictObject({ linear }),
+]);
+
+/** An IDT as `info registers` shows it: linear base and limit in bytes. */
+const idt = z.string().regex(/^0x[0-9a-f]{1,16}\/0x[0-9a-f]{1,4}$/, 'must be BASE/LIMIT, such as "0x0/0x0"');
+
+/** The step that binds a role says which vCPU may take it; `turn` is vCPU (trial - 1) modulo vCPUs. */
+const on = z.union([z.number().int().min(0).max(63), z.literal('turn')]);
+
+const Stimulate = z.strictObject({
+  /** Shell text that runs in the guest, in the background, until the guest dies. */
+  stimulate: z.strictObject({ script: z.string().min(1).max(4096) }),
+});
+const Hold = z.strictObject({
+  /** Let all vCPUs that are not held run until one comes to the location; it becomes `as` and is held there. */
+  hold: z.strictObject({ as: role, at: LocationSchema, on: on.optional(), withinMs: withinMs.optional() }),
+});
+const Run = z.strictObject({
+  /**
+   * Let one vCPU run alone. With `to`, until it comes to the location, where it is held; if it does not within `withinMs`,
+   * it is stopped where it stands when `orElse: stay`, else the run is void. With `forMs`, for that long. `thenOver`
+   * steps over the call that stands at `to`, by watching for its return; `thenStep` executes single instructions.
+   */
+  run: z.strictObject({
+    as: role,
+    on: on.optional(),
+    to: LocationSchema.optional(),
+    forMs: z.number().int().min(1).max(60_000).optional(),
+    withinMs: withinMs.optional(),
+    orElse: z.literal('stay').optional(),
+    thenStep: z.number().int().min(1).max(4096).optional(),
+    thenOver: z.literal('call').optional(),
+    idt: idt.optional(),
+  }),
+});
+const Trace = z.strictObject({
+  /**
+   * Trace one vCPU, alone, instruction by instruction from where it stands, and record the instruction trace. Calls and
+   * repeated string instructions are stepped over, but for calls of the functions `into` and the calls at the linear
+   * addresses `from`. It ends when the capture kernel has loaded an IDT of its own, with a gate for the NMI.
+   */
+  trace: z.strictObject({
+    role,
+    into: z.array(symbol).max(64).default([]),
+    from: z.array(linear).max(64).default([]),
+    most: z.number().int().min(1).max(20_000).default(8000),
+    withinMs: withinMs.optional(),
+  }),
+});
+const Prove = z.strictObject({ prove: StateProofSchema });
+/** An integer argument: a number, or hexadecimal text for what is beyond YAML's exact numbers. */
+const argument = z.union([
+  z.number().int(),
+  z
+    .string()
+    .regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0x4000000000000000"'),
+]);
+const called = {
+  function: symbolsSchema,
+  args: z.array(argument).max(6, 'takes six arguments at most (those in registers)').default([]),
+};
+const Call = z.strictObject({
+  /**
+   * Directed call: the role's vCPU calls a kernel function from where it stands. It runs alone until the function has
+   * returned (within `withinMs`), and then stands where it stood, its registers as they were. With `returns: never`
+   * nothing runs yet: the vCPU enters the function when it runs next, and the script decides what follows.
+   */
+  call: z.strictObject({
+    role,
+    ...called,
+    returns: z.literal('never').optional(),
+    withinMs: withinMs.optional(),
+  }),
+});
+const Fire = z.strictObject({
+  /**
+   * The role's vCPU calls panic() from where it stands (directed panic), or the function of `call`, which is
+   * to make the kernel panic by itself; with `itself`, it continues where it stands, because it is about to panic anyway.
+   * It runs alone for `aloneMs`.
+   */
+  fire: z
+    .strictObject({
+      role,
+      aloneMs: z.number().int().min(0).max(60_000).default(0),
+      call: z.strictObject(called).optional(),
+      itself: z.literal(true).optional(),
+    })
+    .refine(({ call, itself }) => call === undefined || itself === undefined, {
+      message: 'has either "call" or "itself"',
+    }),
+});
+const Interrupt = z.strictObject({
+  /** An NMI, or a vector, for the role's vCPU only: pending at once, taken when the vCPU runs next. */
+  interrupt: z.union([
+    z.strictObject({ role, nmi: z.literal(true) }),
+    z.strictObject({ role, vector: z.number().int().min(16).max(255) }),
+  ]),
+});
+const Release = z.strictObject({
+  /** `all`: every vCPU runs from now on. A role: it runs with the others that were let go. */
+  release: z.union([z.literal('all'), role]),
+});
+
+export const StepSchema = z.union([Stimulate, Hold, Run, Trace, Prove, Call, Fire, Interrupt, Release]);
+
+/** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
+export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
+
+export type Location = z.infer<typeof LocationSchema>;
+export type Step = z.infer<typeof StepSchema>;
+/** What a step has under its verb. */
+export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
+export type DirectedCall = z.infer<typeof Call>['call'];
+
+/** The verb of a step. */
+export function verbOf(
+  step: Step,
+): 'stimulate' | 'hold' | 'run' | 'trace' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
+  if ('stimulate' in step) return 'stimulate';
+  if ('hold' in step) return 'hold';
+  if ('run' in step) return 'run';
+  if ('trace' in step) return 'trace';
+  if ('prove' in step) return 'prove';
+  if ('call' in step) return 'call';
+  if ('fire' in step) return 'fire';
+  return 'interrupt' in step ? 'interrupt' : 'release';
+}

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import type { Nic } from '../model/nic.js';
+import type { Abilities, AbilityName, Need, Target } from './target.js';
+
+/** Fires a trigger that is armed, and records that it was done. */
+export type Fire = () => Promise<void>;
+
+/** The rest of a scenario, as far as a trigger can contradict it. */
+export interface Surroundings {
+  readonly guest: { readonly nic?: Nic | undefined };
+  readonly cpus: number;
+}
+
+/** Why a trigger and the rest of its scenario do not go together, and what to do about it. */
+export interface Contradiction {
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/** A text as the code span of the page that is written. */
+export type CodeSpan = (text: string) => string;
+
+interface Described<Spec> {
+  /** The context in which the panic happens: a noun phrase. */
+  readonly context: string;
+  /** How it is fired, for the generated docs: a noun phrase. */
+  words(spec: Spec, code: CodeSpan): string;
+  /** What it proves by itself, for the generated docs. */
+  proves?(spec: Spec): readonly string[];
+  contradiction?(spec: Spec, surroundings: Surroundings): Contradiction | undefined;
+}
+
+/** The schema of a trigger: an object with its `kind`. */
+export type TriggerSchemaOf<Kind extends string = string> = z.ZodObject<{ kind: z.ZodLiteral<Kind> }>;
+
+/** A trigger that is fired through the machine's abilities. */
+export interface Firing<S extends TriggerSchemaOf, N extends AbilityName> extends Described<z.infer<S>> {
+  readonly schema: S;
+  readonly needs: readonly N[];
+  /**
+   * Brings the guest to the moment before the crash. What it needs of the guest it asks for with `target.require`, so
+   * that a guest without it is void with the reason, not `no-panic`. What is recorded right before firing comes
+   * between this and the firing.
+   */
+  arm(spec: z.infer<S>, target: Target & Pick<Abilities, N>): Promise<Fire>;
+}
+
+/** A trigger whose steps choreo/ interprets; it fires in one of them. */
+export interface Directed<S extends TriggerSchemaOf> extends Described<z.infer<S>> {
+  readonly schema: S;
+  needsOf(spec: z.infer<S>): readonly Need[];
+}
+
+/** Types a trigger by its schema and its needs. */
+export function firing<const S extends TriggerSchemaOf, const N extends AbilityName>(
+  trigger: Firing<S, N>,
+): Firing<S, N> {
+  return trigger;
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { choreography } from './choreography.js';
+import { keyboard } from './keyboard.js';
+import { lkdtm } from './lkdtm.js';
+import { nmi } from './nmi.js';
+import { serialBreak } from './serial-break.js';
+import { ssh } from './ssh.js';
+import { sysrq } from './sysrq.js';
+import type { Abilities, AbilityName, Need, Target } from './target.js';
+import type {
+  CodeSpan,
+  Contradiction,
+  Directed,
+  Fire,
+  Firing,
+  Surroundings,
+  TriggerSchemaOf,
+} from './trigger.js';
+
+/** Every way to make a guest panic. The schema, its types, the dispatch and the docs are derived from this list. */
+const TRIGGERS = [sysrq, nmi, serialBreak, keyboard, lkdtm, choreography, ssh] as const;
+
+const [first, ...others] = TRIGGERS;
+
+/** How the guest is made to panic. */
+export const TriggerSchema = z.discriminatedUnion('kind', [
+  first.schema,
+  ...others.map(({ schema }) => schema),
+]);
+
+export type Trigger = z.infer<typeof TriggerSchema>;
+/** A trigger whose steps choreo/ interprets. */
+export type DirectedTrigger = z.infer<typeof choreography.schema>;
+/** A trigger that {@link armTrigger} arms. */
+export type FiringTrigger = Exclude<Trigger, DirectedTrigger>;
+
+type Filed = Firing<TriggerSchemaOf, AbilityName> | Directed<TriggerSchemaOf>;
+
+const BY_KIND: ReadonlyMap<string, Filed> = new Map(
+  TRIGGERS.map((trigger) => [trigger.schema.shape.kind.value, trigger]),
+);
+
+function filed({ kind }: Trigger): Filed {
+  const trigger = BY_KIND.get(kind);
+  if (trigger === undefined) throw new Error(`no trigger of kind "${kind}" in the list of triggers`);
+  return trigger;
+}
+
+/** How a trigger is fired, for people. `code` makes a text the code span of the page that is written. */
+export function wordsOf(trigger: Trigger, code: CodeSpan = (text) => text): string {
+  return filed(trigger).words(trigger, code);
+}
+
+/** The context in which the panic happens. */
+export function contextOf(trigger: Trigger): string {
+  return filed(trigger).context;
+}
+
+/** What a trigger proves by itself, for people. */
+export function provedBy(trigger: Trigger): readonly string[] {
+  return filed(trigger).proves?.(trigger) ?? [];
+}
+
+/** What a trigger needs of the machine. */
+export function needsOf(trigger: Trigger): readonly Need[] {
+  const entry = filed(trigger);
+  return 'needs' in entry ? entry.needs : entry.needsOf(trigger);
+}
+
+/** What in a trigger and the rest of its scenario contradicts itself; undefined when nothing does. */
+export function contradictionOf(trigger: Trigger, surroundings: Surroundings): Contradiction | undefined {
+  return filed(trigger).contradiction?.(trigger, surroundings);
+}
+
+/**
+ * Brings the guest to the moment before the crash and returns what fires. A machine that lacks an ability that the
+ * trigger needs, and a guest that lacks what it needs, end the run (void).
+ */
+export async function armTrigger(trigger: FiringTrigger, target: Target): Promise<Fire> {
+  const entry = filed(trigger);
+  if (!('arm' in entry)) throw new Error(`trigger "${trigger.kind}" is directed and cannot be armed`);
+  if (!provides(target, entry.needs)) {
+    const lacking = entry.needs.filter((need) => target[need] === undefined).join(', ');
+    target.require({
+      what: `the machine has what trigger "${trigger.kind}" needs`,
+      proved: false,
+      saw: `the machine has no ${lacking}`,
+    });
+    throw new Error(`the run continued without ${lacking}`);
+  }
+  return entry.arm(trigger, target);
+}
+
+function provides<N extends AbilityName>(
+  target: Target,
+  needs: readonly N[],
+): target is Target & Pick<Abilities, N> {
+  return needs.every((need) => target[need] !== undefined);
+}
