@@ -14,8 +14,10 @@ import {
   withoutModules,
 } from '../symbols/index.js';
 import type { Step } from '../trigger/choreography-steps.js';
+import { startStimulus } from '../trigger/stimulus.js';
 import type { Guest } from './guest.js';
 import { RunEnded } from './run-watch.js';
+import { triggerTarget } from './trigger-target.js';
 
 /** A source sends at least once in ten seconds (plan/source.ts), most of them thousands of times. */
 const SOURCES_WITHIN_MS = 12_000;
@@ -56,16 +58,14 @@ export async function choreograph(
     ...run
   }: ChoreographyRun & { readonly aboutToFire: () => Promise<void> },
 ): Promise<DebugSession> {
-  const { machine, shell, watch } = guest;
+  const { machine, watch } = guest;
+  const port = need(machine, 'debugger');
   const symbols = await symbolsOf(guest, symbolCache);
   // The shell cannot run while vCPUs are held: what it is asked to start is started first.
   const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
-  for (const script of stimuli) {
-    const { status } = await shell.run(`(${script}) >/dev/null 2>&1 &`, 'starting the stimulus');
-    if (status !== 0) watch.stop('the stimulus did not start');
-  }
+  for (const script of stimuli) await startStimulus(script, triggerTarget(guest));
   const pinOf = await guest.findPins(pinsIn(steps));
-  const gdb = await need(machine, 'debugger').connect();
+  const gdb = await port.connect();
   const context: ChoreographyContext = {
     ...run,
     gdb,

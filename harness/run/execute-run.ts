@@ -8,13 +8,11 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
-import { needsOf } from '../trigger/triggers.js';
 import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
-import { abilitiesFor } from './trigger-target.js';
 
 /** Starts the machine that a plan asks for; see `OpenMachine`. */
 export type MachineOpener = (
@@ -54,7 +52,7 @@ export async function executeRun(
   if (signal?.aborted === true) interrupt();
   const unlimit = watch.limitWhole();
   try {
-    await runGuest(plan, { watch, cacheDir, open: () => open(plan, { directory, log: watch }) });
+    await runGuest(plan, { watch, directory, cacheDir, open });
   } finally {
     unlimit();
     signal?.removeEventListener('abort', interrupt);
@@ -63,7 +61,8 @@ export async function executeRun(
     recorder.close();
   }
   if (watch.fault !== undefined) throw watch.fault;
-  const result = resultOf(classify(watch.events, plan), plan, { events: watch.events, directory });
+  const verdict = classify(watch.events, plan);
+  const result = resultOf(verdict, plan, { events: watch.events, directory });
   await saveOutcome(directory, { events: watch.events, result });
   return result;
 }
@@ -72,17 +71,18 @@ export async function executeRun(
 interface Means {
   readonly watch: RunWatch;
   readonly cacheDir: string | undefined;
-  readonly open: () => Promise<Machine>;
+  readonly directory: string;
+  readonly open: MachineOpener;
 }
 
 /** Takes the plan apart: each part goes to the one who needs it, and nobody behind here has the whole. */
-async function runGuest(plan: RunPlan, { watch, cacheDir, open }: Means): Promise<void> {
+async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Means): Promise<void> {
   const { scenario, kernel, captureKernel } = plan;
   const { trigger, prove } = scenario;
   const undo: (() => Promise<void>)[] = [];
   try {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
-    const machine = await open();
+    const machine = await open(plan, { directory, log: watch });
     undo.push(() => machine.close());
     const guest = new Guest(machine, watch);
     const sources = new SourceBank(guest, scenario.sources);
@@ -92,7 +92,6 @@ async function runGuest(plan: RunPlan, { watch, cacheDir, open }: Means): Promis
       {
         release: kernel.release,
         cpus: plan.machine.cpus,
-        abilities: abilitiesFor(needsOf(trigger)),
         claims: plan.machine.prove ?? [],
         crashKernel:
           scenario.crashKernel === 'loaded' ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,

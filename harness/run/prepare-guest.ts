@@ -1,5 +1,4 @@
 import { writeFileScript } from '../guest/control.js';
-import { type AbilityName, need } from '../machine/machine.js';
 import type { Preparation } from '../plan/scenario.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import { type MachineClaim, proveBeforeFiring, proveMachine, type ScenarioProof } from '../proof/proofs.js';
@@ -13,8 +12,6 @@ export interface WantedState {
   /** Of the kernel that was asked for. */
   readonly release: string;
   readonly cpus: number;
-  /** What the run uses of the machine later on: a machine without it is found out before the guest is touched. */
-  readonly abilities: readonly AbilityName[];
   /** What the machine's profile claims. */
   readonly claims: readonly MachineClaim[];
   /** How the crash kernel is loaded; undefined: not at all. */
@@ -32,14 +29,13 @@ export async function prepareGuest(
   wanted: WantedState,
   sources: SourceBank,
 ): Promise<readonly OpenQuestion[]> {
-  const { watch, shell, machine } = guest;
+  const { watch, shell } = guest;
   const hello = await watch.waitFor('hello', () => true, {
     what: "the boot to the guest init's first word",
     within: 'bootMs',
   });
   if (hello.release !== wanted.release) watch.stop('another kernel runs than was asked for');
   if (hello.modulesFailed !== '') watch.stop('modules did not load');
-  for (const ability of wanted.abilities) need(machine, ability);
   const witness = guestWitness(guest, wanted.cpus);
   await proveMachine(wanted.claims, witness, (judged) => watch.require(judged));
   if (wanted.crashKernel !== undefined) {

@@ -45,9 +45,8 @@ export interface WatchOptions {
  */
 export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
-  /** The run's deadlines. */
-  readonly limits: Limits;
   readonly #recorder: Recorder;
+  readonly #limits: Limits;
   readonly #timeline;
   readonly #onEvent: ((event: RunEvent) => void) | undefined;
   readonly #clock: Clock;
@@ -65,7 +64,7 @@ export class RunWatch implements MachineLog {
   constructor(recorder: Recorder, { limits, onEvent, clock = HOST_CLOCK }: WatchOptions) {
     this.#recorder = recorder;
     this.#timeline = createTimeline(limits);
-    this.limits = limits;
+    this.#limits = limits;
     this.#onEvent = onEvent;
     this.#clock = clock;
   }
@@ -82,7 +81,7 @@ export class RunWatch implements MachineLog {
 
   /** Records bytes of a channel, up to the channel's limit; reaching it ends the run. */
   bytes(channel: Channel, bytes: Buffer): void {
-    const { channelBytes } = this.limits;
+    const { channelBytes } = this.#limits;
     const room = channelBytes - this.#heard[channel];
     if (room <= 0) return;
     const kept = bytes.subarray(0, room);
@@ -117,7 +116,7 @@ export class RunWatch implements MachineLog {
     test: (event: EventOf<T>) => boolean,
     { what, within }: WaitOptions,
   ): Promise<EventOf<T>> {
-    const limitMs = this.#msOf(within);
+    const limitMs = this.msOf(within);
     const found = await this.#wait(types, test, limitMs, () => {
       this.fact({ fact: 'deadline', what, limitMs });
       this.end(`${what} did not end in time`);
@@ -133,7 +132,7 @@ export class RunWatch implements MachineLog {
     test: (event: EventOf<T>) => boolean,
     within: Within,
   ): Promise<EventOf<T> | undefined> {
-    return this.#wait(types, test, this.#msOf(within), () => undefined);
+    return this.#wait(types, test, this.msOf(within), () => undefined);
   }
 
   /** Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; what becomes of the work is dropped. */
@@ -173,7 +172,7 @@ export class RunWatch implements MachineLog {
 
   /** Ends the run when it has not ended by its last deadline; the function that is returned prevents that. */
   limitWhole(): () => void {
-    const { totalMs } = this.limits;
+    const { totalMs } = this.#limits;
     return this.#clock.after(totalMs, () => {
       this.fact({ fact: 'deadline', what: 'the whole run', limitMs: totalMs });
       this.end('the whole run did not end in time');
@@ -207,8 +206,9 @@ export class RunWatch implements MachineLog {
     this.#read(() => this.#timeline.finish());
   }
 
-  #msOf(within: Within): number {
-    return typeof within === 'number' ? within : this.limits[within];
+  /** A deadline of the run, milliseconds. */
+  msOf(within: Within): number {
+    return typeof within === 'number' ? within : this.#limits[within];
   }
 
   async #wait<T extends EventType>(

@@ -1,23 +1,8 @@
 import { freshUserKey, openSsh } from '../guest/ssh-session.js';
-import type { AbilityName, Machine } from '../machine/machine.js';
+import type { Machine } from '../machine/machine.js';
 import { USER_NET } from '../plan/nic.js';
-import type { Abilities, Need, Target } from '../trigger/target.js';
+import type { Abilities, Target } from '../trigger/target.js';
 import type { Guest } from './guest.js';
-
-/** What a trigger's needs are called on a machine. */
-const ABILITY_OF: Readonly<Record<Need, AbilityName>> = {
-  nmi: 'nmi',
-  serial: 'console',
-  keyboard: 'keyboard',
-  ssh: 'network',
-  debugger: 'debugger',
-  qtest: 'interrupts',
-};
-
-/** The machine's abilities that a trigger with these needs uses. */
-export function abilitiesFor(needs: readonly Need[]): AbilityName[] {
-  return needs.map((one) => ABILITY_OF[one]);
-}
 
 /** What a trigger may do to a guest. */
 export function triggerTarget({ machine, shell, watch }: Guest): Target {
@@ -26,7 +11,7 @@ export function triggerTarget({ machine, shell, watch }: Guest): Target {
     fireScript: (script) => shell.fire(script),
     fireScriptToEnd: (script) => shell.fireToEnd(script),
     runScript: (script, what) => shell.run(script, what),
-    replyMs: watch.limits.replyMs,
+    replyMs: watch.msOf('replyMs'),
     require: (proof) => watch.require(proof),
     fact: (fact) => watch.fact(fact),
     now: () => watch.nowMs(),

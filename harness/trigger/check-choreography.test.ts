@@ -155,6 +155,18 @@ t.test('each contradiction is named with its step', async (t) => {
       2,
       /^step 4: a proof after firing/,
     ],
+    [
+      'a stimulus that is not complete',
+      [{ stimulate: { script: 'cat x \\' } }],
+      2,
+      /^step 1: the script of the stimulus ends in a backslash/,
+    ],
+    [
+      'a stimulus without a command',
+      [{ stimulate: { script: '# later' } }],
+      2,
+      /^step 1: the script of the stimulus has no command/,
+    ],
     ['a stimulus while one is held', [hold('a'), { stimulate: { script: 'x' } }], 2, /^step 2: a stimulus/],
     ['run without an end', [{ run: { as: 'a' } }], 2, /^step 1: run needs "to", "forMs" or "thenStep"/],
     ['run with two ends', [{ run: { as: 'a', to: 'x', forMs: 1 } }], 2, /^step 1: run needs either/],

@@ -1,4 +1,5 @@
 import type { Step } from './choreography-steps.js';
+import { mistakeInStimulus } from './stimulus.js';
 
 /** What contradicts itself in a script, as one sentence with the number of the step; undefined when nothing does. */
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
@@ -20,6 +21,8 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     if ('stimulate' in step) {
       // The guest's shell must be able to run: nobody may be held yet.
       if (stopped.size > 0) return at('a stimulus starts before any vCPU is held');
+      const mistake = mistakeInStimulus(step.stimulate.script);
+      if (mistake !== undefined) return at(`the script of the stimulus ${mistake}`);
     } else if ('hold' in step) {
       const { as } = step.hold;
       if (bound.has(as)) return at(`role "${as}" is taken already`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LKDTM_PROOF, offerInWords, parseOffer } from './lkdtm-offer.js';
+import { backgroundScript, mistakeInStimulus, requireStimulus } from './stimulus.js';
 import { firing } from './trigger.js';
 
 const DIRECTORY = '/sys/kernel/debug/provoke-crash';
@@ -29,6 +30,12 @@ export const lkdtm = firing({
   words: ({ point, type, stimulus }, code) =>
     `${code(type)} written to lkdtm's ${code(point)}${stimulus === undefined ? '' : `, while the guest runs ${code(stimulus)}`}`,
   proves: () => ['the crash point was hit to the end of its count'],
+  contradiction({ stimulus }) {
+    const mistake = stimulus === undefined ? undefined : mistakeInStimulus(stimulus);
+    return mistake === undefined
+      ? undefined
+      : { why: `its trigger's stimulus ${mistake}`, remedy: 'complete it or drop it' };
+  },
   arm: async (spec, target) => {
     const { point, type } = spec;
     const listed = await target.runScript(
@@ -49,6 +56,7 @@ export const lkdtm = firing({
       proved: offer?.points.includes(point) === true && offer.types.includes(type),
       saw: offer?.points.includes(point) === true ? 'the point is there' : 'the point is not there',
     });
+    if (spec.stimulus !== undefined) await requireStimulus(spec.stimulus, target);
     return async () => {
       const end = await target.fireScriptToEnd(crashScript(spec));
       target.fact({ fact: 'fired', how: `lkdtm ${point} ${type}` });
@@ -67,7 +75,7 @@ function crashScript({ point, type, stimulus }: z.infer<typeof LkdtmSchema>): st
   return [
     `echo ${type} >${DIRECTORY}/${point} || { dmesg | grep lkdtm: | tail -n 1; exit 1; }`,
     'cat /sys/kernel/debug/kprobes/list 2>/dev/null',
-    ...(stimulus === undefined ? [] : [`(${stimulus}) >/dev/null 2>&1 &`]),
+    ...(stimulus === undefined ? [] : [backgroundScript(stimulus)]),
     'exit 0',
   ].join('\n');
 }

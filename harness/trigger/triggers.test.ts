@@ -266,3 +266,20 @@ void t.test('ssh: a login that fails is void, with what ssh said', async (t) => 
   await t.rejects(armTrigger({ kind: 'ssh', copyMiB: 1 }, guest.target), VOID);
   t.match(guest.done.at(-1), /^not proved: logged in through ssh \(Error: Timed out while waiting/);
 });
+
+void t.test('lkdtm: a stimulus that the shell cannot parse is void before anything is fired', async (t) => {
+  const trigger = { kind: 'lkdtm', point: 'INT_HW_IRQ_EN', type: 'PANIC', stimulus: 'echo (' } as const;
+  const offer = { status: 0, output: OFFER };
+  const broken = made([offer, { status: 2, output: 'sh: syntax error: unexpected end of file\n' }]);
+  await t.rejects(armTrigger(trigger, broken.target), VOID);
+  t.match(
+    broken.done.at(-1),
+    /^not proved: .*parse the stimulus \(sh: syntax error: unexpected end of file\)/,
+  );
+  const sound = made([offer, { status: 0, output: '' }]);
+  await fire({ ...trigger, stimulus: 'true # for ever' }, sound.target);
+  t.equal(sound.done.at(-1), 'fired');
+  const surroundings = { guest: {}, cpus: 2 };
+  t.match(contradictionOf({ ...trigger, stimulus: 'true \\' }, surroundings), { why: /ends in a backslash/ });
+  t.equal(contradictionOf(trigger, surroundings), undefined, 'only a shell can tell');
+});

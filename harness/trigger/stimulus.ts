@@ -1,0 +1,59 @@
+import type { Target } from './target.js';
+
+/**
+ * A stimulus: a shell script that keeps the guest busy in the background until it dies. Its text is not put into
+ * another script, where a comment, an open quote or a parenthesis would change what stands behind it: it travels as
+ * base64 and is run by a shell of its own.
+ */
+
+/** What no shell has to be asked about: a script that does nothing, or whose last line is not complete. Pure. */
+export function mistakeInStimulus(script: string): string | undefined {
+  const lines = script.split('\n').map((line) => line.trim());
+  if (lines.every((line) => line === '' || line.startsWith('#'))) return 'has no command';
+  const [backslashes = ''] = /\\*$/.exec(script.replace(/\n+$/, '')) ?? [];
+  return backslashes.length % 2 === 1 ? 'ends in a backslash, and no line follows it' : undefined;
+}
+
+/** Shell text that parses a script without running it. When it cannot be parsed, the shell says why and the status is not 0. */
+export function parseScript(script: string): string {
+  return `sh -n -c ${decoded(script)}`;
+}
+
+/** Shell text that starts a script in the background; nothing can stand behind it on its line. */
+export function backgroundScript(script: string): string {
+  return `sh -c ${decoded(script)} >/dev/null 2>&1 &`;
+}
+
+function decoded(script: string): string {
+  return `"$(echo ${Buffer.from(script, 'utf8').toString('base64')} | base64 -d)"`;
+}
+
+/** A guest that runs scripts. */
+type Shell = Pick<Target, 'runScript' | 'require'>;
+
+/** Asks the guest's shell whether it can parse a stimulus; one that it cannot ends the run (void), with what it said. */
+export async function requireStimulus(script: string, target: Shell): Promise<void> {
+  const mistake = mistakeInStimulus(script);
+  const { status, output } =
+    mistake === undefined
+      ? await target.runScript(parseScript(script), 'parsing the stimulus')
+      : { status: 1, output: `it ${mistake}` };
+  if (status === 0) return;
+  target.require({
+    what: "the guest's shell can parse the stimulus",
+    proved: false,
+    saw: output.trim().replace(/\s+/g, ' ').slice(0, 160) || `status ${status}`,
+  });
+}
+
+/** Starts a stimulus in the guest. One that does not start ends the run (void), with the shell's own message. */
+export async function startStimulus(script: string, target: Shell): Promise<void> {
+  await requireStimulus(script, target);
+  const { status, output } = await target.runScript(backgroundScript(script), 'starting the stimulus');
+  if (status === 0) return;
+  target.require({
+    what: 'the stimulus starts',
+    proved: false,
+    saw: output.trim().replace(/\s+/g, ' ').slice(0, 160) || `status ${status}`,
+  });
+}
