@@ -15,13 +15,13 @@ import { code, factWords, fail, headerComment } from './docs-words.mjs';
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
 const PAGE = new URL('docs/scenarios.md', ROOT);
-const READER = new URL('dist/plan/read-matrix.js', ROOT);
+const READER = new URL('dist/plan/read-scenarios.js', ROOT);
 
 if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
-const { provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
+const { contextOf, provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
@@ -66,8 +66,8 @@ function page(entries) {
     '',
     `Unless stated otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
     '',
-    '| trigger | scenarios |',
-    '|---|---|',
+    '| trigger | context of the panic | scenarios |',
+    '|---|---|---|',
     ...indexRows(entries),
     '',
     ...entries.flatMap(section),
@@ -78,20 +78,25 @@ function indexRows(entries) {
   const byTrigger = new Map();
   for (const { stem, scenario } of entries) {
     const { kind } = scenario.trigger;
-    byTrigger.set(kind, [...(byTrigger.get(kind) ?? []), `[${stem}](#${stem})`]);
+    const { links = [] } = byTrigger.get(kind) ?? {};
+    byTrigger.set(kind, {
+      context: contextOf(scenario.trigger),
+      links: [...links, `[${stem}](#${stem})`],
+    });
   }
-  return [...byTrigger].map(([kind, links]) => `| ${kind} | ${links.join(', ')} |`);
+  return [...byTrigger].map(([kind, { context, links }]) => `| ${kind} | ${context} | ${links.join(', ')} |`);
 }
 
 function section({ scenario, prose, stem, members }) {
   const { summary, trigger, expect, evidence } = scenario;
   const many = members.length > 0;
+  const fired = many || trigger.kind === 'choreography' ? '' : `: ${wordsOf(trigger, code)}`;
   return [
     `## ${stem}`,
     '',
     `**${many ? `${members.length} scenarios, e.g. ${escaped(summary)}` : sentence(summary)}.** ${withCode(prose)}`,
     '',
-    `- [${trigger.kind}](../scenarios/${stem}.yaml), expected: ${many ? 'see below' : expected(expect)}`,
+    `- [${trigger.kind}](../scenarios/${stem}.yaml)${fired}. Expected: ${many ? 'see below' : expected(expect)}`,
     ...(many ? [] : factsOf(scenario)).map((fact) => `- ${fact}`),
     ...evidence.map((line) => `- evidence: ${escaped(line.replaceAll(' (v6.1)', ''))}`),
     '',
@@ -209,10 +214,6 @@ function proofsInSteps(steps) {
     }
   }
   return [...others, ...[...ofRole].map(([role, words]) => `**${role}** ${[...words].join(', ')}`)];
-}
-
-function fired(trigger) {
-  return wordsOf(trigger, code);
 }
 
 function roleWords(proof) {

@@ -1,4 +1,5 @@
 import type { RunResult } from '../model/result.js';
+import { VERDICTS } from '../model/verdict.js';
 import type { Scenario } from '../plan/scenario.js';
 import { rejudge } from '../store/rejudge.js';
 import {
@@ -67,5 +68,5 @@ async function recordOnce(
 
 /** Whether a run established nothing about the kernel. */
 export function isInconclusive({ verdict }: RunResult): boolean {
-  return verdict === 'void' || verdict === 'harness-error' || verdict === 'boot-failed';
+  return VERDICTS[verdict].end === 'unknown';
 }

@@ -1,4 +1,4 @@
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import { renamedPlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
@@ -7,11 +7,6 @@ export interface BegunRun {
   /** Name of its directory; its plan may never have been written. */
   readonly runId: string;
   readonly result: RunResult | undefined;
-}
-
-/** A result that says nothing because the run was stopped from outside: it is run again. */
-function isInterrupted(result: RunResult): boolean {
-  return result.verdict === 'harness-error' && result.detail === 'interrupted';
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { TracePoint } from '../sweep/instruction-trace.js';
 import { mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
-import type { EndWord } from '../sweep/outcome.js';
+import type { EndWord } from '../model/verdict.js';
 import { pointScenario, traceName } from '../sweep/script.js';
 import { isInconclusive, recordTrace } from './record-trace.js';
 import { type SweepArm, type SweepRunOptions, SweepRuns } from './sweep-runs.js';

@@ -4,7 +4,7 @@ import { expectationText, judge } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import type { Verdict } from '../model/verdict.js';
+import { type Verdict, VERDICTS } from '../model/verdict.js';
 
 /** Holds a verdict against the plan's expectation and lays both out as the stored and printed object. */
 export function resultOf(
@@ -14,7 +14,7 @@ export function resultOf(
 ): RunResult {
   const expect = plan.cell?.expect ?? plan.scenario.expect;
   const voidOk =
-    verdict.word === 'void'
+    VERDICTS[verdict.word].otherwise === 'inconclusive'
       ? explainVoid(plan.cell?.voidOk, { accel: plan.accel.accel, detail: verdict.detail })
       : undefined;
   return {

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { remainingPlans } from '../campaign/resume.js';
 import { runCampaign } from '../campaign/run-campaign.js';
 import { usageFault } from '../model/fault.js';
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { VERDICTS } from '../model/verdict.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { compareText } from '../report/compare.js';
 import { resultLine } from '../report/terminal-table.js';
@@ -110,7 +111,7 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   const begun = await readRuns(directory);
   const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
   const results = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
-  const earlier = results.filter(({ detail }) => detail !== 'interrupted');
+  const earlier = results.filter((result) => !isInterrupted(result));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} trials left`);
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
 }
@@ -190,10 +191,7 @@ async function requireComparable(
         `cannot compare "${name}": the scenario runs on ${guest.profile.length} machines; choose one with --machine-profile`,
       );
     }
-    if (
-      crashKernel === 'absent' ||
-      ['no-panic', 'no-crash-kernel', 'boot-failed', 'void'].includes(expect.verdict)
-    ) {
+    if (crashKernel === 'absent' || !VERDICTS[expect.verdict].captureDue) {
       throw usageFault(
         `cannot compare "${name}": a healthy kernel ends there with ${expect.verdict}, so there is no capture to fail; choose a scenario that crashes with a crash kernel`,
       );

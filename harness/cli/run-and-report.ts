@@ -1,12 +1,12 @@
 import { basename, relative } from 'node:path';
 import { runCampaign } from '../campaign/run-campaign.js';
 import type { RunEvent } from '../model/event.js';
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from '../report/campaign-progress.js';
-import { type Matrix, matrixOf } from '../report/matrix.js';
-import { matrixObject } from '../report/matrix-json.js';
-import { matrixTable } from '../report/matrix-table.js';
+import { type Matrix, matrixOf } from '../report/campaign-table.js';
+import { matrixObject } from '../report/campaign-table-json.js';
+import { matrixTable } from '../report/campaign-table-text.js';
 import { resultLine, verdictTable } from '../report/terminal-table.js';
 import { reportPath, writeCells } from '../store/campaign-directory.js';
 import { complain, say, wantsColor } from './context.js';
@@ -36,7 +36,7 @@ export async function runAndReport(
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
-  const all = earlier.filter((result) => result.detail !== 'interrupted');
+  const all = earlier.filter((result) => !isInterrupted(result));
   let ended = 0;
   try {
     await runCampaign(directory, plans, {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../plan/scenario.js';
-import { readScenarios } from '../plan/read-matrix.js';
+import { readScenarios } from '../plan/read-scenarios.js';
 import { PACKAGE_ROOT } from './context.js';
 import { nearest } from './nearest.js';
 import { readTextFile } from './text-file.js';

@@ -4,7 +4,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { type ConsoleExcerpt, consoleExcerpt } from '../report/console-excerpt.js';
 import { htmlReport } from '../report/html-report.js';
-import type { Matrix } from '../report/matrix.js';
+import type { Matrix } from '../report/campaign-table.js';
 import { reportPath } from '../store/campaign-directory.js';
 import { RECORDING } from '../store/recorder.js';
 import { writeWhole } from '../store/write-whole.js';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { VERDICT_WORDS } from './verdict.js';
-import type { Outcome, Verdict } from './verdict.js';
+import { type Outcome, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js';
 
 /** Longest line of an argument that a table prints, characters. */
 const ARGUMENT_CHARACTERS = 400;
@@ -68,7 +67,8 @@ export function matches(happened: Happened, { verdict, quality, degradedBy, deta
  * expected says nothing about the kernel.
  */
 export function judge(verdict: Verdict, expected: Expectation): Outcome {
-  if (verdict.word === 'harness-error') return 'harness-error';
+  const { otherwise } = VERDICTS[verdict.word];
+  if (otherwise === 'harness-error') return otherwise;
   const happened = {
     verdict: verdict.word,
     detail: verdict.detail,
@@ -77,7 +77,7 @@ export function judge(verdict: Verdict, expected: Expectation): Outcome {
       : { degradedBy: [] }),
   };
   if (alternativesOf(expected).some((one) => matches(happened, one))) return 'expected';
-  return verdict.word === 'void' ? 'inconclusive' : 'unexpected';
+  return otherwise;
 }
 
 /** An expectation in words: `captured (degraded by screaming-vector) or crash-path-hang/spin`. */

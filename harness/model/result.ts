@@ -55,3 +55,8 @@ export const RunResultSchema = z.object({
 });
 
 export type RunResult = z.infer<typeof RunResultSchema>;
+
+/** Whether a run was stopped from outside: it is no trial, and is run again. */
+export function isInterrupted({ detail }: Pick<RunResult, 'detail'>): boolean {
+  return detail === 'interrupted';
+}

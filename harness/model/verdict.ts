@@ -19,6 +19,71 @@ export const VERDICT_WORDS = [
 
 export type VerdictWord = (typeof VERDICT_WORDS)[number];
 
+/** A verdict held against its expectation. */
+export type Outcome = 'expected' | 'unexpected' | 'inconclusive' | 'harness-error';
+
+/** What a trial is counted as when kernels are compared. */
+export const TRIAL_CLASSES = ['captured', 'hung', 'other', 'void', 'harnessErrors'] as const;
+export type TrialClass = (typeof TRIAL_CLASSES)[number];
+
+/** What an NMI at a point of the crash path leads to. `unknown`: the run said nothing about the kernel at that point. */
+export const END_WORDS = ['captured', 'reset', 'hang', 'panic', 'no vmcore', 'other', 'unknown'] as const;
+export type EndWord = (typeof END_WORDS)[number];
+
+/** What groups of verdicts are formed by. Every group is derived from {@link VERDICTS}. */
+export interface VerdictFacts {
+  /**
+   * The outcome of a run whose expectation is another one: `unexpected` when the verdict is about the kernel,
+   * `inconclusive` when it says nothing about it. `harness-error` is the outcome whatever was expected.
+   */
+  readonly otherwise: Exclude<Outcome, 'expected'>;
+  /** The kernel panicked with a crash kernel armed, so that a capture was due. */
+  readonly captureDue: boolean;
+  /** Purgatory or the capture kernel was entered: without a crash kernel no run ends so. */
+  readonly leftFirstKernel: boolean;
+  /** It is either `clean` or `degraded`. */
+  readonly hasQuality: boolean;
+  readonly trialClass: TrialClass;
+  readonly end: EndWord;
+}
+
+const NO_CRASH = {
+  otherwise: 'unexpected',
+  captureDue: false,
+  leftFirstKernel: false,
+  hasQuality: false,
+} as const;
+const CRASH_PATH = { ...NO_CRASH, captureDue: true } as const;
+const CRASH_KERNEL = { ...CRASH_PATH, leftFirstKernel: true } as const;
+
+/** Files every verdict word: a new word that is not filed here does not compile. */
+export const VERDICTS: Readonly<Record<VerdictWord, VerdictFacts>> = {
+  captured: { ...CRASH_KERNEL, hasQuality: true, trialClass: 'captured', end: 'captured' },
+  'crash-path-hang': { ...CRASH_PATH, trialClass: 'hung', end: 'hang' },
+  'crash-path-reset': { ...CRASH_PATH, trialClass: 'other', end: 'reset' },
+  'purgatory-hang': { ...CRASH_KERNEL, trialClass: 'hung', end: 'hang' },
+  'capture-hang': { ...CRASH_KERNEL, trialClass: 'hung', end: 'hang' },
+  'capture-panic': { ...CRASH_KERNEL, trialClass: 'other', end: 'panic' },
+  'capture-reset': { ...CRASH_KERNEL, trialClass: 'other', end: 'reset' },
+  'capture-no-vmcore': { ...CRASH_KERNEL, trialClass: 'other', end: 'no vmcore' },
+  'no-panic': { ...NO_CRASH, trialClass: 'other', end: 'other' },
+  'no-crash-kernel': { ...NO_CRASH, trialClass: 'other', end: 'other' },
+  // A guest that did not boot says something about the kernel, and nothing about the point of an NMI.
+  'boot-failed': { ...NO_CRASH, trialClass: 'other', end: 'unknown' },
+  void: { ...NO_CRASH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
+  'harness-error': {
+    ...NO_CRASH,
+    otherwise: 'harness-error',
+    trialClass: 'harnessErrors',
+    end: 'unknown',
+  },
+};
+
+/** Whether a verdict says something about the kernel. */
+export function isAboutKernel(word: VerdictWord): boolean {
+  return VERDICTS[word].otherwise === 'unexpected';
+}
+
 /** A reference into the recording that supports a verdict; excerpts are escaped text, never raw guest bytes. */
 export type Evidence =
   | {
@@ -58,6 +123,3 @@ export type Verdict =
       readonly degradedBy: readonly string[];
     })
   | (VerdictBase & { readonly word: Exclude<VerdictWord, 'captured'> });
-
-/** A verdict held against its expectation. */
-export type Outcome = 'expected' | 'unexpected' | 'inconclusive' | 'harness-error';

@@ -2,6 +2,7 @@ import type { CellEntry } from './campaign-file.js';
 import type { Cell } from '../model/cell.js';
 import { alternativesOf, type Expectation } from '../model/expectation.js';
 import { usageFault } from '../model/fault.js';
+import { VERDICTS } from '../model/verdict.js';
 import type { Scenario } from './scenario.js';
 import type { CampaignRead, CampaignRowRead } from './read-campaign.js';
 
@@ -134,17 +135,8 @@ function expectationOf(
   };
 }
 
-const OF_A_CRASH_KERNEL: readonly string[] = [
-  'captured',
-  'purgatory-hang',
-  'capture-hang',
-  'capture-panic',
-  'capture-reset',
-  'capture-no-vmcore',
-];
-
 function expectsCrashKernel(expected: Expectation): boolean {
-  return alternativesOf(expected).every(({ verdict }) => OF_A_CRASH_KERNEL.includes(verdict));
+  return alternativesOf(expected).every(({ verdict }) => VERDICTS[verdict].leftFirstKernel);
 }
 
 /** Cells in rounds, so that a campaign that is stopped early has looked everywhere: trial 1 of all, trial 2 of all ... */

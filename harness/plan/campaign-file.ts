@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { VoidOkSchema } from '../model/cell.js';
 import { ArgumentSchema, AlternativeSchema } from '../model/expectation.js';
 import { NAME } from './scenario.js';
-import { VERDICT_WORDS, type VerdictWord } from '../model/verdict.js';
+import { isAboutKernel, VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
 
 /** A file names at most this many kernels and rows: a table of more is read by nobody. */
 const MOST_KERNELS = 16;
@@ -24,11 +24,9 @@ const KernelEntry = z.union([
   }),
 ]);
 
-const isAboutKernels = (verdict: VerdictWord) => verdict !== 'void' && verdict !== 'harness-error';
-
 const verdict = z
   .enum(VERDICT_WORDS)
-  .refine(isAboutKernels, 'says nothing about a kernel; for a void that is no surprise write voidOk');
+  .refine(isAboutKernel, 'says nothing about a kernel; for a void that is no surprise write voidOk');
 
 const VoidOk = z.union([ArgumentSchema.transform((reason) => ({ reason })), VoidOkSchema]);
 
@@ -70,7 +68,7 @@ const CellEntry = z
 type Accepted = Partial<z.infer<typeof Accepted>>;
 
 function contradictionIn({ verdict: word, quality, degradedBy }: Accepted) {
-  if (word === undefined || word === 'captured') {
+  if (word === undefined || VERDICTS[word].hasQuality) {
     return quality === 'clean' && degradedBy !== undefined
       ? { key: 'degradedBy', message: 'contradicts quality: clean' }
       : undefined;

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { Fault } from '../model/fault.js';
-import { readScenarios } from './read-matrix.js';
+import { readScenarios } from './read-scenarios.js';
 import { readScenario } from './read-scenario.js';
 
 const SCENARIOS = new URL('../../scenarios/', import.meta.url).pathname;
@@ -131,6 +131,11 @@ void t.test('contradictions', async (t) => {
     /expect\.quality belongs to the verdict "captured" only/,
   );
   t.equal(messageOf(text({ line: 5, to: 'expect: { verdict: captured, quality: clean }' })), 'no fault');
+  t.match(
+    messageOf(text({ line: 5, to: 'expect: { verdict: capture-hang }', more: ['crashKernel: absent'] })),
+    /it expects "capture-hang" with crashKernel: absent; /,
+    'any verdict of purgatory or the capture kernel',
+  );
   t.equal(
     messageOf(text({ line: 5, to: 'expect: { verdict: no-crash-kernel }', more: ['crashKernel: absent'] })),
     'no fault',

@@ -1,4 +1,5 @@
 import { usageFault } from '../model/fault.js';
+import { VERDICTS } from '../model/verdict.js';
 import { contradictionOf } from '../trigger/triggers.js';
 import { type Scenario, ScenarioSchema } from './scenario.js';
 import { nicContradiction } from './check-nic.js';
@@ -35,12 +36,13 @@ function contradictions(scenario: Scenario, file: string): void {
   }
   const unwired = nicContradiction(scenario);
   if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);
-  if (scenario.crashKernel === 'absent' && scenario.expect.verdict === 'captured') {
+  const { verdict, quality } = scenario.expect;
+  if (scenario.crashKernel === 'absent' && VERDICTS[verdict].leftFirstKernel) {
     throw usageFault(
-      `cannot read scenario "${file}": it expects "captured" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,
+      `cannot read scenario "${file}": it expects "${verdict}" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,
     );
   }
-  if (scenario.expect.quality !== undefined && scenario.expect.verdict !== 'captured') {
+  if (quality !== undefined && !VERDICTS[verdict].hasQuality) {
     throw usageFault(
       `cannot read scenario "${file}": expect.quality belongs to the verdict "captured" only; remove it`,
     );

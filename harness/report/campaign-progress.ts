@@ -1,6 +1,6 @@
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import { cellsOf, matrixOf } from './matrix.js';
+import { cellsOf, matrixOf } from './campaign-table.js';
 import { countOf } from './words.js';
 
 /** What is known while a campaign file's runs go on. */
@@ -22,7 +22,7 @@ export function progressLine({ plans, results, jobs }: Progress): string {
   const matrix = matrixOf(plans, results);
   const cells = matrix === undefined ? [] : cellsOf(matrix);
   const done = cells.filter(({ cell }) => cell.results.length >= cell.planned).length;
-  const ended = results.filter(({ detail }) => detail !== 'interrupted');
+  const ended = results.filter((result) => !isInterrupted(result));
   const line = `progress: ${done} of ${countOf(cells.length, 'cell')}, ${ended.length} of ${countOf(plans.length, 'run')}`;
   const left = plans.length - ended.length;
   if (ended.length === 0 || left <= 0) return line;

@@ -1,10 +1,10 @@
 import type { RunResult } from '../model/result.js';
 import type { ConsoleExcerpt } from './console-excerpt.js';
 import { html, Markup } from './html.js';
-import { matrixSection } from './html-matrix.js';
+import { matrixSection } from './html-campaign-table.js';
 import { runCard } from './html-run.js';
 import { OUTCOME_MARKS, outcomeChip, STYLE } from './html-style.js';
-import type { Matrix } from './matrix.js';
+import type { Matrix } from './campaign-table.js';
 import { groupTrials, outcomeCounts, outcomeSentence, type TrialGroup } from './summary.js';
 import { countOf, safeName, safeSentence, seconds } from './words.js';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { compareMaps } from '../sweep/compare-maps.js';
 import { type MapHead, mapOf } from '../sweep/map.js';
-import type { EndWord } from '../sweep/outcome.js';
+import type { EndWord } from '../model/verdict.js';
 import { madeOutcome, madeTrace } from '../testing/builders/instruction-trace.js';
 import { mapHtml } from './nmi-map-html.js';
 import { comparisonText, mapText } from './nmi-map-text.js';

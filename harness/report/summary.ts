@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import { VERDICT_WORDS } from '../model/verdict.js';
+import { VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
 import { countInOrder, countOf, OUTCOMES, safeName, verdictName } from './words.js';
 
 /** All trials of one scenario on one kernel with one capture kernel on one machine. */
@@ -21,7 +21,7 @@ export interface TrialGroup {
 
 /** Verdict names in the order of the vocabulary, each capture quality apart. */
 export const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
-  verdict === 'captured' ? [verdict, verdictName({ verdict, quality: 'degraded' })] : [verdict],
+  VERDICTS[verdict].hasQuality ? [verdict, verdictName({ verdict, quality: 'degraded' })] : [verdict],
 );
 
 /** How often each outcome occurs, in the fixed order of outcomes. */

@@ -1,8 +1,8 @@
-import type { VerdictWord } from '../model/verdict.js';
+import { TRIAL_CLASSES, type TrialClass, VERDICTS, type VerdictWord } from '../model/verdict.js';
 import type { Seen } from './fisher.js';
 
 /** What became of the trials of one kernel. `trials` is the sum of the others. */
-export interface Tally {
+export interface Tally extends Readonly<Record<TrialClass, number>> {
   readonly trials: number;
   readonly captured: number;
   /** Hangs: of the crash path, in purgatory, of the capture kernel. */
@@ -13,28 +13,10 @@ export interface Tally {
   readonly harnessErrors: number;
 }
 
-type Class = Exclude<keyof Tally, 'trials'>;
-
-const CLASS_OF: Readonly<Record<VerdictWord, Class>> = {
-  captured: 'captured',
-  'crash-path-hang': 'hung',
-  'purgatory-hang': 'hung',
-  'capture-hang': 'hung',
-  'crash-path-reset': 'other',
-  'capture-panic': 'other',
-  'capture-reset': 'other',
-  'capture-no-vmcore': 'other',
-  'no-panic': 'other',
-  'no-crash-kernel': 'other',
-  'boot-failed': 'other',
-  void: 'void',
-  'harness-error': 'harnessErrors',
-};
-
 /** Counts verdicts. */
 export function tallyOf(verdicts: readonly VerdictWord[]): Tally {
   const tally = { trials: verdicts.length, captured: 0, hung: 0, other: 0, void: 0, harnessErrors: 0 };
-  for (const verdict of verdicts) tally[CLASS_OF[verdict]] += 1;
+  for (const verdict of verdicts) tally[VERDICTS[verdict].trialClass] += 1;
   return tally;
 }
 
@@ -42,7 +24,7 @@ export function tallyOf(verdicts: readonly VerdictWord[]): Tally {
 export function sumOf(tallies: readonly Tally[]): Tally {
   const sum = { trials: 0, captured: 0, hung: 0, other: 0, void: 0, harnessErrors: 0 };
   for (const tally of tallies) {
-    for (const name of ['trials', 'captured', 'hung', 'other', 'void', 'harnessErrors'] as const) {
+    for (const name of ['trials', ...TRIAL_CLASSES] as const) {
       sum[name] += tally[name];
     }
   }

@@ -2,7 +2,7 @@ import t from 'tap';
 import { madeOutcome, madeTrace } from '../testing/builders/instruction-trace.js';
 import { compareMaps } from './compare-maps.js';
 import { type MapHead, mapOf } from './map.js';
-import type { EndWord } from './outcome.js';
+import type { EndWord } from '../model/verdict.js';
 
 const HEAD: MapHead = {
   kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },

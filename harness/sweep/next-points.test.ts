@@ -2,7 +2,7 @@ import t from 'tap';
 import { seededRandom } from '../testing/randomness.js';
 import { madeTrace } from '../testing/builders/instruction-trace.js';
 import { gaps, landmarks, nextPoints } from './next-points.js';
-import type { EndWord } from './outcome.js';
+import type { EndWord } from '../model/verdict.js';
 
 /** Another seed makes other traces: CRASHPATH_SEED=n. */
 const SEED = Number(process.env['CRASHPATH_SEED'] ?? 20_260_101);

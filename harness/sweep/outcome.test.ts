@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
-import { VERDICT_WORDS } from '../model/verdict.js';
-import { END_WORDS, outcomeOf } from './outcome.js';
+import { END_WORDS, VERDICT_WORDS } from '../model/verdict.js';
+import { outcomeOf } from './outcome.js';
 
 function result(verdict: RunResult['verdict'], detail = 'made'): RunResult {
   return {

@@ -1,6 +1,6 @@
 import type { Idt } from '../../model/instruction-trace.js';
 import type { PointOutcome } from '../../sweep/outcome.js';
-import { type EndWord } from '../../sweep/outcome.js';
+import type { EndWord } from '../../model/verdict.js';
 import type { TracePoint } from '../../sweep/instruction-trace.js';
 
 /** IDTs as a 6.1 kernel has them along the crash path: the crashed kernel's, none, the capture kernel's own. */

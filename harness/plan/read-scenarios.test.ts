@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Fault } from '../model/fault.js';
-import { readScenarios } from './read-matrix.js';
+import { readScenarios } from './read-scenarios.js';
 
 const BASE = [
   'version: 1',

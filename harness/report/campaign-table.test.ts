@@ -7,9 +7,9 @@ import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from './campaign-progress.js';
 import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { htmlReport } from './html-report.js';
-import { type Matrix, matrixOf, unexplained } from './matrix.js';
-import { matrixObject } from './matrix-json.js';
-import { matrixTable } from './matrix-table.js';
+import { type Matrix, matrixOf, unexplained } from './campaign-table.js';
+import { matrixObject } from './campaign-table-json.js';
+import { matrixTable } from './campaign-table-text.js';
 
 const {
   captured: CAPTURED,

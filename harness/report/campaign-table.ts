@@ -1,6 +1,6 @@
 import type { Cell } from '../model/cell.js';
 import { alternativesOf, expectationText, matches } from '../model/expectation.js';
-import type { RunResult } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { VERDICT_NAMES } from './summary.js';
 import { countInOrder, verdictName } from './words.js';
@@ -16,6 +16,15 @@ export const CELL_STATES = [
 ] as const;
 
 export type CellState = (typeof CELL_STATES)[number];
+
+const IS_EXPLAINED: Readonly<Record<CellState, boolean>> = {
+  unexpected: false,
+  'harness-error': false,
+  void: false,
+  unfinished: false,
+  'void-explained': true,
+  'as-expected': true,
+};
 
 /** All trials of a scenario on one kernel of the campaign file. Texts are as the file and the runs have them. */
 export interface MatrixCell {
@@ -66,7 +75,7 @@ export function matrixOf(plans: readonly RunPlan[], results: readonly RunResult[
   const inCells = plans.filter((plan): plan is PlanInCell => plan.cell !== undefined);
   if (inCells.length === 0) return undefined;
   const columns = [...new Set(inCells.map(({ cell }) => cell.kernel))];
-  const finished = results.filter(({ detail }) => detail !== 'interrupted');
+  const finished = results.filter((result) => !isInterrupted(result));
   const keys = [...new Set(inCells.map(rowKey))];
   const rows = keys.map((key) => {
     const planned = inCells.filter((plan) => rowKey(plan) === key);
@@ -135,7 +144,7 @@ export function cellsOf({ rows }: Matrix): { row: MatrixRow; cell: MatrixCell }[
 
 /** The cells that nothing explains: neither an expectation nor the file's reason for a void. */
 export function unexplained(matrix: Matrix): { row: MatrixRow; cell: MatrixCell }[] {
-  return cellsOf(matrix).filter(({ cell }) => !['as-expected', 'void-explained'].includes(cell.state));
+  return cellsOf(matrix).filter(({ cell }) => !IS_EXPLAINED[cell.state]);
 }
 
 /** How many cells come to what, in the order of {@link CELL_STATES}; states that do not occur are left out. */

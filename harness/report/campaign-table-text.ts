@@ -7,7 +7,7 @@ import {
   type MatrixRow,
   stateCounts,
   unexplained,
-} from './matrix.js';
+} from './campaign-table.js';
 import { type Palette, palette } from './paint.js';
 import { outcomeSentence } from './summary.js';
 import type { TableOptions } from './terminal-table.js';

@@ -1,4 +1,4 @@
-import { cellsOf, type Matrix, stateCounts } from './matrix.js';
+import { cellsOf, type Matrix, stateCounts } from './campaign-table.js';
 
 /** What {@link matrixObject} is told beside the table. */
 export interface CampaignFacts {

@@ -1,8 +1,8 @@
 import type { Outcome } from '../model/verdict.js';
 import { html, type Markup } from './html.js';
 import { OUTCOME_MARKS } from './html-style.js';
-import { cellSentence, numbered, rowName, STATE_WORDS, verdictLines } from './matrix-table.js';
-import type { CellState, Matrix, MatrixCell, MatrixRow } from './matrix.js';
+import { cellSentence, numbered, rowName, STATE_WORDS, verdictLines } from './campaign-table-text.js';
+import type { CellState, Matrix, MatrixCell, MatrixRow } from './campaign-table.js';
 import { safeName, safeSentence } from './words.js';
 
 /** Which colour and mark of the outcomes a state has. */
