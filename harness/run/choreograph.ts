@@ -26,6 +26,8 @@ const SOURCES_WITHIN_MS = 12_000;
 export interface DebugSession {
   readonly gdb: Debugger;
   readonly symbols: SymbolTable;
+  /** The capture kernel is the same image, so that its symbols have the same names. */
+  readonly sameImage: boolean;
 }
 
 /** Where the symbols of a kernel are kept between runs. */
@@ -39,6 +41,8 @@ interface SymbolCache {
 export interface ChoreographyRun extends Pick<ChoreographyContext, 'trial' | 'deadlineScale' | 'runName'> {
   /** Interrupt sources outside the guest work meanwhile. */
   readonly hasSources: boolean;
+  /** The capture kernel is the same image as the first kernel. */
+  readonly sameImage: boolean;
   /** Undefined: they are read in each run. */
   readonly symbolCache: SymbolCache | undefined;
 }
@@ -53,6 +57,7 @@ export async function choreograph(
   guest: Guest,
   {
     hasSources,
+    sameImage,
     symbolCache,
     aboutToFire,
     ...run
@@ -91,7 +96,7 @@ export async function choreograph(
     if (error instanceof NotReached) watch.stop(error.message);
     throw error;
   }
-  return { gdb, symbols };
+  return { gdb, symbols, sameImage };
 }
 
 function pinsIn(steps: readonly Step[]): PinName[] {

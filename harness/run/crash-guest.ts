@@ -15,15 +15,22 @@ export interface Crash {
   readonly trigger: Trigger;
   /** Those that only the console's report can show are judged from it. */
   readonly prove: readonly ScenarioProof[];
-  readonly openQuestions: readonly OpenQuestion[];
   /** For a trigger whose steps are interpreted. */
   readonly choreography: ChoreographyRun;
-  /** The capture kernel is the same image as the first kernel. */
-  readonly sameImage: boolean;
+}
+
+/** What the preparation has left open. */
+export interface Prepared {
+  readonly sources: SourceBank;
+  readonly openQuestions: readonly OpenQuestion[];
 }
 
 /** Fires, and follows the guest to its end. Ends by `RunEnded`. */
-export async function crashGuest(guest: Guest, crash: Crash, sources: SourceBank): Promise<void> {
+export async function crashGuest(
+  guest: Guest,
+  crash: Crash,
+  { sources, openQuestions }: Prepared,
+): Promise<void> {
   const { watch } = guest;
   const aboutToFire = async () => {
     await guest.recordInterruptState();
@@ -33,9 +40,9 @@ export async function crashGuest(guest: Guest, crash: Crash, sources: SourceBank
     const session = await fire(guest, crash, aboutToFire);
     await sources.fired();
     try {
-      await followGuest(guest, crash.openQuestions);
+      await followGuest(guest, openQuestions);
     } finally {
-      if (session !== undefined) await examine(session, guest, crash);
+      if (session !== undefined) await examine(session, guest);
     }
   } finally {
     // Only now has the console said all that it will say.
@@ -57,11 +64,7 @@ async function fire(
 }
 
 /** What a guest that got stuck still says: its stacks and its interrupt controllers, whose texts stay in the QMP log. */
-async function examine(
-  { gdb, symbols }: DebugSession,
-  { watch, machine }: Guest,
-  { sameImage }: Crash,
-): Promise<void> {
+async function examine({ gdb, symbols, sameImage }: DebugSession, { watch, machine }: Guest): Promise<void> {
   if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done')) return;
   const armed = watch.events.findLast((event) => event.type === 'armed')?.armed;
   try {

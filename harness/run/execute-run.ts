@@ -10,6 +10,7 @@ import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
 import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
+import { guestQuestions } from './guest-questions.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
@@ -87,18 +88,21 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
     const guest = new Guest(machine, watch);
     const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
+    const isArmed = scenario.crashKernel === 'loaded';
+    const questions = guestQuestions(guest, {
+      cpus: plan.machine.cpus,
+      claims: plan.machine.prove ?? [],
+      crashKernelLoaded: isArmed,
+      proofs: prove,
+    });
     const openQuestions = await prepareGuest(
       guest,
       {
         release: kernel.release,
-        cpus: plan.machine.cpus,
-        claims: plan.machine.prove ?? [],
-        crashKernel:
-          scenario.crashKernel === 'loaded' ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
-        preparations: scenario.prepare,
-        proofs: prove,
+        crashKernel: isArmed ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
+        steps: scenario.prepare,
       },
-      sources,
+      { questions, sources },
     );
     const stopSampling = machine.abilities.monitor?.startSampling();
     if (stopSampling !== undefined) undo.push(stopSampling);
@@ -109,17 +113,16 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
       {
         trigger,
         prove,
-        openQuestions,
-        sameImage: captureKernel.sha256 === kernel.sha256,
         choreography: {
           trial: plan.trial,
           deadlineScale: plan.timeoutScale,
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
+          sameImage: captureKernel.sha256 === kernel.sha256,
           symbolCache: cached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined,
         },
       },
-      sources,
+      { sources, openQuestions },
     );
     watch.end('the script came to its end');
   } catch (error) {

@@ -30,8 +30,11 @@ const MISSING: Readonly<Record<string, RegExp>> = {
 /** What came from outside the machine, and does not come again: crashpath was killed, or interrupted. */
 const NOT_OF_THE_MACHINE = new Set(['derived-killed-crashpath', 'interrupted-in-capture']);
 
+/** Recorded when this trigger asked the guest less: a recording has answers to the requests of its own time only. */
+const OTHER_REQUESTS = new Set(['void-crash-point-absent']);
+
 for (const name of await fixtureNames()) {
-  if (NOT_OF_THE_MACHINE.has(name)) continue;
+  if (NOT_OF_THE_MACHINE.has(name) || OTHER_REQUESTS.has(name)) continue;
   t.test(`${name}: prepared, crashed and followed on the recorded machine`, async (t) => {
     const { verdict, detail, quality, degradedBy, explanation } = await rerun(t, name);
     const missing = MISSING[name];
@@ -55,3 +58,16 @@ for (const name of await fixtureNames()) {
     );
   });
 }
+
+t.test('a trigger that needs a debugger is void on a machine without one, and names it', async (t) => {
+  const steps = [{ hold: { as: 'crasher', at: 'panic' } }, { fire: { role: 'crasher', aloneMs: 0 } }];
+  const result = await rerun(t, 'captured-6.1', (plan) => ({
+    ...plan,
+    scenario: { ...plan.scenario, trigger: { kind: 'choreography', steps } },
+  }));
+  t.match(result, {
+    verdict: 'void',
+    detail: 'state-not-proved',
+    explanation: 'not proved: the machine has a debugger (saw a recording has none)',
+  });
+});
