@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { MachineFailure } from '../machine/machine.js';
 import { recordedMachine } from '../machine/recorded/open.js';
+import { harnessFault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { rejudge } from '../store/rejudge.js';
 import { readPlan } from '../store/run-directory.js';
@@ -71,3 +74,45 @@ t.test('a trigger that needs a debugger is void on a machine without one, and na
     explanation: 'not proved: the machine has a debugger (saw a recording has none)',
   });
 });
+
+t.test(
+  'a bug ends the run as one, a failure of the host as another; both leave where they came from',
+  async (t) => {
+    const plan = await readPlan(join(TESTDATA, 'captured-6.1'));
+    const failing = async (error: Error) => {
+      const directory = t.testdir({});
+      const result = await executeRun(plan, directory, { open: () => Promise.reject(error) });
+      const host = await readFile(join(directory, 'host.jsonl'), 'utf8');
+      return { result, host };
+    };
+    const bug = await failing(new TypeError('x is not a function', { cause: new Error('deeper') }));
+    t.match(bug.result, {
+      verdict: 'harness-error',
+      detail: 'harness-fault',
+      explanation: /a bug of crashpath, TypeError: x is not a function/,
+    });
+    t.match(bug.host, /"stack":"TypeError: x is not a function.*recorded-run\.test.*deeper/);
+    const host = await failing(new MachineFailure('cannot ask QEMU: it is late', { gone: false }));
+    t.equal(host.result.explanation, 'cannot ask QEMU: it is late');
+  },
+);
+
+t.test(
+  'a machine without a control channel is void; one that cannot be closed is a failure of the host',
+  async (t) => {
+    const plan = await readPlan(join(TESTDATA, 'captured-6.1'));
+    const made = (name: string, close: () => Promise<void>) =>
+      executeRun(plan, t.testdir({ [name]: {} }) + `/${name}`, {
+        open: async () => ({ name: 'a made machine', abilities: {}, close }),
+      });
+    t.match(await made('closed', async () => undefined), {
+      verdict: 'void',
+      explanation: 'not proved: the machine has a control channel (saw a made machine has none)',
+    });
+    const stuck = harnessFault('cannot kill process "7": it is still there; look at it');
+    t.match(await made('stuck', () => Promise.reject(stuck)), {
+      verdict: 'harness-error',
+      explanation: stuck.message,
+    });
+  },
+);

@@ -8,15 +8,15 @@ import type { Guest } from './guest.js';
 
 /** A rate is measured over this long at least. */
 const MEASURE_MS = 1_000;
-/** How often a source is asked whether it still works. */
-const LOOK_EVERY_MS = 200;
+/** How often it is checked whether the sources still work. */
+const CHECK_EVERY_MS = 200;
 
 /** The scenario's interrupt sources, from their start to the end of the run. What they did is recorded. */
 export class SourceBank {
   readonly #guest: Guest;
   readonly #specs: readonly SourceSpec[];
   readonly #running: { readonly spec: SourceSpec; readonly source: Source; reported: boolean }[] = [];
-  #look: NodeJS.Timeout | undefined;
+  #checks: NodeJS.Timeout | undefined;
 
   constructor(guest: Guest, specs: readonly SourceSpec[]) {
     this.#guest = guest;
@@ -38,7 +38,7 @@ export class SourceBank {
       this.#running.push({ spec, source, reported: false });
       this.#report(source, 'started');
     }
-    this.#look = setInterval(() => this.#watchFailures(), LOOK_EVERY_MS);
+    this.#checks = setInterval(() => this.#watchFailures(), CHECK_EVERY_MS);
     await this.#proveRates();
   }
 
@@ -54,7 +54,7 @@ export class SourceBank {
 
   /** Stops all of them. */
   async stop(): Promise<void> {
-    clearInterval(this.#look);
+    clearInterval(this.#checks);
     await this.#stop(this.#running);
   }
 
