@@ -22,6 +22,7 @@ if (!existsSync(READER)) {
 }
 const { readScenarios } = await import(READER.href);
 const { contextOf, provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
+const { statementOf } = await import(new URL('dist/proof/proofs.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
 const text = page(readAll());
@@ -194,6 +195,7 @@ function proofOfState(proof) {
   if ('everyVcpu' in proof) return `${flagWords(proof.everyVcpu)} on every vCPU`;
   if ('pin' in proof) return pinWords(proof);
   if ('lapic' in proof) return `local APIC of vCPU ${proof.cpu}: ${lapicWords(proof.lapic)}`;
+  if (!('interrupts' in proof)) return code(statementOf(proof));
   const { row, risesBy, withinMs } = proof.interrupts;
   const when = withinMs === undefined ? '' : ` within ${withinMs / 1000} s before firing`;
   return `row ${code(row)} of \`/proc/interrupts\` rises by ${risesBy}${when}`;
@@ -210,10 +212,15 @@ function proofsInSteps(steps) {
       const moved = 'in' in proof && [...words].some((word) => word.startsWith('in '));
       ofRole.set(proof.role, words.add(`${moved ? 'then ' : ''}${roleWords(proof)}`));
     } else {
-      others.add('lock' in proof ? `${code(proof.lock)} ${proof.held ? 'held' : 'free'}` : pinWords(proof));
+      others.add(wordsWithoutRole(proof));
     }
   }
   return [...others, ...[...ofRole].map(([role, words]) => `**${role}** ${[...words].join(', ')}`)];
+}
+
+function wordsWithoutRole(proof) {
+  if ('lock' in proof) return `${code(proof.lock)} ${proof.held ? 'held' : 'free'}`;
+  return 'pin' in proof ? pinWords(proof) : code(statementOf(proof));
 }
 
 function roleWords(proof) {
@@ -222,6 +229,7 @@ function roleWords(proof) {
   if ('svme' in proof || 'vmxe' in proof) return flagWords(proof);
   if ('lapic' in proof) return `local APIC ${lapicWords(proof.lapic)}`;
   if ('inService' in proof) return 'a vector in service';
+  if (!('stackHas' in proof)) return code(statementOf(proof));
   return `${functions(proof.stackHas)} on its stack`;
 }
 

@@ -7,6 +7,8 @@ export interface Debugger {
   readRegisters(vcpu: number): Promise<Registers>;
   /** Reads virtual memory through the page tables of one vCPU, as its CR3 is now. */
   readMemory(address: bigint, length: number, options: { readonly vcpu: number }): Promise<Buffer>;
+  /** Reads physical memory, whatever the page tables of the vCPUs are. */
+  readPhysicalMemory(address: bigint, length: number): Promise<Buffer>;
   /** Stops the machine if it runs. */
   interrupt(): Promise<unknown>;
 }

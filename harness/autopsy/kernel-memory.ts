@@ -1,27 +1,88 @@
-import { GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
+import { finishReadingAsync, kernelTablesOf, type PageTables, translate } from '../symbols/index.js';
 import type { Debugger } from './debugger.js';
 
+/** What reading the kernel's memory needs of a debugger. */
+export type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory' | 'readPhysicalMemory'>;
+
+const CR0_PAGING = 1n << 31n;
+/** CR4.LA57: five levels of page tables (Intel SDM volume 3, 2.5). */
+const CR4_LA57 = 1n << 12n;
+
 /**
- * Reads memory of the kernel that is running. With page-table isolation the page tables of a vCPU in user mode hold
- * next to nothing of the kernel (Documentation/x86/pti.rst), so that vCPUs in kernel mode are asked first. Undefined
- * when the page tables of no vCPU have the address.
+ * Reads memory of the running kernel at a virtual address, all vCPUs stopped, through the page tables of a vCPU in
+ * kernel mode. When all are in user mode, under page-table isolation, their own tables do not map the kernel: then
+ * through physical memory, by the kernel's tables that belong to theirs. Undefined when no tables map all of it.
  */
 export async function readKernelMemory(
-  { address, length }: { address: bigint; length: number },
-  gdb: Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory'>,
+  gdb: KernelReader,
+  address: bigint,
+  length: number,
 ): Promise<Buffer | undefined> {
-  const inUserMode: number[] = [];
-  const inKernelMode: number[] = [];
+  const inUserMode: { readonly vcpu: number; readonly tables: PageTables }[] = [];
   for (const vcpu of gdb.vcpus) {
-    const { cs } = await gdb.readRegisters(vcpu);
-    ((cs & 3n) === 3n ? inUserMode : inKernelMode).push(vcpu);
-  }
-  for (const vcpu of [...inKernelMode, ...inUserMode]) {
-    try {
-      return await gdb.readMemory(address, length, { vcpu });
-    } catch (error) {
-      if (!(error instanceof GdbRemoteError)) throw error;
+    const registers = await gdb.readRegisters(vcpu);
+    // A vCPU that was not started yet has no page tables, and would read anything.
+    if ((registers.cr0 & CR0_PAGING) === 0n) continue;
+    if ((registers.cs & 3n) !== 0n) {
+      inUserMode.push({ vcpu, tables: tablesOf(registers) });
+      continue;
     }
+    const bytes = await readThrough(vcpu, { gdb, address, length });
+    if (bytes !== undefined) return bytes;
+  }
+  for (const { vcpu } of inUserMode) {
+    const bytes = await readThrough(vcpu, { gdb, address, length });
+    if (bytes !== undefined) return bytes;
+  }
+  for (const { tables } of inUserMode) {
+    const bytes = await readByWalk(tables, { gdb, address, length });
+    if (bytes !== undefined) return bytes;
   }
   return undefined;
+}
+
+interface Wanted {
+  readonly gdb: KernelReader;
+  readonly address: bigint;
+  readonly length: number;
+}
+
+function tablesOf({ cr3, cr4 }: Registers): PageTables {
+  return { root: cr3, levels: (cr4 & CR4_LA57) === 0n ? 4 : 5 };
+}
+
+async function readThrough(vcpu: number, { gdb, address, length }: Wanted): Promise<Buffer | undefined> {
+  return orUnmapped(() => gdb.readMemory(address, length, { vcpu }));
+}
+
+async function readByWalk(
+  userTables: PageTables,
+  { gdb, address, length }: Wanted,
+): Promise<Buffer | undefined> {
+  const read = (request: { address: bigint; length: number }) =>
+    orUnmapped(() => gdb.readPhysicalMemory(request.address, request.length));
+  const tables = await finishReadingAsync(kernelTablesOf(userTables), read);
+  if (tables === undefined) return undefined;
+  const parts: Buffer[] = [];
+  for (let done = 0; done < length; ) {
+    const physical = await finishReadingAsync(translate(address + BigInt(done), tables), read);
+    if (physical === undefined) return undefined;
+    const count = Math.min(length - done, Number(physical.bytesInPage));
+    const part = await read({ address: physical.address, length: count });
+    if (part === undefined) return undefined;
+    parts.push(part);
+    done += count;
+  }
+  return Buffer.concat(parts);
+}
+
+/** A refusal of the stub is memory that is not there; everything else is the harness's fault. */
+async function orUnmapped(read: () => Promise<Buffer>): Promise<Buffer | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof GdbRemoteError) return undefined;
+    throw error;
+  }
 }

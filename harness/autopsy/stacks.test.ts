@@ -2,8 +2,7 @@ import t from 'tap';
 import type { Armed } from '../model/event.js';
 import { GdbClosedError, GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { parseKallsyms, type SymbolTable } from '../symbols/index.js';
-import { madeRegisters } from '../testing/builders/gdb-registers.js';
-import { readKernelMemory } from './kernel-memory.js';
+import { madeRegisters } from '../testing/builders/registers.js';
 import { type DeadMachine, stacksOf } from './stacks.js';
 
 const TEXT = 0xffffffff81000000n;
@@ -61,6 +60,9 @@ function machine(changes: Partial<DeadMachine> = {}): DeadMachine {
         if (address === IDT + 13n * 16n) return gate(TEXT + 0x200n + MOVED);
         throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
       },
+      readPhysicalMemory: async () => {
+        throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
+      },
       interrupt: async () => undefined,
     },
     symbols: symbols(),
@@ -92,26 +94,4 @@ t.test('a debugger that is gone leaves no facts; any other error is one of the h
   });
   t.strictSame(await stacksOf(machine({ gdb: failing(new GdbClosedError('interrupt', 'gone')) })), []);
   await t.rejects(stacksOf(machine({ gdb: failing(new Error('a mistake')) })), /a mistake/);
-});
-
-t.test('kernel memory is read through vCPUs in kernel mode first', async (t) => {
-  const asked: number[] = [];
-  const gdb = {
-    vcpus: [0, 1, 2],
-    readRegisters: async (vcpu: number) => madeRegisters(vcpu === 0 ? { cs: USER_CS } : {}),
-    readMemory: async (_address: bigint, length: number, { vcpu }: { vcpu: number }) => {
-      asked.push(vcpu);
-      if (vcpu !== 2) throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
-      return Buffer.alloc(length, 7);
-    },
-  };
-  t.strictSame(await readKernelMemory({ address: TEXT, length: 2 }, gdb), Buffer.from([7, 7]));
-  t.strictSame(asked, [1, 2]);
-  const none = { ...gdb, vcpus: [0, 1] };
-  t.equal(await readKernelMemory({ address: TEXT, length: 2 }, none), undefined);
-  t.strictSame(
-    asked.slice(2),
-    [1, 0],
-    'without page-table isolation a vCPU in user mode has the kernel as well',
-  );
 });

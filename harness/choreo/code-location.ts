@@ -1,5 +1,5 @@
 import { inspectVcpus } from '../autopsy/inspect-vcpu.js';
-import { readKernelMemory } from '../autopsy/kernel-memory.js';
+import { type KernelReader, readKernelMemory } from '../autopsy/kernel-memory.js';
 import {
   type FunctionCode,
   decodeFunction,
@@ -9,7 +9,6 @@ import {
   type SymbolTable,
 } from '../symbols/index.js';
 import type { Location } from '../trigger/choreography-steps.js';
-import type { Debugger } from './debugger.js';
 import { NotReached } from './not-reached.js';
 
 /** A location in the running kernel's code. */
@@ -18,8 +17,6 @@ export interface CodeLocation {
   /** As the scenario names it, with the symbols that were meant. */
   readonly name: string;
 }
-
-type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory'>;
 
 /**
  * Finds a location's address in this kernel. A symbol that it does not have (inlined, renamed), or a function that
@@ -96,11 +93,11 @@ async function readFunction(
   { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
 ): Promise<FunctionCode> {
   const size = symbols.at(symbol.address)?.size ?? 0;
-  const bytes = await readKernelMemory({ address: symbol.address, length: size }, gdb);
+  const bytes = await readKernelMemory(gdb, symbol.address, size);
   if (bytes === undefined)
     throw new NotReached(
       `read the code of ${symbol.name}`,
-      `the page tables of no vCPU have it; ${await inspectVcpus({ gdb, symbols })}`,
+      `no page tables map it; ${await inspectVcpus({ gdb, symbols })}`,
     );
   return decodeFunction({ bytes, address: symbol.address, size });
 }

@@ -39,5 +39,8 @@ export interface ChoreographyContext {
 
 /** What an instruction trace needs of it. */
 export interface TraceContext extends Pick<ChoreographyContext, 'symbols' | 'vcpuRegisters' | 'fact'> {
-  readonly gdb: Omit<Debugger, 'vcpus' | 'writeRegister' | 'writeMemory' | 'continueAll'>;
+  readonly gdb: Omit<
+    Debugger,
+    'vcpus' | 'readPhysicalMemory' | 'writeRegister' | 'writeMemory' | 'continueAll'
+  >;
 }

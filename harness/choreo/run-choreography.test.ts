@@ -4,7 +4,7 @@ import { readRegisters } from '../hmp/registers.js';
 import type { HostFact } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop, type Registers } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
-import { madeRegisters } from '../testing/builders/gdb-registers.js';
+import { madeRegisters } from '../testing/builders/registers.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 import { runChoreography } from './run-choreography.js';
@@ -56,6 +56,9 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
       readMemory: async (_address, length, { vcpu }) => {
         if (userMode.includes(vcpu)) throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
         return Buffer.alloc(length, 0x90);
+      },
+      readPhysicalMemory: async () => {
+        throw new GdbRemoteError('read', 'm', 0x14, 'not mapped');
       },
       writeRegister: async () => undefined,
       writeMemory: async () => undefined,

@@ -4,7 +4,7 @@ import type { TracedInstruction } from '../model/instruction-trace.js';
 import type { HostFact } from '../model/record.js';
 import { GdbRemoteError, GdbTimeoutError, type GdbStop } from '../qemu/gdbstub/index.js';
 import { parseKallsyms } from '../symbols/index.js';
-import { madeRegisters } from '../testing/builders/gdb-registers.js';
+import { madeRegisters } from '../testing/builders/registers.js';
 import type { TraceContext } from './context.js';
 import { NotReached } from './not-reached.js';
 import { traceInstructions } from './trace.js';

@@ -1,18 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspectVcpu, stackLine, stackOf } from '../autopsy/inspect-vcpu.js';
-import { readKernelMemory } from '../autopsy/kernel-memory.js';
+import { type KernelReader, readKernelMemory } from '../autopsy/kernel-memory.js';
 import type { StoppedWitness } from '../proof/witness.js';
-import type { Vcpus } from './vcpus.js';
+import type { ChoreographyContext } from './context.js';
 
 const INTERRUPT_FLAG = 0x200n;
 
-/** What proofs may ask of a guest whose vCPUs are stopped. */
-export function stoppedWitness(vcpus: Vcpus): StoppedWitness {
-  const { context } = vcpus;
+/** What it is answered from. */
+export interface WitnessContext
+  extends Pick<
+    ChoreographyContext,
+    'symbols' | 'vcpuRegisters' | 'irqchips' | 'lapic' | 'pinOf' | 'sourcesWithinMs'
+  > {
+  readonly gdb: KernelReader;
+}
+
+/** What proofs may ask of a guest whose vCPUs are stopped; `vcpuOf` returns the vCPU that has a role. */
+export function stoppedWitness(context: WitnessContext, vcpuOf: (role: string) => number): StoppedWitness {
   const { gdb, symbols } = context;
   return {
     cpus: gdb.vcpus.length,
-    vcpuOf: (subject) => ('role' in subject ? vcpus.of(subject.role) : subject.cpu),
+    vcpuOf: (subject) => ('role' in subject ? vcpuOf(subject.role) : subject.cpu),
     registers: () => context.vcpuRegisters(),
     irqchips: () => context.irqchips(),
     lapic: (vcpu) => context.lapic(vcpu),
@@ -20,7 +28,7 @@ export function stoppedWitness(vcpus: Vcpus): StoppedWitness {
     // All vCPUs are stopped, but sources outside the guest work: what they do next may be what is asked for.
     sourcesWithinMs: context.sourcesWithinMs,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
-    kernel: { symbols, read: (address, length) => readKernelMemory({ address, length }, gdb) },
+    kernel: { symbols, read: (address, length) => readKernelMemory(gdb, address, length) },
     async stopped(vcpu) {
       const { rip, rflags } = await gdb.readRegisters(vcpu);
       return {

@@ -1,6 +1,6 @@
 import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';

@@ -1,5 +1,5 @@
 import { proveCapture } from '../proof/proofs.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 

@@ -1,6 +1,6 @@
 import type { RunPlan } from '../plan/run-plan.js';
 import { isAtLeast, leadingVersion } from '../model/version.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 

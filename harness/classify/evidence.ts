@@ -1,6 +1,6 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import type { Evidence } from '../model/verdict.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import { timerCounts } from '../timeline/timers.js';
 
 /** Turns an event into a reference that a reader can follow; guest text in it is escaped and short. */

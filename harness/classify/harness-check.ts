@@ -1,4 +1,4 @@
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import type { Check } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
 

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../model/event.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { type FactEvent, factsOf, first, firstFact, unprovedProofs } from './phases.js';
 

@@ -2,11 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import t, { type Test } from 'tap';
-import { makeBzImage, writeTree } from '../testing/builders/kernels.js';
-import { type MadeHost, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
+import { makeBzImage } from '../testing/builders/kernels.js';
+import { type MadeHost, madeHost, runWords } from '../testing/builders/command-host.js';
 import { parserFor } from './parser.js';
+import { treeOf, writeTree } from '../testing/files.js';
 
-// Many processes, two at a time.
+// Many commands.
 t.setTimeout(600_000);
 
 /** One mistake: what is typed, what must be said, and the exit code when it is not 64. */
@@ -18,12 +19,17 @@ interface Mistake {
 }
 
 /** Every mistake gives one line on stderr, nothing on stdout and leaves no file anywhere. */
-async function refused(t: Test, host: MadeHost, mistakes: readonly Mistake[]): Promise<void> {
+async function refused(
+  t: Test,
+  host: MadeHost,
+  mistakes: readonly Mistake[],
+  { as = 'crashpath' }: { as?: 'crashpath' | 'process' } = {},
+): Promise<void> {
   const before = [await treeOf(host.here), await treeOf(host.cache)];
   const made = await new PQueue({ concurrency: 2 }).addAll(
     mistakes.map((mistake) => async () => ({
       ...mistake,
-      ended: await host.crashpath(mistake.words, mistake.environment),
+      ended: await host[as](mistake.words, mistake.environment),
     })),
   );
   for (const { words, says, exitCode = 64, ended } of made) {
@@ -56,16 +62,21 @@ async function refusedByParser(t: Test, host: MadeHost, mistakes: readonly Mista
 
 t.test('words that do not exist', async (t) => {
   const host = await madeHost(t);
-  await refused(t, host, [
-    { words: [], says: /name a command; see crashpath --help/ },
-    { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
-    { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
-    { words: ['run', '--kernell', 'x'], says: /"--kernell": .* did you mean --kernel\?/ },
-    { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, machines, runs/ },
-    { words: ['show'], says: /"crashpath show": it needs an argument/ },
-    { words: ['image', 'build'], says: /--kernel must be given/ },
-    { words: ['rum\n\u001b[31m'], says: /no such command/ },
-  ]);
+  await refused(
+    t,
+    host,
+    [
+      { words: [], says: /name a command; see crashpath --help/ },
+      { words: ['kernel', 'lst'], says: /"lst": .* did you mean "list"\? See crashpath kernel --help/ },
+      { words: ['kernel', 'list', 'more'], says: /"more": it is one word too many/ },
+      { words: ['run', '--kernell', 'x'], says: /"--kernell": .* did you mean --kernel\?/ },
+      { words: ['list', 'frob'], says: /<what> "frob": it is none of scenarios, machines, runs/ },
+      { words: ['show'], says: /"crashpath show": it needs an argument/ },
+      { words: ['image', 'build'], says: /--kernel must be given/ },
+      { words: ['rum\n\u001b[31m'], says: /no such command/ },
+    ],
+    { as: 'process' },
+  );
   await refusedByParser(t, host, [
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
     { words: ['frobnicate'], says: /there are run, compare, sweep, list, show/ },
@@ -272,9 +283,14 @@ t.test('QEMU', async (t) => {
 
 t.test('a run that is not there', async (t) => {
   const host = await madeHost(t);
-  await refused(t, host, [
-    { words: ['show', 'nothing'], says: /cannot find run "nothing"/ },
-    { words: ['classify', './nothing'], says: /cannot find run "\.\/nothing"/ },
-    { words: ['classify', ''], says: /cannot find run ""/ },
-  ]);
+  await refused(
+    t,
+    host,
+    [
+      { words: ['show', 'nothing'], says: /cannot find run "nothing"/ },
+      { words: ['classify', './nothing'], says: /cannot find run "\.\/nothing"/ },
+      { words: ['classify', ''], says: /cannot find run ""/ },
+    ],
+    { as: 'process' },
+  );
 });

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
 import { RunPlanSchema } from '../plan/run-plan.js';
-import { guestsOf, madeHost, treeOf } from '../testing/builders/command-host.js';
+import { guestsOf, madeHost } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
-// Many processes, one after the other.
+// Many commands, one after the other.
 t.setTimeout(600_000);
 
 // One host for all: its images are packed once.
@@ -73,7 +74,7 @@ t.test('cells in rounds, each plan with what it is judged by, then the table', a
   t.equal((await guestsOf(host)).length, before, 'nothing is run');
   t.strictSame(await treeOf(host.here), ['files-1', 'files-1/campaign.yaml', 'files-1/own.yaml']);
 
-  const ended = await host.crashpath(words(file, '--name', 'table'));
+  const ended = await host.process(words(file, '--name', 'table'));
   t.equal(ended.exitCode, 3, 'a QEMU that does not start is the harness');
   const directory = join(host.here, 'runs/table');
   const plans = await Promise.all(
@@ -172,7 +173,7 @@ t.test('what the file decides is not decided beside it', async (t) => {
     t.match(ended.stderr, says);
   };
   await refused(
-    /cannot run campaign file "files-\d+\/campaign\.yaml" with --append --cpus: what its guests are like/,
+    /cannot run campaign file "files-\d+\/campaign\.yaml" with --append --cpus: the file describes its guests/,
     '--cpus',
     '1',
     '--append',

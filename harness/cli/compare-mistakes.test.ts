@@ -1,5 +1,6 @@
 import t from 'tap';
-import { madeHost, treeOf } from '../testing/builders/command-host.js';
+import { madeHost } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
 t.setTimeout(600_000);
 

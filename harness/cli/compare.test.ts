@@ -1,9 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { makeBzImage, MADE_CONFIG, writeTree } from '../testing/builders/kernels.js';
+import { makeBzImage, MADE_CONFIG } from '../testing/builders/kernels.js';
 import { ComparisonSchema } from '../stats/comparison-json.js';
-import { guestsOf, madeHost, type MadeHost, treeOf } from '../testing/builders/command-host.js';
+import { guestsOf, madeHost, type MadeHost } from '../testing/builders/command-host.js';
+import { treeOf, writeTree } from '../testing/files.js';
 
 t.setTimeout(600_000);
 
@@ -24,7 +25,7 @@ function words(campaign: string, ...more: string[]): string[] {
 }
 
 t.test('trials in turns, one object on stdout, one campaign on disk', async (t) => {
-  const ended = await host.crashpath(words('c', '--repeat', '2', '--json'));
+  const ended = await host.process(words('c', '--repeat', '2', '--json'));
   t.equal(ended.exitCode, 3, 'a QEMU that does not start is the harness');
   t.equal(ended.stdout.split('\n').length, 2, 'one line');
   const object = ComparisonSchema.parse(JSON.parse(ended.stdout));

@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { withoutControls } from '../model/escape.js';
 import { harnessFault } from '../model/fault.js';
+import type { PrepareOptions, ShippedFiles } from '../prepare/options.js';
+import { cacheDirectory } from './directories.js';
 
 /** Root of the package: compiled code sits in dist/cli/. */
 export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The scenarios and machine profiles that come with crashpath. */
+export const SHIPPED: ShippedFiles = { packageRoot: PACKAGE_ROOT };
 
 /** Name of QEMU in PATH, or its absolute path when `$CRASHPATH_QEMU` gives one: guests have another directory. */
 export function qemuBinary(): string {
@@ -14,7 +19,17 @@ export function qemuBinary(): string {
   return own.includes('/') ? resolve(own) : own;
 }
 
-/** True when people read this stream in colour (https://no-color.org is honoured). */
+/** The cache, and progress on stderr: for everything that fetches or builds. Throws as {@link cacheDirectory} does. */
+export function cacheOptions(): Pick<PrepareOptions, 'cacheDir' | 'onProgress'> {
+  return { cacheDir: cacheDirectory(), onProgress: say };
+}
+
+/** What preparing runs needs to know of this host. Throws as {@link cacheDirectory} does. */
+export function prepareOptions(): PrepareOptions {
+  return { ...cacheOptions(), ...SHIPPED, qemuBinary: qemuBinary() };
+}
+
+/** Whether to colour what goes to this stream: a terminal, unless NO_COLOR is set (https://no-color.org). */
 export function wantsColor(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR: none } = process.env;
   return stream.isTTY && (none === undefined || none === '');
@@ -32,10 +47,9 @@ export function say(line: string): void {
   if (!quiet) complain(line);
 }
 
-/** A line that must be seen, on stderr; one line whatever it quotes. */
+/** A line on stderr that --quiet does not silence; one line whatever it quotes. */
 export function complain(line: string): void {
-  const plain = stripVTControlCharacters(line).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
-  process.stderr.write(`${plain}\n`);
+  process.stderr.write(`${withoutControls(line)}\n`);
 }
 
 /** crashpath's own version. */

@@ -1,9 +1,10 @@
 import t from 'tap';
-import { COMMANDS, groupOf } from './commands.js';
+import { COMMANDS, groupOf } from './words/commands.js';
 import { version } from './context.js';
-import { madeHost, treeOf } from '../testing/builders/command-host.js';
+import { madeHost } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
-// Many processes, one after the other.
+// Many commands, one after the other.
 t.setTimeout(600_000);
 
 const GROUP_NAMES = Object.keys(COMMANDS).filter((name) => groupOf(name) !== undefined);
@@ -67,13 +68,13 @@ t.test('the help of crashpath names all commands, exit codes and variables', asy
 
 t.test('messages do not follow the language of the host', async (t) => {
   const host = await madeHost(t);
-  const { stdout } = await host.crashpath(['--help'], { LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de' });
+  const { stdout } = await host.process(['--help'], { LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de' });
   t.match(stdout, /^Commands:$/m);
 });
 
 t.test('--version', async (t) => {
   const host = await madeHost(t);
-  t.strictSame(await host.crashpath(['--version']), { exitCode: 0, stdout: `${version()}\n`, stderr: '' });
+  t.strictSame(await host.process(['--version']), { exitCode: 0, stdout: `${version()}\n`, stderr: '' });
   t.match(version(), /^\d+\.\d+\.\d+/);
 });
 
@@ -99,7 +100,7 @@ t.test('list shows the scenarios', async (t) => {
 t.test('doctor: a report as text and as JSON, exit code 3 when runs cannot work', async (t) => {
   const host = await madeHost(t);
   const missing = { CRASHPATH_QEMU: '/nonexistent' };
-  const json = await host.crashpath(['doctor', '--json'], missing);
+  const json = await host.process(['doctor', '--json'], missing);
   t.equal(json.exitCode, 3);
   t.equal(json.stderr, '');
   t.match(JSON.parse(json.stdout), {

@@ -1,53 +1,41 @@
 import yargs, { type Argv } from 'yargs';
 import { EXIT, usageFault } from '../model/fault.js';
-import { classifyCommand } from './classify.js';
-import { COMMANDS, groupOf, optionsOf } from './commands.js';
-import { compareCommand } from './compare.js';
+import { declareCommands } from './declare-commands.js';
 import { setQuiet, version } from './context.js';
-import { doctorCommand } from './doctor.js';
-import { imageCommand } from './image.js';
-import { kernelCommand } from './kernel.js';
-import { listCommand } from './list.js';
-import { runCommand } from './run.js';
-import { showCommand } from './show.js';
-import { sweepCommand } from './sweep.js';
-import { usageMessage } from './usage-message.js';
+import { optionsOf } from './words/command-words.js';
+import { COMMANDS, groupOf } from './words/commands.js';
+import { usageMessage } from './words/usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
 export function parserFor(words: readonly string[]): Argv {
   refuseValuesOfSwitches(words);
   const parser: Argv = yargs([...words]);
   return (
-    parser
-      .scriptName('crashpath')
-      .usage(
-        '$0 <command>\n\nPanics real Linux guests under QEMU and proves whether the capture kernel came up.',
-      )
-      .command(runCommand)
-      .command(compareCommand)
-      .command(sweepCommand)
-      .command(listCommand)
-      .command(showCommand)
-      .command(classifyCommand)
-      .command(kernelCommand)
-      .command(imageCommand)
-      .command(doctorCommand)
+    declareCommands(
+      parser
+        .scriptName('crashpath')
+        .usage(
+          '$0 <command>\n\nPanics real Linux guests under QEMU and proves whether the capture kernel came up.',
+        ),
+    )
       .option('quiet', {
         type: 'boolean',
         default: false,
         alias: 'q',
         global: true,
-        describe: 'No progress on stderr',
+        describe: 'Print no progress on stderr',
       })
       .middleware(({ quiet }) => setQuiet(quiet))
       .completion('completion', 'Print a shell completion script (bash or zsh)')
-      .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1')
+      .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1 once')
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
       .strict()
+      // Help ends like any other command: its caller may have more to do, and what was written is still on its way.
+      .exitProcess(false)
       // `-k debian:6.1 sysrq-task` is one kernel and one scenario.
       .parserConfiguration({ 'greedy-arrays': false })
-      // Messages are in one language; our own are not translated.
+      // Our own messages are not translated, so yargs' are not either.
       .locale('en')
       .version(version())
       .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -63,7 +51,7 @@ export function parserFor(words: readonly string[]): Argv {
   );
 }
 
-/** yargs reads `--dry-run=yes` as `--no-dry-run`, and a guest would be started. */
+/** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */
 function refuseValuesOfSwitches(words: readonly string[]): void {
   const word = words.find((candidate) =>
     /^--(dry-run|json|quiet|until-significant)=(?!true$|false$)/.test(candidate),
@@ -73,7 +61,7 @@ function refuseValuesOfSwitches(words: readonly string[]): void {
   throw usageFault(`cannot use "${word}": ${option} takes no value; write ${option} alone`);
 }
 
-/** Where on the tree of commands the words stand. */
+/** The command that the words name, as far as it exists, and the commands that could follow. */
 function placeOf(words: readonly string[]): { command: string; commands: readonly string[] } {
   const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
   if (!Object.hasOwn(COMMANDS, first)) return { command: 'crashpath', commands: Object.keys(COMMANDS) };

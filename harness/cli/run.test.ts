@@ -4,9 +4,10 @@ import { execa } from 'execa';
 import t from 'tap';
 import { RunResultSchema } from '../model/result.js';
 import { RunPlanSchema } from '../plan/run-plan.js';
-import { guestsOf, madeHost, runWords, treeOf } from '../testing/builders/command-host.js';
+import { guestsOf, madeHost, runWords } from '../testing/builders/command-host.js';
+import { treeOf } from '../testing/files.js';
 
-// Many processes, one after the other.
+// Many commands, one after the other.
 t.setTimeout(600_000);
 
 async function planOf(directory: string) {
@@ -44,7 +45,7 @@ t.test('--dry-run prints what is then really run, and runs nothing', async (t) =
 
 t.test('--json: results only on stdout; --quiet: nothing on stderr', async (t) => {
   const host = await madeHost(t);
-  const ended = await host.crashpath(runWords(host, '--json', '--quiet', '--name', 'c'));
+  const ended = await host.process(runWords(host, '--json', '--quiet', '--name', 'c'));
   t.equal(ended.exitCode, 3);
   t.equal(ended.stderr, '');
   const lines = ended.stdout.trimEnd().split('\n');

@@ -27,13 +27,18 @@ function loadedBy(file: string): { files: Set<string>; packages: Set<string> } {
 t.test('help, completion and mistakes wait for no library but those that read words', async (t) => {
   const { files, packages } = loadedBy('cli/main.js');
   t.strictSame([...packages].sort(), ['fastest-levenshtein', 'yargs', 'yargs/helpers']);
-  t.ok(files.has('cli/run-options.js') && files.has('cli/kernel-crash-points.js'), 'words of all commands');
-  t.notOk(files.has('cli/run-scenarios.js') || files.has('plan/scenario.js'), 'and not what they do');
+  t.ok(files.has('cli/words/run.js') && files.has('cli/words/kernel.js'), 'words of all commands');
+  t.notOk(files.has('prepare/plan-runs.js') || files.has('plan/scenario.js'), 'and not what they do');
+  t.strictSame(
+    [...files].filter((file) => /^(cli\/actions|prepare)\//.test(file)),
+    [],
+    'no action',
+  );
 });
 
 t.test('what --dry-run and mistakes of scenarios and kernels do not need is loaded later', async (t) => {
-  const { files, packages } = loadedBy('cli/run-scenarios.js');
+  const { files, packages } = loadedBy('cli/actions/run-scenarios.js');
   t.ok(packages.has('zod') && files.has('plan/make-plan.js'));
   t.notOk(packages.has('ssh2') || packages.has('iced-x86') || files.has('run/execute-run.js'));
-  t.ok(loadedBy('cli/run-and-report.js').files.has('run/execute-run.js'));
+  t.ok(loadedBy('cli/actions/run-and-report.js').files.has('run/execute-run.js'));
 });

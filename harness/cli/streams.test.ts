@@ -1,13 +1,12 @@
-import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { PACKAGE_ROOT } from './context.js';
+import { CRASHPATH } from '../testing/crashpath-command.js';
 import { madeHost, runWords } from '../testing/builders/command-host.js';
 
-// Many processes, one after the other.
+// Many commands, one after the other.
 t.setTimeout(600_000);
 
-const COMMAND = `'${process.execPath}' '${join(PACKAGE_ROOT, 'dist/cli/main.js')}'`;
+const COMMAND = CRASHPATH.map((word) => `'${word}'`).join(' ');
 
 const ESCAPE = '\u001b';
 
@@ -17,7 +16,7 @@ async function shell(host: { cache: string; here: string; qemu: string }, line: 
     cwd: host.here,
     reject: false,
     stdin: 'ignore',
-    env: { NODE_OPTIONS: '', CRASHPATH_CACHE: host.cache, CRASHPATH_QEMU: host.qemu },
+    env: { CRASHPATH_CACHE: host.cache, CRASHPATH_QEMU: host.qemu },
     timeout: 60_000,
     killSignal: 'SIGKILL',
   });

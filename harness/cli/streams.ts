@@ -2,13 +2,13 @@ import { messageOf, errnoOf, reasonFor } from '../model/errno.js';
 import { EXIT } from '../model/fault.js';
 
 /**
- * Makes output errors behave. A reader that leaves early (`| head`) is no error: what is being done goes on to its
- * end, with its true exit code, unread. Any other failure to print (a full disk behind `>`) ends crashpath as a
- * harness error, because a result that nobody gets is none.
+ * Handles errors of the output streams. A reader that exits early (`| head`) is no error: the command runs to its end and
+ * keeps its exit code. Any other failure to print (a full disk behind `>`) ends crashpath with a harness error, because
+ * its results are lost.
  */
 export function guardStreams(): void {
   process.stderr.on('error', () => {
-    // There is no place left to complain to.
+    // There is no stream left to report it on.
   });
   process.stdout.on('error', (error) => {
     if (errnoOf(error) === 'EPIPE') return;

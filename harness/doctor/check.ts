@@ -1,9 +1,9 @@
-/** One thing that was looked at on this host. `found` is one line for people. */
+/** One thing that was checked on this host. `found` is one line for people. */
 export type DoctorCheck =
   | { readonly name: string; readonly status: 'ok'; readonly found: string; readonly remedy?: undefined }
   | {
       readonly name: string;
-      /** `warn`: crashpath works, with less (slower, fewer scenarios); `fail`: runs cannot work. */
+      /** `warn`: crashpath works, but slower or with fewer scenarios; `fail`: runs cannot work. */
       readonly status: 'warn' | 'fail';
       readonly found: string;
       /** What to do about it. */

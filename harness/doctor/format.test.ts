@@ -21,7 +21,7 @@ void t.test('a report is one line a check, with remedies', async (t) => {
       'warn  accelerator  tcg; use a better host',
       'fail  kexec        not found; install kexec-tools',
       '',
-      'crashpath cannot run here until the failures are repaired.',
+      'crashpath cannot run here until the failures are fixed.',
       '',
     ].join('\n'),
   );

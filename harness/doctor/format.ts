@@ -10,7 +10,7 @@ export interface FormatOptions {
 const CONCLUSION: Readonly<Record<CheckStatus, string>> = {
   ok: 'crashpath can run here.',
   warn: 'crashpath can run here; see the warnings.',
-  fail: 'crashpath cannot run here until the failures are repaired.',
+  fail: 'crashpath cannot run here until the failures are fixed.',
 };
 
 /**

@@ -20,16 +20,19 @@ void t.test('Node versions', async (t) => {
   t.match(checkNode('18.20.0'), { status: 'fail' });
 });
 
-void t.test('memory for the slots', async (t) => {
+void t.test('memory for the guests', async (t) => {
   const meminfo = 'MemTotal:       24650000 kB\nMemFree:          100 kB\nMemAvailable:    1572864 kB\n';
   t.equal(parseMemAvailableMib(meminfo), 1536);
   t.equal(parseMemAvailableMib('MemFree:    1572864 kB\n'), undefined);
   t.match(judgeMemory(1536, 2), { status: 'ok' });
-  t.match(judgeMemory(1535, 2), { status: 'warn', remedy: 'use 1 slot, or free memory' });
+  t.match(judgeMemory(1535, 2), {
+    status: 'warn',
+    remedy: 'run 1 guest at a time (--jobs 1), or free memory',
+  });
   t.match(judgeMemory(768, 1), { status: 'ok' });
   t.match(judgeMemory(767, 1), { status: 'fail', remedy: /memory/ });
   t.match(judgeMemory(undefined, 1), { status: 'warn', remedy: /768 MiB/ });
-  t.match(await checkMemory(1_000_000), { found: /^\d+ MiB available/, remedy: /slots?|memory/ });
+  t.match(await checkMemory(1_000_000), { found: /^\d+ MiB available/, remedy: /guests?|memory/ });
 });
 
 void t.test('free disk', async (t) => {

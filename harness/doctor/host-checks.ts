@@ -39,14 +39,14 @@ export function parseMemAvailableMib(meminfo: string): number | undefined {
 export function judgeMemory(availableMib: number | undefined, slots: number): DoctorCheck {
   const name = 'memory';
   const neededMib = GUEST_MEMORY_MIB * slots;
-  const need = `${slots} slot${slots === 1 ? '' : 's'} of ${GUEST_MEMORY_MIB} MiB need ${neededMib} MiB`;
+  const need = `${slots === 1 ? 'one guest needs' : `${slots} guests at a time need`} ${neededMib} MiB`;
   if (availableMib === undefined) {
     const remedy = `make sure that ${neededMib} MiB are free`;
-    return { name, status: 'warn', found: '/proc/meminfo does not tell what is available', remedy };
+    return { name, status: 'warn', found: '/proc/meminfo has no MemAvailable', remedy };
   }
   const found = `${availableMib} MiB available, ${need}`;
   if (availableMib < GUEST_MEMORY_MIB) {
-    return { name, status: 'fail', found, remedy: 'end other programs, or give this host more memory' };
+    return { name, status: 'fail', found, remedy: 'stop other programs, or give this host more memory' };
   }
   if (availableMib >= neededMib) return { name, status: 'ok', found };
   const fitting = Math.floor(availableMib / GUEST_MEMORY_MIB);
@@ -54,7 +54,7 @@ export function judgeMemory(availableMib: number | undefined, slots: number): Do
     name,
     status: 'warn',
     found,
-    remedy: `use ${fitting} slot${fitting === 1 ? '' : 's'}, or free memory`,
+    remedy: `run ${fitting} guest${fitting === 1 ? '' : 's'} at a time (--jobs ${fitting}), or free memory`,
   };
 }
 
@@ -64,18 +64,18 @@ export async function checkMemory(slots: number): Promise<DoctorCheck> {
   return judgeMemory(parseMemAvailableMib(meminfo), slots);
 }
 
-/** Free disk for unprivileged users, of the folder or of the nearest one above it that exists. */
+/** Free disk space for unprivileged users, of the folder or of its nearest ancestor that exists. */
 export async function checkDisk(name: string, folder: string): Promise<DoctorCheck> {
   try {
     const { bavail, bsize } = await statfs(await nearestExisting(path.resolve(folder)));
     return judgeDisk(name, folder, bavail * bsize);
   } catch (error) {
-    const found = `free space of ${folder} is not known (${errnoOf(error) ?? String(error)})`;
+    const found = `the free space of ${folder} is unknown (${errnoOf(error) ?? String(error)})`;
     return { name, status: 'fail', found, remedy: `name another folder, or repair ${folder}` };
   }
 }
 
-/** Holds a folder's free disk against the two limits. Pure. */
+/** Compares a folder's free disk space with the two limits. Pure. */
 export function judgeDisk(name: string, folder: string, freeBytes: number): DoctorCheck {
   const found = `${Math.floor(freeBytes / MIB)} MiB free in ${folder}`;
   const remedy = `free at least ${DISK_WARN_BYTES / MIB} MiB there, or name another folder`;
@@ -85,7 +85,7 @@ export function judgeDisk(name: string, folder: string, freeBytes: number): Doct
     : { name, status: 'ok', found };
 }
 
-/** A file can be made in the cache folder, which is created when absent. Leaves nothing else behind. */
+/** A file can be created in the cache folder, which is created when absent. Leaves nothing else behind. */
 export async function checkCacheWritable(cacheDir: string): Promise<DoctorCheck> {
   const name = 'cache folder';
   try {

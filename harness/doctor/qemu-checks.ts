@@ -1,13 +1,14 @@
 import { isAtLeast } from '../model/version.js';
-import { askQemu } from '../machine/qemu/accel/ask-qemu.js';
 import {
   type AccelChoice,
   chooseAccelerator,
   type ChooseOptions,
 } from '../machine/qemu/accel/choose-accelerator.js';
-import { excerpt } from '../machine/qemu/accel/excerpt.js';
+import { foldLine } from '../model/escape.js';
 import { remedyFor } from '../machine/qemu/accel/proof.js';
+import { deviceNames, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
+import { NIC_DEVICES } from '../machine/qemu/nic.js';
 import type { DoctorCheck } from './check.js';
 
 const QEMU_REMEDY = 'install qemu-system-x86 (apt-get install qemu-system-x86)';
@@ -15,9 +16,26 @@ const QEMU_REMEDY = 'install qemu-system-x86 (apt-get install qemu-system-x86)';
 /** The oldest QEMU that crashpath is tested with. */
 const OLDEST_TESTED = { major: 7, minor: 2 } as const;
 
-/** Devices and machine types that every run needs. */
-const NEEDED_DEVICES = ['isa-serial', 'isa-debug-exit', 'pvpanic'] as const;
-const NEEDED_MACHINES = ['pc', 'q35'] as const;
+/** What QEMU must have, and what only some runs use. */
+interface Wanted {
+  readonly needed: readonly string[];
+  readonly optional: readonly { readonly name: string; readonly usedBy: string }[];
+}
+
+/** A guest's two UARTs are isa-serial devices on every machine type. */
+const DEVICES: Wanted = {
+  needed: ['isa-serial'],
+  optional: [
+    { name: 'isa-debug-exit', usedBy: 'the proof of KVM' },
+    ...Object.values(NIC_DEVICES).map((name) => ({ name, usedBy: 'scenarios with that card' })),
+  ],
+};
+
+/** `pc` is the default; the others are used by machine profiles (scenarios/machines). */
+const MACHINES: Wanted = {
+  needed: ['pc'],
+  optional: ['q35', 'isapc', 'microvm'].map((name) => ({ name, usedBy: 'its machine profiles' })),
+};
 
 /** Which QEMU, and where to look for it. */
 export interface QemuCheckOptions {
@@ -37,7 +55,7 @@ export async function checkQemuVersion(options: QemuCheckOptions): Promise<Docto
   }
 }
 
-/** Holds a version against the oldest that is tested. Pure. */
+/** Compares a version with the oldest that is tested. Pure. */
 export function judgeQemuVersion(version: QemuVersion): DoctorCheck {
   const name = 'QEMU';
   if (isAtLeast(version, OLDEST_TESTED)) return { name, status: 'ok', found: version.text };
@@ -46,57 +64,42 @@ export function judgeQemuVersion(version: QemuVersion): DoctorCheck {
   return { name, status: 'warn', found, remedy: `install QEMU ${oldest} or newer (package qemu-system-x86)` };
 }
 
-/** QEMU has the devices that runs need (`-device help`). */
+/** QEMU has the devices that runs use. */
 export async function checkDevices(options: QemuCheckOptions): Promise<DoctorCheck> {
-  return checkList(
-    'QEMU devices',
-    NEEDED_DEVICES,
-    async () => parseDevices(await askQemu(options.qemuBinary, ['-device', 'help'], options)),
-    options.signal,
-  );
+  const list = () => deviceNames(options.qemuBinary, options);
+  return checkNames('QEMU devices', DEVICES, { list, signal: options.signal });
 }
 
-/** QEMU has the machine types that runs need (`-machine help`). */
+/** QEMU has the machine types that runs use. */
 export async function checkMachines(options: QemuCheckOptions): Promise<DoctorCheck> {
-  return checkList(
-    'QEMU machines',
-    NEEDED_MACHINES,
-    async () => parseMachines(await askQemu(options.qemuBinary, ['-machine', 'help'], options)),
-    options.signal,
-  );
+  const list = () => machineTypes(options.qemuBinary, options);
+  return checkNames('QEMU machines', MACHINES, { list, signal: options.signal });
 }
 
-/** Device names in the output of `qemu -device help`: lines of `name "isa-serial", bus ISA`. Pure. */
-export function parseDevices(output: string): ReadonlySet<string> {
-  return new Set([...output.matchAll(/^name "([^"\n]{1,64})"/gm)].map((match) => match[1] ?? ''));
-}
-
-/** Machine names in the output of `qemu -machine help`: the first word of each line after the heading. Pure. */
-export function parseMachines(output: string): ReadonlySet<string> {
-  const [, ...lines] = output.split('\n');
-  return new Set(lines.map((line) => line.split(/\s/, 1)[0] ?? '').filter((name) => name !== ''));
-}
-
-async function checkList(
+async function checkNames(
   name: string,
-  needed: readonly string[],
-  list: () => Promise<ReadonlySet<string>>,
-  signal: AbortSignal | undefined,
+  { needed, optional }: Wanted,
+  { list, signal }: { list: () => Promise<ReadonlySet<string>>; signal: AbortSignal | undefined },
 ): Promise<DoctorCheck> {
+  const remedy = `${QEMU_REMEDY}: this QEMU was built without`;
   try {
     const present = await list();
     const missing = needed.filter((word) => !present.has(word));
-    if (missing.length === 0) return { name, status: 'ok', found: needed.join(', ') };
-    const remedy = `${QEMU_REMEDY}: this QEMU was built without`;
-    return { name, status: 'fail', found: `${missing.join(', ')} missing`, remedy };
+    if (missing.length > 0) return { name, status: 'fail', found: `${missing.join(', ')} missing`, remedy };
+    const unavailable = optional.filter((one) => !present.has(one.name));
+    if (unavailable.length > 0) {
+      const found = unavailable.map((one) => `${one.name} missing, used by ${one.usedBy}`).join('; ');
+      return { name, status: 'warn', found, remedy };
+    }
+    return { name, status: 'ok', found: [...needed, ...optional.map((one) => one.name)].join(', ') };
   } catch (error) {
     signal?.throwIfAborted();
-    return { name, status: 'fail', found: `not known: ${messageOf(error)}`, remedy: QEMU_REMEDY };
+    return { name, status: 'fail', found: `unknown: ${messageOf(error)}`, remedy: QEMU_REMEDY };
   }
 }
 
 /**
- * Which accelerator `auto` gets on this host, proved anew (the cache is for runs, not for a diagnosis). TCG is a
+ * Which accelerator `auto` uses on this host, proved anew (the cache is for runs, not for a diagnosis). TCG is a
  * warning: everything works, several times slower.
  */
 export async function checkAccelerator(options: ChooseOptions): Promise<DoctorCheck> {
@@ -118,5 +121,5 @@ export function judgeAccelerator(choice: AccelChoice): DoctorCheck {
 }
 
 function messageOf(error: unknown): string {
-  return excerpt(error instanceof Error ? error.message : String(error));
+  return foldLine(error instanceof Error ? error.message : String(error));
 }

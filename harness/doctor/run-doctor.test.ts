@@ -1,6 +1,7 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { PACKAGE_ROOT } from '../cli/context.js';
 import type { AccelChoice } from '../machine/qemu/accel/choose-accelerator.js';
 import { checkDevices, checkMachines, judgeAccelerator, judgeQemuVersion } from './qemu-checks.js';
 import { runDoctor } from './run-doctor.js';
@@ -15,7 +16,6 @@ void t.test('this host: every check is there, and what is not ok says what to do
     'accelerator',
     'busybox',
     'kexec',
-    'cpio',
     'dropbear',
     'xz',
   ];
@@ -25,7 +25,10 @@ void t.test('this host: every check is there, and what is not ok says what to do
     report.checks.map((check) => check.name),
     names,
   );
-  t.match(report.checks[1], { status: 'ok', found: 'isa-serial, isa-debug-exit, pvpanic' });
+  t.match(report.checks[1], {
+    status: 'ok',
+    found: 'isa-serial, isa-debug-exit, e1000, e1000e, rtl8139, virtio-net-pci',
+  });
   for (const check of report.checks) {
     t.notMatch(check.found, '\n', `${check.name}: ${check.found}`);
     if (check.status !== 'ok') t.match(check.remedy, /\w{3}/, `${check.name}: ${check.remedy}`);
@@ -50,26 +53,67 @@ void t.test('an old QEMU is a warning', async (t) => {
   t.match(judgeQemuVersion({ ...version, major: 6, minor: 9 }), { status: 'warn' });
 });
 
-void t.test('a QEMU without a device or machine type is a failure that names it', async (t) => {
+/** A QEMU in the test's directory that has these devices and machine types. */
+async function madeQemu(
+  t: Test,
+  { devices, machines }: { devices: readonly string[]; machines: readonly string[] },
+) {
   const folder = t.testdir();
   const file = path.join(folder, 'qemu-system-x86_64');
   await writeFile(
     file,
     `#!/bin/sh
 case "$1" in
--device) echo 'name "isa-serial", bus ISA'; echo 'name "pvpanic-pci", bus PCI'; echo 'name "isa-debug-exit", bus ISA';;
--machine) echo 'Supported machines are:'; echo 'pc-q35-7.2    Standard PC'; echo 'pc    alias of pc-i440fx-7.2';;
+-device) ${devices.map((name) => `echo 'name "${name}", bus ISA'`).join('; ')};;
+-machine) echo 'Supported machines are:'; ${machines.map((name) => `echo '${name}    PC'`).join('; ')};;
 esac
 `,
   );
   await chmod(file, 0o755);
-  const options = { qemuBinary: 'qemu-system-x86_64', searchPath: folder };
+  return { qemuBinary: 'qemu-system-x86_64', searchPath: folder };
+}
+
+/** Devices that runs use; every machine type that a profile names. */
+const USED = ['isa-serial', 'isa-debug-exit', 'e1000', 'e1000e', 'rtl8139', 'virtio-net-pci'];
+const TYPES = ['pc', 'q35', 'isapc', 'microvm'];
+
+void t.test('a QEMU that has what runs use is ok: none of them uses pvpanic', async (t) => {
+  const options = await madeQemu(t, { devices: USED, machines: TYPES });
+  t.match(await checkDevices(options), { status: 'ok', found: USED.join(', ') });
+  t.match(await checkMachines(options), { status: 'ok', found: TYPES.join(', ') });
+});
+
+void t.test('a QEMU without what every run uses is a failure that names it', async (t) => {
+  const options = await madeQemu(t, {
+    devices: ['isa-debug-exit', 'isa-serial-pci'],
+    machines: ['pc-q35-7.2', 'q35'],
+  });
+  const remedy = /qemu-system-x86/;
+  t.match(await checkDevices(options), { status: 'fail', found: 'isa-serial missing', remedy });
+  t.match(await checkMachines(options), { status: 'fail', found: 'pc missing', remedy });
+});
+
+void t.test('a QEMU without what some runs use is a warning that names it and them', async (t) => {
+  const options = await madeQemu(t, {
+    devices: USED.filter((name) => name !== 'isa-debug-exit' && name !== 'e1000'),
+    machines: ['pc', 'isapc', 'microvm'],
+  });
   t.match(await checkDevices(options), {
-    status: 'fail',
-    found: 'pvpanic missing',
+    status: 'warn',
+    found:
+      'isa-debug-exit missing, used by the proof of KVM; e1000 missing, used by scenarios with that card',
     remedy: /qemu-system-x86/,
   });
-  t.match(await checkMachines(options), { status: 'fail', found: 'q35 missing', remedy: /qemu-system-x86/ });
+  t.match(await checkMachines(options), { status: 'warn', found: /^q35 missing, used by/ });
+});
+
+void t.test('every machine type that a profile names is checked', async (t) => {
+  const profiles = await readdir(path.join(PACKAGE_ROOT, 'scenarios/machines'));
+  for (const profile of profiles.filter((name) => name.endsWith('.yaml'))) {
+    const text = await readFile(path.join(PACKAGE_ROOT, 'scenarios/machines', profile), 'utf8');
+    const [, type = ''] = /^machine: (\w+)/m.exec(text) ?? [];
+    t.ok(TYPES.includes(type), `${profile}: ${type}`);
+  }
 });
 
 void t.test('TCG as a fallback is a warning with the reason', async (t) => {

@@ -4,10 +4,10 @@ import { checkCacheWritable, checkDisk, checkMemory, checkNode } from './host-ch
 import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';
 import { checkTools } from './tool-checks.js';
 
-/** Debian keeps kexec where the PATH of ordinary users does not reach. */
+/** Debian keeps kexec outside the PATH of ordinary users. */
 const SYSTEM_FOLDERS = '/usr/sbin:/sbin';
 
-/** What the doctor looks at. */
+/** What the doctor checks. */
 export interface DoctorOptions {
   /** A name in PATH or a path; `qemu-system-x86_64` when absent. */
   readonly qemuBinary?: string | undefined;
@@ -22,7 +22,8 @@ export interface DoctorOptions {
 }
 
 /**
- * Looks at everything that crashpath needs of this host, in ~1 s, or ~4 s where the proof of KVM fails. A check that finds a problem is a result, never an error; throws only the signal's reason when aborted.
+ * Checks everything that crashpath needs of this host, in ~1 s, or ~4 s where the proof of KVM fails. A check that finds
+ * a problem is a result, never an error; throws only the signal's reason when aborted.
  */
 export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
   const { cacheDir, outDir, signal } = options;
@@ -40,7 +41,7 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
     checkCacheWritable(cacheDir),
   ]);
   const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache] = quick;
-  // Alone, after the others: it compares times.
+  // After the others, undisturbed: it measures times.
   const accelerator = await checkFoundAccelerator(qemu, cacheDir);
   const node = checkNode(process.versions.node);
   const aboutQemu = [version, devices, machines, accelerator];
@@ -53,7 +54,7 @@ async function checkFoundAccelerator(
   cacheDir: string,
 ): Promise<DoctorCheck> {
   const { signal } = qemu;
-  // The choice looks a bare name up in PATH; hand it what the other checks looked at.
+  // The choice looks a bare name up in PATH: give it the QEMU that the other checks used.
   const found = await findQemu(qemu.qemuBinary, qemu).catch(() => undefined);
   if (found !== undefined) return checkAccelerator({ qemuBinary: found, cacheDir, signal });
   return {

@@ -7,10 +7,10 @@ import { ELF_HEAD_BYTES, elfLinkage } from './elf-linkage.js';
 /** A program that crashpath runs on the host or puts into guests. */
 interface Tool {
   readonly name: string;
-  /** The Debian package that brings it. */
+  /** The Debian package that contains it. */
   readonly debianPackage: string;
   readonly ifMissing: 'warn' | 'fail';
-  /** What cannot be done without it. */
+  /** What does not work without it. */
   readonly neededFor: string;
 }
 
@@ -25,21 +25,20 @@ const SETPRIV: Tool = {
   name: 'setpriv',
   debianPackage: 'util-linux',
   ifMissing: 'warn',
-  neededFor: 'ending QEMU when crashpath itself is killed',
+  neededFor: 'killing QEMU when crashpath is killed',
 };
 
-/** Tools of which nothing more is asked than to be there. */
+/** Tools that only have to exist. */
 const PLAIN_TOOLS: readonly Tool[] = [
   { name: 'kexec', debianPackage: 'kexec-tools', ifMissing: 'fail', neededFor: 'arming guests' },
-  { name: 'cpio', debianPackage: 'cpio', ifMissing: 'fail', neededFor: 'building guest images' },
   {
     name: 'dropbear',
     debianPackage: 'dropbear-bin',
     ifMissing: 'warn',
-    neededFor: 'scenarios that go through ssh',
+    neededFor: 'scenarios with an ssh trigger',
   },
   { name: 'xz', debianPackage: 'xz-utils', ifMissing: 'warn', neededFor: 'compressed modules' },
-  { name: 'dpkg-deb', debianPackage: 'dpkg', ifMissing: 'warn', neededFor: 'kernels out of Debian packages' },
+  { name: 'dpkg-deb', debianPackage: 'dpkg', ifMissing: 'warn', neededFor: 'unpacking Debian kernels' },
   { name: 'apt-get', debianPackage: 'apt', ifMissing: 'warn', neededFor: 'fetching Debian kernels' },
 ];
 
@@ -62,12 +61,12 @@ export async function checkBusybox(searchPath: string): Promise<DoctorCheck> {
   const path = await which(BUSYBOX.name, { nothrow: true, path: searchPath });
   if (path === null) return missing(BUSYBOX);
   const { name, debianPackage } = BUSYBOX;
-  const remedy = `install ${debianPackage} (apt-get install ${debianPackage}), it replaces the package busybox`;
+  const remedy = `install ${debianPackage} (apt-get install ${debianPackage}); it replaces the package busybox`;
   try {
     const linkage = elfLinkage(await readHead(path));
     if (linkage === 'static') return { name, status: 'ok', found: `${path}, statically linked` };
     const why =
-      linkage === 'dynamic' ? 'is dynamically linked, guests have no libraries' : 'is not an ELF program';
+      linkage === 'dynamic' ? 'is dynamically linked, and guests have no libraries' : 'is not an ELF program';
     return { name, status: 'fail', found: `${path} ${why}`, remedy };
   } catch (error) {
     return { name, status: 'fail', found: `${path} cannot be read: ${String(error)}`, remedy };

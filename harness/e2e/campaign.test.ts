@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
+import { crashpath, KERNELS, resultsOf } from '../testing/crashpath-command.js';
+import { scratch } from '../testing/files.js';
+import { qemusUnder } from '../testing/processes.js';
 
 t.test('a campaign file against real guests: what each cell expects decides', async (t) => {
   const directory = await scratch(t);

@@ -1,14 +1,11 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
+import { runMade, runScenario } from '../testing/guests/run-scenario.js';
+import { qemusUnder } from '../testing/processes.js';
 
 t.test('one byte of the loaded crash image is inverted: purgatory refuses it', async (t) => {
-  const out = await scratch(t);
-  const ended = await crashpath(['run', 'corrupt-crash-image', '-k', KERNELS.six1, '--out', out, '--json']);
-  const [result] = resultsOf(ended.stdout);
-  t.match(result, { verdict: 'purgatory-hang', detail: 'spin', outcome: 'expected' }, ended.stderr);
-  const proof = result?.evidence.find(({ excerpt }) => /crash image differs/.test(excerpt))?.excerpt ?? '';
+  const { result, stderr, out } = await runScenario(t, 'corrupt-crash-image');
+  t.match(result, { verdict: 'purgatory-hang', detail: 'spin', outcome: 'expected' }, stderr);
+  const proof = result.evidence.find(({ excerpt }) => /crash image differs/.test(excerpt))?.excerpt ?? '';
   const [, loaded, now] = /loaded 0x([0-9a-f]{2}), now 0x([0-9a-f]{2})/.exec(proof) ?? [];
   t.ok(loaded !== undefined && now !== undefined, proof);
   t.equal(Number.parseInt(loaded ?? '', 16) ^ Number.parseInt(now ?? '', 16), 0xff, 'all its bits');
@@ -16,37 +13,24 @@ t.test('one byte of the loaded crash image is inverted: purgatory refuses it', a
 });
 
 t.test('what the capture kernel reports of its timers is proof, or makes the run void', async (t) => {
-  const directory = await scratch(t);
-  const file = join(directory, 'made.yaml');
-  const text = [
-    'version: 1',
-    'name: made',
-    'summary: made by a test',
+  const { result, stderr, exitCode } = await runMade(t, [
     'prove: [{ everyVcpu: { svme: false } }, { everyVcpu: { vmxe: false } }]',
     'proveCapture: [{ interrupts: { row: "4", atLeast: 1 } }, { clockevent: [no-such-timer] }]',
     'trigger: { kind: sysrq, key: c }',
     'expect: { verdict: captured }',
-  ];
-  await writeFile(file, text.join('\n'));
-  const out = join(directory, 'runs');
-  const ended = await crashpath(['run', file, '-k', KERNELS.six1, '--out', out, '--json']);
-  const [result] = resultsOf(ended.stdout);
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved', lastPhase: 'vmcore-verified' }, stderr);
   t.match(
-    result,
-    { verdict: 'void', detail: 'state-not-proved', lastPhase: 'vmcore-verified' },
-    ended.stderr,
-  );
-  t.match(
-    result?.explanation,
+    result.explanation,
     /clock event device is no-such-timer \(saw [a-z-]+\)/,
     'not row 4: that is given',
   );
-  const evidence = result?.evidence.map(({ excerpt }) => excerpt).join('\n') ?? '';
+  const evidence = result.evidence.map(({ excerpt }) => excerpt).join('\n');
   t.match(
     evidence,
     /every vCPU has EFER\.SVME = 0","proved":true,"saw":"cpu0 EFER=0x[0-9a-f]+; cpu1 EFER=0x/,
   );
   t.match(evidence, /every vCPU has CR4\.VMXE = 0","proved":true/);
   t.match(evidence, /clocksource=[\w-]+ clockevent=\w+/, 'what it kept time with');
-  t.equal(ended.exitCode, 2);
+  t.equal(exitCode, 2);
 });

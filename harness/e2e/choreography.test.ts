@@ -1,67 +1,49 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { RunResult } from '../model/result.js';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
+import {
+  evidenceOf,
+  judgedAgain,
+  type RealRun,
+  runMade,
+  runScenario,
+} from '../testing/guests/run-scenario.js';
+import { qemusUnder } from '../testing/processes.js';
 
 /** Runs a scenario whose steps are given as YAML lines. */
-async function runSteps(
-  t: Test,
-  steps: readonly string[],
-): Promise<{ result: RunResult; exitCode: number | undefined }> {
-  const directory = await scratch(t);
-  const file = join(directory, 'made.yaml');
-  const text = [
-    'version: 1',
-    'name: made',
-    'summary: made by a test',
+function runSteps(t: Test, steps: readonly string[]): Promise<RealRun> {
+  return runMade(t, [
     'trigger:',
     '  kind: choreography',
     '  steps:',
     ...steps.map((step) => `    - ${step}`),
     'expect: { verdict: captured }',
-  ];
-  await writeFile(file, text.join('\n'));
-  const ended = await crashpath([
-    'run',
-    file,
-    '-k',
-    KERNELS.six1,
-    '--out',
-    join(directory, 'runs'),
-    '--json',
   ]);
-  const [result] = resultsOf(ended.stdout);
-  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
-  return { result, exitCode: ended.exitCode };
 }
 
 t.test(
   'the 2012 state on a stock kernel, KASLR on: the lock is proved held, and the kernel gets along',
   async (t) => {
-    const out = await scratch(t);
-    const ended = await crashpath(['run', 'ioapic-lock-held', '-k', KERNELS.six1, '--out', out, '--json']);
-    t.equal(ended.exitCode, 0, ended.stderr);
-    const [result] = resultsOf(ended.stdout);
+    const run = await runScenario(t, 'ioapic-lock-held');
+    t.equal(run.exitCode, 0, run.stderr);
+    const { result } = run;
     t.match(result, { verdict: 'captured', outcome: 'expected', lastPhase: 'vmcore-verified' });
-    const proofs =
-      result?.evidence.filter(({ what }) => what === 'proof').map(({ excerpt }) => excerpt) ?? [];
+    const proofs = evidenceOf(result, 'proof');
     t.ok(
       proofs.some((proof) =>
         /"ioapic_lock is held","proved":true,"saw":"lock word 0x[0-9a-f]*1"/.test(proof),
       ),
     );
     t.ok(proofs.some((proof) => /holder is in mask_ioapic_irq.*"proved":true/.test(proof)));
-    const console = await readFile(join(result?.directory ?? '', 'console.bin'), 'latin1');
+    const console = await readFile(join(result.directory, 'console.bin'), 'latin1');
     t.match(
       console,
       /Kernel panic - not syncing: crashpath \S+: directed panic of cpu\d/,
       'the message names the run',
     );
     t.notMatch(console, /nokaslr/);
-    const again = resultsOf((await crashpath(['classify', result?.directory ?? '', '--json'])).stdout)[0];
-    t.strictSame(again, result, 'classify gives the stored verdict');
-    t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+    t.strictSame(await judgedAgain(run), result, 'classify gives the stored verdict');
+    t.strictSame(await qemusUnder(run.out), [], 'no QEMU is left');
   },
 );
 

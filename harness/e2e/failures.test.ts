@@ -1,21 +1,18 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { cacheDirectory } from '../cli/places.js';
+import { cacheDirectory } from '../cli/directories.js';
 import { resolveKernel } from '../kernel/index.js';
 import type { RunResult } from '../model/result.js';
 import { ENTRY_CODE, patchEntry } from '../testing/builders/broken-kernels.js';
-import { crashpath, KERNELS, resultsOf, scratch } from '../testing/crashpath-command.js';
+import { KERNELS } from '../testing/crashpath-command.js';
+import { scratch } from '../testing/files.js';
+import { judgedAgain, type RealRun, runMade, runScenario } from '../testing/guests/run-scenario.js';
 
-/** A run that is made to go wrong, by its scenario or on the command line; returns its result and exit code. */
-async function goneWrong(t: Test, words: readonly string[], scenario = 'sysrq-task') {
-  const out = await scratch(t);
-  const ended = await crashpath(['run', scenario, '-k', KERNELS.six1, '--out', out, '--json', ...words]);
-  const [result] = resultsOf(ended.stdout);
-  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
-  const again = resultsOf((await crashpath(['classify', result.directory, '--json'])).stdout)[0];
-  t.strictSame(again, result, 'classify gives the stored verdict');
-  return { exitCode: ended.exitCode, result };
+/** A run that is made to go wrong by words on the command line. */
+async function goneWrong(t: Test, words: readonly string[]): Promise<RealRun> {
+  const run = await runScenario(t, 'sysrq-task', { words });
+  t.strictSame(await judgedAgain(run), run.result, 'classify gives the stored verdict');
+  return run;
 }
 
 function summary({ verdict, detail, outcome }: RunResult) {
@@ -88,20 +85,13 @@ t.test('a reservation that does not fit is void, with the remedy', async (t) => 
 });
 
 t.test('a state that is not proved is void', async (t) => {
-  const directory = await scratch(t);
-  const file = join(directory, 'unprovable.yaml');
-  await writeFile(
-    file,
-    [
-      'version: 1',
-      'name: unprovable',
-      'summary: asks for a panic timeout that nobody set',
-      'prove: [{ read: { path: /proc/sys/kernel/panic, equals: "77" } }]',
-      'trigger: { kind: sysrq, key: c }',
-      'expect: { verdict: captured }',
-    ].join('\n'),
-  );
-  const { exitCode, result } = await goneWrong(t, [], file);
-  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
-  t.equal(exitCode, 2);
+  const run = await runMade(t, [
+    // A panic timeout that nobody set.
+    'prove: [{ read: { path: /proc/sys/kernel/panic, equals: "77" } }]',
+    'trigger: { kind: sysrq, key: c }',
+    'expect: { verdict: captured }',
+  ]);
+  t.match(run.result, { verdict: 'void', detail: 'state-not-proved' });
+  t.equal(run.exitCode, 2);
+  t.strictSame(await judgedAgain(run), run.result, 'classify gives the stored verdict');
 });

@@ -1,59 +1,38 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import type { RunResult } from '../model/result.js';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
+import t from 'tap';
+import { crashpath } from '../testing/crashpath-command.js';
+import { judgedAgain, runMade } from '../testing/guests/run-scenario.js';
+import { qemusUnder } from '../testing/processes.js';
 
-/** Runs a scenario that is given as YAML, on machine q35; its host facts, one JSON line each. */
-async function runMade(
-  t: Test,
-  lines: readonly string[],
-): Promise<{ result: RunResult; facts: string[]; out: string }> {
-  const directory = await scratch(t);
-  const file = join(directory, 'made.yaml');
-  const text = ['version: 1', 'name: made', 'summary: made by a test', ...lines].join('\n');
-  await writeFile(file, text);
-  const out = join(directory, 'runs');
-  const ended = await crashpath([
-    'run',
-    file,
-    '-k',
-    KERNELS.six1,
-    '--machine',
-    'q35',
-    '--out',
-    out,
-    '--json',
-  ]);
-  const [result] = resultsOf(ended.stdout);
-  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
-  const facts = (await readFile(join(result.directory, 'host.jsonl'), 'utf8')).trim().split('\n');
-  return { result, facts, out };
-}
+const ON_Q35 = { words: ['--machine', 'q35'] };
 
 t.test(
   'messages from outside arrive through the crash; the state at firing is proved and kept',
   async (t) => {
-    const { result, facts, out } = await runMade(t, [
-      'sources:',
-      '  - { vector: 209, cpu: 0, perSecond: 200, atLeastPerSecond: 5 }',
-      'prove:',
-      '  - { cpu: 1, lapic: { enabled: true } }',
-      '  - { interrupts: { row: LOC, risesBy: 1, withinMs: 10000 } }',
-      'trigger:',
-      '  kind: choreography',
-      '  steps:',
-      '    - run: { as: crasher, on: 0, to: sysvec_apic_timer_interrupt }',
-      '    - run: { as: victim, on: 1, to: sysvec_apic_timer_interrupt }',
-      '    - prove: { pin: acpi, is: { trigger: level, line: idle, masked: false } }',
-      '    - interrupt: { role: victim, nmi: true }',
-      '    - run: { as: victim, to: exc_nmi, withinMs: 5000 }',
-      '    - prove: { role: victim, in: exc_nmi }',
-      '    - prove: { role: crasher, lapic: { enabled: true, irr: 209 } }',
-      '    - fire: { role: crasher }',
-      '    - release: all',
-      'expect: { verdict: captured }',
-    ]);
+    const run = await runMade(
+      t,
+      [
+        'sources:',
+        '  - { vector: 209, cpu: 0, perSecond: 200, atLeastPerSecond: 5 }',
+        'prove:',
+        '  - { cpu: 1, lapic: { enabled: true } }',
+        '  - { interrupts: { row: LOC, risesBy: 1, withinMs: 10000 } }',
+        'trigger:',
+        '  kind: choreography',
+        '  steps:',
+        '    - run: { as: crasher, on: 0, to: sysvec_apic_timer_interrupt }',
+        '    - run: { as: victim, on: 1, to: sysvec_apic_timer_interrupt }',
+        '    - prove: { pin: acpi, is: { trigger: level, line: idle, masked: false } }',
+        '    - interrupt: { role: victim, nmi: true }',
+        '    - run: { as: victim, to: exc_nmi, withinMs: 5000 }',
+        '    - prove: { role: victim, in: exc_nmi }',
+        '    - prove: { role: crasher, lapic: { enabled: true, irr: 209 } }',
+        '    - fire: { role: crasher }',
+        '    - release: all',
+        'expect: { verdict: captured }',
+      ],
+      ON_Q35,
+    );
+    const { result, facts } = run;
     t.match(result, { verdict: 'captured', outcome: 'expected' }, result.explanation);
     const fact = (pattern: RegExp) => facts.some((line) => pattern.test(line));
     t.ok(fact(/"what":"pin of acpi trigger=level masked=false line=idle","proved":true,"saw":"pin 9 level/));
@@ -77,22 +56,25 @@ t.test(
       shown.stdout,
       /IO-APIC version 0x20, 24 pins.*pin 9 level.*cpu0 local APIC enabled ISR .*IRR [^\n]*209/s,
     );
-    const again = resultsOf((await crashpath(['classify', result.directory, '--json'])).stdout)[0];
-    t.strictSame(again, result, 'classify gives the stored verdict');
-    t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+    t.strictSame(await judgedAgain(run), result, 'classify gives the stored verdict');
+    t.strictSame(await qemusUnder(run.out), [], 'no QEMU is left');
   },
 );
 
 t.test('a pin that is not as was asked for, held by a source, is void and shows the pin', async (t) => {
-  const { result, facts } = await runMade(t, [
-    'sources:',
-    '  - { pin: acpi, drive: held }',
-    'prove:',
-    '  - { pin: acpi, is: { line: asserted } }',
-    '  - { pin: ttyS1, is: { trigger: level } }',
-    'trigger: { kind: sysrq, key: c }',
-    'expect: { verdict: captured }',
-  ]);
+  const { result, facts } = await runMade(
+    t,
+    [
+      'sources:',
+      '  - { pin: acpi, drive: held }',
+      'prove:',
+      '  - { pin: acpi, is: { line: asserted } }',
+      '  - { pin: ttyS1, is: { trigger: level } }',
+      'trigger: { kind: sysrq, key: c }',
+      'expect: { verdict: captured }',
+    ],
+    ON_Q35,
+  );
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /pin of ttyS1 trigger=level \(saw pin 3 edge/);
   t.ok(

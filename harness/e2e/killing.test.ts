@@ -1,15 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import {
-  crashpath,
-  eventually,
-  KERNELS,
-  qemusUnder,
-  resultsOf,
-  scratch,
-  start,
-} from '../testing/crashpath-command.js';
+import { crashpath, KERNELS, resultsOf, start } from '../testing/crashpath-command.js';
+import { scratch } from '../testing/files.js';
+import { eventually, qemusUnder } from '../testing/processes.js';
 
 /** How often crashpath is killed at a random moment; the full measure is 10, CI takes fewer. */
 const KILLS = Number(process.env['CRASHPATH_TEST_KILLS'] ?? '4');

@@ -1,22 +1,15 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
 import { resetKind } from '../machine/qemu/reset-kind.js';
-import { crashpath, KERNELS, resultsOf, scratch } from '../testing/crashpath-command.js';
+import { runMade } from '../testing/guests/run-scenario.js';
 
 /**
  * One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. On its way the vCPU is
  * brought to the first call in there, and over it.
  */
 async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
-  const directory = await scratch(t);
-  const file = join(directory, 'made.yaml');
   const thenStep = steps === 0 ? '' : `, thenStep: ${steps}, idt: "0x0/0x0"`;
-  const text = [
-    'version: 1',
-    'name: made',
-    'summary: made by a test',
+  const { result, facts } = await runMade(t, [
     'guest: { cpus: 1 }',
     'trigger:',
     '  kind: choreography',
@@ -30,13 +23,8 @@ async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
     '    - interrupt: { role: crasher, nmi: true }',
     '    - release: all',
     'expect: { verdict: captured }',
-  ];
-  await writeFile(file, text.join('\n'));
-  const out = join(directory, 'runs');
-  const ended = await crashpath(['run', file, '-k', KERNELS.six1, '--out', out, '--json']);
-  const [result] = resultsOf(ended.stdout);
-  if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
-  const host = await readFile(join(result.directory, 'host.jsonl'), 'utf8');
+  ]);
+  const host = facts.join('\n');
   t.match(host, /"verb":"interrupt","saw":"[^"]*machine_kexec\+0x/, 'the NMI was sent while it stood there');
   const offsets = [...host.matchAll(/"verb":"run","saw":"cpu0 machine_kexec\+0x([0-9a-f]+)/g)].map(
     ([, offset = '']) => Number.parseInt(offset, 16),

@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
+import { crashpath, KERNELS, resultsOf } from '../testing/crashpath-command.js';
+import { scratch } from '../testing/files.js';
+import { evidenceOf } from '../testing/guests/run-scenario.js';
+import { qemusUnder } from '../testing/processes.js';
 
 /** A panic from a shell, of which the scenario says that it happens in the UART's interrupt handler. */
 const WRONG_CONTEXT = `version: 1
@@ -16,12 +19,7 @@ expect: { verdict: captured }
 
 /** What a result says was proved, or not. */
 function proofs(result: RunResult | undefined, proved: boolean): string[] {
-  const wanted = `"proved":${proved}`;
-  return (
-    result?.evidence.flatMap(({ what, excerpt }) =>
-      what === 'proof' && excerpt.includes(wanted) ? [excerpt] : [],
-    ) ?? []
-  );
+  return evidenceOf(result, 'proof').filter((excerpt) => excerpt.includes(`"proved":${proved}`));
 }
 
 t.test('triggers on a stock kernel: in the context asked for, or void with the reason', async (t) => {

@@ -1,7 +1,10 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, qemusUnder, resultsOf, scratch } from '../testing/crashpath-command.js';
+import { crashpath, KERNELS, resultsOf } from '../testing/crashpath-command.js';
+import { scratch } from '../testing/files.js';
+import { runMade, runScenario } from '../testing/guests/run-scenario.js';
+import { qemusUnder } from '../testing/processes.js';
 
 t.test('a stock kernel: captured with proof, and the two negative controls', async (t) => {
   const out = await scratch(t);
@@ -42,58 +45,36 @@ t.test('a stock kernel: captured with proof, and the two negative controls', asy
 });
 
 t.test('two production kernels of different series', async (t) => {
-  const out = await scratch(t);
-  const ended = await crashpath([
-    'run',
-    'sysrq-task',
-    '-k',
-    KERNELS.six12,
-    '--out',
-    out,
-    '--json',
-    '--cpus',
-    '1',
-  ]);
-  t.equal(ended.exitCode, 0, ended.stderr);
-  t.match(resultsOf(ended.stdout), [{ verdict: 'captured', quality: 'clean' }]);
+  const choices = { kernel: KERNELS.six12, words: ['--cpus', '1'] };
+  const { result, exitCode, stderr } = await runScenario(t, 'sysrq-task', choices);
+  t.equal(exitCode, 0, stderr);
+  t.match(result, { verdict: 'captured', quality: 'clean' });
 });
 
 t.test('production and capture kernel may differ', async (t) => {
-  const out = await scratch(t);
-  const ended = await crashpath([
-    ...['run', 'sysrq-task', '-k', KERNELS.six1, '--capture-kernel', KERNELS.six12],
-    ...['--out', out, '--json'],
-  ]);
-  t.equal(ended.exitCode, 0, ended.stderr);
-  const [result] = resultsOf(ended.stdout);
-  t.equal(result?.verdict, 'captured');
-  t.not(result?.kernel, result?.captureKernel);
+  const choices = { words: ['--capture-kernel', KERNELS.six12] };
+  const { result, exitCode, stderr } = await runScenario(t, 'sysrq-task', choices);
+  t.equal(exitCode, 0, stderr);
+  t.equal(result.verdict, 'captured');
+  t.not(result.kernel, result.captureKernel);
 });
 
 t.test(
   'modules of a stock kernel come from its package and are loaded before anything is proved',
   async (t) => {
-    const out = await scratch(t);
-    const file = join(out, 'with-module.yaml');
-    await writeFile(
-      file,
+    // One vCPU: two may meet QEMU's fault with code that is patched (docs/verdicts.md, emulator-stale-code).
+    const { result, exitCode, stderr } = await runMade(
+      t,
       [
-        'version: 1',
-        'name: with-module',
-        'summary: a NIC driver is loaded',
         'guest: { modules: [e1000] }',
         'crashKernel: absent',
         'prove: [{ read: { path: /sys/module/e1000/initstate, equals: live } }]',
         'trigger: { kind: sysrq, key: c }',
         'expect: { verdict: no-crash-kernel }',
-      ].join('\n'),
+      ],
+      { kernel: KERNELS.six12, words: ['--cpus', '1'] },
     );
-    // One vCPU: two may meet QEMU's fault with code that is patched (docs/verdicts.md, emulator-stale-code).
-    const ended = await crashpath([
-      ...['run', file, '-k', KERNELS.six12, '--cpus', '1'],
-      ...['--out', join(out, 'runs'), '--json'],
-    ]);
-    t.equal(ended.exitCode, 0, ended.stderr);
-    t.match(resultsOf(ended.stdout), [{ verdict: 'no-crash-kernel', outcome: 'expected' }]);
+    t.equal(exitCode, 0, stderr);
+    t.match(result, { verdict: 'no-crash-kernel', outcome: 'expected' });
   },
 );

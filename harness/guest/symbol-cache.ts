@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import writeFileAtomic from 'write-file-atomic';
+import { keepFile } from '../cache/kept-file.js';
 
 const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 
@@ -20,12 +20,8 @@ export async function readCachedSymbols(
 
 /** Keeps a kernel's symbols for later runs. A cache that cannot be written costs time, nothing else. */
 export async function keepSymbols(directory: string, kernelSha256: string, text: string): Promise<void> {
-  try {
-    await mkdir(join(directory, 'symbols'), { recursive: true });
-    await writeFileAtomic(pathOf(directory, kernelSha256), gzipSync(Buffer.from(text, 'latin1')));
-  } catch {
-    // Read anew next time.
-  }
+  // What could not be kept is read anew next time.
+  await keepFile(pathOf(directory, kernelSha256), gzipSync(Buffer.from(text, 'latin1')));
 }
 
 function pathOf(directory: string, kernelSha256: string): string {

@@ -1,23 +1,24 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withTempDir } from '../cache/cache-directory.js';
+import { inCache } from '../cache/cache-fault.js';
+import { sha256Of } from '../cache/sha256.js';
 import { harnessFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { inImageCache } from './cache-fault.js';
 import {
   checkModules,
   type ImageModule,
   type LoadedEntry,
   loadEntries,
   readCaptureKernel,
-  sha256Of,
 } from './contents.js';
 import { errnoOf } from '../model/errno.js';
-import { findProgram, type HostProgram, readProgram } from './host-programs.js';
+import { type HostProgram, readProgram } from './host-programs.js';
 import { readTreeProgram } from './tree-programs.js';
-import { imageDir, inspectImages, manifestFile, publishImages, withTempDir } from './image-cache.js';
+import { imageCache, imageDir, inspectImages, manifestFile, publishImages } from './image-cache.js';
 import { describeSource, IMAGE_SCHEMA, type ImageManifest, imageKey, type Manifest } from './manifest.js';
-import { packEntries, type StagedEntry } from './pack.js';
+import { type ArchiveEntry, packNewc } from './newc.js';
 import { planImage } from './plan-image.js';
 import {
   IMAGE_NAMES,
@@ -88,13 +89,13 @@ export async function buildImages(inputs: ImageInputs, options: BuildOptions): P
   const recipes = await readRecipes(join(imagesDir, 'recipes.yaml'));
   const loaded = await loadImages(inputs, recipes, imagesDir, options);
   const key = imageKey(loaded);
-  return inImageCache(options.cacheDir, async () => {
+  return inCache(imageCache(options.cacheDir), async () => {
     const cached = await inspectImages(key, options);
     if (cached?.manifest !== undefined && cached.damage === undefined) {
       return guestImages(cached.manifest, options.cacheDir, true);
     }
     if (cached !== undefined) options.onProgress?.(`images ${key}: ${cached.damage}; making them anew`);
-    return makeImages(key, loaded, inputs.captureKernel, recipes, options);
+    return makeImages(key, loaded, inputs.captureKernel, options);
   });
 }
 
@@ -149,19 +150,15 @@ async function makeImages(
   key: string,
   loaded: LoadedImages,
   captureKernel: Kernel,
-  recipes: Recipes,
   options: BuildOptions,
 ): Promise<GuestImages> {
-  const cpio = await findProgram('cpio', recipes.programs, options);
   const kernel = await readCaptureKernel(captureKernel, options.signal);
-  const manifest = await withTempDir(options.cacheDir, async (dir) => {
+  const manifest = await withTempDir(imageCache(options.cacheDir), async (dir) => {
     const make = async (name: ImageName, captureImage?: Buffer): Promise<[ImageManifest, Buffer]> => {
       options.onProgress?.(`images ${key}: packing ${name}`);
-      const entries = loaded[name].map((each) => stagedEntry(each, kernel, captureImage));
-      const stageDir = join(dir, `${name}.stage`);
-      await mkdir(stageDir);
-      const archive = await packEntries(entries, stageDir, { cpio, signal: options.signal });
-      await rm(stageDir, { recursive: true });
+      const entries = loaded[name].map((each) => archiveEntry(each, kernel, captureImage));
+      options.signal?.throwIfAborted();
+      const archive = packNewc(entries);
       const file = `${name}.cpio`;
       await writeFile(join(dir, file), archive, { signal: options.signal });
       const listed = entries.map(manifestEntry);
@@ -186,7 +183,7 @@ async function makeImages(
   return guestImages(manifest, options.cacheDir, false);
 }
 
-function stagedEntry(loaded: LoadedEntry, kernel: Buffer, captureImage: Buffer | undefined): StagedEntry {
+function archiveEntry(loaded: LoadedEntry, kernel: Buffer, captureImage: Buffer | undefined): ArchiveEntry {
   const { entry } = loaded;
   if (entry.kind === 'dir') return { entry };
   if (entry.source.from === 'kernel') return { entry, bytes: kernel };
@@ -194,7 +191,7 @@ function stagedEntry(loaded: LoadedEntry, kernel: Buffer, captureImage: Buffer |
   return { entry, bytes: loaded.bytes };
 }
 
-function manifestEntry({ entry, bytes = Buffer.alloc(0) }: StagedEntry): ImageManifest['entries'][number] {
+function manifestEntry({ entry, bytes = Buffer.alloc(0) }: ArchiveEntry): ImageManifest['entries'][number] {
   const mode = entry.mode.toString(8).padStart(4, '0');
   if (entry.kind === 'dir') return { kind: 'dir', path: entry.path, mode };
   const source = describeSource(entry.source);

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Of } from '../cache/sha256.js';
 import { harnessFault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { inspectElf } from './elf.js';
+import { ET_REL, readElf } from '../symbols/elf.js';
 import { errnoOf } from '../model/errno.js';
 import type { HostProgram } from './host-programs.js';
 import type { PlannedEntry, Source } from './plan-image.js';
@@ -57,11 +57,6 @@ export async function loadEntries(
   return loaded;
 }
 
-/** sha256 of bytes, lower-case hex. */
-export function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
 /**
  * The capture kernel's bytes, held against the hash that its resolver found.
  * Throws a usage Fault when the file has changed since, because a key must never name other contents.
@@ -77,7 +72,7 @@ export async function readCaptureKernel(kernel: Kernel, signal: AbortSignal | un
 /** Refuses what insmod in a guest could not load: anything but a decompressed relocatable ELF file. */
 export function checkModules(modules: readonly ImageModule[]): void {
   for (const { name, bytes } of modules) {
-    if (inspectElf(bytes)?.type === 1) continue;
+    if (readElf(bytes)?.type === ET_REL) continue;
     throw harnessFault(
       `cannot put module "${name}" into an image: its bytes are not a relocatable ELF file; decompress it first`,
     );

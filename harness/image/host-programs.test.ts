@@ -1,9 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { inspectElf } from './elf.js';
+import { inspectElf } from '../symbols/elf.js';
 import { parseLdd, readProgram } from './host-programs.js';
-import { hostLacksPrograms, testModule } from '../testing/builders/image-inputs.js';
+import { testModule } from '../testing/builders/image-inputs.js';
+import { hostLacksPrograms } from '../testing/host.js';
 
 const programs = {
   busybox: { package: 'busybox-static', linkage: 'static' },

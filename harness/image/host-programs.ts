@@ -3,7 +3,7 @@ import { delimiter, posix } from 'node:path';
 import { execa } from 'execa';
 import which from 'which';
 import { type Fault, harnessFault } from '../model/fault.js';
-import { EM_X86_64, inspectElf } from './elf.js';
+import { EM_X86_64, inspectElf } from '../symbols/elf.js';
 import { errnoOf } from '../model/errno.js';
 import type { Recipes } from './recipe.js';
 

@@ -1,22 +1,23 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { sha256Of } from './contents.js';
+import { withTempDir } from '../cache/cache-directory.js';
+import { sha256Of } from '../cache/sha256.js';
 import {
   describeImage,
+  imageCache,
   imageDir,
   listImages,
   manifestFile,
   publishImages,
   removeImage,
-  withTempDir,
 } from './image-cache.js';
 import { IMAGE_SCHEMA, imageKey } from './manifest.js';
 
 const bytes = Buffer.from('an archive');
 
 async function put(cacheDir: string, key: string): Promise<void> {
-  await withTempDir(cacheDir, async (dir) => {
+  await withTempDir(imageCache(cacheDir), async (dir) => {
     const image = (file: string) => ({ file, bytes: bytes.length, sha256: sha256Of(bytes), entries: [] });
     const images = { production: image('production.cpio'), capture: image('capture.cpio') };
     const captureKernel = { release: '6.1.0', sha256: sha256Of(bytes) };

@@ -1,23 +1,15 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { usageFault } from '../model/fault.js';
-import { inImageCache } from './cache-fault.js';
-import { sha256Of } from './contents.js';
+import { discard, namesIn, publish } from '../cache/cache-directory.js';
+import { type CachePlace, inCache } from '../cache/cache-fault.js';
+import { sha256Of } from '../cache/sha256.js';
 import { errnoOf } from '../model/errno.js';
+import { usageFault } from '../model/fault.js';
 import { type ImageManifest, ImageKeySchema, type Manifest, ManifestSchema } from './manifest.js';
 
-/**
- * The image cache. `images/<key>/` holds one pair: `production.cpio`, `capture.cpio` and `manifest.json`. A folder
- * appears there by one rename, complete, so any number of processes may work at once. `tmp/` holds what is being
- * made or thrown away.
- */
+/** The image cache. `images/<key>/` holds one pair: `production.cpio`, `capture.cpio` and `manifest.json`. */
 
 const MANIFEST_FILE = 'manifest.json';
-/** A folder in `tmp/` this old belongs to a process that was killed. */
-const ABANDONED_AFTER_MS = 24 * 3_600_000;
-/** Another process may put a damaged pair back as often as we throw one out; more than this is not chance. */
-const PUBLISH_ATTEMPTS = 4;
 
 export interface ImageCacheOptions {
   readonly cacheDir: string;
@@ -36,6 +28,11 @@ export interface CachedImages {
   readonly damage?: string | undefined;
 }
 
+/** The cache as a place of images, for directories in it and for messages. */
+export function imageCache(cacheDir: string): CachePlace {
+  return { kind: 'image', cacheDir };
+}
+
 /** Folder of a pair of images. */
 export function imageDir(cacheDir: string, key: string): string {
   return join(resolve(cacheDir), 'images', key);
@@ -43,7 +40,7 @@ export function imageDir(cacheDir: string, key: string): string {
 
 /** All cached pairs, damaged ones included, in order of their key. An absent cache is an empty one. */
 export async function listImages(options: ImageCacheOptions): Promise<CachedImages[]> {
-  return inImageCache(options.cacheDir, async () => {
+  return inCache(imageCache(options.cacheDir), async () => {
     const keys = (await imageKeys(options.cacheDir)).sort();
     const found = await Promise.all(keys.map((key) => inspectImages(key, options)));
     return found.filter((images) => images !== undefined);
@@ -55,7 +52,7 @@ export async function listImages(options: ImageCacheOptions): Promise<CachedImag
  * Throws a usage Fault when there is no such pair, or more than one.
  */
 export async function describeImage(key: string, options: ImageCacheOptions): Promise<CachedImages> {
-  return inImageCache(options.cacheDir, async () => {
+  return inCache(imageCache(options.cacheDir), async () => {
     const found = await inspectImages(await completeKey(key, options.cacheDir), options);
     if (found === undefined) throw noSuchImages(key);
     return found;
@@ -67,9 +64,9 @@ export async function describeImage(key: string, options: ImageCacheOptions): Pr
  * has started has read its image already. Returns the full key.
  */
 export async function removeImage(key: string, options: ImageCacheOptions): Promise<string> {
-  return inImageCache(options.cacheDir, async () => {
+  return inCache(imageCache(options.cacheDir), async () => {
     const full = await completeKey(key, options.cacheDir);
-    await discard(options.cacheDir, imageDir(options.cacheDir, full));
+    await discard(imageCache(options.cacheDir), imageDir(options.cacheDir, full));
     return full;
   });
 }
@@ -95,38 +92,17 @@ export async function inspectImages(
 
 /**
  * Moves a finished folder of `withTempDir` into the cache. When another process was faster its pair is kept, if
- * it is intact; a damaged one is replaced. File system errors pass unchanged.
+ * it is intact; a damaged one is replaced. Throws a harness Fault when the cache cannot be written.
  */
 export async function publishImages(tempDir: string, key: string, options: ImageCacheOptions): Promise<void> {
-  const dir = imageDir(options.cacheDir, key);
-  await mkdir(join(resolve(options.cacheDir), 'images'), { recursive: true });
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await rename(tempDir, dir);
-      return;
-    } catch (error) {
-      const code = errnoOf(error);
-      if ((code !== 'ENOTEMPTY' && code !== 'EEXIST') || attempt === PUBLISH_ATTEMPTS) throw error;
-    }
-    const present = await inspectImages(key, options);
-    if (present !== undefined && present.damage === undefined) return;
-    await discard(options.cacheDir, dir);
-  }
-}
-
-/**
- * Runs `work` with a new folder inside the cache, so that a rename out of it is atomic, and removes the folder
- * afterwards, whatever happened.
- */
-export async function withTempDir<T>(cacheDir: string, work: (dir: string) => Promise<T>): Promise<T> {
-  const parent = await tempParent(cacheDir);
-  await sweep(parent);
-  const dir = await mkdtemp(join(parent, `image-${process.pid}-`));
-  try {
-    return await work(dir);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  await publish(imageCache(options.cacheDir), {
+    from: tempDir,
+    to: imageDir(options.cacheDir, key),
+    isIntact: async () => {
+      const present = await inspectImages(key, options);
+      return present !== undefined && present.damage === undefined;
+    },
+  });
 }
 
 /** A manifest as the text of `manifest.json`. */
@@ -172,32 +148,11 @@ function noSuchImages(key: string): Error {
 }
 
 async function imageKeys(cacheDir: string): Promise<string[]> {
-  const names = await readdir(join(resolve(cacheDir), 'images')).catch(absentAsUndefined);
-  return (names ?? []).filter((name) => ImageKeySchema.safeParse(name).success);
+  const names = await namesIn(imageCache(cacheDir), 'images');
+  return names.filter((name) => ImageKeySchema.safeParse(name).success);
 }
 
-async function discard(cacheDir: string, dir: string): Promise<void> {
-  const grave = join(await tempParent(cacheDir), `removed-${randomUUID()}`);
-  // Another process may have removed it already: that is what was wanted.
-  await rename(dir, grave).catch(absentAsUndefined);
-  await rm(grave, { recursive: true, force: true });
-}
-
-async function tempParent(cacheDir: string): Promise<string> {
-  const parent = join(resolve(cacheDir), 'tmp');
-  await mkdir(parent, { recursive: true });
-  return parent;
-}
-
-async function sweep(parent: string): Promise<void> {
-  for (const name of await readdir(parent)) {
-    const path = join(parent, name);
-    const age = Date.now() - ((await statOrUndefined(path))?.mtimeMs ?? Date.now());
-    if (age > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true });
-  }
-}
-
-async function statOrUndefined(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+async function statOrUndefined(path: string): Promise<{ size: number } | undefined> {
   return stat(path).catch(absentAsUndefined);
 }
 

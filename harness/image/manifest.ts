@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { sha256Of } from '../cache/sha256.js';
 import type { PlannedEntry, Source } from './plan-image.js';
 
 /** Version of the manifest and of the way archives are written; part of every key. */
@@ -78,5 +78,5 @@ export function imageKey(images: {
       sha256 ?? '',
     ]);
   const text = JSON.stringify([IMAGE_SCHEMA, rows(images.capture), rows(images.production)]);
-  return createHash('sha256').update(text).digest('hex').slice(0, KEY_DIGITS);
+  return sha256Of(text).slice(0, KEY_DIGITS);
 }

@@ -1,73 +1,62 @@
-/** One entry of a newc archive. */
-export interface NewcEntry {
-  readonly path: string;
-  /** st_mode: file type and permission bits. */
-  readonly mode: number;
-  /** Offset of the entry's header in the archive. */
-  readonly headerAt: number;
-  /** Offset and length of its contents, bytes. */
-  readonly dataAt: number;
-  readonly size: number;
+import { harnessFault } from '../model/fault.js';
+import type { PlannedEntry } from './plan-image.js';
+
+/** An entry and the bytes of its file; directories have none. */
+export interface ArchiveEntry {
+  readonly entry: PlannedEntry;
+  readonly bytes?: Buffer | undefined;
 }
 
-// Format: Documentation/driver-api/early-userspace/buffer-format.rst in the kernel tree. 6 bytes of magic, then
-// 13 fields of 8 hex digits: ino mode uid gid nlink mtime filesize maj min rmaj rmin namesize check.
-const MAGIC = '070701';
-const HEADER_BYTES = 110;
-const FIELD = { mode: 1, nlink: 4, filesize: 6, namesize: 11 } as const;
+/** Above any image that a guest of this harness could unpack. */
+const ARCHIVE_LIMIT_BYTES = 1024 ** 3;
+/** GNU cpio pads an archive to a multiple of this; the kernel skips zeroes (init/initramfs.c, `do_reset`). */
+const BLOCK_BYTES = 512;
 const TRAILER = 'TRAILER!!!';
-const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
-
-/** True when a mode is a directory's. */
-export function isDirectoryMode(mode: number): boolean {
-  return (mode & S_IFMT) === S_IFDIR;
-}
-
-/** Lists a newc archive's entries, without the trailer. Throws a RangeError naming the offset of damage. */
-export function listNewc(archive: Buffer): NewcEntry[] {
-  const entries: NewcEntry[] = [];
-  let at = 0;
-  for (;;) {
-    if (at + HEADER_BYTES > archive.length || archive.toString('latin1', at, at + 6) !== MAGIC) {
-      throw new RangeError(`no newc header at byte ${at}`);
-    }
-    const nameSize = field(archive, at, FIELD.namesize);
-    const size = field(archive, at, FIELD.filesize);
-    const nameAt = at + HEADER_BYTES;
-    const dataAt = align4(nameAt + nameSize);
-    if (nameSize < 1 || dataAt + size > archive.length)
-      throw new RangeError(`entry at byte ${at} is cut off`);
-    const path = archive.toString('utf8', nameAt, nameAt + nameSize - 1);
-    if (path === TRAILER) return entries;
-    entries.push({ path, mode: field(archive, at, FIELD.mode), headerAt: at, dataAt, size });
-    at = align4(dataAt + size);
-  }
-}
+const S_IFREG = 0o100000;
 
 /**
- * Sets the link count of every directory to 2, in place. cpio copies it from the staging folder, where it depends
- * on the file system (btrfs says 1, ext4 counts children) and newer cpio ignores it: the one field that its
- * flags leave to the host. The kernel does not read it for directories (init/initramfs.c).
+ * Packs entries, parents before children, into a newc archive (Documentation/driver-api/early-userspace/
+ * buffer-format.rst). Its bytes depend on nothing but the entries: owner 0:0, mtime 0, inodes by position, no device
+ * numbers. They are the bytes of GNU cpio with `--reproducible --owner=0:0`. No device nodes are made (devtmpfs brings
+ * them) and no hard links. Throws a harness Fault for an archive of more than 1 GiB.
  */
-export function settleDirectoryLinks(archive: Buffer): void {
-  for (const entry of listNewc(archive)) {
-    if (isDirectoryMode(entry.mode))
-      archive.write('00000002', fieldAt(entry.headerAt, FIELD.nlink), 'latin1');
+export function packNewc(entries: readonly ArchiveEntry[]): Buffer {
+  const parts = entries.flatMap(({ entry, bytes }, inode) => {
+    const isDir = entry.kind === 'dir';
+    const data = isDir || bytes === undefined ? Buffer.alloc(0) : bytes;
+    const mode = (isDir ? S_IFDIR : S_IFREG) | entry.mode;
+    // cpio copies a directory's links from its file system (2, or its children counted); the kernel does not read them.
+    const head = header({ inode, mode, links: isDir ? 2 : 1, size: data.length, path: entry.path });
+    return [head, data, zeroesTo(4, data.length)];
+  });
+  parts.push(header({ inode: 0, mode: 0, links: 1, size: 0, path: TRAILER }));
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  if (size > ARCHIVE_LIMIT_BYTES) {
+    throw harnessFault(
+      `cannot pack a guest image of "${size}" bytes: more than ${ARCHIVE_LIMIT_BYTES} would fit into no guest; name fewer modules`,
+    );
   }
+  return Buffer.concat([...parts, zeroesTo(BLOCK_BYTES, size)]);
 }
 
-function fieldAt(header: number, index: number): number {
-  return header + MAGIC.length + index * 8;
+/** Magic, 13 fields of 8 hex digits, the path with its NUL, and zeroes up to the data. */
+function header(of: {
+  readonly inode: number;
+  readonly mode: number;
+  readonly links: number;
+  readonly size: number;
+  readonly path: string;
+}): Buffer {
+  const path = Buffer.from(`${of.path}\0`);
+  // ino mode uid gid nlink mtime filesize maj min rmaj rmin namesize check
+  const fields = [of.inode, of.mode, 0, 0, of.links, 0, of.size, 0, 0, 0, 0, path.length, 0];
+  const digits = fields.map((field) => field.toString(16).toUpperCase().padStart(8, '0'));
+  const head = Buffer.from(`070701${digits.join('')}`, 'latin1');
+  return Buffer.concat([head, path, zeroesTo(4, head.length + path.length)]);
 }
 
-function field(archive: Buffer, header: number, index: number): number {
-  const start = fieldAt(header, index);
-  const text = archive.toString('latin1', start, start + 8);
-  if (!/^[0-9a-fA-F]{8}$/.test(text)) throw new RangeError(`bad number at byte ${start}`);
-  return Number.parseInt(text, 16);
-}
-
-function align4(offset: number): number {
-  return Math.ceil(offset / 4) * 4;
+/** What is missing to a multiple of `step` bytes. */
+function zeroesTo(step: number, bytes: number): Buffer {
+  return Buffer.alloc((step - (bytes % step)) % step);
 }

@@ -57,7 +57,6 @@ const RecipesSchema = z
   })
   .superRefine((recipes, context) => {
     const complain = (message: string): void => context.addIssue({ code: 'custom', message });
-    if (!('cpio' in recipes.programs)) complain('programs must name cpio, which packs the images');
     for (const name of IMAGE_NAMES) {
       for (const line of recipes.images[name]) {
         if ('program' in line && !(line.program in recipes.programs)) {

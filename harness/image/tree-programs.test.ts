@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { neededLibraries } from './elf-needed.js';
+import { neededLibraries } from '../symbols/elf.js';
 import { readTreeProgram } from './tree-programs.js';
 
 /**

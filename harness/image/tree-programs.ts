@@ -2,11 +2,9 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { messageOf } from '../model/errno.js';
 import { harnessFault } from '../model/fault.js';
-import { inspectElf } from './elf.js';
-import { neededLibraries } from './elf-needed.js';
+import { EM_386, type ElfProgram, inspectElf, neededLibraries } from '../symbols/elf.js';
 import type { HostProgram } from './host-programs.js';
 
-const EM_386 = 3;
 const PROGRAM_DIRS = ['/bin', '/sbin', '/usr/bin', '/usr/sbin'];
 /** Where Debian's loader for i386 looks (ld.so(8), multiarch first). */
 const LIBRARY_DIRS = ['/lib/i386-linux-gnu', '/usr/lib/i386-linux-gnu', '/lib', '/usr/lib'];
@@ -47,7 +45,7 @@ export async function readTreeProgram(name: string, root: string): Promise<HostP
   return { name, path, bytes, libraries: [...libraries].sort() };
 }
 
-function inspectI386(bytes: Buffer): ReturnType<typeof inspectElf> {
+function inspectI386(bytes: Buffer): ElfProgram | undefined {
   const elf = inspectElf(bytes);
   return elf?.machine === EM_386 && elf.bits === 32 ? elf : undefined;
 }

@@ -1,3 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { messageOf } from '../model/errno.js';
+import { harnessFault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
+
 /** One requirement of a crash kernel: any of the options being `y` fulfils it. */
 type Requirement = readonly string[];
 
@@ -42,4 +47,20 @@ export function missingForCrash(config: ReadonlyMap<string, string>): string[] {
   return REQUIREMENTS.filter((options) => !options.some((option) => config.get(option) === 'y')).map(
     (options) => options.join(' or '),
   );
+}
+
+/**
+ * The configuration a kernel was built with, when a config file came with it; undefined otherwise (one that is
+ * embedded in the compressed image is not looked for). A harness Fault when the file cannot be read.
+ */
+export async function configOf(kernel: Kernel): Promise<Map<string, string> | undefined> {
+  if (kernel.config === undefined) return undefined;
+  try {
+    return parseConfig(await readFile(kernel.config, 'utf8'));
+  } catch (error) {
+    throw harnessFault(
+      `cannot read kernel config "${kernel.config}": ${messageOf(error)}; make it readable or resolve the kernel again`,
+      error,
+    );
+  }
 }

@@ -7,11 +7,10 @@ export {
   removeBuilds,
   type Variant,
 } from './build/index.js';
-export type { Candidate } from './choose.js';
-export { missingForCrash } from './config.js';
-export { configOf } from './configof.js';
-export { availableDebianKernels } from './debian.js';
-export { guestProgramsFor } from './guest-programs.js';
+export type { Candidate } from './debian/choose.js';
+export { configOf, missingForCrash } from './config.js';
+export { availableDebianKernels } from './debian/debian-kernel.js';
+export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
-export { listKernels, removeKernel, resolveKernel } from './resolve.js';
+export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';

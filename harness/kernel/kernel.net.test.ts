@@ -1,7 +1,7 @@
 /** Asks the real archive, by the sources of this host; needs a Debian host and the network (30 MB). */
 import { join } from 'node:path';
 import t from 'tap';
-import { configOf } from './configof.js';
+import { configOf } from './config.js';
 import { missingForCrash } from './config.js';
 import { modulesFor } from './modules.js';
 import { resolveKernel } from './resolve.js';

@@ -1,10 +1,10 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { sha256OfFile } from '../cache/sha256.js';
 import { type Fault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { parseImage, SETUP_MAX_BYTES } from './bzimage.js';
 import { errnoOf } from '../model/errno.js';
-import { sha256OfFile } from './hash.js';
 
 /** Where a build tree of the kernel puts the image. */
 const BUILD_TREE_IMAGE = 'arch/x86/boot/bzImage';

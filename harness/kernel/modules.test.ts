@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { Kernel } from '../model/kernel.js';
-import { makeModule, writeTree } from '../testing/builders/kernels.js';
+import { makeModule } from '../testing/builders/kernels.js';
 import { modulesFor } from './modules.js';
+import { writeTree } from '../testing/files.js';
 
 function kernelAt(dir: string, parts: Partial<Kernel> = {}): Kernel {
   const release = '6.1.0-1-amd64';

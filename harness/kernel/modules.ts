@@ -1,14 +1,14 @@
 import { execa } from 'execa';
-import { distance } from 'fastest-levenshtein';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { harnessFault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
+import { nearest } from '../model/nearest.js';
 import { parseConfig } from './config.js';
 import { errnoOf, messageOf } from '../model/errno.js';
-import { dependenciesOf, isModuleFile, moduleName } from './modinfo.js';
+import { dependenciesOf, isModuleFile, moduleName } from './module-info.js';
 
 /** A module, ready for init_module(2). */
 export interface LoadableModule {
@@ -21,7 +21,6 @@ export interface LoadableModule {
 /** The largest module of a Debian kernel has 14 MB; with debug symbols ten times that. */
 const MODULE_MAX_BYTES = 512 * 1024 * 1024;
 const DECOMPRESS_DEADLINE_MS = 60_000;
-const NEAREST = 3;
 /** depmod's default order: what an administrator adds wins over what the kernel came with. */
 const PRECEDENCE = ['updates', 'extra', 'kernel'];
 const inflate = promisify(gunzip);
@@ -151,12 +150,9 @@ function unknownModule(tree: ModuleTree, name: string, neededBy: string | undefi
       `cannot load module "${neededBy}" into kernel ${tree.kernel.label}: it needs ${name}, which lib/modules/${tree.kernel.release} does not hold; give an intact lib/modules`,
     );
   }
-  const nearest = [...tree.files.keys()]
-    .map((known) => ({ known, away: distance(name, known) }))
-    .sort((a, b) => a.away - b.away || a.known.localeCompare(b.known))
-    .slice(0, NEAREST)
-    .map(({ known }) => known);
+  const known = [...tree.files.keys()].sort((a, b) => a.localeCompare(b));
+  const near = nearest(name, known, { howeverFar: true });
   return usageFault(
-    `cannot load module "${name}" into kernel ${tree.kernel.label}: the kernel has no such module; nearest names: ${nearest.join(', ') || 'none, its module tree is empty'}`,
+    `cannot load module "${name}" into kernel ${tree.kernel.label}: the kernel has no such module; nearest names: ${near.join(', ') || 'none, its module tree is empty'}`,
   );
 }

@@ -10,3 +10,21 @@ export interface KernelOptions {
   /** The host's apt configuration directory, for the list of Debian sources. Default `/etc/apt`. */
   readonly aptEtcDir?: string | undefined;
 }
+
+/** Progress is reported at least this often. */
+const TICK_MS = 3_000;
+
+/** Runs work that may take long, and reports `line(seconds since its start)` every few seconds until it ends. */
+export async function ticking<T>(
+  line: (seconds: number) => string,
+  { onProgress }: Pick<KernelOptions, 'onProgress'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const startedMs = Date.now();
+  const timer = setInterval(() => onProgress?.(line(Math.round((Date.now() - startedMs) / 1000))), TICK_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

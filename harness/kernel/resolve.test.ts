@@ -1,10 +1,11 @@
 import { chmod, mkdir, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { configOf } from './configof.js';
-import { MADE_CONFIG, makeBzImage, makeDeb, makeModule, writeTree } from '../testing/builders/kernels.js';
+import { configOf } from './config.js';
+import { MADE_CONFIG, makeBzImage, makeDeb, makeModule } from '../testing/builders/kernels.js';
 import { modulesFor } from './modules.js';
 import { listKernels, removeKernel, resolveKernel } from './resolve.js';
+import { writeTree } from '../testing/files.js';
 
 const RELEASE = '6.1.0-1-amd64';
 
@@ -201,7 +202,7 @@ void t.test('an abort leaves nothing behind', async (t) => {
 void t.test('a cache that cannot be written is one line with a remedy', async (t) => {
   const dir = t.testdir({ file: '' });
   const deb = await makeDeb(dir, { name: `linux-image-${RELEASE}`, version: '1' });
-  const told = { kind: 'harness', message: /^cannot write the kernel cache .*; .*CRASHPATH_CACHE/ };
+  const told = { kind: 'harness', message: /^cannot use the kernel cache .*; .*CRASHPATH_CACHE/ };
   await t.rejects(resolveKernel(deb, { cacheDir: join(dir, 'file/cache') }), told);
   await mkdir(join(dir, 'closed'));
   await chmod(join(dir, 'closed'), 0o500);

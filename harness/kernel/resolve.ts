@@ -1,14 +1,23 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { distance } from 'fastest-levenshtein';
+import {
+  type CacheEntry,
+  entryDir,
+  entryId,
+  kernelOfEntry,
+  listAllRefs,
+  listEntries,
+  listUnverifiedEntries,
+  removeEntry,
+} from './kernel-cache.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { specsOfBuilt } from './build/built-specs.js';
+import { nearest } from '../model/nearest.js';
+import { specsOfBuilt } from './build/build-record.js';
 import { buildKernel, isVariantName } from './build/index.js';
-import { type CacheEntry, entryDir, kernelOfEntry, listAllRefs, listEntries, removeEntry } from './cache.js';
-import { compareDebianVersions } from './debversion.js';
-import { kernelFromDeb } from './deb.js';
-import { kernelFromDebian } from './debian.js';
+import { compareDebianVersions } from './debian/version-order.js';
+import { kernelFromDeb } from './debian/deb.js';
+import { kernelFromDebian } from './debian/debian-kernel.js';
 import { kernelFromDirectory, kernelFromFile, unreadable } from './local.js';
 import type { KernelOptions } from './options.js';
 import { formatDebianSpec, parseSpec } from './spec.js';
@@ -55,18 +64,29 @@ export async function resolveKernel(spec: string, options: KernelOptions): Promi
  * The intact kernels in the cache, by release. `spec` is what resolves to it without the network: its Debian
  * name or that of its build; for any other its directory in the cache.
  */
-export async function listKernels(options: KernelOptions): Promise<Kernel[]> {
-  const entries = await listEntries(options.cacheDir);
-  const names = await specsOfBuilt(options.cacheDir);
-  for (const { suite, ref } of await listAllRefs(options.cacheDir)) {
+export async function listKernels({ cacheDir }: KernelOptions): Promise<Kernel[]> {
+  return kernelsOf(await listEntries(cacheDir), cacheDir);
+}
+
+/**
+ * The specs of the kernels in the cache, by release, for a shell's completion: at once, because no kernel image is read.
+ * A kernel that is damaged is named as well; {@link resolveKernel} finds out.
+ */
+export async function listKernelSpecs({ cacheDir }: KernelOptions): Promise<string[]> {
+  const kernels = await kernelsOf(await listUnverifiedEntries(cacheDir), cacheDir);
+  return kernels.map(({ spec }) => spec);
+}
+
+async function kernelsOf(entries: readonly CacheEntry[], cacheDir: string): Promise<Kernel[]> {
+  const names = await specsOfBuilt(cacheDir);
+  for (const { suite, ref } of await listAllRefs(cacheDir)) {
     if (!names.has(ref.debSha256)) names.set(ref.debSha256, formatDebianSpec(suite, ref.version));
   }
   return entries
-    .sort((a, b) => compareDebianVersions(a.release, b.release) || a.debSha256.localeCompare(b.debSha256))
-    .map((entry) => {
-      const spec = names.get(entry.debSha256) ?? entryDir(options.cacheDir, entry.debSha256);
-      return kernelOfEntry(options.cacheDir, entry, spec);
-    });
+    .toSorted((a, b) => compareDebianVersions(a.release, b.release) || entryId(a).localeCompare(entryId(b)))
+    .map((entry) =>
+      kernelOfEntry(cacheDir, entry, names.get(entryId(entry)) ?? entryDir(cacheDir, entryId(entry))),
+    );
 }
 
 /**
@@ -78,26 +98,24 @@ export async function removeKernel(idOrRelease: string, options: KernelOptions):
   const meant = entries.filter((entry) => isMeant(entry, idOrRelease));
   const [entry] = meant;
   if (entry === undefined) {
-    const nearest = entries
-      .map(({ release }) => release)
-      .sort((a, b) => distance(a, idOrRelease) - distance(b, idOrRelease));
-    const names = [...new Set(nearest)].slice(0, 3).join(', ');
+    const releases = entries.map(({ release }) => release);
+    const names = nearest(idOrRelease, releases, { howeverFar: true }).join(', ');
     throw usageFault(
       `cannot remove kernel "${idOrRelease}": it is not in the cache; nearest: ${names || 'none, the cache is empty'}`,
     );
   }
   if (meant.length > 1) {
-    const ids = meant.map(({ debSha256, packageVersion }) => `${debSha256.slice(0, 12)} (${packageVersion})`);
+    const ids = meant.map((one) => `${entryId(one).slice(0, 12)} (${one.packageVersion})`);
     throw usageFault(
       `cannot remove kernel "${idOrRelease}": ${meant.length} packages have it; give one of ${ids.join(', ')}`,
     );
   }
-  await removeEntry(options.cacheDir, entry.debSha256);
+  await removeEntry(options.cacheDir, entryId(entry));
   return kernelOfEntry(options.cacheDir, entry, idOrRelease);
 }
 
 function isMeant(entry: CacheEntry, idOrRelease: string): boolean {
   if (entry.release === idOrRelease) return true;
   if (idOrRelease.length < ID_MIN_LENGTH) return false;
-  return entry.debSha256.startsWith(idOrRelease) || entry.bzImageSha256.startsWith(idOrRelease);
+  return entryId(entry).startsWith(idOrRelease) || entry.bzImageSha256.startsWith(idOrRelease);
 }

@@ -1,5 +1,5 @@
 import { ExecaError, execa } from 'execa';
-import { stripVTControlCharacters } from 'node:util';
+import { foldLine } from '../model/escape.js';
 
 /** How a program ended: its output, or why there is none. */
 export type ToolResult =
@@ -82,11 +82,7 @@ function reason(
   return cleanLine(error.originalMessage ?? `${name} ended with status ${error.exitCode ?? 'unknown'}`);
 }
 
-/** One line of another program's text, fit for a terminal. */
+/** One line of at most 200 characters of another program's text: it may carry whatever a mirror or a package wrote. */
 export function cleanLine(text: string): string {
-  // Other programs' text may carry whatever a mirror or a package wrote.
-  const plain = stripVTControlCharacters(text)
-    .replace(/[\p{Cc}\s]+/gu, ' ')
-    .trim();
-  return plain.length > LINE_MAX ? `${plain.slice(0, LINE_MAX - 3)}...` : plain;
+  return foldLine(text, LINE_MAX - '...'.length);
 }

@@ -1,5 +1,4 @@
-/** Longest excerpt of a foreign error's message, characters. */
-const MESSAGE_LIMIT = 200;
+import { foldLine } from './escape.js';
 
 /** What the file system errors that a user can do something about mean. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -45,13 +44,8 @@ export function reasonFor(code: string | undefined): string | undefined {
 
 /** What an error says, on one line of at most 200 characters; execa's short form where there is one. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return oneLine(String(error));
+  if (!(error instanceof Error)) return foldLine(String(error));
   const short =
     'shortMessage' in error && typeof error.shortMessage === 'string' ? error.shortMessage : undefined;
-  return oneLine(short ?? error.message);
-}
-
-function oneLine(text: string): string {
-  const folded = text.replace(/\s+/g, ' ').trim();
-  return folded.length > MESSAGE_LIMIT ? `${folded.slice(0, MESSAGE_LIMIT)}...` : folded;
+  return foldLine(short ?? error.message);
 }

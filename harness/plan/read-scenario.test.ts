@@ -94,6 +94,11 @@ void t.test('mistakes are reported with file, line and column', async (t) => {
       text({ more: ['prove:', '  - read: { path: "/proc/x; reboot", equals: "1" }'] }),
       /prove\.0\.read\.path/,
     ],
+    [
+      'a proof that lacks a key: the proof that knows the others is meant',
+      text({ more: ['prove:', '  - pin: 3'] }),
+      /prove\.0\.is: Invalid input: expected object, received undefined/,
+    ],
     ['an unknown trigger', text({ line: 4, to: 'trigger: { kind: magic }' }), /"made\.yaml:4:\d+": trigger/],
     [
       "another trigger's key",

@@ -12,8 +12,9 @@ const BASE = [
   'expect: { verdict: captured }',
 ];
 
-const text = (...matrix: string[]) =>
-  [...BASE, 'matrix:', ...matrix.map((line) => `  - ${line}`), ''].join('\n');
+const textWith = (key: string, blocks: readonly string[]) =>
+  [...BASE, `${key}:`, ...blocks.map((line) => `  - ${line}`), ''].join('\n');
+const text = (...blocks: string[]) => textWith('members', blocks);
 
 function messageOf(content: string): string {
   try {
@@ -25,7 +26,7 @@ function messageOf(content: string): string {
   return 'no fault';
 }
 
-void t.test('a matrix is one scenario for each combination', async (t) => {
+void t.test('members: one scenario for each combination of the values of the axes', async (t) => {
   const scenarios = readScenarios(
     text(
       'axes: { point: [DIRECT, INT_HW_IRQ_EN], type: [PANIC, BUG] }',
@@ -60,22 +61,39 @@ void t.test('a matrix is one scenario for each combination', async (t) => {
   );
 });
 
-void t.test('a file without a matrix is one scenario', async (t) => {
+void t.test('a file without members is one scenario', async (t) => {
   t.match(readScenarios(BASE.map((line) => line.replaceAll(/\$\{\w+\}/g, 'X')).join('\n'), 'made.yaml'), {
     length: 1,
     0: { name: 'made' },
   });
 });
 
+void t.test('the key of older files', async (t) => {
+  const blocks = ['axes: { point: [X, Y], type: [PANIC] }'];
+  t.strictSame(
+    readScenarios(textWith('matrix', blocks), 'made.yaml'),
+    readScenarios(text(...blocks), 'made.yaml'),
+  );
+  t.match(
+    messageOf(textWith('matrix', ['axes: { point: [], type: [PANIC] }'])),
+    /"made\.yaml": matrix\.0\.axes\.point: /,
+    'a mistake is named as the file spells it',
+  );
+  t.match(
+    messageOf(`${textWith('matrix', blocks)}members: [{ axes: { point: [Z], type: [BUG] } }]`),
+    /"matrix"/,
+  );
+});
+
 void t.test('mistakes', async (t) => {
-  t.match(messageOf(text('axes: { point: [], type: [PANIC] }')), /"made\.yaml": matrix\.0\.axes\.point: /);
+  t.match(messageOf(text('axes: { point: [], type: [PANIC] }')), /"made\.yaml": members\.0\.axes\.point: /);
   t.match(
     messageOf(text('{ axes: { point: [X], type: [P] }, sets: {} }')),
-    /"made\.yaml": matrix\.0: .*"sets"/,
+    /"made\.yaml": members\.0: .*"sets"/,
   );
   t.match(
     messageOf(text('axes: { point: [X], type: [PANIC] }', 'axes: { point: [X], type: [PANIC] }')),
-    /its matrix has "made-x-panic" twice/,
+    /it has "made-x-panic" twice/,
   );
   t.match(
     messageOf(text('axes: { point: [lower], type: [PANIC] }')),

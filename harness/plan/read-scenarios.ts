@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.js';
 import { readScenario } from './read-scenario.js';
 import { MAX_FILE_CHARACTERS } from './read-yaml.js';
 
-/** A matrix is run whole by its name: more members than this are a mistake. */
+/** A file is run whole by its name: more members than this are a mistake. */
 const MAX_MEMBERS = 256;
 const MAX_ALIASES = 16;
 
@@ -16,39 +16,43 @@ const Block = z.strictObject({
   /** What these members have over what the file says: lists are added to, maps merged, the rest replaced. */
   set: z.record(z.string(), z.unknown()).default({}),
 });
-const Matrix = z.array(Block).min(1).max(32);
-const Base = z.looseObject({ name: z.string(), matrix: Matrix });
+const Base = z.looseObject({ name: z.string(), members: z.array(Block).min(1).max(32) });
+/** How `members` was spelled before. */
+const OLD_KEY = 'matrix';
 
 /**
- * Reads a scenario file's text: one scenario, or with `matrix` one for each combination of the values of each of its
+ * Reads a scenario file's text: one scenario, or with `members` one for each combination of the values of each of its
  * blocks, named `<name>-<value>-...` in lower case. Throws a usage fault as readScenario does; of a member it gives the
  * name, and line and column in what the member is when its values are filled in.
  */
 export function readScenarios(text: string, file: string): Scenario[] {
   const value = text.length > MAX_FILE_CHARACTERS ? undefined : mapOf(text);
-  if (value === undefined || !Object.hasOwn(value, 'matrix')) return [readScenario(text, file)];
-  const parsed = Base.safeParse(value);
+  const key = ['members', OLD_KEY].find((one) => value !== undefined && Object.hasOwn(value, one));
+  if (value === undefined || key === undefined) return [readScenario(text, file)];
+  const { [key]: blocks, ...rest } = value;
+  const parsed = Base.safeParse({ ...rest, members: blocks });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
+    const path = issue?.path.map((part, depth) => (depth === 0 && part === 'members' ? key : String(part)));
     throw usageFault(
-      `cannot read scenario "${file}": ${issue?.path.join('.')}: ${issue?.message}; see scenarios/README.md for the form`,
+      `cannot read scenario "${file}": ${path?.join('.')}: ${issue?.message}; see scenarios/README.md for the form`,
       parsed.error,
     );
   }
-  const { matrix, ...base } = parsed.data;
-  const members = matrix.flatMap((block) => {
+  const { members: _, ...base } = parsed.data;
+  const members = parsed.data.members.flatMap((block) => {
     const own = merged(base, block.set);
     return combinations(block.axes).map((values) => memberOf(own, values));
   });
   if (members.length > MAX_MEMBERS) {
     throw usageFault(
-      `cannot read scenario "${file}": its matrix has ${members.length} members; keep it under ${MAX_MEMBERS}`,
+      `cannot read scenario "${file}": it has ${members.length} members; keep it under ${MAX_MEMBERS}`,
     );
   }
   const twice = members.find(({ name }, index) => members.findIndex((other) => other.name === name) < index);
   if (twice !== undefined) {
     throw usageFault(
-      `cannot read scenario "${file}": its matrix has "${twice.name}" twice; name each combination once`,
+      `cannot read scenario "${file}": it has "${twice.name}" twice; name each combination once`,
     );
   }
   return members.map((member) => readScenario(stringify(member), `${file}, ${member.name}`));

@@ -78,16 +78,27 @@ function valueOf(
   }
 }
 
-/** A union reports one issue that holds those of each branch; the branch that got furthest is the one meant. */
+/**
+ * A union reports one issue that holds those of each branch; the branch that got furthest is the one meant, and of
+ * those that got as far, the one that knows most of the keys.
+ */
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
   const [issue] = issues;
   if (issue === undefined) throw new Error('a failed parse has no issue');
   if (issue.code !== 'invalid_union') return issue;
   const inner = issue.errors
     .filter((branch) => branch.length > 0)
-    .map(deepest)
-    .sort((a, b) => b.path.length - a.path.length)[0];
+    .map((branch) => ({ issue: deepest(branch), unknown: unknownKeys(branch) }))
+    .sort((a, b) => b.issue.path.length - a.issue.path.length || a.unknown - b.unknown)[0]?.issue;
   return inner === undefined ? issue : { ...inner, path: [...issue.path, ...inner.path] };
+}
+
+/** How many keys a branch does not know; for a union in it, its best branch. */
+function unknownKeys(branch: readonly z.core.$ZodIssue[]): number {
+  return branch.reduce((sum, issue) => {
+    if (issue.code === 'unrecognized_keys') return sum + issue.keys.length;
+    return issue.code === 'invalid_union' ? sum + Math.min(...issue.errors.map(unknownKeys)) : sum;
+  }, 0);
 }
 
 function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$ZodIssue): number {

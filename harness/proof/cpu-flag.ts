@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { VcpuRegisters } from '../hmp/registers.js';
 import { roleSchema } from './names.js';
-import { asking, judgedBy, type Rule } from './proof.js';
+import { type Rule, ruled } from './proof.js';
 import type { MachineWitness } from './witness.js';
 
 /** EFER.SVME: SVM is enabled (AMD64 Architecture Programmer's Manual volume 2, 3.1.7). */
@@ -64,8 +64,8 @@ const rule: Rule<Asked, Answer, MachineWitness> = {
 /** `everyVcpu: { svme: true }` or `role: crasher, svme: true`: a bit of the control registers, and so for `vmxe`. */
 export const cpuFlag = {
   name: 'svme, vmxe',
-  beforeFiring: asking(EveryVcpuSchema, judgedBy(rule)),
-  choreography: asking(RoleSchema, judgedBy(rule)),
+  beforeFiring: ruled(EveryVcpuSchema, rule),
+  choreography: ruled(RoleSchema, rule),
 };
 
 function flagOf(asked: Asked): Flag {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { guestPath } from './names.js';
-import { asking, judgedBy, type Rule } from './proof.js';
+import { type Rule, ruled } from './proof.js';
 import type { GuestWitness, ScriptReply } from './witness.js';
 
 /** A JavaScript regular expression; `^` and `$` are those of a line. */
@@ -56,15 +56,15 @@ const rule: Rule<GuestFact, ScriptReply, GuestWitness> = {
 /** `read: { path: /proc/cmdline, matches: nosmp }`: what a file of the running guest holds. */
 export const read = {
   name: 'read',
-  machine: asking(ReadSchema, judgedBy(rule)),
-  beforeFiring: asking(ReadSchema, judgedBy(rule)),
+  machine: ruled(ReadSchema, rule),
+  beforeFiring: ruled(ReadSchema, rule),
 };
 
 /** `output: { of: dmesg, lacks: apic }`: what a shell script (busybox sh, exit status 0) prints in the guest. */
 export const output = {
   name: 'output',
-  machine: asking(OutputSchema, judgedBy(rule)),
-  beforeFiring: asking(OutputSchema, judgedBy(rule)),
+  machine: ruled(OutputSchema, rule),
+  beforeFiring: ruled(OutputSchema, rule),
 };
 
 /** The statement in words, one line. */

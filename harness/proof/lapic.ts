@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type LocalApic, lapicText } from '../hmp/lapic.js';
 import { cpuSchema, roleSchema, type Subject, subjectName } from './names.js';
-import { asking, judgedBy, type Rule } from './proof.js';
+import { type Rule, ruled } from './proof.js';
 import type { MachineWitness } from './witness.js';
 
 const anyOrVector = z.union([z.literal('any'), z.number().int().min(16).max(255)]);
@@ -44,17 +44,22 @@ const rule: Rule<Asked, LocalApic | undefined, MachineWitness> = {
 /** `cpu: 0, lapic: { irr: 209 }` or `role: crasher, lapic: ...`: a vCPU's local APIC. Before firing, the vCPU runs. */
 export const lapic = {
   name: 'lapic',
-  beforeFiring: asking(z.strictObject({ cpu: cpuSchema, lapic: LocalApicConditions }), judgedBy(rule)),
-  choreography: asking(z.strictObject({ role: roleSchema, lapic: LocalApicConditions }), judgedBy(rule)),
+  beforeFiring: ruled(z.strictObject({ cpu: cpuSchema, lapic: LocalApicConditions }), rule),
+  choreography: ruled(z.strictObject({ role: roleSchema, lapic: LocalApicConditions }), rule),
+};
+
+const anyInService = ({ role }: { readonly role: string }) => ({ role, lapic: { isr: 'any' as const } });
+const inServiceRule: Rule<{ readonly role: string }, LocalApic | undefined, MachineWitness> = {
+  ...rule,
+  what: (asked) => rule.what(anyInService(asked)),
+  ask: (asked, witness) => rule.ask(anyInService(asked), witness),
+  judge: (asked, seen) => rule.judge(anyInService(asked), seen),
 };
 
 /** `role: crasher, inService: true`: at least one vector is in service; short for `lapic: { isr: any }`. */
 export const inService = {
   name: 'inService',
-  choreography: asking(
-    z.strictObject({ role: roleSchema, inService: z.literal(true) }),
-    ({ role }, witness: MachineWitness) => judgedBy(rule)({ role, lapic: { isr: 'any' } }, witness),
-  ),
+  choreography: ruled(z.strictObject({ role: roleSchema, inService: z.literal(true) }), inServiceRule),
 };
 
 function vectorWord(wanted: number | 'any'): string {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findSymbol, type SymbolNotFound } from '../symbols/find-symbol.js';
 import { symbolSchema } from './names.js';
-import { asking, judgedBy, type Rule } from './proof.js';
+import { type Rule, ruled } from './proof.js';
 import type { StoppedWitness } from './witness.js';
 
 const Schema = z.strictObject({ lock: symbolSchema, held: z.boolean() });
@@ -27,4 +27,4 @@ const rule: Rule<Asked, SymbolNotFound | { readonly word: number | undefined }, 
 };
 
 /** `lock: ioapic_lock, held: true`: a spinlock's word, at the symbol. */
-export const lock = { name: 'lock', choreography: asking(Schema, judgedBy(rule)) };
+export const lock = { name: 'lock', choreography: ruled(Schema, rule) };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Irqchips, pinText } from '../hmp/irqchips.js';
 import { PinNameSchema } from './names.js';
-import { asking, judgedBy, type Rule } from './proof.js';
+import { type Rule, ruled } from './proof.js';
 import type { MachineWitness } from './witness.js';
 
 /** What is asked of an IO-APIC's pin; every one that is given must hold. */
@@ -49,8 +49,8 @@ const rule: Rule<Asked, { number: number | undefined; irqchips: Irqchips }, Mach
 /** `pin: ttyS0, is: { line: asserted }`: a pin of the IO-APIC. */
 export const pin = {
   name: 'pin',
-  beforeFiring: asking(Schema, judgedBy(rule)),
-  choreography: asking(Schema, judgedBy(rule)),
+  beforeFiring: ruled(Schema, rule),
+  choreography: ruled(Schema, rule),
 };
 
 function conditionsOf(conditions: PinConditions): [keyof PinConditions, unknown][] {

@@ -24,6 +24,8 @@ export interface Asking<Schema extends z.ZodType, Witness, Result> {
   readonly schema: Schema;
   /** Undefined when what is asked has another form: it is another proof's. */
   readonly put: (asked: unknown, witness: Witness) => Result | undefined;
+  /** The statement in words; undefined as well when the form has none. */
+  readonly what: (asked: unknown) => string | undefined;
 }
 
 /** A kind of proof. Each key but `name` is a time at which it can be asked. */
@@ -41,16 +43,21 @@ export interface Proof {
   readonly capture?: Asking<z.ZodType, CaptureWitness, Judged>;
 }
 
-/** Ties a form to what puts the question. */
+/** Ties a form to what puts the question; `what` states it in words, where that can be said beforehand. */
 export function asking<Schema extends z.ZodType, Witness, Result>(
   schema: Schema,
   put: (asked: z.output<Schema>, witness: Witness) => Result,
+  what?: (asked: z.output<Schema>) => string,
 ): Asking<Schema, Witness, Result> {
   return {
     schema,
     put: (asked, witness) => {
       const parsed = schema.safeParse(asked);
       return parsed.success ? put(parsed.data, witness) : undefined;
+    },
+    what: (asked) => {
+      const parsed = schema.safeParse(asked);
+      return parsed.success ? what?.(parsed.data) : undefined;
     },
   };
 }
@@ -61,7 +68,7 @@ export interface Rule<Asked, Answer, Witness extends MachineWitness> {
   what(asked: Asked): string;
   /** The question. */
   ask(asked: Asked, witness: Witness): Promise<Answer>;
-  /** The judgement, pure. `what` is given when what was asked cannot even be asked. */
+  /** The judgement, pure. `what` replaces the statement when the question could not be put. */
   judge(asked: Asked, answer: Answer): Pick<Judged, 'proved' | 'saw'> & { readonly what?: string };
   /** Interrupt sources outside the guest may still bring about what is asked for. */
   readonly awaitsSources?: true;
@@ -70,17 +77,28 @@ export interface Rule<Asked, Answer, Witness extends MachineWitness> {
 /** How often what sources may bring about is asked again. */
 const ASK_EVERY_MS = 20;
 
-/** Asks and judges by a rule. */
-export function judgedBy<Asked, Answer, Witness extends MachineWitness>(
+/** A form that is asked and judged by a rule. */
+export function ruled<Schema extends z.ZodType, Answer, Witness extends MachineWitness>(
+  schema: Schema,
+  rule: Rule<z.output<Schema>, Answer, Witness>,
+): Asking<Schema, Witness, Promise<Judged>> {
+  return asking(
+    schema,
+    (asked, witness: Witness) => judge(rule, asked, witness),
+    (asked) => rule.what(asked),
+  );
+}
+
+async function judge<Asked, Answer, Witness extends MachineWitness>(
   rule: Rule<Asked, Answer, Witness>,
-): (asked: Asked, witness: Witness) => Promise<Judged> {
-  return async (asked, witness) => {
-    const { clock } = witness;
-    const untilMs = clock.nowMs() + (rule.awaitsSources === true ? witness.sourcesWithinMs : 0);
-    for (;;) {
-      const judged = { what: rule.what(asked), ...rule.judge(asked, await rule.ask(asked, witness)) };
-      if (judged.proved || clock.nowMs() >= untilMs) return judged;
-      await clock.sleep(ASK_EVERY_MS);
-    }
-  };
+  asked: Asked,
+  witness: Witness,
+): Promise<Judged> {
+  const { clock } = witness;
+  const untilMs = clock.nowMs() + (rule.awaitsSources === true ? witness.sourcesWithinMs : 0);
+  for (;;) {
+    const judged = { what: rule.what(asked), ...rule.judge(asked, await rule.ask(asked, witness)) };
+    if (judged.proved || clock.nowMs() >= untilMs) return judged;
+    await clock.sleep(ASK_EVERY_MS);
+  }
 }

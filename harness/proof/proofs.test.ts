@@ -9,6 +9,7 @@ import {
   proveState,
   ScenarioProofSchema,
   StateProofSchema,
+  statementOf,
 } from './proofs.js';
 import type { Judged } from './proof.js';
 
@@ -106,4 +107,10 @@ void t.test('before firing, what only the console can show is left for later', a
 void t.test('a step asks one proof', async (t) => {
   const stopped = { function: 'panic', interruptsOn: false, line: 'cpu0 panic+0x0 IF=0' };
   t.match(await proveState({ role: 'a', in: 'panic' }, stoppedWitness({ stopped })), { proved: true });
+});
+
+void t.test('a statement can be had without asking', async (t) => {
+  t.equal(statementOf({ interrupts: { row: 'NMI', risesBy: 1 } }), '/proc/interrupts NMI rises by 1');
+  t.equal(statementOf({ role: 'a', inService: true }), 'local APIC of a: ISR has a vector');
+  t.equal(statementOf({ panic: { says: 'x' } }), undefined);
 });

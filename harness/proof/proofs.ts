@@ -108,6 +108,12 @@ export function proveCapture(proofs: readonly CaptureProof[], report: CaptureWit
   return proofs.map((proof) => required(proof, ask(OF_CAPTURE, proof, report)));
 }
 
+/** What a proof states, in words: for pages that describe scenarios. Undefined for one that has no words beforehand. */
+export function statementOf(proof: ScenarioProof | StateProof): string | undefined {
+  const askings = [...BEFORE_FIRING, ...IN_CHOREOGRAPHY];
+  return askings.map(({ what }) => what(proof)).find((what) => what !== undefined);
+}
+
 function ask<Witness, Result>(
   askings: readonly { readonly put: (asked: unknown, witness: Witness) => Result | undefined }[],
   asked: unknown,

@@ -23,7 +23,7 @@ type Asked = z.infer<typeof Schema>;
  */
 export const rise = {
   name: 'interrupts',
-  beforeFiring: asking(Schema, watchRow),
+  beforeFiring: asking(Schema, watchRow, statement),
 };
 
 async function watchRow(asked: Asked, witness: GuestWitness): Promise<Judged | OpenQuestion> {
@@ -54,10 +54,14 @@ function riseFrom(before: number | undefined, after: number | undefined): number
   return before === undefined || after === undefined ? undefined : after - before;
 }
 
-function judge({ interrupts: { row, risesBy, withinMs } }: Asked, risen: number | undefined): Judged {
+function judge(asked: Asked, risen: number | undefined): Judged {
   return {
-    what: `/proc/interrupts ${row} rises by ${risesBy}${withinMs === undefined ? '' : ' before firing'}`,
-    proved: risen !== undefined && risen >= risesBy,
+    what: statement(asked),
+    proved: risen !== undefined && risen >= asked.interrupts.risesBy,
     saw: risen === undefined ? 'no such row, or no answer' : `rose by ${risen}`,
   };
+}
+
+function statement({ interrupts: { row, risesBy, withinMs } }: Asked): string {
+  return `/proc/interrupts ${row} rises by ${risesBy}${withinMs === undefined ? '' : ' before firing'}`;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { roleSchema, symbolsSchema } from './names.js';
-import { asking, judgedBy, type Rule } from './proof.js';
+import { type Rule, ruled } from './proof.js';
 import type { StackSeen, StoppedVcpu, StoppedWitness } from './witness.js';
 
 const InSchema = z.strictObject({ role: roleSchema, in: symbolsSchema });
@@ -38,13 +38,13 @@ const stackRule: Rule<z.infer<typeof StackSchema>, StackSeen, StoppedWitness> = 
 };
 
 /** `role: crasher, in: mask_ioapic_irq`: the function that a stopped vCPU is in. */
-export const inFunction = { name: 'in', choreography: asking(InSchema, judgedBy(inRule)) };
+export const inFunction = { name: 'in', choreography: ruled(InSchema, inRule) };
 
 /** `role: crasher, interrupts: off`: RFLAGS.IF of a stopped vCPU. */
 export const interruptFlag = {
   name: 'interrupts on or off',
-  choreography: asking(InterruptsSchema, judgedBy(interruptsRule)),
+  choreography: ruled(InterruptsSchema, interruptsRule),
 };
 
 /** `role: crasher, stackHas: handle_irq`: a function that a stopped vCPU's stack shows for certain. */
-export const stackHas = { name: 'stackHas', choreography: asking(StackSchema, judgedBy(stackRule)) };
+export const stackHas = { name: 'stackHas', choreography: ruled(StackSchema, stackRule) };

@@ -1,6 +1,6 @@
 import { isInterrupted, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import { cellsOf, matrixOf } from './campaign-table.js';
+import { campaignTableOf, cellsOf } from './campaign-table.js';
 import { countOf } from './words.js';
 
 /** What is known while a campaign file's runs go on. */
@@ -19,8 +19,8 @@ export interface Progress {
  * a run has ended. Pure.
  */
 export function progressLine({ plans, results, jobs }: Progress): string {
-  const matrix = matrixOf(plans, results);
-  const cells = matrix === undefined ? [] : cellsOf(matrix);
+  const table = campaignTableOf(plans, results);
+  const cells = table === undefined ? [] : cellsOf(table);
   const done = cells.filter(({ cell }) => cell.results.length >= cell.planned).length;
   const ended = results.filter((result) => !isInterrupted(result));
   const line = `progress: ${done} of ${countOf(cells.length, 'cell')}, ${ended.length} of ${countOf(plans.length, 'run')}`;

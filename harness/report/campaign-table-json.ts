@@ -1,6 +1,6 @@
-import { cellsOf, type Matrix, stateCounts } from './campaign-table.js';
+import { cellsOf, type CampaignTable, stateCounts } from './campaign-table.js';
 
-/** What {@link matrixObject} is told beside the table. */
+/** What {@link campaignTableObject} is told beside the table. */
 export interface CampaignFacts {
   readonly campaign: string;
   readonly exitCode: number;
@@ -10,13 +10,13 @@ export interface CampaignFacts {
  * The table of a campaign file as the one object that `--json` prints after its runs, and `cells.json` holds
  * (docs/campaigns.md). Names are stable within schema 1. Pure.
  */
-export function matrixObject(matrix: Matrix, { campaign, exitCode }: CampaignFacts) {
+export function campaignTableObject(table: CampaignTable, { campaign, exitCode }: CampaignFacts) {
   return {
     schema: 1,
     kind: 'campaign',
     campaign,
-    kernels: matrix.columns,
-    cells: cellsOf(matrix).map(({ row, cell }) => ({
+    kernels: table.columns,
+    cells: cellsOf(table).map(({ row, cell }) => ({
       scenario: row.scenario,
       ...(row.machine === undefined ? {} : { machine: row.machine }),
       kernel: cell.kernel,
@@ -30,7 +30,7 @@ export function matrixObject(matrix: Matrix, { campaign, exitCode }: CampaignFac
       voidOk: cell.voidOk,
       runs: cell.results.map(({ runId }) => runId),
     })),
-    states: Object.fromEntries(stateCounts(matrix)),
+    states: Object.fromEntries(stateCounts(table)),
     exitCode,
   };
 }

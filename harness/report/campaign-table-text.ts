@@ -2,9 +2,9 @@ import type { RunResult } from '../model/result.js';
 import {
   cellsOf,
   type CellState,
-  type Matrix,
-  type MatrixCell,
-  type MatrixRow,
+  type CampaignTable,
+  type TableCell,
+  type TableRow,
   stateCounts,
   unexplained,
 } from './campaign-table.js';
@@ -36,54 +36,54 @@ export const STATE_WORDS: Readonly<Record<CellState, string>> = {
  * they are as expected; below it the arguments, numbered, then the cells that nothing explains, by name, and the sums.
  * No newline at the end. Pure.
  */
-export function matrixTable(
-  matrix: Matrix,
+export function campaignTableText(
+  table: CampaignTable,
   results: readonly RunResult[],
   { color, width }: TableOptions,
 ): string {
   const colors = palette({ color });
   const most = Math.max(NARROWEST, width);
-  const notes = numbered(matrix);
-  const rows = matrix.rows.map((row) => [
+  const notes = numbered(table);
+  const rows = table.rows.map((row) => [
     [{ text: rowName(row) }],
     ...row.cells.map((cell) => cellLines(cell, { colors, note: cell && notes.get(cell) })),
   ]);
-  const columns = widths(matrix, { rows, most });
+  const columns = widths(table, { rows, most });
   return [
     ...textTable(columns, rows, colors.bold),
     '',
-    ...matrix.rows.flatMap((row) => argumentLines(row, { notes, most, colors })),
-    ...unexplainedLines(matrix, { most, colors }),
-    ...folded(cellSentence(matrix), most),
+    ...table.rows.flatMap((row) => argumentLines(row, { notes, most, colors })),
+    ...unexplainedLines(table, { most, colors }),
+    ...folded(cellSentence(table), most),
     ...folded(outcomeSentence(results), most),
   ].join('\n');
 }
 
 /** `nic-traffic`, or `sysrq-task on core2-quad`. */
-export function rowName({ scenario, machine }: Pick<MatrixRow, 'scenario' | 'machine'>): string {
+export function rowName({ scenario, machine }: Pick<TableRow, 'scenario' | 'machine'>): string {
   return machine === undefined ? safeName(scenario) : `${safeName(scenario)} on ${safeName(machine)}`;
 }
 
 /** `12 cells: 1 unexpected, 11 as expected`. */
-export function cellSentence(matrix: Matrix): string {
-  const counts = stateCounts(matrix).map(([state, count]) => `${count} ${STATE_WORDS[state].toLowerCase()}`);
-  return `${countOf(cellsOf(matrix).length, 'cell')}: ${counts.join(', ')}`;
+export function cellSentence(table: CampaignTable): string {
+  const counts = stateCounts(table).map(([state, count]) => `${count} ${STATE_WORDS[state].toLowerCase()}`);
+  return `${countOf(cellsOf(table).length, 'cell')}: ${counts.join(', ')}`;
 }
 
 /** Numbers the cells that have something to say, in reading order. */
-export function numbered(matrix: Matrix): Map<MatrixCell, number> {
-  const speaking = cellsOf(matrix).filter(({ cell }) => cell.why.length + cell.voidOk.length > 0);
+export function numbered(table: CampaignTable): Map<TableCell, number> {
+  const speaking = cellsOf(table).filter(({ cell }) => cell.why.length + cell.voidOk.length > 0);
   return new Map(speaking.map(({ cell }, index) => [cell, index + 1]));
 }
 
 /** What a cell's runs say: one line a verdict, then what degraded captures. */
-export function verdictLines({ verdicts, degradedBy }: MatrixCell): string[] {
+export function verdictLines({ verdicts, degradedBy }: TableCell): string[] {
   const lines = verdicts.map(([name, count]) => `${count} ${name}`);
   return degradedBy.length === 0 ? lines : [...lines, `by ${degradedBy.map(safeName).join(', ')}`];
 }
 
 function cellLines(
-  cell: MatrixCell | undefined,
+  cell: TableCell | undefined,
   { colors, note }: { colors: Palette; note: number | undefined },
 ): CellLine[] {
   if (cell === undefined) return [{ text: '-', paint: colors.dim }];
@@ -112,7 +112,7 @@ function paintOf(state: CellState, { outcome, dim }: Palette): (text: string) =>
 
 /** The scenario has what it needs, the kernels share the rest. */
 function widths(
-  { columns, rows: { length } }: Matrix,
+  { columns, rows: { length } }: CampaignTable,
   { rows, most }: { rows: readonly (readonly (readonly CellLine[])[])[]; most: number },
 ) {
   const titles = ['SCENARIO', ...columns.map(safeName)];
@@ -132,8 +132,8 @@ function widths(
 }
 
 function argumentLines(
-  row: MatrixRow,
-  { notes, most, colors }: { notes: ReadonlyMap<MatrixCell, number>; most: number; colors: Palette },
+  row: TableRow,
+  { notes, most, colors }: { notes: ReadonlyMap<TableCell, number>; most: number; colors: Palette },
 ): string[] {
   const said = row.cells.flatMap((cell) => {
     const note = cell === undefined ? undefined : notes.get(cell);
@@ -158,8 +158,11 @@ function folded(text: string, width: number): string[] {
   return rest === '' ? [first] : [first, ...folded(`${INDENT}${rest}`, width)];
 }
 
-function unexplainedLines(matrix: Matrix, { most, colors }: { most: number; colors: Palette }): string[] {
-  const cells = unexplained(matrix);
+function unexplainedLines(
+  table: CampaignTable,
+  { most, colors }: { most: number; colors: Palette },
+): string[] {
+  const cells = unexplained(table);
   if (cells.length === 0) return [colors.outcome.expected('nothing is unexplained')];
   return [
     'unexplained:',

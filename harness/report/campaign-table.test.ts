@@ -1,21 +1,16 @@
-import { readFileSync } from 'node:fs';
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
 import type { Cell } from '../model/cell.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from './campaign-progress.js';
-import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { htmlReport } from './html-report.js';
-import { type Matrix, matrixOf, unexplained } from './campaign-table.js';
-import { matrixObject } from './campaign-table-json.js';
-import { matrixTable } from './campaign-table-text.js';
+import { type CampaignTable, campaignTableOf, unexplained } from './campaign-table.js';
+import { campaignTableObject } from './campaign-table-json.js';
+import { campaignTableText } from './campaign-table-text.js';
+import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 
-const {
-  captured: CAPTURED,
-  hung: HUNG,
-  plan: PLAN,
-} = reportFixtures((name) => readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)));
+const { captured: CAPTURED, hung: HUNG, plan: PLAN } = reportFixtures();
 
 const PLAIN = { color: false, width: 100 };
 
@@ -82,8 +77,8 @@ function resultsOf(runs: readonly Made[]): RunResult[] {
   return runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
 }
 
-function matrix(runs: readonly Made[]): Matrix {
-  const found = matrixOf(
+function tableOf(runs: readonly Made[]): CampaignTable {
+  const found = campaignTableOf(
     runs.map(({ plan }) => plan),
     resultsOf(runs),
   );
@@ -94,7 +89,7 @@ function matrix(runs: readonly Made[]): Matrix {
 t.test('scenarios down, kernels across, arguments below, what is unexplained by name', async (t) => {
   const runs = campaign();
   t.equal(
-    matrixTable(matrix(runs), resultsOf(runs), PLAIN),
+    campaignTableText(tableOf(runs), resultsOf(runs), PLAIN),
     [
       'SCENARIO   broken             patch                  stock',
       'lock-held  2 crash-path-hang  1 captured             -',
@@ -132,7 +127,7 @@ t.test('states, worst first; a result of another cell does not count', async (t)
     const runs = results.map((result) => run('s', { kernel: 'k', expect }, result));
     const stranger = run('s', { kernel: 'other', expect }, { ...HANG, outcome: 'unexpected' });
     const all = [...resultsOf(runs), ...resultsOf([stranger])];
-    return matrixOf(
+    return campaignTableOf(
       runs.map(({ plan }) => plan),
       all,
     )?.rows[0]?.cells[0]?.state;
@@ -152,7 +147,7 @@ t.test('states, worst first; a result of another cell does not count', async (t)
 
 t.test('machines make rows of their own', async (t) => {
   const expect = { verdict: 'captured' as const };
-  const table = matrix([
+  const table = tableOf([
     run('s', { kernel: 'k', machine: 'q35', expect }, {}),
     run('s', { kernel: 'k', machine: 'core2-quad', expect }, { ...HANG, outcome: 'unexpected' }),
   ]);
@@ -163,11 +158,11 @@ t.test('machines make rows of their own', async (t) => {
       ['core2-quad', 'unexpected'],
     ],
   );
-  t.match(matrixTable(table, [], PLAIN), /^s on core2-quad +1 crash-path-hang/m);
+  t.match(campaignTableText(table, [], PLAIN), /^s on core2-quad +1 crash-path-hang/m);
 });
 
 t.test('plans of no campaign file have no table', async (t) => {
-  t.equal(matrixOf([PLAN], [CAPTURED, HUNG]), undefined);
+  t.equal(campaignTableOf([PLAN], [CAPTURED, HUNG]), undefined);
 });
 
 t.test('the arguments that count are those of what was seen', async (t) => {
@@ -176,7 +171,7 @@ t.test('the arguments that count are those of what was seen', async (t) => {
     { verdict: 'capture-hang' as const, why: 'at times' },
   ];
   const whyOf = (...results: Partial<RunResult>[]) =>
-    matrix(results.map((result) => run('s', { kernel: 'k', expect: { anyOf } }, result))).rows[0]?.cells[0]
+    tableOf(results.map((result) => run('s', { kernel: 'k', expect: { anyOf } }, result))).rows[0]?.cells[0]
       ?.why;
   t.strictSame(whyOf({}), ['captured: mostly']);
   t.strictSame(whyOf({}, { verdict: 'capture-hang', quality: undefined }), [
@@ -188,7 +183,7 @@ t.test('the arguments that count are those of what was seen', async (t) => {
 
 t.test('as one object', async (t) => {
   const runs = campaign();
-  const object = matrixObject(matrix(runs), { campaign: 'c', exitCode: 1 });
+  const object = campaignTableObject(tableOf(runs), { campaign: 'c', exitCode: 1 });
   t.strictSame(JSON.parse(JSON.stringify(object)), object, 'JSON loses nothing');
   t.match(object, {
     schema: 1,
@@ -208,18 +203,20 @@ t.test('as one object', async (t) => {
     verdicts: { captured: 1, 'crash-path-hang': 1 },
   });
   t.strictSame(
-    unexplained(matrix(runs)).map(({ row, cell }) => `${row.scenario} ${cell.kernel} ${cell.state}`),
+    unexplained(tableOf(runs)).map(({ row, cell }) => `${row.scenario} ${cell.kernel} ${cell.state}`),
     ['lock-held patch unexpected', 'nic stock void', 'pmu broken unfinished'],
   );
 });
 
 t.test('colours stand beside the words; a narrow table keeps all words', async (t) => {
   const runs = campaign();
-  const colored = matrixTable(matrix(runs), resultsOf(runs), { ...PLAIN, color: true });
+  const colored = campaignTableText(tableOf(runs), resultsOf(runs), { ...PLAIN, color: true });
   t.match(colored, '\u001b[31mUNEXPECTED\u001b[39m');
-  t.equal(stripAnsi(colored), matrixTable(matrix(runs), resultsOf(runs), PLAIN));
+  t.equal(stripAnsi(colored), campaignTableText(tableOf(runs), resultsOf(runs), PLAIN));
   for (const width of [0, 80, 90]) {
-    for (const line of matrixTable(matrix(runs), resultsOf(runs), { color: false, width }).split('\n')) {
+    for (const line of campaignTableText(tableOf(runs), resultsOf(runs), { color: false, width }).split(
+      '\n',
+    )) {
       t.ok(line.length <= Math.max(80, width), line);
     }
   }
@@ -231,7 +228,7 @@ t.test('hostile texts stay text, on the terminal and in HTML', async (t) => {
     run(HOSTILE, cell, { ...DEGRADED, degradedBy: [HOSTILE] }),
     run(HOSTILE, { ...cell, machine: HOSTILE }, { ...VOID, voidOk: HOSTILE }),
   ];
-  t.notMatch(matrixTable(matrix(runs), resultsOf(runs), PLAIN), /[^\x20-\x7e\n]/);
+  t.notMatch(campaignTableText(tableOf(runs), resultsOf(runs), PLAIN), /[^\x20-\x7e\n]/);
   const page = html(runs);
   t.notMatch(page, '<script>');
   t.notMatch(page, '\u202e');
@@ -242,7 +239,7 @@ function html(runs: readonly Made[]): string {
     results: resultsOf(runs),
     host: { accel: 'tcg', accelReason: 'made', qemuVersion: '7.2', crashpathVersion: '0' },
     consoleExcerpts: new Map(),
-    matrix: matrix(runs),
+    campaignTable: tableOf(runs),
     generatedAt: '2026-01-01T00:00:00Z',
   });
 }

@@ -27,7 +27,7 @@ const IS_EXPLAINED: Readonly<Record<CellState, boolean>> = {
 };
 
 /** All trials of a scenario on one kernel of the campaign file. Texts are as the file and the runs have them. */
-export interface MatrixCell {
+export interface TableCell {
   readonly kernel: string;
   /** Trials that were planned. */
   readonly planned: number;
@@ -47,21 +47,21 @@ export interface MatrixCell {
 }
 
 /** A scenario (on a machine) against all kernels. */
-export interface MatrixRow {
+export interface TableRow {
   readonly scenario: string;
   /** Absent when the row names no machine. */
   readonly machine: string | undefined;
   /** What the row is about. */
   readonly why: string | undefined;
   /** One for each column; undefined where the file runs nothing. */
-  readonly cells: readonly (MatrixCell | undefined)[];
+  readonly cells: readonly (TableCell | undefined)[];
 }
 
 /** The table of a campaign file. */
-export interface Matrix {
+export interface CampaignTable {
   /** Names of the kernels, in the file's order. */
   readonly columns: readonly string[];
-  readonly rows: readonly MatrixRow[];
+  readonly rows: readonly TableRow[];
 }
 
 /** A plan of a campaign file. */
@@ -71,7 +71,10 @@ type PlanInCell = RunPlan & { readonly cell: Cell };
  * Lays out what came of a campaign file's plans; undefined when they are none of a campaign file. Rows and columns are
  * in the order in which the plans name them first. A result belongs to the cell of its names. Pure.
  */
-export function matrixOf(plans: readonly RunPlan[], results: readonly RunResult[]): Matrix | undefined {
+export function campaignTableOf(
+  plans: readonly RunPlan[],
+  results: readonly RunResult[],
+): CampaignTable | undefined {
   const inCells = plans.filter((plan): plan is PlanInCell => plan.cell !== undefined);
   if (inCells.length === 0) return undefined;
   const columns = [...new Set(inCells.map(({ cell }) => cell.kernel))];
@@ -103,7 +106,7 @@ function resultKey({ scenario, cell }: RunResult): string {
   return JSON.stringify([scenario, cell?.machine]);
 }
 
-function cellOf(plans: readonly PlanInCell[], results: readonly RunResult[]): MatrixCell | undefined {
+function cellOf(plans: readonly PlanInCell[], results: readonly RunResult[]): TableCell | undefined {
   const [plan] = plans;
   if (plan === undefined) return undefined;
   const { kernel, expect } = plan.cell;
@@ -138,19 +141,19 @@ function stateOf(results: readonly RunResult[], planned: number): CellState {
 }
 
 /** All cells, with their rows. */
-export function cellsOf({ rows }: Matrix): { row: MatrixRow; cell: MatrixCell }[] {
+export function cellsOf({ rows }: CampaignTable): { row: TableRow; cell: TableCell }[] {
   return rows.flatMap((row) => row.cells.flatMap((cell) => (cell === undefined ? [] : [{ row, cell }])));
 }
 
 /** The cells that nothing explains: neither an expectation nor the file's reason for a void. */
-export function unexplained(matrix: Matrix): { row: MatrixRow; cell: MatrixCell }[] {
-  return cellsOf(matrix).filter(({ cell }) => !IS_EXPLAINED[cell.state]);
+export function unexplained(table: CampaignTable): { row: TableRow; cell: TableCell }[] {
+  return cellsOf(table).filter(({ cell }) => !IS_EXPLAINED[cell.state]);
 }
 
 /** How many cells come to what, in the order of {@link CELL_STATES}; states that do not occur are left out. */
-export function stateCounts(matrix: Matrix) {
+export function stateCounts(table: CampaignTable) {
   return countInOrder(
-    cellsOf(matrix).map(({ cell }) => cell.state),
+    cellsOf(table).map(({ cell }) => cell.state),
     CELL_STATES,
   );
 }

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { VerdictWord } from '../model/verdict.js';
 import { compareTrials, type Design, type Trial } from '../stats/comparison.js';
 import { compareText } from './compare.js';
-import { HOSTILE } from '../testing/builders/results.js';
+import { HOSTILE } from '../testing/recordings/reported-run.js';
 
 function trials(kernel: number, verdicts: readonly VerdictWord[], scenario = 's'): Trial[] {
   return verdicts.map((verdict, index) => ({ scenario, kernel, round: index + 1, verdict }));

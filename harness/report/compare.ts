@@ -1,3 +1,4 @@
+import { escapeHostText } from '../model/escape.js';
 import type { Comparison, KernelTally, ScenarioComparison } from '../stats/comparison.js';
 import { boundOfNone, rateInterval } from '../stats/binomial.js';
 import { type Contrast, percent, type Relation } from '../stats/conclusion.js';
@@ -5,7 +6,7 @@ import { SIGNIFICANCE } from '../stats/corrections.js';
 import { seenOf } from '../stats/tally.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
-import { countOf, hostText } from './words.js';
+import { countOf } from './words.js';
 
 const COLUMNS: readonly Omit<Column, 'width'>[] = [
   { title: '', align: 'left' },
@@ -55,7 +56,7 @@ function scenarioLines(
     ...stoppedEarly(comparison, rounds),
     ...contrasts.map((contrast, index) => {
       const test = contrast.pValue === null ? '' : ` (p = ${Number(contrast.pValue.toPrecision(2))})`;
-      const whose = index === 0 ? '' : `${hostText(kernels[index + 1]?.id ?? '')}: `;
+      const whose = index === 0 ? '' : `${escapeHostText(kernels[index + 1]?.id ?? '')}: `;
       return `${whose}${painted(contrast, colors)}${test}`;
     }),
   ];
@@ -71,7 +72,7 @@ function kernelCells(kernel: KernelTally, role: string): CellLine[][] {
   const never = `0 (at most ${percent(boundOfNone(judged))})`;
   return [
     role,
-    hostText(kernel.id),
+    escapeHostText(kernel.id),
     String(kernel.trials),
     String(kernel.captured),
     kernel.hung === 0 && judged > 0 ? never : String(kernel.hung),
@@ -88,7 +89,7 @@ function notCounted(kernel: KernelTally, role: string): string[] {
     ...(kernel.harnessErrors === 0 ? [] : [countOf(kernel.harnessErrors, 'harness error')]),
   ];
   if (parts.length === 0) return [];
-  return [`not judged: ${parts.join(' and ')} (${role} ${hostText(kernel.id)})`];
+  return [`not judged: ${parts.join(' and ')} (${role} ${escapeHostText(kernel.id)})`];
 }
 
 /** Every kernel had its turn in every round that was run. */

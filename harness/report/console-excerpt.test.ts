@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { consoleExcerpt } from './console-excerpt.js';
-import { reportFixtures } from '../testing/builders/results.js';
+import { reportFixtures } from '../testing/recordings/reported-run.js';
 
-const { console: CONSOLE, hung: HUNG } = reportFixtures((name) =>
-  readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)),
-);
+const { console: CONSOLE, hung: HUNG } = reportFixtures();
 
 void t.test('without console evidence: the last lines', async (t) => {
   const { endsAt, lines, consoleBytes } = consoleExcerpt(CONSOLE);

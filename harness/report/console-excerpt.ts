@@ -1,5 +1,5 @@
 import type { RunResult } from '../model/result.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText } from '../model/escape.js';
 
 /** Longest console line shown, bytes of it; a longer one is cut and marked. */
 const LINE_BYTES = 200;

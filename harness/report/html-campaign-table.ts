@@ -2,7 +2,7 @@ import type { Outcome } from '../model/verdict.js';
 import { html, type Markup } from './html.js';
 import { OUTCOME_MARKS } from './html-style.js';
 import { cellSentence, numbered, rowName, STATE_WORDS, verdictLines } from './campaign-table-text.js';
-import type { CellState, Matrix, MatrixCell, MatrixRow } from './campaign-table.js';
+import type { CampaignTable, CellState, TableCell, TableRow } from './campaign-table.js';
 import { safeName, safeSentence } from './words.js';
 
 /** Which colour and mark of the outcomes a state has. */
@@ -16,26 +16,26 @@ const OUTCOME_OF: Readonly<Record<CellState, Outcome>> = {
 };
 
 /** The table of a campaign file with its arguments; `anchorOf` gives a run's place in the page. */
-export function matrixSection(matrix: Matrix, anchorOf: ReadonlyMap<string, string>): Markup {
-  const notes = numbered(matrix);
-  const heads = matrix.columns.map((name) => html`<th scope="col">${safeName(name)}</th>`);
-  const rows = matrix.rows.map(
+export function campaignTableSection(table: CampaignTable, anchorOf: ReadonlyMap<string, string>): Markup {
+  const notes = numbered(table);
+  const heads = table.columns.map((name) => html`<th scope="col">${safeName(name)}</th>`);
+  const rows = table.rows.map(
     (row) => html`<tr>
 <th scope="row">${rowName(row)}</th>
-${row.cells.map((cell, index) => cellMarkup(cell, { column: matrix.columns[index] ?? '', note: cell && notes.get(cell), anchorOf }))}</tr>
+${row.cells.map((cell, index) => cellMarkup(cell, { column: table.columns[index] ?? '', note: cell && notes.get(cell), anchorOf }))}</tr>
 `,
   );
   return html`<h2>Scenarios against kernels</h2>
-<table class="verdicts matrix">
+<table class="verdicts campaign-table">
 <thead><tr><th scope="col">scenario</th>${heads}</tr></thead>
 <tbody>${rows}</tbody></table>
-<p class="quiet">${cellSentence(matrix)}</p>
-<dl class="arguments">${matrix.rows.map((row) => argumentsOf(row, notes))}</dl>
+<p class="quiet">${cellSentence(table)}</p>
+<dl class="arguments">${table.rows.map((row) => argumentsOf(row, notes))}</dl>
 `;
 }
 
 function cellMarkup(
-  cell: MatrixCell | undefined,
+  cell: TableCell | undefined,
   options: { column: string; note: number | undefined; anchorOf: ReadonlyMap<string, string> },
 ): Markup {
   const { column, note, anchorOf } = options;
@@ -56,7 +56,7 @@ function cellMarkup(
   return html`<td data-name="${safeName(column)}">${verdicts}${chip}${note === undefined ? undefined : html` <sup>${note}</sup>`}${wanted}</td>\n`;
 }
 
-function argumentsOf(row: MatrixRow, notes: ReadonlyMap<MatrixCell, number>): Markup | undefined {
+function argumentsOf(row: TableRow, notes: ReadonlyMap<TableCell, number>): Markup | undefined {
   const said = row.cells.flatMap((cell) => {
     const note = cell === undefined ? undefined : notes.get(cell);
     if (cell === undefined || note === undefined) return [];

@@ -1,17 +1,12 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
 import { consoleExcerpt } from './console-excerpt.js';
-import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { html } from './html.js';
 import { ladderBar } from './html-ladder.js';
 import { htmlReport } from './html-report.js';
+import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 
-const {
-  captured: CAPTURED,
-  console: CONSOLE,
-  hung: HUNG,
-} = reportFixtures((name) => readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)));
+const { captured: CAPTURED, console: CONSOLE, hung: HUNG } = reportFixtures();
 
 const HOST = {
   accel: 'tcg' as const,

@@ -1,10 +1,10 @@
 import type { RunResult } from '../model/result.js';
 import type { ConsoleExcerpt } from './console-excerpt.js';
 import { html, Markup } from './html.js';
-import { matrixSection } from './html-campaign-table.js';
+import { campaignTableSection } from './html-campaign-table.js';
 import { runCard } from './html-run.js';
 import { OUTCOME_MARKS, outcomeChip, STYLE } from './html-style.js';
-import type { Matrix } from './campaign-table.js';
+import type { CampaignTable } from './campaign-table.js';
 import { groupTrials, outcomeCounts, outcomeSentence, type TrialGroup } from './summary.js';
 import { countOf, safeName, safeSentence, seconds } from './words.js';
 
@@ -24,7 +24,7 @@ export interface HtmlReportInput {
   /** By runId, from `consoleExcerpt(whole console, result.evidence)`; a run without one shows no console. */
   readonly consoleExcerpts: ReadonlyMap<string, ConsoleExcerpt>;
   /** Of a campaign file: scenarios against kernels. */
-  readonly matrix?: Matrix | undefined;
+  readonly campaignTable?: CampaignTable | undefined;
   /** When, ISO 8601; shown as it is. */
   readonly generatedAt: string;
 }
@@ -43,7 +43,13 @@ interface Entry {
  * A campaign as one HTML file: no script, no request to anywhere (a content security policy forbids both), readable
  * in a dark room and on a phone. Pure.
  */
-export function htmlReport({ results, host, consoleExcerpts, matrix, generatedAt }: HtmlReportInput): string {
+export function htmlReport({
+  results,
+  host,
+  consoleExcerpts,
+  campaignTable,
+  generatedAt,
+}: HtmlReportInput): string {
   const groups = groupTrials(results);
   const entries = entriesOf(groups);
   const campaigns = [...new Set(results.map(({ campaign }) => safeName(campaign)))];
@@ -74,7 +80,7 @@ ${tally(results)}
 <div><dt>accelerator</dt><dd>${host.accel} <span class="quiet">${safeSentence(host.accelReason)}</span></dd></div>
 </dl>
 </header>
-${matrix === undefined ? undefined : matrixSection(matrix, new Map(entries.map(({ result, id }) => [result.runId, id])))}
+${campaignTable === undefined ? undefined : campaignTableSection(campaignTable, new Map(entries.map(({ result, id }) => [result.runId, id])))}
 <h2>Verdicts</h2>
 ${verdictRows(groups, entries)}
 <h2>Runs</h2>

@@ -55,8 +55,8 @@ thead th { color: var(--quiet); font-size: .8rem; font-weight: 500; }
   text-align: center; text-decoration: none; font-size: .88rem; font-weight: 600; }
 .trials a.unexpected { text-decoration: underline; }
 .trials a:hover, .trials a:focus-visible { outline: 2px solid currentColor; }
-.matrix a.chip { text-decoration: none; }
-.matrix .verdict { white-space: normal; }
+.campaign-table a.chip { text-decoration: none; }
+.campaign-table .verdict { white-space: normal; }
 .arguments { font-size: .92rem; }
 .arguments dt { margin-top: .8rem; } .arguments dd { margin: .15rem 0 0 1.2rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .85rem; margin-bottom: .8rem; }

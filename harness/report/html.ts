@@ -1,4 +1,4 @@
-import { hostText } from './words.js';
+import { escapeHostText } from '../model/escape.js';
 
 /** HTML that was built by {@link html}: the only thing that is not escaped when it is put into HTML. */
 export class Markup {
@@ -29,7 +29,7 @@ function render(insertion: Insertion): string {
   if (insertion instanceof Markup) return insertion.text;
   if (typeof insertion === 'number') return String(insertion);
   if (typeof insertion === 'string') {
-    return hostText(insertion).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+    return escapeHostText(insertion).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
   }
   return insertion.map(render).join('');
 }

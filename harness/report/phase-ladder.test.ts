@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { PHASES } from '../model/phase.js';
-import { reportFixtures } from '../testing/builders/results.js';
 import { phaseLadder } from './phase-ladder.js';
+import { reportFixtures } from '../testing/recordings/reported-run.js';
 
-const { captured: CAPTURED, hung: HUNG } = reportFixtures((name) =>
-  readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)),
-);
+const { captured: CAPTURED, hung: HUNG } = reportFixtures();
 
 void t.test('a real captured run reaches every rung', async (t) => {
   const { rungs, segments, last, tailMs } = phaseLadder(CAPTURED);

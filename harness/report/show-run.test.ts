@@ -1,15 +1,9 @@
-import { readFileSync } from 'node:fs';
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
-import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { showRun } from './show-run.js';
+import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 
-const {
-  captured: CAPTURED,
-  console: CONSOLE,
-  hung: HUNG,
-  plan: PLAN,
-} = reportFixtures((name) => readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)));
+const { captured: CAPTURED, console: CONSOLE, hung: HUNG, plan: PLAN } = reportFixtures();
 
 const SHOWN = {
   plan: PLAN,

@@ -1,3 +1,4 @@
+import { escapeHostText } from '../model/escape.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { consoleExcerpt } from './console-excerpt.js';
@@ -5,7 +6,6 @@ import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 import { phaseLadder, type Rung } from './phase-ladder.js';
 import {
-  hostText,
   preciseSeconds,
   safeName,
   safeSentence,
@@ -85,7 +85,7 @@ function header(
 }
 
 function kernelText({ label, spec, sha256 }: RunPlan['kernel']): string {
-  return `${safeName(label)} (${hostText(spec)}, sha256 ${safeName(sha256.slice(0, 12))})`;
+  return `${safeName(label)} (${escapeHostText(spec)}, sha256 ${safeName(sha256.slice(0, 12))})`;
 }
 
 function noVerdict(judgeAgain: string, colors: Palette): string {
@@ -173,11 +173,12 @@ function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Pa
 
 function fileSection(directory: string, files: readonly RunFile[], colors: Palette): string {
   const listed = files.slice(0, LISTED);
-  const width = Math.max(0, ...listed.map(({ name }) => hostText(name).length));
+  const width = Math.max(0, ...listed.map(({ name }) => escapeHostText(name).length));
   const rows = listed.map(
-    ({ name, sizeBytes }) => `  ${hostText(name).padEnd(width)}  ${String(sizeBytes).padStart(9)} bytes`,
+    ({ name, sizeBytes }) =>
+      `  ${escapeHostText(name).padEnd(width)}  ${String(sizeBytes).padStart(9)} bytes`,
   );
-  const title = `${colors.bold('files')}  in ${hostText(directory)}`;
+  const title = `${colors.bold('files')}  in ${escapeHostText(directory)}`;
   return [title, ...rows, ...more(files.length), ...none(rows)].join('\n');
 }
 

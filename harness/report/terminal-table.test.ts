@@ -1,13 +1,10 @@
-import { readFileSync } from 'node:fs';
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
 import type { RunResult } from '../model/result.js';
-import { HOSTILE, reportFixtures } from '../testing/builders/results.js';
 import { resultLine, verdictTable } from './terminal-table.js';
+import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 
-const { captured: CAPTURED, hung: HUNG } = reportFixtures((name) =>
-  readFileSync(new URL(`../../harness/report/testdata/${name}`, import.meta.url)),
-);
+const { captured: CAPTURED, hung: HUNG } = reportFixtures();
 
 const PLAIN = { color: false, width: 100 };
 

@@ -1,6 +1,6 @@
 import type { RunResult } from '../model/result.js';
 import type { Outcome } from '../model/verdict.js';
-import { escapeGuestText } from '../timeline/escape.js';
+import { escapeGuestText, escapeHostText } from '../model/escape.js';
 
 /** Outcomes in the order in which they are counted and listed. */
 export const OUTCOMES: readonly Outcome[] = ['expected', 'unexpected', 'inconclusive', 'harness-error'];
@@ -41,20 +41,9 @@ export function safeSentence(text: string): string {
   return escapeGuestText(text, EXPLANATION_CHARACTERS);
 }
 
-/**
- * Text that the host chose (a path, a version), which may be in any script: only control and invisible characters
- * are escaped, as they could rewrite the screen or reorder the line.
- */
-export function hostText(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
-}
-
 /** A path as one word of a POSIX shell; quoted only when it must be. */
 export function shellWord(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${hostText(path).replaceAll("'", String.raw`'\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${escapeHostText(path).replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** Counts each value, in the order of `order`; values that do not occur are left out. */

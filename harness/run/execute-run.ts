@@ -1,6 +1,7 @@
 import { classify } from '../classify/classify.js';
 import { resultOf } from '../classify/result.js';
-import { type Clock, HOST_CLOCK } from '../machine/clock.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
 import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';

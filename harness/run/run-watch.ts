@@ -1,5 +1,6 @@
 import { endsRunAfterMs } from '../classify/terminal.js';
-import { type Clock, HOST_CLOCK } from '../machine/clock.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
 import type { MachineLog } from '../machine/machine.js';
 import type { EventOf, EventType, RunEvent } from '../model/event.js';

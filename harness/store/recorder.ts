@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, HOST_CLOCK } from '../machine/clock.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { storeFault } from './store-fault.js';
 

@@ -1,18 +1,10 @@
-import { appendFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { RunRecord } from '../model/record.js';
 import { readRecording } from './read-recording.js';
 import { openRecorder, RECORDING } from './recorder.js';
-
-type Test = typeof t;
-
-async function folder(t: Pick<Test, 'teardown'>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'crashpath-test-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
+import { scratch } from '../testing/files.js';
 
 /** Writes a short recording and returns what the recorder handed back. */
 function write(directory: string): RunRecord[] {
@@ -32,7 +24,7 @@ function write(directory: string): RunRecord[] {
 }
 
 void t.test('what was recorded is read back, in order, with line numbers', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   const written = write(directory);
   t.strictSame(await readRecording(directory), written);
   t.equal(
@@ -49,7 +41,7 @@ void t.test('what was recorded is read back, in order, with line numbers', async
 });
 
 void t.test('only the owner may read a recording', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   write(directory);
   for (const name of Object.values(RECORDING)) {
     t.equal((await stat(join(directory, name))).mode & 0o777, 0o600, name);
@@ -57,7 +49,7 @@ void t.test('only the owner may read a recording', async (t) => {
 });
 
 void t.test('a recording is never overwritten', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   write(directory);
   t.throws(() => openRecorder(directory), {
     kind: 'harness',
@@ -67,7 +59,7 @@ void t.test('a recording is never overwritten', async (t) => {
 });
 
 void t.test('a folder that is not there is a harness fault with a remedy', async (t) => {
-  const directory = join(await folder(t), 'missing');
+  const directory = join(await scratch(t), 'missing');
   t.throws(() => openRecorder(directory), {
     kind: 'harness',
     message: /^cannot create "[^\n]*; choose an --out/,
@@ -75,7 +67,7 @@ void t.test('a folder that is not there is a harness fault with a remedy', async
 });
 
 void t.test('what cannot be written is a harness fault', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   const recorder = openRecorder(directory);
   recorder.close();
   t.throws(() => recorder.chunk('console', Buffer.from('x')), {
@@ -85,7 +77,7 @@ void t.test('what cannot be written is a harness fault', async (t) => {
 });
 
 void t.test('a torn last line is left out, the rest stays', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   const written = write(directory);
   for (const name of [RECORDING.host, RECORDING.qmp, RECORDING.samples]) {
     const path = join(directory, name);
@@ -96,7 +88,7 @@ void t.test('a torn last line is left out, the rest stays', async (t) => {
 });
 
 void t.test('bytes without an index line come last', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   write(directory);
   await appendFile(join(directory, 'console.bin'), ' and more');
   const records = await readRecording(directory);
@@ -122,7 +114,7 @@ void t.test('bytes without an index line come last', async (t) => {
 });
 
 void t.test('an index that promises more than there is gives what there is', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   write(directory);
   await truncate(join(directory, 'console.bin'), 4);
   const chunks = (await readRecording(directory)).flatMap((record) =>
@@ -132,7 +124,7 @@ void t.test('an index that promises more than there is gives what there is', asy
 });
 
 void t.test('lines that are no records are left out, and the numbers of the others stay', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   const lines = [
     '{"seq":1,"atMs":1,"fact":"ended","why":"a"}',
     'nonsense',
@@ -150,7 +142,7 @@ void t.test('lines that are no records are left out, and the numbers of the othe
 });
 
 void t.test('an empty folder is an empty recording; an unreadable file is a fault', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   t.strictSame(await readRecording(directory), []);
   await mkdir(join(directory, 'console.bin'));
   await t.rejects(readRecording(directory), {

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { resultOf } from '../classify/result.js';
@@ -14,20 +13,13 @@ import {
   writeJson,
 } from './run-directory.js';
 import { storeFault } from './store-fault.js';
-
-type Test = typeof t;
-
-async function folder(t: Pick<Test, 'teardown'>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'crashpath-test-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
+import { scratch } from '../testing/files.js';
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
 void t.test('a run directory holds its plan and is its owner’s', async (t) => {
   const plan = madePlan();
-  const directory = await createRunDirectory(await folder(t), plan);
+  const directory = await createRunDirectory(await scratch(t), plan);
   t.match(directory, /\/made$/);
   t.equal(await modeOf(directory), 0o700);
   t.equal(await modeOf(join(directory, 'plan.json')), 0o600);
@@ -35,7 +27,7 @@ void t.test('a run directory holds its plan and is its owner’s', async (t) => 
 });
 
 void t.test('a run directory is never used twice', async (t) => {
-  const campaign = await folder(t);
+  const campaign = await scratch(t);
   await createRunDirectory(campaign, madePlan());
   await t.rejects(createRunDirectory(campaign, { ...madePlan(), nonce: 'other' }), {
     kind: 'usage',
@@ -50,7 +42,7 @@ void t.test('a run directory is never used twice', async (t) => {
 
 void t.test('a result is read back as it was saved', async (t) => {
   const plan = madePlan();
-  const directory = await createRunDirectory(await folder(t), plan);
+  const directory = await createRunDirectory(await scratch(t), plan);
   t.equal(await readResult(directory), undefined, 'none yet');
   const { records } = firedRun().panic().captureHello().control(vmcoreFrame()).end();
   const events = eventsOf(records, plan);
@@ -76,7 +68,7 @@ void t.test('a result is read back as it was saved', async (t) => {
 });
 
 void t.test('what is no run says so', async (t) => {
-  const directory = await folder(t);
+  const directory = await scratch(t);
   await t.rejects(readPlan(directory), { kind: 'usage', message: /^cannot read run ".*; name a directory/ });
   await writeFile(join(directory, 'plan.json'), '{"schema":1,');
   await t.rejects(readPlan(directory), { kind: 'usage', message: /no valid plan\.json/ });
@@ -88,7 +80,7 @@ void t.test('what is no run says so', async (t) => {
 
 void t.test('a moved run says where it is now', async (t) => {
   const plan = madePlan();
-  const directory = await createRunDirectory(await folder(t), plan);
+  const directory = await createRunDirectory(await scratch(t), plan);
   const { records } = firedRun().end();
   const result = resultOf(verdictOf(records, plan), plan, { events: [], directory: '/somewhere/else' });
   await saveOutcome(directory, { events: [], result });
@@ -96,7 +88,7 @@ void t.test('a moved run says where it is now', async (t) => {
 });
 
 void t.test('JSON is replaced whole', async (t) => {
-  const path = join(await folder(t), 'x.json');
+  const path = join(await scratch(t), 'x.json');
   await writeJson(path, { a: 1n });
   await writeJson(path, { a: 255n });
   t.equal(await readFile(path, 'utf8'), '{\n "a": "0xff"\n}\n');

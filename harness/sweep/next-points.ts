@@ -1,6 +1,6 @@
-import type { EndWord } from '../model/verdict.js';
 import { isReachable } from './approach.js';
 import { hasNmiGate, type TracePoint } from './instruction-trace.js';
+import type { EndWord } from '../model/verdict.js';
 
 /** What is known of the trace so far: the end at each probed point, by index. */
 export type Known = ReadonlyMap<number, EndWord>;

@@ -28,6 +28,7 @@ export {
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
 export type { OrcFormat } from './orc.js';
+export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { nameSymbol, type SymbolizedAddress } from './symbolize.js';
 export type { WalkRegisters } from './pt-regs.js';
 export { otherNamesOf, RENAMED, type Renamed } from './renamed.js';

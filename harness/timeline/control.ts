@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventBody } from '../model/event.js';
 import { parseArmed } from './armed.js';
-import { escapeGuestText } from './escape.js';
+import { escapeGuestText } from '../model/escape.js';
 import { readExercise } from './exercise.js';
 import { parseTimers } from './timers.js';
 import { readVmcore } from './vmcore.js';

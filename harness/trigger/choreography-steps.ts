@@ -139,10 +139,12 @@ export type Step = z.infer<typeof StepSchema>;
 export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];
 
+/** The word that names a step. */
+export type Verb = KeyOf<Step>;
+type KeyOf<Member> = Member extends Member ? keyof Member : never;
+
 /** The verb of a step. */
-export function verbOf(
-  step: Step,
-): 'stimulate' | 'hold' | 'run' | 'trace' | 'prove' | 'call' | 'fire' | 'interrupt' | 'release' {
+export function verbOf(step: Step): Verb {
   if ('stimulate' in step) return 'stimulate';
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
@@ -150,5 +152,8 @@ export function verbOf(
   if ('prove' in step) return 'prove';
   if ('call' in step) return 'call';
   if ('fire' in step) return 'fire';
-  return 'interrupt' in step ? 'interrupt' : 'release';
+  if ('interrupt' in step) return 'interrupt';
+  if ('release' in step) return 'release';
+  // Of type never: a verb that is missing above does not compile.
+  return step;
 }

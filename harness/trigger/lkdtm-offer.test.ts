@@ -1,5 +1,5 @@
 import t from 'tap';
-import { offerFromWords, offerInWords, parseOffer } from './lkdtm-offer.js';
+import { offerInWords, parseOffer } from './lkdtm-offer.js';
 import { LKDTM_POINTS, LKDTM_TYPES } from '../testing/recordings/lkdtm-listing.js';
 
 void t.test('what a 6.1 kernel offers', async (t) => {
@@ -30,28 +30,14 @@ void t.test('text that is not an offer', async (t) => {
 void t.test('an offer survives its words', async (t) => {
   const offer = parseOffer(`${LKDTM_POINTS}${LKDTM_TYPES}`);
   if (offer === undefined) throw new Error('no offer');
-  t.strictSame(offerFromWords(offerInWords(offer)), offer);
+  t.equal(offerInWords(offer), `points ${offer.points.join(' ')}; types ${offer.types.join(' ')}`);
   const long = {
     points: ['DIRECT'],
     types: Array.from({ length: 200 }, (_, at) => `TYPE_NUMBER_${at}_OF_MANY`),
   };
   const words = offerInWords(long);
   t.ok(words.length <= 4000);
-  const kept = offerFromWords(words)?.types ?? [];
+  const kept = words.split('; types ')[1]?.split(' ') ?? [];
   t.ok(kept.length > 100 && kept.length < long.types.length);
   t.strictSame(kept, long.types.slice(0, kept.length), 'no name is cut in two');
-});
-
-void t.test('words that are not an offer', async (t) => {
-  for (const words of [
-    '',
-    'no /sys/kernel/debug/provoke-crash: built without CONFIG_LKDTM',
-    'points DIRECT; types ',
-    'points DIRECT',
-    'points TIMERADD; types PANIC',
-    'the points DIRECT; types PANIC',
-    'points DIRECT; types panic',
-  ]) {
-    t.equal(offerFromWords(words), undefined, words);
-  }
 });

@@ -23,12 +23,6 @@ export function offerInWords({ points, types }: LkdtmOffer): string {
   return words.slice(0, words.lastIndexOf(' ', WORDS_CHARACTERS));
 }
 
-/** Reads what {@link offerInWords} wrote; undefined for other text. Pure. */
-export function offerFromWords(words: string): LkdtmOffer | undefined {
-  const [, points, types] = /^points (.+); types (.+)$/.exec(words) ?? [];
-  return points === undefined || types === undefined ? undefined : offerOf(points, types);
-}
-
 function offerOf(names: string, list: string): LkdtmOffer | undefined {
   const namesIn = (part: string) => part.split(/\s+/).filter((word) => /^[A-Z][A-Z0-9_]{0,63}$/.test(word));
   const offer = { points: namesIn(names), types: namesIn(list) };

@@ -6,7 +6,10 @@ import { stoppedWitness } from '../witness.js';
 
 /** Proves a state of the stopped guest; a state that is another one makes the run void. */
 export async function prove(step: StepOf<'prove'>, vcpus: Vcpus): Promise<string> {
-  const { what, proved, saw } = await proveState(step, stoppedWitness(vcpus));
+  const { what, proved, saw } = await proveState(
+    step,
+    stoppedWitness(vcpus.context, (role) => vcpus.of(role)),
+  );
   if (!proved) throw new NotReached(what, saw);
   vcpus.context.fact({ fact: 'proof', what, proved, saw });
   return saw;

@@ -1,8 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import { inCache } from '../cachefault.js';
+import { namesIn } from '../../cache/cache-directory.js';
+import { inCache } from '../../cache/cache-fault.js';
+import { readJsonFile } from '../../cache/kept-file.js';
+import { sha256Of } from '../../cache/sha256.js';
+import { writeWhole } from '../../cache/write-whole.js';
+import { kernelCache } from '../kernel-cache.js';
+import { formatBuildSpec } from '../spec.js';
+import { IMAGES_DIR, listVariants } from './variants.js';
 
 const RECORD_FILE = 'build.json';
 
@@ -25,24 +31,42 @@ export type BuildRecord = z.infer<typeof recordSchema>;
 
 /** Writes the record into a tree that goes into the cache. */
 export async function writeBuildRecord(cacheDir: string, tree: string, record: BuildRecord): Promise<void> {
-  await inCache(cacheDir, () =>
-    writeFileAtomic(join(tree, RECORD_FILE), `${JSON.stringify(record, undefined, 2)}\n`),
+  await inCache(kernelCache(cacheDir), () =>
+    writeWhole(join(tree, RECORD_FILE), `${JSON.stringify(record, undefined, 2)}\n`),
   );
 }
 
 /** The records of all kernels in the cache that were built, by key; damaged ones count as absent. */
 export async function listBuildRecords(cacheDir: string): Promise<{ key: string; record: BuildRecord }[]> {
-  const kernels = join(resolve(cacheDir), 'kernels');
-  const keys = await readdir(kernels).catch(() => []);
+  const keys = await namesIn(kernelCache(cacheDir), 'kernels');
   const found = await Promise.all(
     keys.map(async (key) => {
-      try {
-        const text = await readFile(join(kernels, key, RECORD_FILE), 'utf8');
-        return [{ key, record: recordSchema.parse(JSON.parse(text)) }];
-      } catch {
-        return [];
-      }
+      const record = await readJsonFile(join(resolve(cacheDir), 'kernels', key, RECORD_FILE), recordSchema);
+      return record === undefined ? [] : [{ key, record }];
     }),
   );
   return found.flat();
+}
+
+/**
+ * The specs that mean built kernels in the cache, by key: `build:6.1.192-2/no-zap`. Kernels from a source tree,
+ * from a patch of the caller's or with another configuration than today's have none: their directory means them.
+ */
+export async function specsOfBuilt(cacheDir: string): Promise<Map<string, string>> {
+  const records = await listBuildRecords(cacheDir);
+  if (records.length === 0) return new Map();
+  const fragment = sha256Of(await readFile(join(IMAGES_DIR, 'kernel.config'), 'utf8'));
+  const variants = new Map((await listVariants()).map((variant) => [variant.name, variant]));
+  const specs = new Map<string, string>();
+  for (const { key, record } of records) {
+    const variant = variants.get(record.variant);
+    const isToday =
+      variant !== undefined &&
+      variant.patch?.sha256 === record.patchSha256 &&
+      record.fragmentSha256 === fragment &&
+      record.package.startsWith('linux-source-');
+    if (!isToday) continue;
+    specs.set(key, formatBuildSpec({ version: record.packageVersion, variant: record.variant }));
+  }
+  return specs;
 }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import t from 'tap';
-import { configOf } from '../configof.js';
+import { configOf } from '../config.js';
 import { missingForCrash } from '../config.js';
 import { listKernels, resolveKernel } from '../resolve.js';
 

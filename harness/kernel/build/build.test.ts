@@ -78,6 +78,28 @@ void t.test('a variant is built from the seed, one file anew, and both stay in t
 });
 
 void t.test(
+  'its record has the key of the build; one that has it under debSha256 is still read',
+  async (t) => {
+    const stock = await build('stock');
+    const kernels = join(options.cacheDir, 'kernels');
+    const [key = ''] = await readdir(kernels);
+    const file = join(kernels, key, 'kernel.json');
+    const { buildKey, ...rest } = JSON.parse(await readFile(file, 'utf8'));
+    t.equal(buildKey, key);
+    t.notOk('debSha256' in rest, 'it was in no package');
+    await writeFile(file, JSON.stringify({ ...rest, debSha256: key }));
+    const madeAt = (await stat(stock.bzImage)).mtimeMs;
+    t.strictSame(await build('stock'), stock);
+    t.equal((await stat(stock.bzImage)).mtimeMs, madeAt, 'it is not built again');
+    t.strictSame(
+      (await listKernels(options)).map(({ release, bzImage }) => [release, bzImage]),
+      [[stock.release, stock.bzImage]],
+    );
+    t.match(await removeKernel(key.slice(0, 12), options), { release: stock.release });
+  },
+);
+
+void t.test(
   'a tree that was edited gives another kernel, and only the edited file is compiled',
   async (t) => {
     const first = await build('stock');

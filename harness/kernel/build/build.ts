@@ -1,11 +1,20 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { withTempDir } from '../../cache/cache-directory.js';
+import { inCache } from '../../cache/cache-fault.js';
+import { sha256Of } from '../../cache/sha256.js';
+import {
+  type CacheEntry,
+  entryDir,
+  entryId,
+  findEntry,
+  kernelCache,
+  kernelOfEntry,
+} from '../kernel-cache.js';
 import { usageFault } from '../../model/fault.js';
 import { messageOf } from '../../model/errno.js';
 import type { Kernel } from '../../model/kernel.js';
-import { type CacheEntry, entryDir, findEntry, kernelOfEntry, withTempDir } from '../cache.js';
-import { inCache } from '../cachefault.js';
 import type { KernelOptions } from '../options.js';
 import { formatBuildSpec } from '../spec.js';
 import { type BuildRecord, listBuildRecords } from './build-record.js';
@@ -13,7 +22,7 @@ import { configureAndMake } from './compile.js';
 import { debianSource } from './debian-source.js';
 import { mergeConfig } from './fragment.js';
 import { keepKernel } from './keep-kernel.js';
-import { buildKey, localVersionOf, sha256 } from './key.js';
+import { buildKey, localVersionOf } from './build-key.js';
 import { withBuildLock } from './lock.js';
 import type { BuildPlace, MakeOptions } from './make.js';
 import { applyPatch, copyBuild, linkTree, tryPatch } from './overlay.js';
@@ -83,7 +92,7 @@ export async function buildKernel(request: BuildRequest, options: BuildOptions):
  */
 export async function removeBuilds(options: KernelOptions): Promise<void> {
   await withBuildLock(options, () =>
-    inCache(options.cacheDir, async () => {
+    inCache(kernelCache(options.cacheDir), async () => {
       for (const name of ['sources', 'builds/seeds', 'builds/logs', 'ccache']) {
         await rm(join(resolve(options.cacheDir), name), { recursive: true, force: true });
       }
@@ -93,7 +102,7 @@ export async function removeBuilds(options: KernelOptions): Promise<void> {
 
 function specOf(request: BuildRequest, entry: CacheEntry, options: KernelOptions): string {
   if (request.source.kind === 'tree' || request.configFragment !== undefined) {
-    return entryDir(options.cacheDir, entry.debSha256);
+    return entryDir(options.cacheDir, entryId(entry));
   }
   const { series: version, suite } = request.source;
   return formatBuildSpec({ suite, version, variant: request.variant });
@@ -121,7 +130,7 @@ async function builtElsewhere(
       record.variant === variant.name &&
       record.sourceSha256 === source.sha256 &&
       record.patchSha256 === variant.patch?.sha256 &&
-      record.fragmentSha256 === sha256(fragment);
+      record.fragmentSha256 === sha256Of(fragment);
     const entry = isSame ? await findEntry(options.cacheDir, key) : undefined;
     if (entry !== undefined) return entry;
   }
@@ -146,18 +155,18 @@ async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
   const seed = join(resolve(options.cacheDir), 'builds', 'seeds', seedName(stock), 'src');
   const isStock = job.key === stock.key;
   if ((await readFile(`${seed}.key`, 'utf8').catch(() => '')) !== stock.key || isStock) {
-    await inCache(options.cacheDir, () => rm(`${seed}.key`, { force: true }));
+    await inCache(kernelCache(options.cacheDir), () => rm(`${seed}.key`, { force: true }));
     await job.source.fill(seed, options);
     await tryPatch(seed, job.variant, { ...options, what: job.source.packageVersion });
     if (!isStock)
       options.onProgress?.(`building ${whatOf(stock)} first: its build directory is copied for variants`);
     const built = await compileAndKeep(stock, seed, options);
-    await inCache(options.cacheDir, () => writeFile(`${seed}.key`, stock.key));
+    await inCache(kernelCache(options.cacheDir), () => writeFile(`${seed}.key`, stock.key));
     if (isStock) return built;
   } else {
     await tryPatch(seed, job.variant, { ...options, what: job.source.packageVersion });
   }
-  return await withTempDir(options.cacheDir, async (dir) => {
+  return await withTempDir(kernelCache(options.cacheDir), async (dir) => {
     const src = join(dir, 'src');
     await linkTree(seed, src, { ...options, except: OBJ });
     await copyBuild(join(seed, OBJ), join(src, OBJ), options);
@@ -170,9 +179,11 @@ async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
 async function compileAndKeep(job: Job, src: string, options: MakeOptions): Promise<CacheEntry> {
   const { source, variant, fragment, toolchain, key } = job;
   const logs = join(resolve(options.cacheDir), 'builds', 'logs');
-  await inCache(options.cacheDir, () => mkdir(logs, { recursive: true }));
+  await inCache(kernelCache(options.cacheDir), () => mkdir(logs, { recursive: true }));
   const log = join(logs, `${seriesOf(source.packageVersion)}-${variant.name}-${key.slice(0, 12)}.log`);
-  await inCache(options.cacheDir, () => writeFile(log, `${whatOf(job)}\n${toolchain.identity}\n`));
+  await inCache(kernelCache(options.cacheDir), () =>
+    writeFile(log, `${whatOf(job)}\n${toolchain.identity}\n`),
+  );
   const place: BuildPlace = { src, obj: join(src, OBJ), log, what: whatOf(job), cc: toolchain.cc };
   const startedMs = Date.now();
   await configureAndMake(place, { fragment, localVersion: localVersionOf(variant.name) }, options);
@@ -182,7 +193,7 @@ async function compileAndKeep(job: Job, src: string, options: MakeOptions): Prom
     package: source.package,
     packageVersion: source.packageVersion,
     sourceSha256: source.sha256,
-    fragmentSha256: sha256(fragment),
+    fragmentSha256: sha256Of(fragment),
     ...(variant.patch === undefined ? {} : { patchSha256: variant.patch.sha256 }),
     compiler: toolchain.identity,
     seconds: Math.round((Date.now() - startedMs) / 1000),
@@ -192,7 +203,10 @@ async function compileAndKeep(job: Job, src: string, options: MakeOptions): Prom
 
 /** Builds of the same place, configuration and compiler go on from one another. */
 function seedName({ source, fragment, toolchain }: Job): string {
-  return sha256([source.place, sha256(fragment), toolchain.identity, toolchain.cc].join('\n')).slice(0, 16);
+  return sha256Of([source.place, sha256Of(fragment), toolchain.identity, toolchain.cc].join('\n')).slice(
+    0,
+    16,
+  );
 }
 
 function whatOf({ source, variant }: Pick<Job, 'source' | 'variant'>): string {

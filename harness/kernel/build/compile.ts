@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inCache } from '../../cache/cache-fault.js';
+import { kernelCache } from '../kernel-cache.js';
 import { usageFault } from '../../model/fault.js';
-import { inCache } from '../cachefault.js';
 import { mergeConfig, unsetOptions } from './fragment.js';
 import { type BuildPlace, type MakeOptions, runMake } from './make.js';
 
@@ -17,12 +18,12 @@ export async function configureAndMake(
   { fragment, localVersion }: { readonly fragment: string; readonly localVersion: string },
   options: MakeOptions,
 ): Promise<void> {
-  await inCache(options.cacheDir, () => mkdir(place.obj, { recursive: true }));
+  await inCache(kernelCache(options.cacheDir), () => mkdir(place.obj, { recursive: true }));
   const config = join(place.obj, '.config');
   const wanted = `${fragment.trimEnd()}\nCONFIG_LOCALVERSION="${localVersion}"\n`;
   await runMake(place, ['tinyconfig'], options);
   const tiny = await readFile(config, 'utf8');
-  await inCache(options.cacheDir, () => writeFile(config, mergeConfig(tiny, wanted)));
+  await inCache(kernelCache(options.cacheDir), () => writeFile(config, mergeConfig(tiny, wanted)));
   await runMake(place, ['olddefconfig'], options);
   const unset = unsetOptions(wanted, await readFile(config, 'utf8'));
   if (unset.length > 0) {

@@ -1,10 +1,10 @@
 /** Debian's sources, as an earlier build left them in the cache: no network, no apt. */
 import { join } from 'node:path';
 import t from 'tap';
-import { writeTree } from '../../testing/builders/kernels.js';
 import { listKernels, resolveKernel } from '../resolve.js';
 import { debianSource } from './debian-source.js';
 import { writeMadeSource, writeMadeTools } from '../../testing/builders/kernel-source.js';
+import { writeTree } from '../../testing/files.js';
 
 const base = t.testdir({});
 const hostPath = process.env['PATH'] ?? '';

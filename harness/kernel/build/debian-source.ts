@@ -1,20 +1,21 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { isDirectory, withTempDir } from '../../cache/cache-directory.js';
+import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
+import { readJsonFile } from '../../cache/kept-file.js';
+import { sha256OfFile } from '../../cache/sha256.js';
+import { writeWhole } from '../../cache/write-whole.js';
+import { kernelCache } from '../kernel-cache.js';
 import { Fault, harnessFault, usageFault } from '../../model/fault.js';
-import { downloadPackage, offeredVersions, type OfferedPackage } from '../apt.js';
-import { withTempDir } from '../cache.js';
-import { cacheFaultInText, inCache } from '../cachefault.js';
-import { currentOffer, type Offer } from '../debian.js';
-import { compareDebianVersions } from '../debversion.js';
-import { sha256OfFile } from '../hash.js';
-import type { KernelOptions } from '../options.js';
+import { downloadPackage, offeredVersions, type OfferedPackage } from '../debian/apt.js';
+import { currentOffer, type Offer } from '../debian/debian-kernel.js';
+import { compareDebianVersions } from '../debian/version-order.js';
+import { type KernelOptions, ticking } from '../options.js';
 import { runTool } from '../tool.js';
 import { listBuildRecords } from './build-record.js';
 import { linkTree } from './overlay.js';
 import { type KernelSource, seriesOf } from './source.js';
-import { ticking } from './ticking.js';
 
 /** A source package unpacks in 20 s; a busy disk is slower. */
 const UNPACK_DEADLINE_MS = 20 * 60_000;
@@ -93,9 +94,9 @@ function toSource(known: KnownSource, suite: string | undefined): KernelSource {
       const pristine = await unpacked(known, suite, options);
       const half = `${dir}.half`;
       await rm(half, { recursive: true, force: true });
-      await inCache(options.cacheDir, () => mkdir(half, { recursive: true }));
+      await inCache(kernelCache(options.cacheDir), () => mkdir(half, { recursive: true }));
       await linkTree(pristine, half, options);
-      await inCache(options.cacheDir, () => rename(half, dir));
+      await inCache(kernelCache(options.cacheDir), () => rename(half, dir));
     },
   };
 }
@@ -109,7 +110,7 @@ async function unpacked(
   const dir = join(sourcesDir(options.cacheDir), `${known.package}_${known.packageVersion}`);
   if (await isDirectory(join(dir, 'src'))) return join(dir, 'src');
   const offer = await currentOffer(suite, LISTS_FRESH_MS, options);
-  await withTempDir(options.cacheDir, async (temp) => {
+  await withTempDir(kernelCache(options.cacheDir), async (temp) => {
     const deb = await download(offer, known, { ...options, dir: temp });
     const what = `unpacking ${known.package} ${known.packageVersion}`;
     options.onProgress?.(what);
@@ -118,8 +119,8 @@ async function unpacked(
       options,
       () => unpack(deb, join(temp, 'new'), options),
     );
-    await inCache(options.cacheDir, async () => {
-      await writeFileAtomic(join(temp, 'new', 'source.json'), `${JSON.stringify({ format: 1, ...known })}\n`);
+    await inCache(kernelCache(options.cacheDir), async () => {
+      await writeWhole(join(temp, 'new', 'source.json'), `${JSON.stringify({ format: 1, ...known })}\n`);
       await mkdir(sourcesDir(options.cacheDir), { recursive: true });
       await rename(join(temp, 'new'), dir);
     });
@@ -160,7 +161,7 @@ async function unpack(deb: string, to: string, options: KernelOptions): Promise<
       `cannot unpack "${deb}": it holds no usr/src/linux-source-*.tar.xz; name another series`,
     );
   }
-  await inCache(options.cacheDir, () => mkdir(join(to, 'src'), { recursive: true }));
+  await inCache(kernelCache(options.cacheDir), () => mkdir(join(to, 'src'), { recursive: true }));
   const tar = ['tar', '--extract', '--xz', '--no-same-owner', '--strip-components=1'] as const;
   const untarred = await runTool(
     [...tar, '-C', join(to, 'src'), '-f', join(all, 'usr', 'src', tarball)],
@@ -173,7 +174,7 @@ async function unpack(deb: string, to: string, options: KernelOptions): Promise<
 
 function unpackFault(deb: string, failure: { why: string; stderr: string }, options: KernelOptions): Error {
   return (
-    cacheFaultInText(options.cacheDir, failure.stderr) ??
+    cacheFaultInText(kernelCache(options.cacheDir), failure.stderr) ??
     harnessFault(`cannot unpack "${deb}": ${failure.why}; install dpkg, tar and xz-utils, or try again`)
   );
 }
@@ -183,11 +184,8 @@ async function knownSources(cacheDir: string): Promise<KnownSource[]> {
   const names = await readdir(sourcesDir(cacheDir)).catch(() => []);
   const onDisk = await Promise.all(
     names.map(async (name) => {
-      const text = await readFile(join(sourcesDir(cacheDir), name, 'source.json'), 'utf8').catch(
-        () => 'null',
-      );
-      const parsed = sourceSchema.safeParse(parseJson(text));
-      return parsed.success ? [parsed.data] : [];
+      const known = await readJsonFile(join(sourcesDir(cacheDir), name, 'source.json'), sourceSchema);
+      return known === undefined ? [] : [known];
     }),
   );
   const built = (await listBuildRecords(cacheDir)).map(({ record }) => ({
@@ -213,16 +211,4 @@ function newest<T extends { packageVersion: string }>(sources: readonly T[]): T 
 
 function sourcesDir(cacheDir: string): string {
   return join(resolve(cacheDir), 'sources');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

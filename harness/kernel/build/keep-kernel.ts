@@ -1,8 +1,9 @@
 import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withTempDir } from '../../cache/cache-directory.js';
+import { inCache } from '../../cache/cache-fault.js';
+import { type CacheEntry, installEntry, kernelCache } from '../kernel-cache.js';
 import { harnessFault } from '../../model/fault.js';
-import { type CacheEntry, installEntry, withTempDir } from '../cache.js';
-import { inCache } from '../cachefault.js';
 import { inspectBzImage } from '../local.js';
 import { type BuildRecord, writeBuildRecord } from './build-record.js';
 import { type BuildPlace, type MakeOptions, runMake } from './make.js';
@@ -16,7 +17,7 @@ export async function keepKernel(
   { key, record }: { readonly key: string; readonly record: BuildRecord },
   options: MakeOptions,
 ): Promise<CacheEntry> {
-  return await withTempDir(options.cacheDir, async (dir) => {
+  return await withTempDir(kernelCache(options.cacheDir), async (dir) => {
     const image = join(place.obj, 'arch/x86/boot/bzImage');
     const { release, sha256 } = await inspectBzImage(image, image);
     const named = (await readFile(join(place.obj, 'include/config/kernel.release'), 'utf8')).trim();
@@ -33,7 +34,7 @@ export async function keepKernel(
       ['modules_install', `INSTALL_MOD_PATH=${tree}`, 'INSTALL_MOD_STRIP=1', 'DEPMOD=true'],
       options,
     );
-    await inCache(options.cacheDir, async () => {
+    await inCache(kernelCache(options.cacheDir), async () => {
       // Links into the build directory, which does not stay.
       for (const name of ['build', 'source']) await rm(join(modules, name), { force: true });
       await mkdir(join(tree, 'boot'), { recursive: true });
@@ -44,7 +45,7 @@ export async function keepKernel(
     await writeBuildRecord(options.cacheDir, tree, record);
     const entry: CacheEntry = {
       format: 1,
-      debSha256: key,
+      buildKey: key,
       package: record.package,
       packageVersion: record.packageVersion,
       release,

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
+import { inCache } from '../../cache/cache-fault.js';
+import { kernelCache } from '../kernel-cache.js';
 import { harnessFault } from '../../model/fault.js';
-import { inCache } from '../cachefault.js';
 import type { KernelOptions } from '../options.js';
 
 /** Another build is waited for this long: a whole one, on a slow machine. */
@@ -17,7 +18,7 @@ const TELL_AFTER_MS = 2_000;
  */
 export async function withBuildLock<T>(options: KernelOptions, work: () => Promise<T>): Promise<T> {
   const dir = join(resolve(options.cacheDir), 'builds');
-  await inCache(options.cacheDir, () => mkdir(dir, { recursive: true }));
+  await inCache(kernelCache(options.cacheDir), () => mkdir(dir, { recursive: true }));
   const waiting = AbortSignal.timeout(LOCK_DEADLINE_MS);
   const signal = options.signal === undefined ? waiting : AbortSignal.any([waiting, options.signal]);
   const file = join(dir, 'lock');

@@ -4,13 +4,13 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { ExecaError, execa } from 'execa';
-import { errnoOf } from '../../model/errno.js';
+import { cacheFaultInText } from '../../cache/cache-fault.js';
+import { kernelCache } from '../kernel-cache.js';
+import { signalGroup } from '../../host/process-group.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { cacheFaultInText } from '../cachefault.js';
-import type { KernelOptions } from '../options.js';
+import { type KernelOptions, ticking } from '../options.js';
 import { cleanLine } from '../tool.js';
 import { firstBuildError, stepIn } from './make-output.js';
-import { ticking } from './ticking.js';
 
 /** The first build of crashpath's configuration takes 5 min on two cores; a distribution's may take two hours. */
 const MAKE_DEADLINE_MS = 3 * 3_600_000;
@@ -98,8 +98,8 @@ async function runProgram(
   const stop = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   const killing: NodeJS.Timeout[] = [];
   const end = () => {
-    endGroup(subprocess.pid, 'SIGTERM');
-    killing.push(setTimeout(() => endGroup(subprocess.pid, 'SIGKILL'), KILL_AFTER_MS));
+    signalGroup(subprocess.pid, 'SIGTERM');
+    killing.push(setTimeout(() => signalGroup(subprocess.pid, 'SIGKILL'), KILL_AFTER_MS));
   };
   if (stop.aborted) end();
   else stop.addEventListener('abort', end, { once: true });
@@ -109,16 +109,6 @@ async function runProgram(
   } finally {
     stop.removeEventListener('abort', end);
     for (const timer of killing) clearTimeout(timer);
-  }
-}
-
-function endGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    // It has ended by itself.
-    if (errnoOf(error) !== 'ESRCH') throw error;
   }
 }
 
@@ -149,7 +139,7 @@ function buildFault(
   { error, options, timedOut }: { error: ExecaError; options: KernelOptions; timedOut: boolean },
 ): Error {
   const full = cacheFaultInText(
-    options.cacheDir,
+    kernelCache(options.cacheDir),
     lines.filter((line) => /No space left|Disk quota/.test(line)).join('\n'),
   );
   if (full !== undefined) return full;

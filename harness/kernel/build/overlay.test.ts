@@ -1,8 +1,8 @@
 import { readFile, realpath, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeTree } from '../../testing/builders/kernels.js';
 import { copyBuild, linkTree } from './overlay.js';
+import { writeTree } from '../../testing/files.js';
 
 void t.test('a copied build keeps its times and names its own place', async (t) => {
   const dir = await realpath(t.testdir({}));

@@ -1,9 +1,10 @@
 import { copyFile, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withTempDir } from '../../cache/cache-directory.js';
+import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
+import { kernelCache } from '../kernel-cache.js';
 import { errnoOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { withTempDir } from '../cache.js';
-import { cacheFaultInText, inCache } from '../cachefault.js';
 import type { KernelOptions } from '../options.js';
 import { cleanLine, runTool } from '../tool.js';
 import { filesInPatch, firstPatchFailure } from './patch-text.js';
@@ -46,7 +47,7 @@ export async function copyBuild(from: string, to: string, options: KernelOptions
   const [before, after] = [dirname(await realpath(from)), dirname(await realpath(to))];
   const tools = join(to, 'tools');
   const names = await readdir(tools, { recursive: true }).catch(() => []);
-  await inCache(options.cacheDir, async () => {
+  await inCache(kernelCache(options.cacheDir), async () => {
     for (const name of names.filter((file) => /\.(cmd|d)$/.test(file))) {
       const text = await readFile(join(tools, name), 'utf8');
       if (text.includes(before)) await writeFile(join(tools, name), text.replaceAll(before, after));
@@ -65,7 +66,7 @@ export async function tryPatch(
 ): Promise<void> {
   if (variant.patch === undefined) return;
   const { text } = variant.patch;
-  await withTempDir(options.cacheDir, async (dir) => {
+  await withTempDir(kernelCache(options.cacheDir), async (dir) => {
     for (const name of filesInPatch(text)) {
       await mkdir(dirname(join(dir, name)), { recursive: true });
       await copyFile(join(src, name), join(dir, name)).catch((error: unknown) => {
@@ -96,7 +97,7 @@ export async function applyPatch(
     lines: { from: 'stdout', each: (line) => lines.push(line) },
   });
   if (applied.ok) return;
-  const full = cacheFaultInText(options.cacheDir, applied.stderr);
+  const full = cacheFaultInText(kernelCache(options.cacheDir), applied.stderr);
   if (full !== undefined) throw full;
   const why = firstPatchFailure([...lines, ...applied.stderr.split('\n')].join('\n')) ?? applied.why;
   const known =
@@ -110,7 +111,7 @@ export async function applyPatch(
 
 function copyFault(to: string, failure: { why: string; stderr: string }, options: KernelOptions): Error {
   return (
-    cacheFaultInText(options.cacheDir, failure.stderr) ??
+    cacheFaultInText(kernelCache(options.cacheDir), failure.stderr) ??
     harnessFault(`cannot copy a source tree to "${to}": ${failure.why}; make room in the cache`)
   );
 }

@@ -13,16 +13,17 @@ import {
   utimes,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { inCache } from '../../cache/cache-fault.js';
+import { readJsonFile } from '../../cache/kept-file.js';
+import { sha256Of } from '../../cache/sha256.js';
+import { writeWhole } from '../../cache/write-whole.js';
+import { kernelCache } from '../kernel-cache.js';
 import { errnoOf, messageOf } from '../../model/errno.js';
 import { usageFault } from '../../model/fault.js';
-import { inCache } from '../cachefault.js';
-import type { KernelOptions } from '../options.js';
+import { type KernelOptions, ticking } from '../options.js';
 import { runTool } from '../tool.js';
-import { sha256 } from './key.js';
 import type { KernelSource } from './source.js';
-import { ticking } from './ticking.js';
 
 const LIST_DEADLINE_MS = 5 * 60_000;
 /** Files that are read at once. */
@@ -43,7 +44,7 @@ type Manifest = z.infer<typeof manifestSchema>;
 export async function treeSource(path: string, options: KernelOptions): Promise<KernelSource> {
   const tree = resolve(path);
   const version = await kernelVersion(tree);
-  const place = sha256(`tree ${tree}`);
+  const place = sha256Of(`tree ${tree}`);
   const remembered = join(resolve(options.cacheDir), 'sources', `tree-${place}.json`);
   const known = await readManifest(remembered);
   const manifest = await ticking(
@@ -51,9 +52,9 @@ export async function treeSource(path: string, options: KernelOptions): Promise<
     options,
     () => describeTree(tree, known, options),
   );
-  await inCache(options.cacheDir, async () => {
+  await inCache(kernelCache(options.cacheDir), async () => {
     await mkdir(dirname(remembered), { recursive: true });
-    await writeFileAtomic(remembered, JSON.stringify(manifest));
+    await writeWhole(remembered, JSON.stringify(manifest));
   });
   return {
     sha256: contentOf(manifest),
@@ -64,7 +65,10 @@ export async function treeSource(path: string, options: KernelOptions): Promise<
       await ticking(
         (seconds) => `copying the source tree ${tree}: ${seconds} s`,
         fillOptions,
-        () => inCache(fillOptions.cacheDir, () => bring(tree, dir, { manifest, options: fillOptions })),
+        () =>
+          inCache(kernelCache(fillOptions.cacheDir), () =>
+            bring(tree, dir, { manifest, options: fillOptions }),
+          ),
       );
       const after = await describeTree(tree, manifest, fillOptions);
       if (contentOf(after) === contentOf(manifest)) return;
@@ -105,7 +109,7 @@ async function bring(
     await rm(to, { recursive: true, force: true });
     await rename(half, to);
   });
-  await writeFileAtomic(written, JSON.stringify(manifest));
+  await writeWhole(written, JSON.stringify(manifest));
 }
 
 async function describeTree(tree: string, known: Manifest, options: KernelOptions): Promise<Manifest> {
@@ -139,7 +143,7 @@ async function hashOf(path: string, kind: 'link' | 'program' | 'file', tree: str
 
 function contentOf(manifest: Manifest): string {
   const names = Object.keys(manifest).sort();
-  return sha256(names.map((name) => `${name}\0${manifest[name]?.sha256}\n`).join(''));
+  return sha256Of(names.map((name) => `${name}\0${manifest[name]?.sha256}\n`).join(''));
 }
 
 async function filesOf(tree: string, options: KernelOptions): Promise<string[]> {
@@ -183,11 +187,7 @@ async function kernelVersion(tree: string): Promise<string> {
 }
 
 async function readManifest(path: string): Promise<Manifest> {
-  try {
-    return manifestSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return {};
-  }
+  return (await readJsonFile(path, manifestSchema)) ?? {};
 }
 
 async function inGroups(

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { distance } from 'fastest-levenshtein';
+import { nearest } from '../../model/nearest.js';
 import { errnoOf, messageOf } from '../../model/errno.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { sha256 } from './key.js';
+import { sha256Of } from '../../cache/sha256.js';
 import { type PatchHeader, parsePatch } from './patch-text.js';
 
 /** The package's images/ folder; compiled code and source lie at the same depth below the root. */
@@ -47,9 +47,9 @@ export async function findVariant(nameOrPath: string): Promise<Variant> {
   if (names.includes(nameOrPath)) {
     return await readVariant(join(PATCHES_DIR, `${nameOrPath}.patch`), { shipped: true });
   }
-  const nearest = names.sort((a, b) => distance(a, nameOrPath) - distance(b, nameOrPath)).slice(0, 3);
+  const near = nearest(nameOrPath, names, { howeverFar: true });
   throw usageFault(
-    `cannot build kernel variant "${nameOrPath}": there is none of that name; write one of ${nearest.join(', ')}, or the path of a .patch file`,
+    `cannot build kernel variant "${nameOrPath}": there is none of that name; write one of ${near.join(', ')}, or the path of a .patch file`,
   );
 }
 
@@ -74,7 +74,7 @@ async function readVariant(path: string, { shipped }: { shipped: boolean }): Pro
   const name = shortName(path);
   const described = { ...header, name, description: header.description || name };
   if (hunks > 0) {
-    return { ...described, patch: { path, text, sha256: sha256(diff) } };
+    return { ...described, patch: { path, text, sha256: sha256Of(diff) } };
   }
   if (shipped) return described;
   throw usageFault(

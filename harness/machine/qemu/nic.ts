@@ -2,7 +2,7 @@ import type { Nic, NicModel } from '../../model/nic.js';
 import { USER_NET } from '../../plan/nic.js';
 
 /** QEMU's names of the cards (QEMU 7.2, `-device help`). */
-const DEVICES: Readonly<Record<NicModel, string>> = {
+export const NIC_DEVICES: Readonly<Record<NicModel, string>> = {
   e1000: 'e1000',
   e1000e: 'e1000e',
   '8139cp': 'rtl8139',
@@ -22,7 +22,7 @@ export const NIC_SOCKETS = { frames: 'net.sock', ssh: 'ssh.sock' } as const;
  */
 export function nicArguments(nic: Nic | undefined): [option: string, value: string][] {
   if (nic === undefined) return [];
-  const device = `${DEVICES[nic.model]},netdev=net0,mac=${MAC},romfile=`;
+  const device = `${NIC_DEVICES[nic.model]},netdev=net0,mac=${MAC},romfile=`;
   if (nic.net === 'frames') {
     return [
       ['-netdev', `stream,id=net0,server=off,addr.type=unix,addr.path=${NIC_SOCKETS.frames}`],

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { harnessFault } from '../../model/fault.js';
 import { findQemu } from './accel/ask-qemu.js';
 import { parentDeathPrefix } from './accel/parent-death.js';
-import { signalGroup } from './signal-group.js';
+import { signalGroup } from '../../host/process-group.js';
 
 /** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever (measured). */
 const KILL_GRACE_MS = 1_000;

@@ -10,22 +10,12 @@ import { type GdbCallOptions, type Limits, startLimits } from './limits.js';
 import type { GuestState, Link } from './link.js';
 import { readMemory, withPhysicalAddresses, writeMemory } from './memory.js';
 import type { GdbObservation } from './observation.js';
-import type { RegisterLayout, RegisterName, Registers } from './register-layout.js';
+import type { RegisterName, Registers } from './register-layout.js';
 import { readRegisters, writeRegister } from './registers.js';
+import { RunControl } from './run-control.js';
 import type { GdbStop } from './stop-log.js';
-import type { StubFeatures } from './supported.js';
-import { command } from './target.js';
-import { formatThreadId, type GdbThread } from './thread-id.js';
+import { command, select, type Target, threadOf, vcpusOf } from './target.js';
 import { Turns } from './turns.js';
-
-/** What the handshake found out. */
-export interface Target {
-  readonly threads: ReadonlyMap<number, GdbThread>;
-  readonly layout: RegisterLayout;
-  readonly features: StubFeatures;
-  readonly accel: 'tcg' | 'kvm';
-  readonly deadlineMs: number;
-}
 
 /** How `close` leaves the guest. */
 export interface GdbCloseOptions extends GdbCallOptions {
@@ -47,29 +37,29 @@ export class GdbClient implements AsyncDisposable {
   readonly #target: Target;
   readonly #inserted: BreakpointTable;
   readonly #turns = new Turns();
-  /** The vCPUs that the latest resume let run. */
-  #released: ReadonlySet<number> = new Set();
+  readonly #control: RunControl;
 
   /** Use `connectGdb`. */
   constructor(link: Link, target: Target) {
     this.#link = link;
     this.#target = target;
     this.#inserted = new BreakpointTable(link, target.accel);
+    this.#control = new RunControl(link, target, this.#turns);
   }
 
   /** vCPU indexes, ascending. */
   get vcpus(): readonly number[] {
-    return Array.from(this.#target.threads.keys()).sort((one, other) => one - other);
+    return vcpusOf(this.#target);
   }
 
-  /** What the guest does, as far as this connection knows: a QMP `cont` is not told, see `noteState`. */
+  /** What the guest does, as far as this connection knows: a QMP `cont` is not reported, see `noteState`. */
   get state(): GuestState {
     return this.#link.state;
   }
 
   /** The vCPUs that run now; empty while the guest is stopped. The others are held. */
   get running(): readonly number[] {
-    return this.#link.resumed ? this.vcpus.filter((vcpu) => this.#released.has(vcpu)) : [];
+    return this.#control.running;
   }
 
   /** Every stop since the connection was opened, oldest first; a live view of the last `stopsKept`. */
@@ -89,11 +79,11 @@ export class GdbClient implements AsyncDisposable {
 
   /** What the protocol does not foresee; a live view of the last `observationsKept`. */
   get observations(): readonly GdbObservation[] {
-    return this.#link.reports.observations;
+    return this.#link.observations.kept;
   }
 
   get observationsDropped(): number {
-    return this.#link.reports.dropped;
+    return this.#link.observations.dropped;
   }
 
   /** What is inserted, in the order of insertion. */
@@ -109,7 +99,7 @@ export class GdbClient implements AsyncDisposable {
   /** One vCPU's registers. */
   async readRegisters(vcpu: number, options: GdbCallOptions = {}): Promise<Registers> {
     return this.#alone(`read the registers of vCPU "${vcpu}"`, options, async (limits) => {
-      await this.#select('g', vcpu, limits);
+      await this.#select(vcpu, limits);
       return readRegisters(this.#link, this.#target.layout, limits);
     });
   }
@@ -127,7 +117,7 @@ export class GdbClient implements AsyncDisposable {
   ): Promise<void> {
     const { layout } = this.#target;
     await this.#alone(`write register "${name}" of vCPU "${vcpu}"`, options, async (limits) => {
-      await this.#select('g', vcpu, limits);
+      await this.#select(vcpu, limits);
       await writeRegister(this.#link, { name, value, layout }, limits);
     });
   }
@@ -143,7 +133,7 @@ export class GdbClient implements AsyncDisposable {
   ): Promise<Buffer> {
     const { packetBytes } = this.#target.features;
     return this.#alone(`read ${length} bytes at "0x${address.toString(16)}"`, options, async (limits) => {
-      await this.#select('g', options.vcpu ?? 0, limits);
+      await this.#select(options.vcpu ?? 0, limits);
       return readMemory(this.#link, { address, length, packetBytes }, limits);
     });
   }
@@ -159,7 +149,7 @@ export class GdbClient implements AsyncDisposable {
       `write ${bytes.length} bytes at "0x${address.toString(16)}"`,
       options,
       async (limits) => {
-        await this.#select('g', options.vcpu ?? 0, limits);
+        await this.#select(options.vcpu ?? 0, limits);
         await writeMemory(this.#link, { address, bytes, packetBytes }, limits);
       },
     );
@@ -210,12 +200,12 @@ export class GdbClient implements AsyncDisposable {
 
   /** Lets these vCPUs run; all others are held where they are. The guest's timers run. */
   async continueVcpus(vcpus: readonly number[], options: GdbCallOptions = {}): Promise<void> {
-    await this.#resume('c', vcpus, options);
+    await this.#control.resume('c', vcpus, options);
   }
 
   /** Lets all vCPUs run. */
   async continueAll(options: GdbCallOptions = {}): Promise<void> {
-    await this.#resume('c', this.vcpus, options);
+    await this.#control.resume('c', this.vcpus, options);
   }
 
   /**
@@ -224,32 +214,25 @@ export class GdbClient implements AsyncDisposable {
    * counts as running; `interrupt` it.
    */
   async step(vcpu: number, options: GdbCallOptions = {}): Promise<GdbStop> {
-    const limits = this.#limits(`step vCPU "${vcpu}"`, options);
-    await this.#resume('s', [vcpu], options);
-    return this.#link.waitForStop(limits);
+    return this.#control.step(vcpu, options);
   }
 
   /** Stops a running guest and returns the stop; of one that is stopped, nothing is asked and `undefined` returned. */
   async interrupt(options: GdbCallOptions = {}): Promise<GdbStop | undefined> {
-    const limits = this.#limits('interrupt the guest', options);
-    limits.signal?.throwIfAborted();
-    if (!this.#link.resumed) return undefined;
-    this.#link.sendInterrupt();
-    return this.#link.waitForStop(limits);
+    return this.#control.interrupt(options);
   }
 
   /** The stop that ends the latest resume; it may have come already. Stops that nobody asked for do not count. */
   async waitForStop(options: GdbCallOptions = {}): Promise<GdbStop> {
-    return this.#link.waitForStop(this.#limits('wait for a stop', options));
+    return this.#control.waitForStop(options);
   }
 
   /**
-   * To be called after a QMP `cont` (`running`), of which the stub tells nothing, and after a QMP `stop` that is not
-   * told either (QEMU newer than 7.2 report only the end of their own resumes). No stop is made up.
+   * To be called after a QMP `cont` (`running`), which the stub does not report, and after a QMP `stop` that is not
+   * reported either (QEMU newer than 7.2 report only the end of their own resumes). No stop is made up.
    */
   noteState(state: 'running' | 'stopped'): void {
-    this.#link.noteState(state);
-    if (state === 'running') this.#released = new Set(this.vcpus);
+    this.#control.noteState(state);
   }
 
   /** Lets the guest go: interrupts it if it runs, removes all breakpoints, lets every vCPU run, and hangs up. */
@@ -292,28 +275,8 @@ export class GdbClient implements AsyncDisposable {
     await this.#alone(what, options, (limits) => this.#inserted.remove(breakpoint, limits));
   }
 
-  async #resume(action: 'c' | 's', vcpus: readonly number[], options: GdbCallOptions): Promise<void> {
-    const [first] = vcpus;
-    const names = vcpus.join(', ');
-    if (first === undefined) throw new RangeError('cannot resume no vCPU: name at least one');
-    await this.#alone(`${action === 's' ? 'step' : 'continue'} vCPU "${names}"`, options, async (limits) => {
-      const threads = vcpus.map((vcpu) => `;${action}:${formatThreadId(this.#thread(vcpu))}`);
-      // QEMU ends single-stepping only on the vCPU that is current for control (gdb_vm_state_change): without this, a
-      // step that is interrupted would go on being one.
-      await this.#select('c', first, limits);
-      this.#released = new Set(vcpus);
-      await this.#link.resume(`vCont${threads.join('')}`, limits);
-    });
-  }
-
-  #select(purpose: 'g' | 'c', vcpu: number, limits: Limits): Promise<void> {
-    return command(this.#link, `H${purpose}${formatThreadId(this.#thread(vcpu))}`, limits);
-  }
-
-  #thread(vcpu: number): GdbThread {
-    const thread = this.#target.threads.get(vcpu);
-    if (thread !== undefined) return thread;
-    throw new RangeError(`cannot use vCPU "${vcpu}": the guest has ${this.vcpus.join(', ')}`);
+  #select(vcpu: number, limits: Limits): Promise<void> {
+    return select(this.#link, { purpose: 'g', thread: threadOf(this.#target, vcpu) }, limits);
   }
 
   #limits(what: string, options: GdbCallOptions): Limits {

@@ -2,11 +2,12 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import t from 'tap';
 import { connectGdb } from './index.js';
-import { type FakeBehaviour, fakeStub, socketDirectory } from '../../testing/fakes/gdb-stub.js';
+import { type FakeBehaviour, fakeStub } from '../../testing/fakes/gdb-stub.js';
+import { scratchDirectory } from '../../testing/files.js';
 
 t.test('connecting', async (t) => {
   await t.test('waits for the socket', async (t) => {
-    await using directory = await socketDirectory();
+    await using directory = await scratchDirectory();
     const started = performance.now();
     await t.rejects(connectGdb({ path: `${directory.path}/none` }, { connectDeadlineMs: 80 }), {
       name: 'GdbTimeoutError',

@@ -1,5 +1,4 @@
-import { openWhenListening } from '../qmp/open-when-listening.js';
-import { openTransport } from '../qmp/transport.js';
+import { connectUnixSocket } from '../socket/connect-when-listening.js';
 import { GdbClient } from './client.js';
 import { GdbError, GdbProtocolError, GdbTimeoutError } from './errors.js';
 import { type Limits, startLimits } from './limits.js';
@@ -31,7 +30,13 @@ export async function connectGdb({ path }: GdbTarget, options: GdbOptions = {}):
     { deadlineMs: options.connectDeadlineMs, signal: options.signal },
     DEFAULT_CONNECT_DEADLINE_MS,
   );
-  const link = await open(path, options, limits);
+  const link = await connectUnixSocket(path, () => new Link(path, linkOptions(options)), {
+    deadlineMs: limits.deadlineMs,
+    signal: limits.signal,
+    what: `gdbstub "${path}"`,
+    remedy: 'is QEMU running?',
+    timeoutError: GdbTimeoutError,
+  });
   try {
     return await shakeHands(link, options, limits);
   } catch (error) {
@@ -43,27 +48,6 @@ export async function connectGdb({ path }: GdbTarget, options: GdbOptions = {}):
       error,
     );
   }
-}
-
-async function open(path: string, options: GdbOptions, limits: Limits): Promise<Link> {
-  return openWhenListening(
-    async (signal) => {
-      const link = new Link(path, linkOptions(options));
-      // The bound is the WebSocket's; a Unix socket has no messages.
-      link.attach(await openTransport({ path }, link.handlers, { maxMessageBytes: 0, signal }));
-      return link;
-    },
-    {
-      deadlineMs: limits.deadlineMs,
-      signal: limits.signal,
-      tooLate: (why, cause) =>
-        new GdbTimeoutError(
-          `cannot ${limits.what} within ${limits.deadlineMs} ms: ${why}; is QEMU running?`,
-          limits.deadlineMs,
-          cause,
-        ),
-    },
-  );
 }
 
 async function shakeHands(link: Link, options: GdbOptions, limits: Limits): Promise<GdbClient> {

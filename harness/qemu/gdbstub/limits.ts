@@ -1,4 +1,4 @@
-import { boundedWait, type BoundedWait } from '../qmp/bounded-wait.js';
+import { boundedWait, type BoundedWait, type WaitLimits } from '../socket/bounded-wait.js';
 import { GdbTimeoutError } from './errors.js';
 
 /** How long an operation may take, and who may end it early. */
@@ -28,15 +28,19 @@ export function startLimits(what: string, options: GdbCallOptions, defaultMs: nu
   };
 }
 
-/** A wait that ends when the operation's time is up; `missing` says what did not come. */
-export function waitWithin<T>(limits: Limits, missing: string, onOver?: () => void): BoundedWait<T> {
+/** What ends a wait of an operation; `missing` says what did not come. */
+export function waitLimits(limits: Limits, missing: string): WaitLimits {
   const { what, deadlineMs, signal, startedMs } = limits;
   // A deadline that is no number or not positive is boundedWait's to refuse; one that has passed still ends as a timeout.
   const leftMs = deadlineMs > 0 ? Math.max(1, deadlineMs - (performance.now() - startedMs)) : deadlineMs;
-  return boundedWait<T>({
+  return {
     deadlineMs: leftMs,
     signal,
-    onOver,
     timeoutError: () => new GdbTimeoutError(`cannot ${what}: ${missing} within ${deadlineMs} ms`, deadlineMs),
-  });
+  };
+}
+
+/** A wait that ends when the operation's time is up. */
+export function waitWithin<T>(limits: Limits, missing: string, onOver?: () => void): BoundedWait<T> {
+  return boundedWait<T>({ ...waitLimits(limits, missing), onOver });
 }

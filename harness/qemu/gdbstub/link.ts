@@ -1,5 +1,6 @@
-import { oneLine } from '../qmp/errors.js';
-import type { Transport, TransportHandlers } from '../qmp/transport.js';
+import type { Observations } from '../socket/observations.js';
+import { oneLine } from '../socket/one-line.js';
+import type { Transport, TransportHandlers } from '../socket/transport.js';
 import {
   GdbClosedError,
   type GdbError,
@@ -9,79 +10,81 @@ import {
   remoteError,
 } from './errors.js';
 import { type Exchange, type ExchangeKind, startExchange } from './exchange.js';
-import { type FramingItem, PacketFraming } from './framing.js';
 import type { Limits } from './limits.js';
-import { excerpt } from './observation.js';
+import { excerpt, type ObservationBody } from './observation.js';
 import type { LinkOptions } from './options.js';
-import { framePacket } from './packet.js';
+import { PacketLine } from './packet-line.js';
 import { meaningOf } from './packet-meaning.js';
-import { Reports } from './reports.js';
 import { type GdbStop, StopLog } from './stop-log.js';
 import { parseStopReply } from './stop-reply.js';
 
-/** How often one packet is sent again when the stub says `-`, and how many bad packets in a row are borne. */
+/** How often one packet is sent again when the stub says `-`. */
 const MAX_REPEATS = 5;
 /** Asked after a reply did not come in time: its reply is known by its looks, so everything before it is late. */
 const RESYNC = 'qSupported:multiprocess+';
-const INTERRUPT = '\u0003';
 
 /** What the guest does, as far as this connection knows. */
 export type GuestState = 'stopped' | 'running' | 'closed';
 
-/** Routes packets between one transport and those who wait; knows the guest's state, but no particular request. */
+/** Requests and their replies, and the guest's state; no particular request is known here. */
 export class Link {
   readonly stops: StopLog;
-  readonly reports: Reports;
-  /** Resolves when the connection is over and everyone who waited has been told. */
+  /** Resolves when the connection is over and everyone who waited has the reason. */
   readonly over: Promise<GdbClosedError>;
   /** How many resumes were sent; the number of the latest. */
   resumes = 0;
 
   readonly #address: string;
   readonly #options: LinkOptions;
-  readonly #framing: PacketFraming;
+  readonly #line: PacketLine;
   #announceOver: (error: GdbClosedError) => void = () => {};
-  #transport: Transport | undefined;
   #state: GuestState = 'stopped';
   #exchange: Exchange | undefined;
   #refusal: GdbError | undefined;
-  #acks = true;
   #inSync = true;
-  #badInARow = 0;
   #closed: GdbClosedError | undefined;
 
   constructor(address: string, options: LinkOptions) {
     this.#address = address;
     this.#options = options;
-    this.#framing = new PacketFraming(options.maxPacketBytes);
     this.stops = new StopLog(options.stopsKept);
-    this.reports = new Reports(options);
+    this.#line = new PacketLine(options, {
+      onAck: () => this.#takeAck(),
+      onNack: () => this.#repeat(),
+      onPacket: (payload) => this.#takePacket(payload),
+      onRead: () => this.#settleResume(),
+      onBroken: (why) => this.#break(why),
+      onClose: (reason, cause) => this.end(reason, cause),
+    });
     this.over = new Promise((resolve) => {
       this.#announceOver = resolve;
     });
   }
 
   /** What the transport is to be opened with; bytes may arrive before `attach`. */
-  readonly handlers: TransportHandlers = {
-    onBytes: (bytes) => this.#receive(bytes),
-    onClose: (reason, cause) => this.end(reason, cause),
-  };
+  get handlers(): TransportHandlers {
+    return this.#line.handlers;
+  }
+
+  /** What the protocol does not foresee. */
+  get observations(): Observations<ObservationBody> {
+    return this.#line.observations;
+  }
 
   get state(): GuestState {
     return this.#state;
   }
 
   attach(transport: Transport): void {
-    this.#transport = transport;
-    if (this.#state === 'closed') transport.destroy();
+    this.#line.attach(transport);
   }
 
   /** From now on neither side acknowledges. */
   dropAcks(): void {
-    this.#acks = false;
+    this.#line.dropAcks();
   }
 
-  /** Somebody else (QMP) let the guest go or stopped it. */
+  /** The guest was resumed or stopped through QMP. */
   noteState(state: 'running' | 'stopped'): void {
     if (this.#state === 'closed' || this.#state === state) return;
     if (state === 'running') this.resumes += 1;
@@ -119,8 +122,7 @@ export class Link {
 
   /** Stops the guest; QEMU answers with a stop reply, or not when it has stopped by itself meanwhile. */
   sendInterrupt(): void {
-    this.reports.packet('sent', INTERRUPT);
-    this.#transport?.send(INTERRUPT);
+    this.#line.sendInterrupt();
   }
 
   /** True while the guest runs, or will as soon as the stub has read what was sent. */
@@ -145,8 +147,8 @@ export class Link {
   end(reason: string, cause?: unknown): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#transport?.destroy();
-    const lost = oneLine(this.#framing.midPacket ? `${reason}, in the middle of a packet` : reason);
+    this.#line.close();
+    const lost = oneLine(this.#line.midPacket ? `${reason}, in the middle of a packet` : reason);
     const closed = new GdbClosedError(`use gdbstub "${this.#address}"`, lost, cause);
     this.#closed = closed;
     this.#exchange?.reject(
@@ -171,7 +173,7 @@ export class Link {
     if (this.#inSync) return;
     await this.#begin('resync', RESYNC, limits);
     this.#inSync = true;
-    this.reports.observe({ kind: 'resynchronised' });
+    this.observations.observe({ kind: 'resynchronised' });
   }
 
   #begin(kind: ExchangeKind, payload: string, limits: Limits): Promise<string> {
@@ -179,75 +181,21 @@ export class Link {
     if (this.#exchange !== undefined) {
       throw new GdbStateError(`cannot ${limits.what}: another exchange is under way; await it first`);
     }
-    const packet = { kind, payload, acked: !this.#acks };
+    const packet = { kind, payload, acked: !this.#line.acks };
     const exchange = startExchange(packet, limits, (answered) => {
       this.#exchange = undefined;
       if (!answered) this.#inSync = false;
     });
     this.#exchange = exchange;
-    this.#send(payload);
-    if (kind === 'resume' && !this.#acks) this.#state = 'running';
+    this.#line.send(payload);
+    if (kind === 'resume' && !this.#line.acks) this.#state = 'running';
     return exchange.promise;
   }
 
-  #send(payload: string): void {
-    this.reports.packet('sent', payload);
-    this.#transport?.send(framePacket(payload));
-  }
-
-  #receive(bytes: Uint8Array): void {
-    if (this.#state === 'closed') return;
-    let reply: '' | '+' | '-' = '';
-    this.#framing.push(bytes, (item) => {
-      if (this.#state === 'closed') return;
-      if (item.kind === 'packet') reply = '+';
-      if (item.kind === 'bad-packet') reply = '-';
-      this.#take(item);
-    });
-    this.#settleResume();
-    if (!this.#acks || reply === '' || this.state === 'closed') return;
-    // A packet was cut off by its successor, which is still coming.
-    if (reply === '-' && this.#framing.midPacket) return;
-    // One answer for all that came at once: QEMU remembers only its last packet, and takes a second `+` that finds
-    // nothing to acknowledge while the guest runs for a reason to stop it (gdb_read_byte).
-    this.#transport?.send(reply);
-  }
-
-  #take(item: FramingItem): void {
-    switch (item.kind) {
-      case 'ack': {
-        if (this.#exchange === undefined || this.#exchange.acked) return;
-        this.#exchange.acked = true;
-        if (this.#exchange.kind === 'resume') this.#state = 'running';
-        return;
-      }
-      case 'nack': {
-        this.#repeat();
-        return;
-      }
-      case 'packet': {
-        this.#badInARow = 0;
-        this.#takePacket(item.payload);
-        return;
-      }
-      case 'notification': {
-        this.reports.packet('received', `%${item.payload}`);
-        this.reports.observe({ kind: 'notification', payload: excerpt(item.payload) });
-        return;
-      }
-      case 'bad-packet':
-      case 'bad-notification': {
-        this.reports.observe(item);
-        if (item.kind === 'bad-notification') return;
-        this.#badInARow += 1;
-        const tooMany = this.#badInARow > MAX_REPEATS || !this.#acks;
-        if (tooMany) this.#break(`it sends broken packets (${item.why})`);
-        return;
-      }
-      case 'junk': {
-        this.reports.observe({ kind: 'junk', bytes: item.bytes });
-      }
-    }
+  #takeAck(): void {
+    if (this.#exchange === undefined || this.#exchange.acked) return;
+    this.#exchange.acked = true;
+    if (this.#exchange.kind === 'resume') this.#state = 'running';
   }
 
   #repeat(): void {
@@ -258,12 +206,11 @@ export class Link {
       this.#break(`it refused "${excerpt(exchange.payload)}" ${exchange.repeats} times`);
       return;
     }
-    this.reports.observe({ kind: 'retransmission', payload: excerpt(exchange.payload) });
-    this.#send(exchange.payload);
+    this.observations.observe({ kind: 'retransmission', payload: excerpt(exchange.payload) });
+    this.#line.send(exchange.payload);
   }
 
   #takePacket(payload: string): void {
-    this.reports.packet('received', payload);
     const exchange = this.#exchange;
     // A reply follows its request's acknowledgement; what is read before belongs to something older.
     const answers = exchange?.acked === true ? exchange.kind : undefined;
@@ -277,7 +224,7 @@ export class Link {
         return;
       }
       case 'console-output': {
-        this.reports.observe({ kind: 'console-output', payload: excerpt(payload) });
+        this.observations.observe({ kind: 'console-output', payload: excerpt(payload) });
         return;
       }
       case 'refusal': {
@@ -285,7 +232,7 @@ export class Link {
         return;
       }
       case 'unexpected': {
-        this.reports.observe({ kind: 'unexpected-packet', payload: excerpt(payload) });
+        this.observations.observe({ kind: 'unexpected-packet', payload: excerpt(payload) });
       }
     }
   }
@@ -298,7 +245,7 @@ export class Link {
     // A resume that was acknowledged in these same bytes has begun, and is over: its caller need not wait for more.
     if (resume !== undefined) this.#settleResume();
     const stop = this.stops.append({ ...reply, resume, atMs: this.#options.now(), text: payload });
-    this.reports.stop(stop);
+    this.observations.call('onStop', () => this.#options.onStop?.(stop));
   }
 
   /** Told after all bytes that came along were read, so that a refusal among them counts. */

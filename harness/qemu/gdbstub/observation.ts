@@ -1,3 +1,5 @@
+import type { ListenerThrew, Observed } from '../socket/observations.js';
+
 /** What the protocol does not foresee, and what would otherwise be lost. Texts are the stub's, bounded, unescaped. */
 export type ObservationBody =
   /** Bytes between packets. */
@@ -14,12 +16,9 @@ export type ObservationBody =
   | { readonly kind: 'retransmission'; readonly payload: string }
   /** Order was restored after a reply that had not come in time. */
   | { readonly kind: 'resynchronised' }
-  | { readonly kind: 'listener-threw'; readonly listener: string; readonly error: unknown };
+  | ListenerThrew;
 
-export type GdbObservation = ObservationBody & {
-  /** Monotonic host milliseconds, from the client's `now`. */
-  readonly atMs: number;
-};
+export type GdbObservation = Observed<ObservationBody>;
 
 /** Longest piece of a packet that an observation keeps. */
 const EXCERPT_CHARACTERS = 200;

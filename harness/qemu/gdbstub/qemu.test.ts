@@ -5,7 +5,7 @@ import { startQemu } from '../../machine/qemu/process.js';
 import { connectQmp } from '../qmp/index.js';
 import { installedQemuVersion } from '../../testing/guests/bare-qemu.js';
 import { connectGdb } from './index.js';
-import { socketDirectory } from '../../testing/fakes/gdb-stub.js';
+import { scratchDirectory } from '../../testing/files.js';
 
 const version = installedQemuVersion();
 const skip = version === undefined ? 'no qemu-system-x86_64 on this host' : false;
@@ -20,7 +20,7 @@ t.test(
   'QMP stops and continues beside the stub: nothing is lost, nothing stops by mistake',
   { skip },
   async (t) => {
-    await using directory = await socketDirectory();
+    await using directory = await scratchDirectory();
     const machine = ['-machine', 'pc', '-accel', 'tcg', '-smp', '2', '-display', 'none', '-nodefaults'];
     const stub = ['-chardev', 'socket,id=gs,path=gdb.sock,server=on,wait=off', '-gdb', 'chardev:gs'];
     const monitor = ['-qmp', 'unix:qmp.sock,server=on,wait=off'];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { cacheDirectory } from '../../cli/places.js';
+import { cacheDirectory } from '../../cli/directories.js';
 import { connectGdb, type GdbClient, GdbTimeoutError } from './index.js';
 import { bootGuest, type RealGuest } from '../../testing/guests/gdb-guest.js';
 

@@ -1,8 +1,8 @@
-import type { BoundedWait } from '../qmp/bounded-wait.js';
-import { type Limits, waitWithin } from './limits.js';
+import { RecentLog } from '../socket/recent-log.js';
+import { type Limits, waitLimits } from './limits.js';
 import type { StopReply } from './stop-reply.js';
 
-/** One stop of the guest as the stub told it. */
+/** One stop of the guest as the stub reported it. */
 export interface GdbStop extends StopReply {
   /** Position among all stops of this connection, from 0; dropped ones keep their numbers. */
   readonly seq: number;
@@ -17,53 +17,42 @@ export interface GdbStop extends StopReply {
   readonly text: string;
 }
 
-/** The bounded memory of stops, and those who wait for the end of a resume. */
+/** The bounded memory of stops, and the waits for the end of a resume. */
 export class StopLog {
-  readonly #limit: number;
-  readonly #stops: GdbStop[] = [];
-  readonly #waiters = new Set<{ readonly resume: number; readonly wait: BoundedWait<GdbStop> }>();
-  #nextSeq = 0;
+  readonly #log: RecentLog<GdbStop>;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#log = new RecentLog(limit);
   }
 
   /** The kept stops, oldest first; a live view. */
   get stops(): readonly GdbStop[] {
-    return this.#stops;
+    return this.#log.items;
   }
 
-  /** How many were forgotten because of the limit. */
+  /** How many were dropped because of the limit. */
   get dropped(): number {
-    return this.#nextSeq - this.#stops.length;
+    return this.#log.dropped;
   }
 
-  /** Records a stop and serves those who wait for it. */
+  /** Records a stop and resolves the waits for it. */
   append(stop: Omit<GdbStop, 'seq'>): GdbStop {
-    const recorded: GdbStop = { seq: this.#nextSeq, ...stop };
-    this.#nextSeq += 1;
-    this.#stops.push(recorded);
-    if (this.#stops.length > this.#limit) this.#stops.shift();
-    for (const { resume, wait } of Array.from(this.#waiters)) {
-      if (resume === recorded.resume) wait.resolve(recorded);
-    }
-    return recorded;
+    return this.#log.append((seq) => ({ seq, ...stop }));
   }
 
   /** The stop that ended resume number `resume`, or will. */
   waitFor(resume: number, limits: Limits): Promise<GdbStop> {
-    const wait = waitWithin<GdbStop>(limits, 'the guest did not stop', () => this.#waiters.delete(waiter));
-    const waiter = { resume, wait };
-    const past = this.#stops.findLast((stop) => stop.resume === resume);
-    if (past !== undefined) wait.resolve(past);
-    else if (limits.signal?.aborted !== true) this.#waiters.add(waiter);
-    return wait.promise;
+    // Resumes end in their order, so what stands before the end of an older one need not be read.
+    const older = this.stops.findLast((stop) => stop.resume !== undefined && stop.resume < resume);
+    return this.#log.next((stop) => stop.resume === resume, {
+      ...waitLimits(limits, 'the guest did not stop'),
+      since: older === undefined ? 0 : older.seq + 1,
+      group: resume,
+    });
   }
 
-  /** Fails those who wait: for resume number `resume`, or all. */
+  /** Fails the waits for resume number `resume`, or all. */
   failWaiters(makeError: () => Error, resume?: number): void {
-    for (const waiter of Array.from(this.#waiters)) {
-      if (resume === undefined || waiter.resume === resume) waiter.wait.reject(makeError());
-    }
+    this.#log.failWaiters(makeError, resume);
   }
 }

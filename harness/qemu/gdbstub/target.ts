@@ -3,12 +3,43 @@ import type { Limits } from './limits.js';
 import type { Link } from './link.js';
 import { includedAnnexes, layoutFrom, type RegisterLayout } from './register-layout.js';
 import type { StubFeatures } from './supported.js';
-import { type GdbThread, parseThreadId, vcpuOf } from './thread-id.js';
+import { formatThreadId, type GdbThread, parseThreadId, vcpuOf } from './thread-id.js';
 
 /** Bounds on what a stub may describe. */
 const MAX_VCPUS = 4096;
 const MAX_ANNEXES = 32;
 const MAX_ANNEX_CHARACTERS = 256 * 1024;
+
+/** What the handshake found out. */
+export interface Target {
+  readonly threads: ReadonlyMap<number, GdbThread>;
+  readonly layout: RegisterLayout;
+  readonly features: StubFeatures;
+  readonly accel: 'tcg' | 'kvm';
+  /** Default of the operations. */
+  readonly deadlineMs: number;
+}
+
+/** vCPU indexes, ascending. */
+export function vcpusOf({ threads }: Target): number[] {
+  return Array.from(threads.keys()).sort((one, other) => one - other);
+}
+
+/** The stub's name for a vCPU. Throws a RangeError when the guest has no such vCPU. */
+export function threadOf(target: Target, vcpu: number): GdbThread {
+  const thread = target.threads.get(vcpu);
+  if (thread !== undefined) return thread;
+  throw new RangeError(`cannot use vCPU "${vcpu}": the guest has ${vcpusOf(target).join(', ')}`);
+}
+
+/** Makes a vCPU the one that `g` (registers and memory) or `c` (control) packets mean. */
+export function select(
+  link: Link,
+  { purpose, thread }: { readonly purpose: 'g' | 'c'; readonly thread: GdbThread },
+  limits: Limits,
+): Promise<void> {
+  return command(link, `H${purpose}${formatThreadId(thread)}`, limits);
+}
 
 /** True for the replies that refuse: `Exx`, and the empty one for what the stub does not know. */
 export function isRefusal(reply: string): boolean {

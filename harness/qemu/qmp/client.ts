@@ -4,7 +4,7 @@ import { QmpProtocolError, type QmpClosedError } from './errors.js';
 import type { QmpEvent, WaitForEventOptions } from './event-log.js';
 import type { QmpGreeting } from './message.js';
 import type { QmpObservation } from './observation.js';
-import type { QmpCommands, QmpEvents, QmpOobCommandName } from './schema.generated.js';
+import type { QmpCommands, QmpEvents, QmpOobCommandName } from './generated/schema.js';
 
 /** Commands of the schema that the types were generated from. */
 export type QmpCommandName = keyof QmpCommands;
@@ -59,12 +59,12 @@ export class QmpClient implements AsyncDisposable {
 
   /** Kept observations, oldest first; a live, bounded view (option `observationsKept`). */
   get observations(): readonly QmpObservation[] {
-    return this.#connection.observations;
+    return this.#connection.observations.kept;
   }
 
   /** How many observations that bound has cost. */
   get observationsDropped(): number {
-    return this.#connection.observationsDropped;
+    return this.#connection.observations.dropped;
   }
 
   /** Resolves, never rejects, when the connection is over, with the reason. */

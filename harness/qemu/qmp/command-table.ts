@@ -1,4 +1,4 @@
-import { boundedWait, type BoundedWait } from './bounded-wait.js';
+import { boundedWait, type BoundedWait } from '../socket/bounded-wait.js';
 import { QmpCommandError, QmpTimeoutError } from './errors.js';
 
 /** Limits of one command. */

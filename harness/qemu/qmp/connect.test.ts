@@ -1,14 +1,10 @@
 import t from 'tap';
 import { connectQmp } from './index.js';
-import {
-  fakeMonitor,
-  fakeWebSocketMonitor,
-  socketDirectory,
-  type FakePeer,
-} from '../../testing/fakes/qmp-monitor.js';
+import { fakeMonitor, fakeWebSocketMonitor, type FakePeer } from '../../testing/fakes/qmp-monitor.js';
+import { scratchDirectory } from '../../testing/files.js';
 
 void t.test('connecting', async (t) => {
-  await using directory = await socketDirectory();
+  await using directory = await scratchDirectory();
   const missing = `${directory.path}/none.sock`;
   await t.rejects(connectQmp({ path: missing }, { connectDeadlineMs: 100 }), {
     name: 'QmpTimeoutError',
@@ -60,7 +56,7 @@ void t.test('WebSocket: an oversized frame and a missing listener', async (t) =>
     name: 'QmpProtocolError',
     message: /max payload size exceeded/iu,
   });
-  await using directory = await socketDirectory();
+  await using directory = await scratchDirectory();
   await t.rejects(connectQmp({ url: `ws+unix:${directory.path}/none.sock:/` }, { connectDeadlineMs: 100 }), {
     name: 'QmpTimeoutError',
     cause: { code: 'ENOENT' },

@@ -1,9 +1,16 @@
+import {
+  type ConnectLimits,
+  connectUnixSocket,
+  connectWhenListening,
+} from '../socket/connect-when-listening.js';
 import { QmpClient } from './client.js';
 import { Connection } from './connection.js';
 import { QmpTimeoutError } from './errors.js';
-import { openWhenListening } from './open-when-listening.js';
-import { DEFAULT_DEADLINE_MS, withDefaults, type ConnectionOptions, type QmpOptions } from './options.js';
-import { openTransport, type QmpTarget } from './transport.js';
+import { DEFAULT_DEADLINE_MS, type QmpOptions, withDefaults } from './options.js';
+import { openWebSocket } from './web-socket.js';
+
+/** Where the monitor listens: a Unix socket, or a WebSocket (`ws:`, `wss:` or `ws+unix:/path.sock:/`). */
+export type QmpTarget = { readonly path: string } | { readonly url: string };
 
 /**
  * Connects to a QMP monitor, reads its greeting and negotiates capabilities. While nobody listens yet it tries
@@ -21,11 +28,13 @@ export async function connectQmp(target: QmpTarget, options: QmpOptions = {}): P
   // At least 1 ms, so that the wait itself reports the passed deadline with its own words.
   const leftMs = (): number => Math.max(1, budgetMs - (performance.now() - startedMs));
 
-  const connection = await openWithRetries(target, settled, {
-    budgetMs,
-    leftMs,
-    address,
+  const connection = await open(target, () => new Connection(address, settled), {
+    deadlineMs: budgetMs,
     signal: options.signal,
+    what: `QMP monitor "${address}"`,
+    remedy: 'is QEMU running?',
+    timeoutError: QmpTimeoutError,
+    maxMessageBytes: settled.maxMessageBytes,
   });
   try {
     const greeting = await connection.awaitGreeting(leftMs(), options.signal);
@@ -43,36 +52,17 @@ export async function connectQmp(target: QmpTarget, options: QmpOptions = {}): P
   }
 }
 
-interface Budget {
-  readonly budgetMs: number;
-  readonly leftMs: () => number;
-  readonly address: string;
-  readonly signal: AbortSignal | undefined;
-}
-
-async function openWithRetries(
+function open(
   target: QmpTarget,
-  options: ConnectionOptions,
-  budget: Budget,
+  makeConnection: () => Connection,
+  limits: ConnectLimits & { readonly maxMessageBytes: number },
 ): Promise<Connection> {
-  const { budgetMs, leftMs, address, signal: given } = budget;
-  return openWhenListening(
-    async (signal) => {
-      const connection = new Connection(address, options);
-      const limits = { maxMessageBytes: options.maxMessageBytes, signal };
-      connection.attach(await openTransport(target, connection.handlers, limits));
-      return connection;
-    },
-    {
-      deadlineMs: Math.ceil(leftMs()),
-      signal: given,
-      tooLate: (why, cause) =>
-        new QmpTimeoutError(
-          `cannot connect to QMP monitor "${address}" within ${budgetMs} ms: ${why}; is QEMU running?`,
-          budgetMs,
-          cause,
-        ),
-    },
+  if ('path' in target) return connectUnixSocket(target.path, makeConnection, limits);
+  return connectWhenListening(
+    (handlers, signal) =>
+      openWebSocket(target.url, handlers, { maxMessageBytes: limits.maxMessageBytes, signal }),
+    makeConnection,
+    limits,
   );
 }
 

@@ -1,24 +1,25 @@
-import { boundedWait, type BoundedWait } from './bounded-wait.js';
+import { boundedWait, type BoundedWait } from '../socket/bounded-wait.js';
+import { Observations } from '../socket/observations.js';
+import { oneLine } from '../socket/one-line.js';
+import type { Transport, TransportHandlers } from '../socket/transport.js';
 import { CommandTable } from './command-table.js';
-import { oneLine, QmpClosedError, QmpProtocolError, QmpTimeoutError } from './errors.js';
+import { QmpClosedError, QmpProtocolError, QmpTimeoutError } from './errors.js';
 import { EventLog, type QmpEvent } from './event-log.js';
 import { MessageFraming } from './framing.js';
 import { sortMessage, type QmpGreeting, type QmpMessage } from './message.js';
-import type { ObservationBody, QmpObservation } from './observation.js';
+import type { ObservationBody } from './observation.js';
 import type { ConnectionOptions } from './options.js';
-import type { Transport, TransportHandlers } from './transport.js';
 
 /** How long a dead QEMU's last words may take to reach the caller's `stderrTail` after the socket closed. */
 const STDERR_GRACE_MS = 50;
 
-/** Routes messages between one transport and those who wait; knows nothing of particular commands. */
+/** Routes messages between one transport and those who wait; no particular command is known here. */
 export class Connection {
   readonly commands: CommandTable;
   readonly events: EventLog;
-  readonly observations: QmpObservation[] = [];
-  /** Resolves when the connection is over and everyone who waited has been told. */
+  readonly observations: Observations<ObservationBody>;
+  /** Resolves when the connection is over and everyone who waited has the reason. */
   readonly over: Promise<QmpClosedError>;
-  observationsDropped = 0;
 
   readonly #address: string;
   readonly #options: ConnectionOptions;
@@ -36,6 +37,7 @@ export class Connection {
     this.#framing = new MessageFraming(options.maxMessageBytes);
     this.commands = new CommandTable(options.now);
     this.events = new EventLog(options.eventsKept);
+    this.observations = new Observations<ObservationBody>(options);
     this.over = new Promise((resolve) => {
       this.#announceOver = resolve;
     });
@@ -143,7 +145,8 @@ export class Connection {
       case 'event': {
         const { name, data, timestamp } = sorted;
         const event = this.events.append({ name, data, timestamp, receivedAtMs: atMs });
-        for (const listener of Array.from(this.#eventListeners)) this.#call('onEvent', () => listener(event));
+        for (const listener of Array.from(this.#eventListeners))
+          this.observations.call('onEvent', () => listener(event));
         return;
       }
       case 'return':
@@ -153,7 +156,7 @@ export class Connection {
       }
       case 'greeting': {
         if (this.#greeting.received !== undefined) {
-          this.observe({ kind: 'unexpected-greeting', message });
+          this.observations.observe({ kind: 'unexpected-greeting', message });
           return;
         }
         this.#greeting.received = sorted.greeting;
@@ -161,7 +164,7 @@ export class Connection {
         return;
       }
       case 'unrecognized': {
-        this.observe({ kind: 'unrecognized-message', message });
+        this.observations.observe({ kind: 'unrecognized-message', message });
       }
     }
   }
@@ -171,40 +174,19 @@ export class Connection {
     reply: Extract<ReturnType<typeof sortMessage>, { kind: 'return' | 'error' }>,
   ): void {
     if (reply.kind === 'error' && reply.id === undefined) {
-      this.observe({ kind: 'error-without-id', message });
+      this.observations.observe({ kind: 'error-without-id', message });
       return;
     }
     const match = this.commands.settle(reply.id, reply);
-    if (match.kind === 'unknown') this.observe({ kind: 'unknown-reply', message });
+    if (match.kind === 'unknown') this.observations.observe({ kind: 'unknown-reply', message });
     if (match.kind === 'late') {
       const { id, command, lateByMs } = match;
-      this.observe({ kind: 'late-reply', id, command, lateByMs, message });
+      this.observations.observe({ kind: 'late-reply', id, command, lateByMs, message });
     }
-  }
-
-  /** Keeps an observation and tells the caller. */
-  observe(body: ObservationBody): void {
-    const observation: QmpObservation = { ...body, atMs: this.#options.now() };
-    this.observations.push(observation);
-    if (this.observations.length > this.#options.observationsKept) {
-      this.observations.shift();
-      this.observationsDropped += 1;
-    }
-    // A throwing observer is not observed in turn, or it would be called for ever.
-    const quietly = body.kind === 'listener-threw' && body.listener === 'onObservation';
-    if (!quietly) this.#call('onObservation', () => this.#options.onObservation?.(observation));
   }
 
   #tap(direction: 'sent' | 'received', message: QmpMessage, atMs: number = this.#options.now()): void {
-    this.#call('onMessage', () => this.#options.onMessage?.(direction, message, atMs));
-  }
-
-  #call(listener: string, run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.observe({ kind: 'listener-threw', listener, error });
-    }
+    this.observations.call('onMessage', () => this.#options.onMessage?.(direction, message, atMs));
   }
 
   #end(reason: string, cause: unknown, graceMs: number): void {
@@ -235,7 +217,7 @@ export class Connection {
     try {
       return this.#options.stderrTail?.();
     } catch (error) {
-      this.observe({ kind: 'listener-threw', listener: 'stderrTail', error });
+      this.observations.observe({ kind: 'listener-threw', listener: 'stderrTail', error });
       return undefined;
     }
   }

@@ -1,5 +1,4 @@
-/** Longest piece of foreign text (QEMU's stderr, a broken message) that is quoted in an error message. */
-const EXCERPT_CHARS = 2000;
+import { EXCERPT_CHARS, oneLine } from '../socket/one-line.js';
 
 /** Base of every error that this client raises on its own account; `signal.reason` is thrown as it is. */
 export class QmpError extends Error {
@@ -51,15 +50,6 @@ export class QmpClosedError extends QmpError {
 
 /** The peer does not speak QMP, broke a bound, or was asked for what was not negotiated. */
 export class QmpProtocolError extends QmpError {}
-
-/** Foreign text on one line: control characters escaped, cut from the end at `limit` characters. */
-export function oneLine(text: string, limit: number = EXCERPT_CHARS): string {
-  const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;
-  return cut.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return `\\u${code.toString(16).padStart(4, '0')}`;
-  });
-}
 
 /** The last lines matter most in a stderr, so it is cut from the front. */
 function quoteTail(text: string): string {

@@ -1,4 +1,4 @@
-import { boundedWait, type BoundedWait } from './bounded-wait.js';
+import { RecentLog } from '../socket/recent-log.js';
 import { QmpTimeoutError } from './errors.js';
 import type { QmpTimestamp } from './message.js';
 
@@ -29,88 +29,53 @@ export interface WaitForEventOptions<Event extends QmpEvent = QmpEvent> {
   readonly since?: number | undefined;
 }
 
-interface Waiter {
-  readonly matches: (event: QmpEvent) => boolean;
-  readonly wait: BoundedWait<QmpEvent>;
-}
-
-/** The bounded memory of events, and those who wait for one. */
+/** The bounded memory of events, and the waits for one. */
 export class EventLog {
-  readonly #limit: number;
-  readonly #events: QmpEvent[] = [];
-  readonly #waiters = new Set<Waiter>();
-  #nextSeq = 0;
+  readonly #log: RecentLog<QmpEvent>;
 
-  /** Keeps at most `limit` events; the oldest goes first. */
+  /** Keeps at most `limit` events; the oldest is dropped first. */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#log = new RecentLog(limit);
   }
 
   /** The kept events, oldest first; a live view. */
   get events(): readonly QmpEvent[] {
-    return this.#events;
+    return this.#log.items;
   }
 
-  /** How many events were forgotten because of the limit. */
+  /** How many events were dropped because of the limit. */
   get dropped(): number {
-    return this.#nextSeq - this.#events.length;
+    return this.#log.dropped;
   }
 
   /** The sequence number that the next event will have. */
   get mark(): number {
-    return this.#nextSeq;
+    return this.#log.mark;
   }
 
-  /** Records an event and serves everyone who waits for it. */
+  /** Records an event and resolves the waits that it matches. */
   append(event: Omit<QmpEvent, 'seq'>): QmpEvent {
-    const recorded: QmpEvent = { seq: this.#nextSeq, ...event };
-    this.#nextSeq += 1;
-    this.#events.push(recorded);
-    if (this.#events.length > this.#limit) this.#events.shift();
-    for (const waiter of Array.from(this.#waiters)) offer(recorded, waiter);
-    return recorded;
+    return this.#log.append((seq) => ({ seq, ...event }));
   }
 
   /** Resolves with the first matching event: kept ones from `since` on, then those to come. */
   waitFor(name: string, deadlineMs: number, options: WaitForEventOptions): Promise<QmpEvent> {
-    const since = options.since ?? this.#nextSeq;
-    const droppedBefore = (this.#events[0]?.seq ?? this.#nextSeq) > since;
-    let waiter: Waiter | undefined;
-    const wait = boundedWait<QmpEvent>({
+    const { since = this.mark, predicate = () => true, signal } = options;
+    const lost = since < this.dropped ? '; older events had been dropped, raise eventsKept' : '';
+    return this.#log.next((event) => event.name === name && predicate(event), {
       deadlineMs,
-      signal: options.signal,
-      timeoutError: () => {
-        const lost = droppedBefore ? '; older events had been dropped, raise eventsKept' : '';
-        return new QmpTimeoutError(
+      signal,
+      since,
+      timeoutError: () =>
+        new QmpTimeoutError(
           `cannot wait for QMP event "${name}": none came within ${deadlineMs} ms${lost}`,
           deadlineMs,
-        );
-      },
-      onOver: () => {
-        if (waiter !== undefined) this.#waiters.delete(waiter);
-      },
+        ),
     });
-    const predicate = options.predicate ?? (() => true);
-    waiter = { matches: (event) => event.name === name && predicate(event), wait };
-    if (options.signal?.aborted === true) return wait.promise;
-    this.#waiters.add(waiter);
-    for (const event of this.#events) {
-      if (!this.#waiters.has(waiter)) break;
-      if (event.seq >= since) offer(event, waiter);
-    }
-    return wait.promise;
   }
 
-  /** Fails everyone who still waits: no further event can come. */
+  /** Fails all waits: no further event can come. */
   failWaiters(makeError: () => Error): void {
-    for (const waiter of Array.from(this.#waiters)) waiter.wait.reject(makeError());
-  }
-}
-
-function offer(event: QmpEvent, waiter: Waiter): void {
-  try {
-    if (waiter.matches(event)) waiter.wait.resolve(event);
-  } catch (error) {
-    waiter.wait.reject(error);
+    this.#log.failWaiters(makeError);
   }
 }

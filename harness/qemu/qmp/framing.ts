@@ -1,4 +1,5 @@
-import { oneLine, QmpProtocolError } from './errors.js';
+import { oneLine } from '../socket/one-line.js';
+import { QmpProtocolError } from './errors.js';
 import { isRecord, type QmpMessage } from './message.js';
 
 /** Default bound on one message: QEMU's own JSON parser refuses more than 64 MiB as well. */

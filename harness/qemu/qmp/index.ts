@@ -1,4 +1,4 @@
-export { connectQmp } from './connect.js';
+export { connectQmp, type QmpTarget } from './connect.js';
 export {
   QmpClient,
   type ExecuteParameters,
@@ -18,5 +18,4 @@ export type { QmpEvent, WaitForEventOptions } from './event-log.js';
 export type { QmpGreeting, QmpMessage, QmpTimestamp } from './message.js';
 export type { QmpObservation } from './observation.js';
 export type { QmpOptions } from './options.js';
-export type * from './schema.generated.js';
-export type { QmpTarget } from './transport.js';
+export type * from './generated/schema.js';

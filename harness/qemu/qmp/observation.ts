@@ -1,7 +1,8 @@
+import type { ListenerThrew, Observed } from '../socket/observations.js';
 import type { QmpMessage } from './message.js';
 
 /** Something that QMP does not foresee, kept because it may be the only trace of what went wrong. */
-export type QmpObservation = { readonly atMs: number } & (
+export type ObservationBody =
   | {
       /** The reply to a command that had been given up: its deadline passed or its signal fired. */
       readonly kind: 'late-reply';
@@ -19,11 +20,7 @@ export type QmpObservation = { readonly atMs: number } & (
   | { readonly kind: 'unrecognized-message'; readonly message: QmpMessage }
   /** A second greeting on one connection. */
   | { readonly kind: 'unexpected-greeting'; readonly message: QmpMessage }
-  /** A callback of the caller threw; the connection goes on. */
-  | { readonly kind: 'listener-threw'; readonly listener: string; readonly error: unknown }
-);
+  | ListenerThrew;
 
-type WithoutTime<T> = T extends unknown ? Omit<T, 'atMs'> : never;
-
-/** An observation before it is stamped. */
-export type ObservationBody = WithoutTime<QmpObservation>;
+/** An observation with its time. */
+export type QmpObservation = Observed<ObservationBody>;

@@ -1,6 +1,6 @@
-import { type BoundedWait, boundedWait } from '../qmp/bounded-wait.js';
-import { oneLine } from '../qmp/errors.js';
-import type { Transport, TransportHandlers } from '../qmp/transport.js';
+import { type BoundedWait, boundedWait } from '../socket/bounded-wait.js';
+import { oneLine } from '../socket/one-line.js';
+import type { Transport, TransportHandlers } from '../socket/transport.js';
 import { type IrqInput, type QtestCommand, readl, setIrqIn, writel } from './commands.js';
 import { QtestClosedError, QtestProtocolError, QtestTimeoutError } from './errors.js';
 

@@ -1,5 +1,4 @@
-import { openWhenListening } from '../qmp/open-when-listening.js';
-import { openTransport } from '../qmp/transport.js';
+import { connectUnixSocket } from '../socket/connect-when-listening.js';
 import { QtestClient } from './client.js';
 import { QtestTimeoutError } from './errors.js';
 
@@ -18,23 +17,11 @@ export async function connectQtest(
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<QtestClient> {
-  const deadlineMs = options.connectDeadlineMs ?? CONNECT_DEADLINE_MS;
-  return openWhenListening(
-    async (signal) => {
-      const client = new QtestClient();
-      // The bound is the WebSocket's; a Unix socket has no messages.
-      client.attach(await openTransport({ path }, client.handlers, { maxMessageBytes: 0, signal }));
-      return client;
-    },
-    {
-      deadlineMs,
-      signal: options.signal,
-      tooLate: (why, cause) =>
-        new QtestTimeoutError(
-          `cannot connect to qtest "${path}" within ${deadlineMs} ms: ${why}; is QEMU running, with -qtest?`,
-          deadlineMs,
-          cause,
-        ),
-    },
-  );
+  return connectUnixSocket(path, () => new QtestClient(), {
+    deadlineMs: options.connectDeadlineMs ?? CONNECT_DEADLINE_MS,
+    signal: options.signal,
+    what: `qtest "${path}"`,
+    remedy: 'is QEMU running, with -qtest?',
+    timeoutError: QtestTimeoutError,
+  });
 }

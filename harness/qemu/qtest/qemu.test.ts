@@ -5,8 +5,8 @@ import { readApicIds } from '../../machine/qemu/apic-ids.js';
 import { startQemu } from '../../machine/qemu/process.js';
 import { connectQmp } from '../qmp/index.js';
 import { installedQemuVersion } from '../../testing/guests/bare-qemu.js';
-import { socketDirectory } from '../../testing/fakes/gdb-stub.js';
 import { connectQtest } from './index.js';
+import { scratchDirectory } from '../../testing/files.js';
 
 const skip = installedQemuVersion() === undefined ? 'no qemu-system-x86_64 on this host' : false;
 /** Room for a scratch word in the guest's memory; its firmware does not use it. */
@@ -14,7 +14,7 @@ const SCRATCH = 0x0200_0000;
 const VECTOR = 0xd1;
 
 void t.test('beside a guest that stands: memory, a pin, a message to one APIC', { skip }, async (t) => {
-  await using directory = await socketDirectory();
+  await using directory = await scratchDirectory();
   const machine = ['-machine', 'pc', '-accel', 'tcg', '-display', 'none', '-nodefaults', '-S'];
   // Two sockets of three cores: the ids have a gap.
   const cpus = ['-smp', '6,sockets=2,cores=3'];

@@ -1,7 +1,8 @@
 /** A source tree with the targets of a kernel's Makefile, made for tests: it builds in no time, and no kernel. */
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeBzImage, writeTree } from './kernels.js';
+import { makeBzImage } from './kernels.js';
+import { writeTree } from '../files.js';
 
 /** As native_machine_crash_shutdown() has it, as far as the variants' patches look. */
 export const CRASH_C = `	/*

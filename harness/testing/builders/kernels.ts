@@ -1,7 +1,7 @@
-/** Small kernels, modules and packages, made for the tests of this room. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** Small kernels, modules and packages: enough of their headers to be read, and no code. */
+import { join } from 'node:path';
 import { execa } from 'execa';
+import { writeTree } from '../files.js';
 
 export interface MadeImage {
   /** First word of the version string; empty for none. */
@@ -66,17 +66,6 @@ function makeSection(name: number, offset: number, length: number): Buffer {
   section.writeBigUInt64LE(BigInt(offset), 0x18);
   section.writeBigUInt64LE(BigInt(length), 0x20);
   return section;
-}
-
-/** Writes files below a directory, which is made: relative path to content. */
-export async function writeTree(
-  dir: string,
-  files: Readonly<Record<string, string | Buffer>>,
-): Promise<void> {
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(dir, name)), { recursive: true });
-    await writeFile(join(dir, name), content);
-  }
 }
 
 /** A config with everything that a crash needs. */

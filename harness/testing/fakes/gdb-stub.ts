@@ -1,16 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+/** A gdbstub in this process, on a Unix socket. */
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PacketFraming } from '../../qemu/gdbstub/framing.js';
 import { framePacket } from '../../qemu/gdbstub/packet.js';
 import { REGISTER_NAMES } from '../../qemu/gdbstub/register-layout.js';
-
-/** A directory for sockets, removed on dispose. */
-export async function socketDirectory(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'gdb-test-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
+import { scratchDirectory } from '../files.js';
 
 /** One connected client, seen from the stub. */
 export interface FakePeer {
@@ -20,7 +14,7 @@ export interface FakePeer {
   packet(payload: string): void;
   /** `+`, then a framed packet. */
   reply(payload: string): void;
-  /** Hangs up. */
+  /** Closes the connection. */
   end(): void;
 }
 
@@ -45,7 +39,7 @@ const CORE = `<feature><!--reg name="cs_base" bitsize="64"/-->${REGISTER_NAMES.m
 
 /** A stub with two vCPUs that is stopped; every register reads as its number. */
 export async function fakeStub(behave: FakeBehaviour = () => false): Promise<FakeStub> {
-  const directory = await socketDirectory();
+  const directory = await scratchDirectory();
   const path = join(directory.path, 'gdb.sock');
   const received: string[] = [];
   let bytes = '';
@@ -76,7 +70,7 @@ export async function fakeStub(behave: FakeBehaviour = () => false): Promise<Fak
     received,
     bytes: () => bytes,
     peer: () => {
-      if (socket === undefined) throw new Error('nobody is connected');
+      if (socket === undefined) throw new Error('no client is connected');
       return peerOf(socket);
     },
     [Symbol.asyncDispose]: async () => {

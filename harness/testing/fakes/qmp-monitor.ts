@@ -1,14 +1,14 @@
+/** A QMP monitor in this process, on a Unix socket or behind a WebSocket. */
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocketServer } from 'ws';
 import { MessageFraming } from '../../qemu/qmp/framing.js';
 import type { QmpMessage } from '../../qemu/qmp/message.js';
+import { scratchDirectory } from '../files.js';
 
-/** The greeting of a QEMU 9.9.1 that never was. */
+/** The greeting of a QEMU 9.9.1, a version that does not exist. */
 export const GREETING = {
   QMP: { version: { qemu: { major: 9, minor: 9, micro: 1 }, package: 'fake' }, capabilities: ['oob'] },
 };
@@ -17,7 +17,7 @@ export const GREETING = {
 export interface FakePeer {
   /** Sends objects as JSON lines; text and bytes as they are. */
   send(message: object | string | Uint8Array): void;
-  /** Hangs up. */
+  /** Closes the connection. */
   end(): void;
 }
 
@@ -31,18 +31,12 @@ export interface FakeMonitor extends AsyncDisposable {
   readonly received: QmpMessage[];
 }
 
-/** A directory for sockets, removed on dispose. */
-export async function socketDirectory(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'qmp-test-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
-
 /** Greets with `greeting`, answers qmp_capabilities by itself and hands everything else to `behave`. */
 export async function fakeMonitor(
   behave: FakeBehaviour,
   greeting: object | string = GREETING,
 ): Promise<FakeMonitor> {
-  const directory = await socketDirectory();
+  const directory = await scratchDirectory();
   const path = join(directory.path, 'qmp.sock');
   const received: QmpMessage[] = [];
   const sockets = new Set<Socket>();
@@ -71,7 +65,7 @@ export async function fakeMonitor(
 export async function fakeWebSocketMonitor(
   behave: FakeBehaviour,
 ): Promise<FakeMonitor & { readonly url: string }> {
-  const directory = await socketDirectory();
+  const directory = await scratchDirectory();
   const path = join(directory.path, 'qmp.sock');
   const received: QmpMessage[] = [];
   const http = createHttpServer();

@@ -1,6 +1,7 @@
+/** A real QEMU without a guest, for what its monitor answers. */
 import { join } from 'node:path';
 import { execa, execaSync } from 'execa';
-import { socketDirectory } from '../fakes/qmp-monitor.js';
+import { scratchDirectory } from '../files.js';
 
 const PROGRAM = 'qemu-system-x86_64';
 
@@ -25,7 +26,7 @@ export interface RealQemu extends AsyncDisposable {
 
 /** Starts it, without waiting for its sockets. */
 export async function realQemu(): Promise<RealQemu> {
-  const directory = await socketDirectory();
+  const directory = await scratchDirectory();
   const path = join(directory.path, 'qmp.sock');
   const webSocketPath = join(directory.path, 'ws.sock');
   let stderr = '';

@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import which from 'which';
 import { harnessFault } from '../../../model/fault.js';
-import { excerpt } from './excerpt.js';
+import { foldLine } from '../../../model/escape.js';
 
 /** Longest wait for a QEMU that only prints something (`--version`, `-accel help`) and leaves. */
 export const ASK_DEADLINE_MS = 10_000;
@@ -53,6 +53,6 @@ export async function askQemu(
   if (!result.failed) return result.stdout;
   const why = result.timedOut
     ? `no answer within ${ASK_DEADLINE_MS} ms`
-    : excerpt(result.stderr || (result.shortMessage ?? 'it failed'));
+    : foldLine(result.stderr || (result.shortMessage ?? 'it failed'));
   throw harnessFault(`cannot ask "${path} ${args.join(' ')}": ${why}; check the QEMU installation`, result);
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { chooseAccelerator, parseAccelerators } from './choose-accelerator.js';
-import { guestsRun, writeFakeQemu } from '../../../testing/fakes/qemu.js';
+import { guestsRun, writeProbedQemu } from '../../../testing/fakes/qemu.js';
 import { KVM_PROBE_MS } from './prove-kvm.js';
 
 const GOOD_KVM = 'printf S; exit 85';
@@ -11,7 +11,7 @@ const DEVICE = '/dev/null';
 
 void t.test('a KVM that does the work is chosen, and remembered', async (t) => {
   const cacheDir = path.join(t.testdir(), 'not', 'there', 'yet');
-  const qemuBinary = await writeFakeQemu(t.testdirName, { kvm: GOOD_KVM });
+  const qemuBinary = await writeProbedQemu(t.testdirName, { kvm: GOOD_KVM });
   const options = { qemuBinary, cacheDir, kvmDevice: DEVICE };
   const first = await chooseAccelerator('auto', options);
   t.match(first, {
@@ -44,7 +44,7 @@ const UNPROVED: readonly { what: string; kvm: string; outcome: string; lasting: 
 for (const { what, kvm, outcome, lasting } of UNPROVED) {
   void t.test(`a KVM whose guest ${what} is not used`, async (t) => {
     const cacheDir = t.testdir();
-    const qemuBinary = await writeFakeQemu(cacheDir, { kvm });
+    const qemuBinary = await writeProbedQemu(cacheDir, { kvm });
     const options = { qemuBinary, cacheDir, kvmDevice: DEVICE };
     const choice = await chooseAccelerator('auto', options);
     t.match(choice, { accel: 'tcg', proof: { kvm: { outcome } }, reason: /^TCG is used because KVM/ });
@@ -58,7 +58,7 @@ for (const { what, kvm, outcome, lasting } of UNPROVED) {
 
 void t.test('without a device or without KVM in QEMU no guest is run', async (t) => {
   const cacheDir = t.testdir();
-  const qemuBinary = await writeFakeQemu(cacheDir, { kvm: GOOD_KVM, builtIn: ['tcg'] });
+  const qemuBinary = await writeProbedQemu(cacheDir, { kvm: GOOD_KVM, builtIn: ['tcg'] });
   const absent = { qemuBinary, cacheDir, kvmDevice: path.join(cacheDir, 'kvm') };
   t.match(await chooseAccelerator('auto', absent), {
     accel: 'tcg',
@@ -76,7 +76,7 @@ void t.test('without a device or without KVM in QEMU no guest is run', async (t)
 
 void t.test('a QEMU without TCG can prove KVM, and is no use otherwise', async (t) => {
   const cacheDir = t.testdir();
-  const qemuBinary = await writeFakeQemu(cacheDir, { kvm: GOOD_KVM, builtIn: ['kvm'] });
+  const qemuBinary = await writeProbedQemu(cacheDir, { kvm: GOOD_KVM, builtIn: ['kvm'] });
   const options = { qemuBinary, cacheDir, kvmDevice: DEVICE };
   const choice = await chooseAccelerator('auto', options);
   t.match(choice, { accel: 'kvm' });
@@ -89,7 +89,7 @@ void t.test('a QEMU without TCG can prove KVM, and is no use otherwise', async (
 void t.test('a damaged, foreign or unwritable cache costs a probe and nothing else', async (t) => {
   const cacheDir = t.testdir();
   const cacheFile = path.join(cacheDir, 'accel.json');
-  const qemuBinary = await writeFakeQemu(cacheDir, { kvm: GOOD_KVM });
+  const qemuBinary = await writeProbedQemu(cacheDir, { kvm: GOOD_KVM });
   const options = { qemuBinary, cacheDir, kvmDevice: DEVICE };
   await chooseAccelerator('auto', options);
   const good = await readFile(cacheFile, 'utf8');
@@ -122,7 +122,7 @@ void t.test('a missing QEMU is named with its package', async (t) => {
 
 void t.test('an aborted probe throws the reason', async (t) => {
   const cacheDir = t.testdir();
-  const qemuBinary = await writeFakeQemu(cacheDir, { kvm: 'exec sleep 1000' });
+  const qemuBinary = await writeProbedQemu(cacheDir, { kvm: 'exec sleep 1000' });
   const signal = AbortSignal.timeout(1200);
   const choosing = chooseAccelerator('auto', { qemuBinary, cacheDir, kvmDevice: DEVICE, signal });
   await t.rejects(choosing, { name: 'TimeoutError' });

@@ -1,6 +1,6 @@
 import { harnessFault, usageFault } from '../../../model/fault.js';
 import { type AskOptions, askQemu, findQemu } from './ask-qemu.js';
-import { type CacheKey, currentBootId, keepProof, readProof } from './cache.js';
+import { type CacheKey, currentBootId, keepProof, readProof } from './kept-proofs.js';
 import { type AccelProof, type KvmProof, remedyFor } from './proof.js';
 import { deviceProblem, proveKvm } from './prove-kvm.js';
 import { qemuVersion } from './qemu-version.js';

@@ -1,6 +1,6 @@
 import { harnessFault } from '../../../model/fault.js';
 import { type AskOptions, askQemu } from './ask-qemu.js';
-import { excerpt } from './excerpt.js';
+import { foldLine } from '../../../model/escape.js';
 
 /** A QEMU's version as it prints it. */
 export interface QemuVersion {
@@ -16,7 +16,7 @@ export function parseQemuVersion(output: string): QemuVersion | undefined {
   const match = /^QEMU emulator version ((\d{1,4})\.(\d{1,4})\.(\d{1,4})[^\n]*)/m.exec(output);
   if (match === null) return undefined;
   const [, text = '', major, minor, micro] = match;
-  return { major: Number(major), minor: Number(minor), micro: Number(micro), text: excerpt(text) };
+  return { major: Number(major), minor: Number(minor), micro: Number(micro), text: foldLine(text) };
 }
 
 /**
@@ -28,6 +28,6 @@ export async function qemuVersion(binary: string, options: AskOptions = {}): Pro
   const version = parseQemuVersion(output);
   if (version !== undefined) return version;
   throw harnessFault(
-    `cannot read the version of "${binary}": it printed "${excerpt(output)}"; name a qemu-system-x86_64`,
+    `cannot read the version of "${binary}": it printed "${foldLine(output)}"; name a qemu-system-x86_64`,
   );
 }

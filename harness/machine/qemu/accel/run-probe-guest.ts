@@ -5,8 +5,8 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { execa } from 'execa';
 import { harnessFault } from '../../../model/fault.js';
-import { excerpt } from './excerpt.js';
-import { signalGroup } from '../signal-group.js';
+import { foldLine } from '../../../model/escape.js';
+import { signalGroup } from '../../../host/process-group.js';
 import { parentDeathPrefix } from './parent-death.js';
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, probeGuestElf } from './probe-guest.js';
 
@@ -121,10 +121,10 @@ async function watch(command: readonly string[], options: ProbeRunOptions): Prom
     const result = await child;
     const endedAtMs = performance.now();
     options.signal?.throwIfAborted();
-    const seen = { tookMs: Math.round(endedAtMs - beganAtMs), stderr: excerpt(result.stderr) };
+    const seen = { tookMs: Math.round(endedAtMs - beganAtMs), stderr: foldLine(result.stderr) };
     if (overdue) return { end: 'deadline', started: startedAtMs !== undefined, ...seen };
     if (result.isMaxBuffer || result.exitCode === undefined) {
-      return { end: 'broken', why: excerpt(result.shortMessage ?? 'ended without an exit status'), ...seen };
+      return { end: 'broken', why: foldLine(result.shortMessage ?? 'ended without an exit status'), ...seen };
     }
     const work = startedAtMs === undefined ? {} : { workMs: Math.round(endedAtMs - startedAtMs) };
     return { end: 'exited', exitCode: result.exitCode, ...work, ...seen };

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { usageFault } from '../../model/fault.js';
+import { STORE_SCHEMA } from '../../model/record.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import { type Campaign, createCampaignDirectory, requireFreeName } from '../../store/campaign-directory.js';
+import { checkOutDirectory, openOutDirectory } from '../../store/out-directory.js';
+import { outDirectory } from '../directories.js';
+
+/** A campaign that is to begin. */
+export interface NewCampaign {
+  readonly name: string;
+  /** The value of `--out`. */
+  readonly out: string;
+  /** The campaign file that it comes from. */
+  readonly file?: Campaign['file'] | undefined;
+  /** Plans its runs, which may fetch and build kernels. */
+  readonly plan: () => Promise<RunPlan[]>;
+}
+
+/**
+ * Begins a campaign: checks the place, then plans, then writes. An output directory that cannot be used is refused before
+ * a kernel is fetched, and a mistake in a plan before a file is written.
+ */
+export async function beginCampaign({
+  name,
+  out,
+  file,
+  plan,
+}: NewCampaign): Promise<{ directory: string; plans: RunPlan[] }> {
+  const parent = outDirectory(out);
+  await checkOutDirectory(parent);
+  await requireFreeName(parent, name);
+  const plans = await plan();
+  await openOutDirectory(parent);
+  const createdAt = new Date().toISOString();
+  const campaign: Campaign = { schema: STORE_SCHEMA, name, createdAt, plans };
+  const directory = await createCampaignDirectory(
+    parent,
+    file === undefined ? campaign : { ...campaign, file },
+  );
+  return { directory, plans };
+}
+
+/** Throws a usage fault when words are given that a campaign on disk has fixed already; `kind` is `a sweep`. */
+export function requireOnlyDirectory(reference: string, kind: string, ignored: readonly string[]): void {
+  if (ignored.length === 0) return;
+  throw usageFault(
+    `cannot resume "${reference}" with ${ignored.join(' ')}: ${kind} keeps what it was started with; name only the directory`,
+  );
+}
+
+/** Throws a usage fault when no scenario is named. */
+export function requireScenario(scenario: readonly string[]): void {
+  if (scenario.length > 0) return;
+  throw usageFault('cannot run "nothing": no scenario is named; name at least one of crashpath list');
+}
+
+/** Sorts by time; the random tail distinguishes campaigns of the same second. `kind` goes in between. */
+export function freshCampaignName(now: Date, kind?: string): string {
+  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  return [digits, kind, randomBytes(2).toString('hex')].filter((part) => part !== undefined).join('-');
+}
+
+/** How many guests run at the same time by default: one for as many host CPUs as the widest guest has vCPUs. */
+export function defaultJobs(plans: readonly RunPlan[]): number {
+  const widest = Math.max(1, ...plans.map((plan) => plan.machine.cpus));
+  return Math.max(1, Math.floor(availableParallelism() / widest));
+}

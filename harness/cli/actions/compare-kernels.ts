@@ -1,0 +1,193 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { remainingPlans } from '../../campaign/resume.js';
+import { runCampaign } from '../../campaign/run-campaign.js';
+import { usageFault } from '../../model/fault.js';
+import { isInterrupted, type RunResult } from '../../model/result.js';
+import { STORE_SCHEMA } from '../../model/record.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import { VERDICTS } from '../../model/verdict.js';
+import { compareText } from '../../report/compare.js';
+import { resultLine } from '../../report/terminal-table.js';
+import { type Comparison, type Design, compareTrials, settledScenarios } from '../../stats/comparison.js';
+import { comparisonObject } from '../../stats/comparison-json.js';
+import { looksFor } from '../../stats/corrections.js';
+import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.js';
+import { loadScenarios } from '../../prepare/scenario-files.js';
+import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
+import { readJson, writeJson } from '../../store/run-directory.js';
+import { prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
+import { cacheDirectory } from '../directories.js';
+import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
+import {
+  beginCampaign,
+  defaultJobs,
+  freshCampaignName,
+  requireOnlyDirectory,
+  requireScenario,
+} from './campaigns.js';
+import { compareExitCode } from './exit-codes.js';
+import { interruptible, stoppedBy } from './interruptible.js';
+import { writeReport } from './write-report.js';
+
+/** Beside campaign.json: the rounds after which the data are tested, fixed before the first trial, and the comparison. */
+const FILES = { looks: 'compare-looks.json', comparison: 'compare.json' } as const;
+
+const LooksSchema = z.object({
+  schema: z.literal(STORE_SCHEMA),
+  looks: z.array(z.number().int().positive()).min(1),
+});
+
+/** A comparison in progress. */
+interface Begun {
+  readonly directory: string;
+  /** What is left to run, in order. */
+  readonly plans: readonly RunPlan[];
+  readonly arms: Arms;
+  readonly design: Design;
+  /** Results of an earlier part of the same campaign. */
+  readonly earlier: readonly RunResult[];
+}
+
+/**
+ * Runs the trials of the kernels alternately as one campaign, compares, prints the comparison and writes compare.json.
+ * Returns the exit code (see {@link compareExitCode}). A comparison that was stopped by a signal returns 128 + its
+ * number and compares nothing: it would be tested at a look that was not planned.
+ */
+export async function compareKernels(argv: CompareArguments): Promise<number> {
+  const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  const stop = interruptible();
+  try {
+    const results = await runTrials(begun, { jobs: argv.jobs, signal: stop.signal });
+    if (stop.caught !== undefined) {
+      return stoppedBy(stop.caught, { command: 'compare', directory: begun.directory });
+    }
+    const comparison = compareTrials(trialsOf(results, begun.arms), begun.design);
+    await keepAndPrint(begun.directory, comparison, argv.json);
+    return compareExitCode(comparison, argv.failOn);
+  } finally {
+    stop.release();
+  }
+}
+
+async function fresh(argv: CompareArguments): Promise<Begun> {
+  const kernels = kernelsOf(argv);
+  requireScenario(argv.scenario);
+  await requireComparable(argv.scenario, argv.machineProfile);
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
+  const rounds = argv.repeat ?? DEFAULT_REPEAT;
+  const choices = { ...argv, kernel: kernels, repeat: rounds };
+  const plan = async () => {
+    const plans = interleave(await planRuns(choices, { ...prepareOptions(), campaign }));
+    // Runs that cannot be compared are refused before they are written.
+    armsOf(plans, campaign);
+    return plans;
+  };
+  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan });
+  const arms = armsOf(plans, campaign);
+  const looks = argv.untilSignificant ? looksFor(rounds) : [rounds];
+  await writeJson(join(directory, FILES.looks), { schema: STORE_SCHEMA, looks });
+  return { directory, plans, arms, design: { ...arms.design, looks }, earlier: [] };
+}
+
+async function resumed(argv: CompareArguments, reference: string): Promise<Begun> {
+  requireOnlyDirectory(reference, 'a comparison', fixedByComparison(argv));
+  const directory = resolve(reference);
+  const campaign = await readCampaign(directory);
+  const arms = armsOf(campaign.plans, reference);
+  const stored = LooksSchema.safeParse(await readJson(join(directory, FILES.looks)));
+  // A campaign of `crashpath run` with several kernels is a comparison without interim looks.
+  const looks = stored.data?.looks ?? [arms.rounds];
+  const begun = await readRuns(directory);
+  const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
+  const results = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
+  const earlier = results.filter((result) => !isInterrupted(result));
+  say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} trials left`);
+  return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
+}
+
+/** Runs what is left, from look to look, until every scenario is decided. Returns all results. */
+async function runTrials(
+  { directory, plans, arms, design, earlier }: Begun,
+  { jobs, signal }: { jobs: number | undefined; signal: AbortSignal },
+): Promise<RunResult[]> {
+  const results = [...earlier];
+  const color = wantsColor(process.stderr);
+  let settled: readonly string[] = [];
+  let before = 0;
+  for (const look of design.looks) {
+    const due = plans.filter(
+      ({ trial, scenario }) => trial > before && trial <= look && !settled.includes(scenario.name),
+    );
+    const ended = await runCampaign(directory, due, {
+      jobs: jobs ?? defaultJobs(plans),
+      cacheDir: cacheDirectory(),
+      signal,
+      onStart: (plan) =>
+        say(`${plan.runId}: round ${plan.trial} of at most ${arms.rounds}, ${plan.kernel.spec}`),
+      onResult: (result) => say(resultLine(result, { color })),
+    });
+    results.push(...ended);
+    if (signal.aborted) break;
+    before = look;
+    const seen = trialsOf(results, arms).filter(({ round }) => round <= look);
+    settled = settledScenarios(seen, design);
+  }
+  const [plan] = plans;
+  if (plan !== undefined && results.length > 0) await writeReport(directory, results, { plan });
+  say(`report: ${reportPath(directory)}`);
+  return results;
+}
+
+async function keepAndPrint(directory: string, comparison: Comparison, json: boolean): Promise<void> {
+  const object = comparisonObject(comparison);
+  await writeJson(join(directory, FILES.comparison), object);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(object)}\n`
+      : `${compareText(comparison, { color: wantsColor(process.stdout) })}\n`,
+  );
+}
+
+function kernelsOf({ baseline, candidate, also, scenario }: CompareArguments): string[] {
+  if (baseline !== undefined && candidate !== undefined) return [baseline, candidate, ...also];
+  const missing = baseline === undefined ? '--baseline' : '--candidate';
+  throw usageFault(
+    `cannot compare "${scenario.join(' ')}": ${missing} is missing; give both, e.g. --baseline debian:6.1 --candidate ./bzImage`,
+  );
+}
+
+/**
+ * Scenarios that never enter a capture kernel have no rate of captures, and a scenario that is named twice would count
+ * twice. Rates of several machines would be mixed.
+ */
+async function requireComparable(
+  references: readonly string[],
+  machineProfiles: readonly string[],
+): Promise<void> {
+  const scenarios = (
+    await Promise.all(references.map((reference) => loadScenarios(reference, SHIPPED)))
+  ).flat();
+  const [, second] = machineProfiles;
+  if (second !== undefined) {
+    throw usageFault(
+      `cannot compare on "${machineProfiles.join(' and ')}": kernels are compared on one machine; give --machine-profile once`,
+    );
+  }
+  for (const [index, { name, guest, crashKernel, expect }] of scenarios.entries()) {
+    if (scenarios.findIndex((other) => other.name === name) < index) {
+      throw usageFault(`cannot compare "${name}": the scenario is named twice; name it once`);
+    }
+    if (machineProfiles.length === 0 && Array.isArray(guest.profile) && guest.profile.length > 1) {
+      throw usageFault(
+        `cannot compare "${name}": the scenario runs on ${guest.profile.length} machines; choose one with --machine-profile`,
+      );
+    }
+    if (crashKernel === 'absent' || !VERDICTS[expect.verdict].captureDue) {
+      throw usageFault(
+        `cannot compare "${name}": a healthy kernel ends there with ${expect.verdict}: there is no capture that could fail; choose a scenario that crashes with a capture kernel loaded`,
+      );
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { basename } from 'node:path';
+import { runCampaign } from '../../campaign/run-campaign.js';
+import type { RunEvent } from '../../model/event.js';
+import { isInterrupted, type RunResult } from '../../model/result.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import { progressLine } from '../../report/campaign-progress.js';
+import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
+import { campaignTableObject } from '../../report/campaign-table-json.js';
+import { campaignTableText } from '../../report/campaign-table-text.js';
+import { resultLine, verdictTable } from '../../report/terminal-table.js';
+import { reportPath, writeCells } from '../../store/campaign-directory.js';
+import { say, wantsColor } from '../context.js';
+import { exitCodeFor } from './exit-codes.js';
+import { interruptible, stoppedBy } from './interruptible.js';
+import { cacheDirectory } from '../directories.js';
+import { writeReport } from './write-report.js';
+
+/** Options of {@link runAndReport}. */
+export interface ReportOptions {
+  readonly jobs: number;
+  readonly json: boolean;
+  /** All plans of the campaign, also those that need not run again. */
+  readonly campaign: readonly RunPlan[];
+  /** Results of an earlier part of the same campaign. */
+  readonly earlier?: readonly RunResult[];
+}
+
+/**
+ * Runs plans, prints results as they come, then the table and the path of the report. Returns the exit code; for a
+ * campaign that was stopped by a signal 128 + its number, after everything is recorded.
+ */
+export async function runAndReport(
+  directory: string,
+  plans: readonly RunPlan[],
+  { jobs, json, campaign, earlier = [] }: ReportOptions,
+): Promise<number> {
+  const stop = interruptible();
+  const color = wantsColor(process.stdout);
+  const all = earlier.filter((result) => !isInterrupted(result));
+  let ended = 0;
+  try {
+    await runCampaign(directory, plans, {
+      jobs,
+      cacheDir: cacheDirectory(),
+      signal: stop.signal,
+      onStart: (plan) => say(`${plan.runId}: starting (${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`),
+      onEvent: (plan, event) => progress(plan, event),
+      onResult: (result, plan) => {
+        ended += 1;
+        all.push(result);
+        if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+        else process.stdout.write(`[${ended}/${plans.length}] ${resultLine(result, { color })}\n`);
+        if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
+      },
+    });
+    const campaignTable = campaignTableOf(campaign, all);
+    const [plan] = plans;
+    // With nothing left to run the report on disk is complete already.
+    if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, campaignTable });
+    const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
+    if (campaignTable !== undefined)
+      await printCampaignTable(campaignTable, { directory, all, exitCode, json, color });
+    else if (!json && all.length > 0) {
+      process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
+    }
+    say(`report: ${reportPath(directory)}`);
+    if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
+    return exitCode;
+  } finally {
+    stop.release();
+  }
+}
+
+/** Width of the tables in columns, independent of the terminal: the output may be a log file. */
+const WIDTH = 100;
+
+/** Prints the campaign table and stores it. */
+async function printCampaignTable(
+  campaignTable: CampaignTable,
+  {
+    directory,
+    all,
+    exitCode,
+    json,
+    color,
+  }: {
+    directory: string;
+    all: readonly RunResult[];
+    exitCode: number;
+    json: boolean;
+    color: boolean;
+  },
+): Promise<void> {
+  const object = campaignTableObject(campaignTable, { campaign: basename(directory), exitCode });
+  await writeCells(directory, object);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(object)}\n`
+      : `\n${campaignTableText(campaignTable, all, { color, width: WIDTH })}\n`,
+  );
+}
+
+/** A progress line for the phases of a run that are worth one. */
+function progress(plan: RunPlan, event: RunEvent): void {
+  const text = PROGRESS[event.type];
+  if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
+}
+
+const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
+  hello: 'first kernel is up',
+  armed: 'capture kernel loaded',
+  firing: 'fired',
+  panic: 'panic',
+  'capture-command-line': 'capture kernel has started',
+  'capture-hello': 'capture kernel is up',
+  'vmcore-missing': 'no vmcore',
+};

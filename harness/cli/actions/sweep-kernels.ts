@@ -1,0 +1,158 @@
+import { join, resolve } from 'node:path';
+import { runSweep, type Sweep } from '../../campaign/run-sweep.js';
+import type { SweepArm } from '../../campaign/sweep-runs.js';
+import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
+import { nearest } from '../../model/nearest.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
+import { writeJson } from '../../store/run-directory.js';
+import { writeWhole } from '../../store/write-whole.js';
+import { mapHtml } from '../../report/nmi-map-html.js';
+import { comparisonText, mapText } from '../../report/nmi-map-text.js';
+import { compareMaps } from '../../sweep/compare-maps.js';
+import { type NmiMap, SWEEPS } from '../../sweep/map.js';
+import { firstScenario, pointOf } from '../../sweep/script.js';
+import { resultLine } from '../../report/terminal-table.js';
+import { complain, prepareOptions, say, wantsColor } from '../context.js';
+import { cacheDirectory } from '../directories.js';
+import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
+import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
+import { interruptible, stoppedBy } from './interruptible.js';
+import { writeReport } from './write-report.js';
+
+/** Beside campaign.json: the map, or both maps and what changed between them; the same as a page for a browser. */
+const FILES = { map: 'map.json', html: 'map.html' } as const;
+
+const ARMS = ['a', 'b'] as const;
+
+/**
+ * Sweeps one kernel or two, prints the map (or both maps and what changed) and writes map.json and map.html. Returns the
+ * exit code: 0 when every map is complete and every outcome known, else 2. A sweep that was stopped by a signal returns
+ * 128 + its number and draws no map, because the map would be incomplete.
+ */
+export async function sweepKernels(argv: SweepArguments): Promise<number> {
+  const { directory, arms } =
+    argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  const stop = interruptible();
+  try {
+    const maps: NmiMap[] = [];
+    for (const arm of arms) {
+      const sweep = await sweepOne(directory, arm, { argv, signal: stop.signal });
+      if (stop.signal.aborted) break;
+      if (sweep.kind === 'map') maps.push(sweep.map);
+      else complain(`crashpath: no map of "${arm.template.kernel.spec}": ${sweep.why}`);
+    }
+    const runs = await readRuns(directory);
+    const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
+    const [arm] = arms;
+    if (arm !== undefined && results.length > 0) {
+      await writeReport(directory, results, { plan: arm.template });
+    }
+    if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'sweep', directory });
+    await keepAndPrint(directory, maps, argv.json);
+    say(`map: ${join(directory, FILES.html)}; all runs: ${reportPath(directory)}`);
+    return maps.length === arms.length && maps.every(isWhole) ? EXIT.expected : EXIT.inconclusive;
+  } finally {
+    stop.release();
+  }
+}
+
+function isWhole({ complete, probed }: NmiMap): boolean {
+  return complete && probed.every(({ outcome }) => outcome.end !== 'unknown');
+}
+
+async function sweepOne(
+  directory: string,
+  arm: SweepArm,
+  { argv, signal }: { argv: SweepArguments; signal: AbortSignal },
+): Promise<Sweep> {
+  const color = wantsColor(process.stderr);
+  const { spec } = arm.template.kernel;
+  let ended = 0;
+  return runSweep(directory, arm, {
+    jobs: argv.jobs ?? defaultJobs([arm.template]),
+    pointsMost: argv.pointsMost ?? DEFAULT_POINTS,
+    cacheDir: cacheDirectory(),
+    signal,
+    freshNonce,
+    onPlan: (text) => say(`${spec}: ${text}`),
+    onStart: (plan) => say(`${plan.runId}: ${plan.scenario.summary}`),
+    onResult: (result) => {
+      ended += 1;
+      const what = pointOf(result.scenario) === undefined ? 'the instruction trace' : `run ${ended}`;
+      say(`${spec}, ${what}: ${resultLine(result, { color })}`);
+    },
+  });
+}
+
+async function keepAndPrint(directory: string, maps: readonly NmiMap[], json: boolean): Promise<void> {
+  const [baseline, candidate] = maps;
+  if (baseline === undefined) return;
+  const both = candidate === undefined ? undefined : compareMaps(baseline, candidate);
+  await writeJson(join(directory, FILES.map), both ?? baseline);
+  await writeWhole(join(directory, FILES.html), mapHtml(maps, both));
+  const text = both === undefined ? mapText(baseline) : comparisonText(both);
+  process.stdout.write(json ? `${JSON.stringify(both ?? baseline)}\n` : `${text}\n`);
+}
+
+interface Ready {
+  readonly directory: string;
+  readonly arms: readonly SweepArm[];
+}
+
+async function fresh(argv: SweepArguments): Promise<Ready> {
+  requireKnownSweep(argv.sweep);
+  const kernel = kernelsOf(argv);
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
+  const choices = { ...argv, kernel, scenario: [firstScenario()] };
+  const plan = () => planRuns(choices, { ...prepareOptions(), campaign });
+  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan });
+  return { directory, arms: armsOf(plans) };
+}
+
+async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {
+  requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
+  const directory = resolve(reference);
+  const { plans } = await readCampaign(directory);
+  if (plans.length > ARMS.length || plans.some(({ scenario }) => pointOf(scenario.name) !== 0)) {
+    throw usageFault(
+      `cannot resume "${reference}": it is not the directory of a sweep; use crashpath run --resume for other campaigns`,
+    );
+  }
+  return { directory, arms: armsOf(plans) };
+}
+
+function armsOf(plans: readonly RunPlan[]): SweepArm[] {
+  return plans.map((template, index) => {
+    const arm = ARMS[index];
+    if (arm === undefined)
+      throw harnessFault(`cannot sweep ${plans.length} kernels; at most two can be swept`);
+    return { arm, template };
+  });
+}
+
+function requireKnownSweep(given: string | undefined): void {
+  if (given !== undefined && (SWEEPS as readonly string[]).includes(given)) return;
+  if (given === undefined) {
+    throw usageFault(`cannot sweep "nothing": no sweep is named; name one of ${SWEEPS.join(', ')}`);
+  }
+  const near = nearest(given, new Set(SWEEPS));
+  const hint = near.length === 0 ? `choose one of ${SWEEPS.join(', ')}` : `did you mean "${near[0]}"?`;
+  throw usageFault(`cannot sweep "${given}": there is no such sweep; ${hint}`);
+}
+
+function kernelsOf({ sweep, kernel, baseline, candidate }: SweepArguments): string[] {
+  const refuse = (why: string) =>
+    usageFault(
+      `cannot sweep "${sweep}": ${why}; give --kernel, e.g. --kernel debian:6.1, or --baseline and --candidate`,
+    );
+  if (kernel !== undefined) {
+    if (baseline !== undefined || candidate !== undefined) throw refuse('--kernel stands alone');
+    return [kernel];
+  }
+  if (baseline === undefined && candidate === undefined) throw refuse('no kernel is given');
+  if (baseline === undefined) throw refuse('--baseline is missing');
+  if (candidate === undefined) throw refuse('--candidate is missing');
+  return [baseline, candidate];
+}

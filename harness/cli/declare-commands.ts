@@ -1,0 +1,85 @@
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import type { GroupWords, WordsOf } from './words/command-words.js';
+import { COMPARE } from './words/compare.js';
+import { DOCTOR } from './words/doctor.js';
+import { IMAGE } from './words/image.js';
+import { KERNEL } from './words/kernel.js';
+import { LIST } from './words/list.js';
+import { RUN } from './words/run.js';
+import { CLASSIFY, SHOW } from './words/stored-run.js';
+import { SWEEP } from './words/sweep.js';
+
+/**
+ * Declares every command: its words (cli/words) and what carries it out (cli/actions). An action is loaded when its
+ * command is carried out, so that help, completion and mistakes wait for none of the libraries that actions need.
+ */
+export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
+  return yargs
+    .command(command(RUN, async (argv) => (await import('./actions/run-scenarios.js')).runScenarios(argv)))
+    .command(
+      command(COMPARE, async (argv) => (await import('./actions/compare-kernels.js')).compareKernels(argv)),
+    )
+    .command(command(SWEEP, async (argv) => (await import('./actions/sweep-kernels.js')).sweepKernels(argv)))
+    .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
+    .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
+    .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+    .command(group(KERNEL, declareKernelCommands))
+    .command(group(IMAGE, declareImageCommands))
+    .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));
+}
+
+function declareKernelCommands(yargs: Argv): Argv {
+  const { show, list, available, rm, build, variants, 'crash-points': crashPoints } = KERNEL.commands;
+  const kernels = () => import('./actions/kernels.js');
+  const builds = () => import('./actions/build-from-source.js');
+  const points = () => import('./actions/print-crash-points.js');
+  return yargs
+    .command(command(show, async (argv) => (await kernels()).showKernel(argv)))
+    .command(command(list, async (argv) => (await kernels()).printKernels(argv)))
+    .command(command(available, async (argv) => (await kernels()).printAvailable(argv)))
+    .command(command(rm, async (argv) => (await kernels()).removeFromCache(argv)))
+    .command(command(build, async (argv) => (await builds()).buildFromSource(argv)))
+    .command(command(variants, async () => (await builds()).printVariants()))
+    .command(command(crashPoints, async (argv) => (await points()).printCrashPoints(argv)));
+}
+
+function declareImageCommands(yargs: Argv): Argv {
+  const { build, list, show, rm } = IMAGE.commands;
+  const images = () => import('./actions/images.js');
+  return yargs
+    .command(command(build, async (argv) => (await images()).buildPair(argv)))
+    .command(command(list, async (argv) => (await images()).listPairs(argv)))
+    .command(command(show, async (argv) => (await images()).showPair(argv)))
+    .command(command(rm, async (argv) => (await images()).removePair(argv)));
+}
+
+/** A command with its action; a number that the action returns is the exit code. */
+function command<Options>(
+  words: WordsOf<Options>,
+  action: (argv: ArgumentsCamelCase<Options>) => Promise<number | void>,
+): CommandModule<object, Options> {
+  return {
+    ...words,
+    handler: async (argv) => {
+      const exitCode = await action(argv);
+      if (exitCode !== undefined) process.exitCode = exitCode;
+    },
+  };
+}
+
+/** A command that only holds others. */
+function group(words: GroupWords, declare: (yargs: Argv) => Argv): CommandModule {
+  const { command: name, describe, commands, example } = words;
+  const names = Object.keys(commands);
+  const article = /^[aeiou]/.test(name) ? 'an' : 'a';
+  const list = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+  return {
+    command: name,
+    describe,
+    builder: (yargs) =>
+      declare(yargs)
+        .demandCommand(1, `name ${article} ${name} command: ${list}`)
+        .example(...example),
+    handler: () => undefined,
+  };
+}

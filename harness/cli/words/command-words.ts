@@ -1,0 +1,41 @@
+import type { Argv } from 'yargs';
+
+/** A command as far as its words go: what it is called, what it takes and what its help says. */
+export interface CommandWords {
+  /** As yargs takes it: `show <run>`. */
+  readonly command: string;
+  readonly describe: string;
+  readonly builder: (yargs: Argv) => unknown;
+}
+
+/** {@link CommandWords} that declare options of known types. */
+export interface WordsOf<Options> extends CommandWords {
+  readonly builder: (yargs: Argv) => Argv<Options>;
+}
+
+/** A command that only holds others. */
+export interface GroupWords {
+  readonly command: string;
+  readonly describe: string;
+  readonly commands: Readonly<Record<string, CommandWords>>;
+  readonly example: readonly [command: string, description: string];
+}
+
+/** yargs 18 has getOptions(), its types do not. */
+interface Declaring {
+  getOptions(): {
+    readonly key: Readonly<Record<string, unknown>>;
+    readonly choices: Readonly<Record<string, string[]>>;
+  };
+}
+
+function isDeclaring(parser: object): parser is Declaring {
+  return 'getOptions' in parser && typeof parser.getOptions === 'function';
+}
+
+/** Options that are declared on a parser, without dashes, and the choices of those that have some. */
+export function optionsOf(parser: object): { names: string[]; choices: Readonly<Record<string, string[]>> } {
+  if (!isDeclaring(parser)) return { names: [], choices: {} };
+  const { key, choices } = parser.getOptions();
+  return { names: Object.keys(key), choices };
+}

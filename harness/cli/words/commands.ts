@@ -1,0 +1,30 @@
+import type { CommandWords, GroupWords } from './command-words.js';
+import { COMPARE } from './compare.js';
+import { DOCTOR } from './doctor.js';
+import { IMAGE } from './image.js';
+import { KERNEL } from './kernel.js';
+import { LIST } from './list.js';
+import { RUN } from './run.js';
+import { CLASSIFY, SHOW } from './stored-run.js';
+import { SWEEP } from './sweep.js';
+
+const GROUPS: Readonly<Record<string, GroupWords>> = { kernel: KERNEL, image: IMAGE };
+
+/** All commands by name, in the order of the help; those that only hold others, and `completion`, have no words. */
+export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
+  run: RUN,
+  compare: COMPARE,
+  sweep: SWEEP,
+  list: LIST,
+  show: SHOW,
+  classify: CLASSIFY,
+  kernel: undefined,
+  image: undefined,
+  doctor: DOCTOR,
+  completion: undefined,
+};
+
+/** The commands that a command holds; undefined for an ordinary one. */
+export function groupOf(name: string): GroupWords['commands'] | undefined {
+  return Object.hasOwn(GROUPS, name) ? GROUPS[name]?.commands : undefined;
+}

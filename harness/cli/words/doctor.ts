@@ -1,0 +1,20 @@
+import type { Argv } from 'yargs';
+import type { WordsOf } from './command-words.js';
+import { jsonOption, OUT_OPTION } from './shared-options.js';
+
+/** What `crashpath doctor` takes. */
+export interface DoctorOptions {
+  out: string;
+  json: boolean;
+}
+
+/** `crashpath doctor`: can this host run guests, and if not, what is missing. */
+export const DOCTOR = {
+  command: 'doctor',
+  describe: 'Check QEMU, the accelerator, tools, memory and disk; every problem comes with its remedy',
+  builder: (yargs: Argv) =>
+    yargs
+      .option('out', OUT_OPTION)
+      .option('json', jsonOption('Print one JSON object'))
+      .example('$0 doctor', 'Can this host run guests?'),
+} satisfies WordsOf<DoctorOptions>;

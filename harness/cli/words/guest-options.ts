@@ -1,0 +1,115 @@
+import type { Argv } from 'yargs';
+import { GUEST_DEFAULTS } from '../../plan/guest-defaults.js';
+import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
+import {
+  ACCELERATORS,
+  accelerator,
+  campaignName,
+  cpus,
+  crashkernel,
+  factor,
+  memoryMiB,
+  nonEmpty,
+  qemuName,
+  text,
+  wholeNumber,
+} from './option-values.js';
+import { OUT_OPTION, single } from './shared-options.js';
+
+/** Options that {@link guestOptions} declares, as they are spelled; yargs hands them over in camelCase as well. */
+export interface GuestOptions {
+  'capture-kernel': string | undefined;
+  append: string | undefined;
+  'capture-append': string | undefined;
+  crashkernel: string | undefined;
+  cpus: number | undefined;
+  memory: number | undefined;
+  'machine-profile': string[];
+  machine: string | undefined;
+  'cpu-model': string | undefined;
+  accel: AccelRequest;
+  jobs: number | undefined;
+  'timeout-scale': number | undefined;
+  out: string;
+  name: string | undefined;
+}
+
+/** Those of them that decide the runs; a resumed campaign keeps what it was started with. */
+export const GUEST_PLAN_OPTIONS = [
+  'machine-profile',
+  'capture-kernel',
+  'append',
+  'capture-append',
+  'crashkernel',
+  'cpus',
+  'memory',
+  'machine',
+  'cpu-model',
+  'timeout-scale',
+  'name',
+] as const satisfies readonly (keyof GuestOptions)[];
+
+/** Declares what every command that runs guests takes: the guests, their machines, and where runs are stored. */
+export function guestOptions<T>(yargs: Argv<T>) {
+  const { crashkernel: reserved, cpus: count, memoryMiB: memory, machine } = GUEST_DEFAULTS;
+  return yargs
+    .option('capture-kernel', {
+      ...single(nonEmpty('--capture-kernel')),
+      describe: 'Capture kernel, in the same forms (default: each kernel is its own capture kernel)',
+    })
+    .option('append', {
+      ...single(text('--append')),
+      describe: "Appended to the first kernel's command line",
+    })
+    .option('capture-append', {
+      ...single(text('--capture-append')),
+      describe: "Appended to the capture kernel's command line",
+    })
+    .option('crashkernel', {
+      ...single(crashkernel),
+      describe: `Memory reserved for the capture kernel, e.g. 256M (default ${reserved})`,
+    })
+    .option('cpus', {
+      ...single(cpus),
+      describe: `Number of vCPUs (default: the scenario's or profile's, else ${count})`,
+    })
+    .option('memory', {
+      ...single(memoryMiB),
+      describe: `Guest memory in MiB (default: the scenario's or profile's, else ${memory})`,
+    })
+    .option('machine-profile', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      requiresArg: true,
+      describe: 'Machine profile: a name of crashpath list machines, or a .yaml file; may be repeated',
+    })
+    .option('machine', {
+      ...single(qemuName('--machine')),
+      describe: `QEMU machine type (default: the profile's, else ${machine})`,
+    })
+    .option('cpu-model', {
+      ...single(qemuName('--cpu-model')),
+      describe: "QEMU CPU model (default: the profile's, else host under KVM and max under TCG)",
+    })
+    .option('accel', {
+      choices: ACCELERATORS,
+      default: 'auto' as const,
+      requiresArg: true,
+      coerce: accelerator,
+      describe: 'auto uses KVM when a test guest proves that it works here, else TCG',
+    })
+    .option('jobs', {
+      ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
+      describe: 'Number of guests that run at the same time (default: host CPUs / vCPUs)',
+    })
+    .option('timeout-scale', {
+      ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
+      describe: 'Factor on every deadline, for slow hosts (default 1)',
+    })
+    .option('out', OUT_OPTION)
+    .option('name', {
+      ...single(campaignName),
+      describe: 'Name of the campaign, which becomes a directory (default: date and time)',
+    });
+}

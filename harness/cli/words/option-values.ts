@@ -1,0 +1,132 @@
+import { usageFault } from '../../model/fault.js';
+import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../../plan/guest-defaults.js';
+import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
+
+/**
+ * The values that options accept. Each function returns yargs' `coerce` for one option; options are declared as strings,
+ * so that a message can show what was typed. All throw usage faults that name the option and the value.
+ */
+
+/** Longest value that makes sense in any option, characters. */
+const VALUE_LIMIT = 4096;
+
+/** One line of text, given once. */
+export function text(option: string): (value: unknown) => string | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    if (Array.isArray(value)) {
+      throw usageFault(
+        `cannot use ${option} "${value.map(String).join('" and "')}": it is given ${value.length} times; give it once`,
+      );
+    }
+    const given = typeof value === 'string' ? value : JSON.stringify(value);
+    if (given.length > VALUE_LIMIT) {
+      throw usageFault(
+        `cannot use ${option} "${given.slice(0, 40)}...": it has ${given.length} characters; keep it under ${VALUE_LIMIT}`,
+      );
+    }
+    if (/\p{Cc}/u.test(given)) {
+      throw usageFault(
+        `cannot use ${option} "${given.replace(/\p{Cc}/gu, '?')}": it holds a control character (a line feed?); write it on one line`,
+      );
+    }
+    return given;
+  };
+}
+
+/** A path or a name: text that is not empty. */
+export function nonEmpty(option: string): (value: unknown) => string | undefined {
+  return (value) => {
+    const given = text(option)(value);
+    if (given?.trim() === '') throw usageFault(`cannot use ${option} "": it is empty; give a value`);
+    return given;
+  };
+}
+
+/** A decimal whole number. */
+export function wholeNumber(
+  option: string,
+  { least, most }: { least: number; most: number },
+): (value: unknown) => number | undefined {
+  return number(option, { least, most, form: /^\d{1,9}$/, what: 'a whole number' });
+}
+
+/** A positive factor. */
+export function factor(
+  option: string,
+  { least, most }: { least: number; most: number },
+): (value: unknown) => number | undefined {
+  return number(option, { least, most, form: /^\d{1,9}(\.\d{1,9})?$/, what: 'a number' });
+}
+
+function number(
+  option: string,
+  { least, most, form, what }: { least: number; most: number; form: RegExp; what: string },
+): (value: unknown) => number | undefined {
+  return (value) => {
+    const given = text(option)(value);
+    if (given === undefined) return undefined;
+    if (form.test(given) && Number(given) >= least && Number(given) <= most) return Number(given);
+    throw usageFault(
+      `cannot use ${option} "${given}": it is not ${what} from ${least} to ${most}; correct it`,
+    );
+  };
+}
+
+/** One of a few words. */
+export function oneOf<Word extends string>(
+  option: string,
+  words: readonly Word[],
+): (value: unknown) => Word | undefined {
+  return (value) => {
+    const given = text(option)(value);
+    const word = words.find((candidate) => candidate === given);
+    if (given === undefined || word !== undefined) return word;
+    throw usageFault(
+      `cannot use ${option} "${given}": it is none of ${words.join(', ')}; choose one of them`,
+    );
+  };
+}
+
+/** Accelerators that can be asked for. */
+export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const satisfies readonly AccelRequest[];
+
+/** The accelerator that is asked for. */
+export function accelerator(value: unknown): AccelRequest {
+  return oneOf('--accel', ACCELERATORS)(value) ?? 'auto';
+}
+
+/** vCPUs, within what a scenario may ask for. */
+export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);
+
+/** MiB, within what a scenario may ask for. */
+export const memoryMiB = wholeNumber('--memory', GUEST_LIMITS.memoryMiB);
+
+/** The reservation, in the form that scenarios use. */
+export function crashkernel(value: unknown): string | undefined {
+  const given = text('--crashkernel')(value);
+  if (given === undefined || CRASHKERNEL.test(given)) return given;
+  throw usageFault(
+    `cannot use --crashkernel "${given}": it is not a size such as 192M or 256M@64M; use digits and K, M or G`,
+  );
+}
+
+/** A QEMU machine or CPU model with its properties (`pc,hpet=off`, `max,-x2apic`). */
+export function qemuName(option: string): (value: unknown) => string | undefined {
+  return (value) => {
+    const given = nonEmpty(option)(value);
+    if (given === undefined || QEMU_NAME.test(given)) return given;
+    throw usageFault(
+      `cannot use ${option} "${given}": it is not a name with properties as QEMU takes them; write e.g. q35 or pc,hpet=off`,
+    );
+  };
+}
+
+/** A campaign's name; it becomes a directory. */
+export function campaignName(value: unknown): string | undefined {
+  const given = text('--name')(value);
+  if (given === undefined || /^\w[\w.-]{0,63}$/.test(given)) return given;
+  throw usageFault(
+    `cannot use --name "${given}": it becomes a directory; use up to 64 letters, digits, dots, - and _`,
+  );
+}

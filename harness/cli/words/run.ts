@@ -1,0 +1,105 @@
+import type { Argv, ArgumentsCamelCase } from 'yargs';
+import type { WordsOf } from './command-words.js';
+import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
+import { nonEmpty, wholeNumber } from './option-values.js';
+import { type CampaignOptions, campaignOptions, givenAmong, single, SPEC } from './shared-options.js';
+
+/** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
+export interface RunOptions extends GuestOptions, CampaignOptions {
+  campaign: string | undefined;
+  scenario: string[];
+  kernel: string[];
+  repeat: number | undefined;
+  'dry-run': boolean;
+}
+
+export type RunArguments = ArgumentsCamelCase<RunOptions>;
+
+/** `crashpath run`: scenarios on kernels, from the command line or from a campaign file. */
+export const RUN = {
+  command: 'run [scenario..]',
+  describe: 'Run scenarios on kernels and prove whether the capture kernel came up',
+  builder: runOptions,
+} satisfies WordsOf<RunOptions>;
+
+/** What decides the runs; a resumed campaign keeps what it was started with. */
+const PLAN_OPTIONS = [
+  'campaign',
+  ...GUEST_PLAN_OPTIONS,
+  'repeat',
+] as const satisfies readonly (keyof RunOptions)[];
+
+/** What is given that a resumed campaign would have to ignore, as it was spelled. Pure. */
+export function fixedByCampaign(argv: RunArguments): string[] {
+  return [...argv.scenario, ...argv.kernel, ...givenAmong(argv, PLAN_OPTIONS)];
+}
+
+/** What belongs to the host, not to the runs that a campaign file describes. */
+const BESIDE_A_FILE: readonly string[] = ['timeout-scale', 'name'];
+
+/** Names of the given options that contradict a campaign file, which describes its guests itself. Pure. */
+export function fixedByFile(argv: RunArguments): string[] {
+  return givenAmong(
+    argv,
+    GUEST_PLAN_OPTIONS.filter((option) => !BESIDE_A_FILE.includes(option)),
+  );
+}
+
+function runOptions(yargs: Argv<object>): Argv<RunOptions> {
+  const described = guestOptions(whatToRun(yargs)).option('campaign', {
+    ...single(nonEmpty('--campaign')),
+    describe:
+      'Campaign file: kernels, scenarios and expectations (docs/campaigns.md); scenarios and --kernel select from it',
+  });
+  return campaignOptions(described, {
+    resume: 'Directory of a stopped campaign: run what is left of it',
+    json: 'Print one JSON object per run, as it ends',
+  })
+    .option('dry-run', {
+      type: 'boolean',
+      default: false,
+      describe: "Print each run's QEMU command line; run nothing",
+    })
+    .example('$0 run sysrq-task --kernel debian:6.1', 'One run on the newest Debian 6.1')
+    .example(
+      '$0 run sysrq-task no-trigger -k debian:6.1 -k ./bzImage --repeat 5',
+      'Two scenarios on two kernels, five times each',
+    )
+    .example('$0 run sysrq-task -k debian:6.1 --capture-kernel debian:6.12', 'With another capture kernel')
+    .example(
+      '$0 run sysrq-task -k debian:6.1 --machine-profile q35 --machine-profile no-ioapic',
+      'On two machines',
+    )
+    .example(
+      '$0 run --campaign scripts/thread.yaml',
+      'A campaign file: the kernels and scenarios of a 2012 thread',
+    )
+    .example(
+      '$0 run --campaign scripts/thread.yaml ioapic-lock-held -k no-zap --repeat 5',
+      'One cell of its campaign table, five times as often',
+    )
+    .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
+}
+
+function whatToRun(yargs: Argv<object>) {
+  return yargs
+    .positional('scenario', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      describe: 'Names of crashpath list, or .yaml files',
+    })
+    .option('kernel', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      alias: 'k',
+      requiresArg: true,
+      describe: `${SPEC}; with --campaign, a kernel's name in the file; may be repeated`,
+    })
+    .option('repeat', {
+      ...single(wholeNumber('--repeat', { least: 1, most: 10_000 })),
+      describe:
+        'Runs of each scenario on each kernel (default 1); with --campaign, a factor on the runs of each cell',
+    });
+}

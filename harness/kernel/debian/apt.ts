@@ -1,0 +1,258 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
+import { readJsonFile } from '../../cache/kept-file.js';
+import { sha256Of } from '../../cache/sha256.js';
+import { writeWhole } from '../../cache/write-whole.js';
+import { kernelCache } from '../kernel-cache.js';
+import { harnessFault, usageFault } from '../../model/fault.js';
+import { kernelPackage, versionOf } from './choose.js';
+import type { KernelOptions } from '../options.js';
+import { parseRecords } from './deb822.js';
+import { formatSources, type Source } from './sources.js';
+import type { DebianArch } from '../spec.js';
+import { runTool, type ToolOptions, type ToolResult } from '../tool.js';
+
+/**
+ * A private apt directory below the cache: own sources, lists and caches, so that no root is needed and the
+ * host's apt is neither asked nor changed. Proxies, credentials and trusted keys are the host's.
+ */
+export interface AptDir {
+  readonly dir: string;
+  readonly sources: readonly Source[];
+  readonly arch: DebianArch;
+}
+
+const packageSchema = z.object({
+  version: z.string(),
+  package: z.string(),
+  packageVersion: z.string(),
+  debSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sizeBytes: z.number(),
+});
+
+const listsSchema = z.object({ format: z.literal(1), atMs: z.number(), packages: z.array(packageSchema) });
+
+/** A kernel package that the archive offers. */
+export type OfferedPackage = z.infer<typeof packageSchema>;
+/** What the archive offered, and when it was asked (ms since the epoch). */
+export type PackageLists = z.infer<typeof listsSchema>;
+
+const UPDATE_DEADLINE_MS = 10 * 60_000;
+const DOWNLOAD_DEADLINE_MS = 60 * 60_000;
+const QUERY_DEADLINE_MS = 2 * 60_000;
+
+/**
+ * Read after the host's own configuration (apt-get -c): drops its hooks, which are about the host, and whatever
+ * would let an unsigned archive pass.
+ */
+const configFor = (arch: DebianArch) => `#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear APT::Architectures;
+#clear APT::Default-Release;
+APT::Architecture "${arch}";
+APT::Architectures { "${arch}"; };
+APT::Get::AllowUnauthenticated "false";
+APT::Update::Error-Mode "any";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::Languages "none";
+Acquire::Retries "2";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+`;
+
+/**
+ * The private apt directory for these sources; other sources, and another architecture, get another one. Nothing is
+ * made yet.
+ */
+export function aptDirFor(cacheDir: string, sources: readonly Source[], arch: DebianArch = 'amd64'): AptDir {
+  const key = sha256Of(formatSources(sources, arch)).slice(0, 16);
+  return { dir: join(resolve(cacheDir), 'apt', key), sources, arch };
+}
+
+/** The lists of the last update; undefined when there was none. */
+export async function readLists(apt: AptDir): Promise<PackageLists | undefined> {
+  return readJsonFile(join(apt.dir, 'kernels.json'), listsSchema);
+}
+
+/**
+ * Fetches the package lists (signatures checked by apt) and reads the kernels out of them. Another process that
+ * updates the same directory is waited for. Faults: usage for a suite that does not exist, else harness.
+ */
+export async function updateLists(apt: AptDir, options: KernelOptions): Promise<PackageLists> {
+  await inCache(kernelCache(options.cacheDir), () => prepare(apt));
+  const suites = apt.sources.map(({ suite }) => suite).join(', ');
+  options.onProgress?.(`fetching the package lists of Debian ${suites}`);
+  const updated = await runApt(apt, ['-x', 'apt-get', '-q', 'update'], {
+    deadlineMs: UPDATE_DEADLINE_MS,
+    signal: options.signal,
+    lines: { from: 'stdout', each: (line) => line.startsWith('Get:') && options.onProgress?.(line) },
+  });
+  if (!updated.ok) throw updateFault(updated, suites, options);
+  const packages = await queryPackages(apt, options);
+  const lists: PackageLists = { format: 1, atMs: Date.now(), packages };
+  await inCache(kernelCache(options.cacheDir), () =>
+    writeWhole(join(apt.dir, 'kernels.json'), `${JSON.stringify(lists)}\n`),
+  );
+  return lists;
+}
+
+/**
+ * Downloads a package into `dir` and returns the path of the .deb; apt checks it against the signed lists.
+ * Undefined when the archive no longer has that version (update the lists and choose again).
+ */
+export async function downloadPackage(
+  apt: AptDir,
+  wanted: OfferedPackage,
+  options: KernelOptions & { readonly dir: string },
+): Promise<string | undefined> {
+  const megabytes = (wanted.sizeBytes / 1e6).toFixed(1);
+  options.onProgress?.(`downloading ${wanted.package} ${wanted.packageVersion} (${megabytes} MB)`);
+  const target = `${wanted.package}=${wanted.packageVersion}`;
+  const result = await runApt(apt, ['-s', 'apt-get', '-q', '-o', 'APT::Status-Fd=3', 'download', target], {
+    deadlineMs: DOWNLOAD_DEADLINE_MS,
+    signal: options.signal,
+    cwd: options.dir,
+    lines: { from: 'fd3', each: percentReporter(wanted.package, options) },
+  });
+  if (!result.ok) {
+    const full = cacheFaultInText(kernelCache(options.cacheDir), result.stderr);
+    if (full !== undefined) throw full;
+    if (/404 |was not found|Unable to locate package|File not found/.test(result.stderr)) return undefined;
+    throw harnessFault(
+      `cannot download package "${target}": ${result.why}; check the network, or run again with a kernel that is cached`,
+    );
+  }
+  const files = (await readdir(options.dir)).filter((name) => name.endsWith('.deb'));
+  return files[0] === undefined ? undefined : join(options.dir, files[0]);
+}
+
+/**
+ * All versions of one package in the lists of the last update (`version` is the package's own); none when the
+ * archive has no such package. A harness Fault when the lists cannot be read.
+ */
+export async function offeredVersions(
+  apt: AptDir,
+  name: string,
+  options: KernelOptions,
+): Promise<OfferedPackage[]> {
+  const query = { deadlineMs: QUERY_DEADLINE_MS, signal: options.signal };
+  const shown = await runApt(apt, ['-s', 'apt-cache', 'show', name], query);
+  if (shown.ok) return offeredIn(shown.stdout, (record) => record.get('Version'));
+  if (/No packages found|Unable to locate package/.test(shown.stderr)) return [];
+  throw queryFault(shown, options);
+}
+
+async function prepare(apt: AptDir): Promise<void> {
+  for (const part of ['state/lists/partial', 'cache/archives/partial', 'sources.list.d']) {
+    await mkdir(join(apt.dir, part), { recursive: true });
+  }
+  await writeWhole(join(apt.dir, 'sources.list.d', 'debian.sources'), formatSources(apt.sources, apt.arch));
+  await writeWhole(join(apt.dir, 'apt.conf'), configFor(apt.arch));
+  await writeWhole(join(apt.dir, 'status'), '');
+}
+
+async function queryPackages(apt: AptDir, options: KernelOptions): Promise<OfferedPackage[]> {
+  const query = { deadlineMs: QUERY_DEADLINE_MS, signal: options.signal };
+  const named = await runApt(apt, ['-s', 'apt-cache', 'pkgnames', 'linux-image-'], query);
+  if (!named.ok) throw queryFault(named, options);
+  const names = named.stdout.split('\n').filter((name) => kernelPackage(name) !== undefined);
+  if (names.length === 0) return [];
+  const shown = await runApt(apt, ['-s', 'apt-cache', 'show', ...names.sort()], query);
+  if (!shown.ok) throw queryFault(shown, options);
+  return offeredIn(shown.stdout, (record) => {
+    const name = kernelPackage(record.get('Package') ?? '');
+    return name === undefined ? undefined : versionOf(name);
+  });
+}
+
+/** Packages in the records that `apt-cache show` prints, each version once; those that have no version are left out. */
+function offeredIn(text: string, versionIn: (record: Map<string, string>) => string | undefined) {
+  const byVersion = new Map<string, OfferedPackage>();
+  for (const record of parseRecords(text)) {
+    const parsed = packageSchema.safeParse({
+      version: versionIn(record),
+      package: record.get('Package'),
+      packageVersion: record.get('Version'),
+      debSha256: record.get('SHA256'),
+      sizeBytes: Number(record.get('Size')),
+    });
+    if (parsed.success) byVersion.set(`${parsed.data.package}=${parsed.data.packageVersion}`, parsed.data);
+  }
+  return [...byVersion.values()];
+}
+
+/**
+ * Runs an apt program on the private directory, under a lock (`-s` shared, `-x` exclusive) that the kernel
+ * drops when the process ends. flock replaces itself by the program (-F), so that signals reach it.
+ */
+async function runApt(
+  apt: AptDir,
+  [lock, program, ...args]: readonly [lock: '-s' | '-x', program: string, ...args: string[]],
+  options: ToolOptions,
+): Promise<ToolResult> {
+  const settings = [
+    `Dir::State=${join(apt.dir, 'state')}`,
+    `Dir::State::status=${join(apt.dir, 'status')}`,
+    `Dir::Cache=${join(apt.dir, 'cache')}`,
+    'Dir::Cache::pkgcache=pkgcache.bin',
+    'Dir::Cache::srcpkgcache=srcpkgcache.bin',
+    'Dir::Etc::sourcelist=/dev/null',
+    `Dir::Etc::sourceparts=${join(apt.dir, 'sources.list.d')}`,
+    'Dir::Etc::preferences=/dev/null',
+    'Dir::Etc::preferencesparts=/dev/null',
+    // The user _apt, which apt becomes when it is root, cannot write into the cache.
+    ...(process.getuid?.() === 0 ? ['APT::Sandbox::User=root'] : []),
+  ].flatMap((setting) => ['-o', setting]);
+  const config = ['-c', join(apt.dir, 'apt.conf')];
+  return await runTool(
+    ['flock', '-F', lock, join(apt.dir, 'lock'), program, ...config, ...settings, ...args],
+    {
+      ...options,
+      name: `${program} ${args.find((arg) => /^[a-z]/.test(arg)) ?? ''}`.trim(),
+    },
+  );
+}
+
+function percentReporter(name: string, options: KernelOptions): (line: string) => void {
+  let reported = 0;
+  return (line) => {
+    // apt's status-fd: dlstatus:<item>:<percent>:<text>
+    const percent = Math.floor(Number(/^dlstatus:[^:]*:([\d.]+):/.exec(line)?.[1] ?? 0));
+    if (percent < reported + 20 || percent >= 100) return;
+    reported = percent;
+    options.onProgress?.(`downloading ${name}: ${percent} %`);
+  };
+}
+
+type Failure = Extract<ToolResult, { ok: false }>;
+
+function updateFault(failure: Failure, suites: string, options: KernelOptions): Error {
+  const full = cacheFaultInText(kernelCache(options.cacheDir), failure.stderr);
+  if (full !== undefined) return full;
+  if (failure.missing || /flock: failed to execute/.test(failure.stderr)) {
+    return harnessFault(
+      `cannot look for Debian kernels in "${suites}": apt-get or flock is not installed; install apt and util-linux, or give the path of a kernel`,
+    );
+  }
+  const doing = `cannot fetch the package lists of Debian "${suites}": ${failure.why}`;
+  if (/NO_PUBKEY|not signed|EXPKEYSIG|BADSIG|signatures (?:were|couldn't)/.test(failure.stderr)) {
+    return harnessFault(`${doing}; install or upgrade debian-archive-keyring, whose keys sign the archive`);
+  }
+  if (/does not have a Release file|no longer has a Release file/.test(failure.stderr)) {
+    return usageFault(`${doing}; name a suite that the archive has (or set CRASHPATH_DEBIAN_MIRROR)`);
+  }
+  return harnessFault(`${doing}; check the network, or set CRASHPATH_DEBIAN_MIRROR to a mirror in reach`);
+}
+
+function queryFault(failure: Failure, options: KernelOptions): Error {
+  return (
+    cacheFaultInText(kernelCache(options.cacheDir), failure.stderr) ??
+    harnessFault(
+      `cannot read the package lists "${options.cacheDir}/apt": ${failure.why}; remove that directory`,
+    )
+  );
+}

@@ -1,0 +1,99 @@
+import { nearest } from '../../model/nearest.js';
+import { compareDebianVersions } from './version-order.js';
+import { type DebianSpec, type Flavour, toFlavour } from '../spec.js';
+
+/** A Debian kernel package that can be had. */
+export interface Candidate {
+  /** What stands after `debian:`, with the flavour: `6.1.0-56`, `6.1.0-56-cloud`. */
+  readonly version: string;
+  /** Name of the binary package: `linux-image-6.1.0-56-amd64`. */
+  readonly package: string;
+  /** Its Debian version: `6.1.192-2`. */
+  readonly packageVersion: string;
+}
+
+/** The kernel a package name stands for. */
+export interface KernelName {
+  /** `6.1.0-56`, `6.12.117+deb12`. */
+  readonly abi: string;
+  readonly flavour: Flavour;
+}
+
+/** Three or more version components, or two and a pre-release (`7.0-rc4`): `linux-image-6.12-amd64` is a meta package. */
+const PACKAGE =
+  /^linux-image-(\d+\.\d+(?:\.\d+|-rc\d|[~+])[a-z0-9.+~-]*?)(?:-(cloud|rt))?-(amd64|686-pae|686)$/;
+const SERIES = /^\d+\.\d+/;
+const NEAREST = 5;
+
+/**
+ * Takes the name of a Debian kernel package apart. Undefined for everything that is not a signed kernel for
+ * x86 PCs: meta packages, `-unsigned`, `-dbg`, other architectures, and the real-time kernels of i386.
+ */
+export function kernelPackage(name: string): KernelName | undefined {
+  const match = PACKAGE.exec(name);
+  if (match?.[1] === undefined) return undefined;
+  const [, abi, kind, machine] = match;
+  if (machine === 'amd64') return { abi, flavour: toFlavour(kind) };
+  return kind === undefined ? { abi, flavour: toFlavour(machine) } : undefined;
+}
+
+/** ABI and flavour as they stand after `debian:`. */
+export function versionOf(name: KernelName): string {
+  return name.flavour === '' ? name.abi : `${name.abi}-${name.flavour}`;
+}
+
+/** The exact version that `wanted` would be, were it not a series. */
+export function exactVersion(wanted: DebianSpec): string {
+  return versionOf({ abi: wanted.version, flavour: wanted.flavour });
+}
+
+/**
+ * The package that `wanted` means: the one of exactly that version, else the newest package version of that
+ * series (`6.1` covers `6.1.0-56`, `6.12.117` covers `6.12.117+deb12`; `6.1` never covers `6.12.*`).
+ */
+export function chooseKernel<T extends Candidate>(
+  candidates: readonly T[],
+  wanted: DebianSpec,
+): T | undefined {
+  const fitting = candidates.filter((candidate) => matches(candidate, wanted));
+  const exact = fitting.filter((candidate) => candidate.version === exactVersion(wanted));
+  return newestFirst(exact.length > 0 ? exact : fitting)[0];
+}
+
+/** Candidates by package version, newest first; of equal ones the greater ABI first. */
+export function newestFirst<T extends Candidate>(candidates: readonly T[]): T[] {
+  return [...candidates].sort(
+    (a, b) =>
+      compareDebianVersions(b.packageVersion, a.packageVersion) ||
+      compareDebianVersions(b.version, a.version),
+  );
+}
+
+function matches(candidate: Candidate, wanted: DebianSpec): boolean {
+  const name = kernelPackage(candidate.package);
+  if (name === undefined || name.flavour !== wanted.flavour) return false;
+  if (!name.abi.startsWith(wanted.version)) return false;
+  return /^$|^[.+~-]/.test(name.abi.slice(wanted.version.length));
+}
+
+/**
+ * Up to five versions to name in an error: those of the wanted series that are written most alike; where
+ * nothing of that series exists, the newest of each series.
+ */
+export function nearestVersions(candidates: readonly Candidate[], wanted: DebianSpec): string[] {
+  const sorted = newestFirst(candidates);
+  const series = SERIES.exec(wanted.version)?.[0];
+  const exact = exactVersion(wanted);
+  const sameSeries = sorted.filter(({ version }) => SERIES.exec(version)?.[0] === series);
+  if (sameSeries.length > 0) {
+    const versions = sameSeries.map(({ version }) => version);
+    return nearest(exact, versions, { howeverFar: true, count: NEAREST });
+  }
+  const sameFlavour = sorted.filter(({ package: name }) => kernelPackage(name)?.flavour === wanted.flavour);
+  const ofEach = new Map<string, string>();
+  for (const { version } of sameFlavour.length > 0 ? sameFlavour : sorted) {
+    const key = SERIES.exec(version)?.[0] ?? version;
+    if (!ofEach.has(key)) ofEach.set(key, version);
+  }
+  return [...ofEach.values()].slice(0, NEAREST);
+}

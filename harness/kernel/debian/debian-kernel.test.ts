@@ -1,0 +1,248 @@
+/** The way through apt, with a small signed archive on this disk in place of Debian's. */
+import { execa } from 'execa';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import t from 'tap';
+import { availableDebianKernels } from './debian-kernel.js';
+import { makeDeb } from '../../testing/builders/kernels.js';
+import { writeTree } from '../../testing/files.js';
+import type { KernelOptions } from '../options.js';
+import { listKernels, removeKernel, resolveKernel } from '../resolve.js';
+
+interface Archive {
+  readonly root: string;
+  /** GnuPG home with the key that signs. */
+  readonly gnupg: string;
+}
+
+/** Publishes packages as a suite, signed unless told otherwise. */
+async function publish(
+  archive: Archive,
+  suite: string,
+  { packages, signed = true }: { packages: readonly [name: string, version: string][]; signed?: boolean },
+): Promise<void> {
+  const pool = join(archive.root, 'pool');
+  await mkdir(pool, { recursive: true });
+  const records: string[] = [];
+  for (const [name, version] of packages) {
+    const deb = await makeDeb(pool, { name, version });
+    const bytes = await readFile(deb);
+    records.push(
+      `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nMaintainer: nobody\nFilename: pool/${basename(deb)}\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\nDescription: made\n`,
+    );
+  }
+  const plain = Buffer.from(records.join('\n'));
+  const list = gzipSync(plain);
+  const inList = 'main/binary-amd64/Packages';
+  const release = `Origin: Debian\nSuite: ${suite}\nCodename: ${suite}\nDate: ${new Date().toUTCString()}\nArchitectures: amd64\nComponents: main\nSHA256:\n ${sha256(plain)} ${plain.length} ${inList}\n ${sha256(list)} ${list.length} ${inList}.gz\n`;
+  const dist = join(archive.root, 'dists', suite);
+  await rm(dist, { recursive: true, force: true });
+  await writeTree(dist, { [inList]: plain, [`${inList}.gz`]: list, Release: release });
+  if (!signed) return;
+  const key = ['--homedir', archive.gnupg, '--batch', '--yes', '--digest-algo', 'SHA256'];
+  await execa('gpg', [...key, '-o', join(dist, 'InRelease'), '--clearsign', join(dist, 'Release')]);
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Short path: the socket of gpg-agent must fit into 108 bytes. */
+const gnupg = await mkdtemp(join(tmpdir(), 'gk-'));
+await execa('gpg', [
+  '--homedir',
+  gnupg,
+  '--batch',
+  '--passphrase',
+  '',
+  '--quick-gen-key',
+  'Made <made@example.invalid>',
+  'rsa2048',
+]);
+const base = t.testdir({ apt: { 'sources.list.d': {} }, debian: {} });
+const archive: Archive = { root: join(base, 'debian'), gnupg };
+const keyring = join(base, 'debian-made.gpg');
+await execa('gpg', ['--homedir', gnupg, '-o', keyring, '--export']);
+t.teardown(async () => {
+  await execa('gpgconf', ['--homedir', gnupg, '--kill', 'all']);
+  await rm(gnupg, { recursive: true, force: true });
+});
+const source = (suites: string, uri = `file:${archive.root}`) =>
+  `Types: deb\nURIs: ${uri}\nSuites: ${suites}\nComponents: main\nSigned-By: ${keyring}\n`;
+await writeFile(
+  join(base, 'apt/sources.list.d/debian.sources'),
+  `${source('bookworm')}\n${source('bookworm-security')}`,
+);
+const OLD: [string, string] = ['linux-image-6.1.0-9-amd64', '6.1.27-1'];
+const NEW: [string, string] = ['linux-image-6.1.0-10-amd64', '6.1.38-1'];
+const NEWEST: [string, string] = ['linux-image-6.1.0-11-amd64', '6.1.40-1'];
+await publish(archive, 'bookworm', { packages: [OLD, ['linux-image-6.1.0-9-cloud-amd64', '6.1.27-1']] });
+await publish(archive, 'bookworm-security', {
+  packages: [NEW, ['linux-image-6.12.5+deb12-amd64', '6.12.5-1']],
+});
+await publish(archive, 'sid', { packages: [['linux-image-7.2.1+deb14-amd64', '7.2.1-1']] });
+await publish(archive, 'trixie', { packages: [['linux-image-6.12.9+deb13-amd64', '6.12.9-1']] });
+await publish(archive, 'forky', { packages: [OLD], signed: false });
+
+let cacheDir = '';
+let lines: string[] = [];
+let options: KernelOptions = { cacheDir };
+t.beforeEach((t) => {
+  cacheDir = join(t.testdir(), 'cache');
+  lines = [];
+  options = { cacheDir, aptEtcDir: join(base, 'apt'), onProgress: (line) => lines.push(line) };
+});
+
+function updates(): number {
+  return lines.filter((line) => line.startsWith('fetching')).length;
+}
+
+/** As if the lists had been fetched that long ago. */
+async function age(hours: number): Promise<void> {
+  for (const key of await readdir(join(cacheDir, 'apt'))) {
+    const file = join(cacheDir, 'apt', key, 'kernels.json');
+    const lists: { atMs: number } = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ ...lists, atMs: lists.atMs - hours * 3_600_000 }));
+  }
+}
+
+void t.test('a series is its newest package; from then on it needs no network', async (t) => {
+  const kernel = await resolveKernel('debian:6.1', options);
+  t.match(kernel, { spec: 'debian:6.1', release: '6.1.0-10-amd64' });
+  t.equal(updates(), 1);
+  t.ok(
+    lines.some((line) => line.startsWith('debian:6.1 is 6.1.0-10 ')),
+    'says which',
+  );
+  t.match(await resolveKernel('debian:6.1', options), { sha256: kernel.sha256 });
+  t.match(await resolveKernel('debian:6.1.0-9-cloud', options), { release: '6.1.0-9-cloud-amd64' });
+  t.equal(updates(), 1, 'fresh lists are not fetched again');
+  const offline = { cacheDir, offline: true, aptEtcDir: '/nonexistent' };
+  t.match(await resolveKernel('debian:6.1.0-10', offline), { sha256: kernel.sha256 });
+  t.match(await resolveKernel('debian:6.1', offline), { sha256: kernel.sha256 });
+  await t.rejects(resolveKernel('debian:6.12', offline), {
+    kind: 'usage',
+    message: /offline.*debian:6\.1\.0-10/,
+  });
+  t.strictSame(
+    (await listKernels(offline)).map(({ spec }) => spec),
+    ['debian:6.1.0-9-cloud', 'debian:6.1.0-10'],
+  );
+  t.strictSame(await readdir(join(cacheDir, 'tmp')), []);
+  await removeKernel('6.1.0-10-amd64', offline);
+  await t.rejects(
+    resolveKernel('debian:6.1.0-10', offline),
+    { kind: 'usage', message: /offline/ },
+    'a name outlives its kernel harmlessly',
+  );
+});
+
+void t.test('old lists are fetched again, and what is new in them is found', async (t) => {
+  await resolveKernel('debian:6.1', options);
+  await publish(archive, 'bookworm-security', { packages: [NEW, NEWEST] });
+  t.match(await resolveKernel('debian:6.1', options), { release: '6.1.0-10-amd64' }, 'the lists are fresh');
+  await age(25);
+  t.match(await resolveKernel('debian:6.1', options), { release: '6.1.0-11-amd64' });
+  t.equal(updates(), 2);
+});
+
+void t.test('a package that the archive has replaced meanwhile', async (t) => {
+  await publish(archive, 'bookworm-security', { packages: [NEW] });
+  await availableDebianKernels(options);
+  await publish(archive, 'bookworm-security', { packages: [NEWEST] });
+  await rm(join(archive.root, 'pool', `${NEW[0]}_${NEW[1]}_amd64.deb`));
+  t.match(await resolveKernel('debian:6.1', options), { release: '6.1.0-11-amd64' });
+  t.equal(updates(), 2);
+});
+
+void t.test('an unreachable archive: the cache stands in for a series, with a note', async (t) => {
+  await resolveKernel('debian:6.1.0-9', options);
+  await age(25);
+  const sources = join(base, 'apt/sources.list.d/debian.sources');
+  const good = await readFile(sources, 'utf8');
+  t.teardown(() => writeFile(sources, good));
+  await writeFile(sources, source('bookworm', 'http://127.0.0.1:9/debian'));
+  t.match(await resolveKernel('debian:6.1', options), { release: '6.1.0-9-amd64' });
+  t.ok(lines.some((line) => /using the cached 6\.1\.0-9/.test(line)));
+  await t.rejects(resolveKernel('debian:6.12', options), {
+    kind: 'harness',
+    message: /^cannot fetch .*; check/,
+  });
+});
+
+void t.test('other suites, with or without a security archive', async (t) => {
+  t.match(await resolveKernel('debian:sid/7.2', options), { release: '7.2.1+deb14-amd64' });
+  t.equal(updates(), 1);
+  t.match(await resolveKernel('debian:trixie/6.12', options), { release: '6.12.9+deb13-amd64' });
+  t.equal(updates(), 3, 'once with, once without trixie-security');
+  await t.rejects(resolveKernel('debian:duke/6.12', options), {
+    kind: 'usage',
+    message: /"duke".*Release file/,
+  });
+  await t.rejects(resolveKernel('debian:sid/6.1', options), {
+    kind: 'usage',
+    message: /nearest: debian:sid\/7\.2\.1/,
+  });
+  const offered = await availableDebianKernels({ ...options, suite: 'sid' });
+  t.strictSame(offered, [
+    { version: '7.2.1+deb14', package: 'linux-image-7.2.1+deb14-amd64', packageVersion: '7.2.1-1' },
+  ]);
+});
+
+void t.test('an unsigned archive and a changed package are refused', async (t) => {
+  await t.rejects(resolveKernel('debian:forky/6.1', options), {
+    kind: 'harness',
+    message: /not signed.*keyring/,
+  });
+  await publish(archive, 'bookworm', { packages: [OLD] });
+  await availableDebianKernels(options);
+  const deb = join(archive.root, 'pool', `${OLD[0]}_${OLD[1]}_amd64.deb`);
+  const bytes = await readFile(deb);
+  bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
+  await writeFile(deb, bytes);
+  await t.rejects(resolveKernel('debian:6.1.0-9', options), {
+    kind: 'harness',
+    message: /Hash Sum mismatch/,
+  });
+  t.strictSame(await listKernels(options), []);
+  t.strictSame(await readdir(join(cacheDir, 'tmp')), []);
+  await publish(archive, 'bookworm', { packages: [OLD] });
+});
+
+void t.test('an unknown version names the nearest; a second mistake does not fetch again', async (t) => {
+  await t.rejects(resolveKernel('debian:6.1.0-90', options), {
+    kind: 'usage',
+    message: /nearest: debian:6\.1\.0-9,/,
+  });
+  await t.rejects(resolveKernel('debian:5.4', options), { kind: 'usage', message: /nearest: debian:6\.1/ });
+  t.equal(updates(), 1);
+});
+
+void t.test('several at once wait for each other', async (t) => {
+  const kernels = await Promise.all([1, 2, 3].map(() => resolveKernel('debian:6.1', options)));
+  t.equal(new Set(kernels.map(({ bzImage }) => bzImage)).size, 1);
+  t.strictSame(await readdir(join(cacheDir, 'tmp')), []);
+});
+
+void t.test('a mirror named in the environment', async (t) => {
+  const before = process.env['CRASHPATH_DEBIAN_MIRROR'];
+  t.teardown(() => {
+    if (before === undefined) delete process.env['CRASHPATH_DEBIAN_MIRROR'];
+    else process.env['CRASHPATH_DEBIAN_MIRROR'] = before;
+  });
+  process.env['CRASHPATH_DEBIAN_MIRROR'] = `file:${archive.root}`;
+  t.match(await resolveKernel('debian:sid/7.2', options), { release: '7.2.1+deb14-amd64' });
+  process.env['CRASHPATH_DEBIAN_MIRROR'] = 'mirror.invalid/debian';
+  await t.rejects(resolveKernel('debian:6.1', options), {
+    kind: 'usage',
+    message: /CRASHPATH_DEBIAN_MIRROR/,
+  });
+  delete process.env['CRASHPATH_DEBIAN_MIRROR'];
+  await t.rejects(resolveKernel('debian:6.1', { ...options, aptEtcDir: join(base, 'debian') }), {
+    kind: 'harness',
+    message: /name no such Debian archive; set CRASHPATH_DEBIAN_MIRROR/,
+  });
+});

@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { keepFile, readJsonFile } from '../../../cache/kept-file.js';
+import { type AccelProof, accelProofSchema } from './proof.js';
+
+const FILE_NAME = 'accel.json';
+const ENTRIES_LIMIT = 16;
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
+
+const keySchema = z.strictObject({
+  /** The host kernel's boot: a reload of kvm with other parameters mostly comes with a new one. */
+  bootId: z.string().min(1).max(100),
+  qemuPath: z.string().min(1).max(4096),
+  qemuVersion: z.string().min(1).max(1000),
+  kvmDevice: z.string().min(1).max(4096),
+});
+
+const fileSchema = z.strictObject({
+  version: z.literal(1),
+  entries: z.array(z.strictObject({ key: keySchema, proof: accelProofSchema })).max(ENTRIES_LIMIT),
+});
+
+/** What a proof holds for. */
+export type CacheKey = z.infer<typeof keySchema>;
+type Entries = z.infer<typeof fileSchema>['entries'];
+
+/** This boot's id, or undefined where the host does not tell: then nothing is cached. */
+export async function currentBootId(): Promise<string | undefined> {
+  try {
+    return (await readFile(BOOT_ID_FILE, 'latin1')).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The proof kept for a key, or undefined; an absent, unreadable or damaged file holds none. */
+export async function readProof(cacheDir: string, key: CacheKey): Promise<AccelProof | undefined> {
+  const entries = await readEntries(cacheDir);
+  return entries.find((entry) => sameKey(entry.key, key))?.proof;
+}
+
+/**
+ * Keeps a proof, atomically, with the other proofs of this boot. Returns undefined, or why it could not be kept:
+ * a cache that cannot be written costs time, nothing else, so it is no error.
+ */
+export async function keepProof(
+  cacheDir: string,
+  key: CacheKey,
+  proof: AccelProof,
+): Promise<string | undefined> {
+  const others = (await readEntries(cacheDir)).filter(
+    (entry) => entry.key.bootId === key.bootId && !sameKey(entry.key, key),
+  );
+  const entries: Entries = [{ key, proof }, ...others].slice(0, ENTRIES_LIMIT);
+  return keepFile(path.join(cacheDir, FILE_NAME), `${JSON.stringify({ version: 1, entries }, null, 2)}\n`);
+}
+
+async function readEntries(cacheDir: string): Promise<Entries> {
+  return (await readJsonFile(path.join(cacheDir, FILE_NAME), fileSchema))?.entries ?? [];
+}
+
+function sameKey(one: CacheKey, other: CacheKey): boolean {
+  return (
+    one.bootId === other.bootId &&
+    one.qemuPath === other.qemuPath &&
+    one.qemuVersion === other.qemuVersion &&
+    one.kvmDevice === other.kvmDevice
+  );
+}

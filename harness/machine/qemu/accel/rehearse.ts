@@ -1,0 +1,47 @@
+import { execa } from 'execa';
+import { usageFault } from '../../../model/fault.js';
+import { findQemu } from './ask-qemu.js';
+import { foldLine } from '../../../model/escape.js';
+
+/** Longest wait for a QEMU that creates a machine, greets on QMP and quits; 0.3 s on an idle core. */
+const REHEARSAL_DEADLINE_MS = 20_000;
+
+/** The machine that a guest is to get. */
+export interface WantedMachine {
+  readonly accel: 'kvm' | 'tcg';
+  /** As `-machine` takes it: `pc,hpet=off`. */
+  readonly type: string;
+  /** As `-cpu` takes it: `max,-x2apic`. */
+  readonly cpuModel: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+}
+
+/**
+ * Lets QEMU create the machine without a kernel and without running it: a property or a number of vCPUs that QEMU
+ * refuses is the caller's mistake and never a verdict. Throws a usage fault that quotes QEMU.
+ */
+export async function rehearse(binary: string, machine: WantedMachine): Promise<void> {
+  const path = await findQemu(binary);
+  const args = [
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-S', '-qmp', 'stdio'],
+    ...['-machine', machine.type, '-accel', machine.accel, '-cpu', machine.cpuModel],
+    ...['-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`],
+  ];
+  const result = await execa(path, args, {
+    reject: false,
+    input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
+    timeout: REHEARSAL_DEADLINE_MS,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1024 * 1024,
+  });
+  if (!result.failed && result.stdout.includes('"QMP"')) return;
+  const lastLine = foldLine(result.stderr.trim().split('\n').at(-1) ?? '');
+  const why = result.timedOut
+    ? `QEMU did not create it within ${REHEARSAL_DEADLINE_MS} ms`
+    : `QEMU refuses: ${lastLine || 'it exited without a message'}`;
+  throw usageFault(
+    `cannot use the machine "${machine.type}, ${machine.cpuModel}, ${machine.cpus} vCPUs, ${machine.memoryMiB} MiB": ${why}; change --machine, --cpu-model, --cpus or --memory`,
+    result,
+  );
+}

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { PACKAGE_ROOT } from '../cli/context.js';
+import { madeHost } from '../testing/builders/command-host.js';
+import { planRuns, planTrials } from './plan-runs.js';
+import { trialsOf } from './trials.js';
+
+t.setTimeout(600_000);
+
+/** A host, and everything that planning on it takes: no command line, no environment. */
+async function madeOptions(t: Test) {
+  const { cache, kernel, qemu } = await madeHost(t);
+  const progress: string[] = [];
+  const options = {
+    packageRoot: PACKAGE_ROOT,
+    cacheDir: cache,
+    qemuBinary: qemu,
+    campaign: 'nightly',
+    onProgress: (line: string) => progress.push(line),
+  };
+  return { kernel, options, progress };
+}
+
+t.test('names become plans, without a command line', async (t) => {
+  const { kernel, options, progress } = await madeOptions(t);
+  const plans = await planRuns(
+    { scenario: ['sysrq-task', 'no-trigger'], kernel: [kernel], repeat: 2, accel: 'tcg' },
+    options,
+  );
+  t.match(
+    plans.map(({ runId, trial, campaign }) => ({ runId, trial, campaign })),
+    [
+      { runId: '001-sysrq-task-6.1.0-1-amd64', trial: 1, campaign: 'nightly' },
+      { runId: '002-sysrq-task-6.1.0-1-amd64', trial: 2 },
+      { runId: '003-no-trigger-6.1.0-1-amd64', trial: 1 },
+      { runId: '004-no-trigger-6.1.0-1-amd64', trial: 2 },
+    ],
+  );
+  t.equal(new Set(plans.map(({ nonce }) => nonce)).size, plans.length, 'each run has a nonce of its own');
+  for (const plan of plans) {
+    t.equal(plan.qemu.binary, options.qemuBinary);
+    t.match(plan.qemu.args.join(' '), join(options.cacheDir, 'images'), 'the image is in the cache');
+  }
+  t.ok(progress.includes('accelerator: tcg. TCG was asked for.'));
+});
+
+t.test('a trial is planned on each machine; a machine that no kernel fits is a mistake', async (t) => {
+  const { kernel, options } = await madeOptions(t);
+  const trials = await trialsOf({ scenario: ['sysrq-task'], kernel: [kernel] }, options);
+  const plans = await planTrials(trials, { machineProfile: ['pc', 'q35'], accel: 'tcg' }, options);
+  t.match(
+    plans.map(({ runId, machine }) => ({ runId, machine })),
+    [
+      { runId: '001-sysrq-task-6.1.0-1-amd64-pc', machine: { type: 'pc', name: 'pc' } },
+      { runId: '002-sysrq-task-6.1.0-1-amd64-q35', machine: { type: 'q35', name: 'q35' } },
+    ],
+  );
+  const small = planTrials(trials, { machineProfile: ['pc', 'pentium-class'], accel: 'tcg' }, options);
+  await t.rejects(small, { kind: 'usage', message: /on machine "pentium-class": .*32-bit kernels only/ });
+});

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choose-accelerator.js';
+import { qemuArguments } from '../machine/qemu/arguments.js';
+import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
+import type { RunPlan } from '../plan/run-plan.js';
+import type { ChosenProfile } from '../plan/choose-machine.js';
+import { makePlan, type Resources } from '../plan/make-plan.js';
+import { rehearseMachines, requireKnownNames } from './check-machines.js';
+import { requireFitting } from './command-line-size.js';
+import { type Combination, fittingOnly } from './fitting.js';
+import { imageFor } from './guest-images.js';
+import { type KernelPair, type KernelsOf, resolveKernels } from './kernels.js';
+import { loadMachines, type MachinesOf } from './machine-files.js';
+import type { PrepareOptions } from './options.js';
+import { type NamedRuns, type PlannedCell, type Trial, trialsOf } from './trials.js';
+
+/** What all guests of a campaign have in common; what is absent is the scenario's, the profile's or the default. */
+export interface GuestsChoices {
+  readonly crashkernel?: string | undefined;
+  readonly cpus?: number | undefined;
+  /** MiB. */
+  readonly memory?: number | undefined;
+  /** Machine profiles, by name or path; none: each scenario's own. */
+  readonly machineProfile?: readonly string[] | undefined;
+  /** QEMU machine type with properties. */
+  readonly machine?: string | undefined;
+  /** QEMU CPU model with properties. */
+  readonly cpuModel?: string | undefined;
+  /** `auto` when absent. */
+  readonly accel?: AccelRequest | undefined;
+  /** Factor on every deadline; 1 when absent. */
+  readonly timeoutScale?: number | undefined;
+}
+
+/** Where runs are prepared, and the campaign that they belong to. */
+export interface PlanOptions extends PrepareOptions {
+  readonly campaign: string;
+}
+
+/** Which runs do names ask for? {@link planTrials} for every named scenario on every named kernel. */
+export async function planRuns(choices: NamedRuns & GuestsChoices, options: PlanOptions): Promise<RunPlan[]> {
+  return planTrials(await trialsOf(choices, options), choices, options);
+}
+
+/**
+ * Resolves machines, kernels, accelerator and images, and plans every trial on each of its machines, in order. What is
+ * quick to find out is found out first: a mistake does not wait for a download. Writes to the cache only. Throws usage
+ * faults for what the caller got wrong, harness faults for what the host lacks.
+ */
+export async function planTrials(
+  trials: readonly Trial[],
+  choices: GuestsChoices,
+  options: PlanOptions,
+): Promise<RunPlan[]> {
+  const { cacheDir, qemuBinary, campaign, onProgress } = options;
+  await qemuVersion(qemuBinary);
+  await requireKnownNames(qemuBinary, choices);
+  const cells = [...new Set(trials.map(({ cell }) => cell))];
+  const scenarios = cells.map(({ scenario }) => scenario);
+  const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
+  const kernelsOf = await resolveKernels(cells, options);
+  const accelerator = await chooseAccelerator(choices.accel ?? 'auto', { qemuBinary, cacheDir });
+  const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
+
+  const host = {
+    accel: { accel: accelerator.accel, reason: accelerator.reason },
+    qemu: { binary: qemuBinary, version: accelerator.qemuVersion, argumentsFor: qemuArguments },
+  };
+  const planAll = (initrdOf: (cell: PlannedCell) => string) =>
+    fit.map((run, index) =>
+      planOne(run, choices, {
+        resources: { ...run.kernels, ...host, initrd: initrdOf(run.cell) },
+        identity: { campaign, runId: runIdOf(run, index + 1), trial: run.trial, nonce: freshNonce() },
+      }),
+    );
+  // Everything but the image's path is known now, and an image takes a second to build.
+  const drafts = planAll(() => '');
+  for (const draft of drafts) requireFitting(draft);
+  await rehearseMachines(drafts);
+
+  for (const why of leftOut) onProgress?.(`left out: ${why}`);
+  onProgress?.(`accelerator: ${accelerator.accel}. ${accelerator.reason}`);
+  const images = new Map<PlannedCell, string>();
+  for (const cell of cells) images.set(cell, await imageFor(cell.scenario, kernelsOf(cell), options));
+  return planAll((cell) => images.get(cell) ?? '');
+}
+
+/** A nonce that no other run has: 128 random bits, short enough for a host name. */
+export function freshNonce(): string {
+  return `cp-${randomBytes(16).toString('hex')}`;
+}
+
+/** A trial on one machine. */
+interface MachineRun extends Trial, Combination {
+  readonly kernels: KernelPair;
+}
+
+function onTheirMachines(
+  trials: readonly Trial[],
+  { machinesOf, kernelsOf }: { machinesOf: MachinesOf; kernelsOf: KernelsOf },
+): MachineRun[] {
+  return trials.flatMap((trial) => {
+    const { scenario } = trial.cell;
+    const kernels = kernelsOf(trial.cell);
+    return machinesOf(scenario).map((machine) => ({
+      ...trial,
+      ...{ scenario, kernel: kernels.kernel, machine, kernels },
+    }));
+  });
+}
+
+/**
+ * Sorts in the order of the runs. A campaign file's name for a kernel is preferred to its release: variants of one
+ * source share a release.
+ */
+function runIdOf({ cell, kernel, machine }: MachineRun, number: number): string {
+  const label = (cell.cell?.kernel ?? kernel.label).replace(/[^\w.+-]/g, '_').slice(0, 64);
+  const words = [String(number).padStart(3, '0'), cell.scenario.name, label];
+  return [...words, ...(machine === undefined ? [] : [machine.profile.name])].join('-');
+}
+
+function planOne(
+  { cell, machine }: MachineRun,
+  choices: GuestsChoices,
+  { resources, identity }: { resources: Resources; identity: Parameters<typeof makePlan>[2]['identity'] },
+): RunPlan {
+  const { scenario, append, captureAppend } = cell;
+  const guest = { ...choices, profile: machine, append, captureAppend, memoryMiB: choices.memory };
+  const plan = makePlan(scenario, resources, { identity, choices: guest });
+  return cell.cell === undefined ? plan : { ...plan, cell: inCell(cell.cell, machine) };
+}
+
+function inCell(cell: NonNullable<PlannedCell['cell']>, machine: ChosenProfile | undefined) {
+  return machine === undefined ? cell : { ...cell, machine: machine.profile.name };
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Transport, TransportHandlers } from './transport.js';
+import { isNotListeningYet, openUnixSocket } from './unix-socket.js';
+
+/** Pause between attempts while QEMU has not created its socket; a QEMU needs some 50 ms for that. */
+const RETRY_EVERY_MS = 20;
+
+/** The owner of a stream. Bytes may arrive, and the stream may end, before it is attached. */
+export interface StreamOwner {
+  readonly handlers: TransportHandlers;
+  attach(transport: Transport): void;
+}
+
+/** How long to try, and what is said when the time is up. */
+export interface ConnectLimits {
+  /** Milliseconds for all attempts. */
+  readonly deadlineMs: number;
+  /** Gives up with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** For the message: `QMP monitor "qmp.sock"`. */
+  readonly what: string;
+  /** For the message: `is QEMU running?`. */
+  readonly remedy: string;
+  /** The error of a deadline that passed; its cause is the last attempt's error. */
+  readonly timeoutError: new (
+    message: string,
+    deadlineMs: number,
+    cause?: unknown,
+  ) => Error;
+}
+
+/** Opens a stream once. */
+type Open = (handlers: TransportHandlers, signal: AbortSignal) => Promise<Transport>;
+
+/**
+ * Connects to a Unix socket and attaches the stream to an owner that is made anew for each attempt. While nobody
+ * listens yet it tries again until the deadline.
+ *
+ * @throws `limits.timeoutError`, an attempt's own error when another try is hopeless (e.g. EACCES), the signal's reason.
+ */
+export function connectUnixSocket<Owner extends StreamOwner>(
+  path: string,
+  makeOwner: () => Owner,
+  limits: ConnectLimits,
+): Promise<Owner> {
+  return connectWhenListening(
+    (handlers, signal) => openUnixSocket(path, handlers, signal),
+    makeOwner,
+    limits,
+  );
+}
+
+/** As {@link connectUnixSocket}, for a stream of another kind. */
+export async function connectWhenListening<Owner extends StreamOwner>(
+  open: Open,
+  makeOwner: () => Owner,
+  { deadlineMs, signal: given, what, remedy, timeoutError: TimeoutError }: ConnectLimits,
+): Promise<Owner> {
+  const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(deadlineMs)));
+  const signal = given === undefined ? deadline : AbortSignal.any([given, deadline]);
+  let lastError: unknown;
+  while (!signal.aborted) {
+    try {
+      const owner = makeOwner();
+      owner.attach(await open(owner.handlers, signal));
+      return owner;
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!isNotListeningYet(error)) throw error;
+      lastError = error;
+    }
+    // An abort ends the pause early; the loop's condition sees it.
+    await sleep(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+  given?.throwIfAborted();
+  const why = lastError instanceof Error ? lastError.message : 'no answer';
+  throw new TimeoutError(
+    `cannot connect to ${what} within ${deadlineMs} ms: ${why}; ${remedy}`,
+    deadlineMs,
+    lastError,
+  );
+}

@@ -1,0 +1,54 @@
+/** A callback of the caller threw; the connection stays open. */
+export interface ListenerThrew {
+  readonly kind: 'listener-threw';
+  readonly listener: string;
+  readonly error: unknown;
+}
+
+/** An observation with its time: monotonic host milliseconds, from the client's `now`. */
+export type Observed<Body> = (Body | ListenerThrew) & { readonly atMs: number };
+
+/** Options of {@link Observations}. */
+export interface ObservationOptions<Body> {
+  /** How many are kept; the oldest is dropped first and counted. */
+  readonly observationsKept: number;
+  readonly now: () => number;
+  readonly onObservation?: ((observation: Observed<Body>) => void) | undefined;
+}
+
+/** The bounded memory of what a protocol does not foresee. It calls the caller's listeners, whose errors do no harm. */
+export class Observations<Body> {
+  readonly kept: Observed<Body>[] = [];
+  dropped = 0;
+  readonly #options: ObservationOptions<Body>;
+
+  constructor(options: ObservationOptions<Body>) {
+    this.#options = options;
+  }
+
+  /** Keeps an observation and reports it. */
+  observe(body: Body | ListenerThrew): void {
+    const observation: Observed<Body> = { ...body, atMs: this.#options.now() };
+    this.kept.push(observation);
+    if (this.kept.length > this.#options.observationsKept) {
+      this.kept.shift();
+      this.dropped += 1;
+    }
+    // An observer that throws is not observed in turn, or it would be called for ever.
+    const isObserversOwn = isListenerThrew(body) && body.listener === 'onObservation';
+    if (!isObserversOwn) this.call('onObservation', () => this.#options.onObservation?.(observation));
+  }
+
+  /** Runs a listener of the caller; what it throws becomes an observation. */
+  call(listener: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.observe({ kind: 'listener-threw', listener, error });
+    }
+  }
+}
+
+function isListenerThrew(body: unknown): body is ListenerThrew {
+  return typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'listener-threw';
+}
