@@ -5,7 +5,7 @@ import type { HostFact } from '../model/record.js';
 /** Characters that are kept of a stack with its causes. */
 const STACK_CHARACTERS = 8_192;
 
-/** Errors of the language itself: nobody throws them on purpose to say that the host failed. */
+/** Errors of the language itself: none of them is thrown on purpose for a failure of the host. */
 const LANGUAGE_ERRORS: ReadonlySet<unknown> = new Set([
   Error,
   EvalError,

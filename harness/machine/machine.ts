@@ -5,16 +5,16 @@ import type { Channel, HostFact } from '../model/record.js';
 import type { Debugger } from './debugger.js';
 
 /**
- * The machine under test: what a run may do to it, whatever it is made of. Each ability is there or is not; nothing
- * else of the machine is visible to a run. What the machine does by itself it tells its {@link MachineLog}.
+ * The machine under test, as a run sees it: a set of named abilities, each of which is present or missing. The machine
+ * reports what it does by itself to a {@link MachineLog}.
  */
 export interface Machine {
   /** For people: `QEMU 7.2.22`, `a recording`. */
   readonly name: string;
   readonly abilities: Abilities;
   /**
-   * Ends the machine; resolves when nothing of it is left. Afterwards the log is told nothing more. Never rejects: what
-   * could not be undone is told to the log as a harness fault.
+   * Ends the machine; resolves when nothing of it is left. The log gets no reports afterwards. What could not be undone
+   * is reported as a harness fault.
    */
   close(): Promise<void>;
 }
@@ -35,10 +35,7 @@ export interface Abilities {
 
 export type AbilityName = keyof Abilities;
 
-/** Starts a machine that tells `log` what it does from its first byte on. Throws a Fault when it cannot be started. */
-export type OpenMachine = (log: MachineLog) => Promise<Machine>;
-
-/** Takes what a machine does by itself, in the order in which it happens. */
+/** Takes the reports of a machine, in the order of events. */
 export interface MachineLog {
   /** Bytes that the guest wrote to one of its two serial lines. */
   bytes(channel: Channel, bytes: Buffer): void;
@@ -76,18 +73,18 @@ export interface Nmi {
 
 /** A PS/2 keyboard. */
 export interface Keyboard {
-  /** Presses a key, by QEMU's name for it (QKeyCode), and does not let go. */
+  /** Presses a key, named as in QEMU's QKeyCode, and keeps it pressed. */
   hold(key: string): Promise<void>;
 }
 
 /** A place where a debugger can be attached. */
 export interface DebugPort {
-  /** Attaches, which stops the machine; one debugger at a time. The machine closes it at its end, if nobody else does. */
+  /** Attaches, which stops the machine; one debugger at a time. `Machine.close` closes it. */
   connect(): Promise<Debugger>;
 }
 
 /**
- * A look at the machine from outside, without stopping it: texts of QEMU's monitor, which `hmp/` reads. Each throws a
+ * Inspects the machine without stopping it. The texts are those of QEMU's monitor; `hmp/` parses them. Each call throws a
  * {@link MachineFailure} when the machine is gone or does not answer.
  */
 export interface Monitor {
@@ -104,8 +101,8 @@ export interface Monitor {
   /** QEMU's run state (qapi/run-state.json, RunState): `running`, `paused`, `internal-error`. */
   runState(): Promise<string>;
   /**
-   * Tells the log the registers of all vCPUs several times a second. The function that is returned stops that, with
-   * one last sample of where the vCPUs stand then.
+   * Reports the registers of all vCPUs to the log several times a second. The returned function stops that, after one
+   * last sample.
    */
   startSampling(): () => Promise<void>;
 }

@@ -89,7 +89,7 @@ export async function choreograph(
     fact: (fact) => watch.fact(fact),
   };
   try {
-    // A debugger that waits for the guest does not hear that the run has ended.
+    // A wait of the debugger does not end with the run.
     await watch.orEnded(runChoreography(steps, context));
   } catch (error) {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);

@@ -16,7 +16,9 @@ import { prepareGuest } from './prepare-guest.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
 
-/** Starts the machine that a plan asks for; see `OpenMachine`. */
+/**
+ * Starts the machine of a plan, which reports to `log` from its first byte on. Throws a Fault when it cannot be started.
+ */
 export type MachineOpener = (
   plan: RunPlan,
   place: { readonly directory: string; readonly log: MachineLog },
@@ -77,7 +79,7 @@ interface Means {
   readonly open: MachineOpener;
 }
 
-/** Takes the plan apart: each part goes to the one who needs it, and nobody behind here has the whole. */
+/** Takes the plan apart: each function below gets the parts that it needs, and none gets the plan. */
 async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Means): Promise<void> {
   const { scenario, kernel, captureKernel } = plan;
   const { trigger, prove } = scenario;

@@ -53,7 +53,7 @@ export class RunWatch implements MachineLog {
   readonly #clock: Clock;
   readonly #waiters = new Set<Waiter>();
   /** Bytes of each channel so far. */
-  readonly #heard: Record<Channel, number> = { console: 0, control: 0 };
+  readonly #received: Record<Channel, number> = { console: 0, control: 0 };
   /** The first event that will end the run, within its grace. */
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
   #why: string | undefined;
@@ -83,10 +83,10 @@ export class RunWatch implements MachineLog {
   /** Records bytes of a channel, up to the channel's limit; reaching it ends the run. */
   bytes(channel: Channel, bytes: Buffer): void {
     const { channelBytes } = this.#limits;
-    const room = channelBytes - this.#heard[channel];
+    const room = channelBytes - this.#received[channel];
     if (room <= 0) return;
     const kept = bytes.subarray(0, room);
-    this.#heard[channel] += kept.length;
+    this.#received[channel] += kept.length;
     this.#record((recorder) => recorder.chunk(channel, kept));
     if (kept.length === room) {
       this.fact({ fact: 'channel-limit', channel, limitBytes: channelBytes });
@@ -159,7 +159,7 @@ export class RunWatch implements MachineLog {
     for (const waiter of this.#waiters) waiter.reject(new RunEnded(why));
   }
 
-  /** Ends the run now, with a reason, for the one who calls. */
+  /** Ends the run now and throws {@link RunEnded}. */
   stop(why: string): never {
     this.end(why);
     throw new RunEnded(why);

@@ -25,7 +25,7 @@ export function qemuMonitor(
     startSampling() {
       const stopping = new AbortController();
       const samples = sampleVcpus(qmp, { signal: stopping.signal, onSample: (text) => log.sample(text) });
-      // Whoever stops the sampling hears of a failure.
+      // The function that stops the sampling rejects with the failure.
       samples.catch(() => undefined);
       return async () => {
         stopping.abort();

@@ -22,7 +22,7 @@ export async function openNetwork(
 ): Promise<QemuNetwork> {
   const name = nic.net === 'frames' ? NIC_SOCKETS.frames : NIC_SOCKETS.ssh;
   const server = await listenForStream(base, name);
-  // Frames are read even when nobody sends any: a full socket would hold QEMU up.
+  // Frames from the guest are read in any case: a full socket would block QEMU.
   const link: Promise<FrameLink> | undefined =
     nic.net === 'frames' ? server.connected.then(frameLink) : undefined;
   const lacks = (part: string) =>

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { HostFact } from '../../model/record.js';
 import { openQemu } from './open.js';
 
-/** Starts a program that stands for QEMU; what the log is told. */
+/** Starts a program in QEMU's place; returns what the log gets. */
 async function opened(t: Test, script: string) {
   const directory = t.testdir({ run: {} });
   const binary = join(directory, 'qemu');
@@ -29,7 +29,7 @@ async function opened(t: Test, script: string) {
   return { machine, facts, left: () => readdir(join(directory, 'run')) };
 }
 
-void t.test('a QEMU that cannot start is told by its exit, with what it said', async (t) => {
+void t.test('a QEMU that cannot start is reported by its exit, with its stderr', async (t) => {
   const { machine, facts, left } = await opened(t, 'echo "unsupported machine type" >&2; exit 1');
   await t.rejects(machine);
   t.match(facts, [

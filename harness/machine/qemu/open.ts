@@ -28,7 +28,7 @@ export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel'> & {
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
 };
 
-/** Where a QEMU lives, and who is told what it does. */
+/** Where QEMU runs, and the log that it reports to. */
 export interface QemuPlace {
   /** The run directory: QEMU's working directory, with its sockets, FIFOs and log. */
   readonly directory: string;
@@ -37,7 +37,7 @@ export interface QemuPlace {
 
 /**
  * Starts QEMU as planned: FIFOs and sockets first, so that no byte is lost, then the process, then its monitor. Throws a
- * Fault when one of them cannot be had, which the log is told, too; nothing stays open then.
+ * Fault, and reports it to the log, when one of them fails; nothing stays open then.
  */
 export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machine> {
   const teardown = new Teardown();
@@ -130,7 +130,7 @@ async function start(
       async connect() {
         const path = join(base, RUN_FILES.gdbSocket);
         const gdb = await connectGdb({ path }, { accel: plan.accel.accel, signal: gone.signal });
-        // QEMU is killed next: nobody has to be released.
+        // QEMU is killed next: its vCPUs need not be released.
         teardown.defer('close the debugger', () => gdb.close({ guest: 'leave' }));
         return gdb;
       },
@@ -142,7 +142,7 @@ async function start(
   };
 }
 
-/** What a start is done with: what undoes it, and what is aborted when QEMU has ended. */
+/** State of a start: what undoes it, and what is aborted when QEMU has ended. */
 interface Undoable extends QemuPlace {
   readonly teardown: Teardown;
   readonly gone: AbortController;

@@ -20,10 +20,10 @@ export async function listenForStream(base: string, name: string): Promise<Strea
     connect = resolve;
   });
   const server = createServer((accepted) => {
-    // One QEMU, one connection: nobody else gets in afterwards.
+    // One QEMU, one connection: no other client gets in afterwards.
     stopListening(server);
     socket = accepted;
-    // A reset at QEMU's death is told by its exit.
+    // A reset at QEMU's end is reported by its exit.
     accepted.on('error', () => accepted.destroy());
     connect(accepted);
   });

@@ -77,7 +77,7 @@ function openFifo(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
 }
 
-/** What QEMU wrote last: nobody has been told of it yet. */
+/** What QEMU wrote last and the reader has not seen yet. */
 function rest(fd: number): Buffer[] {
   const chunks: Buffer[] = [];
   for (;;) {

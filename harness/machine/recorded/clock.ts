@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 
-/** A clock that stands until it is set forward: timers fire at their time, and nobody waits for them. */
+/** A clock that stands still until it is set forward; timers fire, in order, when it passes them. */
 export class SteppedClock implements Clock {
   #nowMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly act: () => void }>();

@@ -3,7 +3,7 @@ import { readRecording } from '../../store/read-recording.js';
 import type { Clock } from '../clock.js';
 import { type Abilities, type Machine, type MachineLog, MissingAbility, type Monitor } from '../machine.js';
 import { SteppedClock } from './clock.js';
-import { Replay, tell } from './replay.js';
+import { Replay, report } from './replay.js';
 
 const NAME = 'a recording';
 
@@ -16,9 +16,9 @@ export interface RecordedMachine {
 }
 
 /**
- * The machine that a run directory's recording shows, once more: it says what it said, when it is asked what it was
- * asked. It has a console, the control channel, buttons, a keyboard, and a monitor that shows what was recorded;
- * nothing can be attached to it or sent into it. For a run of the same plan: requests are known by their numbers.
+ * Replays the recording of a run directory as a machine. It has a console, the control channel, reset, NMI, a keyboard,
+ * and a monitor that shows what was recorded. It has no debugger, no interrupt injection and no network. A run on it
+ * must have the plan of the recording: requests are matched by their numbers.
  */
 export async function recordedMachine(directory: string): Promise<RecordedMachine> {
   const records = await readRecording(directory);
@@ -28,16 +28,18 @@ export async function recordedMachine(directory: string): Promise<RecordedMachin
     async open({ log }) {
       const replay = new Replay(records, clock);
       const seen: { registers: string | undefined } = { registers: undefined };
-      const played = replay.play((record) => {
+      const playing = replay.play((record) => {
         if (record.kind === 'sample') seen.registers = record.record.text;
-        tell(record, log);
+        report(record, log);
       });
+      // `close` rejects with it.
+      playing.catch(() => undefined);
       return {
         name: NAME,
         abilities: abilitiesOf(replay, monitorOf(records, { replay, log, seen })),
         async close() {
           replay.stop();
-          await played;
+          await playing;
           for (const fact of askedExits(records)) log.fact(fact);
         },
       };

@@ -3,26 +3,23 @@ import { HostFactSchema, type RunRecord } from '../../model/record.js';
 import type { MachineLog } from '../machine.js';
 import type { SteppedClock } from './clock.js';
 
-/** What a run does to a machine, as far as a recording has an answer to it. */
-export type Deed = `request ${number}` | `command ${string}`;
+/** What a run does to the machine and a recording has a reaction to. */
+export type Cause = `request ${number}` | `command ${string}`;
 
-/**
- * A request that the run has not made for so long is not going to be made before the time goes on: real milliseconds
- * since it last did something.
- */
-const PATIENCE_MS = 1_000;
+/** After so many real milliseconds without a cause, the clock is set forward to the run's next deadline. */
+const IDLE_MS = 1_000;
 const POLL_MS = 5;
 
 /**
- * Replays a recording, record by record, at the recorded times of `clock`. What answers to the run (the reply to a
- * request, what an NMI led to) waits until the run has done it again, and so does all that follows; everything else
- * comes by itself. A run that waits for something else instead gets to its own deadlines.
+ * Replays a recording, record by record, and sets `clock` to their times. A record that the run caused (the reply to a
+ * request, the effect of an NMI) is held back, with all that follows, until the run has caused it again. A run that
+ * waits for something that does not come runs into its own deadline.
  */
 export class Replay {
   readonly #moments: readonly Moment[];
   readonly #clock: SteppedClock;
-  readonly #done = new Map<Deed, number>();
-  #lastDeedMs = performance.now();
+  readonly #done = new Map<Cause, number>();
+  #lastCauseMs = performance.now();
   #over = false;
   #played = 0;
 
@@ -32,9 +29,9 @@ export class Replay {
   }
 
   /** The run has done something. */
-  did(deed: Deed): void {
-    this.#done.set(deed, (this.#done.get(deed) ?? 0) + 1);
-    this.#lastDeedMs = performance.now();
+  did(cause: Cause): void {
+    this.#done.set(cause, (this.#done.get(cause) ?? 0) + 1);
+    this.#lastCauseMs = performance.now();
   }
 
   /** Ends the replay before the next record. Returns the last sample, at its time, when it was not played yet. */
@@ -47,9 +44,9 @@ export class Replay {
     return last.record.text;
   }
 
-  /** Plays to the end of the recording, then lets the time go on until it is stopped. */
+  /** Plays to the end of the recording, then sets the clock forward, deadline by deadline, until it is stopped. */
   async play(deliver: (record: RunRecord) => void): Promise<void> {
-    const needed = new Map<Deed, number>();
+    const needed = new Map<Cause, number>();
     for (const { record, cause } of this.#moments) {
       if (cause !== undefined) {
         // A request has several answers (firing, then its reply); a command is one for each time.
@@ -70,19 +67,19 @@ export class Replay {
     this.#clock.forwardTo(record.kind === 'chunk' ? record.atMs : record.record.atMs);
   }
 
-  /** Waits for the run; while it does nothing, its own timers fire one after another. */
+  /** Waits for the run. While it is idle, its timers fire, one after another. */
   async #until(done: () => boolean): Promise<void> {
     while (!done() && !this.#over) {
       await sleep(POLL_MS);
-      if (performance.now() - this.#lastDeedMs < PATIENCE_MS) continue;
+      if (performance.now() - this.#lastCauseMs < IDLE_MS) continue;
       const next = this.#clock.nextMs;
       if (next !== undefined) this.#clock.forwardTo(next);
     }
   }
 }
 
-/** Tells a log what a record says of the machine itself. What the run of the recording did is the run's to do again. */
-export function tell(record: RunRecord, log: MachineLog): void {
+/** Reports what a record says of the machine itself. Facts of the recorded run are left to the run that is made now. */
+export function report(record: RunRecord, log: MachineLog): void {
   switch (record.kind) {
     case 'chunk':
       return log.bytes(record.channel, record.bytes);
@@ -110,7 +107,7 @@ const COMMANDS: ReadonlySet<unknown> = new Set([
 /** A record, and what the run must have done before it. */
 interface Moment {
   readonly record: RunRecord;
-  readonly cause: Deed | undefined;
+  readonly cause: Cause | undefined;
 }
 
 /** The beginning of a frame that answers a request. */
@@ -143,7 +140,7 @@ function momentsOf(records: readonly RunRecord[]): Moment[] {
   });
 }
 
-/** What was told is dealt with before the next comes: nobody waits for files or the network meanwhile. */
+/** Lets the run react to a record before the next one; it waits for no file and no network meanwhile. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

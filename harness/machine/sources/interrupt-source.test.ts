@@ -4,7 +4,7 @@ import type { SourceSpec } from '../../plan/source.js';
 import { type Interrupts, MachineFailure, type Pulse } from '../machine.js';
 import { interruptSource, type SourceTarget } from './interrupt-source.js';
 
-/** A machine that keeps what it is sent, and fails when it is told to. */
+/** A machine that keeps what it is sent, and fails on request. */
 function made(): { target: SourceTarget; sent: Pulse[]; failWith: (error: Error) => void } {
   const sent: Pulse[] = [];
   let failure: Error | undefined;
