@@ -91,9 +91,13 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
     const guest = new Guest(machine, watch);
     const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
+    // Modules are elsewhere at each boot, and not in what is kept.
+    const isCached = cacheDir !== undefined && plan.modules.length === 0;
+    const symbolCache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
     const isArmed = scenario.crashKernel === 'loaded';
     const questions = guestQuestions(guest, {
       cpus: plan.machine.cpus,
+      kernel: { bits: kernel.bits ?? 64, symbolCache },
       claims: plan.machine.prove ?? [],
       crashKernelLoaded: isArmed,
       proofs: prove,
@@ -109,8 +113,6 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
     );
     const stopSampling = machine.abilities.monitor?.startSampling();
     if (stopSampling !== undefined) undo.push(stopSampling);
-    // Modules are elsewhere at each boot, and not in what is kept.
-    const cached = cacheDir !== undefined && plan.modules.length === 0;
     await crashGuest(
       guest,
       {
@@ -122,7 +124,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
           sameImage: captureKernel.sha256 === kernel.sha256,
-          symbolCache: cached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined,
+          symbolCache,
         },
       },
       { sources, openQuestions },

@@ -14,13 +14,14 @@ const HOST_PROGRAM = /^(qemu-system-.*|apt|apt-get|apt-cache|curl|wget)$/;
 /** Where a host has its programs; one elsewhere is a test's own. */
 const HOST_DIRECTORIES = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
-class Impure extends Error {
-  override name = 'Impure';
-  constructor(what: string) {
-    super(
-      `cannot ${what} in a pure test: it depends on the host; name the file *.host.test.ts or *.guest.test.ts`,
-    );
-  }
+/** Throws, and fails the whole file: what is tested may take the error for a missing program. */
+function refuse(what: string): never {
+  const why = `cannot ${what} in a pure test: it depends on the host; name the file *.host.test.ts or *.guest.test.ts`;
+  process.once('exit', () => {
+    process.stderr.write(`${why}\n`);
+    process.exitCode = 1;
+  });
+  throw new Error(why);
 }
 
 /** Puts a check in front of a method; it throws when the call is not pure. */
