@@ -22,6 +22,8 @@ import { resolveKernel } from '../dist/kernel/index.js';
 import { makePlan } from '../dist/plan/make-plan.js';
 import { readScenario } from '../dist/plan/read-scenario.js';
 import { chooseAccelerator } from '../dist/machine/qemu/accel/choose-accelerator.js';
+import { qemuArguments } from '../dist/machine/qemu/arguments.js';
+import { openQemu } from '../dist/machine/qemu/open.js';
 import { executeRun } from '../dist/run/execute-run.js';
 import { createRunDirectory } from '../dist/store/run-directory.js';
 import { guestHand } from './fixture-hands.mjs';
@@ -76,7 +78,7 @@ async function record(name, recipe) {
     }),
     name,
   );
-  const qemu = { binary: 'qemu-system-x86_64', version: accel.qemuVersion };
+  const qemu = { binary: 'qemu-system-x86_64', version: accel.qemuVersion, argumentsFor: qemuArguments };
   let plan = makePlan(
     scenario,
     { kernel, captureKernel, accel, qemu, initrd: images.production.path },
@@ -86,6 +88,7 @@ async function record(name, recipe) {
   const directory = await createRunDirectory(work, plan);
   const hand = guestHand(directory);
   const result = await executeRun(plan, directory, {
+    open: openQemu,
     signal: hand.signal,
     onEvent: (event) => recipe.onEvent?.(event, hand),
   });

@@ -1,4 +1,4 @@
-import type { Registers } from '../qemu/gdbstub/index.js';
+import type { Registers } from '../machine/debugger.js';
 
 /** A debugger on a machine that is stopped, or can be. `GdbClient` is one. Times out, and throws, as its kind does. */
 export interface Debugger {

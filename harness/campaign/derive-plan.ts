@@ -1,5 +1,6 @@
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Scenario } from '../plan/scenario.js';
+import { renamedPlan } from '../plan/make-plan.js';
 import { contradictionOf } from '../trigger/triggers.js';
 
 /**
@@ -16,7 +17,5 @@ export function derivePlan(
   if (contradiction !== undefined) {
     throw new Error(`cannot derive the plan of scenario "${scenario.name}": ${contradiction.why}`);
   }
-  const oldName = `crashpath-${template.runId}`;
-  const args = template.qemu.args.map((word) => (word === oldName ? `crashpath-${runId}` : word));
-  return { ...template, scenario, runId, nonce, trial: 1, qemu: { ...template.qemu, args } };
+  return { ...renamedPlan(template, { runId, nonce }), scenario, trial: 1 };
 }

@@ -1,4 +1,5 @@
 import { isInterrupted, type RunResult } from '../model/result.js';
+import { renamedPlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
 /** What is already there of a campaign. */
@@ -22,16 +23,10 @@ export function remainingPlans(
     const attempts = begun.filter(({ runId }) => runId === plan.runId || isAttemptOf(runId, plan.runId));
     if (attempts.some(({ result }) => result !== undefined && !isInterrupted(result))) return [];
     if (attempts.length === 0) return [plan];
-    return [renamed(plan, `${plan.runId}.${attempts.length + 1}`, freshNonce())];
+    return [renamedPlan(plan, { runId: `${plan.runId}.${attempts.length + 1}`, nonce: freshNonce() })];
   });
 }
 
 function isAttemptOf(runId: string, original: string): boolean {
   return runId.startsWith(`${original}.`) && /^\d+$/.test(runId.slice(original.length + 1));
-}
-
-function renamed(plan: RunPlan, runId: string, nonce: string): RunPlan {
-  const oldName = `crashpath-${plan.runId}`;
-  const args = plan.qemu.args.map((word) => (word === oldName ? `crashpath-${runId}` : word));
-  return { ...plan, runId, nonce, qemu: { ...plan.qemu, args } };
 }

@@ -2,7 +2,8 @@ import PQueue from 'p-queue';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import { executeRun } from '../run/execute-run.js';
+import { openQemu } from '../machine/qemu/open.js';
+import { executeRun, type MachineOpener } from '../run/execute-run.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
 
@@ -10,6 +11,8 @@ import { createRunDirectory } from '../store/run-directory.js';
 export interface CampaignOptions {
   /** How many guests run at a time. */
   readonly jobs: number;
+  /** Starts the machines; QEMU when absent. */
+  readonly open?: MachineOpener | undefined;
   /** See `ExecuteOptions.cacheDir`; asked for, since a campaign that forgets it is slower and says nothing. */
   readonly cacheDir: string | undefined;
   /** Stops the campaign: running guests are recorded as interrupted, the rest is not begun. */
@@ -39,6 +42,7 @@ export async function runCampaign(
     try {
       options.onStart?.(plan);
       const result = await executeRun(plan, await createRunDirectory(directory, plan), {
+        open: options.open ?? openQemu,
         signal,
         cacheDir: options.cacheDir,
         onEvent: (event) => options.onEvent?.(plan, event),

@@ -2,7 +2,7 @@ import type { RunPlan } from '../plan/run-plan.js';
 import { isInterrupted, type RunResult } from '../model/result.js';
 import type { Scenario } from '../plan/scenario.js';
 import { readRuns } from '../store/campaign-directory.js';
-import { resetKind } from '../store/reset-kind.js';
+import { resetKind } from '../machine/qemu/reset-kind.js';
 import { outcomeOf, type PointOutcome } from '../sweep/outcome.js';
 import { pointOf } from '../sweep/script.js';
 import { derivePlan } from './derive-plan.js';

@@ -1,5 +1,5 @@
 import type * as autopsy from '../autopsy/debugger.js';
-import type { BreakpointKind, GdbStop, RegisterName, Watch } from '../qemu/gdbstub/index.js';
+import type { BreakpointKind, RegisterName, Stop, Watch } from '../machine/debugger.js';
 
 /** A debugger that lets single vCPUs run. What `GdbClient` does, as far as a choreography uses it. */
 export interface Debugger extends autopsy.Debugger {
@@ -16,7 +16,7 @@ export interface Debugger extends autopsy.Debugger {
   continueVcpus(vcpus: readonly number[]): Promise<void>;
   continueAll(): Promise<void>;
   /** Executes one instruction on one vCPU, all others held. */
-  step(vcpu: number): Promise<GdbStop>;
+  step(vcpu: number): Promise<Stop>;
   /** The stop that ends the latest resume. Throws a GdbTimeoutError after `deadlineMs`; the vCPUs run then. */
-  waitForStop(options: { readonly deadlineMs: number }): Promise<GdbStop>;
+  waitForStop(options: { readonly deadlineMs: number }): Promise<Stop>;
 }

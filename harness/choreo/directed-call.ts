@@ -1,5 +1,5 @@
 import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
-import type { Registers } from '../qemu/gdbstub/index.js';
+import type { Registers } from '../machine/debugger.js';
 import type { KernelSymbol } from '../symbols/index.js';
 import { functionNamed } from './code-location.js';
 import type { DirectedCall } from '../trigger/choreography-steps.js';

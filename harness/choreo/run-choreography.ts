@@ -14,18 +14,17 @@ export async function runChoreography(steps: readonly Step[], context: Choreogra
   for (const [position, step] of steps.entries()) {
     const index = position + 1;
     const startedMs = performance.now();
-    const record = (saw: string) => {
-      const tookMs = Math.round(performance.now() - startedMs);
-      context.fact({ fact: 'step', index, verb: verbOf(step), saw, tookMs });
-    };
-    try {
-      record(await doStep(step, vcpus));
-    } catch (error) {
-      if (error instanceof NotReached) {
-        record(error.saw);
-        context.fact({ fact: 'proof', what: `step ${index}: ${error.what}`, proved: false, saw: error.saw });
-      }
-      throw error;
+    let failure: unknown;
+    const saw = await doStep(step, vcpus).catch((error: unknown) => {
+      if (!(error instanceof NotReached)) throw error;
+      failure = error;
+      return error.saw;
+    });
+    const tookMs = Math.round(performance.now() - startedMs);
+    context.fact({ fact: 'step', index, verb: verbOf(step), saw, tookMs });
+    if (failure instanceof NotReached) {
+      context.fact({ fact: 'proof', what: `step ${index}: ${failure.what}`, proved: false, saw });
+      throw failure;
     }
   }
   await vcpus.continueNotHeld();

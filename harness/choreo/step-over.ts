@@ -1,11 +1,6 @@
+import type { Stop } from '../machine/debugger.js';
 import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
-import {
-  GdbError,
-  GdbTimeoutError,
-  type GdbStop,
-  type Registers,
-  type Watch,
-} from '../qemu/gdbstub/index.js';
+import { GdbError, GdbTimeoutError, type Registers, type Watch } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import type { TraceContext } from './context.js';
 import { instructionAt } from './instruction-at.js';
@@ -164,7 +159,7 @@ function behindOf({ instruction }: Over): bigint {
 }
 
 async function requireTrap(
-  { reason }: GdbStop,
+  { reason }: Stop,
   { vcpu, context, purpose }: { vcpu: number; context: TraceContext; purpose: string },
 ): Promise<void> {
   if (reason.kind === 'trap' || reason.kind === 'watchpoint') return;

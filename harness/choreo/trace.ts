@@ -2,7 +2,7 @@ import { readIdt } from '../autopsy/idt.js';
 import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
 import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
 import { KERNEL_IMAGE } from '../model/place.js';
-import type { Registers } from '../qemu/gdbstub/index.js';
+import type { Registers } from '../machine/debugger.js';
 import type { Disassembled } from '../symbols/index.js';
 import { Callees } from './callees.js';
 import type { TraceContext } from './context.js';

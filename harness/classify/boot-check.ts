@@ -1,9 +1,10 @@
 import type { Check } from './facts.js';
-import { first, firstFact } from './phases.js';
+import { first, firstFact, unprovedProofs } from './phases.js';
 
 /** Did the production guest come up at all? */
 export const bootCheck: Check = ({ events, hello }) => {
-  if (hello !== undefined) return undefined;
+  // Of a guest that has not spoken nothing is proved but that its machine lacks an ability: that is no failed boot.
+  if (hello !== undefined || unprovedProofs(events).length > 0) return undefined;
   const base = { word: 'boot-failed' } as const;
   const panic = first(events, 'panic');
   if (panic !== undefined) {

@@ -2,7 +2,7 @@ import type { RunEvent } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import type { Scenario } from '../plan/scenario.js';
 import { judgeCrashPoint } from '../proof/crash-point.js';
-import { proveFromReport } from '../proof/proofs.js';
+import { proveFromReport, type ScenarioProof } from '../proof/proofs.js';
 import { first, firstFact } from './phases.js';
 
 /**
@@ -11,7 +11,7 @@ import { first, firstFact } from './phases.js';
  * that lives has no panic to prove: it is judged as that.
  */
 export function reportProofs(
-  { trigger, prove }: Pick<Scenario, 'trigger' | 'prove'>,
+  { trigger, prove }: { readonly trigger: Scenario['trigger']; readonly prove: readonly ScenarioProof[] },
   events: readonly RunEvent[],
 ): Extract<HostFact, { fact: 'proof' }>[] {
   const fired = first(events, 'firing') ?? firstFact(events, 'fired');

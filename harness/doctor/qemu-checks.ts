@@ -8,7 +8,7 @@ import { foldLine } from '../model/escape.js';
 import { remedyFor } from '../machine/qemu/accel/proof.js';
 import { deviceNames, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
-import { NIC_DRIVERS } from '../plan/nic.js';
+import { NIC_DEVICES } from '../machine/qemu/nic.js';
 import type { DoctorCheck } from './check.js';
 
 const QEMU_REMEDY = 'install qemu-system-x86 (apt-get install qemu-system-x86)';
@@ -27,7 +27,7 @@ const DEVICES: Wanted = {
   needed: ['isa-serial'],
   optional: [
     { name: 'isa-debug-exit', usedBy: 'the proof of KVM' },
-    ...Object.values(NIC_DRIVERS).map(({ device }) => ({ name: device, usedBy: 'scenarios with that card' })),
+    ...Object.values(NIC_DEVICES).map((name) => ({ name, usedBy: 'scenarios with that card' })),
   ],
 };
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
-import { resetKind } from '../store/reset-kind.js';
+import { resetKind } from '../machine/qemu/reset-kind.js';
 import { runMade } from '../testing/guests/run-scenario.js';
 
 /**

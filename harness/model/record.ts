@@ -55,7 +55,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     stderr: z.string(),
   }),
   z.object({ fact: z.literal('interrupted'), by: z.string() }),
-  z.object({ fact: z.literal('harness-fault'), message: z.string() }),
+  /** `stack`: where it came from, with its causes; for a bug of crashpath. */
+  z.object({ fact: z.literal('harness-fault'), message: z.string(), stack: z.string().optional() }),
   /** Last line of every complete recording. */
   z.object({ fact: z.literal('ended'), why: z.string() }),
 ]);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { type Scenario, ScenarioSchema } from './scenario.js';
 import { SourceSchema, type SourceSpec } from './source.js';
 import { contradictionInSources } from './check-sources.js';
-import { needsQtest } from './needs-qtest.js';
+import { needsQtest } from './guest-spec.js';
 
 const STORM: SourceSpec = { vector: 209, cpu: 1, perSecond: 100, until: 'end' };
 const check = (source: SourceSpec, prove: Scenario['prove'] = []) =>

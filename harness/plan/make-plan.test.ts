@@ -4,8 +4,8 @@ import type { Scenario } from './scenario.js';
 import { RunPlanSchema } from './run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
-import { type GuestChoices, makePlan } from './make-plan.js';
-import { qemuArguments, RUN_FILES, shellQuote } from './qemu-arguments.js';
+import { type GuestChoices, makePlan, renamedPlan } from './make-plan.js';
+import { qemuArguments, RUN_FILES } from '../machine/qemu/arguments.js';
 
 const { scenario: SCENARIO, kernel } = madePlan();
 const captureKernel = { ...kernel, label: 'other', bzImage: '/kernels/other/vmlinuz' };
@@ -26,7 +26,7 @@ function plan(
       kernel,
       captureKernel,
       accel: { accel, reason: 'made' },
-      qemu: { binary: 'qemu', version: '7.2' },
+      qemu: { binary: 'qemu', version: '7.2', argumentsFor: qemuArguments },
       initrd: '/images/p.cpio',
     },
     { identity: { campaign: 'c', runId: 'r-1', trial: 3, nonce: 'cp-1' }, choices },
@@ -95,7 +95,7 @@ void t.test("QEMU's command line is that of the plan", async (t) => {
   t.equal(after(plan({ accel: 'kvm' }).qemu.args, '-accel'), 'kvm');
 });
 
-void t.test('the two UARTs are sockets in the run directory, the console first', async (t) => {
+void t.test('the two UARTs are FIFOs in the run directory, the console first', async (t) => {
   const { args } = plan().qemu;
   const serials = args.filter((_, index) => args[index - 1] === '-serial');
   t.strictSame(serials, ['chardev:console', 'chardev:control']);
@@ -111,29 +111,6 @@ void t.test('the two UARTs are sockets in the run directory, the console first',
     'nothing listens on a network',
   );
   for (const name of Object.values(RUN_FILES)) t.notMatch(name, /\//, 'names are relative');
-});
-
-void t.test('a dead guest is kept: a reset shuts down, a shutdown pauses', async (t) => {
-  const args = qemuArguments({
-    qtest: false,
-    name: 'n',
-    accel: 'tcg',
-    machine: 'pc',
-    cpuModel: 'max',
-    cpus: 1,
-    memoryMiB: 128,
-    bzImage: '/k',
-    initrd: '/i',
-    append: '',
-  });
-  t.match(after(args, '-action'), /reboot=shutdown,shutdown=pause/);
-  t.ok(args.includes('-nodefaults'));
-  t.match(after(args, '-sandbox'), /^on,.*spawn=deny/);
-});
-
-void t.test('a command line to paste', async (t) => {
-  t.equal(shellQuote(['qemu', '-m', '768M', '-append', 'a b', '']), "qemu -m 768M -append 'a b' ''");
-  t.equal(shellQuote(["it's", '$(reboot)', 'a;b']), String.raw`'it'\''s' '$(reboot)' 'a;b'`);
 });
 
 void t.test('deadlines', async (t) => {
@@ -180,4 +157,13 @@ void t.test('the qtest channel is there for a script that interrupts, and for no
   });
   t.equal(after(loud, '-qtest'), 'chardev:qtest');
   t.ok(loud.includes(`socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`));
+});
+
+void t.test('a plan for another run of the same guest: its name, everywhere, and its nonce', async (t) => {
+  const made = plan();
+  t.equal(after(made.qemu.args, '-name'), 'crashpath-r-1');
+  const renamed = renamedPlan(made, { runId: 'r-1.2', nonce: 'cp-2' });
+  t.equal(after(renamed.qemu.args, '-name'), 'crashpath-r-1.2');
+  t.match(renamed, { runId: 'r-1.2', nonce: 'cp-2' });
+  t.strictSame(renamedPlan(renamed, { runId: 'r-1', nonce: 'cp-1' }), made);
 });

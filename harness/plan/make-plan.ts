@@ -6,9 +6,8 @@ import type { RunPlan } from './run-plan.js';
 import type { Scenario } from './scenario.js';
 import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
+import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
-import { needsQtest } from './needs-qtest.js';
-import { qemuArguments } from './qemu-arguments.js';
 
 /** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
@@ -22,7 +21,12 @@ export interface Resources {
   readonly kernel: Kernel;
   readonly captureKernel: Kernel;
   readonly accel: { readonly accel: 'kvm' | 'tcg'; readonly reason: string };
-  readonly qemu: { readonly binary: string; readonly version: string };
+  readonly qemu: {
+    readonly binary: string;
+    readonly version: string;
+    /** The command line, without the program, that makes this guest. */
+    readonly argumentsFor: (guest: GuestSpec) => string[];
+  };
   /** Absolute path of the production image that carries this capture kernel. */
   readonly initrd: string;
 }
@@ -96,9 +100,10 @@ export function makePlan(
     limits: limitsFor(accel, { scale: choices.timeoutScale ?? 1, watchMs: scenario.watchMs }),
     timeoutScale: choices.timeoutScale ?? 1,
     qemu: {
-      ...resources.qemu,
-      args: qemuArguments({
-        name: `crashpath-${identity.runId}`,
+      binary: resources.qemu.binary,
+      version: resources.qemu.version,
+      args: resources.qemu.argumentsFor({
+        name: guestName(identity.runId),
         accel,
         machine: machine.type,
         cpuModel: machine.cpuModel,
@@ -112,6 +117,13 @@ export function makePlan(
       }),
     },
   };
+}
+
+/** The same plan for another run: a new name, also of the guest on its command line, and a fresh nonce. */
+export function renamedPlan(plan: RunPlan, { runId, nonce }: Pick<RunIdentity, 'runId' | 'nonce'>): RunPlan {
+  const oldName = guestName(plan.runId);
+  const args = plan.qemu.args.map((word) => (word === oldName ? guestName(runId) : word));
+  return { ...plan, runId, nonce, qemu: { ...plan.qemu, args } };
 }
 
 function words(...parts: (string | undefined)[]): string {

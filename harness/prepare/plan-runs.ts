@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choose-accelerator.js';
+import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
@@ -63,7 +64,7 @@ export async function planTrials(
 
   const host = {
     accel: { accel: accelerator.accel, reason: accelerator.reason },
-    qemu: { binary: qemuBinary, version: accelerator.qemuVersion },
+    qemu: { binary: qemuBinary, version: accelerator.qemuVersion, argumentsFor: qemuArguments },
   };
   const planAll = (initrdOf: (cell: PlannedCell) => string) =>
     fit.map((run, index) =>

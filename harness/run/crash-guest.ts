@@ -1,109 +1,81 @@
 import { stacksOf } from '../autopsy/stacks.js';
-import { QmpError } from '../qemu/qmp/index.js';
 import { reportProofs } from '../classify/report-proofs.js';
-import { armTrigger } from '../trigger/triggers.js';
-import { choreograph, type DebugSession } from './choreograph.js';
-import { recordInterruptState } from './irqchips.js';
-import type { LiveGuest } from './live-guest.js';
-import type { OpenProof } from './prepare-guest.js';
+import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import type { OpenQuestion } from '../proof/proof.js';
+import type { ScenarioProof } from '../proof/proofs.js';
+import { armTrigger, type Trigger } from '../trigger/triggers.js';
+import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
+import { followGuest } from './follow-guest.js';
+import type { Guest } from './guest.js';
+import type { SourceBank } from './source-bank.js';
+import { triggerTarget } from './trigger-target.js';
 
-const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
-/** A capture guest that has reported powers off at once; this is for a slow host. */
-const POWER_OFF_LIMIT_MS = 20_000;
+/** How a guest is crashed, and what is to be seen of it. */
+export interface Crash {
+  readonly trigger: Trigger;
+  /** Those that only the console's report can show are judged from it. */
+  readonly prove: readonly ScenarioProof[];
+  /** For a trigger whose steps are interpreted. */
+  readonly choreography: ChoreographyRun;
+}
 
-/** Fires, and follows the guest for as long as its next rung is within its deadline. Ends by {@link RunEnded}. */
-export async function crashGuest(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
+/** What the preparation has left open. */
+export interface Prepared {
+  readonly sources: SourceBank;
+  readonly openQuestions: readonly OpenQuestion[];
+}
+
+/** Fires, and follows the guest to its end. Ends by `RunEnded`. */
+export async function crashGuest(
+  guest: Guest,
+  crash: Crash,
+  { sources, openQuestions }: Prepared,
+): Promise<void> {
+  const { watch } = guest;
+  const aboutToFire = async () => {
+    await guest.recordInterruptState();
+    sources.firing();
+  };
   try {
-    await crashAndFollow(guest, openProofs);
+    const session = await fire(guest, crash, aboutToFire);
+    await sources.fired();
+    try {
+      await followGuest(guest, openQuestions);
+    } finally {
+      if (session !== undefined) await examine(session, guest);
+    }
   } finally {
     // Only now has the console said all that it will say.
-    for (const fact of reportProofs(guest.plan.scenario, guest.watch.events)) guest.watch.fact(fact);
+    for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
   }
 }
 
-async function crashAndFollow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
-  const { trigger } = guest.plan.scenario;
-  if (trigger.kind !== 'choreography') {
-    const fire = await armTrigger(trigger, guest);
-    await recordInterruptState(guest);
-    guest.sources.firing();
-    await fire();
-    await guest.sources.fired();
-    return follow(guest, openProofs);
-  }
-  const session = await choreograph(trigger.steps, guest);
-  await guest.sources.fired();
-  try {
-    await follow(guest, openProofs);
-  } finally {
-    await examine(session, guest);
-  }
+async function fire(
+  guest: Guest,
+  { trigger, choreography }: Crash,
+  aboutToFire: () => Promise<void>,
+): Promise<DebugSession | undefined> {
+  if (trigger.kind === 'choreography')
+    return choreograph(trigger.steps, guest, { ...choreography, aboutToFire });
+  const armed = await armTrigger(trigger, triggerTarget(guest));
+  await aboutToFire();
+  await armed();
+  return undefined;
 }
 
-/** Interrupt controllers as QEMU shows them; the replies stay in the QMP log. */
-const IRQCHIP_COMMANDS = ['info pic', 'info irq'] as const;
-
-/** What a guest that got stuck still says: its stacks and its interrupt controllers. */
-async function examine({ gdb, symbols }: DebugSession, guest: LiveGuest): Promise<void> {
-  const { watch, plan } = guest;
+/** What a guest that got stuck still says: its stacks and its interrupt controllers, whose texts stay in the QMP log. */
+async function examine({ gdb, symbols, sameImage }: DebugSession, { watch, machine }: Guest): Promise<void> {
   if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done')) return;
-  const armed = watch.events.findLast((event) => event.type === 'armed');
-  const sameImage = plan.captureKernel.sha256 === plan.kernel.sha256;
+  const armed = watch.events.findLast((event) => event.type === 'armed')?.armed;
   try {
-    const stacks = await stacksOf({
-      gdb,
-      symbols,
-      armed: armed?.armed,
-      sameImage,
-      registersText: () => guest.monitor('info registers -a'),
-    });
-    for (const fact of stacks) watch.fact(fact);
-    const lapics = gdb.vcpus.map((vcpu) => `info lapic ${vcpu}`);
-    for (const command of [...IRQCHIP_COMMANDS, ...lapics]) await guest.monitor(command);
+    const monitor = need(machine, 'monitor');
+    const registersText = () => monitor.registers();
+    for (const fact of await stacksOf({ gdb, symbols, armed, sameImage, registersText })) watch.fact(fact);
+    await monitor.irqchips();
+    await monitor.interruptCounts();
+    for (const vcpu of gdb.vcpus) await monitor.lapic(vcpu);
   } catch (error) {
-    // A QEMU that is gone says nothing more; its exit is recorded.
-    if (!(error instanceof QmpError)) throw error;
+    // A machine that is gone or shows less says nothing more.
+    if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
   }
-}
-
-async function follow(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<void> {
-  const { plan, watch } = guest;
-  const { limits } = plan;
-  const sign = await watch.waitFor(['panic', ...CAPTURE_SIGNS], () => true, {
-    what: 'the first sign of a panic',
-    limitMs: limits.watchMs,
-    soft: true,
-  });
-  if (sign === undefined && (await stillAlive(guest, openProofs))) {
-    watch.end('the guest is still alive');
-    return;
-  }
-  // A guest that says nothing may be on its way all the same: a panic in NMI context can print nothing.
-  await watch.waitFor(['capture-command-line', 'capture-hello'], () => true, {
-    what: 'the crash path, from the panic to the capture kernel,',
-    limitMs: limits.crashPathMs,
-  });
-  await watch.waitFor('capture-hello', () => true, {
-    what: "the capture kernel's boot",
-    limitMs: limits.captureBootMs,
-  });
-  await watch.waitFor('capture-done', () => true, {
-    what: "the capture kernel's report",
-    limitMs: limits.captureReportMs,
-  });
-  await watch.waitFor('shutdown', () => true, {
-    what: 'the power-off',
-    limitMs: POWER_OFF_LIMIT_MS,
-    soft: true,
-  });
-  watch.end('the capture kernel has reported');
-}
-
-async function stillAlive(guest: LiveGuest, openProofs: readonly OpenProof[]): Promise<boolean> {
-  const { watch, requests } = guest;
-  const reply = await guest.tryAsk(requests.ping());
-  watch.fact({ fact: 'watch-ended', answered: reply !== undefined });
-  if (reply === undefined) return false;
-  for (const proof of openProofs) await proof.complete();
-  return true;
 }

@@ -1,239 +1,155 @@
-import { closeSync, constants, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { classify } from '../classify/classify.js';
 import { resultOf } from '../classify/result.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
+import { faultFact } from '../machine/fault-fact.js';
+import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
-import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import { RUN_FILES } from '../plan/qemu-arguments.js';
-import { type QemuProcess, startQemu } from '../machine/qemu/process.js';
-import { connectGdb } from '../qemu/gdbstub/index.js';
-import { connectQmp, type QmpClient, QmpError } from '../qemu/qmp/index.js';
-import { connectQtest } from '../qemu/qtest/index.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
-import { openUartChannel, type UartChannel } from './uart-channel.js';
 import { crashGuest } from './crash-guest.js';
-import { liveGuest } from './live-guest.js';
-import { openNetwork } from './network.js';
+import { Guest } from './guest.js';
+import { guestQuestions } from './guest-questions.js';
 import { prepareGuest } from './prepare-guest.js';
-import { qmpLog } from './qmp-log.js';
-import { watchRunState } from './run-state.js';
 import { RunEnded, RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
-import { sampleOnce, sampleVcpus } from './sampler.js';
+
+/**
+ * Starts the machine of a plan, which reports to `log` from its first byte on. Throws a Fault when it cannot be started.
+ */
+export type MachineOpener = (
+  plan: RunPlan,
+  place: { readonly directory: string; readonly log: MachineLog },
+) => Promise<Machine>;
 
 /** Options of {@link executeRun}. */
 export interface ExecuteOptions {
-  /** Stops the run: it is recorded as interrupted and QEMU is killed. */
+  readonly open: MachineOpener;
+  /** Stops the run: it is recorded as interrupted and the machine is closed. */
   readonly signal?: AbortSignal | undefined;
   /** Every event as it is read, for progress. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Where a kernel's symbols are kept between runs; absent: read in each run. */
   readonly cacheDir?: string | undefined;
+  /** The time that is recorded and that deadlines follow; the host's own when absent. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
  * Executes one planned run in its directory (which holds the plan already): boots, crashes, records, judges, saves the
- * timeline and the verdict. Whatever happens, no QEMU is left behind. Throws a harness fault only when the recording
+ * timeline and the verdict. Whatever happens, the machine is closed. Throws a harness fault only when the recording
  * itself cannot be written; everything else is a verdict.
  */
 export async function executeRun(
   plan: RunPlan,
   directory: string,
-  options: ExecuteOptions = {},
+  { open, signal, onEvent, cacheDir, clock = HOST_CLOCK }: ExecuteOptions,
 ): Promise<RunResult> {
-  const recorder = openRecorder(directory);
-  const watch = new RunWatch(recorder, plan.limits, options.onEvent);
+  const recorder = openRecorder(directory, clock);
+  const watch = new RunWatch(recorder, { limits: plan.limits, onEvent, clock });
   const interrupt = () => {
-    watch.fact({ fact: 'interrupted', by: String(options.signal?.reason ?? 'a signal') });
+    watch.fact({ fact: 'interrupted', by: String(signal?.reason ?? 'a signal') });
   };
-  options.signal?.addEventListener('abort', interrupt);
-  if (options.signal?.aborted === true) interrupt();
-  const total = setTimeout(() => {
-    watch.fact({ fact: 'deadline', what: 'the whole run', limitMs: plan.limits.totalMs });
-    watch.end('the whole run did not end in time');
-  }, plan.limits.totalMs);
+  signal?.addEventListener('abort', interrupt);
+  if (signal?.aborted === true) interrupt();
+  const unlimit = watch.limitWhole();
   try {
-    await runGuest(plan, { directory, watch, cacheDir: options.cacheDir });
+    await runGuest(plan, { watch, directory, cacheDir, open });
   } finally {
-    clearTimeout(total);
-    options.signal?.removeEventListener('abort', interrupt);
+    unlimit();
+    signal?.removeEventListener('abort', interrupt);
     watch.fact({ fact: 'ended', why: watch.ended ?? 'unknown' });
     watch.finish();
     recorder.close();
   }
   if (watch.fault !== undefined) throw watch.fault;
-  const result = resultOf(classify(watch.events, plan), plan, { events: watch.events, directory });
+  const verdict = classify(watch.events, plan);
+  const result = resultOf(verdict, plan, { events: watch.events, directory });
   await saveOutcome(directory, { events: watch.events, result });
   return result;
 }
 
-/** Everything that must be undone, last first; each step is tried even if another fails. */
-class Teardown {
-  readonly #steps: (() => unknown)[] = [];
-
-  defer(step: () => unknown): void {
-    this.#steps.push(step);
-  }
-
-  async run(): Promise<void> {
-    for (const step of this.#steps.toReversed()) {
-      try {
-        await step();
-      } catch {
-        // A step fails when what it undoes is gone already (a socket of a dead QEMU).
-      }
-    }
-  }
-}
-
-async function runGuest(plan: RunPlan, stage: Omit<Stage, 'teardown'>): Promise<void> {
-  const { watch } = stage;
-  const teardown = new Teardown();
-  try {
-    await drive(plan, { ...stage, teardown });
-    watch.end('the script came to its end');
-  } catch (error) {
-    if (!(error instanceof RunEnded)) {
-      if (watch.ended === undefined) {
-        watch.fact({
-          fact: 'harness-fault',
-          message: error instanceof Fault ? error.message : String(error),
-        });
-      }
-      watch.end('the harness failed');
-    }
-  } finally {
-    await teardown.run();
-  }
-}
-
-interface Stage {
-  readonly directory: string;
+/** What a run is carried out with. */
+interface Means {
   readonly watch: RunWatch;
-  readonly teardown: Teardown;
   readonly cacheDir: string | undefined;
+  readonly directory: string;
+  readonly open: MachineOpener;
 }
 
-async function drive(plan: RunPlan, { directory, watch, teardown, cacheDir }: Stage): Promise<void> {
-  const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  teardown.defer(() => closeSync(folder));
-  const base = `/proc/self/fd/${folder}`;
-  for (const socket of [RUN_FILES.qmpSocket, RUN_FILES.gdbSocket, RUN_FILES.qtestSocket]) {
-    teardown.defer(() => rm(join(directory, socket), { force: true }));
-  }
-  const open = async (channel: 'console' | 'control'): Promise<UartChannel> => {
-    let heard = 0;
-    const name = channel === 'console' ? RUN_FILES.consolePipe : RUN_FILES.controlPipe;
-    const opened = await openUartChannel(directory, name, (bytes) => {
-      const room = plan.limits.channelBytes - heard;
-      if (room <= 0) return;
-      const kept = bytes.subarray(0, room);
-      heard += kept.length;
-      watch.take((recorder) => recorder.chunk(channel, kept));
-      if (heard >= plan.limits.channelBytes) {
-        watch.fact({ fact: 'channel-limit', channel, limitBytes: plan.limits.channelBytes });
-      }
-    });
-    teardown.defer(() => opened.close());
-    return opened;
-  };
-  const consoleLine = await open('console');
-  const control = await open('control');
-  const network = await openNetwork(plan.scenario.guest.nic, { base, directory });
-  teardown.defer(() => network?.close());
-  if (watch.ended !== undefined) throw new RunEnded(watch.ended);
-
-  const qemu = await startQemu(plan.qemu.binary, plan.qemu.args, directory);
-  watch.fact({ fact: 'qemu-started', pid: qemu.pid });
-  let asked = false;
-  const gone = new AbortController();
-  const exit = qemu.exited.then(({ code, signal, stderr }) => {
-    gone.abort(new RunEnded('qemu-exit'));
-    watch.fact({ fact: 'qemu-exit', code, signal, asked, stderr });
-  });
-  teardown.defer(async () => {
-    asked = true;
-    await qemu.stop();
-    await exit;
-  });
-
-  const qmp = await monitor(plan, { base, qemu, watch, signal: gone.signal });
-  teardown.defer(() => qmp.close());
-  // TCG gives no guest up; under it, a debugger's thousands of stops would only cost questions.
-  if (plan.accel.accel === 'kvm') {
-    teardown.defer(watchRunState(qmp, { watch, stderrTail: () => qemu.stderrTail() }));
-  }
-  const sampling = new AbortController();
-  const sources = new SourceBank();
-  teardown.defer(() => sources.stop());
-  const guest = liveGuest(plan, watch, {
-    sources,
-    qmp,
-    control,
-    consoleLine,
-    cacheDir,
-    network,
-    connectDebugger: async () => {
-      const gdb = await connectGdb(
-        { path: join(base, RUN_FILES.gdbSocket) },
-        { accel: plan.accel.accel, signal: gone.signal },
-      );
-      // QEMU is killed next: nobody has to be let go.
-      teardown.defer(() => gdb.close({ guest: 'leave' }));
-      return gdb;
-    },
-    connectQtest: async () => {
-      const qtest = await connectQtest({ path: join(base, RUN_FILES.qtestSocket) }, { signal: gone.signal });
-      teardown.defer(() => qtest.close());
-      // Undone before that: lines are let go, and what the sources did is recorded.
-      teardown.defer(() => sources.stop());
-      return qtest;
-    },
-  });
-  const openProofs = await prepareGuest(guest);
-  const samples = sampleVcpus(qmp, {
-    signal: sampling.signal,
-    onSample: (text) => watch.take((recorder) => recorder.sample(text)),
-  });
-  teardown.defer(async () => {
-    sampling.abort();
-    await samples;
-    // Where the vCPUs stand now says where a reset or a hang happened.
-    const last = await sampleOnce(qmp);
-    if (last !== undefined) watch.take((recorder) => recorder.sample(last));
-  });
-  await crashGuest(guest, openProofs);
-}
-
-async function monitor(
-  plan: RunPlan,
-  { base, qemu, watch, signal }: { base: string; qemu: QemuProcess; watch: RunWatch; signal: AbortSignal },
-): Promise<QmpClient> {
-  const record = qmpLog();
+/** Takes the plan apart: each function below gets the parts that it needs, and none gets the plan. */
+async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Means): Promise<void> {
+  const { scenario, kernel, captureKernel } = plan;
+  const { trigger, prove } = scenario;
+  const undo: (() => Promise<void>)[] = [];
   try {
-    return await connectQmp(
-      { path: join(base, RUN_FILES.qmpSocket) },
+    if (watch.ended !== undefined) throw new RunEnded(watch.ended);
+    const machine = await open(plan, { directory, log: watch });
+    undo.push(() => machine.close());
+    const guest = new Guest(machine, watch);
+    const sources = new SourceBank(guest, scenario.sources);
+    undo.push(() => sources.stop());
+    // Modules are elsewhere at each boot, and not in what is kept.
+    const isCached = cacheDir !== undefined && plan.modules.length === 0;
+    const symbolCache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
+    const isArmed = scenario.crashKernel === 'loaded';
+    const questions = guestQuestions(guest, {
+      cpus: plan.machine.cpus,
+      kernel: { bits: kernel.bits ?? 64, symbolCache },
+      claims: plan.machine.prove ?? [],
+      crashKernelLoaded: isArmed,
+      proofs: prove,
+    });
+    const openQuestions = await prepareGuest(
+      guest,
       {
-        connectDeadlineMs: plan.limits.qemuStartMs,
-        signal,
-        stderrTail: () => qemu.stderrTail(),
-        onMessage: (direction, message) => {
-          const kept = record(direction, message);
-          if (kept !== undefined) {
-            watch.take((recorder) => recorder.qmp(direction === 'sent' ? 'out' : 'in', kept));
-          }
+        release: kernel.release,
+        crashKernel: isArmed ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
+        steps: scenario.prepare,
+      },
+      { questions, sources },
+    );
+    const stopSampling = machine.abilities.monitor?.startSampling();
+    if (stopSampling !== undefined) undo.push(stopSampling);
+    await crashGuest(
+      guest,
+      {
+        trigger,
+        prove,
+        choreography: {
+          trial: plan.trial,
+          deadlineScale: plan.timeoutScale,
+          runName: plan.runId,
+          hasSources: scenario.sources.length > 0,
+          sameImage: captureKernel.sha256 === kernel.sha256,
+          symbolCache,
         },
       },
+      { sources, openQuestions },
     );
+    watch.end('the script came to its end');
   } catch (error) {
-    // A QEMU that cannot start (a bad --machine, no KVM) says why on stderr; its exit is the fact that counts.
-    if (error instanceof QmpError && watch.ended === undefined) {
-      watch.fact({ fact: 'harness-fault', message: error.message });
+    recordFailure(error, watch);
+  } finally {
+    for (const step of undo.toReversed()) {
+      try {
+        await step();
+      } catch (error) {
+        watch.fact(faultFact(error));
+      }
     }
-    throw error;
   }
+}
+
+/** What ended a run before its script came to its end: its own end, an ability that is missing, or a failure. */
+function recordFailure(error: unknown, watch: RunWatch): void {
+  if (error instanceof RunEnded) return;
+  if (watch.ended === undefined && error instanceof MissingAbility) {
+    watch.fact({ fact: 'proof', what: error.what, proved: false, saw: error.saw });
+    watch.end(`not proved: ${error.what}`);
+  }
+  if (watch.ended === undefined) watch.fact(faultFact(error));
+  watch.end('the harness failed');
 }

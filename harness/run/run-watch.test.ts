@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { HostFact, RunRecord } from '../model/record.js';
+import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Recorder } from '../store/recorder.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { RunEnded, RunWatch } from './run-watch.js';
@@ -18,63 +19,134 @@ function memoryRecorder(): Recorder {
   };
 }
 
-const watchOf = () => new RunWatch(memoryRecorder(), madePlan().limits);
+const { limits } = madePlan();
+const watchOf = () => new RunWatch(memoryRecorder(), { limits });
 
 function print(watch: RunWatch, channel: 'console' | 'control', line: string): void {
-  watch.take((recorder) => recorder.chunk(channel, Buffer.from(`${line}\n`)));
+  watch.bytes(channel, Buffer.from(`${line}\n`));
 }
 
 const PANIC = '[    4.624082] Kernel panic - not syncing: sysrq triggered crash';
 const FIRING = 'CP1 {"ev":"firing","id":3}';
 
 t.test('a panic that overtakes the announcement of firing does not end the run', async (t) => {
-  const watch = watchOf();
+  const clock = new SteppedClock();
+  const watch = new RunWatch(memoryRecorder(), { limits, clock });
   print(watch, 'console', PANIC);
+  clock.forwardTo(4_900);
+  t.equal(watch.ended, undefined, 'a panic has some seconds for its report');
   print(watch, 'control', FIRING);
-  await new Promise((resolve) => setTimeout(resolve, 5_300));
+  clock.forwardTo(60_000);
   t.equal(watch.ended, undefined);
-  watch.end('the test is over');
 });
 
 t.test('a panic before anything was fired ends it', async (t) => {
-  const watch = watchOf();
+  const clock = new SteppedClock();
+  const watch = new RunWatch(memoryRecorder(), { limits, clock });
   print(watch, 'console', PANIC);
-  await t.rejects(
-    watch.waitFor('hello', () => true, { what: 'x', limitMs: 20_000 }),
-    RunEnded,
-  );
+  const hello = watch.waitFor('hello', () => true, { what: 'x', within: 20_000 });
+  clock.forwardTo(4_900);
+  t.equal(watch.ended, undefined);
+  clock.forwardTo(5_100);
+  await t.rejects(hello, RunEnded);
   t.equal(watch.ended, 'panic');
 });
 
 t.test('a wait is answered by what was seen already, by what comes, or by its deadline', async (t) => {
   const watch = watchOf();
   print(watch, 'control', FIRING);
-  t.match(await watch.waitFor('firing', () => true, { what: 'x', limitMs: 10 }), { type: 'firing' });
-  const later = watch.waitFor(['panic', 'capture-hello'], () => true, { what: 'x', limitMs: 5_000 });
+  t.match(await watch.waitFor('firing', () => true, { what: 'x', within: 10 }), { type: 'firing' });
+  const later = watch.waitFor(['panic', 'capture-hello'], () => true, { what: 'x', within: 5_000 });
   print(watch, 'console', PANIC);
   t.match(await later, { type: 'panic', side: 'production' });
-  t.equal(await watch.waitFor('armed', () => true, { what: 'x', limitMs: 10, soft: true }), undefined);
+  t.equal(await watch.tryWaitFor('armed', () => true, 10), undefined);
   t.equal(watch.ended, undefined, 'a soft deadline ends nothing');
   await t.rejects(
-    watch.waitFor('armed', () => true, { what: 'arming', limitMs: 10 }),
+    watch.waitFor('armed', () => true, { what: 'arming', within: 10 }),
     RunEnded,
   );
   t.match(watch.events.at(-1), { fact: { fact: 'deadline', what: 'arming', limitMs: 10 } });
   await t.rejects(
-    watch.waitFor('hello', () => true, { what: 'x', limitMs: 10 }),
+    watch.waitFor('hello', () => true, { what: 'x', within: 10 }),
     RunEnded,
     'ended is ended',
   );
 });
 
 t.test('a recording that fails ends the run and keeps its error', async (t) => {
-  const watch = watchOf();
   const full = new Error('ENOSPC');
-  watch.take(() => {
-    throw full;
-  });
+  const failing: Recorder = {
+    ...memoryRecorder(),
+    sample() {
+      throw full;
+    },
+  };
+  const watch = new RunWatch(failing, { limits });
+  watch.sample('');
   t.equal(watch.fault, full);
   t.type(watch.ended, 'string');
+});
+
+t.test(
+  'what cannot be read ends this run as a fault of crashpath; it is recorded all the same',
+  async (t) => {
+    const recorder: Recorder = {
+      ...memoryRecorder(),
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a record that the timeline cannot read
+      qmp: () => ({ kind: 'qmp', line: 0 }) as RunRecord,
+    };
+    const watch = new RunWatch(recorder, { limits });
+    const wait = watch.waitFor('hello', () => true, { what: 'x', within: 20_000 });
+    watch.message('in', {});
+    await t.rejects(wait, RunEnded);
+    t.equal(watch.fault, undefined, 'the recording did not fail');
+    t.match(watch.events.at(-1), {
+      fact: { fact: 'harness-fault', message: /a bug of crashpath, TypeError/, stack: /timeline/ },
+    });
+    watch.fact({ fact: 'ended', why: 'x' });
+    t.match(watch.events.at(-1), { fact: { fact: 'ended' } }, 'and it goes on being recorded');
+  },
+);
+
+t.test('a progress callback that throws does not touch the run, and is reported once', async (t) => {
+  const warnings: string[] = [];
+  t.intercept(process, 'emitWarning', { value: (text: string) => warnings.push(text) });
+  const onEvent = () => {
+    throw new Error('EPIPE');
+  };
+  const watch = new RunWatch(memoryRecorder(), { limits, onEvent });
+  const wait = watch.waitFor('panic', () => true, { what: 'x', within: 20_000 });
+  print(watch, 'control', FIRING);
+  print(watch, 'console', PANIC);
+  t.match(await wait, { type: 'panic' });
+  t.equal(watch.fault, undefined);
+  t.equal(watch.ended, undefined);
+  t.strictSame(warnings, ['the progress of a run is not shown: Error: EPIPE']);
+});
+
+t.test('a question to an event that throws is the failure of the one who asks', async (t) => {
+  const watch = watchOf();
+  const bug = new TypeError('bug');
+  const wait = watch.waitFor(
+    'firing',
+    () => {
+      throw bug;
+    },
+    { what: 'x', within: 20_000 },
+  );
+  print(watch, 'control', FIRING);
+  await t.rejects(wait, bug);
+  t.equal(watch.ended, undefined);
+});
+
+t.test('a channel that reaches its limit ends the run; what is beyond it is dropped', async (t) => {
+  const watch = new RunWatch(memoryRecorder(), { limits: { ...limits, channelBytes: 10 } });
+  watch.bytes('console', Buffer.from('12345678'));
+  t.equal(watch.ended, undefined);
+  watch.bytes('console', Buffer.from('90abc'));
+  watch.bytes('console', Buffer.from('def'));
+  t.match(watch.events, [{ fact: { fact: 'channel-limit', channel: 'console', limitBytes: 10 } }]);
+  t.equal(watch.ended, 'channel-limit');
 });
 
 t.test('work is waited for until the run ends, and no longer', async (t) => {

@@ -1,6 +1,10 @@
 import { endsRunAfterMs } from '../classify/terminal.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
+import { faultFact } from '../machine/fault-fact.js';
+import type { MachineLog } from '../machine/machine.js';
 import type { EventOf, EventType, RunEvent } from '../model/event.js';
-import type { HostFact, RunRecord } from '../model/record.js';
+import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
 import { createTimeline } from '../timeline/timeline.js';
@@ -15,29 +19,55 @@ export class RunEnded extends Error {
 
 interface Waiter {
   readonly offer: (event: RunEvent) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How long a wait may take: one of the run's deadlines by its name, or milliseconds. */
+export type Within = keyof Limits | number;
+
+/** A wait whose deadline ends the run. */
+export interface WaitOptions {
+  /** What is waited for, as the deadline's fact names it. */
+  readonly what: string;
+  readonly within: Within;
+}
+
+/** Options of {@link RunWatch}. */
+export interface WatchOptions {
+  readonly limits: Limits;
+  /** Every event as it is read, for progress. One that throws is reported once, as a warning of the process. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /**
  * The live end of a recording: everything seen is recorded, read into events by the same timeline that re-judges
  * stored runs, and offered to whoever waits. The first terminal event ends the run.
  */
-export class RunWatch {
+export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
   readonly #recorder: Recorder;
+  readonly #limits: Limits;
   readonly #timeline;
   readonly #onEvent: ((event: RunEvent) => void) | undefined;
+  readonly #clock: Clock;
   readonly #waiters = new Set<Waiter>();
+  /** Bytes of each channel so far. */
+  readonly #received: Record<Channel, number> = { console: 0, control: 0 };
   /** The first event that will end the run, within its grace. */
-  #ending: { readonly by: RunEvent; readonly timer: NodeJS.Timeout } | undefined;
+  #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
   #why: string | undefined;
   #fired = false;
   #fault: unknown;
+  #misread = false;
+  #warned = false;
 
-  constructor(recorder: Recorder, limits: Limits, onEvent?: (event: RunEvent) => void) {
+  constructor(recorder: Recorder, { limits, onEvent, clock = HOST_CLOCK }: WatchOptions) {
     this.#recorder = recorder;
     this.#timeline = createTimeline(limits);
+    this.#limits = limits;
     this.#onEvent = onEvent;
+    this.#clock = clock;
   }
 
   /** Why the run ended; undefined while it goes on. */
@@ -50,61 +80,60 @@ export class RunWatch {
     return this.#fault;
   }
 
-  /** Records something through `write` and reads it. A recording that fails ends the run. */
-  take(write: (recorder: Recorder) => RunRecord): void {
-    if (this.#fault !== undefined) return;
-    try {
-      this.#read(this.#timeline.push(write(this.#recorder)));
-    } catch (error) {
-      this.#fault = error;
-      this.end('the recording failed');
+  /** Records bytes of a channel, up to the channel's limit; reaching it ends the run. */
+  bytes(channel: Channel, bytes: Buffer): void {
+    const { channelBytes } = this.#limits;
+    const room = channelBytes - this.#received[channel];
+    if (room <= 0) return;
+    const kept = bytes.subarray(0, room);
+    this.#received[channel] += kept.length;
+    this.#record((recorder) => recorder.chunk(channel, kept));
+    if (kept.length === room) {
+      this.fact({ fact: 'channel-limit', channel, limitBytes: channelBytes });
     }
+  }
+
+  /** Records a message of the machine's management protocol. */
+  message(direction: 'in' | 'out', message: Record<string, unknown>): void {
+    this.#record((recorder) => recorder.qmp(direction, message));
+  }
+
+  /** Records a sample of all vCPUs' registers. */
+  sample(text: string): void {
+    this.#record((recorder) => recorder.sample(text));
   }
 
   /** Records a host fact. */
   fact(fact: HostFact): void {
-    this.take((recorder) => recorder.host(fact));
+    this.#record((recorder) => recorder.host(fact));
   }
 
   /**
-   * Waits for an event of the given types, seen already or still to come. After `limitMs` a deadline named `what` is
-   * recorded and the run ends; with `soft`, the wait resolves to undefined instead. Throws {@link RunEnded} when the
-   * run ends.
+   * Waits for an event of the given types, seen already or still to come. Past its deadline, `what` is recorded as late
+   * and the run ends. Throws {@link RunEnded} when the run ends.
    */
   async waitFor<T extends EventType>(
     types: T | readonly T[],
     test: (event: EventOf<T>) => boolean,
-    options: { what: string; limitMs: number; soft?: boolean },
+    { what, within }: WaitOptions,
+  ): Promise<EventOf<T>> {
+    const limitMs = this.msOf(within);
+    const found = await this.#wait(types, test, limitMs, () => {
+      this.fact({ fact: 'deadline', what, limitMs });
+      this.end(`${what} did not end in time`);
+    });
+    // The deadline has ended the run, which rejects the wait.
+    if (found === undefined) throw new RunEnded(this.#why ?? what);
+    return found;
+  }
+
+  /** As {@link waitFor}, but past its deadline nothing is recorded, and the wait resolves to undefined. */
+  tryWaitFor<T extends EventType>(
+    types: T | readonly T[],
+    test: (event: EventOf<T>) => boolean,
+    within: Within,
   ): Promise<EventOf<T> | undefined> {
-    const wanted: readonly EventType[] = typeof types === 'string' ? [types] : types;
-    const is = (event: RunEvent): event is EventOf<T> => wanted.includes(event.type);
-    const seen = this.events.filter(is).find(test);
-    if (seen !== undefined) return seen;
-    if (this.#why !== undefined) throw new RunEnded(this.#why);
-    let timer: NodeJS.Timeout | undefined;
-    let waiter: Waiter | undefined;
-    try {
-      return await new Promise<EventOf<T> | undefined>((resolve, reject) => {
-        waiter = {
-          offer: (event) => {
-            if (is(event) && test(event)) resolve(event);
-          },
-          reject,
-        };
-        this.#waiters.add(waiter);
-        timer = setTimeout(() => {
-          if (options.soft === true) {
-            resolve(undefined);
-            return;
-          }
-          this.fact({ fact: 'deadline', what: options.what, limitMs: options.limitMs });
-          this.end(`${options.what} did not end in time`);
-        }, options.limitMs);
-      });
-    } finally {
-      clearTimeout(timer);
-      if (waiter !== undefined) this.#waiters.delete(waiter);
-    }
+    return this.#wait(types, test, this.msOf(within), () => undefined);
   }
 
   /** Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; what becomes of the work is dropped. */
@@ -126,31 +155,153 @@ export class RunWatch {
   end(why: string): void {
     if (this.#why !== undefined) return;
     this.#why = why;
-    clearTimeout(this.#ending?.timer);
+    this.#ending?.cancel();
     for (const waiter of this.#waiters) waiter.reject(new RunEnded(why));
+  }
+
+  /** Ends the run now and throws {@link RunEnded}. */
+  stop(why: string): never {
+    this.end(why);
+    throw new RunEnded(why);
+  }
+
+  /** Records a proof; one that does not hold ends the run (void). */
+  require(proof: { readonly what: string; readonly proved: boolean; readonly saw: string }): void {
+    this.fact({ fact: 'proof', ...proof });
+    if (!proof.proved) this.stop(`not proved: ${proof.what}`);
+  }
+
+  /** Ends the run when it has not ended by its last deadline; the function that is returned prevents that. */
+  limitWhole(): () => void {
+    const { totalMs } = this.#limits;
+    return this.#clock.after(totalMs, () => {
+      this.fact({ fact: 'deadline', what: 'the whole run', limitMs: totalMs });
+      this.end('the whole run did not end in time');
+    });
+  }
+
+  /** Resolves after `ms`; rejects at once when `signal` is aborted. The run's end does not shorten it. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(ms, () => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      });
+      const abort = () => {
+        cancel();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      if (signal?.aborted === true) abort();
+    });
+  }
+
+  /** The run's own clock, monotonic milliseconds. */
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   /** Closes the timeline: the unfinished last lines are read as they stand. */
   finish(): void {
-    clearTimeout(this.#ending?.timer);
-    this.#read(this.#timeline.finish());
+    this.#ending?.cancel();
+    this.#read(() => this.#timeline.finish());
   }
 
-  #read(events: RunEvent[]): void {
+  /** A deadline of the run, milliseconds. */
+  msOf(within: Within): number {
+    return typeof within === 'number' ? within : this.#limits[within];
+  }
+
+  async #wait<T extends EventType>(
+    types: T | readonly T[],
+    test: (event: EventOf<T>) => boolean,
+    limitMs: number,
+    late: () => void,
+  ): Promise<EventOf<T> | undefined> {
+    const wanted: readonly EventType[] = typeof types === 'string' ? [types] : types;
+    const is = (event: RunEvent): event is EventOf<T> => wanted.includes(event.type);
+    const seen = this.events.filter(is).find(test);
+    if (seen !== undefined) return seen;
+    if (this.#why !== undefined) throw new RunEnded(this.#why);
+    let cancel: (() => void) | undefined;
+    let waiter: Waiter | undefined;
+    try {
+      return await new Promise<EventOf<T> | undefined>((resolve, reject) => {
+        waiter = {
+          offer: (event) => {
+            if (is(event) && test(event)) resolve(event);
+          },
+          reject,
+        };
+        this.#waiters.add(waiter);
+        cancel = this.#clock.after(limitMs, () => {
+          late();
+          resolve(undefined);
+        });
+      });
+    } finally {
+      cancel?.();
+      if (waiter !== undefined) this.#waiters.delete(waiter);
+    }
+  }
+
+  /** Writes a record and reads it. A record that cannot be written ends the run: nothing that follows would be proved. */
+  #record(write: (recorder: Recorder) => RunRecord): void {
+    if (this.#fault !== undefined) return;
+    let record: RunRecord;
+    try {
+      record = write(this.#recorder);
+    } catch (error) {
+      this.#fault = error;
+      this.end('the recording failed');
+      return;
+    }
+    this.#read(() => this.#timeline.push(record));
+  }
+
+  /** Reads events; a timeline that throws is a bug of crashpath, and the end of this run alone. */
+  #read(read: () => RunEvent[]): void {
+    let events: RunEvent[];
+    try {
+      events = read();
+    } catch (error) {
+      // The fact is read by the same timeline, which may throw again: once is enough.
+      if (this.#misread) return;
+      this.#misread = true;
+      this.fact(faultFact(error));
+      this.end('the recording could not be read');
+      return;
+    }
     for (const event of events) {
       this.events.push(event);
-      this.#onEvent?.(event);
+      this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
-      for (const waiter of this.#waiters) waiter.offer(event);
+      for (const waiter of this.#waiters) {
+        try {
+          waiter.offer(event);
+        } catch (error) {
+          waiter.reject(error);
+        }
+      }
       this.#considerEnd(event);
     }
   }
 
-  /** The panic may overtake the announcement: they come through two sockets. Then it was the one asked for. */
+  #report(event: RunEvent): void {
+    try {
+      this.#onEvent?.(event);
+    } catch (error) {
+      if (this.#warned) return;
+      this.#warned = true;
+      process.emitWarning(`the progress of a run is not shown: ${String(error)}`);
+    }
+  }
+
+  /** The panic may overtake the announcement: they come through two channels. Then it was the one asked for. */
   #fire(): void {
     this.#fired = true;
     if (this.#ending?.by.type !== 'panic') return;
-    clearTimeout(this.#ending.timer);
+    this.#ending.cancel();
     this.#ending = undefined;
   }
 
@@ -159,6 +310,6 @@ export class RunWatch {
     if (graceMs === undefined || this.#why !== undefined) return;
     const why = event.type === 'host' ? event.fact.fact : event.type;
     if (graceMs === 0) this.end(why);
-    else this.#ending ??= { by: event, timer: setTimeout(() => this.end(why), graceMs) };
+    else this.#ending ??= { by: event, cancel: this.#clock.after(graceMs, () => this.end(why)) };
   }
 }

@@ -1,137 +1,135 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { MachineFailure, need } from '../machine/machine.js';
+import { frameSource } from '../machine/sources/frame-source.js';
+import { interruptSource } from '../machine/sources/interrupt-source.js';
+import type { Source } from '../machine/sources/source.js';
 import { type SourceSpec, sourceName } from '../plan/source.js';
 import type { PinName } from '../proof/names.js';
-import { QtestError } from '../qemu/qtest/index.js';
-import { frameSource } from '../source/frame-source.js';
-import { qtestSource } from '../source/qtest-source.js';
-import type { Source } from '../source/source.js';
-import { findPins } from './irqchips.js';
-import type { LiveGuest } from './live-guest.js';
+import type { Guest } from './guest.js';
 
 /** A rate is measured over this long at least. */
 const MEASURE_MS = 1_000;
-/** How often a source is asked whether it still works. */
-const LOOK_EVERY_MS = 200;
+/** How often it is checked whether the sources still work. */
+const CHECK_EVERY_MS = 200;
 
 /** The scenario's interrupt sources, from their start to the end of the run. What they did is recorded. */
 export class SourceBank {
-  readonly #running: { readonly spec: SourceSpec; readonly source: Source; told: boolean }[] = [];
-  #guest: LiveGuest | undefined;
-  #look: NodeJS.Timeout | undefined;
+  readonly #guest: Guest;
+  readonly #specs: readonly SourceSpec[];
+  readonly #running: { readonly spec: SourceSpec; readonly source: Source; reported: boolean }[] = [];
+  #checks: NodeJS.Timeout | undefined;
 
-  /** Starts all of them. One that cannot work on this machine ends the run, void. */
-  async start(guest: LiveGuest): Promise<void> {
-    const { sources } = guest.plan.scenario;
-    if (sources.length === 0) return;
+  constructor(guest: Guest, specs: readonly SourceSpec[]) {
     this.#guest = guest;
-    const pinOf = await findPins(
-      guest,
-      sources.flatMap((spec) => ('pin' in spec ? [spec.pin] : [])),
-    );
-    for (const spec of sources) {
-      const source =
-        'frames' in spec
-          ? frameSource(spec, await guest.frames())
-          : qtestSource(spec, {
-              qtest: await guest.qtest(),
-              apicIds: await guest.apicIds(),
-              pin: 'pin' in spec ? await this.#pin(guest, spec, pinOf(spec.pin)) : undefined,
-            });
-      await this.#orVoid(guest, spec, () => source.start());
-      this.#running.push({ spec, source, told: false });
-      this.#tell(source, 'started');
-    }
-    this.#look = setInterval(() => this.#watchFailures(), LOOK_EVERY_MS);
+    this.#specs = specs;
   }
 
-  /** Measures the rates that are asked for. One that is not kept ends the run, void. */
-  async prove(guest: LiveGuest): Promise<void> {
-    const asked = this.#running.filter(({ spec }) => spec.atLeastPerSecond !== undefined);
-    if (asked.length === 0) return;
-    const before = asked.map(({ source }) => source.tally().count);
-    const sinceMs = performance.now();
-    await sleep(MEASURE_MS);
-    const seconds = (performance.now() - sinceMs) / 1000;
-    for (const [index, { spec, source }] of asked.entries()) {
-      const rate = (source.tally().count - (before[index] ?? 0)) / seconds;
-      const what = `${source.name}: at least ${spec.atLeastPerSecond} per second`;
-      const proved = rate >= (spec.atLeastPerSecond ?? 0);
-      guest.require({ what, proved, saw: `${Math.round(rate)} per second` });
+  /**
+   * Starts all of them and measures the rates that are asked for. One that cannot work on this machine, or whose rate is
+   * not kept, ends the run, void.
+   */
+  async start(): Promise<void> {
+    if (this.#specs.length === 0) return;
+    const pinOf = await this.#guest.findPins(
+      this.#specs.flatMap((spec) => ('pin' in spec ? [spec.pin] : [])),
+    );
+    for (const spec of this.#specs) {
+      const source = await this.#open(spec, pinOf);
+      await this.#orVoid(spec, () => source.start());
+      this.#running.push({ spec, source, reported: false });
+      this.#report(source, 'started');
     }
+    this.#checks = setInterval(() => this.#watchFailures(), CHECK_EVERY_MS);
+    await this.#proveRates();
   }
 
   /** Right before firing: what each has done so far. */
   firing(): void {
-    for (const { source } of this.#running) this.#tell(source, 'at-firing');
+    for (const { source } of this.#running) this.#report(source, 'at-firing');
   }
 
-  /** After firing: stops those that are not to go on. */
+  /** After firing: stops those that are not to continue. */
   async fired(): Promise<void> {
     await this.#stop(this.#running.filter(({ spec }) => spec.until === 'fired'));
   }
 
   /** Stops all of them. */
   async stop(): Promise<void> {
-    clearInterval(this.#look);
+    clearInterval(this.#checks);
     await this.#stop(this.#running);
   }
 
-  async #stop(which: readonly { readonly source: Source; told: boolean }[]): Promise<void> {
-    this.#watchFailures();
-    for (const one of which) {
-      if (one.told) continue;
-      one.told = true;
-      await one.source.stop();
-      this.#tell(one.source, 'stopped');
+  async #open(spec: SourceSpec, pinOf: (name: PinName) => number | undefined): Promise<Source> {
+    const { machine } = this.#guest;
+    if ('frames' in spec) return frameSource(spec, await need(machine, 'network').frames());
+    const interrupts = need(machine, 'interrupts');
+    // A channel that cannot be had is the host's fault, one that refuses is the machine's.
+    await interrupts.send([]);
+    if (!('pin' in spec)) return interruptSource(spec, { interrupts, pin: undefined });
+    const pin = pinOf(spec.pin);
+    const why = whyNot(spec.pin, { pin, pins: await interrupts.ioApicPins() });
+    if (why !== undefined) {
+      this.#guest.watch.require({ what: `${sourceName(spec)} can be driven`, proved: false, saw: why });
+    }
+    return interruptSource(spec, { interrupts, pin });
+  }
+
+  async #proveRates(): Promise<void> {
+    const { watch } = this.#guest;
+    const asked = this.#running.filter(({ spec }) => spec.atLeastPerSecond !== undefined);
+    if (asked.length === 0) return;
+    const before = asked.map(({ source }) => source.tally().count);
+    const sinceMs = watch.nowMs();
+    await watch.sleep(MEASURE_MS);
+    const seconds = (watch.nowMs() - sinceMs) / 1000;
+    for (const [index, { spec, source }] of asked.entries()) {
+      const rate = (source.tally().count - (before[index] ?? 0)) / seconds;
+      const what = `${source.name}: at least ${spec.atLeastPerSecond} per second`;
+      const proved = rate >= (spec.atLeastPerSecond ?? 0);
+      watch.require({ what, proved, saw: `${Math.round(rate)} per second` });
     }
   }
 
-  #tell(source: Source, state: 'started' | 'at-firing' | 'stopped' | 'failed'): void {
+  async #stop(which: readonly { readonly source: Source; reported: boolean }[]): Promise<void> {
+    this.#watchFailures();
+    for (const one of which) {
+      if (one.reported) continue;
+      one.reported = true;
+      await one.source.stop();
+      this.#report(one.source, 'stopped');
+    }
+  }
+
+  #report(source: Source, state: 'started' | 'at-firing' | 'stopped' | 'failed'): void {
     const { count, forMs, failure } = source.tally();
     const why = failure === undefined ? {} : { why: failure };
-    this.#guest?.fact({ fact: 'source', source: source.name, state, count, forMs, ...why });
+    this.#guest.watch.fact({ fact: 'source', source: source.name, state, count, forMs, ...why });
   }
 
   #watchFailures(): void {
     for (const one of this.#running) {
-      if (one.told || one.source.tally().failure === undefined) continue;
-      one.told = true;
-      this.#tell(one.source, 'failed');
-      this.#guest?.watch.end('an interrupt source failed');
+      if (one.reported || one.source.tally().failure === undefined) continue;
+      one.reported = true;
+      this.#report(one.source, 'failed');
+      this.#guest.watch.end('an interrupt source failed');
     }
   }
 
-  async #pin(
-    guest: LiveGuest,
-    spec: Extract<SourceSpec, { pin: unknown }>,
-    line: number | undefined,
-  ): Promise<{ device: string; line: number } | undefined> {
-    const what = `${sourceName(spec)} can be driven`;
-    const device = await guest.ioApicPath();
-    const why = whyNot(spec.pin, { device, line });
-    if (why !== undefined) guest.require({ what, proved: false, saw: why });
-    return device === undefined || line === undefined ? undefined : { device, line };
-  }
-
-  async #orVoid(guest: LiveGuest, spec: SourceSpec, act: () => Promise<void>): Promise<void> {
+  async #orVoid(spec: SourceSpec, act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
-      if (!(error instanceof QtestError)) throw error;
-      guest.require({ what: `${sourceName(spec)} starts`, proved: false, saw: error.message });
+      if (!(error instanceof MachineFailure)) throw error;
+      this.#guest.watch.require({ what: `${sourceName(spec)} starts`, proved: false, saw: error.message });
     }
   }
 }
 
-/** QEMU's IO-APIC has so many (include/hw/i386/ioapic_internal.h, IOAPIC_NUM_PINS). */
-const QEMU_PINS = 24;
-
 /** Why a pin cannot be driven; QEMU asserts, and dies, on a line that a device does not have. */
 function whyNot(
-  pin: PinName,
-  { device, line }: { device: string | undefined; line: number | undefined },
+  name: PinName,
+  { pin, pins }: { readonly pin: number | undefined; readonly pins: number },
 ): string | undefined {
-  if (device === undefined) return 'the machine has no IO-APIC in QEMU';
-  if (line === undefined) return `no row of /proc/interrupts ties ${pin} to an IO-APIC pin`;
-  return line < QEMU_PINS ? undefined : `QEMU's IO-APIC has pins 0 to ${QEMU_PINS - 1}, not ${line}`;
+  if (pins === 0) return 'the machine has no IO-APIC in QEMU';
+  if (pin === undefined) return `no row of /proc/interrupts ties ${name} to an IO-APIC pin`;
+  return pin < pins ? undefined : `QEMU's IO-APIC has pins 0 to ${pins - 1}, not ${pin}`;
 }

@@ -1,5 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { storeFault } from './store-fault.js';
 
@@ -28,11 +30,11 @@ export interface Recorder {
 
 /**
  * Opens a recorder in an existing run directory. Every record is written with one synchronous append before it is
- * judged: a crashpath that is killed leaves everything it had seen, with at most one torn last line. Throws a harness
- * fault when a file cannot be written (full disk).
+ * judged: a crashpath that is killed leaves everything it had seen, with at most one torn last line. Records carry the
+ * time of `time`. Throws a harness fault when a file cannot be written (full disk).
  */
-export function openRecorder(directory: string): Recorder {
-  const startedMs = performance.now();
+export function openRecorder(directory: string, time: Pick<Clock, 'nowMs'> = HOST_CLOCK): Recorder {
+  const startedMs = time.nowMs();
   const open = (stream: Stream) => {
     const path = join(directory, RECORDING[stream]);
     try {
@@ -51,7 +53,7 @@ export function openRecorder(directory: string): Recorder {
   };
   const lines: Record<Stream, number> = { console: 0, control: 0, chunks: 0, qmp: 0, samples: 0, host: 0 };
   let seq = 0;
-  const nowMs = () => Math.round((performance.now() - startedMs) * 1000) / 1000;
+  const nowMs = () => Math.round((time.nowMs() - startedMs) * 1000) / 1000;
   const stamp = () => ({ seq: seq++, atMs: nowMs() });
 
   function append(stream: Stream, bytes: Buffer): void {

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { contradictionIn } from '../trigger/check-choreography.js';
-import { needsQtest } from '../plan/needs-qtest.js';
+import { needsQtest } from '../plan/guest-spec.js';
 import { madeTrace } from '../testing/builders/instruction-trace.js';
+import { contradictionIn } from '../trigger/check-choreography.js';
 import { firstScenario, pointName, pointOf, pointScenario, traceName, traceScenario } from './script.js';
 import type { TracePoint } from './instruction-trace.js';
 

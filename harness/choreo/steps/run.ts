@@ -13,8 +13,8 @@ export async function run(step: StepOf<'run'>, vcpus: Vcpus): Promise<string> {
   const { context } = vcpus;
   const vcpu = vcpuFor(step, vcpus);
   vcpus.hold(step.as, vcpu);
-  if (step.forMs !== undefined) await runAlone(vcpu, context, step.forMs);
-  else await runToLocation(vcpu, step, vcpus);
+  if (step.to !== undefined) await runToLocation(vcpu, step, vcpus);
+  else if (step.forMs !== undefined) await runAlone(vcpu, context, step.forMs);
   if (step.thenOver !== undefined) await stepOverCall(vcpu, context, vcpus.deadlineMs(step.withinMs));
   for (let count = 0; count < (step.thenStep ?? 0); count += 1) {
     const { reason } = await context.gdb.step(vcpu);

@@ -5,6 +5,7 @@ import { harnessFault, usageFault } from '../../model/fault.js';
 import type { RunEvent } from '../../model/event.js';
 import { readScenario } from '../../plan/read-scenario.js';
 import { planRuns } from '../../prepare/plan-runs.js';
+import { openQemu } from '../../machine/qemu/open.js';
 import { executeRun } from '../../run/execute-run.js';
 import { createRunDirectory } from '../../store/run-directory.js';
 import { LKDTM_PROOF, type LkdtmOffer, parseOffer } from '../../trigger/lkdtm-offer.js';
@@ -95,6 +96,7 @@ async function bootOnce(
     say(`${plan.kernel.release}: starting (${plan.accel.accel})`);
     const events: RunEvent[] = [];
     const result = await executeRun(plan, await createRunDirectory(directory, plan), {
+      open: openQemu,
       signal: stop.signal,
       cacheDir: options.cacheDir,
       onEvent: (event) => {

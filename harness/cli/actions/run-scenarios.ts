@@ -3,7 +3,7 @@ import { remainingPlans } from '../../campaign/resume.js';
 import { EXIT, usageFault } from '../../model/fault.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { inRounds } from '../../plan/campaign-cells.js';
-import { shellQuote } from '../../plan/qemu-arguments.js';
+import { shellQuote } from '../../machine/qemu/arguments.js';
 import { type LoadedCampaign, loadCampaign } from '../../prepare/campaign-files.js';
 import { freshNonce, planRuns, planTrials } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns } from '../../store/campaign-directory.js';

@@ -1,10 +1,13 @@
 import { execa } from 'execa';
+import { harnessFault } from '../../model/fault.js';
 import { findQemu } from './accel/ask-qemu.js';
 import { parentDeathPrefix } from './accel/parent-death.js';
 import { signalGroup } from '../../host/process-group.js';
 
 /** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever (measured). */
 const KILL_GRACE_MS = 1_000;
+/** From SIGKILL to the end; a task that waits in the kernel (state D) does not end before it is done. */
+const KILLED_WITHIN_MS = 10_000;
 const STDERR_TAIL_CHARACTERS = 4_096;
 
 /** How QEMU ended. */
@@ -21,7 +24,7 @@ export interface QemuProcess {
   readonly exited: Promise<QemuExit>;
   /** The end of what QEMU printed on stderr, at most 4 KiB. */
   stderrTail(): string;
-  /** SIGTERM, then SIGKILL to the group; resolves when it is gone. */
+  /** SIGTERM, then SIGKILL to the group; resolves when it is gone. Throws a harness fault when it cannot be killed. */
   stop(): Promise<QemuExit>;
 }
 
@@ -57,14 +60,40 @@ export async function startQemu(binary: string, args: readonly string[], cwd: st
     pid: pid ?? -1,
     exited,
     stderrTail: () => tail,
-    async stop() {
-      signalGroup(pid, 'SIGTERM');
-      const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_GRACE_MS);
-      try {
-        return await exited;
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    stop: () => stopGroup({ pid, exited }, { graceMs: KILL_GRACE_MS, killedWithinMs: KILLED_WITHIN_MS }),
   };
+}
+
+/**
+ * SIGTERM to a process group, SIGKILL after `graceMs`; resolves when its leader has ended. Throws a harness fault when it
+ * has not ended `killedWithinMs` after SIGKILL, or may not be signalled.
+ */
+export async function stopGroup<Exit>(
+  { pid, exited }: { readonly pid: number | undefined; readonly exited: Promise<Exit> },
+  { graceMs, killedWithinMs }: { readonly graceMs: number; readonly killedWithinMs: number },
+): Promise<Exit> {
+  const timers: NodeJS.Timeout[] = [];
+  const late = new Promise<never>((_, reject) => {
+    const kill = () => {
+      try {
+        signalGroup(pid, 'SIGKILL');
+      } catch (error) {
+        reject(error);
+      }
+    };
+    timers.push(setTimeout(kill, graceMs));
+    const give = () =>
+      reject(
+        harnessFault(
+          `cannot kill process "${pid}": it is still there ${killedWithinMs} ms after SIGKILL; look at its state in /proc/${pid}/status`,
+        ),
+      );
+    timers.push(setTimeout(give, graceMs + killedWithinMs));
+  });
+  try {
+    signalGroup(pid, 'SIGTERM');
+    return await Promise.race([exited, late]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { messageWrite } from '../../irqchip/message.js';
+import { messageWrite } from '../../machine/qemu/msi-write.js';
 import { readApicIds } from '../../machine/qemu/apic-ids.js';
 import { startQemu } from '../../machine/qemu/process.js';
 import { connectQmp } from '../qmp/index.js';

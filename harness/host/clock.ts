@@ -1,0 +1,10 @@
+import type { Clock } from '../machine/clock.js';
+
+/** The host's own time. */
+export const HOST_CLOCK: Clock = {
+  nowMs: () => performance.now(),
+  after(forMs, act) {
+    const timer = setTimeout(act, forMs);
+    return () => clearTimeout(timer);
+  },
+};

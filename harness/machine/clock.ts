@@ -1,0 +1,7 @@
+/** The time of a run: recorded times and deadlines follow it. */
+export interface Clock {
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** Calls `act` once, after `forMs`; the function that is returned prevents that. */
+  after(forMs: number, act: () => void): () => void;
+}

@@ -1,0 +1,212 @@
+import type { Duplex } from 'node:stream';
+import { Fault } from '../model/fault.js';
+import type { InterruptMessage } from '../model/interrupt.js';
+import type { Channel, HostFact } from '../model/record.js';
+import type { Debugger } from './debugger.js';
+
+/**
+ * The machine under test, as a run sees it: a set of named abilities, each of which is present or missing. The machine
+ * reports what it does by itself to a {@link MachineLog}.
+ */
+export interface Machine {
+  /** For people: `QEMU 7.2.22`, `a recording`. */
+  readonly name: string;
+  readonly abilities: Abilities;
+  /**
+   * Ends the machine; resolves when nothing of it is left. The log gets no reports afterwards. What could not be undone
+   * is reported as a harness fault.
+   */
+  close(): Promise<void>;
+}
+
+/** What machines may have, by name. A machine without one of them lacks its key. */
+export interface Abilities {
+  readonly console?: Console;
+  readonly control?: Control;
+  readonly reset?: Reset;
+  readonly nmi?: Nmi;
+  readonly keyboard?: Keyboard;
+  readonly debugger?: DebugPort;
+  readonly monitor?: Monitor;
+  readonly interrupts?: Interrupts;
+  readonly network?: Network;
+  readonly snapshot?: Snapshot;
+}
+
+export type AbilityName = keyof Abilities;
+
+/** Takes the reports of a machine, in the order of events. */
+export interface MachineLog {
+  /** Bytes that the guest wrote to one of its two serial lines. */
+  bytes(channel: Channel, bytes: Buffer): void;
+  /** A message of the machine's management protocol (QMP), sent to it (`out`) or by it (`in`). */
+  message(direction: 'in' | 'out', message: Record<string, unknown>): void;
+  /** The registers of all vCPUs, as {@link Monitor.registers} gives them. */
+  sample(text: string): void;
+  /** Its start, its end, and what it could not do. */
+  fact(fact: HostFact): void;
+}
+
+/** The serial line of the console under test; what the guest prints there comes through {@link MachineLog.bytes}. */
+export interface Console {
+  /** Types bytes at the line. */
+  send(bytes: Buffer): void;
+  /** A BREAK condition on the line; absent where the line has none. */
+  readonly sendBreak?: () => Promise<void>;
+}
+
+/** The second serial line, on which the guest's init takes requests. */
+export interface Control {
+  send(bytes: Buffer): void;
+}
+
+/** The reset button. */
+export interface Reset {
+  /** Resolves when the reset is asked for. */
+  reset(): Promise<void>;
+}
+
+/** The NMI button: an NMI to the CPUs that the machine's button reaches (all vCPUs under QEMU). */
+export interface Nmi {
+  inject(): Promise<void>;
+}
+
+/** A PS/2 keyboard. */
+export interface Keyboard {
+  /** Presses a key, named as in QEMU's QKeyCode, and keeps it pressed. */
+  hold(key: string): Promise<void>;
+}
+
+/** A place where a debugger can be attached. */
+export interface DebugPort {
+  /** Attaches, which stops the machine; one debugger at a time. `Machine.close` closes it. */
+  connect(): Promise<Debugger>;
+}
+
+/**
+ * Inspects the machine without stopping it. The texts are those of QEMU's monitor; `hmp/` parses them. Each call throws a
+ * {@link MachineFailure} when the machine is gone or does not answer.
+ */
+export interface Monitor {
+  /** The registers of all vCPUs: HMP `info registers -a`. */
+  registers(): Promise<string>;
+  /** IO-APIC and 8259s: HMP `info pic`. */
+  irqchips(): Promise<string>;
+  /** Interrupts counted by the controllers' models: HMP `info irq`. */
+  interruptCounts(): Promise<string>;
+  /** One vCPU's local APIC, by the number of the vCPU: HMP `info lapic`. Undefined when there is no such vCPU. */
+  lapic(vcpu: number): Promise<string | undefined>;
+  /** Numbers of the vCPUs, ascending. */
+  vcpus(): Promise<readonly number[]>;
+  /** QEMU's run state (qapi/run-state.json, RunState): `running`, `paused`, `internal-error`. */
+  runState(): Promise<string>;
+  /**
+   * Reports the registers of all vCPUs to the log several times a second. The returned function stops that, after one
+   * last sample.
+   */
+  startSampling(): () => Promise<void>;
+}
+
+/** One thing that a device could do to the interrupt controllers: a message to a vCPU's APIC, or a level on a pin. */
+export type Pulse =
+  | { readonly vcpu: number; readonly message: InterruptMessage }
+  | { readonly pin: number; readonly level: 0 | 1 };
+
+/** Interrupts from outside the guest: MSI injection and the pins of the IO-APIC. */
+export interface Interrupts {
+  /**
+   * Sends pulses in one go, in their order; each is pending when this resolves, whether the vCPUs run or stand. Throws a
+   * {@link MachineFailure}. `deadlineMs`: for all of them; half a minute when absent.
+   */
+  send(pulses: readonly Pulse[], options?: { readonly deadlineMs?: number }): Promise<void>;
+  /** The APIC id that messages to a vCPU go to. Throws a RangeError when there is no such vCPU. */
+  apicIdOf(vcpu: number): Promise<number>;
+  /** How many pins of the IO-APIC can be driven; 0 on a machine without one. */
+  ioApicPins(): Promise<number>;
+}
+
+/**
+ * The other end of the network card. A card is connected to raw frames or to a network with one way out; the other one
+ * throws {@link MissingAbility}.
+ */
+export interface Network {
+  /** Raw Ethernet frames to and from the card. */
+  frames(): Promise<FrameLink>;
+  /** What the guest's one outgoing connection carries, as soon as there is one. */
+  stream(): Promise<Duplex>;
+}
+
+/** Raw frames to and from a network card. */
+export interface FrameLink {
+  /** Sends the frame `times` over, in one write; false when the card is behind: wait for {@link ready}. */
+  send(frame: Buffer, times: number): boolean;
+  /** Resolves when the card takes frames again, or is gone. */
+  ready(): Promise<void>;
+  /** True when the card is not connected, or no longer. */
+  readonly gone: boolean;
+  /** Frames that the guest has sent. */
+  readonly received: number;
+}
+
+/** Saves and restores the whole machine. No machine has it yet. */
+export interface Snapshot {
+  save(name: string): Promise<void>;
+  restore(name: string): Promise<void>;
+}
+
+/** Abilities in words: what a proof says that the machine has. */
+const WORDS: Readonly<Record<AbilityName, string>> = {
+  console: 'a console to type at',
+  control: 'a control channel',
+  reset: 'a reset button',
+  nmi: 'an NMI button',
+  keyboard: 'a keyboard',
+  debugger: 'a debugger',
+  monitor: 'a monitor',
+  interrupts: 'interrupt injection',
+  network: 'a network card',
+  snapshot: 'snapshots',
+};
+
+/** The machine lacks an ability that the scenario needs: nothing can be said about the kernel on it. */
+export class MissingAbility extends Error {
+  readonly ability: AbilityName;
+  /** The statement that does not hold, as a proof names it: `the machine has a debugger`. */
+  readonly what: string;
+  readonly saw: string;
+
+  /** `part` narrows the ability down: `a network card with raw frames`. */
+  constructor(ability: AbilityName, machine: string, part = '') {
+    const words = `${WORDS[ability]}${part}`;
+    super(`the machine has ${words}: ${machine} has none`);
+    this.name = 'MissingAbility';
+    this.ability = ability;
+    this.what = `the machine has ${words}`;
+    this.saw = `${machine} has none`;
+  }
+}
+
+/**
+ * The machine could not do what it was asked, although it has the ability: it is gone, does not answer in time, or
+ * refuses.
+ */
+export class MachineFailure extends Fault {
+  /** True when nothing of the machine is left to ask. */
+  readonly gone: boolean;
+
+  constructor(message: string, { gone, cause }: { gone: boolean; cause?: unknown }) {
+    super('harness', message, { cause });
+    this.name = 'MachineFailure';
+    this.gone = gone;
+  }
+}
+
+/** An ability of the machine. Throws {@link MissingAbility} when it has none. */
+export function need<Name extends AbilityName>(
+  { abilities, name }: Pick<Machine, 'abilities' | 'name'>,
+  ability: Name,
+): NonNullable<Abilities[Name]> {
+  const found = abilities[ability];
+  if (found === undefined) throw new MissingAbility(ability, name);
+  return found;
+}

@@ -1,0 +1,71 @@
+import type { GuestSpec } from '../../plan/guest-spec.js';
+import { nicArguments } from './nic.js';
+
+/** Names inside a run directory that the command line refers to. */
+export const RUN_FILES = {
+  /** QEMU adds `.in` and `.out` (qemu-options.hx, -chardev pipe). */
+  consolePipe: 'console',
+  controlPipe: 'control',
+  qmpSocket: 'qmp.sock',
+  gdbSocket: 'gdb.sock',
+  qtestSocket: 'qtest.sock',
+  qemuLog: 'qemu-debug.log',
+} as const;
+
+/**
+ * QEMU's arguments for one guest, as data. Serial 0 is the console under test, serial 1 the control channel; both are
+ * FIFOs that crashpath makes before QEMU starts, so that no byte is lost (see openUartChannel()). Sockets, FIFOs and the
+ * log are relative to the run directory, which is QEMU's working directory: a Unix socket's path may have 107 bytes at
+ * most (unix(7)). A reset stops the guest instead of restarting it and a shutdown pauses it, so that a dead guest can
+ * still be asked (`-action`, QEMU 6.0 and later). `-d cpu_reset` names a triple fault in the log (TCG only; QEMU 7.2).
+ */
+export function qemuArguments(guest: GuestSpec): string[] {
+  return [
+    ['-name', guest.name],
+    ['-nodefaults'],
+    ['-no-user-config'],
+    ['-display', 'none'],
+    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ['-machine', guest.machine],
+    ['-accel', guest.accel === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
+    ['-cpu', guest.cpuModel],
+    ['-smp', String(guest.cpus)],
+    ['-m', `${guest.memoryMiB}M`],
+    ['-kernel', guest.bzImage],
+    ['-initrd', guest.initrd],
+    ['-append', guest.append],
+    ['-chardev', `pipe,id=console,path=${RUN_FILES.consolePipe}`],
+    ['-serial', 'chardev:console'],
+    ['-chardev', `pipe,id=control,path=${RUN_FILES.controlPipe}`],
+    // microvm makes one UART by itself (QEMU 7.2, hw/i386/microvm.c); the second one is a device there.
+    isMicrovm(guest.machine)
+      ? ['-device', 'isa-serial,index=1,chardev=control']
+      : ['-serial', 'chardev:control'],
+    ['-chardev', `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`],
+    ['-mon', 'chardev=qmp,mode=control'],
+    ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
+    ['-gdb', 'chardev:gdb'],
+    ...nicArguments(guest.nic),
+    ...(guest.qtest
+      ? [
+          ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],
+          ['-qtest', 'chardev:qtest'],
+          ['-qtest-log', 'none'],
+        ]
+      : []),
+    ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
+    ['-d', 'cpu_reset'],
+    ['-D', RUN_FILES.qemuLog],
+  ].flat();
+}
+
+function isMicrovm(machine: string): boolean {
+  return /^(type=)?microvm(,|$)/.test(machine);
+}
+
+/** A command line that a person can paste into a shell. */
+export function shellQuote(words: readonly string[]): string {
+  return words
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
+    .join(' ');
+}

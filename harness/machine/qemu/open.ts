@@ -1,0 +1,169 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Channel } from '../../model/record.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import { connectGdb } from '../../qemu/gdbstub/index.js';
+import { connectQmp } from '../../qemu/qmp/index.js';
+import { connectQtest } from '../../qemu/qtest/index.js';
+import { faultFact } from '../fault-fact.js';
+import { type Abilities, type Machine, MachineFailure, type MachineLog } from '../machine.js';
+import { readApicIds } from './apic-ids.js';
+import { RUN_FILES } from './arguments.js';
+import { answer } from './failure.js';
+import { qtestInterrupts } from './interrupts.js';
+import { ioApicPath } from './io-apic-path.js';
+import { qemuMonitor } from './monitor.js';
+import { openNetwork } from './network.js';
+import { type QemuProcess, startQemu } from './process.js';
+import { qmpLog } from './qmp-log.js';
+import { remember } from './remember.js';
+import { watchRunState } from './run-state.js';
+import { Teardown } from './teardown.js';
+import { openUartChannel, type UartChannel } from './uart.js';
+
+/** What of a plan makes a QEMU. */
+export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel'> & {
+  readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
+  readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
+};
+
+/** Where QEMU runs, and the log that it reports to. */
+export interface QemuPlace {
+  /** The run directory: QEMU's working directory, with its sockets, FIFOs and log. */
+  readonly directory: string;
+  readonly log: MachineLog;
+}
+
+/**
+ * Starts QEMU as planned: FIFOs and sockets first, so that no byte is lost, then the process, then its monitor. Throws a
+ * Fault, and reports it to the log, when one of them fails; nothing stays open then.
+ */
+export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machine> {
+  const teardown = new Teardown();
+  const gone = new AbortController();
+  const close = async () => {
+    for (const failure of await teardown.run()) place.log.fact(faultFact(failure));
+  };
+  try {
+    const name = `QEMU ${plan.qemu.version}`;
+    return { name, abilities: await start(plan, { ...place, name, teardown, gone }), close };
+  } catch (error) {
+    // A QEMU that cannot start (a bad --machine, no KVM) has said why on stderr: its exit is recorded, and is what counts.
+    if (!gone.signal.aborted) place.log.fact(faultFact(error));
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  plan: QemuPlan,
+  { directory, log, name, teardown, gone }: Undoable & { readonly name: string },
+): Promise<Abilities> {
+  const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  teardown.defer('close the run directory', () => closeSync(folder));
+  // A Unix socket's path may have 107 bytes at most (unix(7)).
+  const base = `/proc/self/fd/${folder}`;
+  for (const socket of [RUN_FILES.qmpSocket, RUN_FILES.gdbSocket, RUN_FILES.qtestSocket]) {
+    teardown.defer(`remove ${socket}`, () => rm(join(directory, socket), { force: true }));
+  }
+  const openUart = async (channel: Channel, pipe: string): Promise<UartChannel> => {
+    const uart = await openUartChannel(directory, pipe, (bytes) => log.bytes(channel, bytes));
+    teardown.defer(`close the ${channel} FIFOs`, () => uart.close());
+    return uart;
+  };
+  const consoleUart = await openUart('console', RUN_FILES.consolePipe);
+  const controlUart = await openUart('control', RUN_FILES.controlPipe);
+  const { nic } = plan.scenario.guest;
+  const card = nic === undefined ? undefined : await openNetwork(nic, { base, directory, machine: name });
+  if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
+
+  const qemu = await startProcess(plan, { directory, log, teardown, gone });
+  const record = qmpLog();
+  const qmp = await answer(
+    connectQmp(
+      { path: join(base, RUN_FILES.qmpSocket) },
+      {
+        connectDeadlineMs: plan.limits.qemuStartMs,
+        signal: gone.signal,
+        stderrTail: () => qemu.stderrTail(),
+        onMessage: (direction, message) => {
+          const kept = record(direction, message);
+          if (kept !== undefined) log.message(direction === 'sent' ? 'out' : 'in', kept);
+        },
+      },
+    ),
+  );
+  teardown.defer('close the monitor', () => qmp.close());
+  // TCG gives no guest up; under it, a debugger's thousands of stops would only cost questions.
+  if (plan.accel.accel === 'kvm') {
+    const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });
+    teardown.defer('end the watch of the run state', end);
+  }
+  const apicIds = remember(() => readApicIds(qmp));
+  const interrupts = qtestInterrupts({
+    apicIds,
+    ioApicPath: () => ioApicPath(qmp),
+    async connectQtest() {
+      const path = join(base, RUN_FILES.qtestSocket);
+      const qtest = await connectQtest({ path }, { signal: gone.signal });
+      teardown.defer('close the qtest channel', () => qtest.close());
+      return qtest;
+    },
+  });
+  return {
+    console: {
+      send: (bytes) => consoleUart.send(bytes),
+      sendBreak: async () => void (await answer(qmp.execute('chardev-send-break', { id: 'console' }))),
+    },
+    control: { send: (bytes) => controlUart.send(bytes) },
+    reset: { reset: async () => void (await answer(qmp.execute('system_reset'))) },
+    nmi: { inject: async () => void (await answer(qmp.execute('inject-nmi'))) },
+    keyboard: {
+      async hold(key) {
+        const data = { key: { type: 'qcode', data: key }, down: true } as const;
+        // Raw: the schema lists the keys, and QEMU refuses what is none.
+        await answer(qmp.executeRaw('input-send-event', { events: [{ type: 'key', data }] }));
+      },
+    },
+    debugger: {
+      async connect() {
+        const path = join(base, RUN_FILES.gdbSocket);
+        const gdb = await connectGdb({ path }, { accel: plan.accel.accel, signal: gone.signal });
+        // QEMU is killed next: its vCPUs need not be released.
+        teardown.defer('close the debugger', () => gdb.close({ guest: 'leave' }));
+        return gdb;
+      },
+    },
+    monitor: qemuMonitor(qmp, { apicIds, log }),
+    // The channel costs nothing, but is there only for scenarios that use it.
+    ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
+    ...(card === undefined ? {} : { network: card.network }),
+  };
+}
+
+/** State of a start: what undoes it, and what is aborted when QEMU has ended. */
+interface Undoable extends QemuPlace {
+  readonly teardown: Teardown;
+  readonly gone: AbortController;
+}
+
+/** Starts the process and records its end; `gone` is aborted then. */
+async function startProcess(
+  { qemu: { binary, args } }: QemuPlan,
+  { directory, log, teardown, gone }: Undoable,
+): Promise<QemuProcess> {
+  const qemu = await startQemu(binary, args, directory);
+  log.fact({ fact: 'qemu-started', pid: qemu.pid });
+  let asked = false;
+  const exit = qemu.exited.then(({ code, signal, stderr }) => {
+    gone.abort(new MachineFailure('QEMU has ended; its exit is recorded', { gone: true }));
+    log.fact({ fact: 'qemu-exit', code, signal, asked, stderr });
+  });
+  teardown.defer(`kill QEMU, pid ${qemu.pid}`, async () => {
+    asked = true;
+    await qemu.stop();
+    await exit;
+  });
+  return qemu;
+}

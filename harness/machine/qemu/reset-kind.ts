@@ -1,0 +1,39 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RUN_FILES } from './arguments.js';
+
+/** The log of one cycle has some kilobytes; this much of its end is read of what a guest may make of it. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Why the machine reset: QEMU names a triple fault in its `-d cpu_reset` log (target/i386/tcg/excp_helper.c, 7.2), so
+ * that another reset is one without that line. Undefined where the log says nothing: when it is empty or missing, and
+ * under KVM, where it has the machine's own resets (hw/core/cpu-common.c) and never names a triple fault.
+ */
+export async function resetKind(
+  directory: string,
+  accel: 'kvm' | 'tcg',
+  { mostBytes = MOST_BYTES }: { readonly mostBytes?: number } = {},
+): Promise<'triple fault' | 'other reset' | undefined> {
+  if (accel !== 'tcg') return undefined;
+  return kindIn(await endOf(join(directory, RUN_FILES.qemuLog), mostBytes).catch(() => ''));
+}
+
+/** The last `mostBytes` bytes of a file, one character for each; no more is read. */
+async function endOf(path: string, mostBytes: number): Promise<string> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, mostBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** See {@link resetKind}. Pure. */
+export function kindIn(log: string): 'triple fault' | 'other reset' | undefined {
+  if (/^Triple fault$/m.test(log)) return 'triple fault';
+  return log.includes('CPU Reset') ? 'other reset' : undefined;
+}

@@ -1,0 +1,47 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { openUartChannel } from './uart.js';
+
+t.test('bytes arrive whole and in order, the rest of them when it is closed', async (t) => {
+  const directory = t.testdir({});
+  const groups: Buffer[] = [];
+  const channel = await openUartChannel(directory, 'console', (bytes) => groups.push(bytes));
+  // As QEMU does: both ends open for both directions.
+  const output = openSync(join(directory, 'console.out'), 'r+');
+  const input = openSync(join(directory, 'console.in'), 'r+');
+  const text = 'byte by byte '.repeat(50);
+  for (const character of text) {
+    writeSync(output, character);
+    if (character === ' ') await new Promise((resolve) => setImmediate(resolve));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  channel.send(Buffer.from('1 ping\n'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const heard = Buffer.alloc(64);
+  t.equal(heard.toString('latin1', 0, readSync(input, heard)), '1 ping\n');
+  writeSync(output, 'tail');
+  closeSync(output);
+  closeSync(input);
+  await channel.close();
+  t.equal(Buffer.concat(groups).toString(), `${text}tail`);
+  t.ok(groups.length < text.length / 4, 'and in groups, not byte by byte');
+  t.strictSame(await readdir(directory), [], 'nothing is left');
+});
+
+t.test(
+  'a reader that is busy loses nothing: single bytes fill the FIFO by their number, not by their writes',
+  async (t) => {
+    const directory = t.testdir({});
+    const groups: Buffer[] = [];
+    const channel = await openUartChannel(directory, 'console', (bytes) => groups.push(bytes));
+    const output = openSync(join(directory, 'console.out'), 'r+');
+    // Ten times what a Unix socket takes before its reader reads.
+    const text = 'x'.repeat(3000);
+    for (const character of text) writeSync(output, character);
+    closeSync(output);
+    await channel.close();
+    t.equal(Buffer.concat(groups).toString(), text);
+  },
+);

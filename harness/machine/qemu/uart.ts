@@ -1,0 +1,94 @@
+import { constants, openSync, readSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { errnoOf } from '../../model/errno.js';
+import { harnessFault } from '../../model/fault.js';
+
+/**
+ * A UART sends byte by byte; bytes are handed on in groups of this age at most, so that the index of a console is not
+ * many times its size.
+ */
+const GROUP_MS = 5;
+const READ_BYTES = 64 * 1024;
+
+/** One of the guest's UARTs, as QEMU's chardev `pipe` gives it out. */
+export interface UartChannel {
+  /** Sends bytes to the guest. */
+  send(bytes: Buffer): void;
+  /** Reads what is still there, and closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the two FIFOs of a UART, `<directory>/<name>.in` and `.out`, before QEMU starts, and hands on what comes out.
+ * FIFOs, not a socket: QEMU writes a UART's bytes one by one, tries again four times when there is no room and then
+ * drops the byte (hw/char/serial.c, serial_xmit(), 7.2), and a Unix socket has room for some 270 writes whatever their
+ * size (each has a buffer of its own; measured: a busy host lost the middle of the capture kernel's first lines). A
+ * FIFO has room for 64 KiB (pipe(7)).
+ */
+export async function openUartChannel(
+  directory: string,
+  name: string,
+  onBytes: (bytes: Buffer) => void,
+): Promise<UartChannel> {
+  const input = join(directory, `${name}.in`);
+  const output = join(directory, `${name}.out`);
+  try {
+    await execa('mkfifo', ['-m', '600', input, output]);
+  } catch (error) {
+    throw harnessFault(`cannot make the FIFOs of "${name}": ${String(error)}; see the cause`, error);
+  }
+  let pending: Buffer[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (pending.length === 0) return;
+    const bytes = Buffer.concat(pending);
+    pending = [];
+    onBytes(bytes);
+  };
+  const outputFd = openFifo(output);
+  const reader = new Socket({ fd: outputFd, readable: true, writable: false });
+  const writer = new Socket({ fd: openFifo(input), readable: false, writable: true });
+  for (const end of [reader, writer]) end.on('error', () => end.destroy());
+  reader.on('data', (bytes) => {
+    pending.push(bytes);
+    timer ??= setTimeout(flush, GROUP_MS);
+  });
+  return {
+    send(bytes) {
+      writer.write(bytes);
+    },
+    async close() {
+      if (!reader.destroyed) pending.push(...rest(outputFd));
+      flush();
+      reader.destroy();
+      writer.destroy();
+      await Promise.all([input, output].map((path) => rm(path, { force: true })));
+    },
+  };
+}
+
+/** Opened for both directions a FIFO has neither an end while QEMU is not there, nor a wait for it (fifo(7)). */
+function openFifo(path: string): number {
+  return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+}
+
+/** What QEMU wrote last and the reader has not seen yet. */
+function rest(fd: number): Buffer[] {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const chunk = Buffer.alloc(READ_BYTES);
+    try {
+      const length = readSync(fd, chunk);
+      if (length === 0) return chunks;
+      chunks.push(chunk.subarray(0, length));
+    } catch (error) {
+      if (errnoOf(error) === 'EAGAIN') return chunks;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { Nic } from '../model/nic.js';
+import { needsOf } from '../trigger/triggers.js';
+import type { Scenario } from './scenario.js';
+
+/** What a machine is made of, before anybody says how: its command line depends on nothing else. Paths are absolute. */
+export interface GuestSpec {
+  readonly name: string;
+  readonly accel: 'kvm' | 'tcg';
+  readonly machine: string;
+  readonly cpuModel: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly bzImage: string;
+  readonly initrd: string;
+  readonly append: string;
+  readonly nic?: Nic | undefined;
+  /** The qtest channel, for interrupts from outside the guest; false unless the scenario needs it. */
+  readonly qtest: boolean;
+}
+
+/** The name of a run's guest: the word behind `-name`. */
+export function guestName(runId: string): string {
+  return `crashpath-${runId}`;
+}
+
+/** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
+export function needsQtest({ trigger, sources }: Scenario): boolean {
+  if (sources.some((source) => !('frames' in source))) return true;
+  return needsOf(trigger).includes('qtest');
+}

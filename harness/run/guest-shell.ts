@@ -1,0 +1,86 @@
+import { createRequestWriter, type Request } from '../guest/control.js';
+import type { Control } from '../machine/machine.js';
+import type { EventOf } from '../model/event.js';
+import type { RunWatch } from './run-watch.js';
+
+/** How a shell script in the guest ended. */
+export interface ScriptReply {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** The guest's init, asked over the control channel; it answers in the recording. */
+export class GuestShell {
+  readonly #requests = createRequestWriter();
+  readonly #control: Control;
+  readonly #watch: RunWatch;
+
+  constructor(control: Control, watch: RunWatch) {
+    this.#control = control;
+    this.#watch = watch;
+  }
+
+  /** Has the crash kernel loaded; `nonce` becomes the guest's host name. */
+  arm(nonce: string, captureAppend: string): Promise<EventOf<'armed'>> {
+    this.#send(this.#requests.arm(nonce, captureAppend));
+    return this.#watch.waitFor('armed', () => true, {
+      what: 'kexec -p (loading the crash kernel)',
+      within: 'armMs',
+    });
+  }
+
+  /** Runs a script; `what` names it. A guest that does not answer in time ends the run. */
+  async run(script: string, what: string): Promise<ScriptReply> {
+    const { id } = this.#send(this.#requests.script(script));
+    const { status, output } = await this.#watch.waitFor('reply', (reply) => reply.id === id, {
+      what,
+      within: 'replyMs',
+    });
+    return { status, output };
+  }
+
+  /** The same; undefined when the guest does not answer in time. */
+  async tryRun(script: string): Promise<ScriptReply | undefined> {
+    return this.#tryReply(this.#send(this.#requests.script(script)));
+  }
+
+  /** Whether the guest answers in time. */
+  async answers(): Promise<boolean> {
+    return (await this.#tryReply(this.#send(this.#requests.ping()))) !== undefined;
+  }
+
+  /** Has the guest announce and run a script in which it is expected to die; resolves at the announcement. */
+  async fire(script: string): Promise<void> {
+    await this.#announced(this.#requests.fire(script));
+  }
+
+  /** As {@link fire}, then waits for what comes first: the script's end, or (undefined) a sign that the guest dies. */
+  async fireToEnd(script: string): Promise<ScriptReply | undefined> {
+    const { id } = await this.#announced(this.#requests.fire(script));
+    const end = await this.#watch.tryWaitFor(
+      ['reply', 'oops', 'panic', 'capture-command-line', 'capture-hello'],
+      (event) => event.type !== 'reply' || event.id === id,
+      'replyMs',
+    );
+    return end?.type === 'reply' ? { status: end.status, output: end.output } : undefined;
+  }
+
+  async #announced(request: Request): Promise<Request> {
+    this.#send(request);
+    await this.#watch.waitFor('firing', () => true, {
+      what: "the guest's announcement that it fires",
+      within: 'replyMs',
+    });
+    return request;
+  }
+
+  async #tryReply({ id }: Request): Promise<ScriptReply | undefined> {
+    const reply = await this.#watch.tryWaitFor('reply', (event) => event.id === id, 'replyMs');
+    return reply === undefined ? undefined : { status: reply.status, output: reply.output };
+  }
+
+  #send(request: Request): Request {
+    this.#control.send(request.bytes);
+    return request;
+  }
+}

@@ -1,0 +1,63 @@
+import { type Irqchips, readIrqchips } from '../hmp/irqchips.js';
+import { type LocalApic, readLapic } from '../hmp/lapic.js';
+import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
+import { type Machine, MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import type { PinName } from '../proof/names.js';
+import { pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js';
+import { GuestShell } from './guest-shell.js';
+import type { RunWatch } from './run-watch.js';
+
+/** A guest that runs: its machine, its recording, and its init. What a run does, it does through these three. */
+export class Guest {
+  readonly machine: Machine;
+  readonly watch: RunWatch;
+  readonly shell: GuestShell;
+
+  constructor(machine: Machine, watch: RunWatch) {
+    this.machine = machine;
+    this.watch = watch;
+    this.shell = new GuestShell(need(machine, 'control'), watch);
+  }
+
+  /** The registers of every vCPU. */
+  async registers(): Promise<readonly VcpuRegisters[]> {
+    return readRegisters(await need(this.machine, 'monitor').registers());
+  }
+
+  /** IO-APIC and 8259s. */
+  async irqchips(): Promise<Irqchips> {
+    return readIrqchips(await need(this.machine, 'monitor').irqchips());
+  }
+
+  /** A vCPU's local APIC; undefined when the machine shows none. */
+  async lapic(vcpu: number): Promise<LocalApic | undefined> {
+    const text = await need(this.machine, 'monitor').lapic(vcpu);
+    return text === undefined ? undefined : readLapic(text);
+  }
+
+  /** Finds the pins that a scenario names; the guest is asked only when one is named by its device. */
+  async findPins(names: readonly PinName[]): Promise<(name: PinName) => number | undefined> {
+    const rows = names.some((name) => typeof name === 'string')
+      ? readProcInterrupts((await this.shell.run('cat /proc/interrupts', 'reading /proc/interrupts')).output)
+      : [];
+    return (name) => (typeof name === 'number' ? name : pinOfDevice(rows, name));
+  }
+
+  /**
+   * Records the interrupt controllers as they are right before firing. A machine that does not show them leaves the
+   * record out: nothing is judged by it, and a machine that does not answer is noticed elsewhere.
+   */
+  async recordInterruptState(): Promise<void> {
+    try {
+      const monitor = need(this.machine, 'monitor');
+      const pic = await monitor.irqchips();
+      const lapics: { vcpu: number; text: string }[] = [];
+      for (const vcpu of await monitor.vcpus()) {
+        lapics.push({ vcpu, text: (await monitor.lapic(vcpu)) ?? '' });
+      }
+      this.watch.fact({ fact: 'interrupt-state', pic, lapics });
+    } catch (error) {
+      if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { MachineFailure } from '../machine/machine.js';
+import { recordedMachine } from '../machine/recorded/open.js';
+import { harnessFault } from '../model/fault.js';
+import type { RunPlan } from '../plan/run-plan.js';
+import { rejudge } from '../store/rejudge.js';
+import { readPlan } from '../store/run-directory.js';
+import { fixtureNames, TESTDATA } from '../testing/recordings/fixtures.js';
+import { executeRun } from './execute-run.js';
+
+/** Runs a plan, the fixture's own unless it is changed, on the machine that the fixture recorded. */
+async function rerun(t: Test, name: string, change = (plan: RunPlan): RunPlan => plan) {
+  const fixture = join(TESTDATA, name);
+  const { clock, open } = await recordedMachine(fixture);
+  return executeRun(change(await readPlan(fixture)), t.testdir(), {
+    open: (_plan, place) => open(place),
+    clock,
+  });
+}
+
+/** What a recording cannot do, by fixture: the run is void there, and says so. */
+const MISSING: Readonly<Record<string, RegExp>> = {
+  'captured-answering-nic': /^not proved: the machine has a network card /,
+  'captured-screaming-nic': /^not proved: the machine has a network card /,
+  'captured-silent-nic': /^not proved: the machine has a network card /,
+  'captured-virt-on': /^not proved: the machine has a monitor that shows registers /,
+  'crash-path-hang-ioapic-lock': /^not proved: the machine has a debugger /,
+  'crash-path-reset-nmi': /^not proved: the machine has a debugger /,
+};
+
+/** What came from outside the machine, and does not come again: crashpath was killed, or interrupted. */
+const NOT_OF_THE_MACHINE = new Set(['derived-killed-crashpath', 'interrupted-in-capture']);
+
+/** Recorded when this trigger asked the guest less: a recording has answers to the requests of its own time only. */
+const OTHER_REQUESTS = new Set(['void-crash-point-absent']);
+
+for (const name of await fixtureNames()) {
+  if (NOT_OF_THE_MACHINE.has(name) || OTHER_REQUESTS.has(name)) continue;
+  t.test(`${name}: prepared, crashed and followed on the recorded machine`, async (t) => {
+    const { verdict, detail, quality, degradedBy, explanation } = await rerun(t, name);
+    const missing = MISSING[name];
+    if (missing !== undefined) {
+      t.match(
+        { verdict, detail, explanation },
+        { verdict: 'void', detail: 'state-not-proved', explanation: missing },
+      );
+      return;
+    }
+    const { result } = await rejudge(join(TESTDATA, name));
+    t.strictSame(
+      { verdict, detail, quality, degradedBy, explanation },
+      {
+        verdict: result.verdict,
+        detail: result.detail,
+        quality: result.quality,
+        degradedBy: result.degradedBy,
+        explanation: result.explanation,
+      },
+    );
+  });
+}
+
+t.test('a trigger that needs a debugger is void on a machine without one, and names it', async (t) => {
+  const steps = [{ hold: { as: 'crasher', at: 'panic' } }, { fire: { role: 'crasher', aloneMs: 0 } }];
+  const result = await rerun(t, 'captured-6.1', (plan) => ({
+    ...plan,
+    scenario: { ...plan.scenario, trigger: { kind: 'choreography', steps } },
+  }));
+  t.match(result, {
+    verdict: 'void',
+    detail: 'state-not-proved',
+    explanation: 'not proved: the machine has a debugger (saw a recording has none)',
+  });
+});
+
+t.test(
+  'a bug ends the run as one, a failure of the host as another; both leave where they came from',
+  async (t) => {
+    const plan = await readPlan(join(TESTDATA, 'captured-6.1'));
+    const failing = async (error: Error) => {
+      const directory = t.testdir({});
+      const result = await executeRun(plan, directory, { open: () => Promise.reject(error) });
+      const host = await readFile(join(directory, 'host.jsonl'), 'utf8');
+      return { result, host };
+    };
+    const bug = await failing(new TypeError('x is not a function', { cause: new Error('deeper') }));
+    t.match(bug.result, {
+      verdict: 'harness-error',
+      detail: 'harness-fault',
+      explanation: /a bug of crashpath, TypeError: x is not a function/,
+    });
+    t.match(bug.host, /"stack":"TypeError: x is not a function.*recorded-run\.test.*deeper/);
+    const host = await failing(new MachineFailure('cannot ask QEMU: it is late', { gone: false }));
+    t.equal(host.result.explanation, 'cannot ask QEMU: it is late');
+  },
+);
+
+t.test(
+  'a machine without a control channel is void; one that cannot be closed is a failure of the host',
+  async (t) => {
+    const plan = await readPlan(join(TESTDATA, 'captured-6.1'));
+    const made = (name: string, close: () => Promise<void>) =>
+      executeRun(plan, t.testdir({ [name]: {} }) + `/${name}`, {
+        open: async () => ({ name: 'a made machine', abilities: {}, close }),
+      });
+    t.match(await made('closed', async () => undefined), {
+      verdict: 'void',
+      explanation: 'not proved: the machine has a control channel (saw a made machine has none)',
+    });
+    const stuck = harnessFault('cannot kill process "7": it is still there; look at it');
+    t.match(await made('stuck', () => Promise.reject(stuck)), {
+      verdict: 'harness-error',
+      explanation: stuck.message,
+    });
+  },
+);
