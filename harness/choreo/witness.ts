@@ -28,7 +28,8 @@ export function stoppedWitness(context: WitnessContext, vcpuOf: (role: string) =
     // All vCPUs are stopped, but sources outside the guest work: what they do next may be what is asked for.
     sourcesWithinMs: context.sourcesWithinMs,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
-    kernel: { symbols, read: (address, length) => readKernelMemory(gdb, address, length) },
+    withKernel: (look) =>
+      look({ symbols, read: (address, length) => readKernelMemory(gdb, address, length) }),
     async stopped(vcpu) {
       const { rip, rflags } = await gdb.readRegisters(vcpu);
       return {

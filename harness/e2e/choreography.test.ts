@@ -81,3 +81,32 @@ t.test('a state that is not what was asked for is void', async (t) => {
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /crasher has interrupts on/);
 });
+
+t.test("a variable's value before firing; the guest runs on and is captured", async (t) => {
+  const { result } = await runMade(t, [
+    'prove:',
+    '  - { variable: panic_cpu, equals: -1 }',
+    '  - { variable: crash_kexec_post_notifiers, type: u8, equals: 0 }',
+    'trigger: { kind: sysrq, key: c }',
+    'expect: { verdict: captured }',
+  ]);
+  t.match(result, { verdict: 'captured', outcome: 'expected' }, result.explanation);
+  t.ok(
+    evidenceOf(result, 'proof').some((proof) =>
+      /"panic_cpu = -1","proved":true,"saw":"-1 \(s32 0xffffffff\)"/.test(proof),
+    ),
+  );
+});
+
+t.test('a variable that has another value is void, and says which', async (t) => {
+  const { result } = await runSteps(t, [
+    'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
+    'prove: { variable: panic_cpu, equals: -1 }',
+    'prove: { variable: panic_cpu, equals: 0 }',
+    'fire: { role: crasher }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(result.explanation, /step 3: panic_cpu = 0 \(saw -1 /);
+  t.ok(evidenceOf(result, 'proof').some((proof) => /"panic_cpu = -1","proved":true/.test(proof)));
+});

@@ -36,4 +36,8 @@ void t.test('a lock that is not there, or cannot be read, is not proved', async 
     proved: false,
     saw: 'its memory cannot be read',
   });
+  t.match(await lock.choreography.put({ lock: 'ioapic_lock', held: true }, stoppedWitness({})), {
+    proved: false,
+    saw: 'the machine has no debugger',
+  });
 });

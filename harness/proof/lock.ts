@@ -1,26 +1,20 @@
 import { z } from 'zod';
-import { findSymbol, type SymbolNotFound } from '../symbols/find-symbol.js';
+import { type DataSeen, readData } from './kernel-data.js';
 import { symbolSchema } from './names.js';
 import { type Rule, ruled } from './proof.js';
-import type { StoppedWitness } from './witness.js';
+import type { MachineWitness } from './witness.js';
 
 const Schema = z.strictObject({ lock: symbolSchema, held: z.boolean() });
 type Asked = z.infer<typeof Schema>;
 
 const WORD_BYTES = 4;
 
-const rule: Rule<Asked, SymbolNotFound | { readonly word: number | undefined }, StoppedWitness> = {
+const rule: Rule<Asked, DataSeen, MachineWitness> = {
   what: ({ lock: name, held }) => `${name} is ${held ? 'held' : 'free'}`,
-  async ask({ lock: name }, { kernel }) {
-    const symbol = findSymbol(name, 'data', kernel.symbols);
-    if ('saw' in symbol) return symbol;
-    const bytes = await kernel.read(symbol.address, WORD_BYTES);
-    return { word: bytes === undefined ? undefined : Buffer.from(bytes).readUInt32LE(0) };
-  },
+  ask: ({ lock: name }, witness) => readData(name, { offset: 0, length: WORD_BYTES }, witness),
   judge({ held }, answer) {
     if ('saw' in answer) return { proved: false, ...answer };
-    const { word } = answer;
-    if (word === undefined) return { proved: false, saw: 'its memory cannot be read' };
+    const word = Buffer.from(answer.bytes).readUInt32LE(0);
     // The word of a qspinlock (include/asm-generic/qspinlock_types.h): its lowest byte is the lock itself.
     return { proved: ((word & 0xff) !== 0) === held, saw: `lock word 0x${word.toString(16)}` };
   },

@@ -29,6 +29,7 @@ const FORMS: readonly (readonly [form: object, ...at: ('machine' | 'scenario' | 
   [{ everyVcpu: { svme: true } }, 'scenario'],
   [{ role: 'a', vmxe: false }, 'state'],
   [{ role: 'a', stackHas: 'panic' }, 'state'],
+  [{ variable: 'panic_cpu', equals: -1 }, 'scenario', 'state'],
   [{ clocksource: ['tsc'] }, 'capture'],
   [{ clockevent: ['lapic'] }, 'capture'],
   [{ interrupts: { row: 'LOC', atLeast: 1 } }, 'capture'],

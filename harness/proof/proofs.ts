@@ -9,6 +9,7 @@ import { pin } from './pin.js';
 import type { Judged, OpenQuestion, Proof } from './proof.js';
 import { rise } from './rise.js';
 import { inFunction, interruptFlag, stackHas } from './stopped-vcpu.js';
+import { variable } from './variable.js';
 import type { CaptureWitness, ConsoleWitness, GuestWitness, StoppedWitness } from './witness.js';
 
 /** Every proof there is. The forms that files may use and what is asked when follow from this list. */
@@ -25,6 +26,7 @@ export const PROOFS = [
   lapic,
   cpuFlag,
   stackHas,
+  variable,
   clocksource,
   clockevent,
   captureInterrupts,

@@ -23,6 +23,11 @@ export interface MachineWitness {
   lapic(vcpu: number): Promise<LocalApic | undefined>;
   /** The IO-APIC pin that is meant; undefined when no row of /proc/interrupts has that device on a pin. */
   pinOf(name: PinName): Promise<number | undefined>;
+  /**
+   * Looks at the kernel that runs; a guest that runs is stopped meanwhile. When the machine cannot do that, the answer
+   * says why.
+   */
+  withKernel<T>(look: (kernel: KernelWitness) => Promise<T>): Promise<T | KernelHidden>;
   /** How long an answer may still become the right one by interrupt sources outside the guest, ms; 0 without any. */
   readonly sourcesWithinMs: number;
   readonly clock: Clock;
@@ -51,7 +56,6 @@ export interface GuestWitness extends MachineWitness {
 
 /** The machine in a choreography: all vCPUs are stopped. */
 export interface StoppedWitness extends MachineWitness {
-  readonly kernel: KernelWitness;
   stopped(vcpu: number): Promise<StoppedVcpu>;
   stack(vcpu: number): Promise<StackSeen>;
 }
@@ -61,6 +65,11 @@ export interface KernelWitness {
   readonly symbols: SymbolTable;
   /** Kernel memory at a virtual address; undefined when no page tables at hand map it. */
   read(address: bigint, length: number): Promise<Uint8Array | undefined>;
+}
+
+/** Why names and memory of the kernel cannot be had, for people. */
+export interface KernelHidden {
+  readonly hidden: string;
 }
 
 /** Where a stopped vCPU is. */

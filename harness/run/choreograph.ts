@@ -73,7 +73,8 @@ function pinsIn(steps: readonly Step[]): PinName[] {
   return steps.flatMap((step) => ('prove' in step && 'pin' in step.prove ? [step.prove.pin] : []));
 }
 
-async function symbolsOf(guest: LiveGuest): Promise<SymbolTable> {
+/** The names of the kernel that runs, which are recorded as a proof; without them the run ends, void. */
+export async function symbolsOf(guest: LiveGuest): Promise<SymbolTable> {
   const text = await kallsymsOf(guest);
   const parsed = text === undefined ? undefined : parseKallsyms(text);
   const what = 'symbols of the running kernel';

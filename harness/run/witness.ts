@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import { readRegisters } from '../hmp/registers.js';
 import type { GuestWitness } from '../proof/witness.js';
+import { symbolsOf } from './choreograph.js';
 import { findPins, readGuestIrqchips, readGuestLapic } from './irqchips.js';
 import type { LiveGuest } from './live-guest.js';
 
@@ -18,6 +20,17 @@ export function guestWitness(guest: LiveGuest): GuestWitness {
     irqchips: () => readGuestIrqchips(guest),
     lapic: (vcpu) => readGuestLapic(guest, vcpu),
     pinOf: async (name) => (await findPins(guest, [name]))(name),
+    async withKernel(look) {
+      if (guest.plan.kernel.bits === 32) return { hidden: 'memory of a 32-bit kernel cannot be looked at' };
+      const symbols = await symbolsOf(guest);
+      const gdb = await guest.connectDebugger();
+      try {
+        return await look({ symbols, read: (address, length) => readKernelMemory(gdb, address, length) });
+      } finally {
+        // The guest runs on.
+        await gdb.close();
+      }
+    },
     // The guest runs: what its sources bring about is there when they have been proved to work.
     sourcesWithinMs: 0,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },

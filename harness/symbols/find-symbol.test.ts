@@ -38,3 +38,23 @@ t.test('a name that several symbols have is refused, not guessed', async (t) => 
   t.match(findSymbol('type_show', 'text', TABLE), { saw: 'this kernel has 2 of the name type_show' });
   t.match(findSymbol(['gone_lock', 'cache_lock'], 'data', TABLE), { saw: /2 of the name cache_lock/ });
 });
+
+t.test('a per-CPU variable has no address of its own', async (t) => {
+  for (const [start, end, symbol] of [
+    ['0000000000000000 A', '0000000000034000 A', '000000000001fa40 A'],
+    ['ffffffff83400000 D', 'ffffffff83434000 D', 'ffffffff83412340 D'],
+  ]) {
+    const table = symbolsOf(
+      [
+        `${start} __per_cpu_start`,
+        `${symbol} current_task`,
+        `${end} __per_cpu_end`,
+        'ffffffff83434000 D next',
+      ]
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    t.match(findSymbol('current_task', 'data', table), { saw: /^current_task is per-CPU/ });
+    t.match(findSymbol('next', 'data', table), { name: 'next' }, 'the first behind the section');
+  }
+});

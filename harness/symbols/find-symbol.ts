@@ -9,7 +9,8 @@ export interface SymbolNotFound {
 
 /**
  * The first of several names that this kernel has as a function (`text`) or as a variable (`data`). Not found when it
- * has none, or several (static ones of the same name): a guess would prove nothing.
+ * has none, or several (static ones of the same name): a guess would prove nothing. Nor when the variable is per-CPU:
+ * its symbol is where the linker put the section, from which each CPU has a copy elsewhere.
  */
 export function findSymbol(
   wanted: string | readonly string[],
@@ -20,10 +21,21 @@ export function findSymbol(
   const noun = sort === 'text' ? 'function' : 'variable';
   const what = `find the ${noun} ${asked.join(' or ')}`;
   for (const name of asked) {
-    const found = symbols.named(name).filter((symbol) => sortOf(symbol) === sort);
+    const known = symbols.named(name);
+    if (sort === 'data' && known.some((symbol) => isPerCpu(symbol, symbols))) {
+      return { what, saw: `${name} is per-CPU: its symbol is an offset, not the address of a value` };
+    }
+    const found = known.filter((symbol) => sortOf(symbol) === sort);
     if (found.length > 1) return { what, saw: `this kernel has ${found.length} of the name ${name}` };
     if (found[0] !== undefined) return found[0];
   }
   const near = symbols.nearest(asked[0] ?? '', { sort });
   return { what, saw: `this kernel has none (inlined or renamed); nearest: ${near.join(', ') || 'none'}` };
+}
+
+/** The per-CPU section begins at 0 where its symbols are absolute (Debian 6.1.0-56), else inside the image. */
+function isPerCpu({ address }: KernelSymbol, symbols: SymbolTable): boolean {
+  const [start] = symbols.named('__per_cpu_start');
+  const [end] = symbols.named('__per_cpu_end');
+  return start !== undefined && end !== undefined && address >= start.address && address < end.address;
 }

@@ -8,9 +8,9 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { availableDebianKernels } from './debian-kernel.js';
 import { makeDeb } from '../../testing/builders/kernels.js';
+import { writeTree } from '../../testing/files.js';
 import type { KernelOptions } from '../options.js';
 import { listKernels, removeKernel, resolveKernel } from '../resolve.js';
-import { writeTree } from '../../testing/files.js';
 
 interface Archive {
   readonly root: string;

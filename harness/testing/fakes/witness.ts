@@ -21,6 +21,10 @@ export interface MachineTexts {
   readonly procInterrupts?: string;
   readonly cpus?: number;
   readonly sourcesWithinMs?: number;
+  /** /proc/kallsyms; absent: a machine without a debugger. */
+  readonly kallsyms?: string;
+  /** At exactly these addresses. */
+  readonly memory?: ReadonlyMap<bigint, Uint8Array>;
 }
 
 /** A machine that answers from texts; `role` means vCPU 0. Its clock runs only while it is slept. */
@@ -40,6 +44,13 @@ export function machineWitness(texts: MachineTexts): MachineWitness {
     lapic: async (vcpu) => readLapic(texts.lapics?.[vcpu] ?? ''),
     pinOf: async (name) =>
       typeof name === 'number' ? name : pinOfDevice(readProcInterrupts(texts.procInterrupts ?? ''), name),
+    withKernel: async (look) =>
+      texts.kallsyms === undefined
+        ? { hidden: 'the machine has no debugger' }
+        : look({
+            symbols: symbolsOf(texts.kallsyms),
+            read: async (address, length) => texts.memory?.get(address)?.subarray(0, length),
+          }),
     sourcesWithinMs: texts.sourcesWithinMs ?? 0,
     clock: {
       nowMs: () => nowMs,
@@ -74,21 +85,14 @@ export function guestWitness(
 
 /** What a made guest in a choreography has. */
 export interface StoppedParts extends MachineTexts {
-  /** /proc/kallsyms. */
-  readonly kallsyms?: string;
-  readonly memory?: ReadonlyMap<bigint, Uint8Array>;
   readonly stopped?: StoppedVcpu;
   readonly stack?: StackSeen;
 }
 
-/** A guest whose vCPUs are stopped. Memory is there at exactly the addresses that are given. */
+/** A guest whose vCPUs are stopped. */
 export function stoppedWitness(parts: StoppedParts): StoppedWitness {
   return {
     ...machineWitness(parts),
-    kernel: {
-      symbols: symbolsOf(parts.kallsyms ?? 'ffffffff81000000 T _text\n'),
-      read: async (address, length) => parts.memory?.get(address)?.subarray(0, length),
-    },
     stopped: async () => parts.stopped ?? { function: undefined, interruptsOn: false, line: 'nowhere' },
     stack: async () => parts.stack ?? { functions: [], line: '' },
   };
