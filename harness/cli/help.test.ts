@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import t from 'tap';
 import { COMMANDS, groupOf } from './words/commands.js';
 import { version } from './context.js';
@@ -30,8 +31,8 @@ function examplesIn(help: string): string[][] {
 
 t.test('every command has help with examples that are understood', async (t) => {
   const host = await madeHost(t);
-  // Nothing can be fetched or started, so that every example ends at once, after it was understood.
-  const nowhere = { CRASHPATH_QEMU: '/nonexistent', CRASHPATH_DEBIAN_MIRROR: 'file:///nonexistent' };
+  // No program is found, so that every example ends at once, after it was understood.
+  const nowhere = { CRASHPATH_QEMU: '/nonexistent', PATH: join(host.here, 'none') };
   for (const command of [[], ...ALL]) {
     const name = ['crashpath', ...command].join(' ');
     const help = await host.crashpath([...command, '--help']);

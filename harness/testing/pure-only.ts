@@ -42,7 +42,7 @@ function isUnixSocket(args: readonly unknown[]): boolean {
   return typeof target === 'object' && target !== null && typeof Reflect.get(target, 'path') === 'string';
 }
 
-function isHostProgram(word: unknown): boolean {
+function isHostProgram(word: unknown): word is string {
   if (typeof word !== 'string' || !HOST_PROGRAM.test(basename(word))) return false;
   if (word.includes('/')) return HOST_DIRECTORIES.some((directory) => word.startsWith(`${directory}/`));
   const found = (process.env['PATH'] ?? '').split(delimiter).find((directory) => {
@@ -68,7 +68,7 @@ guard(DatagramSocket.prototype, 'bind', () => {
 /** Refuses a program of the host; it may also be a word of another one, as of setpriv. */
 function checkWords(words: readonly unknown[]): void {
   const program = words.find(isHostProgram);
-  if (program !== undefined) refuse(`start ${String(program)}`);
+  if (program !== undefined) refuse(`start ${program}`);
 }
 
 // spawn(), execFile() and fork() all end here.
