@@ -1,9 +1,10 @@
+/** What depends on when something happens: no other guest runs beside these. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { crashpath, KERNELS, resultsOf, start } from '../testing/crashpath-command.js';
-import { scratch } from '../testing/files.js';
-import { eventually, qemusUnder } from '../testing/processes.js';
+import { crashpath, KERNELS, resultsOf, start } from '../../testing/crashpath-command.js';
+import { scratch } from '../../testing/files.js';
+import { eventually, qemusUnder } from '../../testing/processes.js';
 
 /** How often crashpath is killed at a random moment; the full measure is 10, CI takes fewer. */
 const KILLS = Number(process.env['CRASHPATH_TEST_KILLS'] ?? '4');
