@@ -43,11 +43,11 @@ export async function runTool(
     const subprocess = execa(file, args, {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       timeout: options.deadlineMs,
-      cancelSignal: options.signal,
       forceKillAfterDelay: KILL_AFTER_MS,
       maxBuffer: OUTPUT_MAX_BYTES,
-      cwd: options.cwd,
       env: { LC_ALL: 'C' },
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     if (options.lines !== undefined) {
       const { from, each } = options.lines;

@@ -65,7 +65,7 @@ const CellEntry = z
     }
   });
 
-type Accepted = Partial<z.infer<typeof Accepted>>;
+type Accepted = { [Key in keyof z.infer<typeof Accepted>]?: z.infer<typeof Accepted>[Key] | undefined };
 
 function contradictionIn({ verdict: word, quality, degradedBy }: Accepted) {
   if (word === undefined || VERDICTS[word].hasQuality) {

@@ -1,7 +1,7 @@
 import { freshUserKey, openSsh } from '../guest/ssh-session.js';
 import type { Machine } from '../machine/machine.js';
 import { USER_NET } from '../plan/nic.js';
-import type { Abilities, Target } from '../trigger/target.js';
+import type { Abilities, SomeAbilities, Target } from '../trigger/target.js';
 import type { Guest } from './guest.js';
 
 /** What a trigger may do to a guest. */
@@ -19,7 +19,7 @@ export function triggerTarget({ machine, shell, watch }: Guest): Target {
   };
 }
 
-function abilitiesOf({ abilities: { nmi, keyboard, console, network } }: Machine): Partial<Abilities> {
+function abilitiesOf({ abilities: { nmi, keyboard, console, network } }: Machine): SomeAbilities {
   const sendBreak = console?.sendBreak;
   const serial =
     console === undefined || sendBreak === undefined

@@ -68,12 +68,14 @@ export interface Abilities {
 }
 
 export type AbilityName = keyof Abilities;
+/** Those that a machine has; one that it lacks is undefined or absent. */
+export type SomeAbilities = { readonly [Name in AbilityName]?: Abilities[Name] | undefined };
 
 /** What a trigger needs of a machine. `debugger` and `qtest` are used by the choreography's interpreter (choreo/). */
 export type Need = AbilityName | 'debugger' | 'qtest';
 
 /** What a trigger may do to the machine under test; the run implements it. An ability that the machine lacks is absent. */
-export interface Target extends Partial<Abilities> {
+export interface Target extends SomeAbilities {
   /** Has the guest announce and run a shell script in which it is expected to die; resolves at the announcement. */
   fireScript(script: string): Promise<void>;
   /** As fireScript, then waits for what comes first: the script's end, or (undefined) a sign that the guest dies. */
