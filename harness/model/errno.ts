@@ -1,6 +1,6 @@
 import { foldLine } from './escape.js';
 
-/** What the file system errors that a user can do something about mean. */
+/** Explanations of the file system errors that a user can act on. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
@@ -36,7 +36,7 @@ export function errnoInText(text: string): string | undefined {
   return TEXTS.find(([words]) => text.includes(words))?.[1];
 }
 
-/** `the disk is full (ENOSPC)`; undefined for a code that a user can do nothing particular about. */
+/** `the disk is full (ENOSPC)`; undefined for a code that a user cannot act on. */
 export function reasonFor(code: string | undefined): string | undefined {
   if (code === undefined || !Object.hasOwn(REASONS, code)) return undefined;
   return `${REASONS[code]} (${code})`;

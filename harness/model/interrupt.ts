@@ -1,4 +1,4 @@
-/** What a message to a local APIC asks for: an NMI, or a vector from 16 to 255 (lower ones are illegal, Intel SDM). */
+/** An MSI's content: an NMI, or a vector from 16 to 255 (lower ones are illegal, Intel SDM). */
 export type InterruptMessage = { readonly nmi: true } | { readonly vector: number };
 
 /** A message for people: `NMI`, `vector 209`. */

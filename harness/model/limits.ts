@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const LimitsSchema = z.object({
   /** QEMU start to QMP greeting. */
   qemuStartMs: z.number(),
-  /** QEMU start to the production init's hello. */
+  /** QEMU start to the hello of the first kernel's init. */
   bootMs: z.number(),
   /** Any one control command that the guest should answer. */
   replyMs: z.number(),
