@@ -9,16 +9,16 @@ const CODE = kernelMessage(String.raw`Code: (?:[\da-f]{2} ){0,62}([\da-f]{2}) <[
 const MAX_LINES = 16;
 const INT3_OPCODE = 'cc';
 
-/** Reads an oops for an int3 that was executed where memory no longer holds one. */
+/** Detects an oops of an int3 that was executed where memory no longer holds one. */
 export interface Int3Reader {
-  /** The function where, when this line completes such a report. */
+  /** The function of the int3, when this line completes such a report. */
   line(text: string): string | undefined;
 }
 
 /**
- * A reader of one kernel's lines. The kernel patches its code under an int3 and takes it away when no CPU can execute
- * it any more (arch/x86/kernel/alternative.c, text_poke_bp_batch(), v6.1), so that a breakpoint trap at a place
- * without one cannot happen. A processor that runs code which is not there is what an emulator may be.
+ * A reader of one kernel's lines. The kernel patches its code under an int3 and removes it when no CPU can execute it
+ * any more (arch/x86/kernel/alternative.c, text_poke_bp_batch(), v6.1), so that a breakpoint trap at an address without
+ * an int3 cannot happen. An emulator may execute a stale translation of code that is no longer in memory.
  */
 export function createInt3Reader(): Int3Reader {
   let linesLeft = 0;
