@@ -11,7 +11,7 @@ const DirectedSchema = z.strictObject({ kind: z.literal('choreography'), steps: 
  */
 export const choreography: Directed<typeof DirectedSchema> = {
   schema: DirectedSchema,
-  context: 'the context of the place to which its steps bring the vCPU that panics',
+  context: 'the context in which its steps make the vCPU panic',
   needsOf: ({ steps }) => (steps.some((step) => 'interrupt' in step) ? ['debugger', 'qtest'] : ['debugger']),
   words: ({ steps }) => `its ${steps.length} steps`,
   contradiction({ steps }, { cpus }) {

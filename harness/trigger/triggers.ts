@@ -17,7 +17,7 @@ import type {
   TriggerSchemaOf,
 } from './trigger.js';
 
-/** Every way to make a guest panic. The schema, its types, the dispatch and the docs are derived from this list. */
+/** All triggers. The schema, its types, the dispatch and the docs are derived from this list. */
 const TRIGGERS = [sysrq, nmi, serialBreak, keyboard, lkdtm, choreography, ssh] as const;
 
 const [first, ...others] = TRIGGERS;
@@ -46,7 +46,7 @@ function filed({ kind }: Trigger): Filed {
   return trigger;
 }
 
-/** How a trigger is fired, for people. `code` makes a text the code span of the page that is written. */
+/** How a trigger is fired, for people. `code` marks a text as code in the generated page. */
 export function wordsOf(trigger: Trigger, code: CodeSpan = (text) => text): string {
   return filed(trigger).words(trigger, code);
 }
@@ -67,14 +67,14 @@ export function needsOf(trigger: Trigger): readonly Need[] {
   return 'needs' in entry ? entry.needs : entry.needsOf(trigger);
 }
 
-/** What in a trigger and the rest of its scenario contradicts itself; undefined when nothing does. */
+/** The contradiction between a trigger and the rest of its scenario; undefined when there is none. */
 export function contradictionOf(trigger: Trigger, surroundings: Surroundings): Contradiction | undefined {
   return filed(trigger).contradiction?.(trigger, surroundings);
 }
 
 /**
- * Brings the guest to the moment before the crash and returns what fires. A machine that lacks an ability that the
- * trigger needs, and a guest that lacks what it needs, end the run (void).
+ * Prepares the crash up to the moment before it and returns the function that fires. A machine without an ability that
+ * the trigger needs, and a guest without a requirement of it, end the run (void).
  */
 export async function armTrigger(trigger: FiringTrigger, target: Target): Promise<Fire> {
   const entry = filed(trigger);
