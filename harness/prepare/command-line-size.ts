@@ -1,7 +1,9 @@
 import { usageFault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
-/** arch/x86/include/asm/setup.h: COMMAND_LINE_SIZE, the terminating zero included. A longer line is cut silently. */
+/**
+ * arch/x86/include/asm/setup.h: COMMAND_LINE_SIZE, the terminating zero included. A longer line is truncated silently.
+ */
 const COMMAND_LINE_SIZE = 2048;
 
 /** Room for what kexec-tools 2.0 adds to a capture kernel's command line on x86-64: `elfcorehdr=0x... ` and the like. */
@@ -22,6 +24,6 @@ function requireAtMost(option: string, line: string, most: number): void {
   }
   if (length <= most) return;
   throw usageFault(
-    `cannot use the kernel command line "${line.slice(0, 60)}...": with crashpath's own words it has ${length} bytes and the kernel reads ${most}; shorten ${option} or the scenario's`,
+    `cannot use the kernel command line "${line.slice(0, 60)}...": with crashpath's own options it has ${length} bytes and the kernel reads ${most}; shorten ${option} or the scenario's`,
   );
 }
