@@ -63,7 +63,7 @@ function isMicrovm(machine: string): boolean {
   return /^(type=)?microvm(,|$)/.test(machine);
 }
 
-/** A command line that a person can paste into a shell. */
+/** A command line to paste into a shell. */
 export function shellQuote(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))

@@ -19,8 +19,8 @@ export async function findPdeathsigSetpriv(searchPath?: string): Promise<string 
 }
 
 /**
- * Words to put before a command so that the kernel kills it when this process dies, even by SIGKILL: a guest on
- * a broken KVM would otherwise spin for ever. Empty where no setpriv can do it.
+ * A command prefix with which the kernel kills the command when this process dies, even by SIGKILL: a guest on a broken
+ * KVM would otherwise spin forever. Empty without a suitable setpriv.
  */
 export async function parentDeathPrefix(): Promise<readonly string[]> {
   const setpriv = await findPdeathsigSetpriv();
