@@ -1,4 +1,4 @@
-/** The door of this room: a kernel spec goes in, a `Kernel` on this host and what belongs to it come out. */
+/** Resolves kernels: from a spec to a `Kernel` on this host, with its config and modules. */
 export {
   type BuildOptions,
   type BuildRequest,
