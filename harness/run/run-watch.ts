@@ -22,12 +22,12 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** How long a wait may take: one of the run's deadlines by its name, or milliseconds. */
+/** The deadline of a wait: one of the run's deadlines by its name, or milliseconds. */
 export type Within = keyof Limits | number;
 
 /** A wait whose deadline ends the run. */
 export interface WaitOptions {
-  /** What is waited for, as the deadline's fact names it. */
+  /** The awaited step, as the deadline's fact names it. */
   readonly what: string;
   readonly within: Within;
 }
@@ -35,14 +35,14 @@ export interface WaitOptions {
 /** Options of {@link RunWatch}. */
 export interface WatchOptions {
   readonly limits: Limits;
-  /** Every event as it is read, for progress. One that throws is reported once, as a warning of the process. */
+  /** Called for every event, for progress. If it throws, that is reported once, as a warning of the process. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
 /**
- * The live end of a recording: everything seen is recorded, read into events by the same timeline that re-judges
- * stored runs, and offered to whoever waits. The first terminal event ends the run.
+ * A live recording: everything seen is recorded, read into events by the same timeline that judges stored runs again,
+ * and compared with the pending waits. The first terminal event ends the run.
  */
 export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
@@ -54,7 +54,7 @@ export class RunWatch implements MachineLog {
   readonly #waiters = new Set<Waiter>();
   /** Bytes of each channel so far. */
   readonly #received: Record<Channel, number> = { console: 0, control: 0 };
-  /** The first event that will end the run, within its grace. */
+  /** The first terminal event, while its grace lasts. */
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
   #why: string | undefined;
   #fired = false;
@@ -70,12 +70,12 @@ export class RunWatch implements MachineLog {
     this.#clock = clock;
   }
 
-  /** Why the run ended; undefined while it goes on. */
+  /** Why the run ended; undefined while it lasts. */
   get ended(): string | undefined {
     return this.#why;
   }
 
-  /** The error that kept the run from being recorded (a full disk), if any. */
+  /** The error that prevented the recording (a full disk), if any. */
   get fault(): unknown {
     return this.#fault;
   }
@@ -136,7 +136,10 @@ export class RunWatch implements MachineLog {
     return this.#wait(types, test, this.msOf(within), () => undefined);
   }
 
-  /** Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; what becomes of the work is dropped. */
+  /**
+   * Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; the result of the work is
+   * dropped then.
+   */
   async orEnded<T>(work: Promise<T>): Promise<T> {
     let waiter: Waiter | undefined;
     const ended = new Promise<never>((_, reject) => {
@@ -171,7 +174,7 @@ export class RunWatch implements MachineLog {
     if (!proof.proved) this.stop(`not proved: ${proof.what}`);
   }
 
-  /** Ends the run when it has not ended by its last deadline; the function that is returned prevents that. */
+  /** Ends the run when it has not ended by its last deadline; the returned function cancels that. */
   limitWhole(): () => void {
     const { totalMs } = this.#limits;
     return this.#clock.after(totalMs, () => {
@@ -201,7 +204,7 @@ export class RunWatch implements MachineLog {
     return this.#clock.nowMs();
   }
 
-  /** Closes the timeline: the unfinished last lines are read as they stand. */
+  /** Closes the timeline: unfinished last lines are read as they are. */
   finish(): void {
     this.#ending?.cancel();
     this.#read(() => this.#timeline.finish());
@@ -245,7 +248,7 @@ export class RunWatch implements MachineLog {
     }
   }
 
-  /** Writes a record and reads it. A record that cannot be written ends the run: nothing that follows would be proved. */
+  /** Writes a record and reads it. A record that cannot be written ends the run: later proofs would be lost. */
   #record(write: (recorder: Recorder) => RunRecord): void {
     if (this.#fault !== undefined) return;
     let record: RunRecord;
@@ -259,7 +262,7 @@ export class RunWatch implements MachineLog {
     this.#read(() => this.#timeline.push(record));
   }
 
-  /** Reads events; a timeline that throws is a bug of crashpath, and the end of this run alone. */
+  /** Reads events; an error of the timeline is a bug of crashpath, and ends only this run. */
   #read(read: () => RunEvent[]): void {
     let events: RunEvent[];
     try {
@@ -297,7 +300,7 @@ export class RunWatch implements MachineLog {
     }
   }
 
-  /** The panic may overtake the announcement: they come through two channels. Then it was the one asked for. */
+  /** The panic may arrive before the announcement, as they use two channels. Then it counts as the requested one. */
   #fire(): void {
     this.#fired = true;
     if (this.#ending?.by.type !== 'panic') return;

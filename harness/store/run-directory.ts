@@ -27,7 +27,7 @@ export async function createRunDirectory(campaignDirectory: string, plan: RunPla
   return directory;
 }
 
-/** Saves what was derived from a recording: first the timeline, then the verdict. */
+/** Saves the results of a recording: first the timeline, then the verdict. */
 export async function saveOutcome(
   directory: string,
   { events, result }: { events: readonly RunEvent[]; result: RunResult },
@@ -36,7 +36,7 @@ export async function saveOutcome(
   await writeJson(join(directory, FILES.verdict), result);
 }
 
-/** Reads a run's plan. Throws a usage fault when the directory is not a run's, or is that of another schema. */
+/** Reads a run's plan. Throws a usage fault when the directory is not a run's, or has another schema. */
 export async function readPlan(directory: string): Promise<RunPlan> {
   const stored = await readJson(join(directory, FILES.plan));
   const parsed = RunPlanSchema.safeParse(stored);
@@ -47,7 +47,7 @@ export async function readPlan(directory: string): Promise<RunPlan> {
   );
 }
 
-/** Why a stored file is no use: it is missing or damaged, or another crashpath wrote it. Pure. */
+/** Why a stored file cannot be used: it is missing or damaged, or another version of crashpath wrote it. Pure. */
 export function whyUnreadable(stored: unknown, name: string): string {
   const schema =
     typeof stored === 'object' && stored !== null && 'schema' in stored ? stored.schema : undefined;
@@ -56,13 +56,13 @@ export function whyUnreadable(stored: unknown, name: string): string {
     : `it has no valid ${name}`;
 }
 
-/** Reads a run's stored result; undefined when the run never came to one. */
+/** Reads a run's stored result; undefined when the run has none. */
 export async function readResult(directory: string): Promise<RunResult | undefined> {
   const parsed = RunResultSchema.safeParse(await readJson(join(directory, FILES.verdict)));
   return parsed.success ? { ...parsed.data, directory } : undefined;
 }
 
-/** Writes JSON beside its place and renames it; readers see the old or the new, never a part. Mode 0600. */
+/** Writes JSON to a temporary file and renames it; readers see the old or the new file, never a part. Mode 0600. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
   const text = JSON.stringify(
     value,
