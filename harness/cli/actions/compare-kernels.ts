@@ -53,7 +53,7 @@ interface Begun {
 /**
  * Runs the trials of the kernels alternately as one campaign, compares, prints the comparison and writes compare.json.
  * Returns the exit code (see {@link compareExitCode}). A comparison that was stopped by a signal returns 128 + its
- * number and compares nothing: it would be tested at a look that was not planned.
+ * number and compares nothing: the test would be at an unplanned look.
  */
 export async function compareKernels(argv: CompareArguments): Promise<number> {
   const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);

@@ -12,7 +12,7 @@ import type { Kernel } from '../../model/kernel.js';
 import { cacheOptions, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 
-/** Resolves a kernel and prints what it is. */
+/** Resolves a kernel and prints its properties. */
 export async function showKernel({ spec, json }: { spec: string; json: boolean }): Promise<void> {
   const kernel = await resolveKernel(spec, cacheOptions());
   const config = await configOf(kernel);

@@ -100,7 +100,7 @@ async function printCampaignTable(
   );
 }
 
-/** A progress line for the phases of a run that are worth one. */
+/** Prints a progress line for some phases of a run. */
 function progress(plan: RunPlan, event: RunEvent): void {
   const text = PROGRESS[event.type];
   if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);

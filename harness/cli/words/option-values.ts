@@ -7,7 +7,7 @@ import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.j
  * so that a message can show what was typed. All throw usage faults that name the option and the value.
  */
 
-/** Longest value that makes sense in any option, characters. */
+/** Longest value of any option, characters. */
 const VALUE_LIMIT = 4096;
 
 /** One line of text, given once. */
@@ -88,18 +88,18 @@ export function oneOf<Word extends string>(
   };
 }
 
-/** Accelerators that can be asked for. */
+/** Values of `--accel`. */
 export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const satisfies readonly AccelRequest[];
 
-/** The accelerator that is asked for. */
+/** The requested accelerator. */
 export function accelerator(value: unknown): AccelRequest {
   return oneOf('--accel', ACCELERATORS)(value) ?? 'auto';
 }
 
-/** vCPUs, within what a scenario may ask for. */
+/** vCPUs, within the limits of scenarios. */
 export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);
 
-/** MiB, within what a scenario may ask for. */
+/** MiB, within the limits of scenarios. */
 export const memoryMiB = wholeNumber('--memory', GUEST_LIMITS.memoryMiB);
 
 /** The reservation, in the form that scenarios use. */
