@@ -9,7 +9,7 @@ import type { Step } from '../trigger/choreography-steps.js';
 import { startStimulus } from '../trigger/stimulus.js';
 import type { Guest } from './guest.js';
 import { readSymbols, type SymbolCache } from './kernel-symbols.js';
-import { RunEnded } from './run-watch.js';
+import { RunEnded } from './event-waits.js';
 import { triggerTarget } from './trigger-target.js';
 
 /** A source sends at least once in ten seconds (plan/source.ts), most of them thousands of times. */

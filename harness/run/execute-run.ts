@@ -13,7 +13,8 @@ import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
 import { prepareGuest } from './prepare-guest.js';
-import { RunEnded, RunWatch } from './run-watch.js';
+import { RunEnded } from './event-waits.js';
+import { RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
 
 /**
