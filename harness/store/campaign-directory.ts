@@ -6,8 +6,9 @@ import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
-import { readJson, readResult, whyUnreadable, writeJson } from './run-directory.js';
+import { readResult } from './run-directory.js';
 import { storeFault } from './store-fault.js';
+import { readJson, whyUnreadable, writeJson } from './stored-file.js';
 
 const FILES = {
   campaign: 'campaign.json',

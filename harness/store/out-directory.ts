@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import { STORE_SCHEMA } from '../model/record.js';
-import { readJson, writeJson } from './run-directory.js';
 import { storeFault } from './store-fault.js';
+import { readJson, writeJson } from './stored-file.js';
 
 const MARKER = '.crashpath-store.json';
 

@@ -54,10 +54,7 @@ export async function printKernels({ json }: { json: boolean }): Promise<void> {
 
 /** Prints the kernels that Debian offers. */
 export async function printAvailable({ suite }: { suite: string | undefined }): Promise<void> {
-  const kernels = await availableDebianKernels({
-    ...cacheOptions(),
-    ...(suite === undefined ? {} : { suite }),
-  });
+  const kernels = await availableDebianKernels({ ...cacheOptions(), suite });
   for (const kernel of kernels) {
     const spec = `debian:${suite === undefined ? '' : `${suite}/`}${kernel.version}`;
     process.stdout.write(`${spec}  ${kernel.packageVersion}\n`);
