@@ -1,7 +1,7 @@
 import type { Irqchips } from '../hmp/irqchips.js';
 import type { LocalApic } from '../hmp/lapic.js';
 import type { VcpuRegisters } from '../hmp/registers.js';
-import type { InterruptMessage } from '../model/interrupt.js';
+import type { InterruptMessage } from '../machine/machine.js';
 import type { HostFact } from '../model/record.js';
 import type { PinName } from '../proof/names.js';
 import type { SymbolTable } from '../symbols/index.js';

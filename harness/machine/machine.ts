@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { Fault } from '../model/fault.js';
-import type { InterruptMessage } from '../model/interrupt.js';
 import type { Channel, HostFact } from '../model/record.js';
 import type { Debugger } from './debugger.js';
 
@@ -106,6 +105,9 @@ export interface Monitor {
    */
   startSampling(): () => Promise<void>;
 }
+
+/** An MSI's content: an NMI, or a vector from 16 to 255 (lower ones are illegal, Intel SDM). */
+export type InterruptMessage = { readonly nmi: true } | { readonly vector: number };
 
 /** An interrupt from a device: an MSI to a vCPU's APIC, or a level on a pin of the IO-APIC. */
 export type Pulse =

@@ -31,7 +31,7 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
-/** The code whose text another program printed; undefined when it printed none of those that concern a disk. */
+/** The code whose text another program printed; undefined when it printed none that concerns a disk. */
 export function errnoInText(text: string): string | undefined {
   return TEXTS.find(([words]) => text.includes(words))?.[1];
 }
@@ -42,7 +42,7 @@ export function reasonFor(code: string | undefined): string | undefined {
   return `${REASONS[code]} (${code})`;
 }
 
-/** What an error says, on one line of at most 200 characters; execa's short form where there is one. */
+/** An error's message, on one line of at most 200 characters; execa's short form where there is one. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return foldLine(String(error));
   const short =

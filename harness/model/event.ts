@@ -107,7 +107,7 @@ export interface Armed {
   readonly timers?: TimerFacts | undefined;
 }
 
-/** What a kernel keeps time with, as its sysfs says (Documentation/ABI/testing/sysfs-devices-system-cpu of v6.1). */
+/** A kernel's timers, from its sysfs (Documentation/ABI/testing/sysfs-devices-system-cpu of v6.1). */
 export interface TimerFacts {
   /** clocksource0/current_clocksource: `tsc`, `acpi_pm`, ...; empty when it is unknown. */
   readonly clocksource: string;
@@ -139,7 +139,7 @@ export interface Vmcore {
 export interface Exercise {
   /** The network interface; empty when there is none. */
   readonly device: string;
-  /** How often its interrupt came since it was brought up, all CPUs together. */
+  /** Its interrupts since it was brought up, summed over the CPUs. */
   readonly interrupts: number;
   /** Its rows of /proc/interrupts, after. */
   readonly rows: string;

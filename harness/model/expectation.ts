@@ -44,7 +44,7 @@ export function alternativesOf(expected: Expectation): readonly Alternative[] {
   return 'anyOf' in expected ? expected.anyOf : [expected];
 }
 
-/** What {@link matches} looks at; a result has it as well as a verdict. */
+/** Input of {@link matches}: the common part of a result and a verdict. */
 export interface Happened {
   readonly verdict: (typeof VERDICT_WORDS)[number];
   readonly quality?: 'clean' | 'degraded' | undefined;

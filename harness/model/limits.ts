@@ -24,7 +24,7 @@ export const LimitsSchema = z.object({
   spinHangMs: z.number(),
   /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
   idleHangMs: z.number().default(60_000),
-  /** The whole run, whatever happens. */
+  /** The whole run, in any case. */
   totalMs: z.number(),
   /** Bytes per channel. */
   channelBytes: z.number(),

@@ -34,7 +34,7 @@ export type EndWord = (typeof END_WORDS)[number];
 export interface VerdictFacts {
   /**
    * The outcome of a run whose expectation is another one: `unexpected` when the verdict is about the kernel,
-   * `inconclusive` when it says nothing about it. `harness-error` is the outcome whatever was expected.
+   * `inconclusive` when it shows nothing about it. `harness-error` is the outcome with any expectation.
    */
   readonly otherwise: Exclude<Outcome, 'expected'>;
   /** The kernel panicked with a crash kernel armed, so that a capture was due. */
@@ -79,7 +79,7 @@ export const VERDICTS: Readonly<Record<VerdictWord, VerdictFacts>> = {
   },
 };
 
-/** Whether a verdict says something about the kernel. */
+/** Whether a verdict is about the kernel. */
 export function isAboutKernel(word: VerdictWord): boolean {
   return VERDICTS[word].otherwise === 'unexpected';
 }

@@ -1,4 +1,4 @@
-import type { InterruptMessage } from '../../model/interrupt.js';
+import type { InterruptMessage } from '../machine.js';
 
 /** The address of message-signalled interrupts (Intel SDM volume 3, "Message Signalled Interrupts"). */
 const MSI_ADDRESS = 0xfee0_0000;
