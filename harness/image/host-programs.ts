@@ -81,7 +81,7 @@ export async function readProgram(
     env: { PATH: defaultSearchPath(), LC_ALL: 'C' },
     timeout: LDD_DEADLINE_MS,
     killSignal: 'SIGKILL',
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    cancelSignal: options.signal,
   }).catch((error: unknown) => {
     options.signal?.throwIfAborted();
     throw refuse('ldd did not list its libraries', error);

@@ -101,8 +101,7 @@ export class SourceBank {
 
   #report(source: Source, state: 'started' | 'at-firing' | 'stopped' | 'failed'): void {
     const { count, forMs, failure } = source.tally();
-    const why = failure === undefined ? {} : { why: failure };
-    this.#guest.watch.fact({ fact: 'source', source: source.name, state, count, forMs, ...why });
+    this.#guest.watch.fact({ fact: 'source', source: source.name, state, count, forMs, why: failure });
   }
 
   #watchFailures(): void {

@@ -194,7 +194,7 @@ async function compileAndKeep(job: Job, src: string, options: MakeOptions): Prom
     packageVersion: source.packageVersion,
     sourceSha256: source.sha256,
     fragmentSha256: sha256Of(fragment),
-    ...(variant.patch === undefined ? {} : { patchSha256: variant.patch.sha256 }),
+    patchSha256: variant.patch?.sha256,
     compiler: toolchain.identity,
     seconds: Math.round((Date.now() - startedMs) / 1000),
   };

@@ -19,10 +19,7 @@ export interface AskOptions {
  * Throws a harness Fault that names the Debian package when there is none.
  */
 export async function findQemu(binary: string, { searchPath }: AskOptions = {}): Promise<string> {
-  const found = await which(binary, {
-    nothrow: true,
-    ...(searchPath === undefined ? {} : { path: searchPath }),
-  });
+  const found = await which(binary, { nothrow: true, path: searchPath });
   if (found !== null) return found;
   const why = binary.includes('/') ? 'no executable file there' : 'not found in PATH';
   throw harnessFault(
@@ -47,7 +44,7 @@ export async function askQemu(
     timeout: ASK_DEADLINE_MS,
     killSignal: 'SIGKILL',
     maxBuffer: ANSWER_LIMIT_BYTES,
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    cancelSignal: options.signal,
   });
   options.signal?.throwIfAborted();
   if (!result.failed) return result.stdout;

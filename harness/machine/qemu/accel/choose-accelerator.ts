@@ -104,8 +104,7 @@ async function proofFor(
   }
   const proof = await proveKvm({ qemuPath, builtIn, signal: options.signal });
   if (key === undefined || !isLasting(proof.kvm)) return { proof, fromCache: false };
-  const cacheProblem = await keepProof(options.cacheDir, key, proof);
-  return { proof, fromCache: false, ...(cacheProblem === undefined ? {} : { cacheProblem }) };
+  return { proof, fromCache: false, cacheProblem: await keepProof(options.cacheDir, key, proof) };
 }
 
 /** True for outcomes that are not caused by a busy host or a temporary failure. */

@@ -5,8 +5,7 @@ const HELP_DEADLINE_MS = 5_000;
 
 /** Path of a setpriv that knows `--pdeathsig` (util-linux 2.33 and newer; busybox's does not), or undefined. */
 export async function findPdeathsigSetpriv(searchPath?: string): Promise<string | undefined> {
-  const options = { nothrow: true, ...(searchPath === undefined ? {} : { path: searchPath }) } as const;
-  const setpriv = await which('setpriv', options);
+  const setpriv = await which('setpriv', { nothrow: true, path: searchPath });
   if (setpriv === null) return undefined;
   const help = await execa(setpriv, ['--help'], {
     reject: false,
