@@ -99,7 +99,7 @@ async function checkNames(
 }
 
 /**
- * Which accelerator `auto` uses on this host, proved anew (the cache is for runs, not for a diagnosis). TCG is a
+ * Which accelerator `auto` uses on this host, with a new proof (the cache is for runs, not for a diagnosis). TCG is a
  * warning: everything works, several times slower.
  */
 export async function checkAccelerator(options: ChooseOptions): Promise<DoctorCheck> {

@@ -54,7 +54,7 @@ async function checkFoundAccelerator(
   cacheDir: string,
 ): Promise<DoctorCheck> {
   const { signal } = qemu;
-  // The choice looks a bare name up in PATH: give it the QEMU that the other checks used.
+  // chooseAccelerator() looks up a bare name in PATH: pass it the QEMU that the other checks used.
   const found = await findQemu(qemu.qemuBinary, qemu).catch(() => undefined);
   if (found !== undefined) return checkAccelerator({ qemuBinary: found, cacheDir, signal });
   return {

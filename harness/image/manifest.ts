@@ -55,7 +55,10 @@ export function describeSource(source: Source): string {
   return source.from;
 }
 
-/** An entry with the sha256 of its contents; absent for directories and for the capture image inside production. */
+/**
+ * An entry with the sha256 of its contents; absent for directories and for the capture image inside the first kernel's
+ * image.
+ */
 export interface KeyedEntry {
   readonly entry: PlannedEntry;
   readonly sha256?: string | undefined;

@@ -38,7 +38,7 @@ export interface Stop {
 
 /**
  * A debugger attached to a machine: all vCPUs stop together, single ones run or step while the others are held. The
- * client of QEMU's gdbstub has this form; its README says what each operation costs and throws.
+ * client of QEMU's gdbstub has this form; its README describes the costs and errors of each operation.
  */
 export interface Debugger {
   /** vCPU numbers, ascending. */

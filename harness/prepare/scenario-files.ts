@@ -14,7 +14,7 @@ export async function scenarioNames({ packageRoot }: ShippedFiles): Promise<stri
 /**
  * Which scenarios does a reference mean? A path (it ends in .yaml or contains a slash) means the file; a name means a
  * file of crashpath, or one scenario of such a file that has axes. A file with axes gives one scenario for each
- * combination. Throws a usage fault that says what is wrong and where.
+ * combination. Throws a usage fault with the mistake and its position.
  */
 export async function loadScenarios(reference: string, files: ShippedFiles): Promise<Scenario[]> {
   if (isPath(reference)) return readScenarios(await textOf(resolve(reference), reference), reference);

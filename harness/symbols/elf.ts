@@ -153,7 +153,7 @@ export function sectionNamed(bytes: Buffer, name: string): Buffer {
   return contentAt(found);
 }
 
-/** Word width by the first bytes; a text says why there is none. */
+/** Word width by the first bytes, or a text with the reason why there is none. */
 function widthOf(bytes: Buffer): 32 | 64 | string {
   if (bytes.length < LAYOUTS[32].headerBytes || bytes.readUInt32BE(0) !== 0x7f454c46) {
     return 'it is not an ELF file';

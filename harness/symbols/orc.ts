@@ -100,7 +100,7 @@ export function formatOf(entries: Uint8Array): OrcFormat | undefined {
   return two > zero ? 'calls-are-two' : 'calls-are-zero';
 }
 
-/** Decodes the six bytes at an offset. An entry with an unknown register or type says `undefined`. */
+/** Decodes the six bytes at an offset. An entry with an unknown register or type is `undefined`. */
 export function decodeOrcEntry(bytes: Uint8Array, offset: number, format: OrcFormat): OrcEntry {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flags = flagsOf(bytes, offset);
@@ -155,7 +155,7 @@ function kindOf(flags: number, format: OrcFormat): OrcEntry['kind'] {
     const kinds = ['undefined', 'end-of-stack', 'call', 'regs', 'regs-partial'] as const;
     return kinds[(flags >> 8) & 7] ?? 'undefined';
   }
-  // No base register: the end of the stack when a bit says so (bit 10 before v6.3, bit 11 in v6.3), else no data.
+  // No base register: the end of the stack when its bit is set (bit 10 before v6.3, bit 11 in v6.3), else no data.
   if ((flags & 0xf) === 0) return (flags & 0xc00) === 0 ? 'undefined' : 'end-of-stack';
   const kinds = ['call', 'regs', 'regs-partial'] as const;
   return kinds[(flags >> 8) & 3] ?? 'undefined';

@@ -2,10 +2,10 @@ import { FUNCTION_AT, kernelMessage } from './printk.js';
 
 /** arch/x86/kernel/traps.c, exc_int3(): die("int3", regs, 0); "Oops: " since v6.9 (arch/x86/kernel/dumpstack.c). */
 const INT3 = kernelMessage(String.raw`(?:Oops: )?int3: 0000 \[#\d+\]`);
-/** arch/x86/kernel/dumpstack.c, show_ip() and show_opcodes() (v6.1): the byte at RIP stands in angle brackets. */
+/** arch/x86/kernel/dumpstack.c, show_ip() and show_opcodes() (v6.1): the byte at RIP is in angle brackets. */
 const RIP = kernelMessage(`RIP: 0010:${FUNCTION_AT}`);
 const CODE = kernelMessage(String.raw`Code: (?:[\da-f]{2} ){0,62}([\da-f]{2}) <[\da-f]{2}>`);
-/** The code is the fourth line of a report; lines of another CPU may stand in between. */
+/** The code is the fourth line of a report; lines of another CPU may come in between. */
 const MAX_LINES = 16;
 const INT3_OPCODE = 'cc';
 

@@ -123,7 +123,7 @@ function environment({ cacheDir }: KernelOptions): Record<string, string> {
     HOME: homedir(),
     TMPDIR: tmpdir(),
     LC_ALL: 'C',
-    // The same inputs give the same bytes, on whatever host and day.
+    // The same inputs give the same bytes, on any host and day.
     KBUILD_BUILD_USER: 'crashpath',
     KBUILD_BUILD_HOST: 'crashpath',
     KBUILD_BUILD_TIMESTAMP: 'Thu Jan 1 00:00:00 UTC 1970',

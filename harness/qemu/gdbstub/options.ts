@@ -9,7 +9,7 @@ export type GdbDirection = 'sent' | 'received';
 export interface GdbOptions {
   /** Milliseconds until the stub is usable: connecting with retries and the handshake; 10,000. */
   readonly connectDeadlineMs?: number | undefined;
-  /** Milliseconds that an operation may take unless it says otherwise; 5,000. */
+  /** Default deadline of an operation, milliseconds; 5,000. */
   readonly deadlineMs?: number | undefined;
   /** Gives up connecting, with `signal.reason`; has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;

@@ -30,8 +30,8 @@ export function framePacket(payload: string): string {
 }
 
 /**
- * Undoes escapes and run-length encoding of what stood between `$` and `#`. One character per byte; `undefined` when
- * it is malformed (nothing to repeat, bad count, escape at the end) or longer than `maxBytes` when unpacked.
+ * Undoes escapes and run-length encoding of the bytes between `$` and `#`. One character per byte; `undefined` when it
+ * is malformed (nothing to repeat, bad count, escape at the end) or longer than `maxBytes` when unpacked.
  */
 export function unpackPayload(wire: Uint8Array, maxBytes: number): string | undefined {
   const out: number[] = [];

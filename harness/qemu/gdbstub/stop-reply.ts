@@ -43,7 +43,7 @@ const SIGNALS: Readonly<Record<number, Exclude<GdbStopReason['kind'], 'watchpoin
 
 const WATCHES = { watch: 'write', rwatch: 'read', awatch: 'access' } as const;
 
-/** True for packets that report a stop, whatever was asked: no reply of the other kinds starts with these letters. */
+/** True for packets that report a stop, after any request: no other reply starts with these letters. */
 export function isStopReply(payload: string): boolean {
   return /^[TSWX][0-9a-f]{2}/iu.test(payload);
 }

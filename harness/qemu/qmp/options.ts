@@ -6,7 +6,7 @@ import type { QmpObservation } from './observation.js';
 export interface QmpOptions {
   /** Milliseconds until the monitor is usable: connecting with retries, greeting, negotiation; 10,000. */
   readonly connectDeadlineMs?: number | undefined;
-  /** Milliseconds that a command or an event wait may take unless it says otherwise; 10,000. */
+  /** Default deadline of a command or an event wait, milliseconds; 10,000. */
   readonly deadlineMs?: number | undefined;
   /** Gives up connecting, with `signal.reason`; has no effect afterwards. Fire it when QEMU's process ends. */
   readonly signal?: AbortSignal | undefined;
