@@ -13,7 +13,7 @@ for (const file of files) {
     console.error(`test: ${file} holds no test`);
     sum.failed += 1;
   } else if (parser.results?.ok !== true && sum.failed === 0) {
-    // A file that died, or a plan that was not kept: no assertion failed, and yet the run did.
+    // A file that crashed, or a plan that was not met, fails the run without a failed assertion.
     sum.failed += 1;
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes the fixtures `derived-*` of harness/testdata out of recorded ones: what no guest does on demand. Bytes are
- * overwritten or cut, never moved, so that the index of chunks stays true.
+ * Makes the fixtures `derived-*` of harness/testdata from recorded ones, for outcomes that no guest produces on demand.
+ * Bytes are overwritten or cut, never moved, so that the index of chunks stays valid.
  */
 import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -156,7 +156,7 @@ async function overwrite(directory, changes) {
   await writeFile(path, bytes);
 }
 
-/** Cuts the index and the logs where the channels end, and tears the line there. */
+/** Cuts the index and the logs where the channels end, and truncates the line there. */
 async function cutLogs(directory) {
   const size = async (name) => (await readFile(join(directory, name))).length;
   const sizes = { console: await size('console.bin'), control: await size('control.bin') };

@@ -1,12 +1,12 @@
-/** What a recipe may do to a running guest, from outside: kill its QEMU, interrupt the run, write its memory. */
+/** Actions of a recipe on a running guest, from outside: kill its QEMU, interrupt the run, write its memory. */
 import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join, relative } from 'node:path';
 
-/** QEMU arguments for a qtest socket in the run directory: it writes guest memory behind the guest's back. */
+/** QEMU arguments for a qtest socket in the run directory: it writes guest memory without the guest's involvement. */
 export const QTEST_ARGS = ['-qtest', 'unix:qtest.sock,server=on,wait=off', '-qtest-log', 'none'];
 
-/** A hand on the guest whose run directory is `directory`. */
+/** Actions on the guest whose run directory is `directory`. */
 export function guestHand(directory) {
   const abort = new AbortController();
   let pid;

@@ -1,7 +1,7 @@
 /**
- * One recipe per fixture: what to run, and the verdict that a person expects of it (`word/detail`). `newer` takes the
+ * One recipe per fixture: what to run, and the expected verdict (`word/detail`), decided by a person. `newer` takes the
  * second kernel; `capturePatch` overwrites the capture kernel's 64-bit entry; `changePlan` edits the plan;
- * `onEvent` meddles with the running guest.
+ * `onEvent` acts on the running guest.
  */
 import { QTEST_ARGS } from './fixture-hands.mjs';
 
@@ -21,7 +21,7 @@ const withQtest = (changed) => (plan) => ({
 const PAUSE = { script: 'sleep 2' };
 const NO_ROOT = 'rdinit=/nonexistent root=/dev/none';
 
-/** Overwrites a kernel function of the first kernel; the scenario needs nokaslr and a look at /proc/kallsyms. */
+/** Overwrites a kernel function of the first kernel; the scenario needs nokaslr and must print /proc/kallsyms. */
 const patchFunction = (name, bytes) => ({
   scenario: {
     guest: { append: 'nokaslr' },

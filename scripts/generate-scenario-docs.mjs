@@ -105,7 +105,7 @@ function section({ scenario, prose, stem, members }) {
   ];
 }
 
-/** The members of a matrix: the types of a crash point in one row. Their stimuli are in the file. */
+/** The members of a scenario with axes: the types of a crash point in one row. Their stimuli are in the file. */
 function membersTable(members) {
   if (members.length === 0) return [];
   const rows = new Map();
@@ -153,7 +153,7 @@ function guest({ guest: wanted, crashKernel, capture }) {
   ].filter((item) => item !== false);
 }
 
-/** A command line of which the beginning says enough. */
+/** The beginning of a long command line. */
 function shortened(append) {
   const words = append.split(' ');
   return words.length > 12 ? `${words.slice(0, 2).join(' ')} ... ${words.at(-1)}` : append;

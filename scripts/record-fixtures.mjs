@@ -10,7 +10,7 @@
  *
  *   node scripts/record-fixtures.mjs --from RUN-DIR --about TEXT --verdict WORD/DETAIL NAME
  *
- * takes over a run that `crashpath run` has made, for what no recipe makes (a built kernel, a choreography).
+ * copies a run of `crashpath run`, for fixtures without a recipe (a built kernel, a choreography).
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -9,9 +9,9 @@ const HANDLERS: readonly (readonly [vector: number, handler: string])[] = [
 ];
 
 /**
- * The symbols of the capture kernel that a vCPU runs, given those of the kernel that crashed: the same image, which
- * KASLR moved by the offset that the handlers in its IDT show. Undefined while the vCPU has no IDT of its own, and when
- * the image is another one after all.
+ * The symbols of the capture kernel that a vCPU runs, from those of the crashed kernel: the same image, which KASLR
+ * moved by the offset that the handlers in its IDT show. Undefined while the vCPU has no IDT of its own, and when the
+ * image is another one.
  */
 export async function captureSymbols(
   vcpu: number,

@@ -1,13 +1,13 @@
 import type { Registers } from '../machine/debugger.js';
 
-/** A debugger on a machine that is stopped, or can be. `GdbClient` is one. Times out, and throws, as its kind does. */
+/** A debugger on a machine that is stopped, or can be; `GdbClient` is one. Its timeouts and errors are the client's. */
 export interface Debugger {
   /** vCPU indexes, ascending. */
   readonly vcpus: readonly number[];
   readRegisters(vcpu: number): Promise<Registers>;
-  /** Reads virtual memory through the page tables of one vCPU, as its CR3 is now. */
+  /** Reads virtual memory through the current page tables (CR3) of one vCPU. */
   readMemory(address: bigint, length: number, options: { readonly vcpu: number }): Promise<Buffer>;
-  /** Reads physical memory, whatever the page tables of the vCPUs are. */
+  /** Reads physical memory, independent of the vCPUs' page tables. */
   readPhysicalMemory(address: bigint, length: number): Promise<Buffer>;
   /** Stops the machine if it runs. */
   interrupt(): Promise<unknown>;

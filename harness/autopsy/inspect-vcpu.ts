@@ -39,7 +39,7 @@ export async function stackOf(
     try {
       return await gdb.readMemory(address, length, { vcpu });
     } catch {
-      // A page that is not there ends the stack walk, and the trace records why.
+      // A page that cannot be read ends the stack walk, and the trace records why.
       return undefined;
     }
   });

@@ -31,7 +31,7 @@ void t.test("through physical memory when all are in user mode: by the kernel's 
   t.equal(await readKernelMemory(gdb, LOCK + 0x10_0000n, 4), undefined, 'a page that is not mapped');
 });
 
-void t.test('what no page tables map is undefined, not an error', async (t) => {
+void t.test('unmapped memory is undefined, not an error', async (t) => {
   t.equal(await readKernelMemory(kernelReader([{ user: true, cr3: 0x3000n }]), LOCK, 4), undefined);
   t.equal(
     await readKernelMemory(kernelReader([{ cr0: 0x60000010n, maps: Buffer.alloc(4) }]), LOCK, 4),

@@ -2,7 +2,7 @@ import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
 import { finishReadingAsync, kernelTablesOf, type PageTables, translate } from '../symbols/index.js';
 import type { Debugger } from './debugger.js';
 
-/** What reading the kernel's memory needs of a debugger. */
+/** The part of a debugger that reading kernel memory needs. */
 export type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory' | 'readPhysicalMemory'>;
 
 const CR0_PAGING = 1n << 31n;
@@ -22,7 +22,7 @@ export async function readKernelMemory(
   const inUserMode: { readonly vcpu: number; readonly tables: PageTables }[] = [];
   for (const vcpu of gdb.vcpus) {
     const registers = await gdb.readRegisters(vcpu);
-    // A vCPU that was not started yet has no page tables, and would read anything.
+    // A vCPU that was not started yet has no page tables, and would read arbitrary memory.
     if ((registers.cr0 & CR0_PAGING) === 0n) continue;
     if ((registers.cs & 3n) !== 0n) {
       inUserMode.push({ vcpu, tables: tablesOf(registers) });
@@ -77,7 +77,7 @@ async function readByWalk(
   return Buffer.concat(parts);
 }
 
-/** A refusal of the stub is memory that is not there; everything else is the harness's fault. */
+/** A refusal of the stub means unmapped memory; every other error is a harness fault. */
 async function orUnmapped(read: () => Promise<Buffer>): Promise<Buffer | undefined> {
   try {
     return await read();

@@ -6,7 +6,7 @@ import { madeRegisters } from '../testing/builders/registers.js';
 import { type DeadMachine, stacksOf } from './stacks.js';
 
 const TEXT = 0xffffffff81000000n;
-/** By so much the capture kernel lies elsewhere. */
+/** Offset of the capture kernel. */
 const MOVED = 0x3000000n;
 const IDT = 0xfffffe0000000000n;
 const USER_CS = 0x33n;

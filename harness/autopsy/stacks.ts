@@ -8,26 +8,26 @@ import { captureSymbols } from './capture-symbols.js';
 import type { Debugger } from './debugger.js';
 import { stackLine, stackOf } from './inspect-vcpu.js';
 
-/** Frames that are kept of a stack. */
+/** Frames of a stack that are recorded. */
 const MOST_FRAMES = 48;
 const CR3_ADDRESS = 0x000ffffffffff000n;
 
 /** The machine that an autopsy examines; nothing else of a run is needed. */
 export interface DeadMachine {
   readonly gdb: Debugger;
-  /** Of the kernel that crashed. */
+  /** Symbols of the crashed kernel. */
   readonly symbols: SymbolTable;
   /** The crash kernel's reservation, if it is known: it separates the two kernels' page tables. */
   readonly armed: Armed | undefined;
-  /** The capture kernel is the same image as the kernel that crashed, so that its symbols are known. */
+  /** The capture kernel is the same image as the crashed kernel, so that its symbols are known. */
   readonly sameImage: boolean;
   /** The text of HMP `info registers -a`. */
   registersText(): Promise<string>;
 }
 
 /**
- * Stops a machine that is stuck and reads the stack of every vCPU in kernel mode; the page tables show which of the two
- * kernels it is in. A vCPU in a kernel without known symbols, and a debugger that does not answer, leave no facts.
+ * Stops a hung machine and reads the stack of every vCPU in kernel mode; the page tables show which of the two kernels
+ * it is in. A vCPU in a kernel without known symbols, and a debugger that does not answer, leave no facts.
  */
 export async function stacksOf(machine: DeadMachine): Promise<HostFact[]> {
   const { gdb } = machine;

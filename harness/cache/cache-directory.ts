@@ -5,19 +5,18 @@ import { errnoOf } from '../model/errno.js';
 import { type CachePlace, inCache } from './cache-fault.js';
 
 /**
- * Directories in the cache. One appears at its place, whose name says its content, by one rename, complete, and
- * leaves it by one rename, so any number of processes may work at once. `tmp/` holds what is being made or thrown
- * away.
+ * Directories in the cache, each named by its content. A directory is put in place, complete, by one rename and removed
+ * by one rename, so any number of processes may work at once. `tmp/` holds directories that are being made or removed.
  */
 
 /** A directory in `tmp/` this old belongs to a process that was killed. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
-/** Another process may put a broken directory back as often as it is thrown out; more than this is not chance. */
+/** A concurrent process may put a damaged directory back; more attempts than this are no coincidence. */
 const PUBLISH_ATTEMPTS = 4;
 
 /**
  * Runs `work` with a new directory inside the cache, so that a rename out of it is atomic, and removes the directory
- * afterwards, whatever happened. Throws a harness Fault when the cache cannot be written.
+ * afterwards in any case. Throws a harness Fault when the cache cannot be written.
  */
 export async function withTempDir<T>(place: CachePlace, work: (dir: string) => Promise<T>): Promise<T> {
   const dir = await inCache(place, async () => {
@@ -33,7 +32,7 @@ export async function withTempDir<T>(place: CachePlace, work: (dir: string) => P
 }
 
 /**
- * Moves a finished directory from inside `withTempDir` to its place. When another process was faster its directory is
+ * Moves a finished directory from inside `withTempDir` to its place. When another process was faster, its directory is
  * kept if it is intact, and replaced otherwise. Throws a harness Fault when the cache cannot be written.
  */
 export async function publish(
@@ -60,12 +59,12 @@ export async function publish(
   });
 }
 
-/** Takes a directory out of the cache: at once by a rename, then its bytes. Throws a harness Fault when that fails. */
+/** Removes a directory from the cache: at once by a rename, then its bytes. Throws a harness Fault when that fails. */
 export async function discard(place: CachePlace, dir: string): Promise<void> {
   await inCache(place, async () => {
     const grave = join(await tempParent(place), `removed-${randomUUID()}`);
     await rename(dir, grave).catch((error: unknown) => {
-      // Another process may have removed it already: that is what was wanted.
+      // Another process may have removed it already.
       if (errnoOf(error) !== 'ENOENT') throw error;
     });
     await rm(grave, { recursive: true, force: true });
@@ -84,7 +83,7 @@ export async function namesIn(place: CachePlace, ...below: readonly string[]): P
   });
 }
 
-/** True for a directory, also behind a link; false for everything else, what cannot be looked at included. */
+/** True for a directory or a link to one; false for everything else, inaccessible paths included. */
 export async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

@@ -9,8 +9,8 @@ export interface CachePlace {
 }
 
 /**
- * Runs what reads or writes the cache; file system errors become harness Faults that name the cache. Faults and an
- * abort's reason pass as they are, and so does ENOENT: a file that is not there says nothing about the disk.
+ * Runs work that reads or writes the cache; file system errors become harness Faults that name the cache. Faults, an
+ * abort's reason and ENOENT are thrown unchanged: a missing file is no defect of the disk.
  */
 export async function inCache<T>(place: CachePlace, work: () => Promise<T>): Promise<T> {
   try {
@@ -22,15 +22,15 @@ export async function inCache<T>(place: CachePlace, work: () => Promise<T>): Pro
   }
 }
 
-/** The same by what a program (apt-get, dpkg-deb, tar) wrote to stderr; undefined when it says nothing about a disk. */
+/** The same from a program's stderr (apt-get, dpkg-deb, tar); undefined when that names no error of a disk. */
 export function cacheFaultInText(place: CachePlace, stderr: string): Fault | undefined {
-  // apt warns about host files that an ordinary user cannot read: that says nothing about the cache.
+  // apt warns about host files that an ordinary user cannot read: these are not in the cache.
   const code = errnoInText(stderr.replace(/^W:.*$/gm, ''));
   return code === undefined ? undefined : faultFor(place, code, undefined);
 }
 
 function faultFor({ kind, cacheDir }: CachePlace, code: string, cause: unknown): Fault {
-  // mkdir -p says EEXIST, not ENOTDIR, when the last part is a file.
+  // mkdir -p fails with EEXIST, not ENOTDIR, when the last part is a file.
   const why =
     code === 'EEXIST'
       ? 'a part of the path is not a directory (EEXIST)'

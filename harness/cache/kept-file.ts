@@ -5,8 +5,8 @@ import { messageOf } from '../model/errno.js';
 import { writeWhole } from './write-whole.js';
 
 /**
- * Keeps a file for later runs, making its directory when needed. Returns undefined, or why it could not be kept: a
- * cache that cannot be written costs time, nothing else, so that is no error.
+ * Stores a file for later runs, in a directory that is made when needed. Returns undefined, or why it could not be
+ * stored: a cache that cannot be written only costs time, so it is no error.
  */
 export async function keepFile(path: string, content: string | Uint8Array): Promise<string | undefined> {
   try {
@@ -18,7 +18,7 @@ export async function keepFile(path: string, content: string | Uint8Array): Prom
   }
 }
 
-/** What a JSON file says. An absent, damaged or foreign one counts as absent: what is cached can be made again. */
+/** The content of a JSON file. An absent, damaged or foreign one counts as absent: cached files can be made again. */
 export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { keepFile, readJsonFile } from './kept-file.js';
 import { writeWhole } from './write-whole.js';
 
-void t.test('of several writers at once one wins whole, and nothing else stays', async (t) => {
+void t.test('with several writers at once one file is complete, and nothing else stays', async (t) => {
   const dir = t.testdir({ file: 'old' });
   const texts = Array.from({ length: 20 }, (_, index) => String(index).repeat(100_000));
   await Promise.all(texts.map((text) => writeWhole(join(dir, 'file'), text, { mode: 0o600 })));
@@ -21,7 +21,7 @@ void t.test('a write that fails throws the error and leaves the old file', async
   t.strictSame(await readdir(dir), ['taken']);
 });
 
-void t.test('what cannot be kept is a reason, what cannot be read is absent', async (t) => {
+void t.test('a failed write is a reason, an unreadable file is absent', async (t) => {
   const dir = t.testdir({ file: '', torn: '{"a": ' });
   const schema = z.object({ a: z.number() });
   t.match(await keepFile(join(dir, 'file', 'x.json'), '{}'), /ENOTDIR|EEXIST/);

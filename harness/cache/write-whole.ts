@@ -3,10 +3,9 @@ import { open, rename, rm } from 'node:fs/promises';
 let written = 0;
 
 /**
- * Writes a file beside its place and renames it: readers see the old or the new, never a part. Throws the file
- * system's error and leaves nothing behind. (write-file-atomic 6 does not look at how much was written: on a disk
- * that fills up meanwhile it puts a torn file into place. `FileHandle.writeFile` continues until everything is
- * written, or fails.)
+ * Writes a temporary file next to the target and renames it: readers see the old or the new file, never a part. Throws
+ * the file system's error and leaves nothing behind. (write-file-atomic 6 ignores short writes: on a disk that fills up
+ * meanwhile it puts a truncated file in place. `FileHandle.writeFile` continues until everything is written, or fails.)
  */
 export async function writeWhole(
   path: string,

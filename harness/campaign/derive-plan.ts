@@ -4,9 +4,9 @@ import { renamedPlan } from '../plan/make-plan.js';
 import { contradictionOf } from '../trigger/triggers.js';
 
 /**
- * The plan of another run on the same guest: everything is as in `template`, except what is asked of the guest and who
- * the run is. The template's QEMU must have what the scenario needs (the qtest channel). Throws an Error when the
- * scenario's steps contradict themselves.
+ * The plan of another run on the same guest: everything is as in `template`, except the scenario and the identity of
+ * the run. The template's QEMU must have what the scenario needs (the qtest channel). Throws an Error when the
+ * scenario's steps contradict each other.
  */
 export function derivePlan(
   template: RunPlan,

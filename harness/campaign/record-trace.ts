@@ -12,19 +12,19 @@ import type { Control } from '../sweep/map.js';
 import { traceScenario } from '../sweep/script.js';
 import { type SweepRunOptions, type SweepRuns, TRIES } from './sweep-runs.js';
 
-/** A call inside a call inside a call: the trace is recorded once more for each; deeper ones stay stepped over. */
+/** Depth of nested calls: the trace is recorded once more for each level; deeper calls stay stepped over. */
 const ROUNDS = 6;
 
-/** A complete instruction trace, and what became of the guest that it was recorded from. */
+/** A complete instruction trace, and the verdict of the guest from which it was recorded. */
 export interface RecordedTrace {
   readonly trace: readonly TracePoint[];
   readonly control: Control;
 }
 
 /**
- * Records the instruction trace again and again, until no call is stepped over that changes the IDT, each time into the
- * calls that were seen to. When a later round fails, the trace of the round before it counts. Undefined when there is
- * none, or the sweep was stopped.
+ * Records the instruction trace in rounds, until no stepped-over call changes the IDT; each round traces into the calls
+ * that did in the round before. When a later round fails, the trace of the round before it counts. Undefined when there
+ * is none, or the sweep was stopped.
  */
 export async function recordTrace(
   runs: SweepRuns,
@@ -58,7 +58,7 @@ async function recordOnce(
         event.type === 'host' && event.fact.fact === 'traced' ? event.fact.instructions : [],
       );
       const trace = tracePoints(traced, armed?.armed);
-      // A guest that ran to its end while a call was stepped over was captured, but its trace is not complete.
+      // A guest that ran to its end during a stepped-over call was captured, but its trace is not complete.
       if (isCompleteTrace(trace)) return { trace, control: { verdict: result.verdict, runId: result.runId } };
     }
     if (runs.triesOf(name) >= TRIES || options.signal?.aborted === true) return undefined;
@@ -66,7 +66,7 @@ async function recordOnce(
   }
 }
 
-/** Whether a run established nothing about the kernel. */
+/** Whether a run shows nothing about the kernel. */
 export function isInconclusive({ verdict }: RunResult): boolean {
   return VERDICTS[verdict].end === 'unknown';
 }

@@ -2,17 +2,17 @@ import { isInterrupted, type RunResult } from '../model/result.js';
 import { renamedPlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
-/** What is already there of a campaign. */
+/** A run of a campaign that was begun. */
 export interface BegunRun {
-  /** Name of its directory; its plan may never have been written. */
+  /** Name of its directory; the plan in it may be missing. */
   readonly runId: string;
   readonly result: RunResult | undefined;
 }
 
 /**
- * The plans that still have to run: those never begun as they are, those that were cut off under a new name
- * (`<run>.2`, `<run>.3`, ...) with a fresh nonce, so that what was recorded of them stays. Pure; `freshNonce` is the
- * caller's source of nonces.
+ * The plans that still have to run: those never begun unchanged, those that were cut off under a new name (`<run>.2`,
+ * `<run>.3`, ...) with a fresh nonce, so that their recordings are kept. Pure; `freshNonce` is the caller's source of
+ * nonces.
  */
 export function remainingPlans(
   plans: readonly RunPlan[],

@@ -13,9 +13,11 @@ export interface CampaignOptions {
   readonly jobs: number;
   /** Starts the machines; QEMU when absent. */
   readonly open?: MachineOpener | undefined;
-  /** See `ExecuteOptions.cacheDir`; asked for, since a campaign that forgets it is slower and says nothing. */
+  /**
+   * See `ExecuteOptions.cacheDir`; mandatory, since a campaign without it is only slower, which is easy to overlook.
+   */
   readonly cacheDir: string | undefined;
-  /** Stops the campaign: running guests are recorded as interrupted, the rest is not begun. */
+  /** Stops the campaign: running guests are recorded as interrupted, the others are not begun. */
   readonly signal?: AbortSignal | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
   readonly onEvent?: ((plan: RunPlan, event: RunEvent) => void) | undefined;

@@ -4,13 +4,13 @@ import t, { type Test } from 'tap';
 import type { RunResult } from '../model/result.js';
 import { RECORDING } from '../store/recorder.js';
 import { rejudge } from '../store/rejudge.js';
-import { writeJson } from '../store/run-directory.js';
+import { writeJson } from '../store/stored-file.js';
 import { pointName, traceName } from '../sweep/script.js';
 import { IDT } from '../testing/builders/instruction-trace.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { runSweep, type SweepOptions } from './run-sweep.js';
 
-/** A crash path in five instructions, without the words for how each was executed. */
+/** A crash path in five instructions, without the key for how each was executed. */
 const INSTRUCTIONS = [
   { at: '0xffffffff81a01cb0', label: 'panic+0x0/0x2f4', text: 'nop', idt: IDT.full },
   { at: '0xffffffff8106b2b0', label: 'machine_kexec+0x1b3/0x200', text: 'lidt (%rsp)' },

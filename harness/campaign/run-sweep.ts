@@ -8,20 +8,20 @@ import { type SweepArm, type SweepRunOptions, SweepRuns } from './sweep-runs.js'
 
 /** Options of {@link runSweep}. */
 export interface SweepOptions extends SweepRunOptions {
-  /** Points that may be probed. */
+  /** Upper limit of the points that are probed. */
   readonly pointsMost: number;
   readonly onPlan?: ((text: string) => void) | undefined;
 }
 
-/** What became of a sweep: a map, or no instruction trace to base one on. */
+/** The result of a sweep: a map, or the reason why there is no instruction trace. */
 export type Sweep =
   | { readonly kind: 'map'; readonly map: NmiMap }
   | { readonly kind: 'no-trace'; readonly why: string };
 
 /**
  * Sweeps one kernel: records the instruction trace, then probes points of it until every change of outcome lies between
- * two instructions, or the points are used up. What is already in the campaign's directory is not run again, so that an
- * interrupted sweep continues where it was.
+ * two instructions, or the limit of points is reached. Runs in the campaign's directory are not repeated, so that an
+ * interrupted sweep continues.
  */
 export async function runSweep(directory: string, target: SweepArm, options: SweepOptions): Promise<Sweep> {
   const runs = await SweepRuns.read(directory, target);
@@ -36,7 +36,7 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
   while (options.signal?.aborted !== true) {
     const known = new Map<number, EndWord>([...outcomes].map(([index, { end }]) => [index, end]));
     const open = nextPoints(trace, known);
-    // A trace whose ends no run can be brought to leaves nothing open either.
+    // A trace whose ends no run can reach has no open points either.
     complete = open.length === 0 && [0, trace.length - 1].every((end) => outcomes.has(end));
     const next = open.slice(0, Math.max(0, options.pointsMost - outcomes.size));
     if (next.length === 0) break;
@@ -66,7 +66,7 @@ function whyNoTrace(runs: SweepRuns): string {
     : `the instruction trace does not reach the capture kernel's own IDT (${last.explanation})`;
 }
 
-/** Halving the longest stretch between two landmarks, at worst. */
+/** Runs to bisect the longest interval between two landmarks, at worst. */
 function bisectionRuns(trace: readonly TracePoint[]): number {
   const sorted = landmarks(trace).toSorted((one, other) => one - other);
   const longest = sorted.reduce(

@@ -18,7 +18,7 @@ export interface SweepArm {
   readonly template: RunPlan;
 }
 
-/** What runs of a sweep need. */
+/** Options of a sweep's runs. */
 export interface SweepRunOptions extends CampaignOptions {
   readonly freshNonce: () => string;
 }
@@ -28,7 +28,7 @@ export class SweepRuns {
   readonly #directory: string;
   readonly #target: SweepArm;
   readonly #results: RunResult[] = [];
-  /** Names of directories: a run that was cut off has one, but no result. */
+  /** Names of directories in use: a run that was cut off has one, but no result. */
   readonly #taken = new Set<string>();
 
   private constructor(directory: string, target: SweepArm) {
@@ -36,7 +36,7 @@ export class SweepRuns {
     this.#target = target;
   }
 
-  /** Reads what is in the campaign's directory. */
+  /** Reads the runs in the campaign's directory. */
   static async read(directory: string, target: SweepArm): Promise<SweepRuns> {
     const runs = new SweepRuns(directory, target);
     for (const { runId, result } of await readRuns(directory)) {
@@ -47,7 +47,7 @@ export class SweepRuns {
     return runs;
   }
 
-  /** How many runs came to a result. */
+  /** Number of runs with a result. */
   get count(): number {
     return this.#finished().length;
   }
@@ -75,14 +75,14 @@ export class SweepRuns {
     this.#results.push(...(await runCampaign(this.#directory, plans, options)));
   }
 
-  /** The outcome at each point that was tried; a point that is to be tried once more is not among them. */
+  /** The outcome at each point that was tried, without points that are to be tried once more. */
   async outcomes(): Promise<ReadonlyMap<number, PointOutcome>> {
     const outcomes = new Map<number, PointOutcome>();
     for (const result of this.#finished()) {
       const index = pointOf(result.scenario);
       if (index === undefined) continue;
       const before = outcomes.get(index);
-      // Of two tries, the one that established something counts.
+      // Of two tries, the conclusive one counts.
       if (before !== undefined && before.end !== 'unknown') continue;
       const outcome = outcomeOf(result, await resetKind(result.directory, result.accel));
       if (outcome.end !== 'unknown' || this.triesOf(result.scenario) >= TRIES) outcomes.set(index, outcome);
@@ -90,7 +90,7 @@ export class SweepRuns {
     return outcomes;
   }
 
-  /** A run that was interrupted from outside does not count as a try. */
+  /** A run that the user interrupted does not count as a try. */
   #finished(): readonly RunResult[] {
     return this.#results.filter((result) => !isInterrupted(result));
   }

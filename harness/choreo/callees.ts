@@ -2,7 +2,7 @@ import { REGISTER_NAMES, type Registers } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import type { TraceContext } from './context.js';
 
-/** Which calls are traced into: calls of functions that are named, and calls at addresses that are named. */
+/** The calls that are traced into: calls of named functions, and calls at named addresses. */
 export class Callees {
   readonly #vcpu: number;
   readonly #context: TraceContext;
@@ -21,7 +21,7 @@ export class Callees {
     this.#from = from;
   }
 
-  /** Whether the call that a vCPU with these registers stands at is traced into, not stepped over. */
+  /** Whether the call at the vCPU's RIP is traced into, not stepped over. */
   async follows(call: Disassembled, registers: Registers): Promise<boolean> {
     // A call of the next instruction only reads RIP (decompressor: `call 1f; 1: pop`).
     if (call.target === call.address + BigInt(call.length) || this.#isThunk(call)) return true;

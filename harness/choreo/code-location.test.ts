@@ -22,12 +22,12 @@ function table(): SymbolTable {
   return parsed.table;
 }
 
-t.test('the first name that the kernel has, of the sort that is meant', async (t) => {
+t.test('the first name that the kernel has, of the right sort', async (t) => {
   t.equal(functionNamed(['mask_IO_APIC_irq', 'mask_ioapic_irq'], table()).address, 0xffffffff81000200n);
   t.equal(functionNamed('panic', table()).address, 0xffffffff81000700n, 'not the variable');
 });
 
-/** What a lookup saw that found nothing to use. */
+/** The `saw` of a lookup that failed. */
 function missed(lookUp: () => unknown): string {
   try {
     lookUp();

@@ -14,7 +14,7 @@ import { NotReached } from './not-reached.js';
 /** A location in the running kernel's code. */
 export interface CodeLocation {
   readonly address: bigint;
-  /** As the scenario names it, with the symbols that were meant. */
+  /** The scenario's name of it, with the symbols that were chosen. */
   readonly name: string;
 }
 
@@ -63,7 +63,7 @@ export async function findLocation(
   return { address: site.returnAddress, name: `after ${callee} in ${inside.name}` };
 }
 
-/** A breakpoint inside an instruction is never hit: the kernel is another build than the offset was read from. */
+/** A breakpoint inside an instruction is never hit: the offset is from another build of the kernel. */
 function requireInstruction(address: bigint, name: string, code: FunctionCode): CodeLocation {
   if (code.instructions.some((instruction) => instruction.address === address)) return { address, name };
   const near = code.instructions.flatMap((instruction) => {

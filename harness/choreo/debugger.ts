@@ -1,7 +1,7 @@
 import type * as autopsy from '../autopsy/debugger.js';
 import type { BreakpointKind, RegisterName, Stop, Watch } from '../machine/debugger.js';
 
-/** A debugger that lets single vCPUs run. What `GdbClient` does, as far as a choreography uses it. */
+/** A debugger that lets single vCPUs run: the part of `GdbClient` that a choreography uses. */
 export interface Debugger extends autopsy.Debugger {
   writeRegister(vcpu: number, name: RegisterName, value: bigint): Promise<void>;
   /** Writes virtual memory through the page tables of one vCPU, read-only pages included. */

@@ -6,16 +6,18 @@ import type { DirectedCall } from '../trigger/choreography-steps.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 
-/** This far below the stack pointer the message is safe until panic() has formatted it, which it does first. */
+/**
+ * The message is written this far below the stack pointer, safe until panic() has formatted it, which it does first.
+ */
 const MESSAGE_BELOW_BYTES = 1536n;
 const MAX_MESSAGE_CHARACTERS = 120;
 
 /** Integer arguments of the System V ABI for x86-64, in their order. */
 const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
-/** What a called function need not preserve (System V ABI for x86-64), and its flags. */
+/** Registers that a called function need not preserve (System V ABI for x86-64), and the flags. */
 const CALLER_SAVED = ['rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'rflags'] as const;
 
-/** A call that was prepared: where the vCPU stood, with its registers as they were. */
+/** A prepared call, with the vCPU's registers before it. */
 export interface PreparedCall {
   readonly target: KernelSymbol;
   readonly before: Registers;
@@ -24,10 +26,10 @@ export interface PreparedCall {
 }
 
 /**
- * Makes a stopped vCPU call a kernel function from where it stands, as if the interrupted instruction had called it:
- * same context, interrupt flag and locks; the return address on its stack is the old RIP, so that a backtrace shows
- * where it was. Nothing runs yet. Throws NotReached for a function that the kernel does not have, and for a vCPU that
- * is not in kernel mode or sits in hlt.
+ * Makes a stopped vCPU call a kernel function from where it is, as if the interrupted instruction had called it: same
+ * context, interrupt flag and locks; the return address on its stack is the old RIP, so that a backtrace shows where it
+ * was. Nothing runs yet. Throws NotReached for a function that the kernel does not have, and for a vCPU that is not in
+ * kernel mode or is halted.
  */
 export async function directCall(
   vcpu: number,
@@ -40,7 +42,7 @@ export async function directCall(
   const refuse = async (why: string) =>
     new NotReached(`direct cpu${vcpu} into ${target.name}()`, `${why}: ${await inspectVcpu(vcpu, context)}`);
   if ((before.cs & 3n) !== 0n) throw await refuse('it is in user mode');
-  // A vCPU in hlt takes a new RIP only at its next interrupt: until then others would run and change the state.
+  // A vCPU in hlt continues at a new RIP only after its next interrupt: until then others would change the state.
   const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
   if (own?.execution?.halted !== false) throw await refuse('it is halted');
   const returnAddress = Buffer.alloc(8);
@@ -58,9 +60,7 @@ export async function directCall(
   return { target, before, words };
 }
 
-/**
- * Makes a stopped vCPU call panic() from where it stands. The message names the run.
- */
+/** Makes a stopped vCPU call panic() from where it is. The message names the run. */
 export async function directPanic(vcpu: number, context: ChoreographyContext): Promise<void> {
   const { gdb, symbols } = context;
   const { rsp } = await gdb.readRegisters(vcpu);
@@ -74,12 +74,12 @@ export async function directPanic(vcpu: number, context: ChoreographyContext): P
   context.fact({ fact: 'fired', how: `directed panic of cpu${vcpu} at ${symbols.label(before.rip)}` });
 }
 
-/** A call's arguments as 64-bit values: integers as they are, negative ones in two's complement, hexadecimal text. */
+/** A call's arguments as 64-bit values, from integers (negative ones in two's complement) and hexadecimal text. */
 export function argumentsOf({ args }: Pick<DirectedCall, 'args'>): bigint[] {
   return args.map((value) => BigInt.asUintN(64, BigInt(value)));
 }
 
-/** After the called function has returned: the registers that it was free to change are what they were. */
+/** Restores the caller-saved registers after the called function has returned. */
 export async function restoreAfterCall(
   vcpu: number,
   { before }: PreparedCall,

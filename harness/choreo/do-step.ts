@@ -10,11 +10,11 @@ import { trace } from './steps/trace.js';
 import type { Vcpus } from './vcpus.js';
 
 /**
- * Does one step; returns what was seen then, one line. There is one file per verb in `steps/`, and one line here: a
- * verb of the schema that has none does not compile.
+ * Carries out one step; returns what was seen then, one line. Each verb has one file in `steps/` and one line here: a
+ * verb of the schema without one does not compile.
  */
 export async function doStep(step: Step, vcpus: Vcpus): Promise<string> {
-  // The run has started it: the guest's shell must be able to run for that.
+  // The run has started it before, when the guest's shell could run.
   if ('stimulate' in step) return 'started before the vCPUs were stopped';
   await vcpus.stop();
   if ('hold' in step) return hold(step.hold, vcpus);

@@ -15,7 +15,7 @@ export async function instructionAt(
 ): Promise<{ instruction: Disassembled; code: Buffer }> {
   const { gdb, symbols } = context;
   const toPageEnd = Number(PAGE_BYTES - (address % PAGE_BYTES));
-  // The page after the last one of a mapping need not be there.
+  // The page after the last one of a mapping may be missing.
   for (const length of new Set([Math.min(MAX_INSTRUCTION_BYTES, toPageEnd), MAX_INSTRUCTION_BYTES])) {
     let code: Buffer;
     try {

@@ -4,7 +4,7 @@ import type { KernelSymbol } from '../symbols/index.js';
 import type { TraceContext } from './context.js';
 
 const PAGE_BYTES = 4096;
-/** Bytes that must be the same for code to count as a copy of a function. */
+/** Equal bytes for code to count as a copy of a function. */
 const SAME_BYTES = 24;
 
 interface Original {
@@ -13,9 +13,9 @@ interface Original {
   readonly note: string;
 }
 
-/** Code that runs elsewhere than its symbols say. */
+/** Code that runs at another address than its symbols. */
 interface Copy {
-  /** Added to an address in the copy, it is the original's. */
+  /** Difference from an address in the copy to the original's. */
   readonly delta: bigint;
   readonly first: bigint;
   readonly last: bigint;
@@ -23,9 +23,9 @@ interface Copy {
 }
 
 /**
- * Names for code that runs at other addresses than its symbols say: machine_kexec() copies relocate_kernel() into the
- * control page, and the capture kernel begins with startup_64() at its physical address. Nothing is assumed: the bytes
- * must be those of the crashed kernel's own.
+ * Names for code that runs at other addresses than its symbols: machine_kexec() copies relocate_kernel() into the
+ * control page, and the capture kernel begins with startup_64() at its physical address. A name is used only when the
+ * bytes equal those of the crashed kernel.
  */
 export class KnownCode {
   readonly #originals: readonly Original[];
@@ -62,7 +62,7 @@ export class KnownCode {
     return new KnownCode(context, originals);
   }
 
-  /** `FUNCTION+OFFSET/SIZE` with what is known about the copy, or the bare address. `code` is what was read there. */
+  /** `FUNCTION+OFFSET/SIZE`, with a note for a copy, or the bare address. `code` are the bytes there. */
   label({ rip }: Registers, code: Buffer): string {
     const { symbols } = this.#context;
     if (rip >= KERNEL_IMAGE)

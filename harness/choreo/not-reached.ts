@@ -1,6 +1,6 @@
 /**
- * A step that could not be done: the state was not reached, so the run is void. `saw` is what was found instead; it is
- * recorded as a proof that was not established.
+ * A step that failed: the state was not reached, so the run is void. `saw` is what was found instead; it is recorded as
+ * a proof that was not established.
  */
 export class NotReached extends Error {
   readonly what: string;

@@ -24,7 +24,7 @@ const TEXT = [0, 1]
 interface Made {
   /** vCPUs in user mode, on page tables that do not have the kernel (page-table isolation). */
   readonly userMode?: readonly number[];
-  /** How many breakpoints are hit, by vCPU 1, before nothing comes any more. */
+  /** How many breakpoints vCPU 1 hits; afterwards there are no stops. */
   readonly hits?: number;
   readonly deadlineScale?: number;
 }
@@ -103,7 +103,7 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
   return { context, facts, waits };
 }
 
-t.test("the deadline of a call is stretched like any other step's", async (t) => {
+t.test("the deadline of a call is scaled like any other step's", async (t) => {
   const { context, waits } = madeContext({ deadlineScale: 20 });
   const steps = ChoreographySchema.parse([
     { hold: { as: 'crasher', at: 'f', withinMs: 100 } },

@@ -5,8 +5,8 @@ import { NotReached } from './not-reached.js';
 import { Vcpus } from './vcpus.js';
 
 /**
- * Runs a script on a stopped guest, step by step; each step and what was seen then is recorded. Throws NotReached when
- * a step's state is not reached or a proof is not established: then nothing may be concluded about the kernel. When it
+ * Runs a script on a stopped guest, step by step, and records each step with what was seen. Throws NotReached when a
+ * step's state is not reached or a proof is not established: then the run shows nothing about the kernel. When it
  * returns, the vCPUs that are not held run.
  */
 export async function runChoreography(steps: readonly Step[], context: ChoreographyContext): Promise<void> {

@@ -4,13 +4,13 @@ import type { CodeLocation } from './code-location.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 
-/** Which vCPUs run to a location, and until when. */
+/** The vCPUs that run to a location, and the deadline. */
 export interface RunToOptions {
   readonly running: readonly number[];
-  /** The only vCPU that counts, if one is named. */
+  /** The only vCPU that counts, if any. */
   readonly wanted: number | undefined;
   readonly withinMs: number;
-  /** Whether the vCPU that stands at the location is there for the reason that is waited for. */
+  /** Whether the vCPU is at the location for the expected reason. */
   readonly accept?: () => Promise<boolean>;
 }
 
@@ -33,7 +33,7 @@ export async function runTo(
       const at = vcpu === undefined ? undefined : (await gdb.readRegisters(vcpu)).rip;
       if (vcpu === undefined || at !== location.address) continue;
       if ((wanted === undefined || wanted === vcpu) && (await accept())) return vcpu;
-      // Another vCPU came first, or this one for another reason: take it over the breakpoint by one instruction.
+      // Another vCPU came first, or this one for another reason: step it off the breakpoint by one instruction.
       await gdb.removeBreakpoint(location.address, 'hardware');
       await gdb.step(vcpu);
       await gdb.setBreakpoint(location.address, 'hardware');

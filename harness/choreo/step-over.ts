@@ -6,24 +6,24 @@ import type { TraceContext } from './context.js';
 import { instructionAt } from './instruction-at.js';
 import { NotReached } from './not-reached.js';
 
-/** A stub may stop once more where it stood. */
+/** A step may end at the same instruction. */
 const STEP_ATTEMPTS = 4;
 
-/** The instruction that a vCPU is to step over, and how long that may take. */
+/** The instruction that a vCPU steps over, and how long that may take. */
 export interface Over {
   readonly instruction: Pick<Disassembled, 'address' | 'length' | 'flow'>;
-  /** Where the vCPU stands: before the instruction. */
+  /** The vCPU's registers before the instruction. */
   readonly registers: Registers;
   readonly bits: 64 | 32;
-  /** Of the host's monotonic clock (`performance.now()`), milliseconds. */
+  /** Deadline on the host's monotonic clock (`performance.now()`), milliseconds. */
   readonly untilMs: number;
   /** How long a call may take with a breakpoint behind it; 0 for a call that is known to be slow with one. */
   readonly patienceMs: number;
-  /** What it is done for; a void run's reason names it. */
+  /** The purpose, named in a void run's reason. */
   readonly purpose: string;
 }
 
-/** Executes one instruction; a step that only delivered what was pending to the debugger did not execute it. */
+/** Executes one instruction; repeats a step that only delivered a pending stop to the debugger. */
 export async function stepOnce(
   vcpu: number,
   context: TraceContext,
@@ -41,13 +41,13 @@ export async function stepOnce(
 }
 
 /**
- * Runs a stopped vCPU, alone, until the call or the repeated string instruction that it stands at is done. There are
- * two ways to notice that, and under TCG either may be slow. With a breakpoint behind the instruction, all code on that page
- * is translated one instruction at a time (accel/tcg/cpu-exec.c, check_for_breakpoints(), 7.2): a decompressor's inner
- * loop that lies there needs minutes. With the stack slot of the return address watched, every access to that page of
- * the stack is slow: a digest, which has its words there, took 17 s instead of 2. So a call runs for `patienceMs` with
- * the breakpoint, then its slot is watched. Returns which of the two noticed the return. Throws NotReached when the
- * time is up, or the guest dies.
+ * Runs a stopped vCPU, alone, until the call or the repeated string instruction at its RIP is done. A breakpoint or a
+ * watchpoint detects that, and under TCG either may be slow. With a breakpoint behind the instruction, all code on that
+ * page is translated one instruction at a time (accel/tcg/cpu-exec.c, check_for_breakpoints(), 7.2): a decompressor's
+ * inner loop on that page needs minutes. With a watchpoint on the stack slot of the return address, every access to
+ * that page of the stack is slow: a digest with its data there took 17 s instead of 2. So a call runs for `patienceMs`
+ * with the breakpoint, then with the watchpoint. Returns which of the two detected the return. Throws NotReached when
+ * the time is up, or the guest dies.
  */
 export async function stepOver(
   vcpu: number,
@@ -58,7 +58,7 @@ export async function stepOver(
     await runBehind(vcpu, context, over);
     return 'breakpoint';
   }
-  // The call itself writes the slot: it is watched from the callee's first instruction on.
+  // The call itself writes the slot, so the watchpoint is set at the callee's first instruction.
   await stepOnce(vcpu, context, over);
   const { rsp: slot } = await context.gdb.readRegisters(vcpu);
   const patience = Math.min(performance.now() + over.patienceMs, over.untilMs);
@@ -68,7 +68,7 @@ export async function stepOver(
   return 'watch';
 }
 
-/** Runs a stopped vCPU, alone, until the call that it stands at has returned. Throws NotReached when it does not. */
+/** Runs a stopped vCPU, alone, until the call at its RIP has returned. Throws NotReached when it does not. */
 export async function stepOverCall(vcpu: number, context: TraceContext, withinMs: number): Promise<void> {
   const registers = await context.gdb.readRegisters(vcpu);
   const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
@@ -90,7 +90,7 @@ async function runToReturn(
   const watch: Watch = { length: over.bits === 64 ? 8 : 4, access: 'access' };
   await context.gdb.setWatchpoint(slot, watch);
   try {
-    // Other code may access the slot, an unwinder for example: only the return leaves the stack as it was.
+    // Other code may access the slot, an unwinder for example: only the return restores the stack pointer.
     while (!(await isDone(vcpu, context, over))) {
       if (!(await runOn(vcpu, context, over))) await late(vcpu, context, over);
     }
@@ -99,7 +99,7 @@ async function runToReturn(
   }
 }
 
-/** Returns false when the time is up and the caller does not want that thrown; the vCPU may be anywhere then. */
+/** Returns false when the time is up and the caller does not want an error; the vCPU may be anywhere then. */
 async function runBehind(
   vcpu: number,
   context: TraceContext,
@@ -109,7 +109,7 @@ async function runBehind(
   const { gdb } = context;
   const behind = behindOf(over);
   while (!(await isDone(vcpu, context, over))) {
-    // Here with another stack: a function that calls itself, an interrupt's handler. It steps off the breakpoint.
+    // At the breakpoint with another stack (recursion, an interrupt's handler): step off the breakpoint.
     const { rip } = await gdb.readRegisters(vcpu);
     if (rip === behind) await gdb.step(vcpu);
     await gdb.setBreakpoint(behind, 'hardware');
@@ -126,7 +126,7 @@ async function runBehind(
   return true;
 }
 
-/** Lets the vCPU run, alone, up to its next stop; false when the time is up, and it was stopped for that. */
+/** Lets the vCPU run, alone, up to its next stop; false when the time is up and it was interrupted. */
 async function runOn(vcpu: number, context: TraceContext, { untilMs, purpose }: Over): Promise<boolean> {
   const { gdb } = context;
   try {
@@ -166,7 +166,7 @@ async function requireTrap(
   throw new NotReached(purpose, `the guest stopped: ${reason.kind}; ${await inspectVcpu(vcpu, context)}`);
 }
 
-/** QEMU may be gone during the clean-up; the error that ended the trace reports it. */
+/** QEMU may be gone during the cleanup; the error that ended the trace reports it. */
 function ignoreGone(error: unknown): void {
   if (!(error instanceof GdbError)) throw error;
 }

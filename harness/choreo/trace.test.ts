@@ -88,7 +88,7 @@ const KALLSYMS = [
 /** A guest that executes RUN, as the gdbstub and the monitor show it. */
 function madeContext(
   run: readonly Moment[] = RUN,
-  /** With a breakpoint there it never gets anywhere. */
+  /** With a breakpoint there it makes no progress. */
   { hot }: { hot?: bigint } = {},
 ): { context: TraceContext; traced: () => TracedInstruction[]; leftBehind: () => number } {
   let now = 0;
@@ -182,7 +182,7 @@ function readMade(address: bigint, length: number): Buffer {
 
 const BOUNDS = { into: new Set<string>(), from: new Set<bigint>(), most: 100, withinMs: 60_000 };
 
-t.test('calls and repetitions are one step, whatever is in them', async (t) => {
+t.test('calls and repetitions are one step, independent of their length', async (t) => {
   const { context, traced } = madeContext();
   const count = await traceInstructions(0, context, BOUNDS);
   t.strictSame(
@@ -236,7 +236,7 @@ t.test('a guest that dies during the trace, and a trace that is too long, are vo
   await t.rejects(traceInstructions(0, dying.context, BOUNDS), {
     message: /trace to the capture kernel.*shutdown/,
   });
-  t.equal(dying.traced().length, 4, 'what was seen is recorded all the same');
+  t.equal(dying.traced().length, 4, 'the instructions before are recorded');
   await t.rejects(traceInstructions(0, madeContext().context, { ...BOUNDS, most: 4 }), NotReached);
 });
 

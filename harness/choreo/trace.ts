@@ -11,20 +11,20 @@ import { KnownCode } from './known-code.js';
 import { NotReached } from './not-reached.js';
 import { stepOnce, stepOver } from './step-over.js';
 
-/** Which calls are traced into, and when a trace is given up. */
+/** The calls that are traced into, and the bounds of a trace. */
 export interface TraceOptions {
   /** Functions that are traced into. */
   readonly into: ReadonlySet<string>;
   /** Linear addresses of calls that are traced into as well. */
   readonly from: ReadonlySet<bigint>;
-  /** Instructions. */
+  /** Upper limit of instructions. */
   readonly most: number;
   readonly withinMs: number;
 }
 
 /** Instructions in one record. */
 const SEGMENT = 128;
-/** See {@link stepOver}: purgatory's digest takes 2 s under TCG, a decompression without any stop 5. */
+/** See {@link stepOver}: purgatory's digest takes 2 s under TCG, a decompression without a breakpoint 5. */
 const PATIENCE_MS = 8000;
 const PURPOSE = "trace to the capture kernel's own IDT";
 
@@ -32,9 +32,9 @@ type Execution = Pick<TracedInstruction, 'executed' | 'tookMs' | 'noticed'>;
 
 /**
  * Traces a stopped vCPU, all others held, until the capture kernel has an IDT of its own with a gate for the NMI; every
- * instruction that it was about to execute is recorded with the IDT that an NMI would have met there. A call is stepped
- * over, unless it or its function is named: then it is traced into. Returns how many instructions were recorded. Throws
- * NotReached when the end does not come within the bounds, or the guest dies.
+ * instruction that it was about to execute is recorded with the IDT that an NMI would have used there. A call is
+ * stepped over, unless it or its function is named: then it is traced into. Returns how many instructions were
+ * recorded. Throws NotReached when the end does not come within the bounds, or the guest dies.
  */
 export async function traceInstructions(
   vcpu: number,
@@ -114,7 +114,7 @@ class Tracer {
     return this.#context.gdb.readRegisters(this.#vcpu);
   }
 
-  /** What the gdbstub does not show: the IDT, and whether the vCPU runs 64-bit code. */
+  /** Reads what the gdbstub does not show: the IDT, and whether the vCPU runs 64-bit code. */
   async #readMode(): Promise<void> {
     const registers = await this.#context.vcpuRegisters();
     const own = registers.find(({ index }) => index === this.#vcpu);

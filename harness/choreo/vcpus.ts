@@ -2,7 +2,7 @@ import type { ChoreographyContext } from './context.js';
 
 const WITHIN_MS = 30_000;
 
-/** The vCPUs of a choreography: which of them has which role, which are held, and whether the guest runs. */
+/** The vCPUs of a choreography: their roles, which are held, and whether the guest runs. */
 export class Vcpus {
   readonly context: ChoreographyContext;
   /** vCPUs that do not run until they are released. */
@@ -36,7 +36,7 @@ export class Vcpus {
     return this.context.gdb.vcpus.filter((vcpu) => !this.#held.has(vcpu));
   }
 
-  /** Gives a role to a vCPU, which is held from now on. */
+  /** Binds a role to a vCPU, which is held from now on. */
   hold(role: string, vcpu: number): void {
     this.#roles.set(role, vcpu);
     this.#held.add(vcpu);
@@ -48,7 +48,7 @@ export class Vcpus {
     return on === 'turn' ? gdb.vcpus[(trial - 1) % gdb.vcpus.length] : on;
   }
 
-  /** A step's deadline in milliseconds, stretched for slow hosts. */
+  /** A step's deadline in milliseconds, scaled for slow hosts. */
   deadlineMs(withinMs = WITHIN_MS): number {
     return withinMs * this.context.deadlineScale;
   }
@@ -60,7 +60,7 @@ export class Vcpus {
     this.#running = false;
   }
 
-  /** The role's vCPU runs with the others that are not held, when they run next. */
+  /** Releases a role's vCPU: it runs when the others that are not held run next. */
   release(role: string): void {
     this.#held.delete(this.of(role));
   }
@@ -72,7 +72,7 @@ export class Vcpus {
     this.#running = true;
   }
 
-  /** Lets all vCPUs run that are not held, unless they do already. */
+  /** Lets all vCPUs that are not held run, unless they do already. */
   async continueNotHeld(): Promise<void> {
     if (this.#running) return;
     await this.context.gdb.continueVcpus(this.notHeld);

@@ -6,7 +6,7 @@ import type { ChoreographyContext } from './context.js';
 
 const INTERRUPT_FLAG = 0x200n;
 
-/** What it is answered from. */
+/** The source of its answers. */
 export interface WitnessContext
   extends Pick<
     ChoreographyContext,
@@ -15,7 +15,7 @@ export interface WitnessContext
   readonly gdb: KernelReader;
 }
 
-/** What proofs may ask of a guest whose vCPUs are stopped; `vcpuOf` returns the vCPU that has a role. */
+/** The witness for a guest whose vCPUs are stopped; `vcpuOf` returns the vCPU of a role. */
 export function stoppedWitness(context: WitnessContext, vcpuOf: (role: string) => number): StoppedWitness {
   const { gdb, symbols } = context;
   return {
@@ -25,7 +25,7 @@ export function stoppedWitness(context: WitnessContext, vcpuOf: (role: string) =
     irqchips: () => context.irqchips(),
     lapic: (vcpu) => context.lapic(vcpu),
     pinOf: async (name) => context.pinOf(name),
-    // All vCPUs are stopped, but sources outside the guest work: what they do next may be what is asked for.
+    // All vCPUs are stopped, but sources outside the guest run: their next interrupt may establish the state.
     sourcesWithinMs: context.sourcesWithinMs,
     clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
     withKernel: (look) =>

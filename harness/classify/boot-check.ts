@@ -1,9 +1,9 @@
 import type { Check } from './facts.js';
 import { first, firstFact, unprovedProofs } from './phases.js';
 
-/** Did the production guest come up at all? */
+/** Did the first kernel boot at all? */
 export const bootCheck: Check = ({ events, hello }) => {
-  // Of a guest that has not spoken nothing is proved but that its machine lacks an ability: that is no failed boot.
+  // Before the hello, the only unproved proof is a missing ability of the machine: that is no failed boot.
   if (hello !== undefined || unprovedProofs(events).length > 0) return undefined;
   const base = { word: 'boot-failed' } as const;
   const panic = first(events, 'panic');
@@ -11,7 +11,7 @@ export const bootCheck: Check = ({ events, hello }) => {
     return {
       ...base,
       detail: 'panic-during-boot',
-      explanation: 'the production kernel panicked before its init spoke',
+      explanation: 'the first kernel panicked before its init reported',
       evidence: [panic, first(events, 'shutdown')],
     };
   }
@@ -20,7 +20,7 @@ export const bootCheck: Check = ({ events, hello }) => {
     return {
       ...base,
       detail: 'reset-during-boot',
-      explanation: 'the guest reset or powered off before its init spoke',
+      explanation: 'the guest reset or powered off before its init reported',
       evidence: [shutdown],
     };
   }
@@ -29,7 +29,7 @@ export const bootCheck: Check = ({ events, hello }) => {
     return {
       ...base,
       detail: 'console-flood',
-      explanation: `the guest printed more than ${flood.fact.limitBytes} bytes before its init spoke`,
+      explanation: `the guest printed more than ${flood.fact.limitBytes} bytes before its init reported`,
       evidence: [flood],
     };
   }
@@ -39,8 +39,8 @@ export const bootCheck: Check = ({ events, hello }) => {
     detail: banner === undefined ? 'boot-silent' : 'boot-deadline',
     explanation:
       banner === undefined
-        ? 'no kernel banner on the console and no word from init before the deadline'
-        : 'the kernel started but its init did not speak before the deadline',
+        ? 'no kernel banner on the console and no report from init before the deadline'
+        : 'the kernel started but its init did not report before the deadline',
     evidence: [banner, firstFact(events, 'deadline')],
   };
 };

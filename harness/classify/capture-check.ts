@@ -7,19 +7,22 @@ import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
-/** A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more is a scream. */
+/**
+ * A healthy kernel prints at most one of these in the capture boot (measured on stock 6.1); more are a screaming
+ * vector.
+ */
 const SCREAMING_LINES = 3;
 
 /** The UART that the capture init exercises (images/init/capture). */
 const CONTROL_TTY = 'ttyS1';
 
-/** Did the capture kernel prove itself with this run's nonce out of the crashed kernel's memory? */
+/** Did the capture kernel read this run's nonce from the crashed kernel's memory? */
 export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
   const reasons = degradations(facts);
   const exercised = exerciseOf(facts);
-  // What the capture kernel kept time with belongs to the picture, degraded or not.
+  // The capture kernel's timers are evidence in any case, degraded or not.
   const report = first(facts.events, 'capture-facts');
   const cited = reasons.map(([, event]) => event);
   const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
@@ -41,7 +44,7 @@ export const captureCheck: Check = (facts) => {
       };
 };
 
-/** The capture kernel came up as far as its userspace, but the crashed memory was not there or not this run's. */
+/** The capture kernel reached its userspace, but the crashed memory was missing or not this run's. */
 export const vmcoreCheck: Check = ({ events, plan }) => {
   const missing = first(events, 'vmcore-missing');
   if (missing !== undefined) {
@@ -74,13 +77,13 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
 function degradations(known: Facts): [string, RunEvent][] {
   const { events, plan, hello, verified } = known;
   const reasons = exerciseDegradations(known);
-  // A CPU that the first kernel never brought up (maxcpus=) has no note to miss.
+  // A CPU that the first kernel never brought up (maxcpus=) has no note.
   const cpus = hello?.cpus ?? plan.machine.cpus;
   if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
     reasons.push(['missing-cpu-notes', verified]);
   }
   const reported = first(events, 'capture-facts');
-  // The capture init has sent something through the UART's driver: interrupts that never came say so.
+  // The capture init has sent data through the UART's driver: a count of 0 means that its interrupts never came.
   if (reported !== undefined && interruptsOf(CONTROL_TTY, reported.interrupts) === 0) {
     reasons.push(['uart-interrupts-dead', reported]);
   }

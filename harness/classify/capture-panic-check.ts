@@ -3,7 +3,7 @@ import { escapeGuestText } from '../model/escape.js';
 import type { Check } from './facts.js';
 import { first } from './phases.js';
 
-/** Why capture kernels panic in the field, told from what panic() prints; each row cites the kernel that prints it. */
+/** Why capture kernels panic in the field, derived from panic()'s message; each row cites the source that prints it. */
 const REASONS: readonly {
   readonly detail: string;
   readonly message: RegExp;
@@ -40,7 +40,7 @@ const REASONS: readonly {
 /** Console lines about memory that explain a panic in the capture kernel, when they came before it. */
 const MEMORY_SIGNS: ReadonlySet<string> = new Set(['oom-killer', 'oom-kill', 'allocation-failure']);
 
-/** The capture kernel panicked; the message says why, where it is one that is known. */
+/** The capture kernel panicked; the detail is the reason, when the message is a known one. */
 export const capturePanicCheck: Check = ({ events }) => {
   const panic = first(events, 'panic', (event) => event.side === 'capture');
   if (panic === undefined) return undefined;

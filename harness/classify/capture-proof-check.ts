@@ -4,10 +4,9 @@ import type { Check } from './facts.js';
 import { first } from './phases.js';
 
 /**
- * Was the capture kernel in the state that the scenario is about? Only it can tell, in its report. One that reports
- * something else makes the run void: it came up by another way than the one under test. One that is captured without
- * its report is void too. One that died before it could report has failed in what it was asked to do, and keeps its
- * verdict.
+ * Was the capture kernel in the state that the scenario is about? Only its own report shows that. A report of another
+ * state makes the run void: the state under test was not tested. A capture without a report is void too. A capture
+ * kernel that died before its report has failed, and keeps its verdict.
  */
 export const captureProofCheck: Check = ({ events, plan, verified }) => {
   const { proveCapture: asked } = plan.scenario;

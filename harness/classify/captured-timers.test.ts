@@ -25,12 +25,12 @@ void t.test('trouble with timers degrades, unless the machine had it before the 
       .captureHello()
       .control(vmcoreFrame());
   t.equal(verdict(run([], [trouble])), 'captured/nonce-verified-degraded apic-timer-disabled');
-  t.equal(verdict(run([trouble], [trouble])), 'captured/nonce-verified', 'the machine is like that');
+  t.equal(verdict(run([trouble], [trouble])), 'captured/nonce-verified', 'the machine causes it');
   t.equal(verdict(run([trouble], [])), 'captured/nonce-verified', 'the crashed kernel alone');
   const other = '[    1.000000] hpet: Counter not counting. HPET disabled';
   t.equal(verdict(run([other], [trouble])), 'captured/nonce-verified-degraded apic-timer-disabled');
   const noted = '[    1.000000] tsc: Marking TSC unstable due to clocksource watchdog';
-  t.equal(verdict(run([], [noted])), 'captured/nonce-verified', 'what a busy host does is noted, no more');
+  t.equal(verdict(run([], [noted])), 'captured/nonce-verified', 'an effect of a busy host is noted only');
 });
 
 /** A report of the capture kernel with its timers, and what `kexec -p` left behind with those of the crashed one. */
@@ -71,7 +71,7 @@ void t.test('a capture kernel that lost the local APIC timer', async (t) => {
     'captured/nonce-verified-degraded lapic-timer-lost',
     'another word',
   );
-  t.equal(verdict(run(lapic, '')), 'captured/nonce-verified', 'a kernel that does not tell');
+  t.equal(verdict(run(lapic, '')), 'captured/nonce-verified', 'a kernel that does not report it');
 });
 
 void t.test('proofs that only the capture kernel can give', async (t) => {

@@ -14,8 +14,8 @@ import { factsOf, phasesOf } from './phases.js';
 import { preconditionCheck } from './precondition-check.js';
 
 /**
- * The order is the argument: first whether anything can be told at all (harness, emulator, boot, preconditions), then
- * the one proof that counts, then the ways to fail from the most to the least specific.
+ * The order matters: first whether the run shows anything at all (harness, emulator, boot, preconditions), then the
+ * proof of capture, then the failures from the most to the least specific.
  */
 const CHECKS: readonly Check[] = [
   harnessCheck,
@@ -51,7 +51,7 @@ export function classify(events: readonly RunEvent[], plan: RunPlan): Verdict {
     }
   }
   const phases = phasesOf(events, facts.verified);
-  // What was proved about the state belongs to every verdict that rests on it.
+  // Every verdict that rests on the proofs about the state cites them.
   const cited = finding.evidence.filter((event) => event !== undefined);
   const proofs = factsOf(events, 'proof').filter((event) => !cited.includes(event));
   const shared = {

@@ -57,7 +57,7 @@ void t.test('a panic of the capture kernel', async (t) => {
   );
 });
 
-void t.test('resets, by the place they came from', async (t) => {
+void t.test('resets, by the place before them', async (t) => {
   const reset = (run: MadeRun) => verdict(run.shutdown('guest-reset'));
   t.equal(reset(firedRun().panic()), 'crash-path-reset/reset-before-jump');
   t.equal(reset(firedRun()), 'crash-path-reset/reset-without-panic');
@@ -75,7 +75,7 @@ void t.test('resets, by the place they came from', async (t) => {
   );
 });
 
-void t.test('hangs, by the place they stand at', async (t) => {
+void t.test('hangs, by their place', async (t) => {
   t.equal(verdict(stuckAt(0xffffffff81000000n, 0x13a8000n)), 'crash-path-hang/spin');
   t.equal(verdict(stuckAt(0x25800000n)), 'crash-path-hang/spin');
   t.equal(verdict(stuckAt(PURGATORY_RIP)), 'purgatory-hang/spin');
@@ -92,7 +92,7 @@ void t.test('hangs, by the place they stand at', async (t) => {
   t.equal(verdict(firedRun().host({ fact: 'watch-ended', answered: false })), 'crash-path-hang/silent');
 });
 
-void t.test('a hang that is not proved is not told as one', async (t) => {
+void t.test('a hang that is not proved is not reported as one', async (t) => {
   const run = firedRun().panic();
   for (let i = 0; i < 400; i++) run.later(140).sample([PARKED, PARKED, IDLE]);
   t.equal(verdict(run.host(DEADLINE)), 'crash-path-hang/deadline', 'a CPU idles with interrupts on');

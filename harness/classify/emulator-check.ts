@@ -7,10 +7,10 @@ import { first } from './phases.js';
 const MENDED_IN = { major: 8, minor: 1 } as const;
 
 /**
- * Did the emulator run code that was not there? QEMU before 8.1 may translate code while another vCPU patches it and
- * keep the old translation (mended by deba78709a, "accel/tcg: Always lock pages before translation"), so that a kernel
- * under TCG dies of its own patching, once in many hundred boots. Nothing that follows says anything about the kernel.
- * A newer QEMU, or KVM, that shows the same shows a bug of the kernel's. A complete proof of capture stands.
+ * Did the emulator execute a stale translation? QEMU before 8.1 may translate code while another vCPU patches it and
+ * keep the old translation (fixed by deba78709a, "accel/tcg: Always lock pages before translation"), so that a kernel
+ * under TCG dies of its own patching, once in many hundred boots. Such a run shows nothing about the kernel. The same
+ * under a newer QEMU, or KVM, is a bug of the kernel. A complete proof of capture stands.
  */
 export const emulatorCheck: Check = ({ plan, events, verified }) => {
   if (verified !== undefined || !mayRunStaleCode(plan)) return undefined;
@@ -21,7 +21,7 @@ export const emulatorCheck: Check = ({ plan, events, verified }) => {
   return {
     word: 'harness-error',
     detail: 'emulator-stale-code',
-    explanation: `QEMU ${version} under TCG ran an int3 that the kernel had taken away (${where}); run again, or with QEMU 8.1 or later`,
+    explanation: `QEMU ${version} under TCG ran an int3 that the kernel had removed (${where}); run again, or with QEMU 8.1 or later`,
     evidence: [stale],
   };
 };

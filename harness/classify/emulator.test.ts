@@ -25,7 +25,7 @@ function withCode(record: RunRecord, byte: string): RunRecord {
   return { ...record, bytes: Buffer.from(text, 'latin1') };
 }
 
-void t.test('an emulator that runs code which is gone says nothing about the kernel', async (t) => {
+void t.test('a stale translation of the emulator shows nothing about the kernel', async (t) => {
   t.equal(verdictWith({}), 'harness-error/emulator-stale-code');
   t.equal(verdictWith({ qemu: '8.0.5 (Debian)' }), 'harness-error/emulator-stale-code');
 });
@@ -37,7 +37,7 @@ void t.test('where the emulator is not to blame, the kernel is', async (t) => {
     'the recording is changed at all',
   );
   t.equal(verdictWith({ code: 'cc' }), 'boot-failed/panic-during-boot', 'the int3 is there');
-  t.equal(verdictWith({ qemu: '8.1.0' }), 'boot-failed/panic-during-boot', 'mended in 8.1');
+  t.equal(verdictWith({ qemu: '8.1.0' }), 'boot-failed/panic-during-boot', 'fixed in 8.1');
   t.equal(verdictWith({ qemu: '10.0.2 (Debian)' }), 'boot-failed/panic-during-boot');
   t.equal(verdictWith({ qemu: 'unknown' }), 'boot-failed/panic-during-boot');
   t.equal(verdictWith({ accel: 'kvm' }), 'boot-failed/panic-during-boot');

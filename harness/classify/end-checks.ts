@@ -2,7 +2,7 @@ import type { HangShape } from '../model/event.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
 
-/** With nothing loaded, a panic ends in its end mark, a reboot, or for ever halted vCPUs: that is how it should. */
+/** With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted. */
 export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
   if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
   const end =
@@ -20,7 +20,7 @@ export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered
   };
 };
 
-/** The machine reset (triple fault, keyboard controller, reboot) or powered off on the way. */
+/** The machine reset (triple fault, keyboard controller, reboot) or powered off before the capture. */
 export const resetCheck: Check = (facts) => {
   const { events, captureEntered, captureUserspace, panic } = facts;
   const reset = first(events, 'reboot-command-line') ?? first(events, 'shutdown');
@@ -56,7 +56,7 @@ export const resetCheck: Check = (facts) => {
     return {
       word: 'crash-path-reset',
       detail: 'reset-without-panic',
-      explanation: 'the machine reset after firing without a word of panic (a reboot or a triple fault)',
+      explanation: 'the machine reset after firing without a panic message (a reboot or a triple fault)',
       evidence,
     };
   }
@@ -69,7 +69,7 @@ export const resetCheck: Check = (facts) => {
   };
 };
 
-/** The guest went on living: asked after the watch, it answered. */
+/** The guest is alive: it answered after the watch. */
 export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
   if (panic !== undefined || captureEntered !== undefined) return undefined;
   const watch = firstFact(events, 'watch-ended');
@@ -82,7 +82,7 @@ export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
   };
 };
 
-/** A proved hang, a flood or a deadline: the place tells which part of the road it belongs to. */
+/** A proved hang, a flood or a deadline: the place decides to which part of the crash path it belongs. */
 export const stuckCheck: Check = (facts) => {
   const { events } = facts;
   const hang = first(events, 'hang');
@@ -97,7 +97,7 @@ export const stuckCheck: Check = (facts) => {
     return stuck(facts, 'console-flood', `it printed more than ${flood.fact.limitBytes} bytes`, flood);
   }
   if (ended !== undefined) {
-    return stuck(facts, 'kexec-never-jumped', 'panic() came to its end with a crash kernel loaded', ended);
+    return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
   }
   if (deadline !== undefined) {
     return stuck(
@@ -120,13 +120,13 @@ function describeShape(shape: HangShape): string {
     case 'all-vcpus-halted':
       return 'every vCPU is halted with interrupts off';
     case 'idle-forever':
-      return 'it sleeps with interrupts on at one instruction, and nothing wakes it: silent';
+      return 'it sleeps with interrupts on at one instruction, silent, and nothing wakes it';
   }
 }
 
 function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
   const { captureEntered, captureUserspace, furthest, panic } = facts;
-  // The stacks of a guest that is stuck say where and why.
+  // The stacks of a hung guest show where and why.
   const evidence = [panic, furthest, ...events, ...factsOf(facts.events, 'stack')];
   if (captureEntered !== undefined) {
     const where = captureUserspace !== undefined ? "the capture kernel's userspace" : 'the capture kernel';

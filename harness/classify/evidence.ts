@@ -87,7 +87,7 @@ function excerptOf(event: RunEvent): string {
   }
 }
 
-/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge)`: what the capture kernel kept time with. */
+/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge)`: the capture kernel's timers. */
 function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): string {
   const { local, irq0, irq0Chip } = timerCounts(interrupts);
   const told = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);

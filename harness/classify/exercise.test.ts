@@ -4,7 +4,7 @@ import { verdictOf } from '../testing/recordings/fixtures.js';
 
 const ASKED = madePlan({ scenario: { capture: { exercise: 'nic' } } });
 
-/** A captured run whose capture init says this of the device. */
+/** A captured run whose capture init reports this about the device. */
 function run(report?: { device: string; after: string }): MadeRun {
   const made = new MadeRun().boot().arm().fire().panic().captureBanner().captureHello();
   made.control(vmcoreFrame());

@@ -2,15 +2,16 @@ import type { EventOf, RunEvent } from '../model/event.js';
 import type { Facts } from './facts.js';
 import { first } from './phases.js';
 
-/** What the capture init said of the device that it was asked to drive; undefined when it was not asked or said nothing. */
+/**
+ * The capture init's report on the device that it was to drive; undefined when it was to drive none or did not report.
+ */
 export function exerciseOf({ events, plan }: Facts): EventOf<'exercise'> | undefined {
   return plan.scenario.capture === undefined ? undefined : first(events, 'exercise');
 }
 
 /**
- * Why a capture is not clean although the crashed memory was read: the device was asked for and did not work. That
- * nothing was reported is not known to be the kernel's fault, but a capture kernel that was to drive a device and did
- * not come to say so is not a clean one either.
+ * Why a capture is not clean although the crashed memory was read: the device that it was to drive did not work. A
+ * missing report may not be the kernel's fault, but such a capture is not clean either.
  */
 export function exerciseDegradations(facts: Facts): [string, RunEvent][] {
   const { plan, verified } = facts;

@@ -3,16 +3,16 @@ import type { RunPlan } from '../plan/run-plan.js';
 import type { VerdictWord } from '../model/verdict.js';
 import { first, firstFact } from './phases.js';
 
-/** What every check looks at: the plan, the events, and a few readings of them that many checks need. */
+/** The input of every check: the plan, the events, and values derived from them that many checks need. */
 export interface Facts {
   readonly plan: RunPlan;
   readonly events: readonly RunEvent[];
   readonly hello: EventOf<'hello'> | undefined;
   readonly armed: EventOf<'armed'> | undefined;
   readonly fired: RunEvent | undefined;
-  /** The first panic of the production kernel. */
+  /** The first panic of the first kernel. */
   readonly panic: EventOf<'panic'> | undefined;
-  /** Furthest place on the road from the jump to the capture kernel that any sample showed. */
+  /** Furthest place on the crash path, from the jump to the capture kernel, in any sample. */
   readonly furthest: EventOf<'jumped'> | undefined;
   /** First sign that the capture kernel was entered, by console, control channel or sample. */
   readonly captureEntered: RunEvent | undefined;
@@ -21,7 +21,7 @@ export interface Facts {
   readonly verified: EventOf<'vmcore'> | undefined;
 }
 
-/** What a check concludes; the classifier adds phases and turns events into evidence. */
+/** A check's conclusion; the classifier adds phases and turns events into evidence. */
 export interface Finding {
   readonly word: VerdictWord;
   readonly detail: string;
@@ -30,7 +30,7 @@ export interface Finding {
   readonly degradedBy?: readonly string[];
 }
 
-/** One small question to the recording; undefined when it does not apply. */
+/** One question about the recording; undefined when it does not apply. */
 export type Check = (facts: Facts) => Finding | undefined;
 
 /** Reads the facts once for all checks. */

@@ -48,7 +48,7 @@ for (const name of names) {
       events: events.filter(({ type }) => type !== 'report-frame').map(nameEvent),
     };
     if (UPDATE) await updateHeader(fixture, computed);
-    else t.strictSame(computed, fixture.header.computed, 'what the code says in full');
+    else t.strictSame(computed, fixture.header.computed, "the code's full result");
     for (const { excerpt, atMs } of verdict.evidence) {
       t.match(excerpt, /^[\x20-\x7e]*$/, 'evidence is printable');
       t.ok(atMs >= 0);

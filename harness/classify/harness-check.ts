@@ -3,14 +3,15 @@ import type { Check } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
 
 /**
- * Did the harness or the host fail? Then nothing is said about the kernel. A complete proof of capture that came
+ * Did the harness or the host fail? Then the run shows nothing about the kernel. A complete proof of capture that came
  * before the fault stands.
  */
 export const harnessCheck: Check = ({ events, verified }) => {
-  const fault = firstFact(events, 'harness-fault');
+  // What could not be undone afterwards does not change what was seen before.
+  const fault = factsOf(events, 'harness-fault').find((event) => event.fact.afterRun !== true);
   const exit = factsOf(events, 'qemu-exit').find((event) => !event.fact.asked);
-  // SIGTERM makes QEMU say SHUTDOWN before it goes (qapi/run-state.json: guest is false); the run ends there, so that
-  // its exit may look asked for.
+  // SIGTERM makes QEMU send SHUTDOWN before it exits (qapi/run-state.json: guest is false); the run ends there, so that
+  // the recorded exit may look like one that crashpath requested.
   const stopped = first(events, 'shutdown', (event) => !event.byGuest);
   const interrupted = firstFact(events, 'interrupted');
   const ended = firstFact(events, 'ended');
@@ -30,7 +31,7 @@ export const harnessCheck: Check = ({ events, verified }) => {
     return {
       ...base,
       detail: 'qemu-died',
-      explanation: `QEMU ended by itself or by another's hand (${escapeGuestText(how, 64)})`,
+      explanation: `QEMU ended by itself or was killed (${escapeGuestText(how, 64)})`,
     };
   }
   if (fault !== undefined) return { ...base, detail: 'harness-fault', explanation: fault.fact.message };

@@ -4,7 +4,7 @@ import { verdictOf } from '../testing/recordings/fixtures.js';
 import { armedReport, b64, firedRun, MadeRun, vmcoreFrame } from '../testing/builders/runs.js';
 import { atCapture, captured, DEADLINE, PLAN, verdict } from '../testing/builders/verdicts.js';
 
-void t.test('void: what was not proved', async (t) => {
+void t.test('void: unproved states', async (t) => {
   const arm = (changes: Parameters<typeof armedReport>[0]) =>
     verdict(new MadeRun().boot().arm(armedReport(changes)));
   t.equal(
@@ -32,7 +32,7 @@ void t.test('void: what was not proved', async (t) => {
   t.equal(prepared(0), 'crash-path-reset/reset-before-jump');
 });
 
-void t.test('the last word on a proof counts', async (t) => {
+void t.test('the last record of a proof counts', async (t) => {
   const proof = (what: string, proved: boolean): HostFact => ({ fact: 'proof', what, proved, saw: 'x' });
   const end: HostFact = { fact: 'watch-ended', answered: true };
   t.equal(verdict(firedRun().host(end).host(proof('a', false))), 'void/state-not-proved');

@@ -44,15 +44,15 @@ const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | u
   'capture-userspace': (events) => first(events, 'capture-hello'),
 };
 
-/** The proofs that were asked for and not given; the last word on a proof counts. */
+/** The proofs that were not established; the last record of a proof counts. */
 export function unprovedProofs(events: readonly RunEvent[]): FactEvent<'proof'>[] {
   const last = new Map(factsOf(events, 'proof').map((event) => [event.fact.what, event]));
   return [...last.values()].filter((event) => !event.fact.proved);
 }
 
 /**
- * Climbs the ladder: every rung that was seen, and every rung below the highest one seen as `implied`, except those
- * that nothing implies (a capture kernel does not imply that the state was proved).
+ * The rungs that were reached: every rung that was seen, and the rungs below the highest one seen as `implied`, except
+ * those that are never implied (a capture kernel does not imply that the state was proved).
  */
 export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent | undefined): PhaseReached[] {
   const seen = new Map<Phase, RunEvent>();
@@ -92,7 +92,7 @@ const IMPLIABLE: ReadonlySet<Phase> = new Set([
   'capture-banner',
 ]);
 
-/** A vCPU seen in the capture kernel's own code has passed purgatory even if no sample fell into it. */
+/** A vCPU in the capture kernel's own code has passed purgatory even if no sample shows that. */
 function impliedRung(events: readonly RunEvent[]): number {
   const started = first(
     events,

@@ -3,7 +3,7 @@ import { escapeGuestText } from '../model/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { type FactEvent, factsOf, first, firstFact, unprovedProofs } from './phases.js';
 
-/** Was the asked-for state really there when the guest was panicked? If that was not proved, nothing is. */
+/** Was the requested state established when the guest was panicked? Without that, the run proves nothing. */
 export const preconditionCheck: Check = (facts) => {
   const { events, plan, hello, armed, fired } = facts;
   const died = first(events, 'panic', (event) => fired === undefined || event.atMs < fired.atMs);
@@ -18,7 +18,7 @@ export const preconditionCheck: Check = (facts) => {
     return voidOf('module-failed', `modules did not load: ${escapeGuestText(hello.modulesFailed)}`, hello);
   }
   const [unproved] = unprovedProofs(events);
-  // What a machine profile claims is asked for before the crash kernel is loaded.
+  // The claims of a machine profile are checked before the crash kernel is loaded.
   if (unproved !== undefined && armed === undefined) return notProved(unproved);
   if (plan.scenario.crashKernel === 'loaded' && armed?.armed.loaded !== true) {
     return arming(facts) ?? voidOf('not-armed', 'the guest never reported a loaded crash kernel', died);
@@ -36,7 +36,7 @@ export const preconditionCheck: Check = (facts) => {
   if (failed !== undefined && (facts.verified?.atMs ?? Number.POSITIVE_INFINITY) > failed.atMs) {
     return voidOf(
       'source-failed',
-      `an interrupt source stopped working: ${failed.fact.source} (${failed.fact.why ?? 'no reason told'})`,
+      `an interrupt source stopped working: ${failed.fact.source} (${failed.fact.why ?? 'no reason reported'})`,
       failed,
     );
   }
@@ -47,7 +47,7 @@ export const preconditionCheck: Check = (facts) => {
           'the guest stopped answering before it was panicked',
           firstFact(events, 'deadline') ?? first(events, 'shutdown') ?? firstFact(events, 'channel-limit'),
         )
-      : voidOf('panic-before-firing', 'the guest panicked before it was asked to', died);
+      : voidOf('panic-before-firing', 'the guest panicked before the trigger fired', died);
   }
   return undefined;
 };

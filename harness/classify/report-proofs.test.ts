@@ -33,7 +33,7 @@ const hit = (roundsLeft: number, crashType = 'PANIC'): EventBody => ({
   roundsLeft,
 });
 
-void t.test('the panic that was asked for, in the context that was asked for', async (t) => {
+void t.test('the requested panic, in the requested context', async (t) => {
   const proofs = reportProofs(BREAK, events(FIRED, PANIC, frame('panic'), frame('serial8250_interrupt')));
   t.strictSame(
     proofs.map(({ what, proved }) => [what, proved]),
@@ -53,7 +53,7 @@ void t.test(
   },
 );
 
-void t.test('another panic, another context, or no word of it, proves nothing', async (t) => {
+void t.test('another panic, another context, or no report, proves nothing', async (t) => {
   const another = { ...PANIC, message: 'Fatal exception in interrupt' } as EventBody;
   const proved = (...bodies: EventBody[]) =>
     reportProofs(BREAK, events(...bodies)).map((proof) => proof.proved);
@@ -61,7 +61,7 @@ void t.test('another panic, another context, or no word of it, proves nothing', 
   t.strictSame(proved(FIRED, PANIC, frame('write_sysrq_trigger')), [true, false]);
   t.strictSame(proved(FIRED, PANIC), [true, false]);
   t.strictSame(proved(FIRED, PANIC, frame('serial8250_interrupt.part.0')), [true, false], 'a clone of it');
-  t.strictSame(proved(FIRED), [false, false], 'a console that said nothing');
+  t.strictSame(proved(FIRED), [false, false], 'a silent console');
   t.strictSame(
     proved(FIRED, { type: 'panic', message: 'sysrq triggered crash', side: 'capture' }),
     [false, false],
@@ -74,7 +74,7 @@ void t.test('where there is no panic there is nothing to prove about it', async 
   t.strictSame(reportProofs(BREAK, events(PANIC)), [], 'a guest at which nothing was fired');
 });
 
-void t.test("lkdtm's crash point must have been hit to its end, by its own word", async (t) => {
+void t.test("lkdtm's crash point must have been hit to its end, according to lkdtm", async (t) => {
   const one = (...bodies: EventBody[]) => reportProofs(LKDTM, events(FIRED, ...bodies))[0];
   t.match(one(hit(1), hit(0), PANIC), { proved: true, saw: '2 times, down to 0 rounds left' });
   t.match(one(hit(1), hit(0), PANIC, hit(9)), { proved: true }, 'another CPU hits it while this one panics');

@@ -6,9 +6,9 @@ import { proveFromReport, type ScenarioProof } from '../proof/proofs.js';
 import { first, firstFact } from './phases.js';
 
 /**
- * The proofs that only the guest's console can give, after the fact: that the panic was the one asked for, in the
- * context asked for, and that lkdtm's crash point was the one that was hit. Nothing when nothing was fired. A guest
- * that lives has no panic to prove: it is judged as that.
+ * The proofs from the guest's console, after the run: that the requested panic happened in the requested context, and
+ * that lkdtm's crash point was hit. None when nothing was fired. A guest that is alive has no panic to prove: it has
+ * its own verdict.
  */
 export function reportProofs(
   { trigger, prove }: { readonly trigger: Scenario['trigger']; readonly prove: readonly ScenarioProof[] },

@@ -15,7 +15,7 @@ function result(run: MadeRun, expect: Scenario['expect'] = { verdict: 'captured'
 const captured = () => firedRun().panic().captureBanner().captureHello().control(vmcoreFrame());
 const degraded = () => captured().console('[    1.000000] Disabling IRQ #5');
 
-void t.test('a verdict is held against the expectation', async (t) => {
+void t.test('a verdict is compared with the expectation', async (t) => {
   t.equal(result(captured()).outcome, 'expected');
   t.equal(result(degraded()).outcome, 'expected', 'no quality was asked for');
   t.equal(result(captured(), { verdict: 'captured', quality: 'clean' }).outcome, 'expected');
@@ -25,7 +25,7 @@ void t.test('a verdict is held against the expectation', async (t) => {
   t.equal(result(firedRun().panic().shutdown('guest-reset')).outcome, 'unexpected');
 });
 
-void t.test('what says nothing about the kernel is neither', async (t) => {
+void t.test('an inconclusive verdict is neither', async (t) => {
   const unarmed = () => new Run().boot().arm('loaded=0\nsize=0\n');
   t.equal(result(unarmed()).outcome, 'inconclusive');
   t.equal(result(unarmed(), { verdict: 'void' }).outcome, 'expected');

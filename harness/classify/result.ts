@@ -6,7 +6,7 @@ import { STORE_SCHEMA } from '../model/record.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { type Verdict, VERDICTS } from '../model/verdict.js';
 
-/** Holds a verdict against the plan's expectation and lays both out as the stored and printed object. */
+/** Compares a verdict with the plan's expectation and makes the stored and printed object. */
 export function resultOf(
   verdict: Verdict,
   plan: RunPlan,

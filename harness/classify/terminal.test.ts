@@ -6,7 +6,7 @@ const event = (body: EventBody): RunEvent => ({ atMs: 1, at: { source: 'host', l
 const after = (body: EventBody, fired = true) => endsRunAfterMs(event(body), { fired });
 const panic = (side: Side): EventBody => ({ type: 'panic', message: '', side });
 
-void t.test('what ends a run at once', async (t) => {
+void t.test('events that end a run at once', async (t) => {
   t.equal(after({ type: 'shutdown', byGuest: true, reason: 'guest-reset' }), 0);
   t.equal(after({ type: 'host', fact: { fact: 'interrupted', by: 'SIGINT' } }), 0);
   t.equal(after({ type: 'host', fact: { fact: 'channel-limit', channel: 'console', limitBytes: 1 } }), 0);
@@ -17,7 +17,7 @@ void t.test('what ends a run at once', async (t) => {
   );
 });
 
-void t.test('what ends a run when its last words are in', async (t) => {
+void t.test('events that end a run after a grace', async (t) => {
   for (const body of [
     { type: 'hang', shape: 'spin', forMs: 1, vcpus: [] },
     { type: 'panic-ended', side: 'production' },
@@ -30,12 +30,12 @@ void t.test('what ends a run when its last words are in', async (t) => {
   }
 });
 
-void t.test('the panic that was asked for does not end a run, another one does', async (t) => {
+void t.test('the requested panic does not end a run, another one does', async (t) => {
   t.equal(after(panic('production')), undefined);
   t.ok(after(panic('production'), false), 'before firing');
 });
 
-void t.test('everything else goes on', async (t) => {
+void t.test('other events do not end a run', async (t) => {
   for (const body of [
     { type: 'capture-command-line' },
     { type: 'kernel-banner', release: '' },

@@ -9,7 +9,7 @@ const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
 ]);
 
 /**
- * How long after an event the run may end, milliseconds, or undefined when it goes on. The grace lets the last bytes
+ * How long after an event the run ends, milliseconds, or undefined when it continues. The grace lets the last bytes
  * arrive: a panic report is longer than its first line, and a reset may follow it.
  */
 export function endsRunAfterMs(event: RunEvent, { fired }: { fired: boolean }): number | undefined {
@@ -17,7 +17,7 @@ export function endsRunAfterMs(event: RunEvent, { fired }: { fired: boolean }): 
   if (event.type === 'host') return FINAL_FACTS.has(event.fact.fact) ? 0 : undefined;
   if (event.type === 'hang' || event.type === 'panic-ended' || event.type === 'reboot-command-line')
     return 500;
-  // After firing, a panic of the production kernel is what was asked for.
+  // After firing, a panic of the first kernel is what was requested.
   if (event.type === 'panic') return event.side === 'production' && fired ? undefined : 5_000;
   return undefined;
 }

@@ -4,10 +4,10 @@ import { first } from './phases.js';
 
 /** arch/x86/kernel/apic/apic.c and tsc.c (v6.1): `lapic` and `lapic-deadline` are the local APIC's clock events. */
 const LAPIC_TIMER = /^lapic(-deadline)?$/;
-/** Words that tell a kernel to do without its local APIC timer (Documentation/admin-guide/kernel-parameters.txt, v6.1). */
+/** Options that disable the local APIC timer (Documentation/admin-guide/kernel-parameters.txt, v6.1). */
 const ASKED = /(^|\s)(nolapic|nolapic_timer|noapictimer|disableapic|clearcpuid=\S*)(\s|$)/;
 
-/** The capture kernel had to do without the local APIC timer that the crashed kernel used, and nobody asked it to. */
+/** The capture kernel lost the local APIC timer that the crashed kernel used, and no option disabled it. */
 export function lostLapicTimer({
   events,
   armed,
@@ -21,7 +21,7 @@ export function lostLapicTimer({
   return ASKED.test(captureUserspace?.commandLine ?? '') ? undefined : facts;
 }
 
-/** Whether the production kernel said the same before the crash: then it is the machine's, not the crash's. */
+/** Whether the first kernel printed the same before the crash: then the machine causes it, not the crash. */
 export function saidBefore(events: readonly RunEvent[], name: string): boolean {
   return events.some(
     (event) => event.type === 'signature' && event.name === name && event.side === 'production',

@@ -155,7 +155,7 @@ t.test('a kernel command line that the kernel would cut', async (t) => {
   t.strictSame(await treeOf(host.cache), [], 'before an image is built');
   t.match(
     ended.stderr,
-    /with crashpath's own words it has 2\d+ bytes and the kernel reads 2047; shorten --append/,
+    /with crashpath's own options it has 2\d+ bytes and the kernel reads 2047; shorten --append/,
   );
   const capture = await host.crashpath(runWords(host, '--capture-append', 'x'.repeat(1950)));
   t.match(capture.stderr, /the kernel reads 1983; shorten --capture-append/);

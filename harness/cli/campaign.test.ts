@@ -75,7 +75,7 @@ t.test('cells in rounds, each plan with what it is judged by, then the table', a
   t.strictSame(await treeOf(host.here), ['files-1', 'files-1/campaign.yaml', 'files-1/own.yaml']);
 
   const ended = await host.process(words(file, '--name', 'table'));
-  t.equal(ended.exitCode, 3, 'a QEMU that does not start is the harness');
+  t.equal(ended.exitCode, 3, 'a QEMU that does not start is a harness error');
   const directory = join(host.here, 'runs/table');
   const plans = await Promise.all(
     RUNS.map(async (run) =>
@@ -145,7 +145,7 @@ t.test('names narrow the file down, --repeat scales it', async (t) => {
   t.equal((await guestsOf(host)).length, before);
 });
 
-t.test('a campaign that was stopped goes on with its cells', async (t) => {
+t.test('a stopped campaign continues with its cells', async (t) => {
   const file = await campaignFile();
   await host.crashpath(words(file, '--name', 'stopped', '--quiet'));
   const directory = join(host.here, 'runs/stopped');
@@ -163,7 +163,7 @@ t.test('a campaign that was stopped goes on with its cells', async (t) => {
   t.match(again.stdout, /^3 cells: 3 harness error$/m, 'the table, with nothing left to run');
 });
 
-t.test('what the file decides is not decided beside it', async (t) => {
+t.test('options cannot override the file', async (t) => {
   const file = await campaignFile();
   const before = (await guestsOf(host)).length;
   const refused = async (says: RegExp, ...more: string[]) => {

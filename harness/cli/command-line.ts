@@ -10,7 +10,7 @@ import { COMPLETE, propose } from './words/completion.js';
 export async function runCommandLine(words: readonly string[]): Promise<void> {
   try {
     if (words[0] === COMPLETE) {
-      // The first word that was typed is `crashpath` itself.
+      // The first word is `crashpath` itself.
       for (const word of await propose(words.slice(2))) process.stdout.write(`${word}\n`);
     } else {
       await parserFor(words).parseAsync();

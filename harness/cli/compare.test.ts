@@ -26,7 +26,7 @@ function words(campaign: string, ...more: string[]): string[] {
 
 t.test('trials in turns, one object on stdout, one campaign on disk', async (t) => {
   const ended = await host.process(words('c', '--repeat', '2', '--json'));
-  t.equal(ended.exitCode, 3, 'a QEMU that does not start is the harness');
+  t.equal(ended.exitCode, 3, 'a QEMU that does not start is a harness error');
   t.equal(ended.stdout.split('\n').length, 2, 'one line');
   const object = ComparisonSchema.parse(JSON.parse(ended.stdout));
   const unjudged = { trials: 2, captured: 0, hung: 0, other: 0, void: 0, harnessErrors: 2 };
@@ -47,7 +47,7 @@ t.test('trials in turns, one object on stdout, one campaign on disk', async (t) 
   t.match((await host.crashpath(['list', 'runs'])).stdout, /c\/004-sysrq-task/);
 });
 
-t.test('what was stopped goes on and is compared, with the looks that it was begun with', async (t) => {
+t.test('a stopped comparison continues with the looks of its start', async (t) => {
   const earlier = (await guestsOf(host)).length;
   await host.crashpath(words('long', '--repeat', '9', '--until-significant', '--quiet'));
   const campaign = join(host.here, 'runs/long');

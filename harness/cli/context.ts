@@ -9,10 +9,10 @@ import { cacheDirectory } from './directories.js';
 /** Root of the package: compiled code sits in dist/cli/. */
 export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The scenarios and machine profiles that come with crashpath. */
+/** The scenarios and machine profiles that crashpath ships. */
 export const SHIPPED: ShippedFiles = { packageRoot: PACKAGE_ROOT };
 
-/** Name of QEMU in PATH, or its absolute path when `$CRASHPATH_QEMU` gives one: guests have another directory. */
+/** Name of QEMU in PATH, or its absolute path when `$CRASHPATH_QEMU` is a path: QEMU's working directory differs. */
 export function qemuBinary(): string {
   const own = process.env['CRASHPATH_QEMU'] ?? '';
   if (own === '') return 'qemu-system-x86_64';
@@ -24,12 +24,12 @@ export function cacheOptions(): Pick<PrepareOptions, 'cacheDir' | 'onProgress'> 
   return { cacheDir: cacheDirectory(), onProgress: say };
 }
 
-/** What preparing runs needs to know of this host. Throws as {@link cacheDirectory} does. */
+/** Settings of this host for preparing runs. Throws as {@link cacheDirectory} does. */
 export function prepareOptions(): PrepareOptions {
   return { ...cacheOptions(), ...SHIPPED, qemuBinary: qemuBinary() };
 }
 
-/** Whether to colour what goes to this stream: a terminal, unless NO_COLOR is set (https://no-color.org). */
+/** Whether to colour output on this stream: on a terminal, unless NO_COLOR is set (https://no-color.org). */
 export function wantsColor(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR: none } = process.env;
   return stream.isTTY && (none === undefined || none === '');
@@ -47,7 +47,7 @@ export function say(line: string): void {
   if (!quiet) complain(line);
 }
 
-/** A line on stderr that --quiet does not silence; one line whatever it quotes. */
+/** A line on stderr that --quiet does not silence; line breaks in it are replaced. */
 export function complain(line: string): void {
   process.stderr.write(`${withoutControls(line)}\n`);
 }

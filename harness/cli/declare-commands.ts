@@ -10,8 +10,8 @@ import { CLASSIFY, SHOW } from './words/stored-run.js';
 import { SWEEP } from './words/sweep.js';
 
 /**
- * Declares every command: its words (cli/words) and what carries it out (cli/actions). An action is loaded when its
- * command is carried out, so that help, completion and mistakes wait for none of the libraries that actions need.
+ * Declares every command: its declaration (cli/words) and its action (cli/actions). An action is loaded when its
+ * command is carried out, so that help, completion and mistakes do not load the libraries of actions.
  */
 export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
   return yargs

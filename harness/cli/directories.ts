@@ -30,8 +30,8 @@ export function outDirectory(out: string): string {
 }
 
 /**
- * Whether a path, or its nearest ancestor that exists, is in procfs. Node's recursive mkdir never returns there: procfs
- * answers ENOENT for a directory whose parent exists (seen with Node 20). It even blocks the exit.
+ * Whether a path, or its nearest existing ancestor, is in procfs. Node's recursive mkdir never returns there, and
+ * blocks the exit: procfs fails with ENOENT although the parent exists (seen with Node 20).
  */
 function isInProc(path: string): boolean {
   for (let place = path; ; place = dirname(place)) {

@@ -31,11 +31,11 @@ export function parserFor(words: readonly string[]): Argv {
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
       .strict()
-      // Help ends like any other command: its caller may have more to do, and what was written is still on its way.
+      // Help ends like any other command: yargs' own exit would lose output that is not written yet.
       .exitProcess(false)
       // `-k debian:6.1 sysrq-task` is one kernel and one scenario.
       .parserConfiguration({ 'greedy-arrays': false })
-      // Our own messages are not translated, so yargs' are not either.
+      // crashpath's messages are not translated, so yargs' are not either.
       .locale('en')
       .version(version())
       .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -61,7 +61,7 @@ function refuseValuesOfSwitches(words: readonly string[]): void {
   throw usageFault(`cannot use "${word}": ${option} takes no value; write ${option} alone`);
 }
 
-/** The command that the words name, as far as it exists, and the commands that could follow. */
+/** The longest existing command that the words name, and the commands that could follow. */
 function placeOf(words: readonly string[]): { command: string; commands: readonly string[] } {
   const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
   if (!Object.hasOwn(COMMANDS, first)) return { command: 'crashpath', commands: Object.keys(COMMANDS) };

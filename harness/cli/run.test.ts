@@ -31,7 +31,7 @@ t.test('--dry-run prints what is then really run, and runs nothing', async (t) =
   t.equal(lines.length, 2, 'one line a run, and nothing else');
 
   const real = await host.crashpath(runWords(host, ...options, '--name', 'c', '--json'));
-  t.equal(real.exitCode, 3, 'a QEMU that does not start is the harness');
+  t.equal(real.exitCode, 3, 'a QEMU that does not start is a harness error');
   const guests = await guestsOf(host);
   t.equal(guests.length, 2);
   for (const [index, line] of lines.entries()) {
@@ -66,7 +66,7 @@ t.test('--json: results only on stdout; --quiet: nothing on stderr', async (t) =
   t.strictSame(RunResultSchema.parse(JSON.parse(judged.stdout)), result);
 });
 
-t.test('a stopped campaign goes on where it stopped', async (t) => {
+t.test('a stopped campaign continues where it stopped', async (t) => {
   const host = await madeHost(t);
   await host.crashpath(runWords(host, '--repeat', '3', '--jobs', '1', '--name', 'c', '--quiet'));
   const runs = join(host.here, 'runs/c');

@@ -24,7 +24,7 @@ function loadedBy(file: string): { files: Set<string>; packages: Set<string> } {
   return { files, packages };
 }
 
-t.test('help, completion and mistakes wait for no library but those that read words', async (t) => {
+t.test('help, completion and mistakes load only the libraries that parse the command line', async (t) => {
   const { files, packages } = loadedBy('cli/main.js');
   t.strictSame([...packages].sort(), ['fastest-levenshtein', 'yargs', 'yargs/helpers']);
   t.ok(files.has('cli/words/run.js') && files.has('cli/words/kernel.js'), 'words of all commands');

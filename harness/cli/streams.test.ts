@@ -22,7 +22,7 @@ async function shell(host: { cache: string; here: string; qemu: string }, line: 
   });
 }
 
-t.test('a reader that leaves is no error, and the work goes on', async (t) => {
+t.test('a reader that exits is no error, and the work continues', async (t) => {
   const host = await madeHost(t);
   const list = await shell(host, '$CRASHPATH list | true; echo "${PIPESTATUS[0]}"');
   t.equal(list.stdout, '0');

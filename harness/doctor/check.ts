@@ -1,4 +1,4 @@
-/** One thing that was checked on this host. `found` is one line for people. */
+/** The result of one check of this host. `found` is one line for people. */
 export type DoctorCheck =
   | { readonly name: string; readonly status: 'ok'; readonly found: string; readonly remedy?: undefined }
   | {
@@ -6,7 +6,7 @@ export type DoctorCheck =
       /** `warn`: crashpath works, but slower or with fewer scenarios; `fail`: runs cannot work. */
       readonly status: 'warn' | 'fail';
       readonly found: string;
-      /** What to do about it. */
+      /** The remedy. */
       readonly remedy: string;
     };
 

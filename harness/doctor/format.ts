@@ -1,7 +1,7 @@
 import picocolors from 'picocolors';
 import type { CheckStatus, DoctorReport } from './check.js';
 
-/** How to show a report. */
+/** Options of the report's text. */
 export interface FormatOptions {
   /** Colour the status words with terminal sequences. */
   readonly color: boolean;

@@ -59,7 +59,7 @@ void t.test('a cache folder that can be written, or not', async (t) => {
     remedy: /chown or chmod/,
   });
   const forbidden = path.join(folder, 'read-only');
-  // root writes anywhere: be nobody for a moment, to whom the folder belongs to somebody else
+  // root can write anywhere: become the user nobody for a moment, who does not own the folder
   const isRoot = process.geteuid?.() === 0;
   await chmod(forbidden, 0o555);
   if (isRoot) process.seteuid?.(65534);

@@ -16,7 +16,7 @@ const QEMU_REMEDY = 'install qemu-system-x86 (apt-get install qemu-system-x86)';
 /** The oldest QEMU that crashpath is tested with. */
 const OLDEST_TESTED = { major: 7, minor: 2 } as const;
 
-/** What QEMU must have, and what only some runs use. */
+/** Features of QEMU that every run needs, and those that only some runs use. */
 interface Wanted {
   readonly needed: readonly string[];
   readonly optional: readonly { readonly name: string; readonly usedBy: string }[];
@@ -37,7 +37,7 @@ const MACHINES: Wanted = {
   optional: ['q35', 'isapc', 'microvm'].map((name) => ({ name, usedBy: 'its machine profiles' })),
 };
 
-/** Which QEMU, and where to look for it. */
+/** The QEMU to check, and where to search for it. */
 export interface QemuCheckOptions {
   readonly qemuBinary: string;
   readonly searchPath: string;
@@ -99,7 +99,7 @@ async function checkNames(
 }
 
 /**
- * Which accelerator `auto` uses on this host, proved anew (the cache is for runs, not for a diagnosis). TCG is a
+ * Which accelerator `auto` uses on this host, with a new proof (the cache is for runs, not for a diagnosis). TCG is a
  * warning: everything works, several times slower.
  */
 export async function checkAccelerator(options: ChooseOptions): Promise<DoctorCheck> {
@@ -111,7 +111,7 @@ export async function checkAccelerator(options: ChooseOptions): Promise<DoctorCh
   }
 }
 
-/** What a choice of accelerator means for the user. Pure. */
+/** The check's result for a choice of accelerator. Pure. */
 export function judgeAccelerator(choice: AccelChoice): DoctorCheck {
   const name = 'accelerator';
   const { kvm } = choice.proof;

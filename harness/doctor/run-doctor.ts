@@ -7,7 +7,7 @@ import { checkTools } from './tool-checks.js';
 /** Debian keeps kexec outside the PATH of ordinary users. */
 const SYSTEM_FOLDERS = '/usr/sbin:/sbin';
 
-/** What the doctor checks. */
+/** Options of {@link runDoctor}. */
 export interface DoctorOptions {
   /** A name in PATH or a path; `qemu-system-x86_64` when absent. */
   readonly qemuBinary?: string | undefined;
@@ -41,7 +41,7 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
     checkCacheWritable(cacheDir),
   ]);
   const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache] = quick;
-  // After the others, undisturbed: it measures times.
+  // After the other checks, because it measures times.
   const accelerator = await checkFoundAccelerator(qemu, cacheDir);
   const node = checkNode(process.versions.node);
   const aboutQemu = [version, devices, machines, accelerator];
@@ -54,7 +54,7 @@ async function checkFoundAccelerator(
   cacheDir: string,
 ): Promise<DoctorCheck> {
   const { signal } = qemu;
-  // The choice looks a bare name up in PATH: give it the QEMU that the other checks used.
+  // chooseAccelerator() looks up a bare name in PATH: pass it the QEMU that the other checks used.
   const found = await findQemu(qemu.qemuBinary, qemu).catch(() => undefined);
   if (found !== undefined) return checkAccelerator({ qemuBinary: found, cacheDir, signal });
   return {

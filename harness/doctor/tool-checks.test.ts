@@ -8,7 +8,7 @@ import { checkBusybox, checkTools } from './tool-checks.js';
 /** Debian links its shell dynamically. */
 const DYNAMIC_PROGRAM = '/bin/sh';
 
-void t.test('static and dynamic programs are told apart by their headers', async (t) => {
+void t.test('static and dynamic programs are distinguished by their headers', async (t) => {
   const dynamic = await readFile(DYNAMIC_PROGRAM);
   t.equal(elfLinkage(dynamic), 'dynamic');
   const fixed = probeGuestElf({ turns: 1 });

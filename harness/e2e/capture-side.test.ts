@@ -12,7 +12,7 @@ t.test('one byte of the loaded crash image is inverted: purgatory refuses it', a
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
 });
 
-t.test('what the capture kernel reports of its timers is proof, or makes the run void', async (t) => {
+t.test('a report of the capture kernel about its timers is a proof, or makes the run void', async (t) => {
   const { result, stderr, exitCode } = await runMade(t, [
     'prove: [{ everyVcpu: { svme: false } }, { everyVcpu: { vmxe: false } }]',
     'proveCapture: [{ interrupts: { row: "4", atLeast: 1 } }, { clockevent: [no-such-timer] }]',
@@ -31,6 +31,6 @@ t.test('what the capture kernel reports of its timers is proof, or makes the run
     /every vCPU has EFER\.SVME = 0","proved":true,"saw":"cpu0 EFER=0x[0-9a-f]+; cpu1 EFER=0x/,
   );
   t.match(evidence, /every vCPU has CR4\.VMXE = 0","proved":true/);
-  t.match(evidence, /clocksource=[\w-]+ clockevent=\w+/, 'what it kept time with');
+  t.match(evidence, /clocksource=[\w-]+ clockevent=\w+/, 'its timers');
   t.equal(exitCode, 2);
 });

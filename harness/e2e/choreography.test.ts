@@ -22,7 +22,7 @@ function runSteps(t: Test, steps: readonly string[]): Promise<RealRun> {
 }
 
 t.test(
-  'the 2012 state on a stock kernel, KASLR on: the lock is proved held, and the kernel gets along',
+  'the 2012 state on a stock kernel, KASLR on: the lock is proved held, and the kernel is captured',
   async (t) => {
     const run = await runScenario(t, 'ioapic-lock-held');
     t.equal(run.exitCode, 0, run.stderr);
@@ -59,7 +59,7 @@ t.test('a symbol that the kernel does not have is void, with the nearest names',
   t.equal(exitCode, 2);
 });
 
-t.test('a place that is never reached is void, and says what each vCPU was doing', async (t) => {
+t.test('a location that is never reached is void, with the state of each vCPU', async (t) => {
   const { result, exitCode } = await runSteps(t, [
     'hold: { as: holder, at: panic_smp_self_stop, withinMs: 1500 }',
     'prove: { role: holder, interrupts: off }',
@@ -71,7 +71,7 @@ t.test('a place that is never reached is void, and says what each vCPU was doing
   t.equal(exitCode, 2);
 });
 
-t.test('a state that is not what was asked for is void', async (t) => {
+t.test('another state than the required one is void', async (t) => {
   const { result } = await runSteps(t, [
     'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
     'prove: { role: crasher, interrupts: on }',
@@ -82,7 +82,7 @@ t.test('a state that is not what was asked for is void', async (t) => {
   t.match(result.explanation, /crasher has interrupts on/);
 });
 
-t.test("a variable's value before firing; the guest runs on and is captured", async (t) => {
+t.test("a variable's value before firing; the guest continues and is captured", async (t) => {
   const { result } = await runMade(t, [
     'prove:',
     '  - { variable: panic_cpu, equals: -1 }',
@@ -98,7 +98,7 @@ t.test("a variable's value before firing; the guest runs on and is captured", as
   );
 });
 
-t.test('a variable that has another value is void, and says which', async (t) => {
+t.test('a variable with another value is void, with the value', async (t) => {
   const { result } = await runSteps(t, [
     'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
     'prove: { variable: panic_cpu, equals: -1 }',

@@ -8,7 +8,7 @@ import { KERNELS } from '../testing/crashpath-command.js';
 import { scratch } from '../testing/files.js';
 import { judgedAgain, type RealRun, runMade, runScenario } from '../testing/guests/run-scenario.js';
 
-/** A run that is made to go wrong by words on the command line. */
+/** A run that options of the command line make fail. */
 async function goneWrong(t: Test, words: readonly string[]): Promise<RealRun> {
   const run = await runScenario(t, 'sysrq-task', { words });
   t.strictSame(await judgedAgain(run), run.result, 'classify gives the stored verdict');
@@ -55,13 +55,13 @@ t.test('a capture kernel that never prints and never moves', async (t) => {
   t.equal(exitCode, 1);
 });
 
-t.test('a silent capture kernel that comes up is a capture all the same', async (t) => {
+t.test('a silent capture kernel that boots is a capture', async (t) => {
   const { exitCode, result } = await goneWrong(t, ['--capture-append', 'console=ttyS3 quiet']);
   t.strictSame(summary(result), { verdict: 'captured', detail: 'nonce-verified', outcome: 'expected' });
   t.equal(exitCode, 0);
 });
 
-t.test('a production kernel in a panic loop', async (t) => {
+t.test('a first kernel in a panic loop', async (t) => {
   const { exitCode, result } = await goneWrong(t, [
     '--append',
     'rdinit=/nonexistent root=/dev/none panic=-1',
@@ -86,7 +86,7 @@ t.test('a reservation that does not fit is void, with the remedy', async (t) => 
 
 t.test('a state that is not proved is void', async (t) => {
   const run = await runMade(t, [
-    // A panic timeout that nobody set.
+    // A panic timeout that was never set.
     'prove: [{ read: { path: /proc/sys/kernel/panic, equals: "77" } }]',
     'trigger: { kind: sysrq, key: c }',
     'expect: { verdict: captured }',

@@ -4,8 +4,8 @@ import { resetKind } from '../machine/qemu/reset-kind.js';
 import { runMade } from '../testing/guests/run-scenario.js';
 
 /**
- * One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. On its way the vCPU is
- * brought to the first call in there, and over it.
+ * One NMI into the panicking vCPU at `lidt` in machine_kexec(), or this many instructions later. Before that the vCPU
+ * runs to the first call in machine_kexec() and steps over it.
  */
 async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
   const thenStep = steps === 0 ? '' : `, thenStep: ${steps}, idt: "0x0/0x0"`;
@@ -25,7 +25,11 @@ async function nmiAfterLidt(t: Test, steps: number): Promise<RunResult> {
     'expect: { verdict: captured }',
   ]);
   const host = facts.join('\n');
-  t.match(host, /"verb":"interrupt","saw":"[^"]*machine_kexec\+0x/, 'the NMI was sent while it stood there');
+  t.match(
+    host,
+    /"verb":"interrupt","saw":"[^"]*machine_kexec\+0x/,
+    'the NMI was sent while the vCPU was there',
+  );
   const offsets = [...host.matchAll(/"verb":"run","saw":"cpu0 machine_kexec\+0x([0-9a-f]+)/g)].map(
     ([, offset = '']) => Number.parseInt(offset, 16),
   );

@@ -7,7 +7,7 @@ import { scratch } from '../testing/files.js';
 import { evidenceOf } from '../testing/guests/run-scenario.js';
 import { qemusUnder } from '../testing/processes.js';
 
-/** A panic from a shell, of which the scenario says that it happens in the UART's interrupt handler. */
+/** A panic from a shell; the scenario claims that it happens in the UART's interrupt handler. */
 const WRONG_CONTEXT = `version: 1
 name: wrong-context
 summary: made by a test
@@ -17,12 +17,12 @@ trigger: { kind: sysrq, key: c }
 expect: { verdict: captured }
 `;
 
-/** What a result says was proved, or not. */
+/** A result's evidence of proofs, established or not. */
 function proofs(result: RunResult | undefined, proved: boolean): string[] {
   return evidenceOf(result, 'proof').filter((excerpt) => excerpt.includes(`"proved":${proved}`));
 }
 
-t.test('triggers on a stock kernel: in the context asked for, or void with the reason', async (t) => {
+t.test('triggers on a stock kernel: in the required context, or void with the reason', async (t) => {
   const out = await scratch(t);
   const made = join(out, 'wrong-context.yaml');
   await writeFile(made, WRONG_CONTEXT);

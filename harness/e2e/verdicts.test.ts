@@ -44,14 +44,14 @@ t.test('a stock kernel: captured with proof, and the two negative controls', asy
   t.ok((await stat(join(captured?.directory ?? '', '../report.html'))).size > 1000, 'there is a report');
 });
 
-t.test('two production kernels of different series', async (t) => {
+t.test('two first kernels of different series', async (t) => {
   const choices = { kernel: KERNELS.six12, words: ['--cpus', '1'] };
   const { result, exitCode, stderr } = await runScenario(t, 'sysrq-task', choices);
   t.equal(exitCode, 0, stderr);
   t.match(result, { verdict: 'captured', quality: 'clean' });
 });
 
-t.test('production and capture kernel may differ', async (t) => {
+t.test('first and capture kernel may differ', async (t) => {
   const choices = { words: ['--capture-kernel', KERNELS.six12] };
   const { result, exitCode, stderr } = await runScenario(t, 'sysrq-task', choices);
   t.equal(exitCode, 0, stderr);

@@ -1,5 +1,5 @@
 /**
- * The host's half of the control channel: requests to the production init (images/init/production), one line each.
+ * The host's half of the control channel: requests to the first kernel's init (images/init/production), one line each.
  * Replies come back as frames, which the timeline reads (harness/timeline/control.ts).
  */
 
@@ -14,7 +14,7 @@ export interface RequestWriter {
   fire(text: string): Request;
 }
 
-/** One request: its id, by which the reply is known, and the bytes to send. */
+/** One request: its id, which its reply repeats, and the bytes to send. */
 export interface Request {
   readonly id: number;
   readonly bytes: Buffer;
@@ -42,7 +42,7 @@ export function createRequestWriter(): RequestWriter {
   };
 }
 
-/** A script that writes `value` to a guest file, whatever characters it has. */
+/** A script that writes `value`, with any characters, to a guest file. */
 export function writeFileScript(path: string, value: string): string {
   return `echo ${base64(value)} | base64 -d >${path}`;
 }

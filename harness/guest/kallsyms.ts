@@ -6,12 +6,12 @@ const PIECE_BYTES = 60 * 1024;
 const MAX_COMPRESSED_BYTES = 16 * 1024 * 1024;
 const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 
-/** Runs a script in the guest and gives its output; undefined when it failed. */
+/** Runs a script in the guest and returns its output; undefined when it failed. */
 export type RunScript = (script: string, what: string) => Promise<Buffer | undefined>;
 
 /**
  * Reads the guest's /proc/kallsyms through the control channel, compressed, in pieces (about 4 s under TCG). Undefined
- * when the guest has none, or sends something else.
+ * when the guest has none, or sends invalid data.
  */
 export async function readKallsyms(run: RunScript): Promise<string | undefined> {
   const said = await run(
@@ -36,7 +36,7 @@ export async function readKallsyms(run: RunScript): Promise<string | undefined> 
   }
 }
 
-/** This boot's lines of a few symbols, for moving a text of an earlier boot (about 1 s under TCG). */
+/** This boot's lines of a few symbols, for relocating a text of an earlier boot (about 1 s under TCG). */
 export async function probeKallsyms(run: RunScript, symbols: readonly string[]): Promise<string | undefined> {
   const pattern = symbols.join('\\|');
   return (await run(`grep ' \\(${pattern}\\)$' /proc/kallsyms`, 'probing kallsyms'))?.toString('latin1');

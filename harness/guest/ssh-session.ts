@@ -8,7 +8,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024;
 /** Bytes of one write of a copy. */
 const PIECE_BYTES = 64 * 1024;
 
-/** ssh2 takes a tenth of a second to load: only who needs it pays for it. */
+/** ssh2 takes 0.1 s to load, so it is loaded on demand. */
 async function ssh2() {
   return (await import('ssh2')).default;
 }
@@ -20,7 +20,7 @@ export async function freshUserKey(): Promise<UserKey> {
 }
 
 /**
- * Logs in as root over a stream. The host key must be the one that the guest itself named over the control channel
+ * Logs in as root over a stream. The host key must be the one that the guest sent over the control channel
  * (`ssh-ed25519 AAAA...`). Rejects when the handshake fails, the key is another one, or the deadline (ms) passes.
  */
 export async function openSsh(
@@ -42,7 +42,7 @@ export async function openSsh(
       hostVerifier: (key: Buffer) => key.equals(expected),
     });
   });
-  // The guest is meant to die in the middle of it; whoever waits for a channel hears of it by its close.
+  // The guest is meant to die during the session; waits for a channel end with its close.
   client.on('error', () => undefined);
   const open = (command: string) =>
     new Promise<ClientChannel>((resolve, reject) => {
@@ -115,7 +115,7 @@ function copyThrough(channel: ClientChannel, size: number): Copy {
     };
     more();
   });
-  // A copy that nobody waits for ends with the guest.
+  // A copy that is not awaited ends with the guest.
   done.catch(() => undefined);
   return {
     get sentBytes() {

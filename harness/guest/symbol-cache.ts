@@ -5,7 +5,7 @@ import { keepFile } from '../cache/kept-file.js';
 
 const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 
-/** What was read of a kernel's symbols in an earlier run; undefined when nothing was, or it is damaged. */
+/** A kernel's symbols from an earlier run; undefined when there are none, or they are damaged. */
 export async function readCachedSymbols(
   directory: string,
   kernelSha256: string,
@@ -18,9 +18,9 @@ export async function readCachedSymbols(
   }
 }
 
-/** Keeps a kernel's symbols for later runs. A cache that cannot be written costs time, nothing else. */
+/** Stores a kernel's symbols for later runs. A cache that cannot be written only costs time. */
 export async function keepSymbols(directory: string, kernelSha256: string, text: string): Promise<void> {
-  // What could not be kept is read anew next time.
+  // A failure is ignored: the next run reads the symbols again.
   await keepFile(pathOf(directory, kernelSha256), gzipSync(Buffer.from(text, 'latin1')));
 }
 

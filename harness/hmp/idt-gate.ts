@@ -3,7 +3,7 @@ export const GATE_BYTES = 16;
 
 const PRESENT = 0x80;
 
-/** What a gate of the IDT says. */
+/** A decoded gate of the IDT. */
 export interface IdtGate {
   /** Linear address of the handler. */
   readonly handler: bigint;

@@ -9,7 +9,7 @@ export interface IoApicPin {
   readonly destinationMode: 'physical' | 'logical';
   /** All eight bits of the destination field: an APIC id, or a set of logical ids. */
   readonly destination: number;
-  /** For a level pin that QEMU models, the line's level; for an edge pin, an edge that was not delivered yet. */
+  /** For a level pin that QEMU models, the line's level; for an edge pin, an edge that is not delivered yet. */
   readonly irr: boolean;
   /** Level pins only: delivered, and not acknowledged by an EOI yet. */
   readonly remoteIrr: boolean;
@@ -29,7 +29,7 @@ export interface Pic8259 {
   readonly elcr: number;
 }
 
-/** What `info pic` shows; a machine may have none of either. */
+/** What `info pic` shows; a machine may lack either. */
 export interface Irqchips {
   readonly ioApic: IoApic | undefined;
   readonly pics: { readonly master: Pic8259; readonly slave: Pic8259 } | undefined;
@@ -38,9 +38,9 @@ export interface Irqchips {
 const DELIVERY = ['fixed', 'lowest', 'SMI', 'reserved', 'NMI', 'INIT', 'reserved', 'extINT'] as const;
 
 /**
- * Reads HMP `info pic`: QEMU 7.2, pc and q35 (recorded). Newer QEMU (hw/intc/ioapic_common.c, hw/intc/i8259.c) and
- * KVM's in-kernel IO-APIC (ver=0x11; the same function prints it) have the same text by their source. The pins are
- * read from the raw redirection entries (Intel 82093AA, section 3.2.4), not from the words behind them.
+ * Reads HMP `info pic`: QEMU 7.2, pc and q35 (recorded). According to the source, newer QEMU (hw/intc/ioapic_common.c,
+ * hw/intc/i8259.c) and KVM's in-kernel IO-APIC (ver=0x11; the same function prints it) print the same text. The pins
+ * are read from the raw redirection entries (Intel 82093AA, section 3.2.4), not from the words behind them.
  */
 export function readIrqchips(text: string): Irqchips {
   return { ioApic: readIoApic(text), pics: readPics(text) };

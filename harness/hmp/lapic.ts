@@ -14,23 +14,23 @@ export interface LvtEntry {
 export interface LocalApic {
   /** Number of the vCPU. */
   readonly vcpu: number;
-  /** The software enable bit of the spurious vector register; a disabled APIC keeps what comes pending. */
+  /** The software enable bit of the spurious vector register; a disabled APIC keeps arriving interrupts pending. */
   readonly enabled: boolean;
   readonly spuriousVector: number;
   readonly lvt: Readonly<Partial<Record<LvtName, LvtEntry>>>;
-  /** Vectors in service: accepted, no EOI yet. */
+  /** Vectors in service: accepted, EOI outstanding. */
   readonly isr: readonly number[];
-  /** Vectors requested: not accepted yet. */
+  /** Vectors requested and not accepted yet. */
   readonly irr: readonly number[];
-  /** Those of the two that came from a level pin. */
+  /** Vectors of both lists that came from a level pin. */
   readonly level: readonly number[];
 }
 
 /**
  * Reads HMP `info lapic ID`: QEMU 7.2, xAPIC, vCPUs that run (recorded). In x2APIC mode and with KVM's in-kernel APIC
- * the text is the same but for the words `(X2APIC ID)`, and a vector from a level pin is `37(level)` (QEMU,
- * target/i386/cpu-dump.c; a listing from a KVM host, kvm@vger.kernel.org, 2022). Undefined when it is something else,
- * e.g. `No CPU available`.
+ * the text differs only in the words `(X2APIC ID)`, and a vector from a level pin is `37(level)` (QEMU,
+ * target/i386/cpu-dump.c; a listing from a KVM host, kvm@vger.kernel.org, 2022). Undefined for other text, such as `No
+ * CPU available`.
  */
 export function readLapic(text: string): LocalApic | undefined {
   const vcpu = /^dumping local APIC state for CPU (\d{1,4})/m.exec(text)?.[1];

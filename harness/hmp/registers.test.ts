@@ -47,7 +47,7 @@ t.test('every register of each vCPU, whatever ends the lines', async (t) => {
   t.strictSame(readRegisters(LINES.join('\n')), EXPECTED);
 });
 
-t.test('what is kept of a sample tells where each vCPU is', async (t) => {
+t.test('a trimmed sample shows where each vCPU is', async (t) => {
   const kept = readRegisters(trimRegisters(TEXT));
   t.strictSame(
     kept,
@@ -55,7 +55,7 @@ t.test('what is kept of a sample tells where each vCPU is', async (t) => {
   );
 });
 
-t.test('what is not told is undefined', async (t) => {
+t.test('a missing value is undefined', async (t) => {
   const [vcpu] = readRegisters(TEXT.replaceAll(/^(RIP|CR0|EFER|IDT)=/gm, 'X$1='));
   t.match(vcpu, {
     index: 0,

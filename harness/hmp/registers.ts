@@ -1,4 +1,4 @@
-/** What the line of the instruction pointer says of a vCPU. */
+/** A vCPU's state on the line of its instruction pointer. */
 export interface VcpuExecution {
   /** QEMU prints RIP in 64-bit code and EIP elsewhere (target/i386/cpu-dump.c, 7.2). */
   readonly width: 64 | 32;
@@ -15,7 +15,7 @@ export interface Idtr {
   readonly limit: number;
 }
 
-/** One vCPU in HMP `info registers -a`. What its lines do not tell, or tell in part, is undefined. */
+/** One vCPU in HMP `info registers -a`. A value whose line is missing or incomplete is undefined. */
 export interface VcpuRegisters {
   readonly index: number;
   readonly execution: VcpuExecution | undefined;
@@ -24,7 +24,7 @@ export interface VcpuRegisters {
   readonly cr4: bigint | undefined;
   readonly efer: bigint | undefined;
   readonly idt: Idtr | undefined;
-  /** Whether it runs 64-bit code, by the descriptor of its CS. */
+  /** Whether it runs 64-bit code, according to its CS descriptor. */
   readonly codeIs64Bit: boolean;
 }
 
@@ -88,7 +88,7 @@ function readIdtr(part: string): Idtr | undefined {
 }
 
 /**
- * Keeps the lines of HMP `info registers -a` that tell where each vCPU is, for the recording. The rest is segment and
+ * Keeps the lines of HMP `info registers -a` that show where each vCPU is, for the recording. The rest is segment and
  * vector registers, which are most of the text.
  */
 export function trimRegisters(text: string): string {

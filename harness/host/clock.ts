@@ -1,6 +1,6 @@
 import type { Clock } from '../machine/clock.js';
 
-/** The host's own time. */
+/** The host's monotonic clock. */
 export const HOST_CLOCK: Clock = {
   nowMs: () => performance.now(),
   after(forMs, act) {

@@ -1,6 +1,6 @@
 import { errnoOf } from '../model/errno.js';
 
-/** Signals a whole process group; one that is gone already, or never was, is what was wanted. */
+/** Signals a whole process group; does nothing when it is gone already, or never existed. */
 export function signalGroup(groupId: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
   if (groupId === undefined) return;
   try {

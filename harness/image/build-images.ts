@@ -29,16 +29,16 @@ import {
   type Recipes,
 } from './recipe.js';
 
-/** What differs from one pair of images to the next; the rest is recipe and host. */
+/** The inputs of a pair of images besides the recipe and the host's programs. */
 export interface ImageInputs {
   readonly captureKernel: Kernel;
-  /** Modules of the production guest, in load order. */
+  /** Modules of the first kernel's image, in load order. */
   readonly modules: readonly ImageModule[];
-  /** Modules of the capture guest, in load order. */
+  /** Modules of the capture image, in load order. */
   readonly captureModules: readonly ImageModule[];
   /** Root of a tree with the guests' programs, where the host's cannot run: for 32-bit kernels. */
   readonly programsRoot?: string | undefined;
-  /** What the images have besides what all have; nothing when absent. */
+  /** Optional features of the images; none when absent. */
   readonly features?: readonly ImageFeature[] | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface BuildOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with one line of text per step that takes time. */
   readonly onProgress?: ((message: string) => void) | undefined;
-  /** Holds a cached pair against its full hashes before it is reused; otherwise sizes only. */
+  /** Checks the full hashes of a cached pair before it is reused; otherwise sizes only. */
   readonly verify?: boolean | undefined;
   /** Folder with recipes.yaml and init/; crashpath's own when absent. */
   readonly imagesDir?: string | undefined;
@@ -65,11 +65,14 @@ export interface ImageFile {
 }
 
 export interface GuestImages {
-  /** The initramfs for QEMU's -initrd; carries the capture kernel and the capture image. */
+  /**
+   * The initramfs for QEMU's -initrd; contains the capture kernel and the capture image. `production` is the first
+   * kernel's, also as a file name.
+   */
   readonly production: ImageFile;
   readonly capture: ImageFile;
   readonly key: string;
-  /** True when nothing had to be packed. */
+  /** True when the pair came from the cache. */
   readonly reused: boolean;
 }
 
@@ -77,10 +80,10 @@ export interface GuestImages {
 const OWN_IMAGES_DIR = fileURLToPath(new URL('../../images/', import.meta.url));
 
 /**
- * Makes the production and capture images for a capture kernel and modules, or finds them in the cache. Same
- * inputs, same bytes. Throws harness Faults for the host's problems (program missing, cache not writable, disk
- * full), a usage Fault when the kernel file changed since it was resolved, and the signal's reason when aborted;
- * nothing half-made stays in the cache.
+ * Makes the images of the first kernel and the capture kernel, or finds them in the cache. Same inputs, same bytes.
+ * Throws harness Faults for the host's problems (program missing, cache not writable, disk full), a usage Fault when
+ * the kernel file changed since it was resolved, and the signal's reason when aborted; nothing incomplete stays in the
+ * cache.
  */
 export async function buildImages(inputs: ImageInputs, options: BuildOptions): Promise<GuestImages> {
   options.signal?.throwIfAborted();
@@ -94,7 +97,7 @@ export async function buildImages(inputs: ImageInputs, options: BuildOptions): P
     if (cached?.manifest !== undefined && cached.damage === undefined) {
       return guestImages(cached.manifest, options.cacheDir, true);
     }
-    if (cached !== undefined) options.onProgress?.(`images ${key}: ${cached.damage}; making them anew`);
+    if (cached !== undefined) options.onProgress?.(`images ${key}: ${cached.damage}; building them again`);
     return makeImages(key, loaded, inputs.captureKernel, options);
   });
 }
@@ -174,7 +177,7 @@ async function makeImages(
     };
     const { name, text } = manifestFile(made);
     await writeFile(join(dir, name), text);
-    // mkdtemp's folders are closed to others; a finished pair is as readable as the rest of the cache.
+    // mkdtemp makes folders with mode 0700; a finished pair is as readable as the rest of the cache.
     await chmod(dir, 0o755);
     options.signal?.throwIfAborted();
     await publishImages(dir, key, options);

@@ -16,7 +16,7 @@ export interface ImageModule {
   readonly bytes: Buffer;
 }
 
-/** Everything that sources are resolved against. */
+/** The inputs from which sources are resolved. */
 export interface Materials {
   /** Folder of the init scripts. */
   readonly scriptsDir: string;
@@ -58,8 +58,8 @@ export async function loadEntries(
 }
 
 /**
- * The capture kernel's bytes, held against the hash that its resolver found.
- * Throws a usage Fault when the file has changed since, because a key must never name other contents.
+ * The capture kernel's bytes, checked against the hash from its resolution. Throws a usage Fault when the file has
+ * changed since, because a key must always name the same contents.
  */
 export async function readCaptureKernel(kernel: Kernel, signal: AbortSignal | undefined): Promise<Buffer> {
   const bytes = await readHostFile(kernel.bzImage, signal);
@@ -69,7 +69,7 @@ export async function readCaptureKernel(kernel: Kernel, signal: AbortSignal | un
   );
 }
 
-/** Refuses what insmod in a guest could not load: anything but a decompressed relocatable ELF file. */
+/** Refuses modules that insmod in a guest cannot load: anything but a decompressed relocatable ELF file. */
 export function checkModules(modules: readonly ImageModule[]): void {
   for (const { name, bytes } of modules) {
     if (readElf(bytes)?.type === ET_REL) continue;
@@ -97,7 +97,7 @@ async function bytesOf(
 function present(bytes: Buffer | undefined, what: string): Buffer {
   if (bytes !== undefined) return bytes;
   throw harnessFault(
-    `cannot load "${what}" for an image: the plan names it and nobody brought it; report this bug`,
+    `cannot load "${what}" for an image: the plan names it and the inputs lack it; report this bug`,
   );
 }
 

@@ -50,9 +50,9 @@ export async function findProgram(
 }
 
 /**
- * Finds and reads a program that goes into an image, with the libraries its loader asks for.
- * Throws a harness Fault when it is missing, is not an x86-64 program, lacks a library, or is dynamically linked
- * although the table says static.
+ * Finds and reads a program that goes into an image, with the libraries its loader asks for. Throws a harness Fault
+ * when it is missing, is not an x86-64 program, lacks a library, or is dynamically linked although the table requires a
+ * static one.
  */
 export async function readProgram(
   name: string,
@@ -76,7 +76,7 @@ export async function readProgram(
   if (elf.interpreter === undefined) return { name, path, bytes, libraries: [] };
   if (row?.linkage === 'static') throw refuse(`it is dynamically linked (loader ${elf.interpreter})`);
   const listing = await execa('ldd', [path], {
-    // A caller's LD_PRELOAD or LD_LIBRARY_PATH would put libraries into the image that the guest cannot find.
+    // The caller's LD_PRELOAD or LD_LIBRARY_PATH would add libraries that the guest cannot find.
     extendEnv: false,
     env: { PATH: defaultSearchPath(), LC_ALL: 'C' },
     timeout: LDD_DEADLINE_MS,

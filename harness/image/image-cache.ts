@@ -17,7 +17,7 @@ export interface ImageCacheOptions {
   readonly verify?: boolean | undefined;
 }
 
-/** A cached pair of images as it was found. */
+/** A cached pair of images and its state. */
 export interface CachedImages {
   readonly key: string;
   /** Absolute path of its folder. */
@@ -28,7 +28,7 @@ export interface CachedImages {
   readonly damage?: string | undefined;
 }
 
-/** The cache as a place of images, for directories in it and for messages. */
+/** The image cache, for directories in it and for messages. */
 export function imageCache(cacheDir: string): CachePlace {
   return { kind: 'image', cacheDir };
 }
@@ -60,8 +60,8 @@ export async function describeImage(key: string, options: ImageCacheOptions): Pr
 }
 
 /**
- * Takes a pair out of the cache: at once by a rename, then its bytes. `key` as for `describeImage`. A QEMU that
- * has started has read its image already. Returns the full key.
+ * Removes a pair from the cache: at once by a rename, then its bytes. `key` as for `describeImage`. A running QEMU has
+ * read its image already. Returns the full key.
  */
 export async function removeImage(key: string, options: ImageCacheOptions): Promise<string> {
   return inCache(imageCache(options.cacheDir), async () => {
@@ -71,7 +71,7 @@ export async function removeImage(key: string, options: ImageCacheOptions): Prom
   });
 }
 
-/** Looks at a pair; undefined when there is none. File system errors other than absence pass unchanged. */
+/** Inspects a pair; undefined when there is none. File system errors other than absence are thrown unchanged. */
 export async function inspectImages(
   key: string,
   options: ImageCacheOptions,
@@ -91,8 +91,8 @@ export async function inspectImages(
 }
 
 /**
- * Moves a finished folder of `withTempDir` into the cache. When another process was faster its pair is kept, if
- * it is intact; a damaged one is replaced. Throws a harness Fault when the cache cannot be written.
+ * Moves a finished folder of `withTempDir` into the cache. When another process was faster, its pair is kept if it is
+ * intact; a damaged one is replaced. Throws a harness Fault when the cache cannot be written.
  */
 export async function publishImages(tempDir: string, key: string, options: ImageCacheOptions): Promise<void> {
   await publish(imageCache(options.cacheDir), {
@@ -114,7 +114,7 @@ function parseManifest(text: string): Manifest | undefined {
   try {
     return ManifestSchema.parse(JSON.parse(text));
   } catch {
-    // Whatever is wrong with it, the remedy is the same: the pair is made anew.
+    // The remedy is the same for every defect: the pair is built again.
     return undefined;
   }
 }

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { sha256Of } from '../cache/sha256.js';
 import type { PlannedEntry, Source } from './plan-image.js';
 
-/** Version of the manifest and of the way archives are written; part of every key. */
+/** Version of the manifest and of the archive format; part of every key. */
 export const IMAGE_SCHEMA = 1;
 
 /** Length of an image key, hex digits: 128 bits of a sha256. */
 const KEY_DIGITS = 32;
 
-/** An image key. It names a folder of the cache, so nothing else may reach a path. */
+/** An image key. It names a folder of the cache, hence the strict form. */
 export const ImageKeySchema = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits');
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -24,7 +24,7 @@ const ManifestEntrySchema = z.discriminatedUnion('kind', [
     /** Bytes. */
     size: Size,
     sha256: Sha256,
-    /** What the file is: `script lib.sh`, `program kexec`, `module 0`, `kernel`, `image`, `library`. */
+    /** Source of the file: `script lib.sh`, `program kexec`, `module 0`, `kernel`, `image`, `library`. */
     source: z.string(),
   }),
 ]);
@@ -43,19 +43,22 @@ export const ManifestSchema = z.strictObject({
   images: z.strictObject({ production: ImageSchema, capture: ImageSchema }),
 });
 
-/** What `manifest.json` of a cached pair of images says. It holds no times and no host paths. */
+/** The content of `manifest.json` of a cached pair of images. It has no times and no host paths. */
 export type Manifest = z.infer<typeof ManifestSchema>;
 export type ImageManifest = z.infer<typeof ImageSchema>;
 export type ManifestEntry = z.infer<typeof ManifestEntrySchema>;
 
-/** A source in words, for manifests. Library paths are the guest's own, so they need no second mention. */
+/** A source in words, for manifests. A library has the same path in the guest, so it is not repeated. */
 export function describeSource(source: Source): string {
   if ('name' in source) return `${source.from} ${source.name}`;
   if ('index' in source) return `${source.from} ${source.index}`;
   return source.from;
 }
 
-/** An entry with the sha256 of its contents; absent for directories and for the capture image inside production. */
+/**
+ * An entry with the sha256 of its contents; absent for directories and for the capture image inside the first kernel's
+ * image.
+ */
 export interface KeyedEntry {
   readonly entry: PlannedEntry;
   readonly sha256?: string | undefined;

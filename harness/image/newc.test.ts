@@ -35,7 +35,7 @@ void t.test('packs what it is given', async (t) => {
   t.equal(archive.toString('latin1', hello?.dataAt, (hello?.dataAt ?? 0) + 5), 'hello');
 });
 
-void t.test('no header field tells about this host', async (t) => {
+void t.test('no header field depends on this host', async (t) => {
   const archive = packNewc(entries);
   for (const { headerAt, path } of listNewc(archive)) {
     const fields = Array.from({ length: 13 }, (_, index) => {

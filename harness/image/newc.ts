@@ -7,7 +7,7 @@ export interface ArchiveEntry {
   readonly bytes?: Buffer | undefined;
 }
 
-/** Above any image that a guest of this harness could unpack. */
+/** More than any guest could unpack. */
 const ARCHIVE_LIMIT_BYTES = 1024 ** 3;
 /** GNU cpio pads an archive to a multiple of this; the kernel skips zeroes (init/initramfs.c, `do_reset`). */
 const BLOCK_BYTES = 512;
@@ -17,9 +17,9 @@ const S_IFREG = 0o100000;
 
 /**
  * Packs entries, parents before children, into a newc archive (Documentation/driver-api/early-userspace/
- * buffer-format.rst). Its bytes depend on nothing but the entries: owner 0:0, mtime 0, inodes by position, no device
- * numbers. They are the bytes of GNU cpio with `--reproducible --owner=0:0`. No device nodes are made (devtmpfs brings
- * them) and no hard links. Throws a harness Fault for an archive of more than 1 GiB.
+ * buffer-format.rst). Its bytes depend only on the entries: owner 0:0, mtime 0, inodes by position, no device numbers.
+ * They are the bytes of GNU cpio with `--reproducible --owner=0:0`. It has no device nodes (devtmpfs makes them) and no
+ * hard links. Throws a harness Fault for an archive of more than 1 GiB.
  */
 export function packNewc(entries: readonly ArchiveEntry[]): Buffer {
   const parts = entries.flatMap(({ entry, bytes }, inode) => {
@@ -56,7 +56,7 @@ function header(of: {
   return Buffer.concat([head, path, zeroesTo(4, head.length + path.length)]);
 }
 
-/** What is missing to a multiple of `step` bytes. */
+/** Zeroes up to a multiple of `step` bytes. */
 function zeroesTo(step: number, bytes: number): Buffer {
   return Buffer.alloc((step - (bytes % step)) % step);
 }

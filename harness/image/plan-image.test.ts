@@ -32,7 +32,7 @@ void t.test('parents come before children, in byte order, with one mode each', a
   );
 });
 
-void t.test('programs that share a library bring it once', async (t) => {
+void t.test('a library of several programs is included once', async (t) => {
   const libraries = new Map([
     ['a', ['/lib/libc.so.6']],
     ['b', ['/lib/libc.so.6']],

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { harnessFault } from '../model/fault.js';
 import { type ImageName, isGuestPath, type RecipeLine } from './recipe.js';
 
-/** Where the bytes of a planned file come from. */
+/** The source of a planned file's bytes. */
 export type Source =
   | { readonly from: 'script'; readonly name: string }
   | { readonly from: 'program'; readonly name: string }
@@ -18,7 +18,7 @@ export type PlannedEntry =
   | { readonly kind: 'dir'; readonly path: string; readonly mode: number }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly source: Source };
 
-/** What a plan needs to know of the host and the caller: names only, no bytes. */
+/** The facts about host and caller that a plan needs: names only, no bytes. */
 export interface PlanFacts {
   /** Absolute host paths of the libraries of each program; empty for a static one. */
   readonly libraries: ReadonlyMap<string, readonly string[]>;
@@ -27,8 +27,8 @@ export interface PlanFacts {
 }
 
 /**
- * Turns a recipe into the complete list of an image's entries, parents before children, in byte order of the
- * path. Throws a harness Fault when two lines want the same path.
+ * The complete list of an image's entries from its recipe, parents before children, in byte order of the path. Throws a
+ * harness Fault when two lines have the same path.
  */
 export function planImage(image: ImageName, lines: readonly RecipeLine[], facts: PlanFacts): PlannedEntry[] {
   const files = new Map<string, PlannedEntry>();
@@ -57,7 +57,7 @@ export function planImage(image: ImageName, lines: readonly RecipeLine[], facts:
       }
     }
   }
-  // Programs share libraries, and a path on the host is one file: the first mention is enough.
+  // Programs share libraries, and a path on the host is one file: duplicates are skipped.
   for (const library of neededLibraries(lines, facts)) {
     if (!isGuestPath(library)) refuse(image, library, 'a library path that the guest could not use');
     if (!files.has(library.slice(1))) addFile(library, 0o755, { from: 'library', hostPath: library });

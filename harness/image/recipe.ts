@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { harnessFault } from '../model/fault.js';
 import { messageOf } from '../model/errno.js';
 
-/** The images that a recipe file describes; `production` carries `capture` inside it. */
+/** The images that a recipe file describes; `production`, the first kernel's, contains `capture`. */
 export const IMAGE_NAMES = ['capture', 'production'] as const;
 export type ImageName = (typeof IMAGE_NAMES)[number];
 
@@ -22,7 +22,7 @@ const mode = z
 const word = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be a plain file name');
 const fileMode = mode.default(0o644);
 
-/** What an image may be asked to have besides what every image has. */
+/** Optional features of images. */
 export const IMAGE_FEATURES = ['ssh'] as const;
 export type ImageFeature = (typeof IMAGE_FEATURES)[number];
 const feature = z.enum(IMAGE_FEATURES).optional();
@@ -40,9 +40,9 @@ const Line = z.union([
 export type RecipeLine = z.infer<typeof Line>;
 
 const Program = z.strictObject({
-  /** Debian package that brings the program; named in the remedy when it is missing. */
+  /** Debian package of the program; named in the remedy when it is missing. */
   package: word,
-  /** `static`: refused when it needs a loader, because the image brings it without libraries. */
+  /** `static`: refused when it needs a loader, because the image has no libraries for it. */
   linkage: z.enum(['static', 'any']),
 });
 
@@ -77,8 +77,8 @@ export function linesFor(lines: readonly RecipeLine[], features: readonly ImageF
 export type Recipes = z.infer<typeof RecipesSchema>;
 
 /**
- * Reads a recipe file's text. `file` is only for the message.
- * Throws a harness Fault: recipes are shipped with crashpath, so a bad one is not the caller's doing.
+ * Reads a recipe file's text. `file` is only for the message. Throws a harness Fault: recipes are part of crashpath, so
+ * a bad one is not the caller's mistake.
  */
 export function parseRecipes(text: string, file: string): Recipes {
   const refuse = (why: string, cause: unknown): never => {

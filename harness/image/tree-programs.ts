@@ -10,14 +10,14 @@ const PROGRAM_DIRS = ['/bin', '/sbin', '/usr/bin', '/usr/sbin'];
 const LIBRARY_DIRS = ['/lib/i386-linux-gnu', '/usr/lib/i386-linux-gnu', '/lib', '/usr/lib'];
 
 /**
- * Finds a 32-bit program in an unpacked tree of packages, with its loader and all the libraries that it and they ask
- * for, as paths of the guest: the bytes are those of the tree at the same path. Throws a harness fault when something
- * is missing or is not an i386 program.
+ * Finds a 32-bit program in an unpacked tree of packages, with its loader and all libraries, direct and indirect, as
+ * paths of the guest; the tree has their bytes at the same paths. Throws a harness fault when something is missing or
+ * is not an i386 program.
  */
 export async function readTreeProgram(name: string, root: string): Promise<HostProgram> {
   const refuse = (why: string, cause?: unknown) =>
     harnessFault(
-      `cannot put 32-bit program "${name}" into an image: ${why}; remove "${root}" so that it is made anew`,
+      `cannot put 32-bit program "${name}" into an image: ${why}; remove "${root}" so that it is made again`,
       cause,
     );
   const found = await firstFile(root, name, PROGRAM_DIRS);

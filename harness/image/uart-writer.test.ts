@@ -32,7 +32,7 @@ void t.test('bytes go out one after another, with no interrupt enabled', async (
   t.equal(uart[4], 3, 'modem control: no loopback');
 });
 
-void t.test('a UART that never sends does not hold it for ever', async (t) => {
+void t.test('a UART that never sends does not block it forever', async (t) => {
   const { exitCode, uart } = await send(t, 'x', 0);
   t.equal(exitCode, 3);
   t.equal(uart[0], 0xff, 'and gets no byte');

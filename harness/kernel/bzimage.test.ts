@@ -28,7 +28,7 @@ void t.test('a version pointer beyond the setup sectors is not followed', async 
   t.equal(Object(parseImage(image)).release, undefined);
 });
 
-void t.test('other files are told apart, with a remedy', async (t) => {
+void t.test('other files are identified, with a remedy', async (t) => {
   const cases: [Buffer, RegExp][] = [
     [Buffer.alloc(0), /empty file/],
     [Buffer.from('\x7fELF\x02\x01', 'latin1'), /ELF.*vmlinux/],

@@ -1,6 +1,6 @@
 /**
- * The x86 boot protocol header of a bzImage, as far as crashpath needs it.
- * Offsets are those of Documentation/arch/x86/boot.rst ("The Real-Mode Kernel Header").
+ * The fields of a bzImage's x86 boot protocol header that crashpath needs. Offsets are those of
+ * Documentation/arch/x86/boot.rst ("The Real-Mode Kernel Header").
  */
 
 /** The header ends below this offset; the version string may lie anywhere in the setup sectors after it. */
@@ -15,7 +15,7 @@ const PROTOCOL_WITH_XLOADFLAGS = 0x020c;
 /** A release becomes part of path names (`lib/modules/<release>`): no separators, no leading dot. */
 const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/;
 
-/** What the first bytes of a file are. */
+/** The kind of a file, by its first bytes. */
 export type ImageKind =
   | {
       readonly kind: 'bzimage';
@@ -23,18 +23,18 @@ export type ImageKind =
       readonly release?: string | undefined;
       /** Boot protocol, major in the high byte: 0x020f is 2.15. */
       readonly protocol: number;
-      /** Word width of the kernel; absent when the protocol is too old to say. */
+      /** Word width of the kernel; absent when the protocol is older than that field. */
       readonly bits?: 32 | 64 | undefined;
     }
   | {
       readonly kind: 'other';
       /** For people: `an ELF file (a vmlinux?)`. */
       readonly what: string;
-      /** What the caller can do about it. */
+      /** The remedy. */
       readonly remedy: string;
     };
 
-/** True for a text that may stand where a kernel release is expected and in path names. */
+/** True for a text that is a valid kernel release and safe in path names. */
 export function isRelease(text: string): boolean {
   return RELEASE.test(text);
 }

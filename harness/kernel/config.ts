@@ -22,8 +22,8 @@ const REQUIREMENTS: readonly Requirement[] = [
 ];
 
 /**
- * Reads a kernel's .config: option name to value (`y`, `m`, `n` for "is not set", a number, or a string
- * without its quotes). Lines of any other form are passed over.
+ * Reads a kernel's .config: option name to value (`y`, `m`, `n` for "is not set", a number, or a string without its
+ * quotes). Other lines are skipped.
  */
 export function parseConfig(text: string): Map<string, string> {
   const config = new Map<string, string>();
@@ -50,8 +50,8 @@ export function missingForCrash(config: ReadonlyMap<string, string>): string[] {
 }
 
 /**
- * The configuration a kernel was built with, when a config file came with it; undefined otherwise (one that is
- * embedded in the compressed image is not looked for). A harness Fault when the file cannot be read.
+ * The configuration of a kernel, when it has a config file; undefined otherwise (one that is embedded in the compressed
+ * image is not searched for). A harness Fault when the file cannot be read.
  */
 export async function configOf(kernel: Kernel): Promise<Map<string, string> | undefined> {
   if (kernel.config === undefined) return undefined;

@@ -1,12 +1,6 @@
-/** The door of this room: a kernel spec goes in, a `Kernel` on this host and what belongs to it come out. */
-export {
-  type BuildOptions,
-  type BuildRequest,
-  buildKernel,
-  listVariants,
-  removeBuilds,
-  type Variant,
-} from './build/index.js';
+/** Resolves kernels: from a spec to a `Kernel` on this host, with its config and modules. */
+export { type BuildOptions, type BuildRequest, buildKernel, removeBuilds } from './build/build.js';
+export { listVariants, type Variant } from './build/variants.js';
 export type { Candidate } from './debian/choose.js';
 export { configOf, missingForCrash } from './config.js';
 export { availableDebianKernels } from './debian/debian-kernel.js';

@@ -11,13 +11,13 @@ import { isRelease } from './bzimage.js';
 
 /**
  * The kernel cache. `kernels/<sha256 of the .deb, or key of the build>/` holds one kernel: `kernel.json`, `boot/` and
- * `lib/modules/<release>/`. `refs/<suite>/<version>.json` says which package an exact Debian version is; it is an
- * index that can be lost. `tmp/` holds what is being made.
+ * `lib/modules/<release>/`. `refs/<suite>/<version>.json` maps an exact Debian version to its package; it is an index
+ * that can be rebuilt. `tmp/` holds unfinished entries.
  */
 
 const SHA256 = z.string().regex(/^[0-9a-f]{64}$/);
 const ENTRY_FILE = 'kernel.json';
-/** Directory for the versions of the host's configured suites; no suite can have this name. */
+/** Directory of the versions of the host's configured suites; no suite can have this name. */
 const CONFIGURED = '_';
 
 const commonSchema = z.object({
@@ -26,14 +26,14 @@ const commonSchema = z.object({
   packageVersion: z.string(),
   release: z.string().refine(isRelease),
   bzImageSha256: SHA256,
-  /** Absent in entries of before 32-bit kernels were taken: 64. */
+  /** Absent in entries older than the support of 32-bit kernels: 64. */
   bits: z.union([z.literal(32), z.literal(64)]).optional(),
   hasModules: z.boolean(),
   hasConfig: z.boolean(),
 });
 
 const debEntrySchema = commonSchema.extend({
-  /** Of the package. In entries of before `buildKey` was written, also the key of a kernel that was built. */
+  /** Of the package. In entries older than `buildKey`, also the key of a built kernel. */
   debSha256: SHA256,
 });
 const builtEntrySchema = commonSchema.extend({
@@ -50,14 +50,14 @@ const refSchema = z.object({
   packageVersion: z.string(),
 });
 
-/** What is known about a kernel in the cache: one of a package, or one that was built. */
+/** The record of a kernel in the cache: one of a package, or one that was built. */
 export type CacheEntry = z.infer<typeof entrySchema>;
 /** A kernel of a package. */
 export type DebEntry = z.infer<typeof debEntrySchema>;
-/** Which package an exact Debian version is. */
+/** The package of an exact Debian version. */
 export type CacheRef = z.infer<typeof refSchema>;
 
-/** The cache as a place of kernels, for directories in it and for messages. */
+/** The kernel cache, for directories in it and for messages. */
 export function kernelCache(cacheDir: string): CachePlace {
   return { kind: 'kernel', cacheDir };
 }
@@ -88,8 +88,8 @@ export function kernelOfEntry(cacheDir: string, entry: CacheEntry, spec: string)
 }
 
 /**
- * The entry with that id; undefined when there is none, or when its kernel image is no longer what was put there (such
- * an entry is made anew by `installEntry`).
+ * The entry with that id; undefined when there is none, or when its kernel image has changed (`installEntry` replaces
+ * such an entry).
  */
 export async function findEntry(cacheDir: string, id: string): Promise<CacheEntry | undefined> {
   const entry = await readEntry(cacheDir, id);
@@ -103,7 +103,7 @@ export async function listEntries(cacheDir: string): Promise<CacheEntry[]> {
   return entriesBy(cacheDir, findEntry);
 }
 
-/** All entries by their `kernel.json` alone, in no particular order: no kernel image is read, intact or not. */
+/** All entries by their `kernel.json` alone, in no particular order: no kernel image is read or checked. */
 export async function listUnverifiedEntries(cacheDir: string): Promise<CacheEntry[]> {
   return entriesBy(cacheDir, readEntry);
 }
@@ -136,12 +136,12 @@ export async function installEntry(cacheDir: string, tree: string, entry: CacheE
   });
 }
 
-/** Takes an entry out of the cache. */
+/** Removes an entry from the cache. */
 export async function removeEntry(cacheDir: string, id: string): Promise<void> {
   await discard(kernelCache(cacheDir), entryDir(cacheDir, id));
 }
 
-/** Remembers which package an exact version is. `suite` is undefined for the host's configured suites. */
+/** Stores the package of an exact version. `suite` is undefined for the host's configured suites. */
 export async function writeRef(cacheDir: string, suite: string | undefined, ref: CacheRef): Promise<void> {
   await inCache(kernelCache(cacheDir), async () => {
     const dir = refsDir(cacheDir, suite);
@@ -150,7 +150,7 @@ export async function writeRef(cacheDir: string, suite: string | undefined, ref:
   });
 }
 
-/** All remembered versions of a suite whose packages may still be in the cache (`findEntry` decides). */
+/** All stored versions of a suite; whether the package is still in the cache, `findEntry` decides. */
 export async function listRefs(cacheDir: string, suite: string | undefined): Promise<CacheRef[]> {
   const names = await namesIn(kernelCache(cacheDir), 'refs', suite ?? CONFIGURED);
   const files = names.filter((name) => name.endsWith('.json'));
@@ -160,7 +160,7 @@ export async function listRefs(cacheDir: string, suite: string | undefined): Pro
   return refs.filter((ref) => ref !== undefined);
 }
 
-/** All remembered versions of all suites, with the suite they belong to. */
+/** All stored versions of all suites, each with its suite. */
 export async function listAllRefs(cacheDir: string): Promise<{ suite: string | undefined; ref: CacheRef }[]> {
   const names = await namesIn(kernelCache(cacheDir), 'refs');
   const found = await Promise.all(

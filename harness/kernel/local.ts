@@ -11,8 +11,8 @@ const BUILD_TREE_IMAGE = 'arch/x86/boot/bzImage';
 const UNNAMED_IMAGES = ['vmlinuz', 'bzImage', BUILD_TREE_IMAGE];
 
 /**
- * A kernel image where it lies (it is not copied). A config next to it (`config-<release>`, `.config`, or that
- * of the build tree) and modules next to a `boot` directory are picked up. A usage Fault when it is no bzImage.
+ * A kernel image in place (it is not copied). A config next to it (`config-<release>`, `.config`, or that of the build
+ * tree) and modules next to a `boot` directory are used. A usage Fault when it is no bzImage.
  */
 export async function kernelFromFile(path: string, spec: string): Promise<Kernel> {
   const bzImage = resolve(path);
@@ -62,8 +62,8 @@ export async function kernelFromDirectory(path: string, spec: string): Promise<K
 }
 
 /**
- * Release, sha256 and word width of a bzImage (64 when it is too old to say). A usage Fault that says what the file is
- * when it is not a bzImage or cannot be read.
+ * Release, sha256 and word width of a bzImage (64 when its header is too old to have it). A usage Fault with the kind
+ * of the file when it is not a bzImage or cannot be read.
  */
 export async function inspectBzImage(
   path: string,
@@ -119,7 +119,7 @@ async function namesIn(place: string, dir: string, spec: string): Promise<string
   }
 }
 
-/** Links to the same file count once; what is not a file counts not at all. */
+/** Links to the same file count once; anything but files is left out. */
 async function distinctFiles(paths: readonly string[]): Promise<string[]> {
   const byTarget = new Map<string, string>();
   for (const path of paths) {

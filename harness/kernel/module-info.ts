@@ -1,9 +1,9 @@
 import { sectionNamed } from '../symbols/elf.js';
 
 /**
- * What a kernel module says about itself: the `.modinfo` section of its ELF file holds `key=value` texts that
- * end in NUL (include/linux/moduleinfo.h, scripts/mod/modpost.c). Debian packages ship no modules.dep, and
- * depmod is not on every host, so dependencies are read here.
+ * A kernel module's description of itself: the `.modinfo` section of its ELF file holds `key=value` texts that end in
+ * NUL (include/linux/moduleinfo.h, scripts/mod/modpost.c). Debian packages ship no modules.dep, and depmod is not on
+ * every host, so dependencies are read here.
  */
 
 const FILE_SUFFIX = /\.ko(?:\.(?:xz|zst|gz))?$/;
@@ -20,9 +20,9 @@ export function moduleName(fileOrName: string): string {
 }
 
 /**
- * Names (normalised) of the modules that must be loaded before this one, from the uncompressed bytes of a .ko
- * file. Only hard dependencies: `softdep` entries are hints of modprobe and may name what does not exist.
- * Throws an Error with the reason when the bytes are not a little-endian ELF file with a `.modinfo`.
+ * Names (normalised) of the modules that must be loaded before this one, from the uncompressed bytes of a .ko file.
+ * Only hard dependencies: `softdep` entries are hints of modprobe and may name modules that do not exist. Throws an
+ * Error with the reason when the bytes are not a little-endian ELF file with a `.modinfo`.
  */
 export function dependenciesOf(module: Buffer): string[] {
   const names: string[] = [];

@@ -42,7 +42,7 @@ void t.test('modules come with their dependencies, each once, in load order, unc
   t.strictSame(modules[3]?.bytes, makeModule(['made_ring', 'made-fail', 'made_core']));
 });
 
-void t.test('updates win over what the kernel came with', async (t) => {
+void t.test("updates take precedence over the kernel's modules", async (t) => {
   const dir = t.testdir();
   await writeTree(dir, { 'kernel/a.ko': makeModule(['b']), 'updates/dkms/a.ko': makeModule([]) });
   t.strictSame(await modulesFor(kernelAt(dir), ['a']), [{ name: 'a', bytes: makeModule([]) }]);

@@ -21,7 +21,7 @@ export interface LoadableModule {
 /** The largest module of a Debian kernel has 14 MB; with debug symbols ten times that. */
 const MODULE_MAX_BYTES = 512 * 1024 * 1024;
 const DECOMPRESS_DEADLINE_MS = 60_000;
-/** depmod's default order: what an administrator adds wins over what the kernel came with. */
+/** depmod's default order: modules of the administrator take precedence over those of the kernel. */
 const PRECEDENCE = ['updates', 'extra', 'kernel'];
 const inflate = promisify(gunzip);
 
@@ -29,15 +29,15 @@ interface ModuleTree {
   readonly kernel: Kernel;
   /** Absolute path by normalised name. */
   readonly files: ReadonlyMap<string, string>;
-  /** Normalised names of what is built in. */
+  /** Normalised names of built-in modules. */
   readonly builtin: ReadonlySet<string>;
 }
 
 /**
- * The named modules of a kernel with everything they depend on, in the order in which to load them, each once.
- * Spelling is free (`-` or `_`). What is built in is left out; so is everything when the kernel is configured
- * without modules. Only hard dependencies are followed: name what a module asks for at run time (`crc32c` for
- * ext4) as well. Faults: usage for a module that the kernel does not have, harness for one that cannot be read.
+ * The named modules of a kernel with everything they depend on, in the order in which to load them, each once. Names
+ * may have `-` or `_`. Built-in modules are left out; so is everything when the kernel is configured without modules.
+ * Only hard dependencies are followed: modules that another one requests at run time (`crc32c` for ext4) must be named.
+ * Faults: usage for a module that the kernel does not have, harness for one that cannot be read.
  */
 export async function modulesFor(kernel: Kernel, names: readonly string[]): Promise<LoadableModule[]> {
   if (names.length === 0) return [];
@@ -53,7 +53,7 @@ export async function modulesFor(kernel: Kernel, names: readonly string[]): Prom
   return [...loaded.values()];
 }
 
-/** Depth first, so that a module comes after all that it needs. `path` is the chain that led here. */
+/** Depth first, so that a module comes after its dependencies. `path` is the chain of modules that need it. */
 async function load(
   tree: ModuleTree,
   name: string,

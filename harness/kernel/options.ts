@@ -1,9 +1,9 @@
-/** What every effect of this room is told. */
+/** Options of every effect of this room. */
 export interface KernelOptions {
   /** Directory that holds `kernels/`, `refs/`, `apt/` and `tmp/`; made when needed. */
   readonly cacheDir: string;
   readonly signal?: AbortSignal | undefined;
-  /** Gets one line of plain text per step that takes long, and notes about how a name was resolved. */
+  /** Called with one line of text for each long step, and with notes about how a name was resolved. */
   readonly onProgress?: ((line: string) => void) | undefined;
   /** Never touch the network: only files and what is in the cache. */
   readonly offline?: boolean | undefined;

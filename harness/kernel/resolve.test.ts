@@ -98,7 +98,7 @@ void t.test('a package is unpacked once, and only what is needed', async (t) => 
   t.strictSame((await readdir(join(cacheDir, 'kernels', entry))).sort(), ['boot', 'kernel.json', 'lib']);
   t.strictSame(await readdir(join(cacheDir, 'tmp')), []);
 
-  await t.test('a damaged image is made anew', async (t) => {
+  await t.test('a damaged image is replaced', async (t) => {
     await truncate(kernel.bzImage, 100);
     t.strictSame(await listKernels({ cacheDir }), []);
     t.strictSame(await resolveKernel(deb, options), kernel);
@@ -220,5 +220,5 @@ void t.test('what a killed process left is swept away, what is in work is not', 
   t.strictSame(await readdir(join(dir, 'cache/tmp')), ['2-new']);
   await rm(join(dir, 'cache/tmp/2-new'), { recursive: true });
   await writeFile(join(dir, 'cache/kernels/stray'), '');
-  t.equal((await listKernels({ cacheDir: join(dir, 'cache') })).length, 1, 'strangers are passed over');
+  t.equal((await listKernels({ cacheDir: join(dir, 'cache') })).length, 1, 'foreign entries are ignored');
 });

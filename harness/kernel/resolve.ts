@@ -14,7 +14,8 @@ import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { nearest } from '../model/nearest.js';
 import { specsOfBuilt } from './build/build-record.js';
-import { buildKernel, isVariantName } from './build/index.js';
+import { buildKernel } from './build/build.js';
+import { isVariantName } from './build/variants.js';
 import { compareDebianVersions } from './debian/version-order.js';
 import { kernelFromDeb } from './debian/deb.js';
 import { kernelFromDebian } from './debian/debian-kernel.js';
@@ -22,10 +23,10 @@ import { kernelFromDirectory, kernelFromFile, unreadable } from './local.js';
 import type { KernelOptions } from './options.js';
 import { formatDebianSpec, parseSpec } from './spec.js';
 
-/** Shorter beginnings of a sha256 are too easily mistaken for something else. */
+/** Shorter prefixes of a sha256 are too ambiguous. */
 const ID_MIN_LENGTH = 8;
 
-/** What a bare variant name (`no-zap`) is built from. */
+/** The series from which a bare variant name (`no-zap`) is built. */
 const VARIANT_SERIES = '6.1';
 
 /**
@@ -61,16 +62,16 @@ export async function resolveKernel(spec: string, options: KernelOptions): Promi
 }
 
 /**
- * The intact kernels in the cache, by release. `spec` is what resolves to it without the network: its Debian
- * name or that of its build; for any other its directory in the cache.
+ * The intact kernels in the cache, by release. Each `spec` resolves to its kernel without the network: its Debian name
+ * or that of its build; for any other its directory in the cache.
  */
 export async function listKernels({ cacheDir }: KernelOptions): Promise<Kernel[]> {
   return kernelsOf(await listEntries(cacheDir), cacheDir);
 }
 
 /**
- * The specs of the kernels in the cache, by release, for a shell's completion: at once, because no kernel image is read.
- * A kernel that is damaged is named as well; {@link resolveKernel} finds out.
+ * The specs of the kernels in the cache, by release, for a shell's completion: fast, because no kernel image is read.
+ * Damaged kernels are included; {@link resolveKernel} detects them.
  */
 export async function listKernelSpecs({ cacheDir }: KernelOptions): Promise<string[]> {
   const kernels = await kernelsOf(await listUnverifiedEntries(cacheDir), cacheDir);
@@ -90,8 +91,8 @@ async function kernelsOf(entries: readonly CacheEntry[], cacheDir: string): Prom
 }
 
 /**
- * Removes a kernel from the cache: by release, or by the beginning (8 characters or more) of the sha256 of its
- * bzImage or package. Returns what was removed; a usage Fault when nothing or more than one kernel is meant.
+ * Removes a kernel from the cache: by release, or by a prefix (8 characters or more) of the sha256 of its bzImage or
+ * package. Returns the removed kernel; a usage Fault when no kernel, or more than one, matches.
  */
 export async function removeKernel(idOrRelease: string, options: KernelOptions): Promise<Kernel> {
   const entries = await listEntries(options.cacheDir);

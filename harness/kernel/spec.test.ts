@@ -1,7 +1,7 @@
 import t from 'tap';
 import { formatBuildSpec, formatDebianSpec, parseSpec } from './spec.js';
 
-void t.test('Debian specs are taken apart', async (t) => {
+void t.test('Debian specs are parsed', async (t) => {
   const cases: [string, object][] = [
     ['debian:6.1', { version: '6.1', flavour: '', suite: undefined }],
     ['debian:6.1.0-56', { version: '6.1.0-56', flavour: '' }],
@@ -17,7 +17,7 @@ void t.test('Debian specs are taken apart', async (t) => {
   for (const [spec, parts] of cases) t.match(parseSpec(spec), { kind: 'debian', ...parts }, spec);
 });
 
-void t.test('builds are taken apart', async (t) => {
+void t.test('specs of builds are parsed', async (t) => {
   const cases: [string, object][] = [
     ['build:6.1/no-zap', { suite: undefined, version: '6.1', variant: 'no-zap' }],
     ['build:6.1.192-2/stock', { version: '6.1.192-2', variant: 'stock' }],

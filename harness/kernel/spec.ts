@@ -1,6 +1,6 @@
 import { usageFault } from '../model/fault.js';
 
-/** A Debian kernel as asked for, before it is known which package that is. */
+/** A requested Debian kernel, before its package is chosen. */
 export interface DebianSpec {
   readonly kind: 'debian';
   /** Suite to look in (`bullseye`, `sid`); absent means the suites which this host has configured. */
@@ -14,10 +14,10 @@ export interface DebianSpec {
 /** Debian's kernel flavours: of amd64, where the empty one is the ordinary kernel, and the 32-bit ones of i386. */
 export type Flavour = '' | 'cloud' | 'rt' | '686' | '686-pae';
 
-/** Debian's names of the architectures that kernels come from. */
+/** Debian's names of the supported architectures. */
 export type DebianArch = 'amd64' | 'i386';
 
-/** A kernel to be built from Debian's sources, as asked for. */
+/** A requested kernel to be built from Debian's sources. */
 export interface BuildSpec {
   readonly kind: 'build';
   /** Suite to look in; absent means the suites which this host has configured. */
@@ -28,7 +28,7 @@ export interface BuildSpec {
   readonly variant: string;
 }
 
-/** A kernel spec, taken apart. */
+/** A parsed kernel spec. */
 export type KernelSpec = DebianSpec | BuildSpec | { readonly kind: 'path'; readonly path: string };
 
 const FORMS =
@@ -37,8 +37,8 @@ const SUITE = /^[a-z][a-z0-9-]{0,63}$/;
 const VERSION = /^\d+\.\d+[A-Za-z0-9.+~-]{0,100}$/;
 
 /**
- * Takes a kernel spec apart without looking at the file system. A full release name (`debian:6.1.0-56-amd64`,
- * as `uname -r` prints it) is understood too. A Fault of kind `usage` when it has none of the known forms.
+ * Parses a kernel spec without reading the file system. A full release name (`debian:6.1.0-56-amd64`, as `uname -r`
+ * prints it) is accepted too. A Fault of kind `usage` when it has none of the known forms.
  */
 export function parseSpec(spec: string): KernelSpec {
   if (spec.trim() === '') throw usageFault(`cannot read kernel spec "${spec}": it is empty; ${FORMS}`);
@@ -59,7 +59,7 @@ export function parseSpec(spec: string): KernelSpec {
   return { kind: 'debian', suite, version, flavour };
 }
 
-/** The variant is all that follows the version, because it may be a path. */
+/** The variant is everything after the version, because it may be a path. */
 function parseBuildSpec(spec: string): BuildSpec {
   const words = spec.slice('build:'.length).split('/');
   const suite = /^\d/.test(words[0] ?? '') ? undefined : words.shift();
@@ -75,7 +75,7 @@ function parseBuildSpec(spec: string): BuildSpec {
   return { kind: 'build', suite, version, variant };
 }
 
-/** Writes a built kernel the short way: `build:6.1/no-zap`. */
+/** The short spec of a built kernel: `build:6.1/no-zap`. */
 export function formatBuildSpec({ suite, version, variant }: Omit<BuildSpec, 'kind'>): string {
   return `build:${suite === undefined ? '' : `${suite}/`}${version}/${variant}`;
 }
@@ -90,7 +90,7 @@ export function archOf(flavour: Flavour): DebianArch {
   return flavour === '686' || flavour === '686-pae' ? 'i386' : 'amd64';
 }
 
-/** Writes a Debian kernel the short way: `debian:sid/6.12.30-cloud`. */
+/** The short spec of a Debian kernel: `debian:sid/6.12.30-cloud`. */
 export function formatDebianSpec(suite: string | undefined, versionAndFlavour: string): string {
   return `debian:${suite === undefined ? '' : `${suite}/`}${versionAndFlavour}`;
 }

@@ -8,7 +8,7 @@ export type ToolResult =
       readonly ok: false;
       /** One line for people. */
       readonly why: string;
-      /** What it wrote to stderr, last 4 KiB. */
+      /** The end of its stderr, at most 4 KiB. */
       readonly stderr: string;
       /** True when the program does not exist on this host. */
       readonly missing: boolean;
@@ -18,20 +18,20 @@ export interface ToolOptions {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly cwd?: string | undefined;
-  /** What to call the program in messages; default its file name. */
+  /** The program's name in messages; default its file name. */
   readonly name?: string | undefined;
-  /** Gets each line of `from` (file descriptor 3 is opened for it), cleaned of control characters. */
+  /** Receives each line of `from` (file descriptor 3 is opened for it), without control characters. */
   readonly lines?: { readonly from: 'stdout' | 'fd3'; readonly each: (line: string) => void } | undefined;
 }
 
-/** After SIGTERM a program has this long before SIGKILL. */
+/** From SIGTERM to SIGKILL, milliseconds. */
 const KILL_AFTER_MS = 5_000;
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
 const LINE_MAX = 200;
 
 /**
- * Runs a program in the C locale, without stdin. A failure is a value, because what it means depends on the
- * caller; only an abort is thrown (the signal's reason).
+ * Runs a program in the C locale, without stdin. A failure is a value, because its meaning depends on the caller; only
+ * an abort is thrown (the signal's reason).
  */
 export async function runTool(
   command: readonly [file: string, ...args: string[]],
@@ -76,13 +76,13 @@ function reason(
 ): string {
   if (error.timedOut) return `${name} did not finish within ${Math.round(deadlineMs / 1000)} s`;
   const told = stderr.split('\n').filter((line) => /^\S/.test(line) && !line.startsWith('W:'));
-  // The first lines say what went wrong, later ones what followed from it.
+  // The first lines show the cause, later ones its consequences.
   const text = cleanLine(told.slice(0, 2).join('; ').replace(/^E: /, ''));
   if (text !== '') return text;
   return cleanLine(error.originalMessage ?? `${name} ended with status ${error.exitCode ?? 'unknown'}`);
 }
 
-/** One line of at most 200 characters of another program's text: it may carry whatever a mirror or a package wrote. */
+/** One line of at most 200 characters of another program's text: a mirror or a package may have written anything. */
 export function cleanLine(text: string): string {
   return foldLine(text, LINE_MAX - '...'.length);
 }

@@ -2,6 +2,6 @@
 export interface Clock {
   /** Monotonic milliseconds. */
   nowMs(): number;
-  /** Calls `act` once, after `forMs`; the function that is returned prevents that. */
+  /** Calls `act` once, after `forMs`; the returned function cancels that. */
   after(forMs: number, act: () => void): () => void;
 }

@@ -1,4 +1,4 @@
-/** What a debugger is asked for of a vCPU: general registers, segments and control registers of x86-64. */
+/** Registers that a debugger reads and writes: general, segment and control registers of x86-64. */
 export type RegisterName =
   | ('rax' | 'rbx' | 'rcx' | 'rdx' | 'rsi' | 'rdi' | 'rbp' | 'rsp')
   | ('r8' | 'r9' | 'r10' | 'r11' | 'r12' | 'r13' | 'r14' | 'r15' | 'rip' | 'rflags')
@@ -14,31 +14,31 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Virtual memory is read through the page tables of one vCPU, 0 when absent, as its CR3 is now. */
+/** Virtual memory is read through the current page tables (CR3) of one vCPU, 0 when absent. */
 export interface MemoryOptions extends CallOptions {
   readonly vcpu?: number | undefined;
 }
 
-/** What a watchpoint watches: this many bytes, aligned, and this kind of access. */
+/** A watchpoint: this many bytes, aligned, and this kind of access. */
 export interface Watch {
   readonly length: 1 | 2 | 4 | 8;
   readonly access: 'write' | 'read' | 'access';
 }
 
-/** How a breakpoint is made. */
+/** The kind of a breakpoint. */
 export type BreakpointKind = 'hardware' | 'software';
 
 /** The end of a resume or of a step. */
 export interface Stop {
-  /** The vCPU that is named; not always the one that caused the stop. */
+  /** The vCPU that the stub names; not always the one that caused the stop. */
   readonly vcpu: number | undefined;
-  /** `trap`: a breakpoint or the end of a step. `interrupt`: somebody asked for it. */
+  /** `trap`: a breakpoint or the end of a step. `interrupt`: it was requested. */
   readonly reason: { readonly kind: string };
 }
 
 /**
  * A debugger attached to a machine: all vCPUs stop together, single ones run or step while the others are held. The
- * client of QEMU's gdbstub has this form; its README says what each operation costs and throws.
+ * client of QEMU's gdbstub has this form; its README describes the costs and errors of each operation.
  */
 export interface Debugger {
   /** vCPU numbers, ascending. */
@@ -58,10 +58,10 @@ export interface Debugger {
   continueAll(options?: CallOptions): Promise<void>;
   /** Executes one instruction on one vCPU, all others held. */
   step(vcpu: number, options?: CallOptions): Promise<Stop>;
-  /** Stops a machine that runs; undefined for one that is stopped already. */
+  /** Stops a running machine; undefined for one that is stopped already. */
   interrupt(options?: CallOptions): Promise<Stop | undefined>;
   /** The stop that ends the latest resume; it may have come already. */
   waitForStop(options?: CallOptions): Promise<Stop>;
-  /** Hangs up. `release` (when absent): without breakpoints and running; `leave`: as it is now. */
+  /** Detaches. `release` (when absent): removes breakpoints and lets the guest run; `leave`: leaves it as it is. */
   close(options?: CallOptions & { readonly guest?: 'release' | 'leave' | undefined }): Promise<void>;
 }

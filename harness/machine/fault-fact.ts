@@ -2,10 +2,10 @@ import { inspect } from 'node:util';
 import { Fault } from '../model/fault.js';
 import type { HostFact } from '../model/record.js';
 
-/** Characters that are kept of a stack with its causes. */
+/** Longest stack trace with its causes that is recorded, characters. */
 const STACK_CHARACTERS = 8_192;
 
-/** Errors of the language itself: none of them is thrown on purpose for a failure of the host. */
+/** Errors of the language: a failure of the host is never reported by one of them. */
 const LANGUAGE_ERRORS: ReadonlySet<unknown> = new Set([
   Error,
   EvalError,
@@ -18,7 +18,7 @@ const LANGUAGE_ERRORS: ReadonlySet<unknown> = new Set([
 
 /**
  * An error that ended a run, for its recording. A failure of the host (a Fault, an error of a client, of the operating
- * system or of a program) stands as it is; anything else is a bug of crashpath, and is called one.
+ * system or of a program) is recorded with its message; anything else is reported as a bug of crashpath.
  */
 export function faultFact(error: unknown): Extract<HostFact, { fact: 'harness-fault' }> {
   const said = error instanceof Fault ? error.message : String(error);

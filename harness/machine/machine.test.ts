@@ -23,7 +23,7 @@ void t.test('one that is missing says which, of what', async (t) => {
   });
 });
 
-void t.test('a failure of the host stands as it is, with its causes', async (t) => {
+void t.test('a failure of the host is recorded unchanged, with its causes', async (t) => {
   const cause = new Error('connect ECONNREFUSED');
   const fact = faultFact(
     new MachineFailure('cannot ask the monitor: late; is the host busy?', { gone: false, cause }),
@@ -34,7 +34,7 @@ void t.test('a failure of the host stands as it is, with its causes', async (t) 
   t.equal(faultFact(full).message, 'Error: ENOSPC: no space left');
 });
 
-void t.test('a bug of crashpath is called one, and can be found', async (t) => {
+void t.test('a bug of crashpath is reported as one, with its stack', async (t) => {
   const bug = new TypeError('x is not a function', { cause: new Error('deeper') });
   const { message, stack } = faultFact(bug);
   t.equal(

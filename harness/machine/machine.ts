@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { Fault } from '../model/fault.js';
-import type { InterruptMessage } from '../model/interrupt.js';
 import type { Channel, HostFact } from '../model/record.js';
 import type { Debugger } from './debugger.js';
 
@@ -13,13 +12,13 @@ export interface Machine {
   readonly name: string;
   readonly abilities: Abilities;
   /**
-   * Ends the machine; resolves when nothing of it is left. The log gets no reports afterwards. What could not be undone
-   * is reported as a harness fault.
+   * Ends the machine; resolves when nothing of it is left. The log gets no reports afterwards. A failed cleanup step is
+   * reported as a harness fault.
    */
   close(): Promise<void>;
 }
 
-/** What machines may have, by name. A machine without one of them lacks its key. */
+/** The abilities of machines, by name. A missing ability has no key. */
 export interface Abilities {
   readonly console?: Console;
   readonly control?: Control;
@@ -43,11 +42,11 @@ export interface MachineLog {
   message(direction: 'in' | 'out', message: Record<string, unknown>): void;
   /** The registers of all vCPUs, as {@link Monitor.registers} gives them. */
   sample(text: string): void;
-  /** Its start, its end, and what it could not do. */
+  /** Its start, its end, and its failures. */
   fact(fact: HostFact): void;
 }
 
-/** The serial line of the console under test; what the guest prints there comes through {@link MachineLog.bytes}. */
+/** The serial line of the console under test; its output is reported through {@link MachineLog.bytes}. */
 export interface Console {
   /** Types bytes at the line. */
   send(bytes: Buffer): void;
@@ -55,14 +54,14 @@ export interface Console {
   readonly sendBreak?: () => Promise<void>;
 }
 
-/** The second serial line, on which the guest's init takes requests. */
+/** The second serial line, on which the guest's init receives requests. */
 export interface Control {
   send(bytes: Buffer): void;
 }
 
 /** The reset button. */
 export interface Reset {
-  /** Resolves when the reset is asked for. */
+  /** Resolves when the reset is requested. */
   reset(): Promise<void>;
 }
 
@@ -77,7 +76,7 @@ export interface Keyboard {
   hold(key: string): Promise<void>;
 }
 
-/** A place where a debugger can be attached. */
+/** A port at which a debugger can be attached. */
 export interface DebugPort {
   /** Attaches, which stops the machine; one debugger at a time. `Machine.close` closes it. */
   connect(): Promise<Debugger>;
@@ -107,7 +106,10 @@ export interface Monitor {
   startSampling(): () => Promise<void>;
 }
 
-/** One thing that a device could do to the interrupt controllers: a message to a vCPU's APIC, or a level on a pin. */
+/** An MSI's content: an NMI, or a vector from 16 to 255 (lower ones are illegal, Intel SDM). */
+export type InterruptMessage = { readonly nmi: true } | { readonly vector: number };
+
+/** An interrupt from a device: an MSI to a vCPU's APIC, or a level on a pin of the IO-APIC. */
 export type Pulse =
   | { readonly vcpu: number; readonly message: InterruptMessage }
   | { readonly pin: number; readonly level: 0 | 1 };
@@ -115,8 +117,8 @@ export type Pulse =
 /** Interrupts from outside the guest: MSI injection and the pins of the IO-APIC. */
 export interface Interrupts {
   /**
-   * Sends pulses in one go, in their order; each is pending when this resolves, whether the vCPUs run or stand. Throws a
-   * {@link MachineFailure}. `deadlineMs`: for all of them; half a minute when absent.
+   * Sends pulses at once, in their order; each is pending when this resolves, whether the vCPUs run or are stopped.
+   * Throws a {@link MachineFailure}. `deadlineMs`: for all of them; half a minute when absent.
    */
   send(pulses: readonly Pulse[], options?: { readonly deadlineMs?: number }): Promise<void>;
   /** The APIC id that messages to a vCPU go to. Throws a RangeError when there is no such vCPU. */
@@ -126,19 +128,19 @@ export interface Interrupts {
 }
 
 /**
- * The other end of the network card. A card is connected to raw frames or to a network with one way out; the other one
- * throws {@link MissingAbility}.
+ * The host's end of the network card. A card is connected to raw frames or to a network with one outgoing connection;
+ * the other method throws {@link MissingAbility}.
  */
 export interface Network {
   /** Raw Ethernet frames to and from the card. */
   frames(): Promise<FrameLink>;
-  /** What the guest's one outgoing connection carries, as soon as there is one. */
+  /** The guest's one outgoing connection, as soon as there is one. */
   stream(): Promise<Duplex>;
 }
 
 /** Raw frames to and from a network card. */
 export interface FrameLink {
-  /** Sends the frame `times` over, in one write; false when the card is behind: wait for {@link ready}. */
+  /** Sends the frame `times` times, in one write; false when the card is behind: wait for {@link ready}. */
   send(frame: Buffer, times: number): boolean;
   /** Resolves when the card takes frames again, or is gone. */
   ready(): Promise<void>;
@@ -154,7 +156,7 @@ export interface Snapshot {
   restore(name: string): Promise<void>;
 }
 
-/** Abilities in words: what a proof says that the machine has. */
+/** Abilities in words, for the proof that the machine has one. */
 const WORDS: Readonly<Record<AbilityName, string>> = {
   console: 'a console to type at',
   control: 'a control channel',
@@ -168,7 +170,7 @@ const WORDS: Readonly<Record<AbilityName, string>> = {
   snapshot: 'snapshots',
 };
 
-/** The machine lacks an ability that the scenario needs: nothing can be said about the kernel on it. */
+/** The machine lacks an ability that the scenario needs: the run shows nothing about the kernel. */
 export class MissingAbility extends Error {
   readonly ability: AbilityName;
   /** The statement that does not hold, as a proof names it: `the machine has a debugger`. */
@@ -186,12 +188,9 @@ export class MissingAbility extends Error {
   }
 }
 
-/**
- * The machine could not do what it was asked, although it has the ability: it is gone, does not answer in time, or
- * refuses.
- */
+/** An operation of the machine failed, although it has the ability: it is gone, does not answer in time, or refuses. */
 export class MachineFailure extends Fault {
-  /** True when nothing of the machine is left to ask. */
+  /** True when the machine is gone. */
   readonly gone: boolean;
 
   constructor(message: string, { gone, cause }: { gone: boolean; cause?: unknown }) {

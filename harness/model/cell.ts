@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ArgumentSchema, ExpectationSchema } from './expectation.js';
 
-/** A void that is no surprise: why, and which void is meant. */
+/** A void that is expected: why, and which void is meant. */
 export const VoidOkSchema = z.strictObject({
   reason: ArgumentSchema,
   /** Only under this accelerator; absent: under both. */
@@ -11,7 +11,7 @@ export const VoidOkSchema = z.strictObject({
 });
 
 /**
- * Where a run stands in the table of its campaign file, and what it is judged by there. It is part of the plan, so
+ * A run's cell in the table of its campaign file, and the expectation that the cell gives. It is part of the plan, so
  * that a stored run is judged again by the same expectation.
  */
 export const CellSchema = z.object({
@@ -28,7 +28,7 @@ export const CellSchema = z.object({
 export type VoidOk = z.infer<typeof VoidOkSchema>;
 export type Cell = z.infer<typeof CellSchema>;
 
-/** The reason why a void with this detail is no surprise; undefined when it is one. */
+/** The reason why a void with this detail is expected; undefined when it is not. */
 export function explainVoid(
   voidOk: VoidOk | undefined,
   { accel, detail }: { accel: 'kvm' | 'tcg'; detail: string },

@@ -1,6 +1,6 @@
 import { foldLine } from './escape.js';
 
-/** What the file system errors that a user can do something about mean. */
+/** Explanations of the file system errors that a user can act on. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
@@ -31,18 +31,18 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
-/** The code whose text another program printed; undefined when it printed none of those that concern a disk. */
+/** The code whose text another program printed; undefined when it printed none that concerns a disk. */
 export function errnoInText(text: string): string | undefined {
   return TEXTS.find(([words]) => text.includes(words))?.[1];
 }
 
-/** `the disk is full (ENOSPC)`; undefined for a code that a user can do nothing particular about. */
+/** `the disk is full (ENOSPC)`; undefined for a code that a user cannot act on. */
 export function reasonFor(code: string | undefined): string | undefined {
   if (code === undefined || !Object.hasOwn(REASONS, code)) return undefined;
   return `${REASONS[code]} (${code})`;
 }
 
-/** What an error says, on one line of at most 200 characters; execa's short form where there is one. */
+/** An error's message, on one line of at most 200 characters; execa's short form where there is one. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return foldLine(String(error));
   const short =

@@ -1,9 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Foreign text on one line of a terminal, a log or JSON. What a guest printed is spelled out, so that nothing of it is
- * lost; what a program of the host printed is only made harmless. HTML is escaped where it is made (`report/html.ts`).
- * Pure.
+ * Foreign text on one line of a terminal, a log or JSON. Guest output is escaped byte by byte, so that nothing of it is
+ * lost; output of host programs is only made harmless. HTML is escaped where it is made (`report/html.ts`). Pure.
  */
 
 /** Control, invisible and unassigned characters, surrogates, line and paragraph separators. */
@@ -40,7 +39,7 @@ export function withoutControls(text: string): string {
 }
 
 /**
- * What another program printed, for a message: terminal sequences removed, control and invisible characters and white
+ * Output of another program, for a message: terminal sequences removed, control and invisible characters and white
  * space folded into blanks, cut after `max` characters with `...`.
  */
 export function foldLine(text: string, max = LIMIT): string {

@@ -25,7 +25,7 @@ export type EventBody =
   | { readonly type: 'panic-ended'; readonly side: Side }
   | { readonly type: 'reboot-announced'; readonly side: Side }
   | { readonly type: 'oops'; readonly message: string; readonly side: Side }
-  /** A kernel died of an int3 at a place where its memory holds none; `function` is empty when it is not told. */
+  /** A kernel died of an int3 at an address where its memory holds none; `function` is empty when it is unknown. */
   | { readonly type: 'stale-int3'; readonly function: string; readonly side: Side }
   | {
       readonly type: 'signature';
@@ -35,7 +35,7 @@ export type EventBody =
       /** What matched, as the guest printed it. */
       readonly text: string;
     }
-  /** A function of the stack that the production kernel's report of an oops or a panic shows, innermost first. */
+  /** A function of the stack that the first kernel's report of an oops or a panic shows, innermost first. */
   | { readonly type: 'report-frame'; readonly function: string }
   /** lkdtm's crash point was hit; at 0 rounds left its action follows. */
   | {
@@ -78,13 +78,16 @@ export type EventBody =
     }
   | { readonly type: 'host'; readonly fact: HostFact };
 
-/** Which kernel printed a console line. */
+/**
+ * Which kernel printed a console line. `production` is the first kernel: recordings, images and `expect.yaml` files
+ * hold that word.
+ */
 export type Side = 'production' | 'capture' | 'rebooted';
 
 /** How a dead guest looks from outside. */
 export type HangShape = 'all-vcpus-halted' | 'spin' | 'idle-forever';
 
-/** What `kexec -p` left behind in the production guest. */
+/** What `kexec -p` left behind in the first kernel. */
 export interface Armed {
   /** Exit status of kexec. */
   readonly status: number;
@@ -94,19 +97,19 @@ export interface Armed {
   readonly crashSize: bigint;
   /** Physical range reserved for the crash kernel, inclusive; absent when nothing is reserved. */
   readonly range?: AddressRange | undefined;
-  /** Physical ranges of the loaded segments; empty with kexec_file_load, which does not tell them. */
+  /** Physical ranges of the loaded segments; empty with kexec_file_load, which does not report them. */
   readonly segments: readonly AddressRange[];
   /** The segment that kexec enters: purgatory. */
   readonly purgatory?: AddressRange | undefined;
   /** Last lines of kexec's own output when it failed. */
   readonly errors: readonly string[];
-  /** The production kernel's timers at this moment; absent in recordings of images that did not report them. */
+  /** The first kernel's timers at this moment; absent in recordings of images that did not report them. */
   readonly timers?: TimerFacts | undefined;
 }
 
-/** What a kernel keeps time with, as its sysfs says (Documentation/ABI/testing/sysfs-devices-system-cpu of v6.1). */
+/** A kernel's timers, from its sysfs (Documentation/ABI/testing/sysfs-devices-system-cpu of v6.1). */
 export interface TimerFacts {
-  /** clocksource0/current_clocksource: `tsc`, `acpi_pm`, ...; empty when it is not told. */
+  /** clocksource0/current_clocksource: `tsc`, `acpi_pm`, ...; empty when it is unknown. */
   readonly clocksource: string;
   /** clockevents/clockevent0/current_device, the boot CPU's: `lapic`, `lapic-deadline`, `pit`, `hpet`, ... */
   readonly clockevent: string;
@@ -132,11 +135,11 @@ export interface Vmcore {
   readonly nodename?: string | undefined;
 }
 
-/** What became of the network card that the capture kernel was asked to drive. */
+/** What happened to the network card that the capture kernel was asked to drive. */
 export interface Exercise {
   /** The network interface; empty when there is none. */
   readonly device: string;
-  /** How often its interrupt came since it was brought up, all CPUs together. */
+  /** Its interrupts since it was brought up, summed over the CPUs. */
   readonly interrupts: number;
   /** Its rows of /proc/interrupts, after. */
   readonly rows: string;

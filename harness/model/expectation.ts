@@ -4,7 +4,7 @@ import { type Outcome, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.j
 /** Longest line of an argument that a table prints, characters. */
 const ARGUMENT_CHARACTERS = 400;
 
-/** One sentence for people: why something is expected, or why a void is no surprise. */
+/** One sentence for people: why something is expected, or why a void is. */
 export const ArgumentSchema = z
   .string()
   .min(1)
@@ -44,7 +44,7 @@ export function alternativesOf(expected: Expectation): readonly Alternative[] {
   return 'anyOf' in expected ? expected.anyOf : [expected];
 }
 
-/** What {@link matches} looks at; a result has it as well as a verdict. */
+/** Input of {@link matches}: the common part of a result and a verdict. */
 export interface Happened {
   readonly verdict: (typeof VERDICT_WORDS)[number];
   readonly quality?: 'clean' | 'degraded' | undefined;
@@ -52,7 +52,7 @@ export interface Happened {
   readonly detail: string;
 }
 
-/** Whether what happened is this one of the verdicts that are accepted. */
+/** Whether what happened is this accepted verdict. */
 export function matches(happened: Happened, { verdict, quality, degradedBy, detail }: Alternative): boolean {
   return (
     happened.verdict === verdict &&
@@ -63,7 +63,7 @@ export function matches(happened: Happened, { verdict, quality, degradedBy, deta
 }
 
 /**
- * Holds what happened against what was expected. A harness error is one whatever was expected; a void that was not
+ * Compares what happened with what was expected. A harness error stays one whatever was expected; a void that was not
  * expected says nothing about the kernel.
  */
 export function judge(verdict: Verdict, expected: Expectation): Outcome {

@@ -1,7 +1,7 @@
 /**
- * Errors are sorted by whose fault they are, because that decides the exit code:
- * `usage` (the caller named something that does not exist or cannot work; exit 64) and
- * `harness` (the host or crashpath failed; exit 3). A guest that misbehaves is not an error, it is a verdict.
+ * Errors are sorted by their cause, which decides the exit code: `usage` (the caller named something that does not
+ * exist or cannot work; exit 64) and `harness` (the host or crashpath failed; exit 3). A guest that misbehaves is not
+ * an error, it is a verdict.
  */
 export type FaultKind = 'usage' | 'harness';
 

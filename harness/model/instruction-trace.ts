@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** The IDT that a vCPU has: linear base, limit in bytes, and where its gate for the NMI (vector 2) leads. */
+/** A vCPU's IDT: linear base, limit in bytes, and the handler of its gate for the NMI (vector 2). */
 export const IdtSchema = z.object({
   base: z.string(),
   limit: z.string(),
-  /** `absent`: beyond the limit, or not present; `unreadable`: the table is in no page of the vCPU's. */
+  /** `absent`: beyond the limit, or not present; `unreadable`: the vCPU's page tables do not map the table. */
   nmiGate: z.string(),
 });
 export type Idt = z.infer<typeof IdtSchema>;
@@ -17,15 +17,18 @@ export const TracedInstructionSchema = z.object({
   text: z.string(),
   /** How it was executed: as a single instruction, or stepped over (a call with all of its callee, a repetition). */
   executed: z.enum(['step', 'over']),
-  /** How long it took to step over it: milliseconds of the host's clock. */
+  /** Time to step over it, milliseconds of the host's clock. */
   tookMs: z.number().optional(),
-  /** A call whose return was noticed by its stack slot, because a breakpoint behind the call was too slow. */
+  /**
+   * The return of the call was detected by a watchpoint on its stack slot, because a breakpoint behind the call was too
+   * slow.
+   */
   noticed: z.literal('watch').optional(),
-  /** The vCPU's IDT before the instruction; absent: as at the one before. */
+  /** The vCPU's IDT before the instruction; absent: unchanged since the previous instruction. */
   idt: IdtSchema.optional(),
-  /** For a repeated `movs`: from where (RSI) to where (RDI), before it. */
+  /** For a repeated `movs`: source (RSI) and destination (RDI) before it. */
   copies: z.object({ from: z.string(), to: z.string() }).optional(),
-  /** CR3 before the instruction; absent: as at the one before. */
+  /** CR3 before the instruction; absent: unchanged since the previous instruction. */
   cr3: z.string().optional(),
 });
 export type TracedInstruction = z.infer<typeof TracedInstructionSchema>;
@@ -37,7 +40,7 @@ export const TracedFactSchema = z.object({
   instructions: z.array(TracedInstructionSchema),
 });
 
-/** The same in older recordings: `walked`, with `went` for `executed`. It is read as `traced`; nothing writes it. */
+/** The form of older recordings: `walked`, with `went` for `executed`. It is read as `traced` and never written. */
 export const WalkedFactSchema = z
   .object({
     fact: z.literal('walked'),

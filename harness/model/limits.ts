@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const LimitsSchema = z.object({
   /** QEMU start to QMP greeting. */
   qemuStartMs: z.number(),
-  /** QEMU start to the production init's hello. */
+  /** QEMU start to the hello of the first kernel's init. */
   bootMs: z.number(),
   /** Any one control command that the guest should answer. */
   replyMs: z.number(),
@@ -24,7 +24,7 @@ export const LimitsSchema = z.object({
   spinHangMs: z.number(),
   /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
   idleHangMs: z.number().default(60_000),
-  /** The whole run, whatever happens. */
+  /** The whole run, in any case. */
   totalMs: z.number(),
   /** Bytes per channel. */
   channelBytes: z.number(),

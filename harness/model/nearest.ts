@@ -4,7 +4,7 @@ import { distance } from 'fastest-levenshtein';
 export interface NearestOptions {
   /** How many; 3. */
   readonly count?: number | undefined;
-  /** Also what is not alike at all, so that a list is never empty; false. */
+  /** Include candidates that are not similar at all, so that the list is never empty; false. */
   readonly howeverFar?: boolean | undefined;
 }
 

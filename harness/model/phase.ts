@@ -30,7 +30,7 @@ export function atLeast(phase: Phase, other: Phase): boolean {
   return rungOf(phase) >= rungOf(other);
 }
 
-/** One rung that was reached: when (ms since the run began) and how we know. */
+/** One rung that was reached: when (ms since the run began), and whether it was observed or implied. */
 export interface PhaseReached {
   readonly phase: Phase;
   /** Milliseconds since the start of the run; for an implied rung, the time of the rung that implies it. */

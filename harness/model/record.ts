@@ -1,26 +1,26 @@
 import { z } from 'zod';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 
-/** Version of everything stored in a run directory; raised when a reader of the old form would be wrong. */
+/** Version of everything stored in a run directory; raised when a reader of the old form would misread the new one. */
 export const STORE_SCHEMA = 1;
 
 /** The guest's two UARTs: kernel output, and the control channel that only crashpath's own init uses. */
 export const CHANNELS = ['console', 'control'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
-/** What the host did or saw, as plain facts; they are evidence and are judged like everything else. */
+/** What the host did or saw, as plain facts; they are evidence like the guest's output. */
 export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('qemu-started'), pid: z.number() }),
   z.object({ fact: z.literal('prepared'), what: z.string(), status: z.number() }),
   z.object({ fact: z.literal('proof'), what: z.string(), proved: z.boolean(), saw: z.string() }),
   z.object({ fact: z.literal('fired'), how: z.string() }),
-  /** The interrupt controllers right before firing: HMP `info pic`, and `info lapic` of each vCPU, as they came. */
+  /** The interrupt controllers right before firing: HMP `info pic`, and `info lapic` of each vCPU, verbatim. */
   z.object({
     fact: z.literal('interrupt-state'),
     pic: z.string(),
     lapics: z.array(z.object({ vcpu: z.number(), text: z.string() })),
   }),
-  /** What an interrupt source outside the guest has done up to now. */
+  /** How much an interrupt source outside the guest has done so far. */
   z.object({
     fact: z.literal('source'),
     source: z.string(),
@@ -30,7 +30,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     forMs: z.number(),
     why: z.string().optional(),
   }),
-  /** A step of a choreography was done (or not: then an unproved proof follows), counted from 1. */
+  /** A step of a choreography ended, counted from 1; when it failed, an unproved proof follows. */
   z.object({
     fact: z.literal('step'),
     index: z.number(),
@@ -40,7 +40,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   }),
   TracedFactSchema,
   WalkedFactSchema,
-  /** The stack of a vCPU of a guest that is stuck, innermost function first. */
+  /** The stack of a vCPU of a hung guest, innermost function first. */
   z.object({ fact: z.literal('stack'), vcpu: z.number(), functions: z.array(z.string()), line: z.string() }),
   /** The guest was asked whether it is alive after the watch. */
   z.object({ fact: z.literal('watch-ended'), answered: z.boolean() }),
@@ -55,8 +55,14 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     stderr: z.string(),
   }),
   z.object({ fact: z.literal('interrupted'), by: z.string() }),
-  /** `stack`: where it came from, with its causes; for a bug of crashpath. */
-  z.object({ fact: z.literal('harness-fault'), message: z.string(), stack: z.string().optional() }),
+  z.object({
+    fact: z.literal('harness-fault'),
+    message: z.string(),
+    /** The stack trace with its causes; for a bug of crashpath. */
+    stack: z.string().optional(),
+    /** After the run, something could not be undone: this does not change what the run showed. */
+    afterRun: z.literal(true).optional(),
+  }),
   /** Last line of every complete recording. */
   z.object({ fact: z.literal('ended'), why: z.string() }),
 ]);
@@ -64,8 +70,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
 export type HostFact = z.infer<typeof HostFactSchema>;
 
 /**
- * What every record carries: its place in the run's one order of arrival, and when it came, in milliseconds since the
- * run began (monotonic).
+ * What every record carries: its sequence number in the order of arrival, and its time of arrival in milliseconds since
+ * the run began (monotonic).
  */
 const stamp = { seq: z.number().int(), atMs: z.number() };
 

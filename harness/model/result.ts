@@ -34,7 +34,7 @@ export const RunResultSchema = z.object({
   captureKernel: z.string(),
   captureKernelSha256: z.string(),
   accel: z.enum(['kvm', 'tcg']),
-  /** What the machine is called; absent for the default one. */
+  /** Name of the machine; absent for the default one. */
   machine: z.string().optional(),
   verdict: z.enum(VERDICT_WORDS),
   quality: z.enum(['clean', 'degraded']).optional(),
@@ -56,7 +56,7 @@ export const RunResultSchema = z.object({
 
 export type RunResult = z.infer<typeof RunResultSchema>;
 
-/** Whether a run was stopped from outside: it is no trial, and is run again. */
+/** Whether a run was interrupted by the user: it is no trial, and a resumed campaign runs it again. */
 export function isInterrupted({ detail }: Pick<RunResult, 'detail'>): boolean {
   return detail === 'interrupted';
 }

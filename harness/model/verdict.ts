@@ -19,14 +19,14 @@ export const VERDICT_WORDS = [
 
 export type VerdictWord = (typeof VERDICT_WORDS)[number];
 
-/** A verdict held against its expectation. */
+/** A verdict compared with its expectation. */
 export type Outcome = 'expected' | 'unexpected' | 'inconclusive' | 'harness-error';
 
 /** What a trial is counted as when kernels are compared. */
 export const TRIAL_CLASSES = ['captured', 'hung', 'other', 'void', 'harnessErrors'] as const;
 export type TrialClass = (typeof TRIAL_CLASSES)[number];
 
-/** What an NMI at a point of the crash path leads to. `unknown`: the run said nothing about the kernel at that point. */
+/** What an NMI at a point of the crash path leads to. `unknown`: the run shows nothing about that point. */
 export const END_WORDS = ['captured', 'reset', 'hang', 'panic', 'no vmcore', 'other', 'unknown'] as const;
 export type EndWord = (typeof END_WORDS)[number];
 
@@ -34,12 +34,12 @@ export type EndWord = (typeof END_WORDS)[number];
 export interface VerdictFacts {
   /**
    * The outcome of a run whose expectation is another one: `unexpected` when the verdict is about the kernel,
-   * `inconclusive` when it says nothing about it. `harness-error` is the outcome whatever was expected.
+   * `inconclusive` when it shows nothing about it. `harness-error` is the outcome with any expectation.
    */
   readonly otherwise: Exclude<Outcome, 'expected'>;
   /** The kernel panicked with a crash kernel armed, so that a capture was due. */
   readonly captureDue: boolean;
-  /** Purgatory or the capture kernel was entered: without a crash kernel no run ends so. */
+  /** Purgatory or the capture kernel was entered: impossible without a crash kernel. */
   readonly leftFirstKernel: boolean;
   /** It is either `clean` or `degraded`. */
   readonly hasQuality: boolean;
@@ -68,7 +68,7 @@ export const VERDICTS: Readonly<Record<VerdictWord, VerdictFacts>> = {
   'capture-no-vmcore': { ...CRASH_KERNEL, trialClass: 'other', end: 'no vmcore' },
   'no-panic': { ...NO_CRASH, trialClass: 'other', end: 'other' },
   'no-crash-kernel': { ...NO_CRASH, trialClass: 'other', end: 'other' },
-  // A guest that did not boot says something about the kernel, and nothing about the point of an NMI.
+  // A failed boot is about the kernel, and shows nothing about an NMI at a point.
   'boot-failed': { ...NO_CRASH, trialClass: 'other', end: 'unknown' },
   void: { ...NO_CRASH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
   'harness-error': {
@@ -79,7 +79,7 @@ export const VERDICTS: Readonly<Record<VerdictWord, VerdictFacts>> = {
   },
 };
 
-/** Whether a verdict says something about the kernel. */
+/** Whether a verdict is about the kernel. */
 export function isAboutKernel(word: VerdictWord): boolean {
   return VERDICTS[word].otherwise === 'unexpected';
 }

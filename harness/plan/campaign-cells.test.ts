@@ -159,7 +159,7 @@ t.test('what only the scenarios show is refused with the row that says it', asyn
     faultOf(() =>
       campaignCells(campaign, ({ name }) => [name === 'three' ? { ...absent, name } : scenario(name)]),
     ),
-    /"made\.yaml:17:5": three loads no crash kernel, so that new cannot come to a capture kernel/,
+    /"made\.yaml:17:5": three loads no crash kernel, so that new cannot reach a capture kernel/,
   );
 });
 

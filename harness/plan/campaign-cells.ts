@@ -6,7 +6,7 @@ import { VERDICTS } from '../model/verdict.js';
 import type { Scenario } from './scenario.js';
 import type { CampaignRead, CampaignRowRead } from './read-campaign.js';
 
-/** What one cell of the table asks for: all its trials are alike but for their numbers. */
+/** One cell of the table: its trials differ only in their numbers. */
 export interface CampaignCell {
   readonly scenario: Scenario;
   readonly spec: string;
@@ -17,18 +17,18 @@ export interface CampaignCell {
   readonly cell: Cell;
 }
 
-/** What the command line leaves of a file, and how often each cell runs. */
+/** The part of a campaign file that the command line selects, and how often each cell runs. */
 export interface CampaignChoices {
   /** Only these rows, by the names that the file gives them; empty: all. */
   readonly scenarios: readonly string[];
   /** Only these columns; empty: all. */
   readonly kernels: readonly string[];
-  /** Times as many runs of each cell. */
+  /** Factor for the number of runs of each cell. */
   readonly scale: number;
 }
 
 /**
- * The file's rows and columns that were chosen. Throws a usage fault for a name that the file does not have, and when
+ * The selected rows and columns of the file. Throws a usage fault for a name that the file does not have, and when
  * nothing is left. Pure.
  */
 export function narrowed(
@@ -70,8 +70,9 @@ function requireAll(
 }
 
 /**
- * The cells of a campaign, row by row. `scenariosOf` gives a row's scenarios: a file may hold several. Throws a usage fault, with the row's place
- * in the file, for two rows that are one scenario and for an expectation that the scenario cannot meet. Pure.
+ * The cells of a campaign, row by row. `scenariosOf` returns a row's scenarios: a file may hold several. Throws a usage
+ * fault, with the row's position in the file, for two rows that are one scenario and for an expectation that the
+ * scenario cannot meet. Pure.
  */
 export function campaignCells(
   campaign: CampaignRead,
@@ -91,7 +92,7 @@ export function campaignCells(
       const cell = cellOf(row, { kernel, scenario });
       if (scenario.crashKernel === 'absent' && expectsCrashKernel(cell.expect)) {
         throw row.refuse(
-          `${scenario.name} loads no crash kernel, so that ${kernel} cannot come to a capture kernel; expect no-crash-kernel or another verdict`,
+          `${scenario.name} loads no crash kernel, so that ${kernel} cannot reach a capture kernel; expect no-crash-kernel or another verdict`,
         );
       }
       return {
@@ -118,7 +119,7 @@ function cellOf(row: CampaignRowRead, { kernel, scenario }: { kernel: string; sc
   };
 }
 
-/** The file's expectation; without one the scenario's own, with the file's argument for it. */
+/** The file's expectation; without one the scenario's, with the file's argument for it. */
 function expectationOf(
   { anyOf, verdict, quality, degradedBy, detail, why }: CellEntry,
   scenario: Scenario,
@@ -139,7 +140,9 @@ function expectsCrashKernel(expected: Expectation): boolean {
   return alternativesOf(expected).every(({ verdict }) => VERDICTS[verdict].leftFirstKernel);
 }
 
-/** Cells in rounds, so that a campaign that is stopped early has looked everywhere: trial 1 of all, trial 2 of all ... */
+/**
+ * Runs in rounds (trial 1 of all cells, trial 2 of all ...), so that a campaign that stops early has covered all cells.
+ */
 export function inRounds<T extends { readonly repeat: number }>(
   cells: readonly T[],
 ): { cell: T; trial: number }[] {

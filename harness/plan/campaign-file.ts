@@ -4,7 +4,7 @@ import { ArgumentSchema, AlternativeSchema } from '../model/expectation.js';
 import { NAME } from './scenario.js';
 import { isAboutKernel, VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
 
-/** A file names at most this many kernels and rows: a table of more is read by nobody. */
+/** A file names at most this many kernels and rows: a larger table is not readable. */
 const MOST_KERNELS = 16;
 const MOST_ROWS = 256;
 
@@ -26,14 +26,16 @@ const KernelEntry = z.union([
 
 const verdict = z
   .enum(VERDICT_WORDS)
-  .refine(isAboutKernel, 'says nothing about a kernel; for a void that is no surprise write voidOk');
+  .refine(isAboutKernel, 'says nothing about a kernel; for an expected void write voidOk');
 
 const VoidOk = z.union([ArgumentSchema.transform((reason) => ({ reason })), VoidOkSchema]);
 
 /** One verdict that a cell accepts. */
 const Accepted = AlternativeSchema.extend({ verdict });
 
-/** What a file says about a cell: a verdict, any of several, or only an argument to the scenario's own expectation. */
+/**
+ * A file's expectation of a cell: a verdict, any of several, or only an argument for the scenario's own expectation.
+ */
 const CellEntry = z
   .strictObject({
     ...Accepted.partial().shape,
@@ -48,10 +50,9 @@ const CellEntry = z
     const { verdict: word, anyOf, quality, degradedBy, detail } = entry;
     const refuse = (key: string, message: string) =>
       context.addIssue({ code: 'custom', path: [key], message });
-    if (word !== undefined && anyOf !== undefined)
-      refuse('anyOf', 'stands instead of verdict; drop one of them');
+    if (word !== undefined && anyOf !== undefined) refuse('anyOf', 'replaces verdict; drop one of them');
     if (anyOf !== undefined && entry.why !== undefined)
-      refuse('why', 'is said by each verdict of anyOf; drop it');
+      refuse('why', 'belongs to each verdict of anyOf; drop it');
     if (word === undefined) {
       for (const [key, value] of Object.entries({ quality, degradedBy, detail })) {
         if (value !== undefined) refuse(key, 'belongs to a verdict; give one beside it');
@@ -91,7 +92,7 @@ const Row = z.union([
     why: ArgumentSchema.optional(),
     /** By kernel. */
     expect: z.record(name, CellEntry).optional(),
-    /** For all cells of the row that say nothing of their own. */
+    /** For all cells of the row without one of their own. */
     voidOk: VoidOk.optional(),
   }),
 ]);

@@ -1,6 +1,6 @@
 import type { Scenario } from './scenario.js';
 
-/** What a scenario asks of a network card that it does not have: why, and the remedy; undefined when nothing. */
+/** Why a scenario needs a network card that it lacks, with the remedy; undefined when it needs none. */
 export function nicContradiction({ guest, sources, capture }: Scenario): string | undefined {
   const { nic } = guest;
   if (sources.some((source) => 'frames' in source) && nic?.net !== 'frames') {

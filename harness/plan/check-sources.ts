@@ -1,7 +1,7 @@
 import type { Scenario } from './scenario.js';
 import { type SourceSpec, sourceName } from './source.js';
 
-/** What contradicts itself in a scenario's sources and proofs, as one sentence; undefined when nothing does. */
+/** A contradiction in a scenario's sources and proofs, as one sentence; undefined when there is none. */
 export function contradictionInSources(
   { sources, prove }: Pick<Scenario, 'sources' | 'prove'>,
   cpus: number,
@@ -12,10 +12,9 @@ export function contradictionInSources(
     }
     if (source.atLeastPerSecond === undefined) continue;
     const rate = rateOf(source);
-    if (rate === undefined)
-      return `source "${sourceName(source)}" has no rate that could be at least anything`;
+    if (rate === undefined) return `source "${sourceName(source)}" has no rate for atLeastPerSecond`;
     if (rate !== 'max' && source.atLeastPerSecond > rate) {
-      return `source "${sourceName(source)}" is to send at least more than it tries to send`;
+      return `source "${sourceName(source)}" has an atLeastPerSecond above its rate`;
     }
   }
   for (const proof of prove) {

@@ -39,7 +39,7 @@ void t.test('a profile decides the machine, by accelerator, and its claims are t
   t.equal(chooseMachine({ guest: {} }, { profile: byCaller }, 'kvm').machine.cpuModel, 'host,-x2apic');
 });
 
-void t.test('who is nearer to the user wins', async (t) => {
+void t.test('precedence: single options, named profile, scenario, its profile, defaults', async (t) => {
   const guest = { cpus: 2, crashkernel: '192M' };
   t.match(chooseMachine({ guest }, { profile: byCaller }, 'tcg'), {
     machine: { cpus: 4 },

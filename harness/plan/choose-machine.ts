@@ -3,13 +3,13 @@ import { cpuModelFor, type MachineProfile } from './machine-profile.js';
 import type { Scenario } from './scenario.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
 
-/** A machine profile, and who asked for it: that decides whether it goes over the scenario's own wishes. */
+/** A machine profile, and whether the caller or the scenario named it, which decides the precedence. */
 export interface ChosenProfile {
   readonly profile: MachineProfile;
   readonly askedBy: 'caller' | 'scenario';
 }
 
-/** What the caller may choose over profile and scenario; undefined leaves them. */
+/** The caller's choices, which override profile and scenario; undefined leaves them. */
 export interface MachineChoices {
   readonly profile?: ChosenProfile | undefined;
   readonly cpus?: number | undefined;
@@ -32,8 +32,8 @@ export interface Machine {
 }
 
 /**
- * Settles the machine and the reservation. Who is nearer to the user wins: single options, a profile that the caller
- * named, the scenario's own guest, a profile that the scenario asks for, the defaults. Pure.
+ * Chooses the machine and the reservation. Precedence, highest first: single options, a profile that the caller named,
+ * the scenario's own guest, a profile that the scenario names, the defaults. Pure.
  */
 export function chooseMachine(
   { guest }: Pick<Scenario, 'guest'>,
@@ -66,17 +66,17 @@ export function chooseMachine(
   };
 }
 
-/** That the guest has as many CPUs online as it was given. */
+/** The claim that all the guest's vCPUs are online. */
 function vcpusFact(cpus: number): MachineClaim {
   return { output: { of: 'grep -c ^processor /proc/cpuinfo', equals: String(cpus) } };
 }
 
-/** The profile's name and what was changed of it: `ivy-bridge`, `ivy-bridge cpus=8`, `machine=q35`. */
+/** The profile's name and the changes to it: `ivy-bridge`, `ivy-bridge cpus=8`, `machine=q35`. */
 function nameOf(profile: string | undefined, choices: MachineChoices): string | undefined {
   const changed = [
     ['machine', choices.machine],
     ['cpu-model', choices.cpuModel],
-    // Without a profile a number of vCPUs or MiB is an ordinary choice, as it always was.
+    // Without a profile, vCPUs and memory are ordinary choices and not part of the name.
     ...(profile === undefined
       ? []
       : [

@@ -1,6 +1,6 @@
 /**
- * What a guest may be given, in scenarios, machine profiles and on the command line alike. No schemas here: the command
- * line says its limits in --help, and must not load a schema library for that.
+ * Limits and defaults of a guest, for scenarios, machine profiles and the command line. No schemas here: the command
+ * line prints the limits in --help, and must not load a schema library for that.
  */
 
 /** Whole numbers, both ends included. */
@@ -9,7 +9,7 @@ export const GUEST_LIMITS = {
   memoryMiB: { least: 128, most: 65_536 },
 } as const;
 
-/** The reservation: a size, and where when it must be there: `192M`, `256M@64M`. */
+/** The reservation: a size, with an address when it is fixed: `192M`, `256M@64M`. */
 export const CRASHKERNEL = /^\d+[KMG](@\d+[KMG])?$/;
 
 /** A QEMU machine or CPU model with its properties: `pc,hpet=off`, `max,-x2apic`. */

@@ -2,7 +2,7 @@ import type { Nic } from '../model/nic.js';
 import { needsOf } from '../trigger/triggers.js';
 import type { Scenario } from './scenario.js';
 
-/** What a machine is made of, before anybody says how: its command line depends on nothing else. Paths are absolute. */
+/** The contents of a guest's machine: its command line depends on nothing else. Paths are absolute. */
 export interface GuestSpec {
   readonly name: string;
   readonly accel: 'kvm' | 'tcg';
@@ -18,7 +18,7 @@ export interface GuestSpec {
   readonly qtest: boolean;
 }
 
-/** The name of a run's guest: the word behind `-name`. */
+/** The name of a run's guest, the argument of `-name`. */
 export function guestName(runId: string): string {
   return `crashpath-${runId}`;
 }
@@ -26,5 +26,5 @@ export function guestName(runId: string): string {
 /** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
 export function needsQtest({ trigger, sources }: Scenario): boolean {
   if (sources.some((source) => !('frames' in source))) return true;
-  return needsOf(trigger).includes('qtest');
+  return needsOf(trigger).includes('interrupts');
 }

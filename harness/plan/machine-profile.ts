@@ -8,14 +8,14 @@ const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
 const qemuName = z.string().max(256).regex(QEMU_NAME, 'must be a name with properties as QEMU writes them');
 
 /**
- * A machine as data (scenarios/machines/*.yaml): what QEMU makes, what the kernels are told, and what the guest must
- * say of itself. A claim that the guest does not confirm makes the run void.
+ * A machine as data (scenarios/machines/*.yaml): QEMU's machine and CPU, the kernels' command lines, and claims. A
+ * claim that the guest does not confirm makes the run void.
  */
 export const MachineProfileSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(NAME, 'must be lower-case letters, digits and dashes'),
   summary: z.string().min(1).max(160),
-  /** Where such a box is spoken of, or what was measured. */
+  /** Reports of such machines, or what was measured. */
   evidence: z.array(z.string().min(1)).default([]),
   /** QEMU machine type, e.g. `q35` or `pc,hpet=off`. */
   machine: qemuName,
@@ -24,7 +24,7 @@ export const MachineProfileSchema = z.strictObject({
   cpus: GUEST.cpus,
   memoryMiB: GUEST.memoryMiB,
   crashkernel: GUEST.crashkernel,
-  /** Command lines: of the production kernel, and of the capture kernel, which starts on the same hardware. */
+  /** Command lines of the first kernel and of the capture kernel, which starts on the same hardware. */
   append: GUEST.append,
   captureAppend: GUEST.captureAppend,
   /** Set on a machine whose CPU runs only kernels of one word width. */
@@ -34,7 +34,7 @@ export const MachineProfileSchema = z.strictObject({
 
 export type MachineProfile = z.infer<typeof MachineProfileSchema>;
 
-/** The CPU model that a profile means under an accelerator. */
+/** A profile's CPU model under an accelerator. */
 export function cpuModelFor({ cpuModel }: MachineProfile, accel: 'kvm' | 'tcg'): string {
   return typeof cpuModel === 'string' ? cpuModel : cpuModel[accel];
 }

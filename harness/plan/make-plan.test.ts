@@ -48,7 +48,7 @@ void t.test('defaults', async (t) => {
   t.equal(plan({ accel: 'kvm' }).machine.cpuModel, 'host');
 });
 
-void t.test('the scenario goes over the defaults, the caller over the scenario', async (t) => {
+void t.test('the scenario overrides the defaults, the caller overrides the scenario', async (t) => {
   const guest = {
     cpus: 4,
     memoryMiB: 1024,
@@ -145,7 +145,7 @@ void t.test('deadlines stretch, byte limits do not', async (t) => {
   t.equal(plan({ watchMs: 3000, choices: { timeoutScale: 2 } }).limits.watchMs, 6000);
 });
 
-void t.test('the qtest channel is there for a script that interrupts, and for nobody else', async (t) => {
+void t.test('the qtest channel exists only for a script that interrupts', async (t) => {
   const steps: Step[] = [{ hold: { as: 'a', at: 'panic' } }, { prove: { lock: 'l', held: true } }];
   const ending: Step[] = [{ fire: { role: 'a', aloneMs: 0 } }, { release: 'all' }];
   const made = (trigger: Scenario['trigger']) => plan({ trigger }).qemu.args;

@@ -9,14 +9,14 @@ import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
 
-/** What the caller may choose over a scenario's own wishes; undefined leaves the scenario or the default. */
+/** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
   readonly append?: string | undefined;
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
 }
 
-/** What was found out before planning: kernels, accelerator, QEMU. */
+/** What was resolved before planning: kernels, accelerator, QEMU. */
 export interface Resources {
   readonly kernel: Kernel;
   readonly captureKernel: Kernel;
@@ -24,14 +24,14 @@ export interface Resources {
   readonly qemu: {
     readonly binary: string;
     readonly version: string;
-    /** The command line, without the program, that makes this guest. */
+    /** The arguments of the program that makes this guest. */
     readonly argumentsFor: (guest: GuestSpec) => string[];
   };
-  /** Absolute path of the production image that carries this capture kernel. */
+  /** Absolute path of the first kernel's image, which contains the capture kernel. */
   readonly initrd: string;
 }
 
-/** Who the run is. The nonce must be fresh: it is what the capture kernel has to find. */
+/** The identity of a run. The nonce must be fresh: the capture kernel has to find it. */
 export interface RunIdentity {
   readonly campaign: string;
   readonly runId: string;
@@ -48,7 +48,7 @@ export function requireDirectable(scenario: Scenario, kernel: Kernel): void {
 }
 
 /**
- * Fixes everything about one run. The capture command line carries what distributions use (Debian's kdump-tools 1.8:
+ * Makes the plan of one run. The capture command line has the options of distributions (Debian's kdump-tools 1.8:
  * reset_devices, nr_cpus=1, irqpoll); kexec-tools adds elfcorehdr=.
  */
 export function makePlan(
@@ -63,7 +63,7 @@ export function makePlan(
   const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
   if (contradiction !== undefined) {
     throw usageFault(
-      `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction.why}; give it more --cpus or correct it`,
+      `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction.why}; give it more --cpus or correct ${contradiction.subject}`,
     );
   }
   const atOdds = contradictionInSources(scenario, machine.cpus);
@@ -119,7 +119,7 @@ export function makePlan(
   };
 }
 
-/** The same plan for another run: a new name, also of the guest on its command line, and a fresh nonce. */
+/** The same plan for another run: a new name, also in QEMU's command line, and a fresh nonce. */
 export function renamedPlan(plan: RunPlan, { runId, nonce }: Pick<RunIdentity, 'runId' | 'nonce'>): RunPlan {
   const oldName = guestName(plan.runId);
   const args = plan.qemu.args.map((word) => (word === oldName ? guestName(runId) : word));

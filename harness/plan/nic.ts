@@ -1,6 +1,6 @@
 import type { Nic, NicModel } from '../model/nic.js';
 
-/** What drives a network card in a kernel. */
+/** The kernel driver of a network card. */
 interface NicDriver {
   /** Kernel modules (Debian 6.1 and 6.12, below kernel/drivers/net of their module trees). */
   readonly modules: readonly string[];
@@ -18,12 +18,12 @@ const DRIVERS: Readonly<Record<NicModel, NicDriver>> = {
   },
 };
 
-/** Where a guest with `net: user` finds crashpath: the address that QEMU forwards to the Unix socket. */
+/** Addresses of a guest with `net: user`; QEMU forwards the host's to the Unix socket of crashpath. */
 export const USER_NET = { guest: '10.0.2.15/24', host: '10.0.2.100', port: 2222 } as const;
 
 /**
- * The modules that this kernel needs for the card: those that its config says are built in are left out. A config
- * that is not known leaves all of them (a module tree knows what is built in, too).
+ * The modules that this kernel needs for the card, without those that its config has built in. With an unknown config
+ * it is all of them (a module tree lists built-in modules, too).
  */
 export function nicModules(nic: Nic, config: ReadonlyMap<string, string> | undefined): string[] {
   const { modules, options } = DRIVERS[nic.model];

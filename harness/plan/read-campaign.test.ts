@@ -140,7 +140,7 @@ t.test('mistakes are refused with file, line and column', async (t) => {
       text({
         12: '      old: { verdict: captured, anyOf: [{ verdict: captured, why: a }, { verdict: no-panic, why: b }] }',
       }),
-      /anyOf: stands instead of verdict/,
+      /anyOf: replaces verdict/,
     ],
     [
       'one of one',

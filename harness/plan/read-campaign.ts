@@ -6,7 +6,7 @@ import {
 } from './campaign-file.js';
 import { readYaml, type YamlFile } from './read-yaml.js';
 
-/** A row with what it leaves out filled in. */
+/** A row with its defaults filled in. */
 export interface CampaignRowRead extends Omit<CampaignRow, 'kernels' | 'repeat'> {
   /** Names of the kernels that run it, in the order of the columns. */
   readonly kernels: readonly string[];
@@ -15,7 +15,7 @@ export interface CampaignRowRead extends Omit<CampaignRow, 'kernels' | 'repeat'>
   readonly refuse: (why: string, cause?: unknown) => Error;
 }
 
-/** A campaign file that does not contradict itself; its scenarios are not loaded yet. */
+/** A campaign file without contradictions; its scenarios are not loaded yet. */
 export interface CampaignRead extends Omit<CampaignFile, 'kernels' | 'scenarios'> {
   /** Columns by name, in their order. */
   readonly kernels: ReadonlyMap<string, CampaignKernel>;
@@ -23,8 +23,8 @@ export interface CampaignRead extends Omit<CampaignFile, 'kernels' | 'scenarios'
 }
 
 /**
- * Parses a campaign file's text. Throws a usage fault that names file, line and column, for what the form forbids, a
- * kernel that no row runs, a row given twice, and an expectation of a cell that does not exist. Pure.
+ * Parses a campaign file's text. Throws a usage fault that names file, line and column, for a schema error, a kernel
+ * that no row runs, a duplicate row, and an expectation of a cell that does not exist. Pure.
  */
 export function readCampaign(text: string, file: string): CampaignRead {
   const read = readYaml<CampaignFile>(text, file, {

@@ -121,7 +121,7 @@ void t.test('mistakes are reported with file, line and column', async (t) => {
   }
 });
 
-void t.test('a missing key is reported where its parent stands', async (t) => {
+void t.test('a missing key is reported at the position of its parent', async (t) => {
   t.match(messageOf(text({ line: 4 })), /"made\.yaml:1:1": trigger: /);
   t.match(messageOf(text({ line: 5, to: 'expect: {}' })), /"made\.yaml:5:9": expect\.verdict: /);
 });
@@ -147,7 +147,7 @@ void t.test('contradictions', async (t) => {
   );
 });
 
-void t.test('files that would take for ever are refused', async (t) => {
+void t.test('files that would expand without end are refused', async (t) => {
   t.match(messageOf(`${text()}# ${'x'.repeat(64 * 1024)}`), /has \d+ characters; keep it under 65536/);
   const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];
   for (let i = 0; i < 8; i++) {

@@ -23,7 +23,7 @@ export function readScenario(text: string, file: string): Scenario {
 
 function contradictions(scenario: Scenario, file: string): void {
   const { trigger } = scenario;
-  // A profile brings its own number of vCPUs; the plan is checked with it.
+  // A profile sets the number of vCPUs, with which the plan is checked.
   const given = scenario.guest.profile === undefined ? GUEST_DEFAULTS.cpus : Number.POSITIVE_INFINITY;
   const cpus = scenario.guest.cpus ?? given;
   const atOdds = contradictionInSources(scenario, cpus);
@@ -32,7 +32,9 @@ function contradictions(scenario: Scenario, file: string): void {
   }
   const contradiction = contradictionOf(trigger, { guest: scenario.guest, cpus });
   if (contradiction !== undefined) {
-    throw usageFault(`cannot read scenario "${file}": ${contradiction.why}; ${contradiction.remedy}`);
+    const { what, why, remedy } = contradiction;
+    const whole = what === undefined ? why : `${what}: ${why}`;
+    throw usageFault(`cannot read scenario "${file}": ${whole}; ${remedy}`);
   }
   const unwired = nicContradiction(scenario);
   if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);

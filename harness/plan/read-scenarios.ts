@@ -5,30 +5,35 @@ import type { Scenario } from './scenario.js';
 import { readScenario } from './read-scenario.js';
 import { MAX_FILE_CHARACTERS } from './read-yaml.js';
 
-/** A file is run whole by its name: more members than this are a mistake. */
+/** All members of a file run together: more than this are a mistake. */
 const MAX_MEMBERS = 256;
 const MAX_ALIASES = 16;
 
 const word = z.union([z.string().min(1).max(64), z.number()]);
 const Block = z.strictObject({
-  /** Each combination of the values is one scenario; `${axis}` stands for the value in all of its text. */
+  /** Each combination of the values is one scenario; `${axis}` is replaced by the value in all its texts. */
   axes: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]{0,15}$/), z.array(word).min(1).max(64)),
-  /** What these members have over what the file says: lists are added to, maps merged, the rest replaced. */
+  /** Changes of these members to the file: lists are appended to, maps merged, other values replaced. */
   set: z.record(z.string(), z.unknown()).default({}),
 });
 const Base = z.looseObject({ name: z.string(), members: z.array(Block).min(1).max(32) });
-/** How `members` was spelled before. */
+/** The former name of `members`. */
 const OLD_KEY = 'matrix';
 
 /**
  * Reads a scenario file's text: one scenario, or with `members` one for each combination of the values of each of its
- * blocks, named `<name>-<value>-...` in lower case. Throws a usage fault as readScenario does; of a member it gives the
- * name, and line and column in what the member is when its values are filled in.
+ * blocks, named `<name>-<value>-...` in lower case. Throws a usage fault as readScenario does; for a member it has the
+ * member's name, and line and column in the member's text after substitution.
  */
 export function readScenarios(text: string, file: string): Scenario[] {
   const value = text.length > MAX_FILE_CHARACTERS ? undefined : mapOf(text);
   const key = ['members', OLD_KEY].find((one) => value !== undefined && Object.hasOwn(value, one));
   if (value === undefined || key === undefined) return [readScenario(text, file)];
+  if (key !== OLD_KEY && Object.hasOwn(value, OLD_KEY)) {
+    throw usageFault(
+      `cannot read scenario "${file}": "${OLD_KEY}" is the former name of "${key}", and it has both; drop one of them`,
+    );
+  }
   const { [key]: blocks, ...rest } = value;
   const parsed = Base.safeParse({ ...rest, members: blocks });
   if (!parsed.success) {
@@ -58,7 +63,7 @@ export function readScenarios(text: string, file: string): Scenario[] {
   return members.map((member) => readScenario(stringify(member), `${file}, ${member.name}`));
 }
 
-/** The file as a map; undefined for what readScenario will refuse, with its place. */
+/** The file as a map; undefined for what readScenario will refuse, with its position. */
 function mapOf(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = parse(text, { maxAliasCount: MAX_ALIASES, uniqueKeys: true });

@@ -2,24 +2,24 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type Fault, usageFault } from '../model/fault.js';
 
-/** A file written by hand is small; anything larger is a mistake. */
+/** A file written by hand is smaller. */
 export const MAX_FILE_CHARACTERS = 64 * 1024;
-/** Aliases of aliases grow without bound; such a file hardly needs one. */
+/** Nested aliases grow without bound. */
 const MAX_ALIASES = 16;
 
 type Path = readonly PropertyKey[];
 
-/** What is being read: the noun of its messages, its form, and the page that describes it. */
+/** A kind of YAML file: its noun in messages, its schema, and the page that describes it. */
 export interface YamlForm<T> {
   readonly what: string;
   readonly schema: z.ZodType<T>;
   readonly seeAlso: string;
 }
 
-/** A file's content, and where its parts stand. */
+/** A file's content, with the positions of its parts. */
 export interface YamlFile<T> {
   readonly value: T;
-  /** `file:line:column` of the value at a path of keys, or of the nearest thing around it. */
+  /** `file:line:column` of the value at a path of keys, or of its nearest ancestor. */
   readonly placeOf: (path: Path) => string;
   /** The usage fault for a mistake at a path. */
   readonly refuse: (path: Path, why: string, cause?: unknown) => Fault;
@@ -79,8 +79,8 @@ function valueOf(
 }
 
 /**
- * A union reports one issue that holds those of each branch; the branch that got furthest is the one meant, and of
- * those that got as far, the one that knows most of the keys.
+ * A union reports one issue that holds those of each branch. The intended branch is taken to be the one that failed
+ * deepest, and among equals the one that knows most of the keys.
  */
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
   const [issue] = issues;
@@ -106,7 +106,7 @@ function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$Zod
   return key ?? startOf(document, issue.path);
 }
 
-/** Where a key of the mapping at a path stands. */
+/** Position of a key of the mapping at a path. */
 function keyOffset(
   document: ReturnType<typeof parseDocument>,
   path: Path,

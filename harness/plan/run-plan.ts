@@ -24,7 +24,7 @@ export const RunPlanSchema = z.object({
   runId: z.string(),
   trial: z.number().int(),
   scenario: ScenarioSchema,
-  /** Of a run that a campaign file asked for; its expectation goes over the scenario's. */
+  /** The cell of a campaign file's run; its expectation overrides the scenario's. */
   cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
@@ -34,9 +34,9 @@ export const RunPlanSchema = z.object({
     cpuModel: z.string(),
     cpus: z.number().int(),
     memoryMiB: z.number().int(),
-    /** What the machine is called in tables; absent for the default one. */
+    /** The machine's name in tables; absent for the default one. */
     name: z.string().optional(),
-    /** What its profile claims: the guest must confirm it, or the run is void. */
+    /** Its profile's claims: the guest must confirm them, or the run is void. */
     prove: z.array(MachineClaimSchema).optional(),
   }),
   append: z.string(),
@@ -45,7 +45,7 @@ export const RunPlanSchema = z.object({
   /** Host name of the crashed guest, read back out of its memory by the capture kernel. */
   nonce: z.string(),
   limits: LimitsSchema,
-  /** By how much the caller stretched the deadlines; the limits have it already, the steps' own do not. */
+  /** The caller's factor for the deadlines; the limits include it, the steps' own deadlines do not. */
   timeoutScale: z.number().default(1),
   qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
 });

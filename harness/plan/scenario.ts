@@ -7,7 +7,7 @@ import { TriggerSchema } from '../trigger/triggers.js';
 import { CRASHKERNEL, GUEST_LIMITS } from './guest-defaults.js';
 import { SourceSchema } from './source.js';
 
-/** Names become directory names, so they are narrow. */
+/** Names become directory names, hence the restricted form. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** One preparation inside the guest, before anything is proved. */
@@ -37,7 +37,7 @@ export const ScenarioSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(NAME, 'must be lower-case letters, digits and dashes'),
   summary: z.string().min(1).max(160),
-  /** Commits, threads or measurements that say why this scenario matters. */
+  /** Commits, threads or measurements that show why this scenario matters. */
   evidence: z.array(z.string().min(1)).default([]),
   guest: z
     .strictObject({
@@ -49,11 +49,11 @@ export const ScenarioSchema = z.strictObject({
       append: z.string().max(1024).optional(),
       captureAppend: z.string().max(1024).optional(),
       modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),
-      /** A network card; its kernel modules are loaded by themselves. */
+      /** A network card; its kernel modules are loaded automatically. */
       nic: NicSchema.optional(),
     })
     .default({}),
-  /** `loaded`: the crash kernel is armed and that is proved; `absent`: nothing is loaded, and that is proved. */
+  /** `loaded`: a crash kernel is armed, and that is proved; `absent`: none is loaded, and that is proved. */
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
   prepare: z.array(Prepare).max(32).default([]),
   /** Interrupts from outside the guest, from before the proofs until the run ends. */
@@ -61,7 +61,7 @@ export const ScenarioSchema = z.strictObject({
   prove: z.array(ScenarioProofSchema).max(32).default([]),
   proveCapture: z.array(CaptureProofSchema).max(32).default([]),
   trigger: TriggerSchema,
-  /** What the capture kernel is asked to do besides reading the crashed memory. */
+  /** What the capture kernel does besides reading the crashed memory. */
   capture: z
     .strictObject({
       /** `nic`: drive the network card and count its interrupts; a card that stays silent degrades the capture. */
@@ -73,7 +73,7 @@ export const ScenarioSchema = z.strictObject({
   expect: z.strictObject({
     verdict: z.enum(VERDICT_WORDS),
     quality: z.enum(['clean', 'degraded']).optional(),
-    /** The verdict's detail: a capture kernel that panics for another reason than the one meant is unexpected. */
+    /** The verdict's detail: for example, a capture kernel that panics for another reason is unexpected. */
     detail: z
       .string()
       .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a detail of docs/verdicts.md')

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { cpuSchema as cpu, PinNameSchema } from '../proof/names.js';
 import { FrameSourceSchema, frameSourceName } from './frame-source.js';
 
-/** Messages per second; `max` is as many as the host manages. */
+/** Messages per second; `max`: as many as the host manages. */
 const perSecond = z.union([z.number().min(0.1).max(1_000_000), z.literal('max')]);
-/** `fired`: no longer than the moment of firing. */
+/** `fired`: stops at the moment of firing. */
 const until = z.enum(['fired', 'end']).default('end');
 /** Fewer per second, measured before firing, make the run void. */
 const atLeastPerSecond = z.number().min(0.1).max(1_000_000).optional();
 
-/** An interrupt source outside the guest. It works from after the preparation through the crash. */
+/** An interrupt source outside the guest. It runs from the end of the preparation through the crash. */
 export const SourceSchema = z.union([
   z.strictObject({
     /** A line that is held asserted on a pin of the IO-APIC, or pulsed. */

@@ -16,7 +16,7 @@ export interface LoadedCampaign {
 }
 
 /**
- * Which cells does a campaign file ask for? Loads all its scenarios, also those that were not chosen, so that a mistake
+ * Which cells does a campaign file have? Loads all its scenarios, also those that were not selected, so that a mistake
  * anywhere in the file is found. Paths in the file are relative to it. Throws a usage fault that says what is wrong and
  * where.
  */
@@ -54,7 +54,7 @@ async function scenariosOf(
   }
 }
 
-/** `./bzImage` means a file next to the campaign file; other specs are left alone. */
+/** `./bzImage` means a file next to the campaign file; other specs are unchanged. */
 function withAbsoluteKernels(campaign: CampaignRead, directory: string): CampaignRead {
   const beside = (spec: string) =>
     /^\.\.?\//.test(spec) && !isAbsolute(spec) ? join(directory, spec) : spec;

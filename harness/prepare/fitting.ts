@@ -11,8 +11,8 @@ export interface Combination {
 }
 
 /**
- * Which combinations can run, and why not the others? Throws a usage fault when a scenario on a kernel, or a machine
- * that the caller named, is left without any run: that is a mistake, not a gap in a table. Pure.
+ * Which combinations can run? Throws a usage fault when a scenario on a kernel, or a machine that the caller named, is
+ * left without any run: that is a mistake, not a gap in a table. Pure.
  */
 export function fittingOnly<T extends Combination>(
   combinations: readonly T[],

@@ -12,7 +12,7 @@ type ImageOptions = Pick<PrepareOptions, 'cacheDir' | 'onProgress'>;
 
 /**
  * Which image does a scenario boot? Builds the images that it needs, or finds them in the cache. Returns the absolute
- * path of the first kernel's image, which carries the capture kernel and its image.
+ * path of the first kernel's image, which contains the capture kernel and its image.
  */
 export async function imageFor(
   { guest, capture, trigger }: Scenario,
@@ -39,7 +39,7 @@ export async function imageFor(
 }
 
 /**
- * Those of a scenario's modules that the kernel has. Without one of them the scenario cannot reach its state: its proof
+ * The modules of a scenario that the kernel has. Without one of them the scenario cannot reach its state: its proof
  * fails and its runs are void. Other scenarios and kernels of the campaign are not affected.
  */
 async function modulesOf(

@@ -15,9 +15,9 @@ export interface KernelPair {
 export type KernelsOf = (cell: PlannedCell) => KernelPair;
 
 /**
- * Which kernels do the cells' specs mean, and can these kernels do what the scenarios ask for? Resolves each spec once,
- * fetching or building it when it is not in the cache. Throws a usage fault for a spec that means no kernel, a pair of
- * different widths, a choreography on a 32-bit kernel, and a config that cannot crash and capture.
+ * Which kernels do the cells' specs mean, and can these kernels run the scenarios? Resolves each spec once, fetching or
+ * building it when it is not in the cache. Throws a usage fault for a spec that means no kernel, a pair of different
+ * widths, a choreography on a 32-bit kernel, and a config that cannot crash and capture.
  */
 export async function resolveKernels(
   cells: readonly PlannedCell[],
@@ -57,7 +57,7 @@ function requireOneWidth({ kernel, captureKernel }: KernelPair): void {
   );
 }
 
-/** Refuses a kernel whose config, where it is known, cannot crash and capture: before anything boots. */
+/** Refuses, before anything boots, a kernel whose config, where it is known, cannot crash and capture. */
 async function requireCrashSupport(cells: readonly PlannedCell[], kernelsOf: KernelsOf): Promise<void> {
   const armed = cells.filter(({ scenario }) => scenario.crashKernel !== 'absent');
   const kernels = armed.map(kernelsOf).flatMap(({ kernel, captureKernel }) => [kernel, captureKernel]);

@@ -11,14 +11,14 @@ import { isPath, readTextFile, yamlNames } from './yaml-files.js';
 /** The machines that a scenario runs on; `undefined` is the default machine. */
 export type MachinesOf = (scenario: Scenario) => readonly (ChosenProfile | undefined)[];
 
-/** Names of the machine profiles that come with crashpath. */
+/** Names of crashpath's machine profiles. */
 export async function machineNames({ packageRoot }: ShippedFiles): Promise<string[]> {
   return yamlNames(machinesIn(packageRoot));
 }
 
 /**
  * Which machine profile does a reference mean? A path (it ends in .yaml or contains a slash) means the file, a name a
- * profile that comes with crashpath. Throws a usage fault that says what is wrong and where.
+ * profile of crashpath. Throws a usage fault that says what is wrong and where.
  */
 export async function loadMachine(reference: string, files: ShippedFiles): Promise<MachineProfile> {
   if (isPath(reference)) return readMachineProfile(await textOf(resolve(reference), reference), reference);

@@ -14,7 +14,7 @@ import { loadMachines, type MachinesOf } from './machine-files.js';
 import type { PrepareOptions } from './options.js';
 import { type NamedRuns, type PlannedCell, type Trial, trialsOf } from './trials.js';
 
-/** What all guests of a campaign have in common; what is absent is the scenario's, the profile's or the default. */
+/** Choices for all guests of a campaign; an absent one is the scenario's, the profile's or the default. */
 export interface GuestsChoices {
   readonly crashkernel?: string | undefined;
   readonly cpus?: number | undefined;
@@ -32,20 +32,20 @@ export interface GuestsChoices {
   readonly timeoutScale?: number | undefined;
 }
 
-/** Where runs are prepared, and the campaign that they belong to. */
+/** Options of preparing runs, and the campaign to which they belong. */
 export interface PlanOptions extends PrepareOptions {
   readonly campaign: string;
 }
 
-/** Which runs do names ask for? {@link planTrials} for every named scenario on every named kernel. */
+/** Which runs do names mean? {@link planTrials} for every named scenario on every named kernel. */
 export async function planRuns(choices: NamedRuns & GuestsChoices, options: PlanOptions): Promise<RunPlan[]> {
   return planTrials(await trialsOf(choices, options), choices, options);
 }
 
 /**
- * Resolves machines, kernels, accelerator and images, and plans every trial on each of its machines, in order. What is
- * quick to find out is found out first: a mistake does not wait for a download. Writes to the cache only. Throws usage
- * faults for what the caller got wrong, harness faults for what the host lacks.
+ * Resolves machines, kernels, accelerator and images, and plans every trial on each of its machines, in order. Fast
+ * checks come first, so that a mistake is reported before a download. Writes to the cache only. Throws usage faults for
+ * mistakes of the caller, harness faults for defects of the host.
  */
 export async function planTrials(
   trials: readonly Trial[],
@@ -73,7 +73,7 @@ export async function planTrials(
         identity: { campaign, runId: runIdOf(run, index + 1), trial: run.trial, nonce: freshNonce() },
       }),
     );
-  // Everything but the image's path is known now, and an image takes a second to build.
+  // Checked before the images are built, which takes a second each: only the image's path is missing.
   const drafts = planAll(() => '');
   for (const draft of drafts) requireFitting(draft);
   await rehearseMachines(drafts);

@@ -6,15 +6,15 @@ import { readScenarios } from '../plan/read-scenarios.js';
 import type { ShippedFiles } from './options.js';
 import { isPath, readTextFile, yamlNames } from './yaml-files.js';
 
-/** Names of the scenario files that come with crashpath. */
+/** Names of crashpath's scenario files. */
 export async function scenarioNames({ packageRoot }: ShippedFiles): Promise<string[]> {
   return yamlNames(scenariosIn(packageRoot));
 }
 
 /**
  * Which scenarios does a reference mean? A path (it ends in .yaml or contains a slash) means the file; a name means a
- * file that comes with crashpath, or one scenario of such a file that has axes. A file with axes gives one scenario
- * for each combination. Throws a usage fault that says what is wrong and where.
+ * file of crashpath, or one scenario of such a file that has axes. A file with axes gives one scenario for each
+ * combination. Throws a usage fault with the mistake and its position.
  */
 export async function loadScenarios(reference: string, files: ShippedFiles): Promise<Scenario[]> {
   if (isPath(reference)) return readScenarios(await textOf(resolve(reference), reference), reference);

@@ -5,7 +5,7 @@ import { loadScenarios } from './scenario-files.js';
 
 /** Scenarios and kernels by name: every scenario runs on every kernel. */
 export interface NamedRuns {
-  /** Names, paths, or scenarios that were read elsewhere. */
+  /** Names, paths, or scenarios that are already read. */
   readonly scenario: readonly (string | Scenario)[];
   /** Kernel specs. */
   readonly kernel: readonly string[];
@@ -17,7 +17,7 @@ export interface NamedRuns {
   readonly repeat?: number | undefined;
 }
 
-/** What all trials of one scenario on one kernel have in common. */
+/** The common part of all trials of one scenario on one kernel. */
 export interface PlannedCell {
   readonly scenario: Scenario;
   readonly spec: string;
@@ -25,7 +25,7 @@ export interface PlannedCell {
   readonly captureSpec: string | undefined;
   readonly append: string | undefined;
   readonly captureAppend: string | undefined;
-  /** Present when a campaign file asks for it. */
+  /** Present for a campaign file. */
   readonly cell?: Cell | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface Trial {
 }
 
 /**
- * Which trials do names ask for? Kernel by kernel, scenario by scenario, all repeats of a pair in a row. Throws a usage
+ * Which trials do names mean? Kernel by kernel, scenario by scenario, all repeats of a pair in a row. Throws a usage
  * fault for a scenario that cannot be read.
  */
 export async function trialsOf(

@@ -6,16 +6,16 @@ import { MAX_FILE_CHARACTERS } from '../plan/read-yaml.js';
 /** A character has four bytes at most, so anything longer is too long in characters as well. */
 const MAX_FILE_BYTES = 4 * MAX_FILE_CHARACTERS;
 
-/** How messages name a file. */
+/** The name of a file in messages. */
 export interface NamedFile {
-  /** What it is meant to be: `scenario`. */
+  /** Its expected kind: `scenario`. */
   readonly what: string;
-  /** As the caller wrote it. */
+  /** The caller's reference to it. */
   readonly reference: string;
   readonly remedy: string;
 }
 
-/** Whether a reference is the path of a file rather than the name of something that comes with crashpath. Pure. */
+/** Whether a reference is a path, not the name of a file that crashpath ships. Pure. */
 export function isPath(reference: string): boolean {
   return reference.includes('/') || /\.ya?ml$/.test(reference);
 }

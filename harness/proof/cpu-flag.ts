@@ -9,7 +9,7 @@ const EFER_SVME = 1n << 12n;
 /** CR4.VMXE: VMX is enabled (Intel SDM volume 3, 2.5). */
 const CR4_VMXE = 1n << 13n;
 
-/** Characters that are kept of what was seen. */
+/** Longest excerpt of what was seen, characters. */
 const SEEN_CHARACTERS = 200;
 
 const svme = { svme: z.boolean() };
@@ -25,10 +25,10 @@ const RoleSchema = z.union([
 type Flag = { readonly svme: boolean } | { readonly vmxe: boolean };
 type Asked = { readonly everyVcpu: Flag } | (Flag & { readonly role: string });
 
-/** What was read of those that are asked about; a vCPU whose registers are incomplete is left out. */
+/** The registers of the vCPUs in question; a vCPU whose registers are incomplete is left out. */
 interface Answer {
   readonly vcpus: readonly VcpuRegisters[];
-  /** How many they should be, and what to say without any. */
+  /** How many vCPUs there should be, and what a proof saw when there is none. */
   readonly expected: number;
   readonly none: string;
 }
@@ -61,7 +61,7 @@ const rule: Rule<Asked, Answer, MachineWitness> = {
   },
 };
 
-/** `everyVcpu: { svme: true }` or `role: crasher, svme: true`: a bit of the control registers, and so for `vmxe`. */
+/** `everyVcpu: { svme: true }` or `role: crasher, svme: true`: a bit of the control registers; `vmxe` likewise. */
 export const cpuFlag = {
   name: 'svme, vmxe',
   beforeFiring: ruled(EveryVcpuSchema, rule),

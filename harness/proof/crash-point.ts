@@ -2,8 +2,8 @@ import type { Judged } from './proof.js';
 import type { ConsoleWitness } from './witness.js';
 
 /**
- * That lkdtm's crash point was the one that was hit, from its lines on the console. Scenarios do not ask for it: the
- * trigger implies it.
+ * Proves from lkdtm's console lines that the requested crash point was hit. Scenarios do not ask for it: the trigger
+ * implies it.
  */
 export function judgeCrashPoint(
   { point, type }: { readonly point: string; readonly type: string },
@@ -12,7 +12,7 @@ export function judgeCrashPoint(
   const rounds = events.flatMap((event) =>
     event.type === 'lkdtm-hit' && event.point === point && event.crashType === type ? [event.roundsLeft] : [],
   );
-  // The count begins anew at its end, so that another CPU may hit the point again while this one panics.
+  // The count restarts when it ends, so that another CPU may hit the point again while this one panics.
   const left = rounds.length === 0 ? undefined : Math.min(...rounds);
   return {
     what: `crash point ${point} of type ${type} was hit to the end of its count`,

@@ -6,7 +6,7 @@ import type { GuestWitness, ScriptReply } from './witness.js';
 /** A JavaScript regular expression; `^` and `$` are those of a line. */
 const pattern = z.string().min(1).max(256).refine(isPattern, 'must be a regular expression');
 
-/** What a text of the guest must be: all that is given must hold. */
+/** Conditions on a text of the guest; each that is present must hold. */
 const condition = {
   /** The whole text, without white space around it. */
   equals: z.string().max(1024).optional(),
@@ -14,7 +14,7 @@ const condition = {
   matches: pattern.optional(),
   /** Found nowhere in it. */
   lacks: pattern.optional(),
-  /** What it means when the text is another: part of the reason for `void`. */
+  /** What a failed condition means: part of the reason for `void`. */
   otherwise: z.string().min(1).max(160).optional(),
 };
 
@@ -36,7 +36,7 @@ export interface Condition {
   readonly lacks?: string | undefined;
 }
 
-/** Characters that are kept of what was seen. */
+/** Longest excerpt of what was seen, characters. */
 const SEEN_CHARACTERS = 200;
 
 const rule: Rule<GuestFact, ScriptReply, GuestWitness> = {
@@ -82,7 +82,7 @@ function factWords(fact: GuestFact): string {
 }
 
 /**
- * Holds a text of the guest against a condition. `saw` is what decided: the line that matched, or that should not
+ * Checks a text of the guest against a condition. `saw` is the deciding part: the line that matched, or that should not
  * have, else the beginning of the text.
  */
 export function checkCondition(
@@ -99,7 +99,7 @@ export function checkCondition(
   return { holds, saw: (unwanted ?? wanted ?? trimmed).slice(0, SEEN_CHARACTERS) };
 }
 
-/** The line with the first match, from at most half of what is kept before it; undefined without a match. */
+/** The line with the first match, cut to start at most half an excerpt before it; undefined without a match. */
 function lineOf(text: string, pattern: string): string | undefined {
   const match = new RegExp(pattern, 'm').exec(text);
   if (match === null) return undefined;

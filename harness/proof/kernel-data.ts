@@ -1,12 +1,12 @@
 import { findSymbol } from '../symbols/find-symbol.js';
 import type { MachineWitness } from './witness.js';
 
-/** Bytes of a variable of the kernel; or what was seen instead, and of which statement. */
+/** Bytes of a kernel variable; or what was seen instead, with the statement that this refutes. */
 export type DataSeen = { readonly bytes: Uint8Array } | { readonly saw: string; readonly what?: string };
 
 /**
- * Reads a variable of the kernel that runs: the first of several names that it has. What it does not have, has several
- * times or has for each CPU is not read: a guess would prove nothing.
+ * Reads a variable of the running kernel: the first of several names that exists. A name that is missing, ambiguous or
+ * per-CPU is not read: a guess would prove nothing.
  */
 export async function readData(
   wanted: string | readonly string[],

@@ -40,7 +40,7 @@ void t.test('the same of a role in a choreography', async (t) => {
   });
 });
 
-void t.test('a role is known in a choreography only; asking for nothing is a mistake', async (t) => {
+void t.test('a role exists only in a choreography; a proof without conditions is a mistake', async (t) => {
   const asked = { role: 'crasher', lapic: { irr: 'any' } };
   t.equal(lapic.beforeFiring.schema.safeParse(asked).success, false);
   t.equal(lapic.choreography.schema.safeParse({ cpu: 0, lapic: { irr: 'any' } }).success, false);

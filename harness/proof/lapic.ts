@@ -6,7 +6,7 @@ import type { MachineWitness } from './witness.js';
 
 const anyOrVector = z.union([z.literal('any'), z.number().int().min(16).max(255)]);
 
-/** What is asked of a local APIC; every one that is given must hold. */
+/** Conditions on a local APIC; each that is present must hold. */
 const LocalApicConditions = z
   .strictObject({
     enabled: z.boolean().optional(),

@@ -3,10 +3,10 @@ import { z } from 'zod';
 /** A symbol of the kernel. */
 export const symbolSchema = z.string().regex(/^[A-Za-z_][\w.]{0,255}$/, 'must be a kernel symbol');
 
-/** One symbol, or several of which the first that the kernel has is meant (a function renamed between versions). */
+/** One symbol, or several, of which the first that exists is used (a function renamed between versions). */
 export const symbolsSchema = z.union([symbolSchema, z.array(symbolSchema).min(1).max(8)]);
 
-/** Roles are a script's names for vCPUs. */
+/** A script's name of a vCPU. */
 export const roleSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a role: lower-case letters, digits, dashes');

@@ -3,10 +3,10 @@ import { symbolsSchema } from './names.js';
 import { asking, type Judged } from './proof.js';
 import type { ConsoleWitness } from './witness.js';
 
-/** The compiler puts what hardly ever runs, such as a call of panic(), into a part of its own (gcc: `f.cold`). */
+/** The compiler moves code that hardly ever runs, such as a call of panic(), into a separate part (gcc: `f.cold`). */
 const COLD_PART = /\.cold(\.\d+)?$/;
 
-/** How many frames of a report a proof repeats. */
+/** Frames of a report that a proof quotes. */
 const MOST_FRAMES = 24;
 const MESSAGE_CHARACTERS = 160;
 
@@ -24,8 +24,8 @@ const Schema = z.strictObject({
 });
 
 /**
- * `panic: { says: hung_task, stackHas: watchdog }`: what the kernel's own report of the panic shows on the console.
- * It proves that the panic was the one asked for, in the context asked for.
+ * `panic: { says: hung_task, stackHas: watchdog }`: what the kernel's own report of the panic shows on the console. It
+ * proves that the requested panic happened, in the requested context.
  */
 export const panic = {
   name: 'panic',

@@ -47,7 +47,7 @@ void t.test('a pin is found by its device', async (t) => {
   });
 });
 
-void t.test('in a choreography, sources have some time to bring it about', async (t) => {
+void t.test('in a choreography, sources have some time to establish the state', async (t) => {
   const later = (answers: number, sourcesWithinMs: number) =>
     pin.choreography.put(
       { pin: 9, is: { line: 'asserted' } },
@@ -61,7 +61,7 @@ void t.test('in a choreography, sources have some time to bring it about', async
   t.match(await later(1000, 1000), { proved: false });
 });
 
-void t.test('asking for nothing is a mistake', async (t) => {
+void t.test('a proof without conditions is a mistake', async (t) => {
   t.equal(await check({}, 9), undefined);
   t.equal(await check({ line: 'high' }, 9), undefined);
 });

@@ -4,14 +4,14 @@ import { PinNameSchema } from './names.js';
 import { type Rule, ruled } from './proof.js';
 import type { MachineWitness } from './witness.js';
 
-/** What is asked of an IO-APIC's pin; every one that is given must hold. */
+/** Conditions on a pin of the IO-APIC; each that is present must hold. */
 const PinConditions = z
   .strictObject({
     trigger: z.enum(['edge', 'level']).optional(),
     masked: z.boolean().optional(),
     irr: z.boolean().optional(),
     remoteIrr: z.boolean().optional(),
-    /** The line's level; it can be told for level pins only. */
+    /** The line's level; it is known for level pins only. */
     line: z.enum(['asserted', 'idle']).optional(),
   })
   .refine((asked) => Object.keys(asked).length > 0, 'must ask for trigger, masked, irr, remoteIrr or line');

@@ -7,24 +7,24 @@ import type {
   StoppedWitness,
 } from './witness.js';
 
-/** A statement held against what was seen. `what` and `saw` are for people, one line each. */
+/** A judged statement. `what` and `saw` are for people, one line each. */
 export interface Judged {
   readonly what: string;
   readonly proved: boolean;
   readonly saw: string;
 }
 
-/** A proof that is judged only when the watch is over, by a second look. */
+/** A proof that is judged by a second reading, after the watch. */
 export interface OpenQuestion {
   lookAgain(): Promise<Judged>;
 }
 
-/** A proof as it is asked at one time: the form in which files ask it, and what puts the question. */
+/** A proof at one of its times: the schema of its form in files, and the function that asks. */
 export interface Asking<Schema extends z.ZodType, Witness, Result> {
   readonly schema: Schema;
-  /** Undefined when what is asked has another form: it is another proof's. */
+  /** Undefined when `asked` has the form of another proof. */
   readonly put: (asked: unknown, witness: Witness) => Result | undefined;
-  /** The statement in words; undefined as well when the form has none. */
+  /** The statement in words; undefined as well when it has none beforehand. */
   readonly what: (asked: unknown) => string | undefined;
 }
 
@@ -33,17 +33,17 @@ export interface Proof {
   readonly name: string;
   /** A machine profile's claim, before the crash kernel is loaded. */
   readonly machine?: Asking<z.ZodType, GuestWitness, Promise<Judged>>;
-  /** A scenario's, of the guest that runs. */
+  /** A scenario's, about the running guest. */
   readonly beforeFiring?: Asking<z.ZodType, GuestWitness, Promise<Judged | OpenQuestion>>;
   /** A step's, all vCPUs stopped. */
   readonly choreography?: Asking<z.ZodType, StoppedWitness, Promise<Judged>>;
-  /** A scenario's, when the run is over, from what the console said. */
+  /** A scenario's, after the run, from the console. */
   readonly report?: Asking<z.ZodType, ConsoleWitness, readonly Judged[]>;
-  /** Of the capture kernel, from its report. */
+  /** About the capture kernel, from its report. */
   readonly capture?: Asking<z.ZodType, CaptureWitness, Judged>;
 }
 
-/** Ties a form to what puts the question; `what` states it in words, where that can be said beforehand. */
+/** Combines a schema with the function that asks; `what` states the proof in words, where that is known beforehand. */
 export function asking<Schema extends z.ZodType, Witness, Result>(
   schema: Schema,
   put: (asked: z.output<Schema>, witness: Witness) => Result,
@@ -68,13 +68,13 @@ export interface Rule<Asked, Answer, Witness extends MachineWitness> {
   what(asked: Asked): string;
   /** The question. */
   ask(asked: Asked, witness: Witness): Promise<Answer>;
-  /** The judgement, pure. `what` replaces the statement when the question could not be put. */
+  /** The judgement, pure. `what` replaces the statement when the question could not be asked. */
   judge(asked: Asked, answer: Answer): Pick<Judged, 'proved' | 'saw'> & { readonly what?: string };
-  /** Interrupt sources outside the guest may still bring about what is asked for. */
+  /** Interrupt sources outside the guest may still make the statement true. */
   readonly awaitsSources?: true;
 }
 
-/** How often what sources may bring about is asked again. */
+/** Interval at which a statement that sources may make true is asked again. */
 const ASK_EVERY_MS = 20;
 
 /** A form that is asked and judged by a rule. */

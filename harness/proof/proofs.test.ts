@@ -65,7 +65,7 @@ void t.test('no form is that of two proofs, and no name is there twice', async (
   }
 });
 
-void t.test('proofs are asked in their order; one that is not given can end the asking', async (t) => {
+void t.test('proofs are asked in their order; one that is not established can end the run', async (t) => {
   const taken: Judged[] = [];
   const stop = (judged: Judged) => {
     taken.push(judged);

@@ -12,7 +12,7 @@ import { inFunction, interruptFlag, stackHas } from './stopped-vcpu.js';
 import { variable } from './variable.js';
 import type { CaptureWitness, ConsoleWitness, GuestWitness, StoppedWitness } from './witness.js';
 
-/** Every proof there is. The forms that files may use and what is asked when follow from this list. */
+/** All proofs. The forms that files may use, and the time at which each is asked, follow from this list. */
 export const PROOFS = [
   read,
   output,
@@ -42,7 +42,7 @@ const IN_CHOREOGRAPHY = PROOFS.filter((proof) => 'choreography' in proof).map(
 const FROM_REPORT = PROOFS.filter((proof) => 'report' in proof).map(({ report }) => report);
 const OF_CAPTURE = PROOFS.filter((proof) => 'capture' in proof).map(({ capture }) => capture);
 
-/** What a machine profile claims and the guest must confirm. */
+/** A claim of a machine profile, which the guest must confirm. */
 export const MachineClaimSchema = z.union(AT_MACHINE.map(({ schema }) => schema));
 export type MachineClaim = z.infer<typeof MachineClaimSchema>;
 
@@ -58,8 +58,8 @@ export const StateProofSchema = z.union(IN_CHOREOGRAPHY.map(({ schema }) => sche
 export type StateProof = z.infer<typeof StateProofSchema>;
 
 /**
- * One statement about the capture kernel, as it reports of itself. It can be shown true only there: a capture kernel
- * that reports otherwise makes the run void, one that never reports has its own verdict (docs/verdicts.md).
+ * One statement about the capture kernel, judged from its own report. A capture kernel that reports otherwise makes the
+ * run void; one that never reports has its own verdict (docs/verdicts.md).
  */
 export const CaptureProofSchema = z.union(OF_CAPTURE.map(({ schema }) => schema));
 export type CaptureProof = z.infer<typeof CaptureProofSchema>;
@@ -67,7 +67,7 @@ export type CaptureProof = z.infer<typeof CaptureProofSchema>;
 /** Takes each judgement as it is made; it may throw, which ends the asking. */
 export type TakeJudgement = (judged: Judged) => void;
 
-/** Asks what a machine profile claims, in its order. */
+/** Asks for the claims of a machine profile, in its order. */
 export async function proveMachine(
   claims: readonly MachineClaim[],
   witness: GuestWitness,
@@ -77,8 +77,8 @@ export async function proveMachine(
 }
 
 /**
- * Asks what a scenario wants proved before firing, in its order. Returns the proofs that need a second look after the
- * watch; what only the console's report can show is not asked.
+ * Asks for a scenario's proofs before firing, in its order. Returns the proofs that need a second reading after the
+ * watch; proofs from the console's report are not asked.
  */
 export async function proveBeforeFiring(
   proofs: readonly ScenarioProof[],
@@ -95,22 +95,22 @@ export async function proveBeforeFiring(
   return open;
 }
 
-/** Asks what a step of a choreography wants proved. */
+/** Asks for the proof of a choreography's step. */
 export async function proveState(proof: StateProof, witness: StoppedWitness): Promise<Judged> {
   return required(proof, await ask(IN_CHOREOGRAPHY, proof, witness));
 }
 
-/** Judges what only the console's report can show; proofs that were asked earlier are left out. */
+/** Judges the proofs from the console's report; proofs that were asked earlier are left out. */
 export function proveFromReport(proofs: readonly ScenarioProof[], events: ConsoleWitness): Judged[] {
   return proofs.flatMap((proof) => ask(FROM_REPORT, proof, events) ?? []);
 }
 
-/** Judges what is asked of the capture kernel, in its order. */
+/** Judges the proofs about the capture kernel, in their order. */
 export function proveCapture(proofs: readonly CaptureProof[], report: CaptureWitness): Judged[] {
   return proofs.map((proof) => required(proof, ask(OF_CAPTURE, proof, report)));
 }
 
-/** What a proof states, in words: for pages that describe scenarios. Undefined for one that has no words beforehand. */
+/** A proof's statement in words, for pages that describe scenarios. Undefined for one without words beforehand. */
 export function statementOf(proof: ScenarioProof | StateProof): string | undefined {
   const askings = [...BEFORE_FIRING, ...IN_CHOREOGRAPHY];
   return askings.map(({ what }) => what(proof)).find((what) => what !== undefined);

@@ -3,7 +3,7 @@ import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { asking, type Judged, type OpenQuestion } from './proof.js';
 import type { GuestWitness } from './witness.js';
 
-/** How often a row that is to rise is looked at. */
+/** Interval between two readings of a row that is to rise. */
 const LOOK_EVERY_MS = 250;
 const SCRIPT = 'cat /proc/interrupts';
 

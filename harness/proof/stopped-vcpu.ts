@@ -46,5 +46,5 @@ export const interruptFlag = {
   choreography: ruled(InterruptsSchema, interruptsRule),
 };
 
-/** `role: crasher, stackHas: handle_irq`: a function that a stopped vCPU's stack shows for certain. */
+/** `role: crasher, stackHas: handle_irq`: a function in a reliable frame of a stopped vCPU's stack. */
 export const stackHas = { name: 'stackHas', choreography: ruled(StackSchema, stackRule) };

@@ -83,7 +83,7 @@ void t.test('before firing as in a choreography', async (t) => {
   });
 });
 
-void t.test('what has no one value is not proved, and says why', async (t) => {
+void t.test('a variable without a single value is not proved, with the reason', async (t) => {
   t.strictSame(await check({ variable: 'panic_cpus', equals: -1 }), {
     what: 'find the variable panic_cpus',
     proved: false,
@@ -105,7 +105,7 @@ void t.test('what has no one value is not proved, and says why', async (t) => {
   });
 });
 
-void t.test('what cannot be meant is refused', async (t) => {
+void t.test('an impossible value is refused', async (t) => {
   const refused = (asked: object) => {
     const parsed = variable.beforeFiring.schema.safeParse(asked);
     const [issue] = parsed.error?.issues ?? [];

@@ -7,10 +7,10 @@ import type { MachineWitness } from './witness.js';
 /** How the bytes of a variable are read, all little endian. A pointer is a u64. */
 const TYPES = ['u8', 's8', 'u16', 's16', 'u32', 's32', 'u64', 's64'] as const;
 type Type = (typeof TYPES)[number];
-/** That of `int` and `atomic_t`, as which most of the kernel's variables are declared. */
+/** The type of `int` and `atomic_t`, the most common ones. */
 const DEFAULT_TYPE: Type = 's32';
 
-/** A structure that is larger hardly has one symbol. */
+/** Larger than any structure with a symbol of its own. */
 const MOST_OFFSET = 1024 * 1024;
 
 /** The conditions, with the sign that states each. */
@@ -23,7 +23,7 @@ const CONDITIONS = [
 
 const HEXADECIMAL = /^0x[0-9a-f]{1,16}$/i;
 
-/** A number, or the bits of one in hexadecimal text: for what is beyond YAML's exact numbers. */
+/** A number, or its bits as hexadecimal text, for values beyond YAML's exact numbers. */
 const integer = z.union([
   z.number().int(),
   z.string().regex(HEXADECIMAL, 'must be an integer or hexadecimal text such as "0xffffffff81000000"'),
@@ -77,8 +77,8 @@ const rule: Rule<Asked, DataSeen, MachineWitness> = {
 };
 
 /**
- * `variable: panic_cpu, equals: -1`: the value of a variable of the kernel, or of a member of one, at its symbol. Before
- * firing the guest is stopped for the look.
+ * `variable: panic_cpu, equals: -1`: the value of a variable of the kernel, or of a member of one, at its symbol.
+ * Before firing the guest is stopped for the reading.
  */
 export const variable = {
   name: 'variable',
@@ -104,7 +104,7 @@ function holds(key: ConditionKey, value: bigint, other: bigint): boolean {
   return key === 'atLeast' ? value >= other : value <= other;
 }
 
-/** What is meant, as a value of the type; undefined when the type has no such value. */
+/** The wanted value in the type; undefined when the type cannot hold it. */
 function valueOf(wanted: number | string, type: Type): bigint | undefined {
   const width = bitsOf(type);
   if (typeof wanted === 'string') {

@@ -14,26 +14,26 @@ import type { PinName, Subject } from './names.js';
 export interface MachineWitness {
   /** How many vCPUs the machine has. */
   readonly cpus: number;
-  /** The vCPU that is meant. */
+  /** The number of a vCPU given by number or role. */
   vcpuOf(subject: Subject): number;
-  /** Of every vCPU. */
+  /** Registers of every vCPU. */
   registers(): Promise<readonly VcpuRegisters[]>;
   irqchips(): Promise<Irqchips>;
   /** A vCPU's local APIC; undefined when the machine shows none. */
   lapic(vcpu: number): Promise<LocalApic | undefined>;
-  /** The IO-APIC pin that is meant; undefined when no row of /proc/interrupts has that device on a pin. */
+  /** The number of an IO-APIC pin; undefined when no row of /proc/interrupts has that device on a pin. */
   pinOf(name: PinName): Promise<number | undefined>;
   /**
-   * Looks at the kernel that runs; a guest that runs is stopped meanwhile. When the machine cannot do that, the answer
-   * says why.
+   * Reads the running kernel; a running guest is stopped meanwhile. When the machine cannot do that, the answer is the
+   * reason.
    */
   withKernel<T>(look: (kernel: KernelWitness) => Promise<T>): Promise<T | KernelHidden>;
-  /** How long an answer may still become the right one by interrupt sources outside the guest, ms; 0 without any. */
+  /** How long interrupt sources outside the guest may take to make an answer right, ms; 0 without any. */
   readonly sourcesWithinMs: number;
   readonly clock: Clock;
 }
 
-/** Time, for what is asked again. */
+/** The clock for repeated questions. */
 export interface Clock {
   /** Milliseconds, monotonic. */
   nowMs(): number;
@@ -60,14 +60,14 @@ export interface StoppedWitness extends MachineWitness {
   stack(vcpu: number): Promise<StackSeen>;
 }
 
-/** Names and memory of the kernel that runs. */
+/** Names and memory of the running kernel. */
 export interface KernelWitness {
   readonly symbols: SymbolTable;
-  /** Kernel memory at a virtual address; undefined when no page tables at hand map it. */
+  /** Kernel memory at a virtual address; undefined when no available page tables map it. */
   read(address: bigint, length: number): Promise<Uint8Array | undefined>;
 }
 
-/** Why names and memory of the kernel cannot be had, for people. */
+/** Why names and memory of the kernel are not available, for people. */
 export interface KernelHidden {
   readonly hidden: string;
 }
@@ -84,7 +84,7 @@ export interface StoppedVcpu {
 
 /** The stack of a stopped vCPU. */
 export interface StackSeen {
-  /** Functions of the frames that are certain. */
+  /** Functions of the reliable frames. */
   readonly functions: readonly string[];
   /** The stack for people, in one line. */
   readonly line: string;
@@ -93,5 +93,5 @@ export interface StackSeen {
 /** The console's record of a run, after the fact. */
 export type ConsoleWitness = readonly RunEvent[];
 
-/** What the capture kernel reports of itself. */
+/** The capture kernel's report. */
 export type CaptureWitness = EventOf<'capture-facts'>;

@@ -3,7 +3,7 @@ import type { RunPlan } from '../plan/run-plan.js';
 import { campaignTableOf, cellsOf } from './campaign-table.js';
 import { countOf } from './words.js';
 
-/** What is known while a campaign file's runs go on. */
+/** The state of a campaign file's runs while they are carried out. */
 export interface Progress {
   /** All plans of the campaign, also those that ended before it was resumed. */
   readonly plans: readonly RunPlan[];
@@ -14,9 +14,9 @@ export interface Progress {
 }
 
 /**
- * `progress: 3 of 12 cells, 5 of 14 runs; about 4 min left`. What is left is the mean length of the runs that ended,
- * times the runs that did not, shared by the jobs; a run under way counts as a whole one. Nothing is said of it before
- * a run has ended. Pure.
+ * `progress: 3 of 12 cells, 5 of 14 runs; about 4 min left`. The time left is the mean length of the runs that ended,
+ * times the runs that did not, divided by the jobs; a run under way counts as a whole one. It is left out before the
+ * first run has ended. Pure.
  */
 export function progressLine({ plans, results, jobs }: Progress): string {
   const table = campaignTableOf(plans, results);

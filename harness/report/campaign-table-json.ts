@@ -1,6 +1,6 @@
 import { cellsOf, type CampaignTable, stateCounts } from './campaign-table.js';
 
-/** What {@link campaignTableObject} is told beside the table. */
+/** Input of {@link campaignTableObject} besides the table. */
 export interface CampaignFacts {
   readonly campaign: string;
   readonly exitCode: number;

@@ -14,14 +14,14 @@ import type { TableOptions } from './terminal-table.js';
 import { type CellLine, foldLine, textTable } from './text-table.js';
 import { countOf, safeName, safeSentence } from './words.js';
 
-/** Fewer columns would fold names to shreds. */
+/** Names are not readable in fewer columns. */
 const NARROWEST = 80;
 const MINIMUM_COLUMN = 12;
 const WIDEST_SCENARIO = 28;
 const GAP_COLUMNS = 2;
 const INDENT = '      ';
 
-/** What a cell is called. */
+/** The name of a cell's state. */
 export const STATE_WORDS: Readonly<Record<CellState, string>> = {
   unexpected: 'UNEXPECTED',
   'harness-error': 'harness error',
@@ -32,9 +32,9 @@ export const STATE_WORDS: Readonly<Record<CellState, string>> = {
 };
 
 /**
- * The table of a campaign file: scenarios down, kernels across, in each cell the verdicts with their counts and whether
- * they are as expected; below it the arguments, numbered, then the cells that nothing explains, by name, and the sums.
- * No newline at the end. Pure.
+ * The table of a campaign file: scenarios down, kernels across, in each cell the verdicts with their counts, and
+ * whether they are as expected; below it the arguments, numbered, then the unexplained cells, by name, and the sums. No
+ * newline at the end. Pure.
  */
 export function campaignTableText(
   table: CampaignTable,
@@ -70,13 +70,13 @@ export function cellSentence(table: CampaignTable): string {
   return `${countOf(cellsOf(table).length, 'cell')}: ${counts.join(', ')}`;
 }
 
-/** Numbers the cells that have something to say, in reading order. */
+/** Numbers the cells that have notes, in reading order. */
 export function numbered(table: CampaignTable): Map<TableCell, number> {
   const speaking = cellsOf(table).filter(({ cell }) => cell.why.length + cell.voidOk.length > 0);
   return new Map(speaking.map(({ cell }, index) => [cell, index + 1]));
 }
 
-/** What a cell's runs say: one line a verdict, then what degraded captures. */
+/** A cell's runs: one line for each verdict, then the reasons of degraded captures. */
 export function verdictLines({ verdicts, degradedBy }: TableCell): string[] {
   const lines = verdicts.map(([name, count]) => `${count} ${name}`);
   return degradedBy.length === 0 ? lines : [...lines, `by ${degradedBy.map(safeName).join(', ')}`];
@@ -110,7 +110,7 @@ function paintOf(state: CellState, { outcome, dim }: Palette): (text: string) =>
   }
 }
 
-/** The scenario has what it needs, the kernels share the rest. */
+/** The scenario column takes the width that it needs, the kernels share the rest. */
 function widths(
   { columns, rows: { length } }: CampaignTable,
   { rows, most }: { rows: readonly (readonly (readonly CellLine[])[])[]; most: number },

@@ -21,7 +21,7 @@ interface Made {
 
 let made = 0;
 
-/** One run of a cell, with the result that it came to. */
+/** One run of a cell, with its result. */
 function run(scenario: string, cell: Cell, result?: Partial<RunResult>): Made {
   made += 1;
   const runId = `r${made}`;

@@ -5,7 +5,7 @@ import type { RunPlan } from '../plan/run-plan.js';
 import { VERDICT_NAMES } from './summary.js';
 import { countInOrder, verdictName } from './words.js';
 
-/** What a cell of the table comes to, worst first. */
+/** States of a cell, worst first. */
 export const CELL_STATES = [
   'unexpected',
   'harness-error',
@@ -26,12 +26,12 @@ const IS_EXPLAINED: Readonly<Record<CellState, boolean>> = {
   'as-expected': true,
 };
 
-/** All trials of a scenario on one kernel of the campaign file. Texts are as the file and the runs have them. */
+/** All trials of a scenario on one kernel of the campaign file. Texts are verbatim from the file and the runs. */
 export interface TableCell {
   readonly kernel: string;
   /** Trials that were planned. */
   readonly planned: number;
-  /** Results of those that came to one; one that was interrupted has none. */
+  /** Results of its trials; an interrupted one has none. */
   readonly results: readonly RunResult[];
   /** Verdict names with counts, best first. */
   readonly verdicts: readonly (readonly [name: string, count: number])[];
@@ -40,9 +40,9 @@ export interface TableCell {
   readonly state: CellState;
   /** What was expected, in words. */
   readonly expected: string;
-  /** The arguments for it: of the verdicts that were seen, or, when none of them was, of all. */
+  /** The arguments for it: of the accepted verdicts that occurred, or, when none did, of all. */
   readonly why: readonly string[];
-  /** Why voids are no surprise; empty when there are none or nothing explains them. */
+  /** Why voids are expected; empty when there are none, or no reason. */
   readonly voidOk: readonly string[];
 }
 
@@ -68,8 +68,8 @@ export interface CampaignTable {
 type PlanInCell = RunPlan & { readonly cell: Cell };
 
 /**
- * Lays out what came of a campaign file's plans; undefined when they are none of a campaign file. Rows and columns are
- * in the order in which the plans name them first. A result belongs to the cell of its names. Pure.
+ * Makes the table of a campaign file's plans and results; undefined when the plans are not of a campaign file. Rows and
+ * columns are in the order in which the plans name them first. A result belongs to the cell of its names. Pure.
  */
 export function campaignTableOf(
   plans: readonly RunPlan[],
@@ -129,7 +129,7 @@ function cellOf(plans: readonly PlanInCell[], results: readonly RunResult[]): Ta
   };
 }
 
-/** The worst that its trials say; a void that the file explains is none, unless there is nothing else. */
+/** The worst state of its trials; a void that the file explains counts only when there is nothing else. */
 function stateOf(results: readonly RunResult[], planned: number): CellState {
   const has = (outcome: RunResult['outcome']) => results.some((result) => result.outcome === outcome);
   if (has('unexpected')) return 'unexpected';
@@ -145,12 +145,12 @@ export function cellsOf({ rows }: CampaignTable): { row: TableRow; cell: TableCe
   return rows.flatMap((row) => row.cells.flatMap((cell) => (cell === undefined ? [] : [{ row, cell }])));
 }
 
-/** The cells that nothing explains: neither an expectation nor the file's reason for a void. */
+/** The unexplained cells: neither an expectation nor the file's reason for a void applies. */
 export function unexplained(table: CampaignTable): { row: TableRow; cell: TableCell }[] {
   return cellsOf(table).filter(({ cell }) => !IS_EXPLAINED[cell.state]);
 }
 
-/** How many cells come to what, in the order of {@link CELL_STATES}; states that do not occur are left out. */
+/** How many cells are in each state, in the order of {@link CELL_STATES}; states that do not occur are left out. */
 export function stateCounts(table: CampaignTable) {
   return countInOrder(
     cellsOf(table).map(({ cell }) => cell.state),

@@ -30,7 +30,7 @@ p: Fisher's exact test, two-sided; a difference is shown by p <= 0.05`,
   );
 });
 
-t.test('what was not judged stands apart; nothing judged is no rate', async (t) => {
+t.test('trials that were not judged are separate; without judged trials there is no rate', async (t) => {
   const mixed = [
     ...trials(0, [...times(1, 'captured'), ...times(2, 'void'), ...times(1, 'harness-error')]),
     ...trials(1, times(3, 'void')),

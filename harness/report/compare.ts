@@ -19,12 +19,12 @@ const COLUMNS: readonly Omit<Column, 'width'>[] = [
   { title: '95 % INTERVAL', align: 'right' },
 ];
 
-/** A kernel may be named by a long path; it is folded beyond this. */
+/** A long kernel name (a path) is folded beyond this. */
 const WIDEST_KERNEL = 36;
 
 /**
- * The comparison for people: for each scenario a table, what does not count, test and conclusion; at the end the
- * conclusion over all of them and how the numbers are to be read. No newline at the end. Pure.
+ * The comparison for people: for each scenario a table, the trials that do not count, test and conclusion; at the end
+ * the conclusion over all scenarios and the definitions of the numbers. No newline at the end. Pure.
  */
 export function compareText(comparison: Comparison, options: TextOptions): string {
   const colors = palette(options);
@@ -82,7 +82,7 @@ function kernelCells(kernel: KernelTally, role: string): CellLine[][] {
   ].map((text) => [{ text }]);
 }
 
-/** Void and harness errors, apart from everything that is counted. */
+/** Voids and harness errors, which enter no rate. */
 function notCounted(kernel: KernelTally, role: string): string[] {
   const parts = [
     ...(kernel.void === 0 ? [] : [`${kernel.void} void`]),
@@ -92,7 +92,7 @@ function notCounted(kernel: KernelTally, role: string): string[] {
   return [`not judged: ${parts.join(' and ')} (${role} ${escapeHostText(kernel.id)})`];
 }
 
-/** Every kernel had its turn in every round that was run. */
+/** Each round that was run has one trial of every kernel. */
 function stoppedEarly({ kernels: [baseline] }: ScenarioComparison, rounds: number): string[] {
   const run = baseline?.trials ?? rounds;
   return run < rounds ? [`decided after ${run} of ${rounds} rounds`] : [];
@@ -110,7 +110,7 @@ function painted({ relation, conclusion }: Contrast, colors: Palette): string {
   return colors.outcome[PAINT[relation]](conclusion);
 }
 
-/** What the numbers mean. */
+/** The definitions of the numbers. */
 function readingLines({ design, scenarios }: Comparison): string[] {
   const comparisons = scenarios.length * (design.kernels.length - 1);
   const corrections = [

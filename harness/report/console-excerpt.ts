@@ -1,7 +1,7 @@
 import type { RunResult } from '../model/result.js';
 import { escapeGuestText } from '../model/escape.js';
 
-/** Longest console line shown, bytes of it; a longer one is cut and marked. */
+/** Longest console line shown, bytes; a longer one is cut and marked. */
 const LINE_BYTES = 200;
 
 /** One console line, safe to print. */
@@ -10,13 +10,13 @@ export interface ConsoleLine {
   readonly number: number;
   /** Byte offset of its start in the recorded console. */
   readonly offset: number;
-  /** Escaped, at most about 200 characters of the guest's. */
+  /** Escaped, from at most about 200 characters of the guest. */
   readonly text: string;
 }
 
-/** The interesting stretch of a console. */
+/** The relevant lines of a console. */
 export interface ConsoleExcerpt {
-  /** Why this stretch: it ends shortly behind the last console evidence, or at the end of the recording. */
+  /** Where it ends: shortly after the last console evidence, or at the end of the recording. */
   readonly endsAt: 'evidence' | 'end-of-console';
   readonly lines: readonly ConsoleLine[];
   /** Length of the whole recorded console, bytes. */
@@ -24,9 +24,9 @@ export interface ConsoleExcerpt {
 }
 
 /**
- * Picks up to `maxLines` whole lines that end `linesAfter` lines behind the last line that the verdict cites of the
- * console (a panic's first line is cited, what the guest said last comes after it), or with the last line of the
- * console when it cites none (or cites bytes that the recording does not have). Pure.
+ * Up to `maxLines` whole lines that end `linesAfter` lines after the last console line that the verdict cites (a
+ * panic's first line is cited; the rest of its report follows), or at the end of the console when the verdict cites
+ * none (or cites bytes that the recording does not have). Pure.
  */
 export function consoleExcerpt(
   bytes: Buffer,
@@ -61,7 +61,7 @@ function startOfLine(bytes: Buffer, byte: number): number {
   return byte <= 0 ? 0 : bytes.lastIndexOf(0x0a, byte - 1) + 1;
 }
 
-/** The last byte of the line that stands `count` lines behind the one that holds `byte`, as far as there are any. */
+/** The last byte of the line `count` lines after the one that holds `byte`, or of the last line. */
 function linesBehind(bytes: Buffer, byte: number, count: number): number {
   let end = byte;
   for (let line = 0; line <= count; line++) {

@@ -5,7 +5,7 @@ import { cellSentence, numbered, rowName, STATE_WORDS, verdictLines } from './ca
 import type { CampaignTable, CellState, TableCell, TableRow } from './campaign-table.js';
 import { safeName, safeSentence } from './words.js';
 
-/** Which colour and mark of the outcomes a state has. */
+/** The outcome whose colour and mark a state has. */
 const OUTCOME_OF: Readonly<Record<CellState, Outcome>> = {
   unexpected: 'unexpected',
   'harness-error': 'harness-error',

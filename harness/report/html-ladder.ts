@@ -31,7 +31,7 @@ function segmentOf(segment: Segment): Markup {
   return html`<span class="${classes}" style="flex-grow:${Math.max(1, Math.round(segment.share * 10_000))}" title="${title}">${label}</span>`;
 }
 
-/** The twelve rungs as a list, with when each was reached and how long it took. */
+/** The twelve rungs as a list, with the time and the duration of each. */
 export function ladderList(result: RunResult): Markup {
   const { rungs, last, tailMs } = phaseLadder(result);
   const end = html`<tr class="end"><th scope="row"><span class="dot tail"></span>end of run</th><td class="number">${preciseSeconds(result.durationMs)}</td><td class="number">${stepSeconds(tailMs)}</td><td>${result.verdict}</td></tr>`;

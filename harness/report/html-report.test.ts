@@ -89,7 +89,7 @@ void t.test('a campaign is one well-formed file', async (t) => {
   t.match(page, '<b>panic</b> <span class="quiet">console byte 155, 8.022 s</span>');
 });
 
-void t.test('the trials of the table lead to their runs; surprises start open', async (t) => {
+void t.test('the trials of the table link to their runs; unexpected ones start open', async (t) => {
   const page = report(HUNG, CAPTURED);
   t.match(page, '<a class="expected" href="#run-1" title="captured, expected">1</a>');
   t.match(page, '<a class="unexpected" href="#run-2" title="crash-path-hang, unexpected">\u27172</a>');

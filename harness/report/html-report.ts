@@ -17,7 +17,7 @@ export interface ReportHost {
   readonly crashpathVersion: string;
 }
 
-/** What a report is made of. */
+/** The input of a report. */
 export interface HtmlReportInput {
   readonly results: readonly RunResult[];
   readonly host: ReportHost;
@@ -25,14 +25,14 @@ export interface HtmlReportInput {
   readonly consoleExcerpts: ReadonlyMap<string, ConsoleExcerpt>;
   /** Of a campaign file: scenarios against kernels. */
   readonly campaignTable?: CampaignTable | undefined;
-  /** When, ISO 8601; shown as it is. */
+  /** Time of creation, ISO 8601; shown verbatim. */
   readonly generatedAt: string;
 }
 
-/** Runs that start open: the first ones that did not go as expected; more would bury the table's links. */
+/** Runs that start open: the first unexpected ones; more would push the other runs out of sight. */
 const OPEN_RUNS = 3;
 
-/** A run with its place in the file. */
+/** A run with its anchor in the page. */
 interface Entry {
   readonly result: RunResult;
   readonly id: string;
@@ -40,8 +40,8 @@ interface Entry {
 }
 
 /**
- * A campaign as one HTML file: no script, no request to anywhere (a content security policy forbids both), readable
- * in a dark room and on a phone. Pure.
+ * A campaign as one HTML file: no script, no external request (a content security policy forbids both), a light and a
+ * dark palette, and a layout that fits phones. Pure.
  */
 export function htmlReport({
   results,

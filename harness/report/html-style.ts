@@ -1,7 +1,7 @@
 import type { Outcome } from '../model/verdict.js';
 import { html, type Markup } from './html.js';
 
-/** The report's style sheet: one palette in two moods, no font or image from elsewhere. */
+/** The report's style sheet: a light and a dark palette, no external font or image. */
 export const STYLE = `
 :root { color-scheme: light dark;
   --page: #f6f5f1; --card: #fffefb; --ink: #23252b; --quiet: #666a73; --line: #dedbd2; --code: #f0eee7;
@@ -118,7 +118,7 @@ pre { margin: 0; padding: .8rem; background: var(--code); border: 1px solid var(
 @media print { .run { break-inside: avoid; } }
 `;
 
-/** Marks beside the colours, for those who do not see them. */
+/** Marks in addition to the colours, for readers who cannot distinguish them. */
 export const OUTCOME_MARKS: Readonly<Record<Outcome, string>> = {
   expected: '\u2713',
   unexpected: '\u2717',

@@ -1,11 +1,11 @@
 import { escapeHostText } from '../model/escape.js';
 
-/** HTML that was built by {@link html}: the only thing that is not escaped when it is put into HTML. */
+/** HTML that was built by {@link html}, the only insertion that is not escaped. */
 export class Markup {
   constructor(readonly text: string) {}
 }
 
-/** What may stand in a template. Arrays are joined; undefined is nothing. */
+/** What a template may insert. Arrays are joined; undefined inserts nothing. */
 export type Insertion = string | number | Markup | undefined | readonly Insertion[];
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -17,8 +17,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Builds HTML. Every inserted string is escaped for element content and quoted attributes, and its control and
- * invisible characters are spelled out, so guest text cannot become markup. Attributes must be quoted. Pure.
+ * Builds HTML. Every inserted string is escaped for element content and quoted attributes, its control and invisible
+ * characters included, so guest text cannot become markup. Attributes must be quoted. Pure.
  */
 export function html(strings: TemplateStringsArray, ...insertions: readonly Insertion[]): Markup {
   return new Markup(strings.map((text, index) => `${text}${render(insertions[index])}`).join(''));

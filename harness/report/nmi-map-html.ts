@@ -13,7 +13,7 @@ td.unknown { background: var(--doubt-wash); color: var(--doubt); }
 td.lost { background: var(--bad-wash); color: var(--bad); }
 pre { white-space: pre-wrap; background: var(--code); padding: .6rem; border-radius: 6px; }`;
 
-/** The maps as one page without anything from elsewhere. */
+/** The maps as one self-contained page. */
 export function mapHtml(maps: readonly NmiMap[], comparison: MapComparison | undefined): string {
   const title = `NMI map: ${maps.map(({ kernel }) => kernel.spec).join(' and ')}`;
   const page = html`<!doctype html>

@@ -25,7 +25,7 @@ export function mapText(map: NmiMap): string {
   ].join('\n');
 }
 
-/** What the map is of, in a few lines. */
+/** The subject of the map, in a few lines. */
 export function headLines(map: NmiMap): string[] {
   const { kernel, cpus, accel, points, runs, complete, control, probed } = map;
   const capture = kernel.captureRelease === kernel.release ? '' : `, capture kernel ${kernel.captureRelease}`;
@@ -35,7 +35,7 @@ export function headLines(map: NmiMap): string[] {
     `${points} points from panic() to the capture kernel's own IDT; ${probed.length} probed in ${runs} runs${unknown === 0 ? '' : `, ${unknown} unknown`}${complete ? '' : '; NOT COMPLETE'}`,
     control.verdict === 'captured'
       ? 'control, traced without an NMI: captured'
-      : `control, traced without an NMI: ${control.verdict} (what follows is not the NMI's doing alone)`,
+      : `control, traced without an NMI: ${control.verdict} (the outcomes below are not caused by the NMI alone)`,
   ];
 }
 

@@ -1,9 +1,9 @@
 import picocolors from 'picocolors';
 import type { Outcome } from '../model/verdict.js';
 
-/** How text for people is written. */
+/** Options of text for people. */
 export interface TextOptions {
-  /** Colour with terminal sequences; the words say the same without. */
+  /** Colour with terminal sequences; the text has the same information without. */
   readonly color: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface Palette {
   readonly dim: (text: string) => string;
 }
 
-/** Colours, or functions that leave text alone when `color` is false. */
+/** Colours, or functions that leave text unchanged when `color` is false. */
 export function palette({ color }: TextOptions): Palette {
   const { green, red, yellow, magenta, bold, dim } = picocolors.createColors(color);
   return {

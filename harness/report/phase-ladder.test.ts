@@ -51,7 +51,7 @@ void t.test('no phases: only a tail', async (t) => {
   t.equal(last, undefined);
 });
 
-void t.test('a clock that stands still gives shares of 0, no division by 0', async (t) => {
+void t.test('equal times give shares of 0, no division by 0', async (t) => {
   const { segments } = phaseLadder({
     phases: [
       { phase: 'boot', atMs: 0, how: 'observed' },

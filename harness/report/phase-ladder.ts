@@ -30,8 +30,8 @@ export interface ReachedRung extends RungIdentity {
   /** Milliseconds since the run began. */
   readonly atMs: number;
   /**
-   * Milliseconds since the reached rung below, or since the run began for the lowest. Negative when the recording
-   * saw the two out of order (console and samples are two clocks' worth of latency).
+   * Milliseconds since the reached rung below, or since the run began for the lowest. Negative when the recording has
+   * the two out of order (console and samples have different latencies).
    */
   readonly sincePreviousMs: number;
 }
@@ -39,7 +39,7 @@ export interface ReachedRung extends RungIdentity {
 /** One of the twelve rungs. */
 export type Rung = ReachedRung | (RungIdentity & { readonly status: 'not-reached' });
 
-/** A stretch of time for a bar: the time up to a rung, or after the last rung. Never negative. */
+/** A segment of a bar: the time up to a rung, or after the last rung. Never negative. */
 export type Segment =
   | { readonly kind: 'climb'; readonly rung: ReachedRung; readonly lengthMs: number; readonly share: number }
   | { readonly kind: 'tail'; readonly lengthMs: number; readonly share: number };
@@ -59,7 +59,7 @@ export interface PhaseLadder {
   readonly tailMs: number;
 }
 
-/** Lays out which rungs a run reached, when, and how long each took. Pure; tolerates times that stand still or turn back. */
+/** The rungs of a run, when each was reached, and how long it took. Pure; tolerates equal and decreasing times. */
 export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs'>): PhaseLadder {
   const reached = new Map<Phase, PhaseReached>();
   for (const phase of result.phases) {
@@ -80,7 +80,7 @@ export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs'>): P
   return { rungs, segments: segmentsOf(rungs, tailMs), last, tailMs };
 }
 
-/** A bar cannot go back: a rung that was seen before the one below it has no length, and the next counts from the front. */
+/** A rung that was seen before the one below it has no length, and the next one counts from the latest time so far. */
 function segmentsOf(rungs: readonly Rung[], tailMs: number): readonly Segment[] {
   let frontMs = 0;
   const climbs = rungs.flatMap((rung) => {

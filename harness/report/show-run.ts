@@ -21,14 +21,14 @@ export interface RunFile {
   readonly sizeBytes: number;
 }
 
-/** What is shown of a run. */
+/** The input of {@link showRun}. */
 export interface ShownRun extends TextOptions {
   readonly plan: RunPlan;
-  /** Absent when the run never came to a verdict: it was interrupted, or crashpath was killed. */
+  /** Absent when the run has no verdict: it was interrupted, or crashpath was killed. */
   readonly result: RunResult | undefined;
   /** The recorded console, whole. */
   readonly consoleBytes: Buffer;
-  /** The interrupt controllers right before firing; absent in a run that did not come that far, or an older one. */
+  /** The interrupt controllers right before firing; absent in a run that ended before, or an older one. */
   readonly interruptState?: InterruptState | undefined;
   /** Where the run is stored now. */
   readonly directory: string;
@@ -190,7 +190,7 @@ function more(count: number): string[] {
   return count > LISTED ? [`  and ${count - LISTED} more`] : [];
 }
 
-/** Rows of `name  text`, with the texts under each other. */
+/** Rows of `name  text`, with the texts aligned. */
 function aligned(rows: readonly (readonly [name: string, text: string])[], colors: Palette): string {
   const width = 11;
   return rows.map(([name, text]) => `${colors.bold(name.padEnd(width))}  ${text}`).join('\n');

@@ -9,7 +9,7 @@ export interface TrialGroup {
   readonly kernel: string;
   /** The same of the capture kernel; absent when it is the same kernel. */
   readonly captureKernel: string | undefined;
-  /** What the machine is called; absent for the default one. */
+  /** Name of the machine; absent for the default one. */
   readonly machine: string | undefined;
   readonly results: readonly RunResult[];
   /** Verdict names with counts, best first. */
@@ -19,7 +19,7 @@ export interface TrialGroup {
   readonly medianMs: number;
 }
 
-/** Verdict names in the order of the vocabulary, each capture quality apart. */
+/** Verdict names in the order of the vocabulary, one for each capture quality. */
 export const VERDICT_NAMES = VERDICT_WORDS.flatMap((verdict) =>
   VERDICTS[verdict].hasQuality ? [verdict, verdictName({ verdict, quality: 'degraded' })] : [verdict],
 );
@@ -32,7 +32,7 @@ export function outcomeCounts(results: readonly RunResult[]) {
   );
 }
 
-/** `N runs: a expected, b unexpected, c inconclusive, d harness error`; always all four, so that it can be searched. */
+/** `N runs: a expected, b unexpected, c inconclusive, d harness error`; always all four, for scripts that search it. */
 export function outcomeSentence(results: readonly RunResult[]): string {
   const counts = new Map(outcomeCounts(results));
   const parts = OUTCOMES.map((outcome) => `${counts.get(outcome) ?? 0} ${outcome.replace('-', ' ')}`);
@@ -87,7 +87,7 @@ function trialGroup(one: RunResult, results: readonly RunResult[], name: KernelN
   };
 }
 
-/** Two builds of one source share a release string (patched variants do), so a label alone may not say which. */
+/** Two builds of one source share a release string (patched variants do), so a label alone may be ambiguous. */
 function kernelNamer(results: readonly RunResult[]): KernelNamer {
   const hashes = new Map<string, Set<string>>();
   for (const { kernel, kernelSha256, captureKernel, captureKernelSha256 } of results) {

@@ -53,7 +53,7 @@ void t.test('the order of results does not matter; kernels are in numeric order'
   t.match(table, /6\.1\.0-56.*6\.2\.0.*6\.12\.0/s);
 });
 
-void t.test('kernels of one label but other bytes are told apart', async (t) => {
+void t.test('kernels of one label but other bytes are distinguished', async (t) => {
   const patched = { ...CAPTURED, kernelSha256: 'ffff000011', captureKernelSha256: 'ffff000011' };
   const table = verdictTable([CAPTURED, patched], PLAIN);
   t.match(table, '6.1.0-56-amd64 [26f2e57c]  ');

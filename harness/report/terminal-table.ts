@@ -6,7 +6,7 @@ import { OUTCOMES, safeName, seconds, verdictName } from './words.js';
 
 /** How to lay out a table. */
 export interface TableOptions extends TextOptions {
-  /** Columns of the terminal; at least 80 are used (fewer would fold names to shreds), at most 100. */
+  /** Columns of the terminal; at least 80 are used (names are not readable in fewer), at most 100. */
   readonly width: number;
 }
 
@@ -57,7 +57,7 @@ function cellsOf(group: TrialGroup, colors: Palette): CellLine[][] {
   ];
 }
 
-/** Gives each column the room of its longest line; scenario and kernel share what the others leave. */
+/** Gives each column the width of its longest line; scenario and kernel share what the others leave. */
 function fittedColumns(rows: readonly (readonly (readonly CellLine[])[])[], width: number): Column[] {
   const natural = COLUMNS.map(({ title }, column) =>
     Math.max(title.length, ...rows.flatMap((row) => (row[column] ?? []).map(({ text }) => text.length))),
@@ -78,7 +78,7 @@ function paintSummary(results: readonly RunResult[], colors: Palette): string {
   return worst === undefined ? sentence : colors.outcome[worst](sentence);
 }
 
-/** Longest outcome word, so that the lines of a campaign stand under each other. */
+/** Longest outcome word, so that the lines of a campaign are aligned. */
 const OUTCOME_COLUMNS = Math.max(...OUTCOMES.map((outcome) => outcome.length));
 
 /**

@@ -4,7 +4,7 @@ export interface CellLine {
   readonly paint?: ((text: string) => string) | undefined;
 }
 
-/** A column: its title and on which side its text stands. */
+/** A column: its title and the alignment of its text. */
 export interface Column {
   readonly title: string;
   readonly align: 'left' | 'right';
@@ -14,7 +14,10 @@ export interface Column {
 
 const GAP = '  ';
 
-/** Lays cells out under their titles, without rules; a row is as high as its highest cell. Lines have no trailing blanks. */
+/**
+ * Lays out cells under their titles, without rules; a row is as high as its highest cell. Lines have no trailing
+ * blanks.
+ */
 export function textTable(
   columns: readonly Column[],
   rows: readonly (readonly (readonly CellLine[])[])[],

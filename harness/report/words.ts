@@ -31,7 +31,7 @@ export function seconds(ms: number): string {
   return Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : '?';
 }
 
-/** A name out of a plan or result, made safe and bounded. */
+/** A name from a plan or result, made safe and bounded. */
 export function safeName(text: string): string {
   return escapeGuestText(text, NAME_CHARACTERS);
 }

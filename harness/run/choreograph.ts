@@ -9,13 +9,13 @@ import type { Step } from '../trigger/choreography-steps.js';
 import { startStimulus } from '../trigger/stimulus.js';
 import type { Guest } from './guest.js';
 import { readSymbols, type SymbolCache } from './kernel-symbols.js';
-import { RunEnded } from './run-watch.js';
+import { RunEnded } from './event-waits.js';
 import { triggerTarget } from './trigger-target.js';
 
 /** A source sends at least once in ten seconds (plan/source.ts), most of them thousands of times. */
 const SOURCES_WITHIN_MS = 12_000;
 
-/** The debugger on a guest, and the names in it. */
+/** The debugger on a guest, and the guest's symbols. */
 export interface DebugSession {
   readonly gdb: Debugger;
   readonly symbols: SymbolTable;
@@ -23,20 +23,20 @@ export interface DebugSession {
   readonly sameImage: boolean;
 }
 
-/** What a choreography depends on besides its steps. */
+/** The inputs of a choreography besides its steps. */
 export interface ChoreographyRun extends Pick<ChoreographyContext, 'trial' | 'deadlineScale' | 'runName'> {
-  /** Interrupt sources outside the guest work meanwhile. */
+  /** Interrupt sources outside the guest run meanwhile. */
   readonly hasSources: boolean;
   /** The capture kernel is the same image as the first kernel. */
   readonly sameImage: boolean;
-  /** Undefined: they are read in each run. */
+  /** Undefined: the symbols are read in each run. */
   readonly symbolCache: SymbolCache | undefined;
 }
 
 /**
- * Runs the scenario's script on the guest. A state that is not reached ends the run (void); a debugger that fails is
- * the harness's fault. `aboutToFire` is called when all vCPUs stand, right before one is fired. The session stays open,
- * for the autopsy.
+ * Runs the scenario's script on the guest. A state that is not reached ends the run (void); a failure of the debugger
+ * is a harness fault. `aboutToFire` is called with all vCPUs stopped, right before one is fired. The session stays
+ * open, for the autopsy.
  */
 export async function choreograph(
   steps: readonly Step[],
@@ -52,7 +52,7 @@ export async function choreograph(
   const { machine, watch } = guest;
   const port = need(machine, 'debugger');
   const symbols = await readSymbols(guest, symbolCache);
-  // The shell cannot run while vCPUs are held: what it is asked to start is started first.
+  // The shell cannot run while vCPUs are held, so the stimuli are started first.
   const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
   for (const script of stimuli) await startStimulus(script, triggerTarget(guest));
   const pinOf = await guest.findPins(pinsIn(steps));

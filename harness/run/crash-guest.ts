@@ -10,16 +10,16 @@ import type { Guest } from './guest.js';
 import type { SourceBank } from './source-bank.js';
 import { triggerTarget } from './trigger-target.js';
 
-/** How a guest is crashed, and what is to be seen of it. */
+/** How a guest is crashed, and the proofs about the crash. */
 export interface Crash {
   readonly trigger: Trigger;
-  /** Those that only the console's report can show are judged from it. */
+  /** Only the proofs from the console's report are judged here. */
   readonly prove: readonly ScenarioProof[];
   /** For a trigger whose steps are interpreted. */
   readonly choreography: ChoreographyRun;
 }
 
-/** What the preparation has left open. */
+/** The state that the preparation leaves. */
 export interface Prepared {
   readonly sources: SourceBank;
   readonly openQuestions: readonly OpenQuestion[];
@@ -45,7 +45,7 @@ export async function crashGuest(
       if (session !== undefined) await examine(session, guest);
     }
   } finally {
-    // Only now has the console said all that it will say.
+    // The console is complete only now.
     for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
   }
 }
@@ -63,7 +63,7 @@ async function fire(
   return undefined;
 }
 
-/** What a guest that got stuck still says: its stacks and its interrupt controllers, whose texts stay in the QMP log. */
+/** Records the stacks and interrupt controllers of a hung guest; the controllers' texts are in the QMP log. */
 async function examine({ gdb, symbols, sameImage }: DebugSession, { watch, machine }: Guest): Promise<void> {
   if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done')) return;
   const armed = watch.events.findLast((event) => event.type === 'armed')?.armed;
@@ -75,7 +75,7 @@ async function examine({ gdb, symbols, sameImage }: DebugSession, { watch, machi
     await monitor.interruptCounts();
     for (const vcpu of gdb.vcpus) await monitor.lapic(vcpu);
   } catch (error) {
-    // A machine that is gone or shows less says nothing more.
+    // A machine that is gone, or lacks the ability, leaves no facts.
     if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
   }
 }

@@ -13,11 +13,12 @@ import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
 import { prepareGuest } from './prepare-guest.js';
-import { RunEnded, RunWatch } from './run-watch.js';
+import { RunEnded } from './event-waits.js';
+import { RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
 
 /**
- * Starts the machine of a plan, which reports to `log` from its first byte on. Throws a Fault when it cannot be started.
+ * Starts the machine of a plan, which reports to `log` from its first byte. Throws a Fault when it cannot be started.
  */
 export type MachineOpener = (
   plan: RunPlan,
@@ -29,18 +30,18 @@ export interface ExecuteOptions {
   readonly open: MachineOpener;
   /** Stops the run: it is recorded as interrupted and the machine is closed. */
   readonly signal?: AbortSignal | undefined;
-  /** Every event as it is read, for progress. */
+  /** Called for every event as it is read, for progress. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
-  /** Where a kernel's symbols are kept between runs; absent: read in each run. */
+  /** Where a kernel's symbols are cached between runs; absent: read in each run. */
   readonly cacheDir?: string | undefined;
-  /** The time that is recorded and that deadlines follow; the host's own when absent. */
+  /** The clock of recorded times and deadlines; the host's when absent. */
   readonly clock?: Clock | undefined;
 }
 
 /**
  * Executes one planned run in its directory (which holds the plan already): boots, crashes, records, judges, saves the
- * timeline and the verdict. Whatever happens, the machine is closed. Throws a harness fault only when the recording
- * itself cannot be written; everything else is a verdict.
+ * timeline and the verdict. The machine is closed in any case. Throws a harness fault only when the recording cannot be
+ * written; every other failure is a verdict.
  */
 export async function executeRun(
   plan: RunPlan,
@@ -71,7 +72,7 @@ export async function executeRun(
   return result;
 }
 
-/** What a run is carried out with. */
+/** The resources of a run. */
 interface Means {
   readonly watch: RunWatch;
   readonly cacheDir: string | undefined;
@@ -79,7 +80,7 @@ interface Means {
   readonly open: MachineOpener;
 }
 
-/** Takes the plan apart: each function below gets the parts that it needs, and none gets the plan. */
+/** Splits the plan: each function below receives the parts that it needs, and none receives the plan. */
 async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Means): Promise<void> {
   const { scenario, kernel, captureKernel } = plan;
   const { trigger, prove } = scenario;
@@ -91,7 +92,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
     const guest = new Guest(machine, watch);
     const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
-    // Modules are elsewhere at each boot, and not in what is kept.
+    // Modules have other addresses at each boot, and are not in the cached symbols.
     const isCached = cacheDir !== undefined && plan.modules.length === 0;
     const symbolCache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
     const isArmed = scenario.crashKernel === 'loaded';
@@ -137,13 +138,13 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Mea
       try {
         await step();
       } catch (error) {
-        watch.fact(faultFact(error));
+        watch.fact({ ...faultFact(error), afterRun: true });
       }
     }
   }
 }
 
-/** What ended a run before its script came to its end: its own end, an ability that is missing, or a failure. */
+/** Records what ended a run early: its own end, a missing ability, or a failure. */
 function recordFailure(error: unknown, watch: RunWatch): void {
   if (error instanceof RunEnded) return;
   if (watch.ended === undefined && error instanceof MissingAbility) {

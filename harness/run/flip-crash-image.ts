@@ -5,7 +5,7 @@ import type { Guest } from './guest.js';
 /**
  * Inverts one byte of the loaded crash image in the guest's physical memory, through a debugger (the guest's own
  * mappings of it may be read-only: arch_kexec_protect_crashkres()), reads it back, and records the proof. kexec's
- * segments say where the image is; with kexec_file_load they are unknown and nothing is proved. The guest runs again
+ * segments give the image's address; with kexec_file_load they are unknown and nothing is proved. The guest runs again
  * when this returns.
  */
 export async function flipCrashImage(

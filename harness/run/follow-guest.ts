@@ -2,12 +2,12 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
-/** A capture guest that has reported powers off at once; this is for a slow host. */
+/** A capture kernel's init powers off right after its report; this allows for a slow host. */
 const POWER_OFF_LIMIT_MS = 20_000;
 
 /**
- * Follows a guest that was fired at, for as long as its next rung is within its deadline, and ends the run. One that
- * shows no panic and still answers completes the proofs that need a second look.
+ * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that shows no
+ * panic and still answers, it completes the proofs that need a second reading.
  */
 export async function followGuest(
   { watch, shell }: Guest,
@@ -22,7 +22,7 @@ export async function followGuest(
       return watch.end('the guest is still alive');
     }
   }
-  // A guest that says nothing may be on its way all the same: a panic in NMI context can print nothing.
+  // A silent guest may still be on the crash path: a panic in NMI context can print nothing.
   await watch.waitFor(['capture-command-line', 'capture-hello'], () => true, {
     what: 'the crash path, from the panic to the capture kernel,',
     within: 'crashPathMs',

@@ -6,28 +6,28 @@ import type { GuestWitness } from '../proof/witness.js';
 import type { Guest } from './guest.js';
 import { readSymbols, type SymbolCache } from './kernel-symbols.js';
 
-/** What is to be proved of a guest before firing. */
+/** The proofs about a guest before firing. */
 export interface Wanted {
   readonly cpus: number;
   /** The first kernel. */
   readonly kernel: { readonly bits: 32 | 64; readonly symbolCache: SymbolCache | undefined };
-  /** What the machine's profile claims. */
+  /** The claims of the machine's profile. */
   readonly claims: readonly MachineClaim[];
   readonly crashKernelLoaded: boolean;
   readonly proofs: readonly ScenarioProof[];
 }
 
-/** The questions to a guest, each at its time. An answer that does not hold ends the run (void). */
+/** The proofs about a guest, each at its time. One that is not established ends the run (void). */
 export interface GuestQuestions {
-  /** Before anything is done to the guest: what its machine's profile claims. */
+  /** Before anything is done to the guest: the claims of its machine's profile. */
   askMachine(): Promise<void>;
-  /** When it is prepared: whether the crash kernel is loaded, or is not. */
+  /** After the preparation: that the crash kernel is loaded, or that none is. */
   askCrashKernel(): Promise<void>;
-  /** Right before firing: what the scenario wants proved. Returns what needs a second look. */
+  /** Right before firing: the scenario's proofs. Returns those that need a second reading. */
   askScenario(): Promise<readonly OpenQuestion[]>;
 }
 
-/** Binds what is to be proved to the guest of which it is to be proved. */
+/** Binds proofs to a guest. */
 export function guestQuestions(guest: Guest, wanted: Wanted): GuestQuestions {
   const witness = witnessOf(guest, wanted);
   const take = (judged: Parameters<Guest['watch']['require']>[0]) => guest.watch.require(judged);
@@ -40,7 +40,7 @@ export function guestQuestions(guest: Guest, wanted: Wanted): GuestQuestions {
   };
 }
 
-/** What proofs may ask of a guest that runs. */
+/** The witness for a running guest. */
 function witnessOf(guest: Guest, { cpus, kernel }: Wanted): GuestWitness {
   const { machine, shell, watch } = guest;
   return {
@@ -63,11 +63,11 @@ function witnessOf(guest: Guest, { cpus, kernel }: Wanted): GuestWitness {
       try {
         return await look({ symbols, read: (address, length) => readKernelMemory(gdb, address, length) });
       } finally {
-        // The guest runs on.
+        // The guest continues.
         await gdb.close();
       }
     },
-    // The guest runs: what its sources bring about is there when they have been proved to work.
+    // The guest runs: the interrupts of its sources have arrived once their rates are proved.
     sourcesWithinMs: 0,
     clock: { nowMs: () => watch.nowMs(), sleep: (ms) => watch.sleep(ms) },
     script: (script, what) => shell.run(script, what),

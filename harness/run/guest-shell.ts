@@ -9,7 +9,7 @@ export interface ScriptReply {
   readonly output: string;
 }
 
-/** The guest's init, asked over the control channel; it answers in the recording. */
+/** The guest's init, which takes requests over the control channel; its answers are read from the recording. */
 export class GuestShell {
   readonly #requests = createRequestWriter();
   readonly #control: Control;
@@ -20,7 +20,7 @@ export class GuestShell {
     this.#watch = watch;
   }
 
-  /** Has the crash kernel loaded; `nonce` becomes the guest's host name. */
+  /** Loads the crash kernel; `nonce` becomes the guest's host name. */
   arm(nonce: string, captureAppend: string): Promise<EventOf<'armed'>> {
     this.#send(this.#requests.arm(nonce, captureAppend));
     return this.#watch.waitFor('armed', () => true, {
@@ -49,12 +49,12 @@ export class GuestShell {
     return (await this.#tryReply(this.#send(this.#requests.ping()))) !== undefined;
   }
 
-  /** Has the guest announce and run a script in which it is expected to die; resolves at the announcement. */
+  /** Makes the guest announce and run a script in which it is expected to die; resolves at the announcement. */
   async fire(script: string): Promise<void> {
     await this.#announced(this.#requests.fire(script));
   }
 
-  /** As {@link fire}, then waits for what comes first: the script's end, or (undefined) a sign that the guest dies. */
+  /** As {@link fire}, then waits for the script's end or (undefined) a sign that the guest dies, whichever is first. */
   async fireToEnd(script: string): Promise<ScriptReply | undefined> {
     const { id } = await this.#announced(this.#requests.fire(script));
     const end = await this.#watch.tryWaitFor(

@@ -7,7 +7,7 @@ import { pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js'
 import { GuestShell } from './guest-shell.js';
 import type { RunWatch } from './run-watch.js';
 
-/** A guest that runs: its machine, its recording, and its init. What a run does, it does through these three. */
+/** A running guest: its machine, its recording, and its init. A run acts only through these three. */
 export class Guest {
   readonly machine: Machine;
   readonly watch: RunWatch;
@@ -35,7 +35,7 @@ export class Guest {
     return text === undefined ? undefined : readLapic(text);
   }
 
-  /** Finds the pins that a scenario names; the guest is asked only when one is named by its device. */
+  /** Finds the pins that a scenario names; /proc/interrupts is read only when one is named by its device. */
   async findPins(names: readonly PinName[]): Promise<(name: PinName) => number | undefined> {
     const rows = names.some((name) => typeof name === 'string')
       ? readProcInterrupts((await this.shell.run('cat /proc/interrupts', 'reading /proc/interrupts')).output)
@@ -44,8 +44,8 @@ export class Guest {
   }
 
   /**
-   * Records the interrupt controllers as they are right before firing. A machine that does not show them leaves the
-   * record out: nothing is judged by it, and a machine that does not answer is noticed elsewhere.
+   * Records the interrupt controllers right before firing. The record is left out when the machine does not show them:
+   * no verdict depends on it, and a machine that does not answer is detected elsewhere.
    */
   async recordInterruptState(): Promise<void> {
     try {

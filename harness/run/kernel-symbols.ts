@@ -9,14 +9,14 @@ import {
 } from '../symbols/index.js';
 import type { Guest } from './guest.js';
 
-/** Where the symbols of a kernel are kept between runs. */
+/** Where the symbols of a kernel are cached between runs. */
 export interface SymbolCache {
   readonly directory: string;
   /** sha256 of the kernel's image. */
   readonly kernel: string;
 }
 
-/** The symbols of the running kernel, which are recorded as a proof; without them the run ends, void. */
+/** Reads the symbols of the running kernel and records that as a proof; without them the run ends (void). */
 export async function readSymbols(
   { shell, watch }: Guest,
   cache: SymbolCache | undefined,
@@ -37,7 +37,7 @@ export async function readSymbols(
   return watch.stop(saw);
 }
 
-/** The text of /proc/kallsyms: that of an earlier boot of the same image, moved, or read anew. */
+/** The text of /proc/kallsyms: that of an earlier boot of the same image, relocated, or a new one. */
 async function kallsymsOf(run: RunScript, cache: SymbolCache | undefined): Promise<string | undefined> {
   if (cache === undefined) return readKallsyms(run);
   const kept = await readCachedSymbols(cache.directory, cache.kernel);

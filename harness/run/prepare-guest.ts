@@ -6,9 +6,9 @@ import type { Guest } from './guest.js';
 import type { GuestQuestions } from './guest-questions.js';
 import type { SourceBank } from './source-bank.js';
 
-/** What is done to a guest before it is fired at. */
+/** The preparation of a guest before firing. */
 export interface GuestPreparation {
-  /** Release of the kernel that was asked for. */
+  /** Release of the requested kernel. */
   readonly release: string;
   /** How the crash kernel is loaded; undefined: not at all. */
   readonly crashKernel: { readonly nonce: string; readonly append: string } | undefined;
@@ -16,8 +16,8 @@ export interface GuestPreparation {
 }
 
 /**
- * Brings the guest from the machine's start to the moment before firing: boot, arm, prepare, prove. What fails is
- * recorded and ends the run (the classifier calls it void or boot-failed). Returns the proofs that need a second look.
+ * Brings the guest from the machine's start to the moment before firing: boot, arm, prepare, prove. A failure is
+ * recorded and ends the run (as void or boot-failed). Returns the proofs that need a second reading.
  */
 export async function prepareGuest(
   guest: Guest,

@@ -3,7 +3,8 @@ import type { HostFact, RunRecord } from '../model/record.js';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Recorder } from '../store/recorder.js';
 import { madePlan } from '../testing/builders/runs.js';
-import { RunEnded, RunWatch } from './run-watch.js';
+import { RunEnded } from './event-waits.js';
+import { RunWatch } from './run-watch.js';
 
 /** A recorder that keeps nothing. */
 function memoryRecorder(): Recorder {
@@ -104,7 +105,7 @@ t.test(
       fact: { fact: 'harness-fault', message: /a bug of crashpath, TypeError/, stack: /timeline/ },
     });
     watch.fact({ fact: 'ended', why: 'x' });
-    t.match(watch.events.at(-1), { fact: { fact: 'ended' } }, 'and it goes on being recorded');
+    t.match(watch.events.at(-1), { fact: { fact: 'ended' } }, 'and recording continues');
   },
 );
 
@@ -124,7 +125,7 @@ t.test('a progress callback that throws does not touch the run, and is reported 
   t.strictSame(warnings, ['the progress of a run is not shown: Error: EPIPE']);
 });
 
-t.test('a question to an event that throws is the failure of the one who asks', async (t) => {
+t.test('an error of a test of an event fails only its wait', async (t) => {
   const watch = watchOf();
   const bug = new TypeError('bug');
   const wait = watch.waitFor(
@@ -149,7 +150,7 @@ t.test('a channel that reaches its limit ends the run; what is beyond it is drop
   t.equal(watch.ended, 'channel-limit');
 });
 
-t.test('work is waited for until the run ends, and no longer', async (t) => {
+t.test('a wait for work ends with the run', async (t) => {
   const watch = watchOf();
   t.equal(await watch.orEnded(Promise.resolve(7)), 7);
   const own = new Error('its own');

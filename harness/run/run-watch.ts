@@ -8,26 +8,14 @@ import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
 import { createTimeline } from '../timeline/timeline.js';
+import { EventWaits, RunEnded } from './event-waits.js';
 
-/** Thrown out of every wait once the run has ended; the reason is in the recording. */
-export class RunEnded extends Error {
-  constructor(why: string) {
-    super(why);
-    this.name = 'RunEnded';
-  }
-}
-
-interface Waiter {
-  readonly offer: (event: RunEvent) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** How long a wait may take: one of the run's deadlines by its name, or milliseconds. */
+/** The deadline of a wait: one of the run's deadlines by its name, or milliseconds. */
 export type Within = keyof Limits | number;
 
 /** A wait whose deadline ends the run. */
 export interface WaitOptions {
-  /** What is waited for, as the deadline's fact names it. */
+  /** The awaited step, as the deadline's fact names it. */
   readonly what: string;
   readonly within: Within;
 }
@@ -35,14 +23,14 @@ export interface WaitOptions {
 /** Options of {@link RunWatch}. */
 export interface WatchOptions {
   readonly limits: Limits;
-  /** Every event as it is read, for progress. One that throws is reported once, as a warning of the process. */
+  /** Called for every event, for progress. If it throws, that is reported once, as a warning of the process. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
 /**
- * The live end of a recording: everything seen is recorded, read into events by the same timeline that re-judges
- * stored runs, and offered to whoever waits. The first terminal event ends the run.
+ * A live recording: everything seen is recorded, read into events by the same timeline that judges stored runs again,
+ * and compared with the pending waits. The first terminal event ends the run.
  */
 export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
@@ -51,12 +39,11 @@ export class RunWatch implements MachineLog {
   readonly #timeline;
   readonly #onEvent: ((event: RunEvent) => void) | undefined;
   readonly #clock: Clock;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waits: EventWaits;
   /** Bytes of each channel so far. */
   readonly #received: Record<Channel, number> = { console: 0, control: 0 };
-  /** The first event that will end the run, within its grace. */
+  /** The first terminal event, while its grace lasts. */
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
-  #why: string | undefined;
   #fired = false;
   #fault: unknown;
   #misread = false;
@@ -68,14 +55,15 @@ export class RunWatch implements MachineLog {
     this.#limits = limits;
     this.#onEvent = onEvent;
     this.#clock = clock;
+    this.#waits = new EventWaits(clock);
   }
 
-  /** Why the run ended; undefined while it goes on. */
+  /** Why the run ended; undefined while it lasts. */
   get ended(): string | undefined {
-    return this.#why;
+    return this.#waits.ended;
   }
 
-  /** The error that kept the run from being recorded (a full disk), if any. */
+  /** The error that prevented the recording (a full disk), if any. */
   get fault(): unknown {
     return this.#fault;
   }
@@ -118,12 +106,13 @@ export class RunWatch implements MachineLog {
     { what, within }: WaitOptions,
   ): Promise<EventOf<T>> {
     const limitMs = this.msOf(within);
-    const found = await this.#wait(types, test, limitMs, () => {
+    const late = () => {
       this.fact({ fact: 'deadline', what, limitMs });
       this.end(`${what} did not end in time`);
-    });
+    };
+    const found = await this.#waits.next({ types, test }, this.events, { limitMs, late });
     // The deadline has ended the run, which rejects the wait.
-    if (found === undefined) throw new RunEnded(this.#why ?? what);
+    if (found === undefined) throw new RunEnded(this.ended ?? what);
     return found;
   }
 
@@ -133,30 +122,22 @@ export class RunWatch implements MachineLog {
     test: (event: EventOf<T>) => boolean,
     within: Within,
   ): Promise<EventOf<T> | undefined> {
-    return this.#wait(types, test, this.msOf(within), () => undefined);
+    return this.#waits.next({ types, test }, this.events, { limitMs: this.msOf(within) });
   }
 
-  /** Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; what becomes of the work is dropped. */
-  async orEnded<T>(work: Promise<T>): Promise<T> {
-    let waiter: Waiter | undefined;
-    const ended = new Promise<never>((_, reject) => {
-      if (this.#why !== undefined) reject(new RunEnded(this.#why));
-      waiter = { offer: () => undefined, reject };
-      this.#waiters.add(waiter);
-    });
-    try {
-      return await Promise.race([work, ended]);
-    } finally {
-      if (waiter !== undefined) this.#waiters.delete(waiter);
-    }
+  /**
+   * Waits for work that takes no signal. Throws {@link RunEnded} when the run ends first; the result of the work is
+   * dropped then.
+   */
+  orEnded<T>(work: Promise<T>): Promise<T> {
+    return this.#waits.orEnded(work);
   }
 
   /** Ends the run now: every wait rejects with {@link RunEnded}. */
   end(why: string): void {
-    if (this.#why !== undefined) return;
-    this.#why = why;
+    if (this.ended !== undefined) return;
     this.#ending?.cancel();
-    for (const waiter of this.#waiters) waiter.reject(new RunEnded(why));
+    this.#waits.end(why);
   }
 
   /** Ends the run now and throws {@link RunEnded}. */
@@ -171,7 +152,7 @@ export class RunWatch implements MachineLog {
     if (!proof.proved) this.stop(`not proved: ${proof.what}`);
   }
 
-  /** Ends the run when it has not ended by its last deadline; the function that is returned prevents that. */
+  /** Ends the run when it has not ended by its last deadline; the returned function cancels that. */
   limitWhole(): () => void {
     const { totalMs } = this.#limits;
     return this.#clock.after(totalMs, () => {
@@ -201,7 +182,7 @@ export class RunWatch implements MachineLog {
     return this.#clock.nowMs();
   }
 
-  /** Closes the timeline: the unfinished last lines are read as they stand. */
+  /** Closes the timeline: unfinished last lines are read as they are. */
   finish(): void {
     this.#ending?.cancel();
     this.#read(() => this.#timeline.finish());
@@ -212,40 +193,7 @@ export class RunWatch implements MachineLog {
     return typeof within === 'number' ? within : this.#limits[within];
   }
 
-  async #wait<T extends EventType>(
-    types: T | readonly T[],
-    test: (event: EventOf<T>) => boolean,
-    limitMs: number,
-    late: () => void,
-  ): Promise<EventOf<T> | undefined> {
-    const wanted: readonly EventType[] = typeof types === 'string' ? [types] : types;
-    const is = (event: RunEvent): event is EventOf<T> => wanted.includes(event.type);
-    const seen = this.events.filter(is).find(test);
-    if (seen !== undefined) return seen;
-    if (this.#why !== undefined) throw new RunEnded(this.#why);
-    let cancel: (() => void) | undefined;
-    let waiter: Waiter | undefined;
-    try {
-      return await new Promise<EventOf<T> | undefined>((resolve, reject) => {
-        waiter = {
-          offer: (event) => {
-            if (is(event) && test(event)) resolve(event);
-          },
-          reject,
-        };
-        this.#waiters.add(waiter);
-        cancel = this.#clock.after(limitMs, () => {
-          late();
-          resolve(undefined);
-        });
-      });
-    } finally {
-      cancel?.();
-      if (waiter !== undefined) this.#waiters.delete(waiter);
-    }
-  }
-
-  /** Writes a record and reads it. A record that cannot be written ends the run: nothing that follows would be proved. */
+  /** Writes a record and reads it. A record that cannot be written ends the run: later proofs would be lost. */
   #record(write: (recorder: Recorder) => RunRecord): void {
     if (this.#fault !== undefined) return;
     let record: RunRecord;
@@ -259,7 +207,7 @@ export class RunWatch implements MachineLog {
     this.#read(() => this.#timeline.push(record));
   }
 
-  /** Reads events; a timeline that throws is a bug of crashpath, and the end of this run alone. */
+  /** Reads events; an error of the timeline is a bug of crashpath, and ends only this run. */
   #read(read: () => RunEvent[]): void {
     let events: RunEvent[];
     try {
@@ -276,13 +224,7 @@ export class RunWatch implements MachineLog {
       this.events.push(event);
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
-      for (const waiter of this.#waiters) {
-        try {
-          waiter.offer(event);
-        } catch (error) {
-          waiter.reject(error);
-        }
-      }
+      this.#waits.offer(event);
       this.#considerEnd(event);
     }
   }
@@ -297,7 +239,7 @@ export class RunWatch implements MachineLog {
     }
   }
 
-  /** The panic may overtake the announcement: they come through two channels. Then it was the one asked for. */
+  /** The panic may arrive before the announcement, as they use two channels. Then it counts as the requested one. */
   #fire(): void {
     this.#fired = true;
     if (this.#ending?.by.type !== 'panic') return;
@@ -307,7 +249,7 @@ export class RunWatch implements MachineLog {
 
   #considerEnd(event: RunEvent): void {
     const graceMs = endsRunAfterMs(event, { fired: this.#fired });
-    if (graceMs === undefined || this.#why !== undefined) return;
+    if (graceMs === undefined || this.ended !== undefined) return;
     const why = event.type === 'host' ? event.fact.fact : event.type;
     if (graceMs === 0) this.end(why);
     else this.#ending ??= { by: event, cancel: this.#clock.after(graceMs, () => this.end(why)) };

@@ -8,10 +8,10 @@ import type { Guest } from './guest.js';
 
 /** A rate is measured over this long at least. */
 const MEASURE_MS = 1_000;
-/** How often it is checked whether the sources still work. */
+/** Interval at which it is checked that the sources still run. */
 const CHECK_EVERY_MS = 200;
 
-/** The scenario's interrupt sources, from their start to the end of the run. What they did is recorded. */
+/** The scenario's interrupt sources, from their start to the end of the run. Their counts are recorded. */
 export class SourceBank {
   readonly #guest: Guest;
   readonly #specs: readonly SourceSpec[];
@@ -24,8 +24,8 @@ export class SourceBank {
   }
 
   /**
-   * Starts all of them and measures the rates that are asked for. One that cannot work on this machine, or whose rate is
-   * not kept, ends the run, void.
+   * Starts all of them and measures the requested rates. A source that cannot work on this machine, or that does not
+   * reach its rate, ends the run (void).
    */
   async start(): Promise<void> {
     if (this.#specs.length === 0) return;
@@ -42,12 +42,12 @@ export class SourceBank {
     await this.#proveRates();
   }
 
-  /** Right before firing: what each has done so far. */
+  /** Records the counts right before firing. */
   firing(): void {
     for (const { source } of this.#running) this.#report(source, 'at-firing');
   }
 
-  /** After firing: stops those that are not to continue. */
+  /** After firing: stops the sources that end there. */
   async fired(): Promise<void> {
     await this.#stop(this.#running.filter(({ spec }) => spec.until === 'fired'));
   }
@@ -62,7 +62,7 @@ export class SourceBank {
     const { machine } = this.#guest;
     if ('frames' in spec) return frameSource(spec, await need(machine, 'network').frames());
     const interrupts = need(machine, 'interrupts');
-    // A channel that cannot be had is the host's fault, one that refuses is the machine's.
+    // A channel that cannot be opened is a harness fault, one that refuses is a missing ability of the machine.
     await interrupts.send([]);
     if (!('pin' in spec)) return interruptSource(spec, { interrupts, pin: undefined });
     const pin = pinOf(spec.pin);
@@ -101,8 +101,7 @@ export class SourceBank {
 
   #report(source: Source, state: 'started' | 'at-firing' | 'stopped' | 'failed'): void {
     const { count, forMs, failure } = source.tally();
-    const why = failure === undefined ? {} : { why: failure };
-    this.#guest.watch.fact({ fact: 'source', source: source.name, state, count, forMs, ...why });
+    this.#guest.watch.fact({ fact: 'source', source: source.name, state, count, forMs, why: failure });
   }
 
   #watchFailures(): void {
@@ -129,7 +128,7 @@ function whyNot(
   name: PinName,
   { pin, pins }: { readonly pin: number | undefined; readonly pins: number },
 ): string | undefined {
-  if (pins === 0) return 'the machine has no IO-APIC in QEMU';
+  if (pins === 0) return 'the machine has no IO-APIC that can be driven';
   if (pin === undefined) return `no row of /proc/interrupts ties ${name} to an IO-APIC pin`;
-  return pin < pins ? undefined : `QEMU's IO-APIC has pins 0 to ${pins - 1}, not ${pin}`;
+  return pin < pins ? undefined : `its IO-APIC has pins 0 to ${pins - 1}, not ${pin}`;
 }

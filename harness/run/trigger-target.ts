@@ -4,7 +4,7 @@ import { USER_NET } from '../plan/nic.js';
 import type { Abilities, SomeAbilities, Target } from '../trigger/target.js';
 import type { Guest } from './guest.js';
 
-/** What a trigger may do to a guest. */
+/** A guest as the target of a trigger. */
 export function triggerTarget({ machine, shell, watch }: Guest): Target {
   return {
     ...abilitiesOf(machine),

@@ -5,7 +5,8 @@ export const CONFIDENCE = 0.95;
 
 /**
  * The two-sided 95 % Clopper-Pearson interval of a rate, `[lower, upper]` within 0 and 1: exact, so it covers the true
- * rate at least that often, whatever it is (Clopper and Pearson, Biometrika 26, 1934). Undefined without trials.
+ * rate with at least that probability, for any rate (Clopper and Pearson, Biometrika 26, 1934). Undefined without
+ * trials.
  */
 export function rateInterval(failures: number, trials: number): [lower: number, upper: number] | undefined {
   if (trials === 0) return undefined;
@@ -17,8 +18,8 @@ export function rateInterval(failures: number, trials: number): [lower: number, 
 }
 
 /**
- * The one-sided 95 % upper bound of a rate that never showed in `trials` trials: 1 - 0.05^(1/trials). Something that
- * happens less often than this is missed by so many trials with a chance above 5 %. Without trials it is 1.
+ * The one-sided 95 % upper bound of the rate of an event that did not occur in `trials` trials: 1 - 0.05^(1/trials). So
+ * many trials miss an event of a lower rate with a probability above 5 %. Without trials it is 1.
  */
 export function boundOfNone(trials: number): number {
   return trials === 0 ? 1 : betaQuantile(CONFIDENCE, 1, trials);

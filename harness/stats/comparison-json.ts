@@ -21,7 +21,7 @@ const KernelSchema = z.strictObject({
   rate: rate.nullable(),
   /** Two-sided 95 % Clopper-Pearson interval of the rate. */
   interval: z.tuple([rate, rate]).nullable(),
-  /** Only of the kernels after baseline and candidate (`--also`): they against the baseline. */
+  /** Only for the kernels after baseline and candidate (`--also`): compared with the baseline. */
   pValue: rate.nullable().optional(),
   conclusion: z.string().optional(),
 });

@@ -20,7 +20,7 @@ export interface Design {
   readonly scenarios: readonly string[];
   /** Names of the kernels as the user gave them. */
   readonly kernels: readonly [baseline: string, candidate: string, ...others: string[]];
-  /** Rounds after which the data are looked at; the last is that of all trials. */
+  /** Rounds after which the data are evaluated (looks); the last is that of all trials. */
   readonly looks: readonly number[];
 }
 
@@ -38,7 +38,7 @@ export interface ScenarioComparison {
   readonly contrasts: readonly [candidate: Contrast, ...others: Contrast[]];
 }
 
-/** All scenarios, and what they say of the candidate together. */
+/** All scenarios, and the conclusion over all of them. */
 export interface Comparison {
   readonly design: Design;
   readonly scenarios: readonly ScenarioComparison[];
@@ -72,8 +72,8 @@ export function compareTrials(trials: readonly Trial[], design: Design): Compari
 }
 
 /**
- * Scenarios that need no more trials after a look, given the trials up to it: each of their comparisons is
- * significant, and stays so whatever the others still show (Bonferroni's correction, which Holm's never exceeds).
+ * Scenarios that need no more trials after a look, given the trials up to it: each of their comparisons is significant,
+ * and stays so whatever the others become (Bonferroni's correction, which Holm's never exceeds).
  */
 export function settledScenarios(trials: readonly Trial[], design: Design): string[] {
   const cells = cellsOf(design);
@@ -92,7 +92,7 @@ function cellsOf({ scenarios, kernels: [, ...compared] }: Design): Cell[] {
   return scenarios.flatMap((scenario) => compared.map((_, index) => ({ scenario, kernel: index + 1 })));
 }
 
-/** A look at rounds that were not run sees what the look before saw, so it does not change the least p value. */
+/** A look at rounds that were not run has the data of the previous look, so it does not change the least p value. */
 function pOverLooks(trials: readonly Trial[], { looks }: Design, { scenario, kernel }: Cell): number {
   const pValues = looks.map((rounds) => {
     const sofar = trials.filter((trial) => trial.round <= rounds);
@@ -121,8 +121,8 @@ export function kernelTotals({ design, scenarios }: Comparison): KernelTally[] {
 }
 
 /**
- * The candidate over all scenarios. The worst one counts: a regression anywhere is a regression, then a scenario that
- * says nothing; it fixes when it fixes somewhere and was never seen to fail anywhere.
+ * The candidate over all scenarios. The worst one counts: a regression in one scenario is a regression, then a scenario
+ * without a conclusion; it fixes when it fixes one scenario and failed in none.
  */
 function together(scenarios: readonly ScenarioComparison[]): Contrast {
   const contrasts = scenarios.map(({ contrasts: [candidate] }) => candidate);

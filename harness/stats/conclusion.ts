@@ -3,8 +3,8 @@ import { SIGNIFICANCE } from './corrections.js';
 import { fisherExact, type Seen } from './fisher.js';
 
 /**
- * What a kernel is to the baseline. `fixes`: it fails less often, and was never seen to fail; `improves`: it fails
- * less often, but still fails; `unknown`: one of the two has no judged trial.
+ * A kernel compared with the baseline. `fixes`: it fails less often, and did not fail at all; `improves`: it fails less
+ * often, but still fails; `unknown`: one of the two has no judged trial.
  */
 export type Relation = 'fixes' | 'improves' | 'regresses' | 'no-difference' | 'unknown';
 
@@ -17,19 +17,21 @@ export interface Contrast {
   readonly conclusion: string;
 }
 
-/** What {@link conclude} holds against each other. */
+/** Input of {@link conclude}. */
 export interface Held {
   readonly baseline: Seen;
   readonly kernel: Seen;
   /** Corrected; see {@link Contrast.pValue}. */
   readonly pValue: number;
-  /** By how much a single p value is multiplied at most (looks times comparisons), to say what could have shown. */
+  /**
+   * Largest factor of a single p value (looks times comparisons), for the failures that would have been significant.
+   */
   readonly factor: number;
-  /** What the kernel is called in words. */
+  /** The kernel's name in the conclusion. */
   readonly subject: 'candidate' | 'kernel';
 }
 
-/** Says in words what the counts prove, and when they prove nothing, what they could not have shown. */
+/** States what the counts prove, and when they prove nothing, what they could not have shown. */
 export function conclude(held: Held): Contrast {
   const { baseline, kernel, pValue, subject } = held;
   if (baseline.judged === 0 || kernel.judged === 0) {
@@ -68,12 +70,14 @@ function whatWasMissed({ baseline, kernel, factor }: Held): string {
     : `with n=${n} it would have taken ${parts.join(', or ')} failures of ${kernel.judged}`;
 }
 
-/** What n trials without a failure leave open, as {@link boundOfNone} says it. It holds for hangs as for any failure. */
+/**
+ * The rate that n trials without a failure cannot exclude ({@link boundOfNone}). It holds for hangs as for any failure.
+ */
 export function missedWithoutFailures(n: number): string {
   return `with n=${n} a hang rate below ${percent(boundOfNone(n))} would be missed`;
 }
 
-/** A rate as `14 %`; below 10 % with two digits that count, so that a small bound does not become 0. */
+/** A rate as `14 %`; below 10 % with two significant digits, so that a small bound does not become 0. */
 export function percent(rate: number): string {
   const value = 100 * rate;
   return `${value === 0 || value >= 9.95 ? value.toFixed(0) : Number(value.toPrecision(2))} %`;

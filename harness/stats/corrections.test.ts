@@ -67,7 +67,7 @@ t.test('looking early keeps the chance of a false alarm; looking without a price
   t.ok(falseAlarms(0.5, everyRound, (p) => p <= SIGNIFICANCE) > SIGNIFICANCE);
 });
 
-t.test('opposite kernels are told apart at the first look', async (t) => {
+t.test('opposite kernels are distinguished at the first look', async (t) => {
   for (const rounds of [5, 9, 20, 100, 1000]) {
     const looks = looksFor(rounds);
     const first = looks[0] ?? 0;

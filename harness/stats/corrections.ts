@@ -1,17 +1,17 @@
 /**
- * What keeps "p <= 0.05" honest when more than one question is asked of a campaign (several scenarios or kernels), or
- * the same question several times (looks at the data before all trials are run).
+ * Corrections of p values when a campaign makes several comparisons (scenarios or kernels), or evaluates one comparison
+ * several times (looks at the data before all trials are run).
  */
 
-/** A difference is called one when its corrected p value is at most this. */
+/** A difference is significant when its corrected p value is at most this. */
 export const SIGNIFICANCE = 0.05;
 
-/** No look is worth its price before this many rounds: 4 opposite pairs give p = 0.029, 5 give 0.008. */
+/** No look before this many rounds: 4 opposite pairs give p = 0.029, 5 give 0.008. */
 const FEWEST_ROUNDS = 5;
 
 /**
- * Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979), in the order given: whichever of the
- * comparisons are truly equal, the chance that any of them is called different stays at most {@link SIGNIFICANCE}.
+ * Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979), in the given order: whichever of the
+ * comparisons are truly equal, the probability that any of them is called different is at most {@link SIGNIFICANCE}.
  */
 export function holm(pValues: readonly number[]): number[] {
   const order = pValues.map((_, index) => index).sort((a, b) => (pValues[a] ?? 1) - (pValues[b] ?? 1));
@@ -25,8 +25,8 @@ export function holm(pValues: readonly number[]): number[] {
 }
 
 /**
- * After which rounds `--until-significant` looks at the data: all, half, a quarter of them and so on, first look
- * first, none before 5 rounds. The schedule depends on `rounds` alone, never on what was seen.
+ * After which rounds `--until-significant` looks at the data: all, half, a quarter of them and so on, first look first,
+ * none before 5 rounds. The schedule depends on `rounds` alone, never on the data.
  */
 export function looksFor(rounds: number): number[] {
   const looks = [rounds];
@@ -40,7 +40,7 @@ export function looksFor(rounds: number): number[] {
 /**
  * The p value over all planned looks: the least of those so far times the number planned. Each look may spend an equal
  * share of {@link SIGNIFICANCE} (alpha spending: Lan and DeMets, Biometrika 70, 1983; shares added up by Bonferroni's
- * inequality, so that no joint distribution is assumed), which bounds the chance of a false alarm at any look by it.
+ * inequality, so that no joint distribution is assumed), which bounds the probability of a false alarm over all looks.
  */
 export function overLooks(pValues: readonly number[], planned: number): number {
   return Math.min(1, planned * Math.min(1, ...pValues));

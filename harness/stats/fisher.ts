@@ -1,17 +1,17 @@
 import hypergeometricPmf from '@stdlib/stats-base-dists-hypergeometric-pmf';
 
-/** What was seen of one kernel: how many of its judged trials failed. */
+/** One kernel's counts: how many of its judged trials failed. */
 export interface Seen {
   readonly failures: number;
   readonly judged: number;
 }
 
-/** Tables this much likelier than the one seen are still called as likely as it: rounding, as in R's fisher.test. */
+/** Tolerance for tables of equal probability, against rounding errors; as in R's fisher.test. */
 const ROUNDING = 1 + 1e-7;
 
 /**
- * The two-sided p value of Fisher's exact test: how likely two kernels that fail equally often are to differ by chance
- * at least as strangely as this (the sum over all tables that are no likelier). 1 when either has no judged trial.
+ * The two-sided p value of Fisher's exact test: the probability that two kernels with equal failure rates differ by
+ * chance at least this much (the sum over all tables that are not more likely). 1 when either has no judged trial.
  */
 export function fisherExact(one: Seen, other: Seen): number {
   const judged = one.judged + other.judged;

@@ -2,7 +2,7 @@ import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import type { Design, Trial } from './comparison.js';
 
-/** What the order of runs depends on; a run plan has it. */
+/** The part of a run plan that decides the order of runs. */
 export interface PlannedRun {
   readonly runId: string;
   readonly trial: number;
@@ -12,7 +12,7 @@ export interface PlannedRun {
 
 /**
  * Plans in the order A B C A B C ...: round by round, in each round scenario by scenario, in each scenario the kernels
- * in the order in which the plans name them. What drifts on the host while they run meets all kernels alike.
+ * in the order in which the plans name them. A drift of the host during the runs affects all kernels alike.
  */
 export function interleave<P extends PlannedRun>(plans: readonly P[]): P[] {
   const order = scenariosOf(plans);
@@ -21,7 +21,7 @@ export function interleave<P extends PlannedRun>(plans: readonly P[]): P[] {
   );
 }
 
-/** Which kernel each run is about. */
+/** The kernel of each run. */
 export interface Arms {
   readonly design: Pick<Design, 'scenarios' | 'kernels'>;
   /** Trials of each kernel in each scenario. */
@@ -31,9 +31,9 @@ export interface Arms {
 }
 
 /**
- * Finds the kernels to compare by their place: the i-th run of a scenario in a round is that of kernel i. (Two kernels
- * may share a release string, and a kernel may be compared with itself.) Throws a usage fault when the plans are not
- * of this form: another number of runs in some round, or fewer than two.
+ * Identifies the compared kernels by position: the i-th run of a scenario in a round is that of kernel i. (Two kernels
+ * may share a release string, and a kernel may be compared with itself.) Throws a usage fault when the plans are not of
+ * this form: another number of runs in some round, or fewer than two.
  */
 export function armsOf(plans: readonly PlannedRun[], campaign: string): Arms {
   const cells = new Map<string, PlannedRun[]>();
@@ -59,10 +59,12 @@ export function armsOf(plans: readonly PlannedRun[], campaign: string): Arms {
   };
 }
 
-/** What is needed of a result. */
+/** The fields of a result that count. */
 type JudgedRun = Pick<RunResult, 'runId' | 'scenario' | 'trial' | 'verdict'>;
 
-/** Results as trials. A run that was begun again (`<run>.2`) is its original's; a stranger's result is left out. */
+/**
+ * Results as trials. A repeated run (`<run>.2`) counts for the original; the result of an unplanned run is left out.
+ */
 export function trialsOf(results: readonly JudgedRun[], { kernelOf }: Arms): Trial[] {
   return results.flatMap(({ runId, scenario, trial, verdict }): Trial[] => {
     const kernel = kernelOf.get(runId) ?? kernelOf.get(runId.replace(/\.\d+$/, ''));

@@ -1,13 +1,13 @@
 import { TRIAL_CLASSES, type TrialClass, VERDICTS, type VerdictWord } from '../model/verdict.js';
 import type { Seen } from './fisher.js';
 
-/** What became of the trials of one kernel. `trials` is the sum of the others. */
+/** Outcomes of the trials of one kernel. `trials` is the sum of the others. */
 export interface Tally extends Readonly<Record<TrialClass, number>> {
   readonly trials: number;
   readonly captured: number;
   /** Hangs: of the crash path, in purgatory, of the capture kernel. */
   readonly hung: number;
-  /** Every other way of the kernel not to be captured: resets, panics of the capture kernel, no vmcore, ... */
+  /** Every other failure of the capture: resets, panics of the capture kernel, no vmcore, ... */
   readonly other: number;
   readonly void: number;
   readonly harnessErrors: number;
@@ -31,7 +31,9 @@ export function sumOf(tallies: readonly Tally[]): Tally {
   return sum;
 }
 
-/** What enters a rate: void and harness errors do not. A trial failed when it was judged and nothing was captured. */
+/**
+ * The counts that enter a rate, without voids and harness errors. A trial failed when it was judged and not captured.
+ */
 export function seenOf({ captured, hung, other }: Tally): Seen {
   return { failures: hung + other, judged: captured + hung + other };
 }

@@ -6,8 +6,9 @@ import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
-import { readJson, readResult, whyUnreadable, writeJson } from './run-directory.js';
+import { readResult } from './run-directory.js';
 import { storeFault } from './store-fault.js';
+import { readJson, whyUnreadable, writeJson } from './stored-file.js';
 
 const FILES = {
   campaign: 'campaign.json',
@@ -21,7 +22,7 @@ const CampaignSchema = z.object({
   name: z.string(),
   /** ISO 8601, by the host's clock. */
   createdAt: z.string(),
-  /** Of a campaign file: what it says of itself. */
+  /** Of a campaign file: its name, summary and jobs. */
   file: z.object({ name: z.string(), summary: z.string(), jobs: z.number().int().optional() }).optional(),
   plans: z.array(RunPlanSchema),
 });
@@ -30,8 +31,7 @@ const CampaignSchema = z.object({
 export type Campaign = z.infer<typeof CampaignSchema>;
 
 /**
- * Makes `<out>/<name>` (0700) with all plans; what cannot be written whole is not left behind. Throws a usage fault
- * when the name is taken.
+ * Makes `<out>/<name>` (0700) with all plans, or nothing when that fails. Throws a usage fault when the name is taken.
  */
 export async function createCampaignDirectory(outDirectory: string, campaign: Campaign): Promise<string> {
   const directory = join(outDirectory, campaign.name);
@@ -49,7 +49,9 @@ export async function createCampaignDirectory(outDirectory: string, campaign: Ca
   return directory;
 }
 
-/** Throws the usage fault of {@link createCampaignDirectory} for a name that is taken, before long preparations. */
+/**
+ * Throws the usage fault of {@link createCampaignDirectory} for a name that is taken, for use before long preparations.
+ */
 export async function requireFreeName(outDirectory: string, name: string): Promise<void> {
   if (await exists(join(outDirectory, name))) throw taken(name);
 }
@@ -82,12 +84,12 @@ export async function appendResult(directory: string, result: RunResult): Promis
   }
 }
 
-/** Where a campaign's report goes. */
+/** The path of a campaign's report. */
 export function reportPath(directory: string): string {
   return join(directory, FILES.report);
 }
 
-/** Keeps the table of a campaign file, for scripts. */
+/** Stores the table of a campaign file, for scripts. */
 export async function writeCells(directory: string, table: unknown): Promise<void> {
   await writeJson(join(directory, FILES.cells), table);
 }
@@ -99,7 +101,7 @@ export interface StoredRun {
   readonly runId: string;
   /** Absent when the run was cut off before its plan was written, or the plan is damaged. */
   readonly plan: RunPlan | undefined;
-  /** Absent when the run never came to a verdict. */
+  /** Absent when the run has no verdict. */
   readonly result: RunResult | undefined;
 }
 

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import { STORE_SCHEMA } from '../model/record.js';
-import { readJson, writeJson } from './run-directory.js';
 import { storeFault } from './store-fault.js';
+import { readJson, writeJson } from './stored-file.js';
 
 const MARKER = '.crashpath-store.json';
 
 /**
  * Opens the directory that holds all campaigns, making it (0700) when it is missing or empty. Throws a usage fault for
- * a directory with other people's files in it or of another schema, a harness fault when it cannot be written.
+ * a directory with foreign files or of another schema, a harness fault when it cannot be written.
  */
 export async function openOutDirectory(directory: string): Promise<void> {
   if ((await checkOutDirectory(directory)) === 'ours') return;
@@ -23,8 +23,8 @@ export async function openOutDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Looks at an output directory without writing: `ours`, or `new` when it is missing or empty. Throws the faults of
- * {@link openOutDirectory} that can be known without writing, so that they come before long preparations.
+ * Checks an output directory without writing: `ours`, or `new` when it is missing or empty. Throws the faults of {@link
+ * openOutDirectory} that are known without writing, for use before long preparations.
  */
 export async function checkOutDirectory(directory: string): Promise<'ours' | 'new'> {
   let names: string[];

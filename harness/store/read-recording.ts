@@ -14,8 +14,8 @@ import {
 import { RECORDING } from './recorder.js';
 
 /**
- * Reads a recording back, in its order of arrival. A recording that was cut off (crashpath killed, disk full) is
- * read as far as it goes: a torn last line is dropped, bytes without an entry in the index count as a last chunk.
+ * Reads a recording back, in its order of arrival. A recording that was cut off (crashpath killed, disk full) is read
+ * up to that point: a truncated last line is dropped, bytes without an entry in the index count as a last chunk.
  */
 export async function readRecording(directory: string): Promise<RunRecord[]> {
   const records: { seq: number; record: RunRecord }[] = [];
@@ -42,7 +42,7 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
     records.push({ seq: record.seq, record: { kind: 'host', line, record } });
   }
   const ordered = records.sort((a, b) => a.seq - b.seq).map(({ record }) => record);
-  // Bytes are written before their index line, one record at a time: what has none came last.
+  // Bytes are written before their index line, one record at a time: bytes without one came last.
   const last = ordered.at(-1);
   const atMs = last === undefined ? 0 : timeOf(last);
   for (const channel of ['console', 'control'] as const) {
@@ -68,7 +68,7 @@ async function contents(directory: string, name: string): Promise<Buffer> {
   }
 }
 
-/** The valid lines of a .jsonl file with their numbers; what does not parse is left out. */
+/** The valid lines of a .jsonl file with their numbers; others are left out. */
 async function jsonLines<T>(
   directory: string,
   name: string,

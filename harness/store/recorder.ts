@@ -17,7 +17,7 @@ export const RECORDING = {
 
 type Stream = keyof typeof RECORDING;
 
-/** Writes what a run sees, bytes first, and hands each record back for the live timeline. */
+/** Writes the records of a run, bytes first, and returns each for the live timeline. */
 export interface Recorder {
   chunk(channel: Channel, bytes: Buffer): RunRecord;
   qmp(direction: 'in' | 'out', message: Record<string, unknown>): RunRecord;
@@ -30,8 +30,8 @@ export interface Recorder {
 
 /**
  * Opens a recorder in an existing run directory. Every record is written with one synchronous append before it is
- * judged: a crashpath that is killed leaves everything it had seen, with at most one torn last line. Records carry the
- * time of `time`. Throws a harness fault when a file cannot be written (full disk).
+ * judged: a crashpath that is killed leaves everything it had seen, with at most one truncated last line. Records have
+ * the times of `time`. Throws a harness fault when a file cannot be written (full disk).
  */
 export function openRecorder(directory: string, time: Pick<Clock, 'nowMs'> = HOST_CLOCK): Recorder {
   const startedMs = time.nowMs();

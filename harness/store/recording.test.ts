@@ -6,7 +6,7 @@ import { readRecording } from './read-recording.js';
 import { openRecorder, RECORDING } from './recorder.js';
 import { scratch } from '../testing/files.js';
 
-/** Writes a short recording and returns what the recorder handed back. */
+/** Writes a short recording and returns the recorder's records. */
 function write(directory: string): RunRecord[] {
   const recorder = openRecorder(directory);
   const records = [
@@ -113,7 +113,7 @@ void t.test('bytes without an index line come last', async (t) => {
   );
 });
 
-void t.test('an index that promises more than there is gives what there is', async (t) => {
+void t.test('an index beyond the end of the bytes yields the existing bytes', async (t) => {
   const directory = await scratch(t);
   write(directory);
   await truncate(join(directory, 'console.bin'), 4);

@@ -4,15 +4,9 @@ import t from 'tap';
 import { resultOf } from '../classify/result.js';
 import { eventsOf, verdictOf } from '../testing/recordings/fixtures.js';
 import { firedRun, madePlan, vmcoreFrame } from '../testing/builders/runs.js';
-import {
-  createRunDirectory,
-  readJson,
-  readPlan,
-  readResult,
-  saveOutcome,
-  writeJson,
-} from './run-directory.js';
+import { createRunDirectory, readPlan, readResult, saveOutcome } from './run-directory.js';
 import { storeFault } from './store-fault.js';
+import { readJson, writeJson } from './stored-file.js';
 import { scratch } from '../testing/files.js';
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;

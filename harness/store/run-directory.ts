@@ -1,13 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { RunEvent } from '../model/event.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
-import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { storeFault } from './store-fault.js';
-import { writeWhole } from './write-whole.js';
+import { readJson, whyUnreadable, writeJson } from './stored-file.js';
 
 /** Files of a run directory beside the recording. */
 const FILES = { plan: 'plan.json', timeline: 'timeline.json', verdict: 'verdict.json' } as const;
@@ -27,7 +26,7 @@ export async function createRunDirectory(campaignDirectory: string, plan: RunPla
   return directory;
 }
 
-/** Saves what was derived from a recording: first the timeline, then the verdict. */
+/** Saves the results of a recording: first the timeline, then the verdict. */
 export async function saveOutcome(
   directory: string,
   { events, result }: { events: readonly RunEvent[]; result: RunResult },
@@ -36,7 +35,7 @@ export async function saveOutcome(
   await writeJson(join(directory, FILES.verdict), result);
 }
 
-/** Reads a run's plan. Throws a usage fault when the directory is not a run's, or is that of another schema. */
+/** Reads a run's plan. Throws a usage fault when the directory is not a run's, or has another schema. */
 export async function readPlan(directory: string): Promise<RunPlan> {
   const stored = await readJson(join(directory, FILES.plan));
   const parsed = RunPlanSchema.safeParse(stored);
@@ -47,36 +46,8 @@ export async function readPlan(directory: string): Promise<RunPlan> {
   );
 }
 
-/** Why a stored file is no use: it is missing or damaged, or another crashpath wrote it. Pure. */
-export function whyUnreadable(stored: unknown, name: string): string {
-  const schema =
-    typeof stored === 'object' && stored !== null && 'schema' in stored ? stored.schema : undefined;
-  return typeof schema === 'number' && schema !== STORE_SCHEMA
-    ? `its ${name} has schema ${schema}, this crashpath reads ${STORE_SCHEMA}`
-    : `it has no valid ${name}`;
-}
-
-/** Reads a run's stored result; undefined when the run never came to one. */
+/** Reads a run's stored result; undefined when the run has none. */
 export async function readResult(directory: string): Promise<RunResult | undefined> {
   const parsed = RunResultSchema.safeParse(await readJson(join(directory, FILES.verdict)));
   return parsed.success ? { ...parsed.data, directory } : undefined;
-}
-
-/** Writes JSON beside its place and renames it; readers see the old or the new, never a part. Mode 0600. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
-  const text = JSON.stringify(
-    value,
-    (_key, item: unknown) => (typeof item === 'bigint' ? `0x${item.toString(16)}` : item),
-    1,
-  );
-  await writeWhole(path, `${text}\n`);
-}
-
-/** Reads a JSON file; undefined when it is missing or not JSON. */
-export async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -23,7 +23,7 @@ void t.test('the first point of every place is run to, and nothing else that nee
   t.strictSame(indexes(approachesTo(trace, 0)), [0]);
 });
 
-void t.test('an address that comes up before its turn is passed by running to what follows it', async (t) => {
+void t.test('earlier visits to an address are passed by running to a point after them', async (t) => {
   t.strictSame(indexes(approachesTo(revisiting(25), 25)), [6, 25]);
   t.strictSame(indexes(approachesTo(revisiting(25), 5)), [5]);
   t.strictSame(indexes(approachesTo(revisiting(15, 25), 25)), [16, 25]);
@@ -44,7 +44,7 @@ void t.test('a function is entered from where it is called, a place is not', asy
   t.strictSame(approachesTo(long, 20), [{ at: 18 }, { at: 19 }, { at: 19, next: 'step' }]);
 });
 
-void t.test('what takes long is done before a breakpoint is set further on', async (t) => {
+void t.test('long calls are done before a breakpoint is set further on', async (t) => {
   const trace = madeTrace(30, {
     over: (index) => (index === 9 ? 'long' : index === 12 ? 'quick' : undefined),
   });

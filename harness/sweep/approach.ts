@@ -1,12 +1,12 @@
 import type { TracePoint } from './instruction-trace.js';
 
-/** A point to run to; `next`: the call that stands there is stepped over, or one instruction executed. */
+/** A point to run to; `next`: the call there is stepped over, or one instruction is executed. */
 export interface Approach {
   readonly at: number;
   readonly next?: 'over' | 'step';
 }
 
-/** A choreography has 64 steps, and a few are for other things. */
+/** A choreography has at most 64 steps, a few of them for other purposes. */
 const MOST_APPROACHES = 48;
 
 /** Whether a run can be brought to a point: one late in a long loop has too many earlier visits to pass. */
@@ -15,18 +15,18 @@ export function isReachable(trace: readonly TracePoint[], index: number): boolea
 }
 
 /**
- * Points to run to one after the other, so that the last one is met at its turn in the trace and not earlier, and soon:
- * the first of each place; both sides of every call that takes long, since no breakpoint further on may slow it down;
- * and a point behind every earlier visit to the same address. A function is entered from the instruction before it: it
- * may have been called before, inside a call that was stepped over and not recorded (a return thunk). The first point is
- * where the vCPU stands.
+ * Points to run to one after the other, so that the vCPU reaches the last one at its position in the trace, not at an
+ * earlier visit to the same address, and without delay: the first point of each place; both sides of every long call,
+ * which a breakpoint further on would slow down; and a point after every earlier visit to the same address. A function
+ * is entered from the instruction before it: it may have been called before, inside a call that was stepped over and
+ * not recorded (a return thunk). The vCPU starts at the first point.
  */
 export function approachesTo(trace: readonly TracePoint[], index: number): readonly Approach[] {
   const approaches: Approach[] = [];
   let stands = 0;
   const runTo = (to: number, next?: 'over' | 'step') => {
     const approach = next === undefined ? { at: to } : { at: to, next };
-    // Where it stands already, nothing need be run to, except for what is done there.
+    // No run is needed to where the vCPU already is, except for the action there.
     if (to !== stands || approaches.length === 0)
       approaches.push(...detour(trace, stands, to).map((at) => ({ at })), approach);
     else if (next !== undefined) approaches.push(approach);
@@ -42,13 +42,13 @@ export function approachesTo(trace: readonly TracePoint[], index: number): reado
   return approaches;
 }
 
-/** Whether a point is the first in its function, from another one of the same place. */
+/** Whether a point is the first of its function, entered from another function of the same place. */
 function isEntered(trace: readonly TracePoint[], index: number): boolean {
   const [before, point] = [trace[index - 1], trace[index]];
   return before?.nextIsNext === true && before.place === point?.place && before.group !== point.group;
 }
 
-/** Points between `from` and `to` that have to be passed because the address of `to` comes up before its turn. */
+/** Points between `from` and `to` to pass first, because the address of `to` occurs earlier in the trace. */
 function detour(trace: readonly TracePoint[], from: number, to: number): readonly number[] {
   const address = trace[to]?.at;
   const earlier = trace.findLastIndex(({ at }, index) => index > from && index < to && at === address);

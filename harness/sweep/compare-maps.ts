@@ -1,7 +1,7 @@
 import { CRASH_PATH, PLACE_LABELS } from '../model/place.js';
 import type { NmiMap } from './map.js';
 
-/** What happened in one function of the crash path, or in one segment of it, on both kernels. */
+/** The outcomes in one function, or one segment, of the crash path on both kernels. */
 export interface GroupRow {
   readonly stage: string;
   readonly group: string;
@@ -52,7 +52,7 @@ function endsByGroup({ probed }: NmiMap): Map<string, string[]> {
   return ends;
 }
 
-/** Both orders kept as far as they agree; what only the second has comes behind what it follows there. */
+/** Merges two orders, as far as they agree; a key of the second alone follows its predecessor there. */
 function mergeOrder(first: readonly string[], second: readonly string[]): string[] {
   const merged = [...first];
   for (const [position, key] of second.entries()) {

@@ -20,13 +20,13 @@ export interface TracePoint {
   /** True when the next point is the very next instruction that is executed. */
   readonly nextIsNext: boolean;
   /**
-   * How long it took to execute it. `long`: noticeably; `watched`: so long with a breakpoint behind it that its
-   * return had to be noticed by its stack slot (choreo/step-over.ts).
+   * How long its execution took. `long`: more than a moment; `watched`: so slow with a breakpoint behind it that its
+   * return was detected by a watchpoint on its stack slot (choreo/step-over.ts).
    */
   readonly over: 'quick' | 'long' | 'watched';
 }
 
-/** Milliseconds. Under TCG a digest or a decompression takes seconds, what lies between them next to nothing. */
+/** Milliseconds. Under TCG a digest or a decompression takes seconds, everything else next to no time. */
 const LONG_MS = 250;
 
 /**
@@ -80,7 +80,7 @@ function placeAt(
   if (at >= KERNEL_IMAGE) return hasJumped ? 'capture-kernel' : 'first-kernel';
   if (label.endsWith('(identity-mapped)') || before === 'capture-kernel') return 'capture-kernel';
   if (moved !== undefined && contains(moved, at)) return 'capture-start-moved';
-  // The moved decompressor leaves its own code only for the kernel, whether that has a name or not.
+  // The moved decompressor leaves its own code only for the kernel, with or without symbols.
   if (before === 'capture-start-moved') return 'capture-kernel';
   if (armed?.purgatory !== undefined && contains(armed.purgatory, at)) return 'purgatory';
   if (hasJumped) return before === 'purgatory' ? 'capture-start' : before;
@@ -99,7 +99,7 @@ function moveOf(
   const delta = BigInt(to) - BigInt(from);
   const segment = armed?.segments.find((candidate) => contains(candidate, at));
   if (segment === undefined || delta <= 0n || BigInt(from) <= at) return undefined;
-  // Data that are zero at the start follow the copied part; code does not.
+  // The copied part is followed by zero-initialized data, and by no code.
   return { delta, range: { first: segment.first + delta, last: BigInt(to) + 7n } };
 }
 
@@ -147,7 +147,7 @@ function isSameIdt(one: Idt | undefined, other: Idt | undefined): boolean {
   return one?.base === other?.base && one?.limit === other?.limit && one?.nmiGate === other?.nmiGate;
 }
 
-/** Whether an NMI finds a handler in this IDT, as far as the table alone shows. */
+/** Whether this IDT has a gate for the NMI. */
 export function hasNmiGate({ idt }: Pick<TracePoint, 'idt'>): boolean {
   return idt?.nmiGate.startsWith('0x') === true;
 }

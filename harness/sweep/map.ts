@@ -31,11 +31,11 @@ export interface Change {
   readonly untried: number;
 }
 
-/** A stretch in which an NMI keeps the dump from being taken: its first and last point, as far as they are known. */
+/** A window in which an NMI prevents the dump: its first and last point, as far as they are known. */
 export interface Window {
   readonly first: MappedPoint;
   readonly last: MappedPoint;
-  /** True when the point before `first`, or after `last`, is the very next instruction and captured. */
+  /** True when the point before `first`, or after `last`, is the adjacent instruction and captured. */
   readonly firstExact: boolean;
   readonly lastExact: boolean;
   /** The ends seen in it, in order. */
@@ -58,7 +58,7 @@ export interface NmiMap {
   /** Points of the trace: instructions that the vCPU was about to execute. */
   readonly points: number;
   readonly runs: number;
-  /** False when --points-most or a signal ended it: then a change may still lie between distant points. */
+  /** False when --points-most or a signal ended it: then a change may lie between distant points. */
   readonly complete: boolean;
   readonly control: Control;
   readonly probed: readonly MappedPoint[];
@@ -66,7 +66,7 @@ export interface NmiMap {
   readonly windows: readonly Window[];
 }
 
-/** What a map has beside its points. */
+/** A map without its points. */
 export type MapHead = Pick<NmiMap, 'kernel' | 'cpus' | 'accel' | 'runs' | 'complete' | 'control'>;
 
 /** Makes the map from the outcomes by index. */

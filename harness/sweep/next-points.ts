@@ -5,10 +5,12 @@ import type { EndWord } from '../model/verdict.js';
 /** What is known of the trace so far: the end at each probed point, by index. */
 export type Known = ReadonlyMap<number, EndWord>;
 
-/** Fewer untried instructions than this between two ends are halved one by one; more, by the calls among them. */
+/**
+ * Bisection tries single instructions when fewer than this are untried between two points, else the calls among them.
+ */
 const FEW = 12;
 
-/** Functions with fewer points are no landmarks: thunks, and functions that only call another one. */
+/** Functions with fewer points are no landmarks: thunks and wrappers. */
 const LEAST_POINTS = 8;
 
 /**
@@ -37,10 +39,10 @@ export function landmarks(trace: readonly TracePoint[]): readonly number[] {
 }
 
 /**
- * The points to try next; none when there is nothing left to find out. First the landmarks; then, between any two
- * neighbours that ended differently, the one in the middle: a call while there are many, else any instruction. So each
- * change of outcome is followed until it lies between two instructions, however many changes there are. Points that
- * ended `unknown`, and points that no run can be brought to, are skipped.
+ * The points to try next; none when the map is complete. First the landmarks; then, between any two neighbours that
+ * ended differently, the one in the middle: a call while there are many, else any instruction. So each change of
+ * outcome is narrowed down to two adjacent instructions, however many changes there are. Points that ended `unknown`,
+ * and points that no run can reach, are skipped.
  */
 export function nextPoints(trace: readonly TracePoint[], known: Known): readonly number[] {
   const untried = landmarks(trace).filter((index) => !known.has(index));

@@ -17,8 +17,8 @@ export interface PointOutcome {
 }
 
 /**
- * The outcome of a point's run. A degraded capture is a capture: what degrades one (a timer check that a busy host
- * lost) is not caused by the NMI. A guest that did not boot establishes nothing about the point.
+ * The outcome of a point's run. A degraded capture is a capture: the degradation (a timer check that a busy host
+ * failed) is not caused by the NMI. A guest that did not boot shows nothing about the point.
  */
 export function outcomeOf(result: RunResult, reset: ResetKind | undefined): PointOutcome {
   const { verdict, detail, lastPhase, runId, directory } = result;

@@ -19,7 +19,7 @@ const TRACED_FUNCTIONS = [
   'x86_64_start_kernel',
 ];
 
-/** By the host's clock; a busy host needs minutes for the decompression that lies between two points. */
+/** Milliseconds of the host's clock; a busy host needs minutes for the decompression between two points. */
 const WITHIN_MS = 120_000;
 
 /** One vCPU, and KASLR off in both kernels: then an address means the same instruction in every run of a sweep. */
@@ -29,7 +29,7 @@ const EVIDENCE = [
   'https://lkml.org/lkml/2012/2/29/340: an NMI between machine_kexec() and the second kernel finds an empty IDT',
 ];
 
-/** The crasher, brought to panic(): every vCPU takes timer interrupts, idle or not. */
+/** Brings the crasher to panic(), from a timer interrupt, which every vCPU takes, idle or not. */
 const TO_PANIC: readonly Step[] = [
   { hold: { as: 'crasher', at: 'sysvec_apic_timer_interrupt' } },
   { prove: { role: 'crasher', in: 'sysvec_apic_timer_interrupt' } },
@@ -55,7 +55,7 @@ export function traceName(round: number): string {
   return round === 1 ? 'nmi-transition-trace' : `nmi-transition-trace-${round}`;
 }
 
-/** The scenario that a sweep's guests are planned with: one NMI at the first instruction of panic(). */
+/** The scenario from which a sweep's guests are planned: one NMI at the first instruction of panic(). */
 export function firstScenario(): Scenario {
   return scenario(pointName(0), 'one NMI at the first instruction of panic()', [
     { interrupt: { role: 'crasher', nmi: true } },
@@ -88,7 +88,7 @@ export function pointName(index: number): string {
   return `nmi-transition-${String(index).padStart(4, '0')}`;
 }
 
-/** The point that a scenario's name means; undefined for any other scenario. */
+/** The point of a scenario, by its name; undefined for any other scenario. */
 export function pointOf(name: string): number | undefined {
   const digits = /^nmi-transition-(\d{4,6})$/.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);

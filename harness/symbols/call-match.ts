@@ -7,10 +7,9 @@ import type { ReturnAddressCheck } from './return-address.js';
 export const STACK_BYTES = 16n * 1024n;
 
 /**
- * The caller of a function for which ORC has no data, although its bytes are ordinary: above all `__crash_kexec`,
- * which every crash goes through and which objtool is told to skip (STACK_FRAME_NON_STANDARD, kernel/kexec_core.c).
- * It is the one word on the rest of the stack that follows a direct call to that very function; undefined when
- * there is none, or more than one.
+ * The caller of a function for which ORC has no data, although its bytes are ordinary: above all `__crash_kexec`, which
+ * every crash passes and which objtool skips (STACK_FRAME_NON_STANDARD, kernel/kexec_core.c). It is the only word on
+ * the rest of the stack that follows a direct call to that function; undefined when there is none, or more than one.
  */
 export function* findMatchingCaller(
   table: SymbolTable,

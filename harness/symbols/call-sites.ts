@@ -7,8 +7,8 @@ import {
 } from './function-code.js';
 
 /**
- * A place where a function goes to a target. Only a call leaves a return address on the stack; a tail jump
- * replaces the function, so there is nothing to return to and nothing to break on behind it.
+ * An instruction of a function that calls or jumps to a target. Only a call leaves a return address on the stack; a
+ * tail jump replaces the function, so there is no return and no place for a breakpoint behind it.
  */
 export type CallSite =
   | {
@@ -27,9 +27,9 @@ export type CallSite =
     };
 
 /**
- * All places in one function that call or jump to one of the targets, in order of address. A target may be a
- * function, an `__x86_indirect_thunk_*`, a static call's trampoline (`__SCT__*`), or the address of a pointer.
- * ftrace's call at the entry is a call like any other: ask `decodeFunction` for the entry when that matters.
+ * All instructions of one function that call or jump to one of the targets, in order of address. A target may be a
+ * function, an `__x86_indirect_thunk_*`, a static call's trampoline (`__SCT__*`), or the address of a pointer. ftrace's
+ * call at the entry is not treated specially; `decodeFunction` identifies the entry.
  */
 export function findCallSites(
   code: CodeBytes | FunctionCode,

@@ -1,6 +1,6 @@
 import { Decoder, DecoderOptions, FlowControl, Instruction as IcedInstruction, Mnemonic } from 'iced-x86';
 
-/** What an instruction does to the flow of control. `other` goes on with the next one. */
+/** An instruction's effect on the flow of control. `other` continues with the next instruction. */
 export type InstructionKind =
   | 'call'
   | 'call-indirect'
@@ -26,14 +26,14 @@ export interface Instruction {
   readonly shape?: 'endbr' | 'nop';
 }
 
-/** Decodes single instructions out of one buffer; `free` gives the decoder's own memory back. */
+/** Decodes single instructions out of one buffer; `free` releases the decoder's memory. */
 export interface InstructionReader {
-  /** The instruction at a byte offset, or undefined when the bytes are none or the buffer ends inside it. */
+  /** The instruction at a byte offset, or undefined when the bytes are invalid or the buffer ends inside it. */
   at(offset: number): Instruction | undefined;
   free(): void;
 }
 
-/** A reader over bytes that stand at `address` in 64-bit code. */
+/** A reader of 64-bit code at `address`. */
 export function readInstructions(bytes: Uint8Array, address: bigint): InstructionReader {
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
   const scratch = new IcedInstruction();
@@ -69,7 +69,7 @@ function describe(from: IcedInstruction): Instruction {
 function kindOf(from: IcedInstruction): InstructionKind {
   switch (from.flowControl) {
     case FlowControl.Call:
-      // iced-x86 counts syscall and sysenter as calls: they push no return address.
+      // iced-x86 counts syscall and sysenter as calls, although they push no return address.
       return from.isCallNear || from.isCallFar ? 'call' : 'other';
     case FlowControl.IndirectCall:
       return 'call-indirect';

@@ -9,7 +9,7 @@ import {
   Register,
 } from 'iced-x86';
 
-/** One instruction for people, and what a trace must know of it. */
+/** One instruction as text, and what a trace needs to know about it. */
 export interface Disassembled {
   readonly address: bigint;
   /** Bytes. */
@@ -19,8 +19,8 @@ export interface Disassembled {
   /** Lower case, without suffix: `lidt`. */
   readonly mnemonic: string;
   /**
-   * `call` pushes a return address and is expected to come back; `repeat` is a string instruction with a REP prefix,
-   * of which a single step does one round; everything else is done by one step.
+   * `call` pushes a return address and is expected to return; `repeat` is a string instruction with a REP prefix, of
+   * which a single step executes one iteration; `other` is executed by one step.
    */
   readonly flow: 'call' | 'repeat' | 'other';
   /** Where a direct call or jump goes. */
@@ -32,8 +32,8 @@ export interface Disassembled {
 }
 
 /**
- * The instruction that `bytes` begin with, as a vCPU in 64-bit or 32-bit mode reads them; undefined when they are
- * none, or are cut off inside it. `nameOf` names addresses of code.
+ * The instruction at the start of `bytes`, as a vCPU in 64-bit or 32-bit mode decodes it; undefined when the bytes are
+ * invalid or end inside it. `nameOf` names addresses of code.
  */
 export function disassemble(
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * ELF files, read with bounds: they come from hosts and packages, and may be damaged or made to harm. Layout: elf(5).
+ * ELF files, read with bounds checks: they come from hosts and packages, and may be damaged or hostile. Layout: elf(5).
  * Little-endian files of both word widths. Pure.
  */
 
@@ -16,7 +16,7 @@ const PT_DYNAMIC = 2;
 const DT_NEEDED = 1;
 const DT_STRTAB = 5;
 
-/** Programs have some ten; a file with more is not meant to be run. */
+/** Programs have about ten. */
 const SEGMENTS_LIMIT = 256;
 /** Longest path of a loader and name of a library, characters. */
 const NAME_LIMIT = 256;
@@ -41,7 +41,7 @@ const LAYOUTS = {
   },
 } as const;
 
-/** A program header; offsets and sizes in bytes of the file, which may lie outside of it. */
+/** A program header; offsets and sizes in bytes, which may lie outside of the file. */
 export interface ElfSegment {
   readonly type: number;
   readonly offset: number;
@@ -83,7 +83,7 @@ export function readElf(bytes: Buffer): Elf | undefined {
   return { bits, type: bytes.readUInt16LE(16), machine: bytes.readUInt16LE(18), segments };
 }
 
-/** What must be known of a program: its head, and its loader unless it is static (static-pie included). */
+/** A program: its head, and its loader unless it is static (static-pie included). */
 export interface ElfProgram extends Elf {
   readonly interpreter?: string | undefined;
 }
@@ -153,7 +153,7 @@ export function sectionNamed(bytes: Buffer, name: string): Buffer {
   return contentAt(found);
 }
 
-/** Word width by the first bytes; a text says why there is none. */
+/** Word width by the first bytes, or a text with the reason why there is none. */
 function widthOf(bytes: Buffer): 32 | 64 | string {
   if (bytes.length < LAYOUTS[32].headerBytes || bytes.readUInt32BE(0) !== 0x7f454c46) {
     return 'it is not an ELF file';
@@ -163,7 +163,7 @@ function widthOf(bytes: Buffer): 32 | 64 | string {
   return width === 2 ? 64 : 32;
 }
 
-/** A file offset, size or address. What exceeds 2^53 loses its low bits; it is outside of any file all the same. */
+/** A file offset, size or address. A value above 2^53 loses its low bits; it lies outside of any file. */
 function wordAt(bytes: Buffer, at: number, bits: 32 | 64): number {
   return bits === 64 ? Number(bytes.readBigUInt64LE(at)) : bytes.readUInt32LE(at);
 }

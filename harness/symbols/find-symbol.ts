@@ -9,8 +9,8 @@ export interface SymbolNotFound {
 
 /**
  * The first of several names that this kernel has as a function (`text`) or as a variable (`data`). Not found when it
- * has none, or several (static ones of the same name): a guess would prove nothing. Nor when the variable is per-CPU:
- * its symbol is where the linker put the section, from which each CPU has a copy elsewhere.
+ * has none, or several (static ones of the same name): a guess would prove nothing. Not found either when it is
+ * per-CPU: its symbol is an address in the section as linked, and each CPU has a copy elsewhere.
  */
 export function findSymbol(
   wanted: string | readonly string[],

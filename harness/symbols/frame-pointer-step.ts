@@ -7,9 +7,9 @@ import type { ReturnAddressCheck } from './return-address.js';
 const MAX_FRAME_BYTES = 16n * 1024n;
 
 /**
- * One step along saved frame pointers (CONFIG_UNWINDER_FRAME_POINTER). Entry code stores the address of saved
- * registers with the lowest bit set as the frame pointer (ENCODE_FRAME_POINTER, arch/x86/include/asm/frame.h).
- * At the first frame the function may not have made its frame yet: then the return address is still on top.
+ * One step along saved frame pointers (CONFIG_UNWINDER_FRAME_POINTER). Entry code stores the address of saved registers
+ * with the lowest bit set as the frame pointer (ENCODE_FRAME_POINTER, arch/x86/include/asm/frame.h). In the first frame
+ * the function may not have set up its frame yet: then the return address is on top.
  */
 export function* framePointerStep(
   check: ReturnAddressCheck,
@@ -60,8 +60,8 @@ function* overSavedRegisters(memory: PagedMemory, address: bigint): Reading<Step
 }
 
 /**
- * Bytes above the return address at an instruction before the frame exists: 0 up to and at `push %rbp`, 8 between
- * it and `mov %rsp,%rbp`; undefined afterwards, and in a function that does not begin so.
+ * Bytes above the return address at an instruction before the frame exists: 0 up to and at `push %rbp`, 8 between it
+ * and `mov %rsp,%rbp`; undefined afterwards, and in a function without that prologue.
  */
 function* bytesPushed(check: ReturnAddressCheck, ip: bigint): Reading<number | undefined> {
   const code = yield* check.codeAround(ip);

@@ -1,17 +1,17 @@
 import { type Instruction, readInstructions } from './decode.js';
 
-/** Bytes as they stand in guest memory. For a function, `size` (from the symbol table) bounds what is read. */
+/** Bytes of guest memory. For a function, `size` (from the symbol table) bounds what is read. */
 export interface CodeBytes {
   readonly bytes: Uint8Array;
   readonly address: bigint;
-  /** Bytes that belong to the function; the rest of `bytes` is somebody else's. Default: all. */
+  /** Bytes that belong to the function; the rest of `bytes` belongs to other code. Default: all. */
   readonly size?: number;
 }
 
 /**
- * How an instruction was found. `flow`: some path of direct jumps leads to it from the function's first byte, so
- * it starts where it is said to start. `sweep`: decoded in line in a part that no such path enters (after `ud2`,
- * behind a jump table, a static key's out-of-line branch): code in practice, not proved.
+ * How an instruction was found. `flow`: some path of direct jumps leads to it from the function's first byte, so its
+ * start is certain. `sweep`: decoded in line in a part that no such path enters (after `ud2`, behind a jump table, a
+ * static key's out-of-line branch): code in practice, not proved.
  */
 export type Found = 'flow' | 'sweep';
 
@@ -20,7 +20,7 @@ export interface FunctionInstruction extends Instruction {
   readonly found: Found;
 }
 
-/** A stretch that is no code as far as can be told. */
+/** A range that does not decode as code. */
 export interface Undecodable {
   readonly address: bigint;
   readonly length: number;
@@ -30,11 +30,11 @@ export interface Undecodable {
 export interface FunctionEntry {
   readonly endbr: boolean;
   readonly ftrace: 'nop' | 'call' | 'none';
-  /** The first instruction of the function's own. */
+  /** The first instruction of the function's own code. */
   readonly bodyAddress: bigint;
 }
 
-/** A function taken apart. */
+/** A decoded function. */
 export interface FunctionCode {
   readonly address: bigint;
   readonly size: number;
@@ -48,8 +48,8 @@ export interface FunctionCode {
 const FTRACE_BYTES = 5;
 
 /**
- * Takes a function apart: first along its control flow, then in line through what is left. Bytes that decode to
- * no instruction, or to one that would run into proved code, are reported as undecodable, never guessed.
+ * Decodes a function: first along its control flow, then linearly through the rest. Bytes that decode to no
+ * instruction, or to one that would overlap proved code, are reported as undecodable, never guessed.
  */
 export function decodeFunction(code: CodeBytes): FunctionCode {
   const size = Math.min(code.size ?? code.bytes.length, code.bytes.length);
@@ -77,7 +77,7 @@ export function decodeFunction(code: CodeBytes): FunctionCode {
   }
 }
 
-/** The instruction that covers an address, or undefined in an undecodable or foreign place. */
+/** The instruction that covers an address, or undefined in an undecodable range or outside of the function. */
 export function instructionAt(code: FunctionCode, address: bigint): FunctionInstruction | undefined {
   return code.instructions.find(
     (instruction) =>
@@ -126,7 +126,7 @@ function offsetInside(instruction: Instruction, address: bigint, size: number): 
   return offset >= 0n && offset < BigInt(size) ? Number(offset) : undefined;
 }
 
-/** `ud2` ends it too: after WARN() the kernel goes on, after BUG() it does not, and the bytes do not say which. */
+/** `ud2` ends it too: execution continues after WARN() and not after BUG(), and the bytes are the same. */
 function endsFlow(instruction: Instruction): boolean {
   return ['jump', 'jump-indirect', 'return', 'trap'].includes(instruction.kind);
 }

@@ -1,4 +1,4 @@
-/** A wish for guest memory: virtual address and length in bytes. At most a page, never across one. */
+/** A request for guest memory: virtual address and length in bytes. It never crosses a page boundary. */
 export interface MemoryRequest {
   readonly address: bigint;
   readonly length: number;
@@ -7,10 +7,10 @@ export interface MemoryRequest {
 /** The bytes of a request, or undefined when they cannot be read (not mapped, no such page). */
 export type MemoryAnswer = Uint8Array | undefined;
 
-/** A computation that asks for memory as it goes: `next(answer)` continues it. */
+/** A computation that yields memory requests: `next(answer)` continues it. */
 export type Reading<T> = Generator<MemoryRequest, T, MemoryAnswer>;
 
-/** Guest memory as pages that are asked for once. */
+/** Guest memory as pages, each requested once. */
 export interface PagedMemory {
   /** Bytes at an address, across pages; undefined when any of them cannot be read. */
   bytes(address: bigint, length: number): Reading<Uint8Array | undefined>;
@@ -18,19 +18,19 @@ export interface PagedMemory {
   word(address: bigint): Reading<bigint | undefined>;
 }
 
-/** Bytes kept in memory already: a saved stack page, a slice of a table. */
+/** Bytes at hand: a saved stack page, a slice of a table. */
 export interface MemoryRegion {
   readonly address: bigint;
   readonly bytes: Uint8Array;
 }
 
 const PAGE = 4096;
-/** The longest read: one function of the longest kind. */
+/** The longest read: more than the longest function. */
 const MAX_READ_BYTES = 1024 * 1024;
 /** Pages kept by one walk: 16 MiB. */
 const MAX_PAGES = 4096;
 
-/** Memory that remembers pages for the length of one walk; the vCPU must stand still meanwhile. */
+/** Memory that caches pages for one walk; the guest must be stopped meanwhile. */
 export function pagedMemory(): PagedMemory {
   const pages = new Map<bigint, MemoryAnswer>();
   function* page(base: bigint): Reading<MemoryAnswer> {

@@ -10,26 +10,29 @@ export interface NearestOptions {
   readonly sort?: 'text' | 'data';
 }
 
-/** The names of one running kernel. Every answer is in order of address; nothing here is read again. */
+/** The names of one running kernel. Every answer is in order of address. */
 export interface SymbolTable {
   /** Number of symbols kept. */
   readonly size: number;
   /** All symbols of exactly this name: several static functions may share one. */
   named(name: string): readonly KernelSymbol[];
-  /** All symbols that are this name or a compiler's copy or part of it (`.cold`, `.isra.0`, `.constprop.0`, ...). */
+  /**
+   * All symbols that are this name or a compiler-generated copy or part of it (`.cold`, `.isra.0`, `.constprop.0`,
+   * ...).
+   */
   related(name: string): readonly KernelSymbol[];
   /** The symbol that covers an address, or undefined when none does. */
   at(address: bigint): SymbolizedAddress | undefined;
   /** `symbol+0xoffset/0xsize [module]`, as the kernel prints it, or the bare address. */
   label(address: bigint): string;
-  /** Up to `count` existing names of a sort that look like a name that does not exist, the likeliest first. */
+  /** Up to `count` existing names of a sort that are similar to a name that does not exist, the likeliest first. */
   nearest(name: string, options?: NearestOptions): readonly string[];
 }
 
 /**
- * The outcome of parsing. `hidden`: every address is zero, because the reader lacked the right to see them
- * (kernel.kptr_restrict, see Documentation/admin-guide/sysctl/kernel.rst). `empty`: not one kernel address in it.
- * `badLines` counts lines that are no symbol; a last line without newline is one, since it may be cut.
+ * The outcome of parsing. `hidden`: every address is zero, because the reader lacked the privilege
+ * (kernel.kptr_restrict, see Documentation/admin-guide/sysctl/kernel.rst). `empty`: no kernel address in it. `badLines`
+ * counts lines that are no symbol, among them a last line without newline: it may be cut.
  */
 export type KallsymsResult =
   | {

@@ -17,9 +17,9 @@ export function baseName(name: string): string {
 }
 
 /**
- * Existing names close to one that does not exist, the likeliest first: the same function under another kernel's
- * name, the same letters in another case or with other underscores, then by edit distance (at most a third of the
- * name). Compiler's pieces count as the function itself.
+ * Existing names close to one that does not exist, the likeliest first: the same function under another kernel's name,
+ * the same letters in another case or with other underscores, then by edit distance (at most a third of the name).
+ * Compiler-generated parts count as the function itself.
  */
 export function nearestOf(name: string, existing: Iterable<string>, count: number): readonly string[] {
   const wanted = simplify(name);

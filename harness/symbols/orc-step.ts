@@ -2,7 +2,7 @@ import type { PagedMemory, Reading } from './guest-memory.js';
 import { findOrcEntry, type OrcEntry, type OrcTables } from './orc.js';
 import { IRET_FRAME_BYTES, PT_REGS_BYTES, readIretFrame, readPtRegs, type WalkRegisters } from './pt-regs.js';
 
-/** Where a walk stands. */
+/** The position of a stack walk. */
 export interface Cursor {
   readonly ip: bigint;
   readonly sp: bigint;
@@ -13,7 +13,7 @@ export interface Cursor {
   readonly registers?: WalkRegisters;
 }
 
-/** One step towards the caller, or why there is none. */
+/** One step to the caller, or the reason why there is none. */
 export type Step =
   | { readonly kind: 'frame'; readonly cursor: Cursor }
   | { readonly kind: 'end-of-stack' }
@@ -22,8 +22,8 @@ export type Step =
 
 /**
  * One step of the kernel's ORC unwinder: the semantics of unwind_next_frame() in arch/x86/kernel/unwind_orc.c.
- * `sp-indirect` adds its offset after the load, which is so since v5.12; in 5.10 and before no walk through a
- * stack switch is right with it. ftrace's and rethook's replaced return addresses are not looked up.
+ * `sp-indirect` adds its offset after the load, as kernels since v5.12 do; for 5.10 and before, walks through a stack
+ * switch are wrong. Return addresses that ftrace and rethook replaced are not looked up.
  */
 export function* orcStep(tables: OrcTables, memory: PagedMemory, cursor: Cursor): Reading<Step> {
   // A return address may be the first byte of the next function: the call never returns.

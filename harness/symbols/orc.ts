@@ -2,10 +2,10 @@ import { type PagedMemory, type Reading } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';
 
 /**
- * How the type bits of an entry count. `calls-are-zero`: CALL 0, REGS 1, REGS_PARTIAL 2 and bits for `end` and
- * (v6.3 only) `signal`; from v4.14 (commit ee9f8fce9964) to v6.3 (ffb1b4a41016). `calls-are-two`: UNDEFINED 0,
- * END_OF_STACK 1, CALL 2, REGS 3, REGS_PARTIAL 4; since v6.4 (commit fb799447ae29). Vendors backport, so the
- * entries are asked, not the release.
+ * The encoding of an entry's type bits. `calls-are-zero`: CALL 0, REGS 1, REGS_PARTIAL 2 and bits for `end` and (v6.3
+ * only) `signal`; from v4.14 (commit ee9f8fce9964) to v6.3 (ffb1b4a41016). `calls-are-two`: UNDEFINED 0, END_OF_STACK
+ * 1, CALL 2, REGS 3, REGS_PARTIAL 4; since v6.4 (commit fb799447ae29). Vendors backport changes, so the format is
+ * detected from the entries, not from the release.
  */
 export type OrcFormat = 'calls-are-zero' | 'calls-are-two';
 
@@ -31,7 +31,7 @@ export interface OrcEntry {
   readonly bpOffset: number;
 }
 
-/** Where the tables of the running kernel stand, and how to read them. */
+/** Location and format of the running kernel's tables. */
 export interface OrcTables {
   readonly ipAddress: bigint;
   readonly entryAddress: bigint;
@@ -84,8 +84,8 @@ export function* findOrcTables(table: SymbolTable, memory: PagedMemory): Reading
 }
 
 /**
- * Tells the formats apart by the type that nearly all entries have, which is CALL. Undefined when neither reading
- * makes at least three quarters of the entries calls.
+ * Distinguishes the formats by the type of nearly all entries, which is CALL. Undefined when neither reading makes at
+ * least three quarters of the entries calls.
  */
 export function formatOf(entries: Uint8Array): OrcFormat | undefined {
   const count = Math.floor(entries.length / ENTRY_BYTES);
@@ -100,7 +100,7 @@ export function formatOf(entries: Uint8Array): OrcFormat | undefined {
   return two > zero ? 'calls-are-two' : 'calls-are-zero';
 }
 
-/** Decodes the six bytes at an offset. An entry with an unknown register or type says `undefined`. */
+/** Decodes the six bytes at an offset. An entry with an unknown register or type is `undefined`. */
 export function decodeOrcEntry(bytes: Uint8Array, offset: number, format: OrcFormat): OrcEntry {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flags = flagsOf(bytes, offset);
@@ -135,14 +135,14 @@ export function* findOrcEntry(
     if (start <= ip) low = middle + 1;
     else high = middle;
   }
-  // Past the last entry there is only what is not kernel text.
+  // Beyond the last entry there is no kernel text.
   if (low === 0 || low === tables.count) return undefined;
   const at = tables.entryAddress + BigInt((low - 1) * ENTRY_BYTES);
   const bytes = yield* memory.bytes(at, ENTRY_BYTES);
   return bytes === undefined ? undefined : decodeOrcEntry(bytes, 0, tables.format);
 }
 
-/** Entry i covers from `&ip[i] + ip[i]` on: the offsets are relative to where they stand. */
+/** Entry i covers from `&ip[i] + ip[i]` on: each offset is relative to its own address. */
 function* startOf(tables: OrcTables, memory: PagedMemory, index: number): Reading<bigint | undefined> {
   const at = tables.ipAddress + BigInt(index * IP_BYTES);
   const bytes = yield* memory.bytes(at, IP_BYTES);
@@ -155,7 +155,7 @@ function kindOf(flags: number, format: OrcFormat): OrcEntry['kind'] {
     const kinds = ['undefined', 'end-of-stack', 'call', 'regs', 'regs-partial'] as const;
     return kinds[(flags >> 8) & 7] ?? 'undefined';
   }
-  // No base register: the end of the stack when a bit says so (bit 10 before v6.3, bit 11 in v6.3), else no data.
+  // No base register: the end of the stack when its bit is set (bit 10 before v6.3, bit 11 in v6.3), else no data.
   if ((flags & 0xf) === 0) return (flags & 0xc00) === 0 ? 'undefined' : 'end-of-stack';
   const kinds = ['call', 'regs', 'regs-partial'] as const;
   return kinds[(flags >> 8) & 3] ?? 'undefined';

@@ -1,6 +1,6 @@
 import { type Reading, wordAt } from './guest-memory.js';
 
-/** Where page tables begin: CR3's table, and how many levels there are (5 with CR4.LA57). */
+/** The root of page tables: CR3's table, and the number of levels (5 with CR4.LA57). */
 export interface PageTables {
   readonly root: bigint;
   readonly levels: 4 | 5;
@@ -15,18 +15,18 @@ export interface PhysicalAddress {
 /** Bits 12 to 51: the frame in an entry, and in CR3 (Intel SDM volume 3, 4.5). */
 const FRAME = 0x000f_ffff_ffff_f000n;
 const PRESENT = 1n;
-/** In an entry above the last level: it maps a page of 1 GiB or 2 MiB. */
+/** In an entry above the last level: the entry maps a page of 1 GiB or 2 MiB. */
 const PAGE_SIZE = 1n << 7n;
 const ENTRY_BYTES = 8;
 const ENTRIES = 512;
 const PAGE_SHIFT = 12n;
 const INDEX_BITS = 9n;
-/** Levels that can map a page by themselves: 2 MiB and 1 GiB. */
+/** The highest level whose entries can map a page (2 MiB and 1 GiB). */
 const LARGEST_PAGE_LEVEL = 3;
 
 /**
- * Walks x86-64 page tables in physical memory, which it asks for by physical address. Undefined when they do not map
- * the address, or a table cannot be read.
+ * Walks x86-64 page tables; memory is requested by physical address. Undefined when they do not map the address, or a
+ * table cannot be read.
  */
 export function* translate(
   address: bigint,
@@ -52,17 +52,17 @@ export function* translate(
 }
 
 /**
- * The bit that tells a process's two tables apart under page-table isolation: its user half is the page after the one
- * with the kernel's (arch/x86/entry/calling.h, PTI_USER_PGTABLE_BIT; arch/x86/mm/pti.c, v6.1).
+ * The bit that distinguishes a process's two tables under page-table isolation: the user table is the page after the
+ * one with the kernel's (arch/x86/entry/calling.h, PTI_USER_PGTABLE_BIT; arch/x86/mm/pti.c, v6.1).
  */
 const PTI_USER_BIT = 1n << PAGE_SHIFT;
-/** The lower half of a top table, which maps user space. */
+/** The lower half of a top-level table, which maps user space. */
 const USER_HALF_BYTES = (ENTRIES / 2) * ENTRY_BYTES;
 
 /**
- * The kernel's page tables that belong to a CR3 in use in user mode; undefined when the two tables are no such pair.
- * The kernel keeps the user half of both the same, but for NX (__pti_set_user_pgtbl() of arch/x86/mm/pti.c, v6.1).
- * Without isolation the bit is one of the address's, and the page before is no page table.
+ * The kernel's page tables that belong to a CR3 of user mode; undefined when the two tables are no such pair. The
+ * kernel keeps the user half of both equal except for NX (__pti_set_user_pgtbl() of arch/x86/mm/pti.c, v6.1). Without
+ * isolation the bit is part of the address, and the preceding page is no page table.
  */
 export function* kernelTablesOf({ root, levels }: PageTables): Reading<PageTables | undefined> {
   const userRoot = root & FRAME;

@@ -1,6 +1,6 @@
 import { wordAt } from './guest-memory.js';
 
-/** What a walk needs of a vCPU's registers. All but the first three only help through entry code. */
+/** The registers of a vCPU that a walk uses. All but the first three are needed only in entry code. */
 export interface WalkRegisters {
   readonly rip: bigint;
   readonly rsp: bigint;

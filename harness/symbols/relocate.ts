@@ -14,14 +14,14 @@ const IMAGE_LAST = 0xffffffffbfffffffn;
 /** Symbols spread over the image: one offset for all of them shows that it moved as one piece. */
 export const PROBE_SYMBOLS = ['_text', 'panic', '_etext', 'linux_banner', 'init_uts_ns', '_end'] as const;
 
-/** The lines of a kallsyms text that are the image's own: modules load anew each time. */
+/** The lines of a kallsyms text that belong to the image: module addresses change with each boot. */
 export function withoutModules(text: string): string {
   return text.replace(/^.*\t\[.*\]\n/gm, '');
 }
 
 /**
  * Moves a kallsyms text of an earlier boot to this one. `probes` are this boot's lines of the probe symbols. Undefined
- * when fewer than three of them are known, or when they do not all tell the same offset: then read it anew.
+ * when fewer than three of them are known, or when their offsets differ: then the text must be read again.
  */
 export function relocateKallsyms(text: string, probes: string): string | undefined {
   const earlier = addressesOf(text, new Set(PROBE_SYMBOLS));
@@ -49,8 +49,8 @@ function addressesOf(text: string, names: ReadonlySet<string>): Map<string, bigi
 }
 
 /**
- * The names of another boot of the same image, `offset` bytes further up: of the capture kernel, when it is the kernel
- * that crashed. Modules and per-CPU symbols are not moved with the image and are left out.
+ * The names of another boot of the same image, `offset` bytes higher: of the capture kernel, when it is the same kernel
+ * as the one that crashed. Modules and per-CPU symbols do not move with the image and are left out.
  */
 export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
   const move = (symbol: KernelSymbol) => ({ ...symbol, address: symbol.address + offset });

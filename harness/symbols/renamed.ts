@@ -4,7 +4,7 @@ export interface Renamed {
   readonly source: string;
 }
 
-/** Functions of the crash path that scenarios name and that other kernels call otherwise. Only checked rows. */
+/** Functions that scenarios name and that have another name in other kernels. Each row was checked. */
 export const RENAMED: readonly Renamed[] = [
   {
     names: ['mask_IO_APIC_irq', 'mask_ioapic_irq'],

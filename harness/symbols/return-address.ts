@@ -8,17 +8,17 @@ import type { PagedMemory, Reading } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';
 import { sortOf } from './symbol.js';
 
-/** Tells whether an address is one that a call leaves on the stack. */
+/** Checks whether an address is one that a call leaves on the stack. */
 export interface ReturnAddressCheck {
   /** The call that ends right before the address, in its own function. Decodes each function once. */
   callBefore(address: bigint): Reading<FunctionInstruction | undefined>;
-  /** The function that covers an address, taken apart; undefined without a symbol or readable bytes. */
+  /** The decoded function that covers an address; undefined without a symbol or readable bytes. */
   codeAround(address: bigint): Reading<FunctionCode | undefined>;
 }
 
-/** Functions taken apart for one walk: a scan of 16 KiB of stack meets few more. */
+/** Functions decoded for one walk; a scan of 16 KiB of stack needs fewer. */
 const MAX_FUNCTIONS = 512;
-/** Longer ones are assembly or no functions; decoding them is not worth the time. */
+/** Longer ones are assembly or no functions, and are not decoded. */
 const MAX_FUNCTION_BYTES = 64 * 1024;
 
 /** A check over one stopped guest. */

@@ -9,8 +9,8 @@ import type { WalkRegisters } from './pt-regs.js';
 import { type ReturnAddressCheck, returnAddressCheck } from './return-address.js';
 
 /**
- * How a frame became known: the vCPU itself, tables, frame pointers, the only word on the stack that follows a
- * call to the function below it (where the tables are silent), or any word that follows a call, maybe stale.
+ * How a frame was found: the vCPU's registers, ORC tables, frame pointers, the only word on the stack that follows a
+ * call to the function below it (where ORC has no data), or any word that follows a call, possibly stale.
  */
 export type FrameSource = 'registers' | 'orc' | 'frame-pointer' | 'call-match' | 'scan';
 
@@ -38,13 +38,13 @@ export interface StackTrace {
 
 /** Frames of one walk; the kernel's own dumps end long before. */
 const MAX_FRAMES = 128;
-/** Words of a scan that may be listed. */
+/** Frames that a scan lists at most. */
 const MAX_SCANNED_FRAMES = 32;
 
 /**
- * Walks the stack of a stopped vCPU in kernel mode. With ORC tables in memory it does what the kernel's unwinder
- * does; without, it follows frame pointers; where either is lost, it scans the rest of that stack for return
- * addresses and marks them. Ask for the memory with `finishReading` or `finishReadingAsync`.
+ * Walks the stack of a stopped vCPU in kernel mode. With ORC tables in memory it does what the kernel's unwinder does;
+ * without, it follows frame pointers. Where that fails, it scans the rest of that stack for return addresses and marks
+ * them. `finishReading` and `finishReadingAsync` supply the memory.
  */
 export function* walkStack(registers: WalkRegisters, table: SymbolTable): Reading<StackTrace> {
   const memory = pagedMemory();
@@ -68,7 +68,7 @@ export function* walkStack(registers: WalkRegisters, table: SymbolTable): Readin
     if (seen.has(key) || frames.length >= MAX_FRAMES) {
       step = {
         kind: 'lost',
-        why: seen.has(key) ? 'the walk came round to a frame again' : 'too many frames',
+        why: seen.has(key) ? 'the walk reached a frame twice' : 'too many frames',
       };
       break;
     }
@@ -99,7 +99,7 @@ export function* walkStack(registers: WalkRegisters, table: SymbolTable): Readin
   };
 }
 
-/** The functions of a trace, innermost first, as the thread writes them: `a < b < c`. */
+/** The functions of a trace, innermost first, for text of the form `a < b < c`. */
 export function functionsOf(trace: StackTrace): readonly string[] {
   return trace.frames.map(({ symbolized, label, reliable }) => {
     const name = symbolized?.symbol.name ?? label;

@@ -1,9 +1,9 @@
 import { type KernelSymbol, sortOf } from './symbol.js';
 
-/** An address seen through the symbol table. */
+/** An address resolved by the symbol table. */
 export interface SymbolizedAddress {
   readonly symbol: KernelSymbol;
-  /** Other symbols at the same address: labels of sections, aliases. */
+  /** Other symbols at the same address: section labels, aliases. */
   readonly aliases: readonly KernelSymbol[];
   /** Bytes from the symbol to the address. */
   readonly offset: number;
@@ -20,9 +20,9 @@ export interface SymbolIndex {
 }
 
 /**
- * The longest functions of Debian's 6.1.0-56 and 6.12.117 have 12,944 and 14,656 bytes (do_check_common, do_jit);
- * this leaves room for sanitizers. Beyond it an address belongs to nothing known: freed init memory, a module
- * without symbols, BPF.
+ * The longest functions of Debian's 6.1.0-56 and 6.12.117 have 12,944 and 14,656 bytes (do_check_common, do_jit); this
+ * leaves room for sanitizers. An address beyond it belongs to no known symbol: freed init memory, a module without
+ * symbols, BPF.
  */
 export const MAX_TEXT_SYMBOL_BYTES = 256 * 1024;
 /** Static tables and buffers may be long: the printk ring of a CONFIG_LOG_BUF_SHIFT=25 kernel has 32 MiB. */

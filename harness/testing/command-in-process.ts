@@ -1,4 +1,4 @@
-/** The command `crashpath` in this process: 50 ms of CPU instead of 700, for tests of what it says and writes. */
+/** The command `crashpath` in this process: 50 ms of CPU instead of 700, for tests of its output. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import PQueue from 'p-queue';
 import { runCommandLine } from '../cli/command-line.js';
@@ -25,8 +25,8 @@ for (const name of STREAMS) {
 }
 
 /**
- * Carries out one command line as {@link crashpath} does, without a process of its own. What only a process can show
- * (its streams, its signals, that it ends) is for the tests that start one.
+ * Carries out one command line as {@link crashpath} does, without a process of its own. Streams, signals and the exit
+ * of a process are tested with a real one.
  */
 export function crashpathInProcess(words: readonly string[], options: Start = {}): Promise<Ended> {
   return oneAtATime.add(() => carryOut(words, options));
@@ -61,7 +61,9 @@ function setEnvironment(variables: Readonly<Record<string, string>>): () => void
   };
 }
 
-/** What this process would exit with. A function: the compiler takes the property for what was assigned last. */
+/**
+ * The exit code that this process would have. A function: the compiler takes the property for what was assigned last.
+ */
 function exitCodeNow(): number {
   return Number(process.exitCode ?? 0);
 }

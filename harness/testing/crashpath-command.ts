@@ -29,9 +29,9 @@ export interface Start {
 }
 
 /**
- * The words that start crashpath. Without NODE_OPTIONS: the test runner's hooks would go into the process, and take
- * four times as long to load as crashpath does (0.8 s of CPU instead of 0.2 s for `--version`). It cannot be taken away
- * through `env`, because the hooks of this process put it there again.
+ * The command line of crashpath. Without NODE_OPTIONS: the test runner's hooks would be loaded into the process, which
+ * takes four times as long as crashpath (0.8 s of CPU instead of 0.2 s for `--version`). `env` cannot remove it,
+ * because the hooks of this process add it again.
  */
 export const CRASHPATH: readonly [string, ...string[]] = [
   'env',
@@ -41,7 +41,7 @@ export const CRASHPATH: readonly [string, ...string[]] = [
   MAIN,
 ];
 
-/** Starts the command; `reject` is off, so that exit codes can be looked at. */
+/** Starts the command; `reject` is off, so that exit codes can be checked. */
 export function start(words: readonly string[], { cwd, environment = {} }: Start = {}) {
   const [program, ...before] = CRASHPATH;
   return execa(program, [...before, ...words], {

@@ -3,14 +3,14 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 
-/** What a directory needs of a test: to be told when it ends. */
+/** The part of a test that a directory needs: its end. */
 interface Ends {
   teardown(handler: () => unknown): unknown;
 }
 
 /**
- * A directory of the test's own below the host's directory for temporary files, removed when the test ends. For what
- * `t.testdir()` is too deep for (a Unix socket's path has at most 107 bytes) or must not be inside the repository.
+ * A directory of the test's own below the host's directory for temporary files, removed when the test ends. For uses
+ * where `t.testdir()` is too deep (a Unix socket's path has at most 107 bytes) or inside the repository.
  */
 export async function scratch(test: Ends): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'crashpath-test-'));

@@ -1,4 +1,4 @@
-/** What this host can do; a test that it cannot carry is skipped with the reason. */
+/** Capabilities of this host; a test that lacks one is skipped with the reason. */
 import { accessSync, constants } from 'node:fs';
 import which from 'which';
 

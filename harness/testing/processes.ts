@@ -17,7 +17,7 @@ export async function eventually<T>(
   }
 }
 
-/** Process ids whose command line holds a word; whoever started them. */
+/** Process ids whose command line holds a word, of any parent. */
 export async function processesNamed(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const name of await readdir('/proc')) {

@@ -1,6 +1,6 @@
 /**
- * Loaded before a pure test (`node --import`): a test that starts a host's program or reaches for a network fails and
- * says how it must be named. Unix sockets stay, for fakes in the test's own process.
+ * Loaded before a pure test (`node --import`): a test that starts a host's program or uses a network fails, with the
+ * name that it must have instead. Unix sockets stay allowed, for fakes in the test's own process.
  */
 import childProcess, { ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -11,10 +11,10 @@ import { basename, delimiter, join } from 'node:path';
 
 /** Programs that run guests or fetch from archives. */
 const HOST_PROGRAM = /^(qemu-system-.*|apt|apt-get|apt-cache|curl|wget)$/;
-/** Where a host has its programs; one elsewhere is a test's own. */
+/** Directories of the host's programs; one elsewhere is made by a test. */
 const HOST_DIRECTORIES = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
-/** Throws, and fails the whole file: what is tested may take the error for a missing program. */
+/** Throws, and fails the whole file: the tested code may catch the error as that of a missing program. */
 function refuse(what: string): never {
   const why = `cannot ${what} in a pure test: it depends on the host; name the file *.host.test.ts or *.guest.test.ts`;
   process.once('exit', () => {
@@ -65,7 +65,7 @@ guard(Server.prototype, 'listen', (args) => {
 guard(DatagramSocket.prototype, 'bind', () => {
   refuse('bind a datagram socket');
 });
-/** Refuses a program of the host; it may also be a word of another one, as of setpriv. */
+/** Refuses a program of the host; it may also be an argument of another one, such as setpriv. */
 function checkWords(words: readonly unknown[]): void {
   const program = words.find(isHostProgram);
   if (program !== undefined) refuse(`start ${program}`);

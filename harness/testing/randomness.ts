@@ -5,7 +5,9 @@ export interface Random {
   bytes(length: number): Buffer;
 }
 
-/** Marsaglia's xorshift, 32 bits ("Xorshift RNGs", 2003). Throws a RangeError for the one seed that it cannot leave. */
+/**
+ * Marsaglia's xorshift, 32 bits ("Xorshift RNGs", 2003). Throws a RangeError for the seed 0, at which it would stay.
+ */
 export function seededRandom(seed: number): Random {
   if (!Number.isInteger(seed) || seed >>> 0 === 0)
     throw new RangeError(`cannot use seed "${seed}": give 1 or more`);

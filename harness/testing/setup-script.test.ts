@@ -23,7 +23,7 @@ void t.test('setup refuses a Node that is older than package.json asks for', asy
     });
     t.equal(ended.exitCode, 3, version);
     t.match(ended.stderr, `cannot run with Node "${version}": crashpath needs ${major}.${minor} or later`);
-    t.equal(checkNode(version.slice(1)).status, 'fail', 'the doctor says the same');
+    t.equal(checkNode(version.slice(1)).status, 'fail', 'the doctor reports the same');
   }
   t.equal(checkNode(`${major}.${minor}.0`).status, 'ok');
 });

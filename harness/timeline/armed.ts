@@ -2,8 +2,8 @@ import type { AddressRange, Armed } from '../model/event.js';
 import { parseTimers } from './timers.js';
 
 /**
- * Parses the production init's report of `kexec -p`: `key=value` lines (status, loaded, size, range, error) and
- * the segment lines that `kexec -d` prints (kexec-tools 2.0.25, kexec/kexec.c, print_segments()).
+ * Parses the first init's report of `kexec -p`: `key=value` lines (status, loaded, size, range, error) and the segment
+ * lines that `kexec -d` prints (kexec-tools 2.0.25, kexec/kexec.c, print_segments()).
  */
 export function parseArmed(report: string): Armed {
   const values = new Map<string, string>();

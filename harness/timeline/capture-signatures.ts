@@ -2,9 +2,9 @@ import { kernelMessage } from './printk.js';
 import type { Signature } from './signature.js';
 
 /**
- * What a kernel says when its timers are not as they should be. Some rows only note: a TSC or another clock that is
- * found unstable, and the one LAPIC timer interrupt that was pending when the first kernel died, come from a busy host
- * or belong to every kdump (measured: 23 of 40 recorded captures have the latter).
+ * Messages of a kernel whose timers do not work as expected. Some rows degrade nothing: a TSC or another clock that is
+ * marked unstable, and the one LAPIC timer interrupt that was pending when the first kernel died, come from a busy host
+ * or from any kdump (measured: 23 of 40 recorded captures have the latter).
  */
 export const TIMER_SIGNATURES: readonly Signature[] = [
   {
@@ -25,7 +25,7 @@ export const TIMER_SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'tsc-unstable',
-    // The command line may ask for it (notsc), and what could not be calibrated has a row of its own.
+    // The command line may request it (notsc), and a failed calibration has a row of its own.
     pattern: kernelMessage('tsc: Marking TSC unstable due to (?!boot parameter|could not calculate TSC khz)'),
     side: 'capture',
     degrades: false,
@@ -79,12 +79,12 @@ export const TIMER_SIGNATURES: readonly Signature[] = [
     pattern: kernelMessage(String.raw`APIC: Stale IRR: [0-9a-f,]+ ISR: [0-9a-f,]+`),
     side: 'capture',
     degrades: true,
-    // What the first kernel left behind came again faster than 512 EOIs could take it: the sets of vectors follow.
+    // Pending vectors of the first kernel came again faster than 512 EOIs could clear them; the sets of vectors follow.
     source: 'arch/x86/kernel/apic/apic.c, apic_pending_intr_clear() (v6.1)',
   },
 ];
 
-/** What a kernel says when its memory runs out. A process name has 15 characters at most (TASK_COMM_LEN). */
+/** Messages of a kernel that runs out of memory. A process name has 15 characters at most (TASK_COMM_LEN). */
 export const MEMORY_SIGNATURES: readonly Signature[] = [
   {
     name: 'oom-killer',

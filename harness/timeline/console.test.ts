@@ -68,7 +68,7 @@ void t.test('oopses', async (t) => {
   t.strictSame(read(BANNER, CAPTURE_LINE, '[    1.000000] Oops: 0002 [#1]').at(-1), 'oops capture');
 });
 
-void t.test('escape sequences are looked through', async (t) => {
+void t.test('escape sequences are skipped', async (t) => {
   t.strictSame(read(`\x1b[1;31m${PANIC}\x1b[0m`), ['panic production']);
   t.strictSame(read(`\x1b]0;title\x07${PANIC}`), ['panic production']);
   t.strictSame(

@@ -10,7 +10,7 @@ const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
 const COMMAND_LINE = kernelMessage('(?:C|Kernel c)ommand line: (.*)');
 /** kernel/panic.c, panic(): "Kernel panic - not syncing: %s" (v2.6 to v6.12 alike). */
 const PANIC = kernelMessage('Kernel panic - not syncing(?:: (.*))?$');
-/** kernel/panic.c, panic(): the end mark, printed only when nothing took over. */
+/** kernel/panic.c, panic(): the end mark, printed only when no capture kernel was entered. */
 const PANIC_END = kernelMessage(String.raw`---\[ end Kernel panic - not syncing`);
 /** kernel/panic.c, panic(): with panic=N. */
 const REBOOT = kernelMessage(String.raw`Rebooting in \d+ seconds`);
@@ -21,10 +21,10 @@ const OOPS = kernelMessage(
 
 /**
  * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or
- * the instruction pointer. `?` marks an address that the unwinder does not vouch for: it is not a frame.
+ * the instruction pointer. `?` marks an address that the unwinder considers unreliable: it is not a frame.
  */
 const REPORT_FRAME = kernelMessage(String.raw`(?: |RIP: 0010:)${FUNCTION_AT}[\da-f]+/0x[\da-f]+`);
-/** The longest report that is read; a stack overflow's stack is as long as the kernel pleases. */
+/** The longest report that is read; the stack of an overflow may be long. */
 const MAX_REPORT_FRAMES = 256;
 /** drivers/misc/lkdtm/core.c, lkdtm_kprobe_handler() and direct_entry() (v6.1). */
 const LKDTM_HIT = kernelMessage(
@@ -32,24 +32,24 @@ const LKDTM_HIT = kernelMessage(
 );
 const LKDTM_DIRECT = kernelMessage(String.raw`lkdtm: Performing direct entry (\w+)`);
 
-/** Reads one console line after another and keeps track of which kernel is speaking. */
+/** Reads console lines in order and keeps track of the kernel that prints them. */
 export interface ConsoleReader {
   line(text: string): EventBody[];
 }
 
 /**
- * A reader that starts with the production kernel. A later kernel is the capture kernel only when its command line
- * carries `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). The machine rebooted, which a panic
- * with no crash kernel and panic=-1 looks like, when it is the production kernel's own once more. One that is neither
- * (bytes were lost) says nothing.
+ * A reader that starts with the first kernel. A later kernel is the capture kernel only when its command line carries
+ * `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). When it is the first kernel's command line
+ * again, the machine rebooted: a panic without a crash kernel and with panic=-1 looks like that. A command line that is
+ * neither (bytes were lost) shows nothing.
  */
 export function createConsoleReader(): ConsoleReader {
   let side: Side = 'production';
-  // A banner says that some kernel starts; its command line, a line later, says which.
+  // A banner shows that a kernel starts; its command line, a line later, shows which one.
   let bannerOpen = false;
   let panicked = false;
   let ownCommandLine: string | undefined;
-  // Of the production kernel; stacks before its first oops or panic are those of warnings.
+  // Of the first kernel; stacks before its first oops or panic are those of warnings.
   let reportedFrames: number | undefined;
   const int3 = createInt3Reader();
 
@@ -72,7 +72,7 @@ export function createConsoleReader(): ConsoleReader {
         events.push({ type: 'capture-command-line' });
       } else if (options === ownCommandLine) {
         bannerOpen = false;
-        // Without a panic before it this is the same kernel's log again: a boot console's lines are replayed
+        // Without a preceding panic this is the same kernel's log again: a boot console's lines are replayed
         // when the real console registers.
         if (panicked || side === 'capture') {
           side = 'rebooted';
@@ -126,7 +126,7 @@ export function createConsoleReader(): ConsoleReader {
     line(raw) {
       const text = stripAnsi(raw);
       const events = read(text);
-      // An escape sequence that userspace left unfinished would swallow the time stamp behind it.
+      // An unfinished escape sequence of userspace would swallow the time stamp that follows it.
       return events.length > 0 || text === raw ? events : read(raw);
     },
   };

@@ -6,7 +6,7 @@ import { readExercise } from './exercise.js';
 import { parseTimers } from './timers.js';
 import { readVmcore } from './vmcore.js';
 
-/** Longest frame that crashpath's own images send: a vmcore frame with 256 KiB of notes in base64, and change. */
+/** Longest frame that crashpath's own images send: a vmcore frame with 256 KiB of notes in base64. */
 export const MAX_FRAME_BYTES = 512 * 1024;
 
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);

@@ -1,12 +1,12 @@
 import type { AddressRange, Armed } from '../model/event.js';
 
-/** What the proof of a flipped byte says. */
+/** The statement of the proof of a flipped byte. */
 export const FLIP_STATEMENT = 'a byte of the loaded crash image differs from what was loaded';
 
 /**
- * The physical address of a byte in the largest loaded segment, which purgatory digests: kexec-tools leaves out only
- * the segment of purgatory itself (2.0.25, kexec/kexec.c, update_purgatory()), the kernel's own kexec_file_load the
- * same (v6.1, kernel/kexec_file.c, kexec_calculate_store_digests()). `why` when there is none.
+ * The physical address of a byte in the largest loaded segment, which purgatory's digest covers: kexec-tools leaves out
+ * only the segment of purgatory itself (2.0.25, kexec/kexec.c, update_purgatory()), and so does the kernel's
+ * kexec_file_load (v6.1, kernel/kexec_file.c, kexec_calculate_store_digests()). `why` when there is none.
  */
 export function findFlip(
   armed: Armed | undefined,

@@ -5,7 +5,7 @@ import type { Exercise } from '../model/event.js';
 const MAX_ROWS = 64;
 
 /**
- * Reads what the capture init (images/init/exercise.sh) says of the network device that it drove: rows of
+ * Reads what the capture init (images/init/exercise.sh) reports about the network device that it drove: rows of
  * /proc/interrupts before it was brought up and after. A row that was not there before began at 0.
  */
 export function readExercise(report: {

@@ -9,7 +9,7 @@ const parked: VcpuState = { index: 1, rip: 'a', interruptsOn: false, halted: tru
 const idle: VcpuState = { ...parked, interruptsOn: true };
 const spinning: VcpuState = { index: 0, rip: 'b', interruptsOn: false, halted: false, place: 'first-kernel' };
 
-/** The first hang seen when the vCPUs look as told for some time; the time at which it was called. */
+/** The first hang when the vCPUs have the given states for some time, with the time of its detection. */
 function watch(forMs: number, vcpusAt: (atMs: number) => VcpuState[]): (Hang & { atMs: number }) | undefined {
   const detect = createHangDetector(LIMITS);
   for (let atMs = 0; atMs <= forMs; atMs += EVERY_MS) {
@@ -91,7 +91,7 @@ void t.test('two running vCPUs may be waiting for each other and are not called'
   );
 });
 
-void t.test('a spin in userspace or firmware is none of ours', async (t) => {
+void t.test('a spin in userspace or firmware does not count', async (t) => {
   for (const place of ['user', 'firmware'] as const) {
     t.equal(
       watch(60_000, () => [{ ...spinning, place }, parked]),
@@ -101,7 +101,7 @@ void t.test('a spin in userspace or firmware is none of ours', async (t) => {
   }
 });
 
-void t.test('a shape that is left begins anew', async (t) => {
+void t.test('a shape that is left starts over', async (t) => {
   t.equal(
     watch(60_000, (atMs) => (atMs % 3900 === 0 ? [idle] : [parked])),
     undefined,

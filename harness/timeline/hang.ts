@@ -7,7 +7,7 @@ export interface HangLimits {
   readonly idleHangMs: number;
 }
 
-/** A hang that was seen: its shape, how long it lasted when it was called, and the vCPUs at that moment. */
+/** A detected hang: its shape, how long it had lasted at detection, and the vCPUs at that moment. */
 export interface Hang {
   readonly shape: HangShape;
   readonly forMs: number;
@@ -18,20 +18,20 @@ export interface Hang {
 const SPIN_ADDRESSES = 12;
 const MIN_SAMPLES = 5;
 
-/** The shapes that this detector knows; a sleep that never ends is told in idle-hang.ts. */
+/** The shapes that this detector knows; idle-hang.ts detects a sleep that never ends. */
 type StillShape = Exclude<HangShape, 'idle-forever'>;
 
 /**
- * The crashed kernel's own longest spin on the way is the 1,000 ms that it waits for the shootdown
- * (arch/x86/kernel/reboot.c, nmi_shootdown_cpus(), v6.1); purgatory digests the whole crash image. So a spin in the
- * crashed kernel is called after this part of the limit.
+ * The crashed kernel's longest legitimate spin is the 1,000 ms that it waits for the shootdown
+ * (arch/x86/kernel/reboot.c, nmi_shootdown_cpus(), v6.1); purgatory needs longer, as it digests the whole crash image.
+ * So a spin in the crashed kernel counts as a hang after this fraction of the limit.
  */
 const CRASHED_KERNEL_PART = 1 / 4;
 
 /**
- * Watches samples of all vCPUs for the two shapes that cannot end by themselves: every vCPU halted with interrupts
- * off (only an NMI could wake one), and one vCPU in kernel mode with interrupts off going round a handful of
- * instructions while the rest are halted with interrupts off.
+ * Watches samples of all vCPUs for the two shapes that cannot end by themselves: every vCPU halted with interrupts off
+ * (only an NMI could wake one), and one vCPU in kernel mode with interrupts off looping over a handful of instructions
+ * while the rest are halted with interrupts off.
  */
 export function createHangDetector(
   limits: Pick<HangLimits, 'haltedHangMs' | 'spinHangMs'>,

@@ -9,7 +9,7 @@ const EVERY_MS = 150;
 const asleep: VcpuState = { index: 0, rip: 'a', interruptsOn: true, halted: true, place: 'capture-kernel' };
 const parked: VcpuState = { index: 1, rip: 'b', interruptsOn: false, halted: true, place: 'first-kernel' };
 
-/** When the vCPUs that look as told for some time are called a hang, if they are. */
+/** When vCPUs in the given states for some time are detected as a hang, if they are. */
 function called(
   forMs: number,
   vcpusAt: (atMs: number) => VcpuState[],
@@ -56,7 +56,7 @@ void t.test('one sample that shows it elsewhere, or awake, begins anew', async (
   }
 });
 
-void t.test('a guest that says something is awake', async (t) => {
+void t.test('a guest that sends bytes is awake', async (t) => {
   t.equal(
     called(
       300_000,

@@ -5,18 +5,18 @@ const MIN_SAMPLES = 5;
 
 /** Watches for a capture kernel that sleeps and is never woken. */
 export interface IdleDetector {
-  /** The guest said something, on the console or on the control channel: it was awake. */
+  /** The guest sent bytes on the console or the control channel: it was awake. */
   heard(): void;
-  /** The next sample of all vCPUs; a hang when the shape has lasted. */
+  /** The next sample of all vCPUs; a hang when the shape has lasted long enough. */
   sample(atMs: number, vcpus: readonly VcpuState[]): Hang | undefined;
 }
 
 /**
- * A capture kernel whose timer is dead stands in `hlt` with interrupts on, at one instruction, for ever (measured:
- * nolapic, QEMU 7.2, v6.1). A healthy one that waits looks the same, for as long as it waits: in the recordings a
- * second at most. So it is called only when every sample for `limitMs` shows the capture kernel's vCPUs halted with
- * interrupts on, each at one address, all others parked, and the guest has said nothing in that time. Idle vCPUs of the
- * crashed kernel are none of its business: being idle is normal there.
+ * A capture kernel whose timer is dead stays in `hlt` with interrupts on, at one instruction, forever (measured:
+ * nolapic, QEMU 7.2, v6.1). A healthy one that waits looks the same while it waits: in the recordings a second at most.
+ * So it is reported only when every sample for `limitMs` shows the capture kernel's vCPUs halted with interrupts on,
+ * each at one address, all others parked, and the guest has sent nothing in that time. Idle vCPUs of the crashed kernel
+ * do not count: being idle is normal there.
  */
 export function createIdleDetector(limitMs: number): IdleDetector {
   let shape: string | undefined;
@@ -42,7 +42,7 @@ export function createIdleDetector(limitMs: number): IdleDetector {
   };
 }
 
-/** Who sleeps where, as one text that is equal when nothing has moved; undefined when it is another shape. */
+/** The sleeping vCPUs and their addresses as a text to compare; undefined for another shape. */
 function idleShape(vcpus: readonly VcpuState[]): string | undefined {
   const waiting = vcpus.filter(({ interruptsOn }) => interruptsOn);
   const asleep =

@@ -7,7 +7,7 @@ export interface ChannelLine {
   readonly length: number;
 }
 
-/** Splits a byte stream into lines, whatever the chunking. */
+/** Splits a byte stream into lines, independent of the chunking. */
 export interface LineSplitter {
   push(bytes: Buffer): ChannelLine[];
   /** The unfinished last line, when there is one. */
@@ -15,9 +15,9 @@ export interface LineSplitter {
 }
 
 /**
- * A splitter for a channel. Both CR and LF end a line (serial consoles print CR LF, CR CR LF and lone CRs); empty
- * lines are dropped. A line longer than `maxLineBytes` is cut there, so that a guest that never ends a line
- * cannot fill the host's memory.
+ * A splitter for a channel. Both CR and LF end a line (serial consoles print CR LF, CR CR LF and lone CRs); empty lines
+ * are dropped. A line longer than `maxLineBytes` is split there, so that a guest that never ends a line cannot fill the
+ * host's memory.
  */
 export function createLineSplitter(maxLineBytes: number): LineSplitter {
   // Pieces are joined once, at the line's end: a guest may send a long line byte by byte.
@@ -46,7 +46,7 @@ export function createLineSplitter(maxLineBytes: number): LineSplitter {
           at = end;
         }
         if (at === text.length) break;
-        // A terminator, or the first byte that is too much.
+        // A terminator, or the first byte beyond the limit.
         if (pendingLength > 0) lines.push(take());
         if (isTerminator(text.charCodeAt(at))) {
           at += 1;

@@ -1,7 +1,7 @@
 /**
  * printk's time stamp, or the start of the line: what a kernel message must follow (kernel/printk/printk.c,
- * print_time() and print_caller()). A kernel's first line may stand behind an unfinished one of another kernel or of
- * userspace, so the stamp is searched for, not anchored; text in the middle of a line is somebody's quotation.
+ * print_time() and print_caller()). A kernel's first line may follow an unfinished line of another kernel or of
+ * userspace, so the stamp is searched for, not anchored; the text in the middle of a line is a quotation.
  */
 const AT = String.raw`(?:^|\[ *\d+\.\d{6}\](?:\[[ \w]+\])? )`;
 
@@ -10,5 +10,7 @@ export function kernelMessage(message: string): RegExp {
   return new RegExp(AT + message);
 }
 
-/** A function as `%pB` and `%pS` print it, up to its offset; captures the name (lib/vsprintf.c, symbol_string(), v6.1). */
+/**
+ * A function as `%pB` and `%pS` print it, up to its offset; captures the name (lib/vsprintf.c, symbol_string(), v6.1).
+ */
 export const FUNCTION_AT = String.raw`([A-Za-z_][\w.]{0,255})\+0x`;

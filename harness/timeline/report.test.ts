@@ -26,7 +26,7 @@ function framesOf(...lines: string[]): string[] {
   );
 }
 
-void t.test("the frames of a panic's report, without what the unwinder does not vouch for", async (t) => {
+void t.test("the frames of a panic's report, without unreliable ones", async (t) => {
   t.strictSame(framesOf(...REPORT), [
     'dump_stack_lvl',
     'panic',

@@ -1,12 +1,12 @@
-/** A console line that means something for the verdict of a capture. */
+/** A console line that matters for the verdict of a capture. */
 export interface Signature {
   readonly name: string;
   readonly pattern: RegExp;
-  /** Which kernel must have printed it for it to count; `both`: what the crash changed is told by comparing them. */
+  /** Which kernel must have printed it for it to count; `both`: the two kernels are compared. */
   readonly side: 'production' | 'capture' | 'both';
   /**
-   * True when a capture that shows it is degraded: with `both`, unless the production kernel printed it as well before
-   * the crash (then it is the machine's, not the crash's).
+   * True when a capture that shows it is degraded. With `both`, it is not when the first kernel printed the line as
+   * well before the crash: then the machine causes it, not the crash.
    */
   readonly degrades: boolean;
   /** Kernel source of the message. */

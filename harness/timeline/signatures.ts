@@ -2,14 +2,17 @@ import { MEMORY_SIGNATURES, TIMER_SIGNATURES } from './capture-signatures.js';
 import { kernelMessage } from './printk.js';
 import type { Signature } from './signature.js';
 
-/** A flat table: a new row needs its kernel source and a recording that fires it (CONTRIBUTING.md, "How to add a signature"). */
+/**
+ * A flat table: a new row needs its kernel source and a recording that fires it (CONTRIBUTING.md, "How to add a
+ * signature").
+ */
 export const SIGNATURES: readonly Signature[] = [
   {
     name: 'no-irq-handler',
     pattern: kernelMessage(String.raw`\w+: \d+\.\d+ No irq handler for vector`),
     side: 'capture',
-    // One such line is printed by a healthy kernel too (measured on 6.1 stock: an interrupt that was pending at
-    // the crash), so that it is a fact here and a degradation only in numbers: see classify/capture-check.
+    // A healthy kernel prints one such line too (measured on 6.1 stock: an interrupt that was pending at
+    // the crash), so that only many of them are a degradation: see classify/capture-check.
     degrades: false,
     source: 'arch/x86/kernel/irq.c, common_interrupt() (v6.1)',
   },

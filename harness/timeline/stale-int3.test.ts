@@ -20,7 +20,7 @@ function readInt3(...lines: string[]): string[] {
 void t.test('an int3 where memory has none', async (t) => {
   t.strictSame(readInt3(...REPORT), ['sched_clock_cpu']);
   t.strictSame(readInt3(OOPS.replace('Oops: ', ''), RIP, CODE), ['sched_clock_cpu'], 'before v6.9');
-  t.strictSame(readInt3(OOPS, CODE), [''], 'where is not told');
+  t.strictSame(readInt3(OOPS, CODE), [''], 'unknown function');
   t.strictSame(readInt3(...REPORT, RIP, CODE), ['sched_clock_cpu'], 'once for each report');
   t.strictSame(
     readInt3(OOPS, OOPS.replace('#1', '#2'), RIP, CODE, RIP, CODE),

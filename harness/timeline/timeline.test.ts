@@ -77,7 +77,7 @@ void t.test('only SHUTDOWN events of QMP mean something', async (t) => {
   t.strictSame(eventsOf([sent], PLAN), [], 'what was sent is no event');
 });
 
-void t.test('each stretch of the road is told once, and only forwards', async (t) => {
+void t.test('each place on the crash path is reported once, and only forwards', async (t) => {
   const run = firedRun().panic();
   for (const rip of [0x25800000n, PURGATORY_RIP, PURGATORY_RIP, 0x25800000n, CAPTURE_START_RIP])
     run.sample(jumping(rip));
@@ -88,7 +88,7 @@ void t.test('each stretch of the road is told once, and only forwards', async (t
   );
 });
 
-void t.test('samples before firing say nothing', async (t) => {
+void t.test('samples before firing have no events', async (t) => {
   const run = new Run().boot().arm();
   for (let i = 0; i < 200; i++) run.later(150).sample([PARKED, PARKED]);
   t.notOk(namesOf(run).some((name) => /^(hang|jumped|cpus)/.test(name)));
@@ -104,7 +104,7 @@ void t.test('parked means: after a panic, all but one halted with interrupts off
   t.equal(parkedIn(firedRun().panic().sample([PARKED, running, PARKED])), true);
 });
 
-void t.test('a hang is told once', async (t) => {
+void t.test('a hang is reported once', async (t) => {
   const run = firedRun().panic();
   for (let i = 0; i < 100; i++) run.later(140).sample([PARKED, PARKED]);
   t.strictSame(

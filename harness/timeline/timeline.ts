@@ -16,7 +16,7 @@ const MAX_CONSOLE_LINE_BYTES = 16 * 1024;
 export interface Timeline {
   /** Takes the next record and returns the events that it completed. */
   push(record: RunRecord): RunEvent[];
-  /** Ends the recording: unfinished last lines are read as they stand. */
+  /** Ends the recording: unfinished last lines are read as they are. */
   finish(): RunEvent[];
 }
 

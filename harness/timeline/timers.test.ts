@@ -40,7 +40,7 @@ void t.test('in the frames', async (t) => {
     type: 'capture-facts',
     timers: { clocksource: 'tsc', clockevent: '' },
   });
-  t.notOk('timers' in readControlLine(frame(facts).trim()), 'an older image does not tell');
+  t.notOk('timers' in readControlLine(frame(facts).trim()), 'an older image does not report them');
   t.match(parseArmed('status=0\nclocksource=tsc\nclockevent=lapic\nbroadcast=\n'), {
     timers: { clockevent: 'lapic' },
   });

@@ -5,7 +5,7 @@ import { interruptsOf } from './proc-interrupts.js';
 export interface TimerCounts {
   /** Row `LOC`: local timer interrupts. */
   readonly local: number | undefined;
-  /** Row `0`: the PIT's or HPET's, by whatever pin. */
+  /** Row `0`: the PIT's or HPET's, on any pin. */
   readonly irq0: number | undefined;
   /** How the kernel names the chip and pin of row 0, e.g. `IO-APIC 2-edge` or `XT-PIC`. */
   readonly irq0Chip: string | undefined;

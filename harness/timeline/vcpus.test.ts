@@ -37,7 +37,7 @@ void t.test('one state per vCPU', async (t) => {
   );
 });
 
-void t.test('places on the road', async (t) => {
+void t.test('places on the crash path', async (t) => {
   t.equal(placeOf({ rip: KERNEL_RIP }), 'first-kernel');
   t.equal(placeOf({ rip: 0x7ffd1000n, cpl: 3 }), 'user');
   t.equal(placeOf({ rip: 0x25800000n, cr3: CRASH_CR3 }), 'jump', 'identity mapped, in no segment');

@@ -12,7 +12,7 @@ const INTERRUPT_FLAG = 0x200;
 const USER = 3;
 const CR3_ADDRESS = 0x000ffffffffff000n;
 
-/** Where each vCPU is, out of trimmed (or whole) `info registers -a` text; incomplete ones are left out. */
+/** Where each vCPU is, from trimmed (or whole) `info registers -a` text; incomplete vCPUs are left out. */
 export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
   return readRegisters(text).flatMap(({ index, execution, cr0, cr3 }) => {
     if (execution === undefined || cr0 === undefined || cr3 === undefined) return [];

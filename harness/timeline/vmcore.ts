@@ -12,8 +12,8 @@ export interface VmcoreBytes {
 
 /**
  * Reads the facts out of the bytes. Undefined when the head is not that of a little-endian core file (e_ident, e_type
- * ET_CORE = 4): then there was no vmcore, whatever the guest says. A 32-bit kernel's has ELF32 headers, or ELF64 ones
- * when kexec-tools was asked for them or the machine has more than 4 GiB (kexec(8), 2.0.25).
+ * ET_CORE = 4): then there was no vmcore, independent of the guest's report. A 32-bit kernel's core has ELF32 headers,
+ * or ELF64 ones when kexec-tools was asked for them or the machine has more than 4 GiB (kexec(8), 2.0.25).
  */
 export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
   if (!isCoreHead(bytes.head)) return undefined;
@@ -73,9 +73,9 @@ function align4(size: number): number {
 }
 
 /**
- * The node name in the head of a struct uts_namespace: struct new_utsname is six fields of 65 bytes, sysname
- * ("Linux") first and nodename second (include/uapi/linux/utsname.h). The struct's place in uts_namespace moved
- * over time (a kref came before it until v5.11 or so), so sysname is searched for.
+ * The node name in the head of a struct uts_namespace: struct new_utsname is six fields of 65 bytes, sysname ("Linux")
+ * first and nodename second (include/uapi/linux/utsname.h). Its offset in uts_namespace changed over time (a kref came
+ * before it until v5.11 or so), so sysname is searched for.
  */
 function nodenameOf(uts: Buffer): string | undefined {
   const field = 65;

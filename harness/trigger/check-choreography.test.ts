@@ -69,7 +69,7 @@ t.test('places inside functions, single steps and traces are taken as they are w
   }
 });
 
-t.test('what is brought to a place on the crash path is proved and sent on after firing', async (t) => {
+t.test('a vCPU at a place on the crash path is proved and continued after firing', async (t) => {
   const onThePath: Step[] = [
     hold('a'),
     proveHeld,

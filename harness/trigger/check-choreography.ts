@@ -1,15 +1,15 @@
 import type { Step } from './choreography-steps.js';
 import { mistakeInStimulus } from './stimulus.js';
 
-/** What contradicts itself in a script, as one sentence with the number of the step; undefined when nothing does. */
+/** A contradiction in a script, as one sentence with the number of the step; undefined when there is none. */
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
   const stopped = new Set<string>();
   const bound = new Set<string>();
-  /** Roles that do what they were told when they run: the step that told each. */
+  /** Roles with a pending call, panic or interrupt, which take effect when they run; with the step that caused it. */
   const waiting = new Map<string, number>();
-  /** Roles that were sent into a call that does not return. */
+  /** Roles directed into a call that does not return. */
   const sent = new Set<string>();
-  /** Roles that were brought to a place after the firing: the state on the crash path. */
+  /** Roles that ran to a location after the firing: the state on the crash path. */
   const broughtAfterFiring = new Set<string>();
   let fired = false;
   let proved = false;
@@ -19,7 +19,7 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     if (typeof on === 'number' && on >= cpus)
       return at(`there is no vCPU ${on}: there are ${cpus}, counted from 0`);
     if ('stimulate' in step) {
-      // The guest's shell must be able to run: nobody may be held yet.
+      // The guest's shell must be able to run: no vCPU may be held yet.
       if (stopped.size > 0) return at('a stimulus starts before any vCPU is held');
       const mistake = mistakeInStimulus(step.stimulate.script);
       if (mistake !== undefined) return at(`the script of the stimulus ${mistake}`);

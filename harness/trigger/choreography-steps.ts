@@ -4,7 +4,7 @@ import { StateProofSchema } from '../proof/proofs.js';
 
 const withinMs = z.number().int().min(100).max(600_000);
 
-/** Longest function that a location may lie in, bytes: more than any kernel's has (symbols/symbolize.ts). */
+/** Offset into a function, bytes; the limit is above any kernel's longest function (symbols/symbolize.ts). */
 const offset = z
   .number()
   .int()
@@ -14,8 +14,8 @@ const linear = z.string().regex(/^0x[0-9a-f]{1,16}$/, 'must be an address in quo
 
 /**
  * A location in the kernel's code: a function's first instruction, the return address of a call inside another, the
- * instruction at an offset in a function, or its first one of a kind. Or a linear address, for code that has no
- * symbols: what runs after the jump.
+ * instruction at an offset in a function, or its first one with a mnemonic. Or a linear address, for code without
+ * symbols, which runs after the jump.
  */
 export const LocationSchema = z.union([
   symbolsSchema,
@@ -31,7 +31,7 @@ export const LocationSchema = z.union([
 /** An IDT as `info registers` shows it: linear base and limit in bytes. */
 const idt = z.string().regex(/^0x[0-9a-f]{1,16}\/0x[0-9a-f]{1,4}$/, 'must be BASE/LIMIT, such as "0x0/0x0"');
 
-/** The step that binds a role says which vCPU may take it; `turn` is vCPU (trial - 1) modulo vCPUs. */
+/** The vCPU to which a step binds a role; `turn` is vCPU (trial - 1) modulo vCPUs. */
 const on = z.union([z.number().int().min(0).max(63), z.literal('turn')]);
 
 const Stimulate = z.strictObject({
@@ -39,14 +39,14 @@ const Stimulate = z.strictObject({
   stimulate: z.strictObject({ script: z.string().min(1).max(4096) }),
 });
 const Hold = z.strictObject({
-  /** Let all vCPUs that are not held run until one comes to the location; it becomes `as` and is held there. */
+  /** Let all vCPUs that are not held run until one reaches the location; it becomes `as` and is held there. */
   hold: z.strictObject({ as: role, at: LocationSchema, on: on.optional(), withinMs: withinMs.optional() }),
 });
 const Run = z.strictObject({
   /**
-   * Let one vCPU run alone. With `to`, until it comes to the location, where it is held; if it does not within `withinMs`,
-   * it is stopped where it stands when `orElse: stay`, else the run is void. With `forMs`, for that long. `thenOver`
-   * steps over the call that stands at `to`, by watching for its return; `thenStep` executes single instructions.
+   * Let one vCPU run alone. With `to`, until it reaches the location, where it is held; if it does not within
+   * `withinMs`, it is stopped where it is when `orElse: stay`, else the run is void. With `forMs`, for that long.
+   * `thenOver` steps over the call at `to`, by watching for its return; `thenStep` executes single instructions.
    */
   run: z.strictObject({
     as: role,
@@ -62,9 +62,9 @@ const Run = z.strictObject({
 });
 const Trace = z.strictObject({
   /**
-   * Trace one vCPU, alone, instruction by instruction from where it stands, and record the instruction trace. Calls and
-   * repeated string instructions are stepped over, but for calls of the functions `into` and the calls at the linear
-   * addresses `from`. It ends when the capture kernel has loaded an IDT of its own, with a gate for the NMI.
+   * Trace one vCPU, alone, instruction by instruction from where it is, and record the instruction trace. Calls and
+   * repeated string instructions are stepped over, except calls of the functions `into` and the calls at the linear
+   * addresses `from`. The trace ends when the capture kernel has loaded an IDT of its own, with a gate for the NMI.
    */
   trace: z.strictObject({
     role,
@@ -75,7 +75,7 @@ const Trace = z.strictObject({
   }),
 });
 const Prove = z.strictObject({ prove: StateProofSchema });
-/** An integer argument: a number, or hexadecimal text for what is beyond YAML's exact numbers. */
+/** An integer argument: a number, or hexadecimal text for values beyond YAML's exact numbers. */
 const argument = z.union([
   z.number().int(),
   z
@@ -88,9 +88,9 @@ const called = {
 };
 const Call = z.strictObject({
   /**
-   * Directed call: the role's vCPU calls a kernel function from where it stands. It runs alone until the function has
-   * returned (within `withinMs`), and then stands where it stood, its registers as they were. With `returns: never`
-   * nothing runs yet: the vCPU enters the function when it runs next, and the script decides what follows.
+   * Directed call: the role's vCPU calls a kernel function from where it is. It runs alone until the function has
+   * returned (within `withinMs`), and is then held where it was, with its registers restored. With `returns: never`
+   * nothing runs yet: the vCPU enters the function when it runs next, in a later step.
    */
   call: z.strictObject({
     role,
@@ -101,9 +101,9 @@ const Call = z.strictObject({
 });
 const Fire = z.strictObject({
   /**
-   * The role's vCPU calls panic() from where it stands (directed panic), or the function of `call`, which is
-   * to make the kernel panic by itself; with `itself`, it continues where it stands, because it is about to panic anyway.
-   * It runs alone for `aloneMs`.
+   * The role's vCPU calls panic() from where it is (directed panic), or the function of `call`, which is to make the
+   * kernel panic by itself; with `itself`, it continues where it is, because it is about to panic anyway. It runs alone
+   * for `aloneMs`.
    */
   fire: z
     .strictObject({
@@ -124,18 +124,18 @@ const Interrupt = z.strictObject({
   ]),
 });
 const Release = z.strictObject({
-  /** `all`: every vCPU runs from now on. A role: it runs with the others that were let go. */
+  /** `all`: every vCPU runs from now on. A role: its vCPU runs along with the others that were released. */
   release: z.union([z.literal('all'), role]),
 });
 
 export const StepSchema = z.union([Stimulate, Hold, Run, Trace, Prove, Call, Fire, Interrupt, Release]);
 
-/** Hold, run, prove, fire, release: a crash as a script. docs/choreography.md teaches it. */
+/** A crash as a script of steps (docs/choreography.md). */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
 
 export type Location = z.infer<typeof LocationSchema>;
 export type Step = z.infer<typeof StepSchema>;
-/** What a step has under its verb. */
+/** The value under a step's verb. */
 export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];
 
@@ -154,6 +154,6 @@ export function verbOf(step: Step): Verb {
   if ('fire' in step) return 'fire';
   if ('interrupt' in step) return 'interrupt';
   if ('release' in step) return 'release';
-  // Of type never: a verb that is missing above does not compile.
+  // Of type never: does not compile when a verb is missing above.
   return step;
 }

@@ -11,13 +11,19 @@ const DirectedSchema = z.strictObject({ kind: z.literal('choreography'), steps: 
  */
 export const choreography: Directed<typeof DirectedSchema> = {
   schema: DirectedSchema,
-  context: 'the context of the place to which its steps bring the vCPU that panics',
-  needsOf: ({ steps }) => (steps.some((step) => 'interrupt' in step) ? ['debugger', 'qtest'] : ['debugger']),
+  context: 'the context in which its steps make the vCPU panic',
+  needsOf: ({ steps }) =>
+    steps.some((step) => 'interrupt' in step) ? ['debugger', 'interrupts'] : ['debugger'],
   words: ({ steps }) => `its ${steps.length} steps`,
   contradiction({ steps }, { cpus }) {
     const mistake = contradictionIn(steps, cpus);
     return mistake === undefined
       ? undefined
-      : { why: `its steps contradict themselves: ${mistake}`, remedy: 'see docs/choreography.md' };
+      : {
+          what: 'its steps contradict themselves',
+          why: mistake,
+          remedy: 'see docs/choreography-reference.md',
+          subject: 'its steps',
+        };
   },
 };

@@ -4,9 +4,9 @@ import { firing } from './trigger.js';
 
 /**
  * The first key makes the virtual terminal's work run, which holds the console lock for a while
- * (drivers/tty/vt/keyboard.c, kbd_event(): schedule_console_callback(); v6.1). A panic that interrupts that prints
- * nothing before the jump: so it was measured with all three keys pressed at once (QMP send-key, Debian 6.1). A person
- * presses them one after another.
+ * (drivers/tty/vt/keyboard.c, kbd_event(): schedule_console_callback(); v6.1). A panic that interrupts it prints
+ * nothing before the jump (measured with all three keys pressed at once: QMP send-key, Debian 6.1). So the keys are
+ * pressed one after another, as a person does.
  */
 const BETWEEN_KEYS_MS = 500;
 

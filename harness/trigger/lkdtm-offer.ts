@@ -1,7 +1,7 @@
-/** The proof that says what the kernel offers, in the words of {@link offerInWords}. */
+/** The proof whose `saw` is what the kernel offers, as {@link offerInWords} writes it. */
 export const LKDTM_PROOF = 'this kernel has lkdtm';
 
-/** Bound on those words, characters: what a proof saw is kept in the recording. */
+/** Bound on that text, characters: what a proof saw is recorded. */
 const WORDS_CHARACTERS = 4000;
 
 /** What a kernel's lkdtm offers. */
@@ -16,7 +16,7 @@ export function parseOffer(text: string): LkdtmOffer | undefined {
   return names === undefined || list === undefined ? undefined : offerOf(names, list);
 }
 
-/** An offer as a proof shows it: `points ...; types ...`; what has no room is left out, by whole names. Pure. */
+/** An offer as the `saw` of a proof: `points ...; types ...`; names beyond the bound are left out. Pure. */
 export function offerInWords({ points, types }: LkdtmOffer): string {
   const words = `points ${points.join(' ')}; types ${types.join(' ')}`;
   if (words.length <= WORDS_CHARACTERS) return words;

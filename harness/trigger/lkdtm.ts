@@ -12,15 +12,15 @@ const LkdtmSchema = z.strictObject({
   kind: z.literal('lkdtm'),
   point: lkdtmName,
   type: lkdtmName,
-  /** Shell text that makes the crash point be hit; runs in the background. */
+  /** Shell text that makes the guest hit the crash point; runs in the background. */
   stimulus: z.string().min(1).max(4096).optional(),
 });
 
 /**
  * Arms one of lkdtm's crash points (drivers/misc/lkdtm/core.c, v6.1): a write to its file in debugfs registers a kprobe
- * that counts its hits down from cpoint_count (10) and then does what `type` says, in the context of the place; DIRECT
- * does it at once, in the writing task. A kernel that does not offer the point or type, or whose kprobe cannot be
- * registered (INT_HARDWARE_ENTRY names do_IRQ, which x86 has not had since 5.8), makes the run void with lkdtm's own
+ * that counts its hits down from cpoint_count (10) and then crashes as `type` says, in the context of the crash point;
+ * DIRECT crashes at once, in the writing task. A kernel that does not offer the point or type, or whose kprobe cannot
+ * be registered (INT_HARDWARE_ENTRY names do_IRQ, which x86 has not had since 5.8), makes the run void with lkdtm's own
  * line. That the point was hit is proved by its lines on the console afterwards (proof/crash-point.ts).
  */
 export const lkdtm = firing({
@@ -34,7 +34,7 @@ export const lkdtm = firing({
     const mistake = stimulus === undefined ? undefined : mistakeInStimulus(stimulus);
     return mistake === undefined
       ? undefined
-      : { why: `its trigger's stimulus ${mistake}`, remedy: 'complete it or drop it' };
+      : { why: `its trigger's stimulus ${mistake}`, remedy: 'complete it or drop it', subject: 'it' };
   },
   arm: async (spec, target) => {
     const { point, type } = spec;
@@ -70,7 +70,7 @@ export const lkdtm = firing({
   },
 });
 
-/** Writes the type; a failed write says lkdtm's last line, a successful one which kprobes there are. */
+/** Writes the type; prints lkdtm's last line when that fails, and the registered kprobes when it succeeds. */
 function crashScript({ point, type, stimulus }: z.infer<typeof LkdtmSchema>): string {
   return [
     `echo ${type} >${DIRECTORY}/${point} || { dmesg | grep lkdtm: | tail -n 1; exit 1; }`,

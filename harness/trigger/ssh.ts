@@ -5,17 +5,17 @@ import { firing } from './trigger.js';
 type SshTarget = Target & Pick<Abilities, 'ssh'>;
 
 const MIB = 1024 * 1024;
-/** Of the copy that the crash interrupts, this much is let through first: the card is busy then. */
+/** The crash waits until this much of the copy was sent: the card is busy then. */
 const UNDER_WAY_BYTES = MIB;
-/** So large that it is not done when the crash comes. */
+/** Large enough that the copy is not done at the crash. */
 const INTERRUPTED_MIB = 256;
-/** Slowest copy that is waited for: 0.1 MiB/s. Under TCG on a busy host it was 0.5 MiB/s (QEMU 7.2, e1000). */
+/** Deadline of a copy: 0.1 MiB/s. Under TCG on a busy host it was 0.5 MiB/s (QEMU 7.2, e1000). */
 const MS_PER_MIB = 10_000;
 
 /**
- * "scp'ing a file then kdumping", up to the moment before: logs in through ssh, copies a file and checks its sha256 in
- * the guest, starts copying another one. Firing writes `c` to /proc/sysrq-trigger through the same session while that
- * goes on. Where the network card's interrupt stands at that moment is left to chance.
+ * "scp'ing a file then kdumping": logs in through ssh, copies a file and checks its sha256 in the guest, and starts to
+ * copy another one. Firing writes `c` to /proc/sysrq-trigger through the same session during that copy. The state of
+ * the network card's interrupt at that moment is random.
  */
 export const ssh = firing({
   schema: z.strictObject({
@@ -31,7 +31,11 @@ export const ssh = firing({
   contradiction: (_, { guest }) =>
     guest.nic?.net === 'user'
       ? undefined
-      : { why: 'its trigger "ssh" needs a way into the guest', remedy: 'give guest.nic with net: user' },
+      : {
+          why: 'its trigger "ssh" needs a way into the guest',
+          remedy: 'give guest.nic with net: user',
+          subject: 'it',
+        },
   arm: async ({ copyMiB }, target) => {
     const session = await login(target);
     await copyAndCheck(session, copyMiB, target);
@@ -51,7 +55,7 @@ export const ssh = firing({
   },
 });
 
-/** Waits for something that the session does; when it fails, that is recorded and the run ends. */
+/** Waits for an action of the session; a failure is recorded and ends the run. */
 async function attempt<T>(done: Promise<T>, what: string, target: SshTarget): Promise<T> {
   try {
     return await done;
@@ -61,7 +65,7 @@ async function attempt<T>(done: Promise<T>, what: string, target: SshTarget): Pr
   }
 }
 
-/** Brings the network and the ssh server up in the guest, and logs in. */
+/** Starts the network and the ssh server in the guest, and logs in. */
 async function login(target: SshTarget): Promise<SshSession> {
   const user = await target.ssh.freshUserKey();
   const what = 'starting the ssh server';
@@ -143,7 +147,7 @@ async function startCopy(session: SshSession, target: SshTarget): Promise<Copy> 
   return copy;
 }
 
-/** How often the card's interrupt came, all CPUs together. */
+/** The card's interrupts, summed over the CPUs. */
 async function interruptsOf(target: SshTarget): Promise<number> {
   const script =
     "grep -E ' (eth0|virtio[0-9]+)(-[^ ]*)?(,|$)' /proc/interrupts | awk '{ for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) sum += $i } END { print sum + 0 }'";

@@ -20,7 +20,7 @@ function shell(script: string): ScriptEnd {
   return { status: status ?? -1, output: stdout };
 }
 
-/** A guest with a shell; what is required and not so ends it. */
+/** A guest with a shell; a failed requirement ends it. */
 const target: Pick<Target, 'runScript' | 'require'> = {
   runScript: async (script) => shell(script),
   require({ proved, what, saw }) {
@@ -28,7 +28,7 @@ const target: Pick<Target, 'runScript' | 'require'> = {
   },
 };
 
-/** What a started script has written, once that is what it should be; else what is there in the end. */
+/** The output of a started script, once it is the expected one; else its last state. */
 async function written(name: string, text: string): Promise<string> {
   const path = join(directory, name);
   const content = () => (existsSync(path) ? readFileSync(path, 'utf8') : 'nothing');
@@ -58,7 +58,7 @@ t.test('what a stimulus may be, and what it does', async (t) => {
   }
 });
 
-t.test('what no shell can parse is void, with the message of the shell', async (t) => {
+t.test('a script that the shell cannot parse is void, with its message', async (t) => {
   for (const [script, message] of [
     ['echo (', /syntax error|Syntax error/i],
     ['echo a) ; (echo b', /"?\)"? ?unexpected|unexpected "\)"/],

@@ -1,12 +1,12 @@
 import type { Target } from './target.js';
 
 /**
- * A stimulus: a shell script that keeps the guest busy in the background until it dies. Its text is not put into
- * another script, where a comment, an open quote or a parenthesis would change what stands behind it: it travels as
- * base64 and is run by a shell of its own.
+ * A stimulus: a shell script that keeps the guest busy in the background until it dies. Its text is not pasted into
+ * another script, where a comment, an open quote or a parenthesis would change the following text: it is sent as base64
+ * and run by a shell of its own.
  */
 
-/** What no shell has to be asked about: a script that does nothing, or whose last line is not complete. Pure. */
+/** A mistake that is found without a shell: a script without a command, or with an incomplete last line. Pure. */
 export function mistakeInStimulus(script: string): string | undefined {
   const lines = script.split('\n').map((line) => line.trim());
   if (lines.every((line) => line === '' || line.startsWith('#'))) return 'has no command';
@@ -14,12 +14,14 @@ export function mistakeInStimulus(script: string): string | undefined {
   return backslashes.length % 2 === 1 ? 'ends in a backslash, and no line follows it' : undefined;
 }
 
-/** Shell text that parses a script without running it. When it cannot be parsed, the shell says why and the status is not 0. */
+/**
+ * Shell text that parses a script without running it. When that fails, the shell prints why and the status is not 0.
+ */
 export function parseScript(script: string): string {
   return `sh -n -c ${decoded(script)}`;
 }
 
-/** Shell text that starts a script in the background; nothing can stand behind it on its line. */
+/** Shell text that starts a script in the background; nothing may follow it on its line. */
 export function backgroundScript(script: string): string {
   return `sh -c ${decoded(script)} >/dev/null 2>&1 &`;
 }
@@ -31,7 +33,7 @@ function decoded(script: string): string {
 /** A guest that runs scripts. */
 type Shell = Pick<Target, 'runScript' | 'require'>;
 
-/** Asks the guest's shell whether it can parse a stimulus; one that it cannot ends the run (void), with what it said. */
+/** Has the guest's shell parse a stimulus; a syntax error ends the run (void), with the shell's message. */
 export async function requireStimulus(script: string, target: Shell): Promise<void> {
   const mistake = mistakeInStimulus(script);
   const { status, output } =

@@ -2,22 +2,26 @@ import type { z } from 'zod';
 import type { Nic } from '../model/nic.js';
 import type { Abilities, AbilityName, Need, Target } from './target.js';
 
-/** Fires a trigger that is armed, and records that it was done. */
+/** Fires an armed trigger and records it. */
 export type Fire = () => Promise<void>;
 
-/** The rest of a scenario, as far as a trigger can contradict it. */
+/** The parts of a scenario that a trigger can contradict. */
 export interface Surroundings {
   readonly guest: { readonly nic?: Nic | undefined };
   readonly cpus: number;
 }
 
-/** Why a trigger and the rest of its scenario do not go together, and what to do about it. */
+/** Why a trigger and the rest of its scenario contradict each other, and the remedy. */
 export interface Contradiction {
+  /** What contradicts itself, when `why` does not name it: `its steps contradict themselves`. */
+  readonly what?: string;
   readonly why: string;
   readonly remedy: string;
+  /** What to correct in the scenario when other vCPUs do not help: `its steps`. */
+  readonly subject: string;
 }
 
-/** A text as the code span of the page that is written. */
+/** Marks a text as code in the generated page. */
 export type CodeSpan = (text: string) => string;
 
 interface Described<Spec> {
@@ -38,9 +42,9 @@ export interface Firing<S extends TriggerSchemaOf, N extends AbilityName> extend
   readonly schema: S;
   readonly needs: readonly N[];
   /**
-   * Brings the guest to the moment before the crash. What it needs of the guest it asks for with `target.require`, so
-   * that a guest without it is void with the reason, not `no-panic`. What is recorded right before firing comes
-   * between this and the firing.
+   * Prepares the crash up to the moment before it. Requirements on the guest are checked with `target.require`, so that
+   * a guest that lacks one is void with the reason, not `no-panic`. The records made right before firing come between
+   * this and the firing.
    */
   arm(spec: z.infer<S>, target: Target & Pick<Abilities, N>): Promise<Fire>;
 }

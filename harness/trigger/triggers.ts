@@ -6,7 +6,7 @@ import { nmi } from './nmi.js';
 import { serialBreak } from './serial-break.js';
 import { ssh } from './ssh.js';
 import { sysrq } from './sysrq.js';
-import type { Abilities, AbilityName, Need, Target } from './target.js';
+import { type Abilities, ABILITY_WORDS, type AbilityName, type Need, type Target } from './target.js';
 import type {
   CodeSpan,
   Contradiction,
@@ -17,7 +17,7 @@ import type {
   TriggerSchemaOf,
 } from './trigger.js';
 
-/** Every way to make a guest panic. The schema, its types, the dispatch and the docs are derived from this list. */
+/** All triggers. The schema, its types, the dispatch and the docs are derived from this list. */
 const TRIGGERS = [sysrq, nmi, serialBreak, keyboard, lkdtm, choreography, ssh] as const;
 
 const [first, ...others] = TRIGGERS;
@@ -46,7 +46,7 @@ function filed({ kind }: Trigger): Filed {
   return trigger;
 }
 
-/** How a trigger is fired, for people. `code` makes a text the code span of the page that is written. */
+/** How a trigger is fired, for people. `code` marks a text as code in the generated page. */
 export function wordsOf(trigger: Trigger, code: CodeSpan = (text) => text): string {
   return filed(trigger).words(trigger, code);
 }
@@ -67,26 +67,27 @@ export function needsOf(trigger: Trigger): readonly Need[] {
   return 'needs' in entry ? entry.needs : entry.needsOf(trigger);
 }
 
-/** What in a trigger and the rest of its scenario contradicts itself; undefined when nothing does. */
+/** The contradiction between a trigger and the rest of its scenario; undefined when there is none. */
 export function contradictionOf(trigger: Trigger, surroundings: Surroundings): Contradiction | undefined {
   return filed(trigger).contradiction?.(trigger, surroundings);
 }
 
 /**
- * Brings the guest to the moment before the crash and returns what fires. A machine that lacks an ability that the
- * trigger needs, and a guest that lacks what it needs, end the run (void).
+ * Prepares the crash up to the moment before it and returns the function that fires. A machine without an ability that
+ * the trigger needs, and a guest without a requirement of it, end the run (void).
  */
 export async function armTrigger(trigger: FiringTrigger, target: Target): Promise<Fire> {
   const entry = filed(trigger);
   if (!('arm' in entry)) throw new Error(`trigger "${trigger.kind}" is directed and cannot be armed`);
   if (!provides(target, entry.needs)) {
-    const lacking = entry.needs.filter((need) => target[need] === undefined).join(', ');
+    const lacking = entry.needs.filter((need) => target[need] === undefined);
+    const words = lacking.map((need) => ABILITY_WORDS[need]).join(' and ');
     target.require({
-      what: `the machine has what trigger "${trigger.kind}" needs`,
+      what: `the machine has ${words}`,
       proved: false,
-      saw: `the machine has no ${lacking}`,
+      saw: `it has none, and trigger "${trigger.kind}" needs it`,
     });
-    throw new Error(`the run continued without ${lacking}`);
+    throw new Error(`the run continued without ${words}`);
   }
   return entry.arm(trigger, target);
 }

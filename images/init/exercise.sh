@@ -1,22 +1,22 @@
-# What the capture guest is asked to do besides reading the crashed memory: the word crashpath.exercise=WHAT on its
-# command line. The kernel takes it for a parameter of a module that does not exist, and passes over it.
+# The task of the capture guest besides reading the crashed memory: crashpath.exercise=WHAT on its command line. The
+# kernel takes it for a parameter of a module that does not exist, and ignores it.
 
 # Rows of /proc/interrupts that belong to network device $1: named after it, after one of its queues, or after the
-# device that it is made of (virtio0-input.0).
+# underlying device (virtio0-input.0).
 rows_of() {
 	parent=$(readlink "/sys/class/net/$1/device")
 	grep -E " ($1|${parent##*/})(-[^ ]*)?(,|\$)" /proc/interrupts
 }
 
-# How often these rows' interrupts came, all CPUs together.
+# These rows' interrupts, summed over the CPUs.
 times_of() {
 	rows_of "$1" | awk '{ for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) sum += $i } END { print sum + 0 }'
 }
 
 received_by() { cat "/sys/class/net/$1/statistics/rx_packets"; }
 
-# Brings the first network device up, sends a few frames, and waits until its interrupt has come often enough and a
-# frame was received, or ten seconds have passed. Nothing is decided here: the rows go to the host as they are.
+# Brings the first network device up, sends a few frames, and waits until enough of its interrupts have come and a
+# frame was received, or ten seconds have passed. The host judges: the rows are sent verbatim.
 exercise_nic() {
 	device=
 	tries=0
@@ -37,7 +37,7 @@ exercise_nic() {
 	tries=0
 	# e1000 counts received frames by a timer of 2 s: its first interrupts come earlier.
 	while [ "$tries" -lt 50 ] && { [ "$(times_of "$device")" -lt 10 ] || [ "$(received_by "$device")" = 0 ]; }; do
-		# Nobody needs to answer: asking for the address is a frame that is sent.
+		# No answer is needed: the ARP request is a frame that is sent.
 		[ $((tries % 10)) = 0 ] && ping -c 1 -W 1 10.0.2.2 &
 		sleep 0.2
 		tries=$((tries + 1))

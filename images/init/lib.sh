@@ -1,7 +1,7 @@
-# Shared by both guest images. Everything a guest tells the host goes over the second UART, so that the
+# Shared by both guest images. All reports of a guest to the host go over the second UART, so that the
 # console under test (the first UART) carries kernel output only.
 # Frame, guest to host, one line:   CP1 {"ev":"...",...}
-# Binary values travel as base64; the host validates every frame and bounds every length.
+# Binary values are sent as base64; the host validates every frame and bounds every length.
 
 control=/dev/ttyS1
 
@@ -14,7 +14,7 @@ mount_pseudo() {
 }
 
 # Opens the control channel on descriptor 3. Input that arrives before the open is lost, so the host waits
-# for the first frame before it speaks.
+# for the first frame before it sends.
 open_control() {
 	stty -F "$control" raw -echo 115200 2>/dev/null
 	exec 3<>"$control"
@@ -34,7 +34,7 @@ b64_of() { printf '%s' "$1" | b64; }
 
 frame() { printf 'CP1 %s\n' "$1" >&3; }
 
-# What the kernel keeps time with, one key=value a line; a value is empty when the kernel does not tell it.
+# The kernel's timers, one key=value per line; a value is empty when the kernel does not report it.
 timers() {
 	system=/sys/devices/system
 	echo "clocksource=$(cat $system/clocksource/clocksource0/current_clocksource)"

@@ -16,7 +16,7 @@ export async function call(step: StepOf<'call'>, vcpus: Vcpus): Promise<string> 
     running: [vcpu],
     wanted: vcpu,
     withinMs: vcpus.deadlineMs(step.withinMs),
-    // An interrupt may execute the same instruction before: only the call's own return has its stack.
+    // An interrupt may execute the same instruction before: only the call's own return has its stack pointer.
     accept: async () => (await context.gdb.readRegisters(vcpu)).rsp === rsp,
   });
   const { rax } = await context.gdb.readRegisters(vcpu);

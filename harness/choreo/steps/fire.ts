@@ -4,7 +4,7 @@ import { argumentsOf, directCall, directPanic } from '../directed-call.js';
 import { runAlone } from '../run-to.js';
 import type { Vcpus } from '../vcpus.js';
 
-/** Makes a role's vCPU panic from where it stands: directed, by a call, or because it is about to panic anyway. */
+/** Makes a role's vCPU panic from where it is: directed, by a call, or because it is about to panic anyway. */
 export async function fire(step: StepOf<'fire'>, vcpus: Vcpus): Promise<string> {
   const { context } = vcpus;
   const vcpu = vcpus.of(step.role);

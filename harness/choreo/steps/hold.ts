@@ -4,7 +4,7 @@ import { findLocation } from '../code-location.js';
 import { runTo } from '../run-to.js';
 import type { Vcpus } from '../vcpus.js';
 
-/** Lets all vCPUs run that are not held until one comes to the location; that one gets the role and is held. */
+/** Lets all vCPUs that are not held run until one reaches the location; that one gets the role and is held. */
 export async function hold(step: StepOf<'hold'>, vcpus: Vcpus): Promise<string> {
   const { context } = vcpus;
   const vcpu = await runTo(await findLocation(step.at, context), context, {

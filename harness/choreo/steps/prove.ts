@@ -4,7 +4,7 @@ import { NotReached } from '../not-reached.js';
 import type { Vcpus } from '../vcpus.js';
 import { stoppedWitness } from '../witness.js';
 
-/** Proves a state of the stopped guest; a state that is another one makes the run void. */
+/** Proves a state of the stopped guest; another state makes the run void. */
 export async function prove(step: StepOf<'prove'>, vcpus: Vcpus): Promise<string> {
   const { what, proved, saw } = await proveState(
     step,

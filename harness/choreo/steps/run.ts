@@ -42,7 +42,7 @@ async function runToLocation(vcpu: number, step: StepOf<'run'>, vcpus: Vcpus): P
   try {
     await runTo(location, vcpus.context, { running: [vcpu], wanted: vcpu, withinMs });
   } catch (error) {
-    // It may spin with interrupts off on a lock that a held vCPU has: then it is taken where it stands.
+    // It may spin with interrupts off on a lock that a held vCPU has: then it is held where it is.
     if (!(error instanceof NotReached && step.orElse === 'stay')) throw error;
   }
 }

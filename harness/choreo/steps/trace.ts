@@ -3,7 +3,7 @@ import type { StepOf } from '../../trigger/choreography-steps.js';
 import { traceInstructions } from '../trace.js';
 import type { Vcpus } from '../vcpus.js';
 
-/** A trace lasts from the panic to the capture kernel's start: seconds of stepping, and all of its decompression. */
+/** A trace lasts from the panic to the capture kernel's start: seconds of stepping, and the whole decompression. */
 const WITHIN_MS = 240_000;
 
 /** Records the instruction trace of a role's vCPU, which runs alone. */

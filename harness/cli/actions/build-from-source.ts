@@ -2,7 +2,7 @@ import { buildKernel, listVariants } from '../../kernel/index.js';
 import { cacheOptions } from '../context.js';
 import type { BuildOptions } from '../words/kernel.js';
 
-/** Builds a kernel, or takes it from the cache, and prints the spec that means it from now on. */
+/** Builds a kernel, or takes it from the cache, and prints its spec. */
 export async function buildFromSource(argv: BuildOptions): Promise<void> {
   const kernel = await buildKernel(
     {

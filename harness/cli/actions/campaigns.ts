@@ -19,8 +19,8 @@ export interface NewCampaign {
 }
 
 /**
- * Begins a campaign: checks the place, then plans, then writes. An output directory that cannot be used is refused before
- * a kernel is fetched, and a mistake in a plan before a file is written.
+ * Begins a campaign: checks the directory, then plans, then writes. An unusable output directory is refused before a
+ * kernel is fetched, and a mistake in a plan before a file is written.
  */
 export async function beginCampaign({
   name,
@@ -42,7 +42,7 @@ export async function beginCampaign({
   return { directory, plans };
 }
 
-/** Throws a usage fault when words are given that a campaign on disk has fixed already; `kind` is `a sweep`. */
+/** Throws a usage fault when options are given that a campaign on disk has fixed already; `kind` is `a sweep`. */
 export function requireOnlyDirectory(reference: string, kind: string, ignored: readonly string[]): void {
   if (ignored.length === 0) return;
   throw usageFault(

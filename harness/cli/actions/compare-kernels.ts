@@ -16,7 +16,7 @@ import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.
 import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
-import { readJson, writeJson } from '../../store/run-directory.js';
+import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
@@ -53,7 +53,7 @@ interface Begun {
 /**
  * Runs the trials of the kernels alternately as one campaign, compares, prints the comparison and writes compare.json.
  * Returns the exit code (see {@link compareExitCode}). A comparison that was stopped by a signal returns 128 + its
- * number and compares nothing: it would be tested at a look that was not planned.
+ * number and compares nothing: the test would be at an unplanned look.
  */
 export async function compareKernels(argv: CompareArguments): Promise<number> {
   const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
@@ -107,7 +107,7 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
 }
 
-/** Runs what is left, from look to look, until every scenario is decided. Returns all results. */
+/** Runs the remaining plans, from look to look, until every scenario is decided. Returns all results. */
 async function runTrials(
   { directory, plans, arms, design, earlier }: Begun,
   { jobs, signal }: { jobs: number | undefined; signal: AbortSignal },

@@ -4,7 +4,7 @@ import type { Comparison } from '../../stats/comparison.js';
 import type { FailOn } from '../words/compare.js';
 
 /**
- * The exit code of a set of runs. An unexpected verdict of a kernel counts whatever else happened; next a harness error,
+ * The exit code of a set of runs. An unexpected verdict of a kernel takes precedence; next comes a harness error,
  * because something could not be tried at all; next void. A void that a campaign file explains counts only when there
  * is nothing else: it is expected, but it shows nothing. Pure.
  */

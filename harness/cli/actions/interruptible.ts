@@ -10,7 +10,7 @@ interface Caught {
   readonly number: number;
 }
 
-/** Turns the first signal into an abort; the second one exits at once (QEMU is killed on exit all the same). */
+/** Turns the first signal into an abort; the second one exits at once (QEMU is killed on exit anyway). */
 export interface Interruptible {
   readonly signal: AbortSignal;
   readonly caught: Caught | undefined;
@@ -40,7 +40,7 @@ export function interruptible(): Interruptible {
   };
 }
 
-/** Says how a stopped campaign is resumed; `command` is the one that began it. Returns the exit code. */
+/** Prints how a stopped campaign is resumed; `command` is the one that began it. Returns the exit code. */
 export function stoppedBy(
   { name, number }: Caught,
   { command, directory }: { command: 'run' | 'compare' | 'sweep'; directory: string },

@@ -10,8 +10,7 @@ import { exitCodeFor } from './exit-codes.js';
 import { outDirectory } from '../directories.js';
 
 /**
- * Judges a stored run again, prints the result and says on stderr whether the stored result differs. Returns the exit
- * code.
+ * Judges a stored run again, prints the result, and on stderr whether the stored result differs. Returns the exit code.
  */
 export async function judgeAgain({ run, out, json }: StoredRunOptions): Promise<number> {
   const directory = await findRun(run, outDirectory(out));

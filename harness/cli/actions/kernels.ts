@@ -12,7 +12,7 @@ import type { Kernel } from '../../model/kernel.js';
 import { cacheOptions, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 
-/** Resolves a kernel and prints what it is. */
+/** Resolves a kernel and prints its properties. */
 export async function showKernel({ spec, json }: { spec: string; json: boolean }): Promise<void> {
   const kernel = await resolveKernel(spec, cacheOptions());
   const config = await configOf(kernel);
@@ -54,10 +54,7 @@ export async function printKernels({ json }: { json: boolean }): Promise<void> {
 
 /** Prints the kernels that Debian offers. */
 export async function printAvailable({ suite }: { suite: string | undefined }): Promise<void> {
-  const kernels = await availableDebianKernels({
-    ...cacheOptions(),
-    ...(suite === undefined ? {} : { suite }),
-  });
+  const kernels = await availableDebianKernels({ ...cacheOptions(), suite });
   for (const kernel of kernels) {
     const spec = `debian:${suite === undefined ? '' : `${suite}/`}${kernel.version}`;
     process.stdout.write(`${spec}  ${kernel.packageVersion}\n`);

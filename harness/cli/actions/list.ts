@@ -6,7 +6,7 @@ import { loadMachine, machineNames } from '../../prepare/machine-files.js';
 import { outDirectory } from '../directories.js';
 import { loadScenarios, scenarioNames } from '../../prepare/scenario-files.js';
 
-/** Prints what `crashpath list` lists: lines for people, or one JSON object per line. */
+/** Prints the list of `crashpath list`: lines for people, or one JSON object per line. */
 export async function printList(options: ListOptions): Promise<void> {
   for (const line of await linesOf(options)) process.stdout.write(`${line}\n`);
 }

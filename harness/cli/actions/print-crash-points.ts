@@ -22,12 +22,12 @@ watchMs: 500
 expect: { verdict: no-panic }
 `;
 
-/** What a run shows of its kernel's lkdtm. */
+/** The lkdtm of a run's kernel. */
 export type OfferSeen =
   | { readonly kind: 'offer'; readonly offer: LkdtmOffer }
   /** The kernel has no usable lkdtm; `why` is what the proof saw. */
   | { readonly kind: 'none'; readonly why: string }
-  /** The run ended before lkdtm was asked. */
+  /** The run ended before lkdtm was listed. */
   | { readonly kind: 'not-asked' };
 
 /** Boots a kernel, asks its lkdtm and prints its crash points and types; a kernel without one is a usage fault. */
@@ -53,7 +53,7 @@ export async function printCrashPoints({
   process.stdout.write(crashPointsText(spec, seen.offer, { json }));
 }
 
-/** Reads what lkdtm offers from the guest's own reply; what a proof saw is text for people, and bounded. Pure. */
+/** Reads lkdtm's offer from the guest's own reply, because the text of a proof is bounded. Pure. */
 export function offerSeen(events: readonly RunEvent[]): OfferSeen {
   const offers = events.flatMap((event) =>
     event.type === 'reply' && event.status === 0 ? (parseOffer(event.output) ?? []) : [],

@@ -9,7 +9,7 @@ import { campaignTableObject } from '../../report/campaign-table-json.js';
 import { campaignTableText } from '../../report/campaign-table-text.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
-import { say, wantsColor } from '../context.js';
+import { complain, say, wantsColor } from '../context.js';
 import { exitCodeFor } from './exit-codes.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { cacheDirectory } from '../directories.js';
@@ -100,8 +100,10 @@ async function printCampaignTable(
   );
 }
 
-/** A progress line for the phases of a run that are worth one. */
+/** Prints a progress line for some phases of a run, and what the run left behind on this host. */
 function progress(plan: RunPlan, event: RunEvent): void {
+  if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
+    complain(`${plan.runId}: ${event.fact.message}`);
   const text = PROGRESS[event.type];
   if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
 }

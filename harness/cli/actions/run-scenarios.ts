@@ -17,7 +17,7 @@ import {
   requireScenario,
 } from './campaigns.js';
 
-/** Everything that runs guests, which neither a mistake nor --dry-run has to wait for. */
+/** The modules that run guests, loaded late: neither a mistake nor --dry-run needs them. */
 const running = () => import('./run-and-report.js');
 
 /** Carries out `crashpath run` and prints results as they come. Returns the exit code. */
@@ -83,7 +83,7 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   });
 }
 
-/** One command line per run, quoted for a shell: the shell splits it into exactly the words that QEMU gets. */
+/** One command line per run, quoted for a shell, which splits it into exactly QEMU's arguments. */
 function printCommands(plans: readonly RunPlan[]): number {
   for (const { qemu } of plans) process.stdout.write(`${shellQuote([qemu.binary, ...qemu.args])}\n`);
   return EXIT.expected;

@@ -6,8 +6,7 @@ import { nearest } from '../../model/nearest.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
-import { writeJson } from '../../store/run-directory.js';
-import { writeWhole } from '../../store/write-whole.js';
+import { writeJson, writeText } from '../../store/stored-file.js';
 import { mapHtml } from '../../report/nmi-map-html.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
 import { compareMaps } from '../../sweep/compare-maps.js';
@@ -91,7 +90,7 @@ async function keepAndPrint(directory: string, maps: readonly NmiMap[], json: bo
   if (baseline === undefined) return;
   const both = candidate === undefined ? undefined : compareMaps(baseline, candidate);
   await writeJson(join(directory, FILES.map), both ?? baseline);
-  await writeWhole(join(directory, FILES.html), mapHtml(maps, both));
+  await writeText(join(directory, FILES.html), mapHtml(maps, both));
   const text = both === undefined ? mapText(baseline) : comparisonText(both);
   process.stdout.write(json ? `${JSON.stringify(both ?? baseline)}\n` : `${text}\n`);
 }

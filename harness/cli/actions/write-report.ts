@@ -7,7 +7,7 @@ import { htmlReport } from '../../report/html-report.js';
 import type { CampaignTable } from '../../report/campaign-table.js';
 import { reportPath } from '../../store/campaign-directory.js';
 import { RECORDING } from '../../store/recorder.js';
-import { writeWhole } from '../../store/write-whole.js';
+import { writeText } from '../../store/stored-file.js';
 import { version } from '../context.js';
 
 /** Writes the campaign's HTML report. All plans of a campaign share the host facts, which are taken from `plan`. */
@@ -34,5 +34,5 @@ export async function writeReport(
     campaignTable,
     generatedAt: new Date().toISOString(),
   });
-  await writeWhole(reportPath(directory), html);
+  await writeText(reportPath(directory), html);
 }

@@ -1,8 +1,8 @@
 import type { Argv } from 'yargs';
 
-/** A command as far as its words go: what it is called, what it takes and what its help says. */
+/** A command's declaration: its name, options and help. */
 export interface CommandWords {
-  /** As yargs takes it: `show <run>`. */
+  /** In yargs' form: `show <run>`. */
   readonly command: string;
   readonly describe: string;
   readonly builder: (yargs: Argv) => unknown;
@@ -21,7 +21,7 @@ export interface GroupWords {
   readonly example: readonly [command: string, description: string];
 }
 
-/** yargs 18 has getOptions(), its types do not. */
+/** yargs 18 has getOptions(), but its types lack it. */
 interface Declaring {
   getOptions(): {
     readonly key: Readonly<Record<string, unknown>>;

@@ -11,7 +11,7 @@ import {
   single,
 } from './shared-options.js';
 
-/** Trials of each kernel by default: a hang rate of 14 % goes unseen in 5 % of such campaigns. */
+/** Default trials of each kernel: 5 % of such campaigns miss a hang rate of 14 %. */
 export const DEFAULT_REPEAT = 20;
 
 const FAIL_ON = ['regression', 'difference', 'not-fixed'] as const;
@@ -37,7 +37,7 @@ export const COMPARE = {
   builder: compareOptions,
 } satisfies WordsOf<CompareOptions>;
 
-/** What decides the trials; a resumed comparison keeps what it was started with. */
+/** Options that decide the trials; a resumed comparison keeps those of its start. */
 const PLAN_OPTIONS = [
   'baseline',
   'candidate',
@@ -47,7 +47,7 @@ const PLAN_OPTIONS = [
   'repeat',
 ] as const satisfies readonly (keyof CompareOptions)[];
 
-/** What is given that a resumed comparison would have to ignore, as it was spelled. Pure. */
+/** The given options that a resumed comparison would ignore, as they were spelled. Pure. */
 export function fixedByComparison(argv: CompareArguments): string[] {
   return [...argv.scenario, ...givenAmong(argv, PLAN_OPTIONS)];
 }

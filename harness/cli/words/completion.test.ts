@@ -9,7 +9,7 @@ import { treeOf } from '../../testing/files.js';
 // Many commands, one after the other.
 t.setTimeout(600_000);
 
-t.test('what the shell is told', async (t) => {
+t.test('proposals for the shell', async (t) => {
   const host = await madeHost(t);
   const packages = join(host.kernel, 'packages');
   await mkdir(packages);
@@ -59,7 +59,7 @@ t.test('kernels are listed without reading their images', async (t) => {
   const { bzImage }: { bzImage: string } = JSON.parse(shown.stdout);
   const { stdout: listed } = await host.crashpath(['kernel', 'list', '--json']);
   const { spec }: { spec: string } = JSON.parse(listed);
-  // Opening a FIFO that nobody writes to never returns.
+  // Opening a FIFO without a writer never returns.
   await rm(bzImage);
   await execa('mkfifo', [bzImage]);
   const words = ['--get-yargs-completions', 'crashpath', 'run', 'sysrq-task', '-k', ''];

@@ -4,7 +4,7 @@ import { cacheDirectory } from '../directories.js';
 import { type CommandWords, optionsOf } from './command-words.js';
 import { COMMANDS, groupOf } from './commands.js';
 
-/** First word of the shell's question (the script is that of `crashpath completion`); what was typed follows it. */
+/** First word of the command line that the shell's completion script runs; the typed words follow it. */
 export const COMPLETE = '--get-yargs-completions';
 
 /** Options whose value is a kernel spec. */

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import type { WordsOf } from './command-words.js';
 import { jsonOption, OUT_OPTION } from './shared-options.js';
 
-/** What `crashpath doctor` takes. */
+/** Options of `crashpath doctor`. */
 export interface DoctorOptions {
   out: string;
   json: boolean;

@@ -34,7 +34,7 @@ export interface GuestOptions {
   name: string | undefined;
 }
 
-/** Those of them that decide the runs; a resumed campaign keeps what it was started with. */
+/** The options among them that decide the runs; a resumed campaign keeps those of its start. */
 export const GUEST_PLAN_OPTIONS = [
   'machine-profile',
   'capture-kernel',
@@ -49,7 +49,7 @@ export const GUEST_PLAN_OPTIONS = [
   'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
-/** Declares what every command that runs guests takes: the guests, their machines, and where runs are stored. */
+/** Declares the options of every command that runs guests: the guests, their machines, and where runs are stored. */
 export function guestOptions<T>(yargs: Argv<T>) {
   const { crashkernel: reserved, cpus: count, memoryMiB: memory, machine } = GUEST_DEFAULTS;
   return yargs

@@ -3,7 +3,7 @@ import type { GroupWords, WordsOf } from './command-words.js';
 import { nonEmpty } from './option-values.js';
 import { jsonOption, single, SPEC } from './shared-options.js';
 
-/** What `image build` takes. */
+/** Options of `image build`. */
 export interface ImageBuildOptions {
   kernel: string;
   'capture-kernel': string | undefined;

@@ -5,7 +5,7 @@ import { jsonOption, single, SPEC } from './shared-options.js';
 
 const JSON_LINES = jsonOption('Print JSON, one object per line');
 
-/** What `kernel build` takes. */
+/** Options of `kernel build`. */
 export interface BuildOptions {
   variant: string;
   series: string;
@@ -14,7 +14,7 @@ export interface BuildOptions {
   jobs: number | undefined;
 }
 
-/** What `kernel crash-points` takes. */
+/** Options of `kernel crash-points`. */
 export interface CrashPointsOptions {
   spec: string;
   'timeout-scale': number | undefined;

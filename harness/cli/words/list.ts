@@ -7,14 +7,14 @@ const WHAT = ['scenarios', 'machines', 'runs'] as const;
 /** What `crashpath list` can list. */
 export type Listed = (typeof WHAT)[number];
 
-/** What `crashpath list` takes. */
+/** Options of `crashpath list`. */
 export interface ListOptions {
   what: Listed;
   out: string;
   json: boolean;
 }
 
-/** `crashpath list`: what can be run, and what was. */
+/** `crashpath list`: scenarios, machine profiles and stored runs. */
 export const LIST = {
   command: 'list [what]',
   describe: 'List the scenarios, the machine profiles, or the stored runs',

@@ -1,3 +1,4 @@
+import { escapeHostText } from '../../model/escape.js';
 import { usageFault } from '../../model/fault.js';
 import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
@@ -7,7 +8,7 @@ import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.j
  * so that a message can show what was typed. All throw usage faults that name the option and the value.
  */
 
-/** Longest value that makes sense in any option, characters. */
+/** Longest value of any option, characters. */
 const VALUE_LIMIT = 4096;
 
 /** One line of text, given once. */
@@ -27,7 +28,7 @@ export function text(option: string): (value: unknown) => string | undefined {
     }
     if (/\p{Cc}/u.test(given)) {
       throw usageFault(
-        `cannot use ${option} "${given.replace(/\p{Cc}/gu, '?')}": it holds a control character (a line feed?); write it on one line`,
+        `cannot use ${option} "${escapeHostText(given)}": it holds a control character (a line feed?); write it on one line`,
       );
     }
     return given;
@@ -88,18 +89,18 @@ export function oneOf<Word extends string>(
   };
 }
 
-/** Accelerators that can be asked for. */
+/** Values of `--accel`. */
 export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const satisfies readonly AccelRequest[];
 
-/** The accelerator that is asked for. */
+/** The requested accelerator. */
 export function accelerator(value: unknown): AccelRequest {
   return oneOf('--accel', ACCELERATORS)(value) ?? 'auto';
 }
 
-/** vCPUs, within what a scenario may ask for. */
+/** vCPUs, within the limits of scenarios. */
 export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);
 
-/** MiB, within what a scenario may ask for. */
+/** MiB, within the limits of scenarios. */
 export const memoryMiB = wholeNumber('--memory', GUEST_LIMITS.memoryMiB);
 
 /** The reservation, in the form that scenarios use. */

@@ -22,19 +22,19 @@ export const RUN = {
   builder: runOptions,
 } satisfies WordsOf<RunOptions>;
 
-/** What decides the runs; a resumed campaign keeps what it was started with. */
+/** Options that decide the runs; a resumed campaign keeps those of its start. */
 const PLAN_OPTIONS = [
   'campaign',
   ...GUEST_PLAN_OPTIONS,
   'repeat',
 ] as const satisfies readonly (keyof RunOptions)[];
 
-/** What is given that a resumed campaign would have to ignore, as it was spelled. Pure. */
+/** The given options that a resumed campaign would ignore, as they were spelled. Pure. */
 export function fixedByCampaign(argv: RunArguments): string[] {
   return [...argv.scenario, ...argv.kernel, ...givenAmong(argv, PLAN_OPTIONS)];
 }
 
-/** What belongs to the host, not to the runs that a campaign file describes. */
+/** Options about the host, not about the runs that a campaign file describes. */
 const BESIDE_A_FILE: readonly string[] = ['timeout-scale', 'name'];
 
 /** Names of the given options that contradict a campaign file, which describes its guests itself. Pure. */

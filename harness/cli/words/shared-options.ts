@@ -31,7 +31,7 @@ export interface CampaignOptions {
   json: boolean;
 }
 
-/** Declares `--resume` and `--json`, each with what it means to the command. */
+/** Declares `--resume` and `--json`, each with its description for the command. */
 export function campaignOptions<T>(
   yargs: Argv<T>,
   describe: Readonly<Record<keyof CampaignOptions, string>>,
@@ -47,7 +47,7 @@ export interface PairOptions {
   candidate: string | undefined;
 }
 
-/** Declares `--baseline` and `--candidate`; `forms` says where the help lists the forms of a spec. */
+/** Declares `--baseline` and `--candidate`; `forms`: where the help lists the forms of a spec. */
 export function pairOptions<T>(yargs: Argv<T>, forms: 'listed here' | 'listed by --kernel') {
   return yargs
     .option('baseline', {

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import type { WordsOf } from './command-words.js';
 import { jsonOption, OUT_OPTION } from './shared-options.js';
 
-/** What the commands about one stored run take. */
+/** Options of the commands about one stored run. */
 export interface StoredRunOptions {
   run: string;
   out: string;

@@ -25,14 +25,14 @@ export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions
 
 export type SweepArguments = ArgumentsCamelCase<SweepOptions>;
 
-/** `crashpath sweep`: at which instructions does an interrupt kill the dump? */
+/** `crashpath sweep`: at which instructions does an NMI prevent the dump? */
 export const SWEEP = {
   command: 'sweep [sweep]',
   describe: 'Inject an NMI at one point of the crash path after another and map the outcomes',
   builder: sweepOptions,
 } satisfies WordsOf<SweepOptions>;
 
-/** What decides the guests; a resumed sweep keeps what it was started with. */
+/** Options that decide the guests; a resumed sweep keeps those of its start. */
 const PLAN_OPTIONS = [
   'kernel',
   'baseline',
@@ -40,7 +40,7 @@ const PLAN_OPTIONS = [
   ...GUEST_PLAN_OPTIONS,
 ] as const satisfies readonly (keyof SweepOptions)[];
 
-/** What is given that a resumed sweep would have to ignore, as it was spelled. Pure. */
+/** The given options that a resumed sweep would ignore, as they were spelled. Pure. */
 export function fixedBySweep(argv: SweepArguments): string[] {
   return givenAmong(argv, PLAN_OPTIONS);
 }

@@ -1,6 +1,6 @@
 import { nearest } from '../../model/nearest.js';
 
-/** What is known about a command line that yargs refuses. */
+/** A command line that yargs refuses. */
 export interface Misused {
   /** The words after `crashpath`. */
   readonly words: readonly string[];
@@ -8,13 +8,13 @@ export interface Misused {
   readonly options: readonly string[];
   /** Names of the commands that could follow. */
   readonly commands: readonly string[];
-  /** The command as far as it exists: `crashpath kernel`, or `crashpath` alone. */
+  /** The longest existing command: `crashpath kernel`, or `crashpath` alone. */
   readonly command: string;
 }
 
 /**
- * Turns a message of yargs (yargs 18, English) into one line of our form: what, why, remedy. An unknown message is
- * quoted. Pure.
+ * Turns a message of yargs (yargs 18, English) into one line of crashpath's form: what, why, remedy. An unknown message
+ * is quoted. Pure.
  */
 export function usageMessage(complaint: string, misused: Misused): string {
   const help = `see ${misused.command} --help`;
@@ -63,7 +63,7 @@ function unknownWord(name: string, misused: Misused, help: string): string {
   return `cannot understand "${word}": there is no such command; ${hint}`;
 }
 
-/** The word as it was typed, for a name that yargs has stripped of dashes, value and `no-`. */
+/** The word as typed, for a name that yargs has stripped of dashes, value and `no-`. */
 function spelled(name: string, words: readonly string[]): string {
   const folded = words.map((word) => word.replace(/\s+/g, ' ').trim());
   const typed = folded.find((word) => {

@@ -28,7 +28,7 @@ t.test('option values', async (t) => {
   for (const bad of ['', ' pc', 'pc,', 'pc;x', 'pc,a b', '$(x)', 'pc\n']) usage(() => machine(bad), /--m/);
 });
 
-t.test('complaints of yargs become lines of ours', async (t) => {
+t.test("messages of yargs become lines in crashpath's form", async (t) => {
   const misused: Misused = {
     words: ['run', '--kernell=a', '-x', 'more'],
     options: ['kernel', 'cpus'],

@@ -8,7 +8,7 @@ import { eventually, qemusUnder } from '../../testing/processes.js';
 
 /** How often crashpath is killed at a random moment; the full measure is 10, CI takes fewer. */
 const KILLS = Number(process.env['CRASHPATH_TEST_KILLS'] ?? '4');
-/** A full cycle takes about this long here; a moment beyond the end of the run kills nothing. */
+/** A full cycle takes about this long here; a later moment kills nothing. */
 const CYCLE_MS = 14_000;
 
 async function firstQemu(out: string): Promise<number> {
@@ -83,7 +83,7 @@ t.test('Ctrl-C leaves a campaign that can be resumed', async (t) => {
   running.kill('SIGINT');
   const ended = await running;
   t.equal(ended.exitCode, 130, ended.stderr);
-  t.match(ended.stderr, /--resume/, 'the way on is named');
+  t.match(ended.stderr, /--resume/, 'the command to resume is named');
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
   const resumed = await crashpath(['run', '--resume', join(out, 'stopped'), '--json']);
   t.equal(resumed.exitCode, 0, resumed.stderr);
@@ -93,7 +93,7 @@ t.test('Ctrl-C leaves a campaign that can be resumed', async (t) => {
     ['no-crash-kernel', 'no-crash-kernel'],
   );
   const [again] = results;
-  t.match(again?.runId, /\.2$/, 'the interrupted run was run anew, beside its first recording');
+  t.match(again?.runId, /\.2$/, 'the interrupted run was repeated, next to its first recording');
   const none = await crashpath(['run', '--resume', join(out, 'stopped')]);
   t.equal(none.exitCode, 0);
   t.match(none.stderr, /0 of 2 runs left/);

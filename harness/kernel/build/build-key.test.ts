@@ -14,7 +14,7 @@ void t.test('the key is a sha256, the same for the same inputs', async (t) => {
   t.equal(buildKey({ ...INPUTS }), buildKey(INPUTS));
 });
 
-void t.test('every input has a say', async (t) => {
+void t.test('every input changes the key', async (t) => {
   const others: Partial<BuildInputs>[] = [
     { sourceSha256: 'b'.repeat(64) },
     { fragment: 'CONFIG_A=n\n' },

@@ -5,17 +5,17 @@ import { parseConfig } from '../config.js';
 export interface BuildInputs {
   /** Identity of the source: sha256 of the Debian package, or of the tree's files. */
   readonly sourceSha256: string;
-  /** The configuration fragment, without the local version. Its options count, not their order nor its comments. */
+  /** The configuration fragment, without the local version. Its options count, not their order or its comments. */
   readonly fragment: string;
   /** sha256 of the patch; absent for none. */
   readonly patchSha256: string | undefined;
-  /** What is added to the kernel's version: `-cp-no-zap`. */
+  /** Suffix of the kernel's version: `-cp-no-zap`. */
   readonly localVersion: string;
-  /** First lines of what compiler and linker say about themselves. */
+  /** First lines of the versions of compiler and linker. */
   readonly compiler: string;
 }
 
-/** Grows when the way of building changes the result. */
+/** Raised when a change of the build procedure changes the result. */
 const RECIPE = 1;
 
 /** sha256 that names a built kernel in the cache, lower-case hex. */
@@ -36,7 +36,7 @@ function optionsOf(fragment: string): string[] {
   return [...parseConfig(fragment)].map(([name, value]) => `${name}=${value}`).sort();
 }
 
-/** What a variant adds to `uname -r`. */
+/** The suffix of `uname -r` for a variant. */
 export function localVersionOf(variant: string): string {
   return `-cp-${variant}`;
 }

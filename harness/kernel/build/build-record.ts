@@ -26,7 +26,7 @@ const recordSchema = z.object({
   seconds: z.number(),
 });
 
-/** How a kernel in the cache was built; lies next to its kernel.json. */
+/** How a kernel in the cache was built; stored next to its kernel.json. */
 export type BuildRecord = z.infer<typeof recordSchema>;
 
 /** Writes the record into a tree that goes into the cache. */
@@ -49,8 +49,8 @@ export async function listBuildRecords(cacheDir: string): Promise<{ key: string;
 }
 
 /**
- * The specs that mean built kernels in the cache, by key: `build:6.1.192-2/no-zap`. Kernels from a source tree,
- * from a patch of the caller's or with another configuration than today's have none: their directory means them.
+ * The specs of built kernels in the cache, by key: `build:6.1.192-2/no-zap`. Kernels from a source tree, from a patch
+ * of the caller or with another configuration than today's have none: they are named by their directory.
  */
 export async function specsOfBuilt(cacheDir: string): Promise<Map<string, string>> {
   const records = await listBuildRecords(cacheDir);

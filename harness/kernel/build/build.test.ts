@@ -1,4 +1,4 @@
-/** The whole way from a source tree to the cache, with a source that is made for it (madesource.ts). */
+/** From a source tree to the cache, with a made source (testing/builders/kernel-source.ts). */
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -40,42 +40,52 @@ async function textOf(kernel: { bzImage: string }): Promise<string> {
   return await readFile(kernel.bzImage, 'latin1');
 }
 
-void t.test('a variant is built from the seed, one file anew, and both stay in the cache', async (t) => {
-  const noZap = await build('no-zap');
-  t.match(noZap, { release: '6.1.7-cp-no-zap', label: '6.1.7-cp-no-zap', sha256: /^[0-9a-f]{64}$/ });
-  const text = await textOf(noZap);
-  t.notOk(text.includes('ioapic_zap_locks'), 'what was compiled is the patched file');
-  t.ok(text.includes('clear_IO_APIC'));
-  t.match(await logOf('stock'), /CC {6}kernel\/fork\.o/);
-  t.match(await logOf('no-zap'), /CC {6}arch\/x86\/kernel\/crash\.o/);
-  t.notMatch(await logOf('no-zap'), /kernel\/fork\.o/, 'what the patch leaves alone is not compiled again');
-  t.equal(await readFile(join(path, 'arch/x86/kernel/crash.c'), 'utf8'), CRASH_C, 'the tree is not touched');
-  const before = (await stat(noZap.bzImage)).mtimeMs;
-  const stock = await build('stock');
-  t.ok((await textOf(stock)).includes('ioapic_zap_locks'), 'the seed is not touched either');
-  t.strictSame(await build('no-zap'), noZap);
-  t.equal((await stat(noZap.bzImage)).mtimeMs, before, 'the second time it is there');
-  const zickus = await build('zickus');
-  t.notMatch(await textOf(zickus), /clear_IO_APIC|restore_boot_irq_mode/);
-  t.match(await textOf(zickus), /lapic_shutdown/);
-  t.strictSame((await listKernels(options)).map(({ release }) => release).sort(), [
-    '6.1.7-cp-no-zap',
-    '6.1.7-cp-stock',
-    '6.1.7-cp-zickus',
-  ]);
-  const [listed] = await listKernels(options);
-  t.match(await resolveKernel(listed?.spec ?? '', options), { release: listed?.release });
-  t.strictSame(await modulesFor(noZap, ['e1000']), [], 'what is built in is known');
-  const boot = join(noZap.bzImage, '..');
-  t.match(await readFile(join(boot, `config-${noZap.release}`), 'utf8'), /CONFIG_LOCALVERSION="-cp-no-zap"/);
-  t.ok((await stat(join(boot, `System.map-${noZap.release}`))).size > 0);
-  t.strictSame(await readdir(noZap.modulesDir ?? ''), ['modules.builtin']);
-  await removeKernel('6.1.7-cp-no-zap', options);
-  t.match(await build('no-zap'), { sha256: noZap.sha256 }, 'the same bytes again');
-  t.strictSame(await readdir(join(options.cacheDir, 'tmp')), []);
-  await removeBuilds(options);
-  t.equal((await listKernels(options)).length, 3, 'kernels stay');
-});
+void t.test(
+  'a variant is built from the seed, recompiling one file, and both stay in the cache',
+  async (t) => {
+    const noZap = await build('no-zap');
+    t.match(noZap, { release: '6.1.7-cp-no-zap', label: '6.1.7-cp-no-zap', sha256: /^[0-9a-f]{64}$/ });
+    const text = await textOf(noZap);
+    t.notOk(text.includes('ioapic_zap_locks'), 'what was compiled is the patched file');
+    t.ok(text.includes('clear_IO_APIC'));
+    t.match(await logOf('stock'), /CC {6}kernel\/fork\.o/);
+    t.match(await logOf('no-zap'), /CC {6}arch\/x86\/kernel\/crash\.o/);
+    t.notMatch(await logOf('no-zap'), /kernel\/fork\.o/, 'what the patch leaves alone is not compiled again');
+    t.equal(
+      await readFile(join(path, 'arch/x86/kernel/crash.c'), 'utf8'),
+      CRASH_C,
+      'the tree is not touched',
+    );
+    const before = (await stat(noZap.bzImage)).mtimeMs;
+    const stock = await build('stock');
+    t.ok((await textOf(stock)).includes('ioapic_zap_locks'), 'the seed is not touched either');
+    t.strictSame(await build('no-zap'), noZap);
+    t.equal((await stat(noZap.bzImage)).mtimeMs, before, 'the second time it is there');
+    const zickus = await build('zickus');
+    t.notMatch(await textOf(zickus), /clear_IO_APIC|restore_boot_irq_mode/);
+    t.match(await textOf(zickus), /lapic_shutdown/);
+    t.strictSame((await listKernels(options)).map(({ release }) => release).sort(), [
+      '6.1.7-cp-no-zap',
+      '6.1.7-cp-stock',
+      '6.1.7-cp-zickus',
+    ]);
+    const [listed] = await listKernels(options);
+    t.match(await resolveKernel(listed?.spec ?? '', options), { release: listed?.release });
+    t.strictSame(await modulesFor(noZap, ['e1000']), [], 'what is built in is known');
+    const boot = join(noZap.bzImage, '..');
+    t.match(
+      await readFile(join(boot, `config-${noZap.release}`), 'utf8'),
+      /CONFIG_LOCALVERSION="-cp-no-zap"/,
+    );
+    t.ok((await stat(join(boot, `System.map-${noZap.release}`))).size > 0);
+    t.strictSame(await readdir(noZap.modulesDir ?? ''), ['modules.builtin']);
+    await removeKernel('6.1.7-cp-no-zap', options);
+    t.match(await build('no-zap'), { sha256: noZap.sha256 }, 'the same bytes again');
+    t.strictSame(await readdir(join(options.cacheDir, 'tmp')), []);
+    await removeBuilds(options);
+    t.equal((await listKernels(options)).length, 3, 'kernels stay');
+  },
+);
 
 void t.test(
   'its record has the key of the build; one that has it under debSha256 is still read',
@@ -175,7 +185,7 @@ void t.test('an option that does not take is named', async (t) => {
   t.match(await readFile(kernel.config ?? '', 'utf8'), /CONFIG_PRINTK_TIME=n/);
 });
 
-void t.test('an abort ends make, and the next build goes on', async (t) => {
+void t.test('an abort ends make, and the next build continues', async (t) => {
   await writeFile(join(path, 'arch/x86/kernel/crash.c'), `${CRASH_C}SLOW\n`);
   const controller = new AbortController();
   const reason = new Error('enough');
@@ -194,7 +204,7 @@ void t.test('two builds of one cache take turns', async (t) => {
   t.equal((await listKernels(options)).length, 3);
 });
 
-void t.test('a host without build tools is told what to install', async (t) => {
+void t.test('a host without build tools: the fault names the packages to install', async (t) => {
   const withMade = process.env['PATH'];
   process.env['PATH'] = join(base, 'bin');
   t.teardown(() => {

@@ -42,12 +42,12 @@ export interface BuildRequest {
     | { readonly kind: 'tree'; readonly path: string };
   /** A variant of images/patches, or the path of a patch. */
   readonly variant: string;
-  /** Path of a configuration fragment that is put on top of crashpath's own. */
+  /** Path of a configuration fragment that is merged into crashpath's own. */
   readonly configFragment?: string | undefined;
 }
 
 export interface BuildOptions extends KernelOptions {
-  /** Compilers at once; default one per CPU. */
+  /** Number of compiler processes; default one per CPU. */
   readonly jobs?: number | undefined;
 }
 
@@ -64,11 +64,11 @@ interface Job {
 }
 
 /**
- * Builds a kernel from source with crashpath's configuration (images/kernel.config) and a variant's patch, or takes
- * it from the cache: the key is over source, fragment, patch, name and compiler. The first kernel of a source takes
- * minutes (its unpatched build is kept as the seed), a variant of it well under one. Faults: usage for an unknown
- * variant or source, a patch that does not apply, a kernel that does not build (with the log) and missing build
- * tools; harness for network and disk. An abort throws the signal's reason; the next build goes on from there.
+ * Builds a kernel from source with crashpath's configuration (images/kernel.config) and a variant's patch, or takes it
+ * from the cache: the key is over source, fragment, patch, name and compiler. The first kernel of a source takes
+ * minutes (its unpatched build is kept as the seed), a variant of it less than one. Faults: usage for an unknown
+ * variant or source, a patch that does not apply, a kernel that does not build (with the log) and missing build tools;
+ * harness for network and disk. An abort throws the signal's reason; the next build continues from there.
  */
 export async function buildKernel(request: BuildRequest, options: BuildOptions): Promise<Kernel> {
   options.signal?.throwIfAborted();
@@ -120,7 +120,7 @@ function jobOf(parts: Omit<Job, 'key'>): Job {
   return { ...parts, key };
 }
 
-/** Without a compiler a kernel from the same source, fragment and patch will do, whatever compiled it. */
+/** Without a compiler, a kernel from the same source, fragment and patch is used, from any compiler. */
 async function builtElsewhere(
   { source, variant, fragment }: Pick<Job, 'source' | 'variant' | 'fragment'>,
   options: KernelOptions,
@@ -170,7 +170,7 @@ async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
     const src = join(dir, 'src');
     await linkTree(seed, src, { ...options, except: OBJ });
     await copyBuild(join(seed, OBJ), join(src, OBJ), options);
-    // After the copy: what the patch changes must be newer than what was made of it.
+    // After the copy: the patched files must be newer than their objects.
     await applyPatch(src, job.variant, { ...options, what: job.source.packageVersion });
     return await compileAndKeep(job, src, options);
   });
@@ -194,14 +194,14 @@ async function compileAndKeep(job: Job, src: string, options: MakeOptions): Prom
     packageVersion: source.packageVersion,
     sourceSha256: source.sha256,
     fragmentSha256: sha256Of(fragment),
-    ...(variant.patch === undefined ? {} : { patchSha256: variant.patch.sha256 }),
+    patchSha256: variant.patch?.sha256,
     compiler: toolchain.identity,
     seconds: Math.round((Date.now() - startedMs) / 1000),
   };
   return await keepKernel(place, { key, record }, options);
 }
 
-/** Builds of the same place, configuration and compiler go on from one another. */
+/** Builds of the same place, configuration and compiler share a seed. */
 function seedName({ source, fragment, toolchain }: Job): string {
   return sha256Of([source.place, sha256Of(fragment), toolchain.identity, toolchain.cc].join('\n')).slice(
     0,
@@ -213,7 +213,7 @@ function whatOf({ source, variant }: Pick<Job, 'source' | 'variant'>): string {
   return `${source.packageVersion} ${variant.name}`;
 }
 
-/** crashpath's own fragment, with the caller's on top. */
+/** crashpath's fragment, with the caller's merged into it. */
 async function readFragment(extra: string | undefined): Promise<string> {
   const own = await readFile(join(IMAGES_DIR, 'kernel.config'), 'utf8');
   if (extra === undefined) return own;

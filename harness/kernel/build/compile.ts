@@ -6,12 +6,12 @@ import { usageFault } from '../../model/fault.js';
 import { mergeConfig, unsetOptions } from './fragment.js';
 import { type BuildPlace, type MakeOptions, runMake } from './make.js';
 
-/** Options that an error names; more of them say no more. */
+/** Most options that an error names. */
 const NAMED_MAX = 8;
 
 /**
- * Makes `.config` (tinyconfig, then the fragment, then what Kconfig completes) and builds bzImage and modules. A
- * usage Fault when an option of the fragment did not take, or when the kernel does not build.
+ * Makes `.config` (tinyconfig, then the fragment, then Kconfig's defaults) and builds bzImage and modules. A usage
+ * Fault when an option of the fragment has no effect, or when the kernel does not build.
  */
 export async function configureAndMake(
   place: BuildPlace,

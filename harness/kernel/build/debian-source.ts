@@ -29,18 +29,17 @@ const sourceSchema = z.object({
 });
 type KnownSource = Omit<z.infer<typeof sourceSchema>, 'format'>;
 
-/** A Debian source package as asked for. */
+/** A requested Debian source package. */
 export interface WantedSource {
-  /** `6.1`, `6.1.192`: the newest that begins so. `6.1.192-2`: exactly that package version. */
+  /** `6.1`, `6.1.192`: the newest with that prefix. `6.1.192-2`: exactly that package version. */
   readonly version: string;
   readonly suite?: string | undefined;
 }
 
 /**
- * The `linux-source-X.Y` package that is meant. An exact version that was used before needs no network; a series is
- * the newest one of the package lists (fetched when older than 24 h), and the newest one used before when offline.
- * Nothing is downloaded until the source is filled in. Faults: usage when there is no such package, harness for
- * network and disk.
+ * Resolves a `linux-source-X.Y` package. An exact version that was used before needs no network; a series is the newest
+ * one of the package lists (fetched when older than 24 h), and the newest one used before when offline. Nothing is
+ * downloaded until the source is filled in. Faults: usage when there is no such package, harness for network and disk.
  */
 export async function debianSource(wanted: WantedSource, options: KernelOptions): Promise<KernelSource> {
   const name = `linux-source-${seriesOf(wanted.version)}`;
@@ -89,7 +88,7 @@ function toSource(known: KnownSource, suite: string | undefined): KernelSource {
     ...known,
     place: known.sha256,
     fill: async (dir, options) => {
-      // The content never changes, and appears by one rename.
+      // The content never changes, and is put in place by one rename.
       if (await isDirectory(dir)) return;
       const pristine = await unpacked(known, suite, options);
       const half = `${dir}.half`;
@@ -101,7 +100,7 @@ function toSource(known: KnownSource, suite: string | undefined): KernelSource {
   };
 }
 
-/** The unpacked package, never written to after it appeared. */
+/** The unpacked package, which is never modified. */
 async function unpacked(
   known: KnownSource,
   suite: string | undefined,
@@ -179,7 +178,7 @@ function unpackFault(deb: string, failure: { why: string; stderr: string }, opti
   );
 }
 
-/** Packages that are unpacked here, or that kernels in the cache were built from. */
+/** Packages that are unpacked in the cache, or from which cached kernels were built. */
 async function knownSources(cacheDir: string): Promise<KnownSource[]> {
   const names = await readdir(sourcesDir(cacheDir)).catch(() => []);
   const onDisk = await Promise.all(
@@ -200,7 +199,7 @@ async function knownSources(cacheDir: string): Promise<KnownSource[]> {
   }));
 }
 
-/** `6.1` means 6.1.192-2 but not 6.12.1-1, `6.1.192` every revision of it. */
+/** `6.1` matches 6.1.192-2 but not 6.12.1-1, `6.1.192` every revision of it. */
 function isMeant({ packageVersion }: { packageVersion: string }, { version }: WantedSource): boolean {
   return packageVersion.startsWith(version) && /^$|^[.+~-]/.test(packageVersion.slice(version.length));
 }

@@ -13,7 +13,7 @@ void t.test('the fragment replaces what the base says of its options', async (t)
   );
 });
 
-void t.test('what did not take is named', async (t) => {
+void t.test('options without effect are named', async (t) => {
   const wanted = 'CONFIG_A=y\nCONFIG_B=n\n# CONFIG_C is not set\nCONFIG_D=m\nCONFIG_E=4\nCONFIG_F="x"\n';
   t.strictSame(unsetOptions(wanted, 'CONFIG_A=y\nCONFIG_D=y\nCONFIG_E=4\nCONFIG_F="x"\n'), []);
   t.strictSame(unsetOptions(wanted, 'CONFIG_A=m\nCONFIG_B=y\n# CONFIG_D is not set\nCONFIG_E=1\n'), [

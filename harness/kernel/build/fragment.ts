@@ -13,17 +13,17 @@ export function mergeConfig(base: string, fragment: string): string {
   return `${kept.join('\n').trimEnd()}\n${fragment.trimEnd()}\n`;
 }
 
-/** An option that did not become what the fragment asks for. */
+/** An option whose value differs from the fragment's. */
 export interface UnsetOption {
   readonly name: string;
   readonly wanted: string;
-  /** What it is instead; `absent` when the kernel does not know it or its dependencies are off. */
+  /** Its actual value; `absent` when the kernel does not know it or its dependencies are off. */
   readonly found: string;
 }
 
 /**
- * The options of a fragment that a finished configuration does not have as asked for. One that is asked to be off
- * may be absent; one that is asked to be a module may be built in.
+ * The options of a fragment whose values differ in the finished configuration. An option that is off in the fragment
+ * may be absent; a module may be built in.
  */
 export function unsetOptions(fragment: string, finished: string): UnsetOption[] {
   const config = parseConfig(finished);

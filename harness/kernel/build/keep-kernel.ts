@@ -9,8 +9,8 @@ import { type BuildRecord, writeBuildRecord } from './build-record.js';
 import { type BuildPlace, type MakeOptions, runMake } from './make.js';
 
 /**
- * Puts what was built into the cache, laid out like an extracted package: boot/ (bzImage, config, System.map) and
- * lib/modules/. A harness Fault when the bzImage does not call itself what the build says it is.
+ * Puts a built kernel into the cache, laid out like an extracted package: boot/ (bzImage, config, System.map) and
+ * lib/modules/. A harness Fault when the release in the bzImage is not that of the build.
  */
 export async function keepKernel(
   place: BuildPlace,
@@ -28,14 +28,14 @@ export async function keepKernel(
     }
     const tree = join(dir, 'tree');
     const modules = join(tree, 'lib', 'modules', release);
-    // DEPMOD: crashpath orders modules by itself, and a build host need not have kmod.
+    // DEPMOD: crashpath orders modules itself, and a build host need not have kmod.
     await runMake(
       place,
       ['modules_install', `INSTALL_MOD_PATH=${tree}`, 'INSTALL_MOD_STRIP=1', 'DEPMOD=true'],
       options,
     );
     await inCache(kernelCache(options.cacheDir), async () => {
-      // Links into the build directory, which does not stay.
+      // Links into the build directory, which is temporary.
       for (const name of ['build', 'source']) await rm(join(modules, name), { force: true });
       await mkdir(join(tree, 'boot'), { recursive: true });
       await copyFile(image, join(tree, 'boot', `vmlinuz-${release}`));

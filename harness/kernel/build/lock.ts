@@ -7,14 +7,14 @@ import { kernelCache } from '../kernel-cache.js';
 import { harnessFault } from '../../model/fault.js';
 import type { KernelOptions } from '../options.js';
 
-/** Another build is waited for this long: a whole one, on a slow machine. */
+/** Longest wait for another build: a whole one, on a slow machine. */
 const LOCK_DEADLINE_MS = 90 * 60_000;
 const TELL_AFTER_MS = 2_000;
 
 /**
- * Runs `work` while this process alone may change `builds/` and `sources/` of the cache. The lock is held by a
- * flock(1) that ends with its stdin, so it is dropped however this process ends. A harness Fault when another
- * build does not finish in time or flock is missing; the signal's reason on an abort.
+ * Runs `work` while only this process may change `builds/` and `sources/` of the cache. The lock is held by a flock(1)
+ * that ends with its stdin, so it is released however this process ends. A harness Fault when another build does not
+ * finish in time or flock is missing; the signal's reason on an abort.
  */
 export async function withBuildLock<T>(options: KernelOptions, work: () => Promise<T>): Promise<T> {
   const dir = join(resolve(options.cacheDir), 'builds');

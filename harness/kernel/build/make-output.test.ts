@@ -1,7 +1,7 @@
 import t from 'tap';
 import { firstBuildError, stepIn } from './make-output.js';
 
-void t.test('steps are told from the rest', async (t) => {
+void t.test('steps are distinguished from other lines', async (t) => {
   t.equal(stepIn('  CC      arch/x86/kernel/crash.o'), 'arch/x86/kernel/crash.o');
   t.equal(stepIn('  CC [M]  drivers/a.o'), 'drivers/a.o');
   t.equal(stepIn('  VDSO2C  arch/x86/entry/vdso/vdso-image-64.c'), 'arch/x86/entry/vdso/vdso-image-64.c');
@@ -9,7 +9,7 @@ void t.test('steps are told from the rest', async (t) => {
   t.equal(stepIn('arch/x86/kernel/crash.c:9:1: error: oops'), undefined);
 });
 
-void t.test("the compiler's first error wins over what make says of it", async (t) => {
+void t.test("the compiler's first error takes precedence over make's message", async (t) => {
   const output = [
     '  CC      arch/x86/kernel/crash.o',
     '../arch/x86/kernel/crash.c: In function ‘native_machine_crash_shutdown’:',

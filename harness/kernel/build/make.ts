@@ -14,9 +14,9 @@ import { firstBuildError, stepIn } from './make-output.js';
 
 /** The first build of crashpath's configuration takes 5 min on two cores; a distribution's may take two hours. */
 const MAKE_DEADLINE_MS = 3 * 3_600_000;
-/** After SIGTERM make has this long to end its children before SIGKILL. */
+/** From SIGTERM to SIGKILL: make ends its children in that time. */
 const KILL_AFTER_MS = 5_000;
-/** What is kept to look for the first error in. */
+/** Lines that are kept to search them for the first error. */
 const KEPT_LINES = 20_000;
 const CCACHE_MAX_SIZE = '2G';
 
@@ -26,7 +26,7 @@ export interface BuildPlace {
   readonly src: string;
   /** Build directory, directly below `src`: Kbuild then names the source `..`, and both can be moved and copied. */
   readonly obj: string;
-  /** Gets all that make prints. */
+  /** Path of the log with all output of make. */
   readonly log: string;
   /** What is built, for messages: `6.1.192 no-zap`. */
   readonly what: string;
@@ -39,9 +39,9 @@ export interface MakeOptions extends KernelOptions {
 }
 
 /**
- * Runs make with these targets and variables, below other work (nice 10), with an environment of its own so that
- * the caller's settings do not get into the kernel. Reports every few seconds. Faults: usage when the kernel does
- * not build (with the first error and the log), harness when the disk is full or make cannot be run.
+ * Runs make with these targets and variables, at low priority (nice 10), with an environment of its own so that the
+ * caller's settings do not affect the kernel. Reports every few seconds. Faults: usage when the kernel does not build
+ * (with the first error and the log), harness when the disk is full or make cannot be run.
  */
 export async function runMake(
   place: BuildPlace,
@@ -86,7 +86,7 @@ async function runProgram(
   options: KernelOptions & { readonly deadline: AbortSignal },
 ): Promise<void> {
   const { signal, deadline } = options;
-  // Nobody is left to end the group when crashpath is killed: then make is told, and ends its children.
+  // When crashpath is killed it cannot end the group: then make gets SIGTERM, and ends its children.
   const subprocess = execa('setpriv', ['--pdeathsig', 'TERM', 'nice', '-n', '10', ...program], {
     all: true,
     stdin: 'ignore',
@@ -123,7 +123,7 @@ function environment({ cacheDir }: KernelOptions): Record<string, string> {
     HOME: homedir(),
     TMPDIR: tmpdir(),
     LC_ALL: 'C',
-    // The same inputs give the same bytes, on whatever host and day.
+    // The same inputs give the same bytes, on any host and day.
     KBUILD_BUILD_USER: 'crashpath',
     KBUILD_BUILD_HOST: 'crashpath',
     KBUILD_BUILD_TIMESTAMP: 'Thu Jan 1 00:00:00 UTC 1970',

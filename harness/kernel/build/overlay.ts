@@ -33,9 +33,9 @@ export async function linkTree(
 }
 
 /**
- * Copies a build directory with its times, from which make sees what is up to date. Below tools/ the kernel's other
- * build system remembers commands with absolute paths; these are made to name the copy. Were objtool built again,
- * every object that it has checked would be as well.
+ * Copies a build directory with its times, from which make decides what is up to date. The build system of tools/
+ * stores commands with absolute paths; these are rewritten to the copy. Otherwise objtool would be built again, and
+ * with it every object that it has checked.
  */
 export async function copyBuild(from: string, to: string, options: KernelOptions): Promise<void> {
   const copied = await runTool(['cp', '-a', '--reflink=auto', '-T', '--', from, to], {
@@ -71,7 +71,7 @@ export async function tryPatch(
       await mkdir(dirname(join(dir, name)), { recursive: true });
       await copyFile(join(src, name), join(dir, name)).catch((error: unknown) => {
         const code = errnoOf(error);
-        // A new file: patch says so where it should have been there.
+        // A new file; patch reports a file that should exist.
         if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
       });
     }
@@ -80,8 +80,8 @@ export async function tryPatch(
 }
 
 /**
- * Applies a patch, with offsets but without fuzz: a hunk whose surroundings changed may mean something else now.
- * A usage Fault that names the first hunk which does not apply.
+ * Applies a patch, with offsets but without fuzz: a hunk whose context changed may have another meaning now. A usage
+ * Fault that names the first hunk which does not apply.
  */
 export async function applyPatch(
   src: string,

@@ -1,14 +1,14 @@
-/** What stands above a patch's first diff. Pure. */
+/** The header of a patch, above its first diff. Pure. */
 export interface PatchHeader {
-  /** One line; empty when the patch says nothing. */
+  /** One line; empty when the patch has none. */
   readonly description: string;
-  /** Series that the patch is known to apply to (`6.1`); `any` for all; empty when it does not say. */
+  /** Series that the patch is known to apply to (`6.1`); `any` for all; empty when it names none. */
   readonly appliesTo: readonly string[] | 'any';
 }
 
 /**
  * Reads a patch: in its header `Description:` (else a mail's `Subject:`) and `Applies-to:` with kernel series between
- * spaces or `any`; the number of its hunks; and the diff without the header, which alone decides what is built.
+ * spaces or `any`; the number of its hunks; and the diff without the header: only the diff is part of the build key.
  */
 export function parsePatch(text: string): PatchHeader & { readonly hunks: number; readonly diff: string } {
   const header = text.split(/^(?:diff |Index: |--- \S)/m)[0] ?? '';
@@ -24,8 +24,8 @@ export function parsePatch(text: string): PatchHeader & { readonly hunks: number
 }
 
 /**
- * The files that a patch reads or writes, relative to the top of the tree (as `patch -p1` takes them), each once.
- * Names that lead out of the tree are left out: patch refuses them itself.
+ * The files that a patch reads or writes, relative to the top of the tree (as `patch -p1` takes them), each once. Names
+ * outside of the tree are left out: patch refuses them itself.
  */
 export function filesInPatch(text: string): string[] {
   const names = new Set<string>();
@@ -41,8 +41,8 @@ function isInside(name: string): boolean {
 }
 
 /**
- * What went wrong first, from the output of patch(1) in the C locale: the file and its hunk. Undefined when the
- * output names no failure.
+ * The first failure in the output of patch(1) in the C locale: the file and its hunk. Undefined when the output names
+ * no failure.
  */
 export function firstPatchFailure(output: string): string | undefined {
   let file = '';

@@ -5,7 +5,7 @@ import which from 'which';
 
 const ASK_DEADLINE_MS = 30_000;
 
-/** Program (or header, for the compiler) and the Debian package that brings it. */
+/** Program (or header, for the compiler) and its Debian package. */
 const PROGRAMS: readonly (readonly [program: string, debian: string])[] = [
   ['gcc', 'gcc'],
   ['ld', 'binutils'],
@@ -20,11 +20,11 @@ const PROGRAMS: readonly (readonly [program: string, debian: string])[] = [
 /** objtool, which every x86-64 kernel builds for itself, needs libelf. */
 const LIBELF_HEADER = 'gelf.h';
 
-/** What builds kernels on this host. */
+/** Compiler and linker of this host. */
 export interface Toolchain {
   /** First lines of `gcc --version` and `ld --version`. */
   readonly identity: string;
-  /** Compiler command: through ccache where that is installed. */
+  /** Compiler command, with ccache where that is installed. */
   readonly cc: string;
 }
 

@@ -26,20 +26,20 @@ import { runTool } from '../tool.js';
 import type { KernelSource } from './source.js';
 
 const LIST_DEADLINE_MS = 5 * 60_000;
-/** Files that are read at once. */
+/** Files that are read concurrently. */
 const AT_ONCE = 64;
-/** What a build inside the source leaves; without git nothing tells it from the source (Makefile, `outputmakefile`). */
+/** Traces of a build inside the source, which only git can distinguish from it (Makefile, `outputmakefile`). */
 const BUILD_TRACES = ['.config', 'include/config', 'include/generated', 'arch/x86/include/generated'];
 
 const entrySchema = z.object({ mtimeMs: z.number(), size: z.number(), sha256: z.string() });
 const manifestSchema = z.record(z.string(), entrySchema);
-/** Content of a tree by relative path; time and size say when a file need not be read again. */
+/** Content of a tree by relative path; a file of the same time and size is not read again. */
 type Manifest = z.infer<typeof manifestSchema>;
 
 /**
- * A source tree on this host, which is read and never written. Of a git work tree the tracked and the new files
- * count, not the ignored ones (a build inside it does no harm); any other tree must be clean. A usage Fault when it
- * is no kernel source, is not clean, or changes while it is read.
+ * A source tree on this host, which is read and never written. The tracked and the new files of a git work tree count,
+ * not the ignored ones (a build inside it is allowed); any other tree must be clean. A usage Fault when it is no kernel
+ * source, is not clean, or changes while it is read.
  */
 export async function treeSource(path: string, options: KernelOptions): Promise<KernelSource> {
   const tree = resolve(path);
@@ -79,7 +79,7 @@ export async function treeSource(path: string, options: KernelOptions): Promise<
   };
 }
 
-/** Copies what differs and removes what is gone. The manifest is written last: an unfinished copy is done again. */
+/** Copies changed files and removes deleted ones. The manifest is written last: an unfinished copy is repeated. */
 async function bring(
   tree: string,
   dir: string,
@@ -95,7 +95,7 @@ async function bring(
     const to = join(dir, name);
     await mkdir(dirname(to), { recursive: true });
     const found = await lstat(join(tree, name));
-    // A new file in place of the old one: others may be linked to that.
+    // A new file replaces the old one, which may have other hard links.
     const half = `${to}.crashpath-half`;
     await rm(half, { force: true });
     if (found.isSymbolicLink()) {
@@ -117,7 +117,7 @@ async function describeTree(tree: string, known: Manifest, options: KernelOption
   await inGroups(await filesOf(tree, options), options, async (name) => {
     const path = join(tree, name);
     const found = await lstat(path).catch((error: unknown) => {
-      // Deleted, but git still knows it.
+      // Deleted, but still in git's index.
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw unreadable(tree, error);
     });

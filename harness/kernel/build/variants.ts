@@ -11,18 +11,18 @@ import { type PatchHeader, parsePatch } from './patch-text.js';
 export const IMAGES_DIR = fileURLToPath(new URL('../../../images/', import.meta.url));
 const PATCHES_DIR = join(IMAGES_DIR, 'patches');
 const SUFFIX = /\.(patch|diff)$/;
-/** Together with a version it must stay below the 64 characters of `uname -r`. */
+/** With a version it must fit into the 64 characters of `uname -r`. */
 const NAME_MAX = 24;
 
-/** One way to change a kernel. */
+/** A kernel variant. */
 export interface Variant extends PatchHeader {
-  /** What tells its kernels apart: `no-zap`. */
+  /** Name, as in `no-zap`. */
   readonly name: string;
   /** The patch to apply, and the sha256 of its diff; absent for the kernel as it is. */
   readonly patch?: { readonly path: string; readonly sha256: string; readonly text: string } | undefined;
 }
 
-/** The variants that come with crashpath (images/patches), by name. A harness Fault when they cannot be read. */
+/** The variants of crashpath (images/patches), by name. A harness Fault when they cannot be read. */
 export async function listVariants(): Promise<Variant[]> {
   const variants = await Promise.all(
     (await shippedNames()).map((name) => readVariant(join(PATCHES_DIR, `${name}.patch`), { shipped: true })),
@@ -30,7 +30,7 @@ export async function listVariants(): Promise<Variant[]> {
   return variants.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Whether a variant of that name comes with crashpath. */
+/** Whether a variant of that name is part of crashpath. */
 export async function isVariantName(word: string): Promise<boolean> {
   return /^[\w.-]+$/.test(word) && (await shippedNames()).includes(word);
 }

@@ -15,8 +15,8 @@ import type { DebianArch } from '../spec.js';
 import { runTool, type ToolOptions, type ToolResult } from '../tool.js';
 
 /**
- * A private apt directory below the cache: own sources, lists and caches, so that no root is needed and the
- * host's apt is neither asked nor changed. Proxies, credentials and trusted keys are the host's.
+ * A private apt directory below the cache: own sources, lists and caches, so that no root is needed and the host's apt
+ * is neither used nor changed. Proxies, credentials and trusted keys are the host's.
  */
 export interface AptDir {
   readonly dir: string;
@@ -36,7 +36,7 @@ const listsSchema = z.object({ format: z.literal(1), atMs: z.number(), packages:
 
 /** A kernel package that the archive offers. */
 export type OfferedPackage = z.infer<typeof packageSchema>;
-/** What the archive offered, and when it was asked (ms since the epoch). */
+/** The archive's packages, and when the lists were fetched (ms since the epoch). */
 export type PackageLists = z.infer<typeof listsSchema>;
 
 const UPDATE_DEADLINE_MS = 10 * 60_000;
@@ -44,8 +44,8 @@ const DOWNLOAD_DEADLINE_MS = 60 * 60_000;
 const QUERY_DEADLINE_MS = 2 * 60_000;
 
 /**
- * Read after the host's own configuration (apt-get -c): drops its hooks, which are about the host, and whatever
- * would let an unsigned archive pass.
+ * Read after the host's own configuration (apt-get -c): drops its hooks, which concern the host, and every setting that
+ * would accept an unsigned archive.
  */
 const configFor = (arch: DebianArch) => `#clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -64,10 +64,7 @@ Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 `;
 
-/**
- * The private apt directory for these sources; other sources, and another architecture, get another one. Nothing is
- * made yet.
- */
+/** The private apt directory of these sources and this architecture. Nothing is made yet. */
 export function aptDirFor(cacheDir: string, sources: readonly Source[], arch: DebianArch = 'amd64'): AptDir {
   const key = sha256Of(formatSources(sources, arch)).slice(0, 16);
   return { dir: join(resolve(cacheDir), 'apt', key), sources, arch };
@@ -79,7 +76,7 @@ export async function readLists(apt: AptDir): Promise<PackageLists | undefined> 
 }
 
 /**
- * Fetches the package lists (signatures checked by apt) and reads the kernels out of them. Another process that
+ * Fetches the package lists (signatures checked by apt) and reads the kernels out of them. A concurrent update of
  * updates the same directory is waited for. Faults: usage for a suite that does not exist, else harness.
  */
 export async function updateLists(apt: AptDir, options: KernelOptions): Promise<PackageLists> {
@@ -186,8 +183,8 @@ function offeredIn(text: string, versionIn: (record: Map<string, string>) => str
 }
 
 /**
- * Runs an apt program on the private directory, under a lock (`-s` shared, `-x` exclusive) that the kernel
- * drops when the process ends. flock replaces itself by the program (-F), so that signals reach it.
+ * Runs an apt program on the private directory, under a lock (`-s` shared, `-x` exclusive) that the kernel releases
+ * when the process ends. flock replaces itself by the program (-F), so that signals reach it.
  */
 async function runApt(
   apt: AptDir,

@@ -2,9 +2,9 @@ import { nearest } from '../../model/nearest.js';
 import { compareDebianVersions } from './version-order.js';
 import { type DebianSpec, type Flavour, toFlavour } from '../spec.js';
 
-/** A Debian kernel package that can be had. */
+/** An available Debian kernel package. */
 export interface Candidate {
-  /** What stands after `debian:`, with the flavour: `6.1.0-56`, `6.1.0-56-cloud`. */
+  /** The part of a spec after `debian:`, with the flavour: `6.1.0-56`, `6.1.0-56-cloud`. */
   readonly version: string;
   /** Name of the binary package: `linux-image-6.1.0-56-amd64`. */
   readonly package: string;
@@ -12,7 +12,7 @@ export interface Candidate {
   readonly packageVersion: string;
 }
 
-/** The kernel a package name stands for. */
+/** The kernel that a package name denotes. */
 export interface KernelName {
   /** `6.1.0-56`, `6.12.117+deb12`. */
   readonly abi: string;
@@ -26,8 +26,8 @@ const SERIES = /^\d+\.\d+/;
 const NEAREST = 5;
 
 /**
- * Takes the name of a Debian kernel package apart. Undefined for everything that is not a signed kernel for
- * x86 PCs: meta packages, `-unsigned`, `-dbg`, other architectures, and the real-time kernels of i386.
+ * Parses the name of a Debian kernel package. Undefined for everything that is not a signed kernel for x86 PCs: meta
+ * packages, `-unsigned`, `-dbg`, other architectures, and the real-time kernels of i386.
  */
 export function kernelPackage(name: string): KernelName | undefined {
   const match = PACKAGE.exec(name);
@@ -37,19 +37,19 @@ export function kernelPackage(name: string): KernelName | undefined {
   return kind === undefined ? { abi, flavour: toFlavour(machine) } : undefined;
 }
 
-/** ABI and flavour as they stand after `debian:`. */
+/** ABI and flavour as in a spec, after `debian:`. */
 export function versionOf(name: KernelName): string {
   return name.flavour === '' ? name.abi : `${name.abi}-${name.flavour}`;
 }
 
-/** The exact version that `wanted` would be, were it not a series. */
+/** The exact version that `wanted` names, if it is not a series. */
 export function exactVersion(wanted: DebianSpec): string {
   return versionOf({ abi: wanted.version, flavour: wanted.flavour });
 }
 
 /**
- * The package that `wanted` means: the one of exactly that version, else the newest package version of that
- * series (`6.1` covers `6.1.0-56`, `6.12.117` covers `6.12.117+deb12`; `6.1` never covers `6.12.*`).
+ * The package for `wanted`: the one of exactly that version, else the newest package version of that series (`6.1`
+ * covers `6.1.0-56`, `6.12.117` covers `6.12.117+deb12`; `6.1` never covers `6.12.*`).
  */
 export function chooseKernel<T extends Candidate>(
   candidates: readonly T[],
@@ -77,8 +77,8 @@ function matches(candidate: Candidate, wanted: DebianSpec): boolean {
 }
 
 /**
- * Up to five versions to name in an error: those of the wanted series that are written most alike; where
- * nothing of that series exists, the newest of each series.
+ * Up to five versions to name in an error: the most similar ones of the wanted series; where nothing of that series
+ * exists, the newest of each series.
  */
 export function nearestVersions(candidates: readonly Candidate[], wanted: DebianSpec): string[] {
   const sorted = newestFirst(candidates);

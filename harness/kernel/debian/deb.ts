@@ -66,7 +66,7 @@ async function packageFields(
   return { package: name, packageVersion };
 }
 
-/** Unpacks everything, then moves `boot` and the modules (by rename) into the tree that is kept. */
+/** Unpacks everything, then moves `boot` and the modules (by rename) into the tree for the cache. */
 async function unpack(path: string, spec: string, dir: string, options: KernelOptions): Promise<string> {
   const all = join(dir, 'all');
   const tree = join(dir, 'tree');
@@ -121,7 +121,7 @@ async function describeTree(
   };
 }
 
-/** A real directory, not a link: a package must not lead out of its own tree. */
+/** A real directory, not a link: a package must not refer to anything outside of its tree. */
 async function isDirectory(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

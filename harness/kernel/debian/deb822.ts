@@ -1,6 +1,6 @@
 /**
- * Takes apart the records that `apt-cache show` prints (deb822: `Field: value` lines, records divided by empty
- * lines). Continuation lines belong to long descriptions and are left out. Field names keep their case.
+ * Parses the records that `apt-cache show` prints (deb822: `Field: value` lines, records separated by empty lines).
+ * Continuation lines belong to long descriptions and are left out. Field names keep their case.
  */
 export function parseRecords(text: string): Map<string, string>[] {
   return text

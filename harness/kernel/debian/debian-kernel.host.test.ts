@@ -1,4 +1,4 @@
-/** The way through apt, with a small signed archive on this disk in place of Debian's. */
+/** Kernels through apt, with a small signed archive on this disk in place of Debian's. */
 import { execa } from 'execa';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ interface Archive {
   readonly gnupg: string;
 }
 
-/** Publishes packages as a suite, signed unless told otherwise. */
+/** Publishes packages as a suite, signed by default. */
 async function publish(
   archive: Archive,
   suite: string,
@@ -158,7 +158,7 @@ void t.test('a package that the archive has replaced meanwhile', async (t) => {
   t.equal(updates(), 2);
 });
 
-void t.test('an unreachable archive: the cache stands in for a series, with a note', async (t) => {
+void t.test('an unreachable archive: a series is taken from the cache, with a note', async (t) => {
   await resolveKernel('debian:6.1.0-9', options);
   await age(25);
   const sources = join(base, 'apt/sources.list.d/debian.sources');

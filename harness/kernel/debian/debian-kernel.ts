@@ -37,10 +37,10 @@ import { archOf, type DebianArch, type DebianSpec, formatDebianSpec } from '../s
 
 /** Lists older than this are fetched again before a kernel is chosen from them. */
 const LISTS_FRESH_MS = 24 * 3_600_000;
-/** A name that is not in lists younger than this is wrong, not new. */
+/** A name that is missing from lists younger than this does not exist. */
 const UNKNOWN_FRESH_MS = 10 * 60_000;
 
-/** What an archive offered when its lists were fetched last. */
+/** The packages of an archive when its lists were last fetched. */
 export interface Offer {
   readonly apt: AptDir;
   readonly lists: PackageLists;
@@ -74,8 +74,8 @@ export async function kernelFromDebian(
 }
 
 /**
- * The signed amd64 kernels which the archive offers in `suite` (default: the configured suites), newest first.
- * Fetches the package lists when they are older than 24 h; offline, whatever was fetched before.
+ * The signed amd64 kernels which the archive offers in `suite` (default: the configured suites), newest first. Fetches
+ * the package lists when they are older than 24 h; offline, the lists that were fetched before.
  */
 export async function availableDebianKernels(
   options: KernelOptions & { readonly suite?: string | undefined },
@@ -125,7 +125,7 @@ async function newestCached(
   return undefined;
 }
 
-/** Lists that are fresh, or that were fetched just now because the fresh ones do not know the kernel. */
+/** Fresh lists, or new ones when the fresh ones lack the kernel. */
 async function offerWith(wanted: DebianSpec, options: KernelOptions): Promise<Offer> {
   try {
     const arch = archOf(wanted.flavour);
@@ -137,7 +137,7 @@ async function offerWith(wanted: DebianSpec, options: KernelOptions): Promise<Of
   }
 }
 
-/** No package lists: the one failure of the archive for which the cache may stand in. */
+/** No package lists: the only failure of the archive for which the cache is used instead. */
 class ListsUnavailable extends Error {
   readonly fault: Fault;
 
@@ -163,7 +163,7 @@ async function fromArchive(
   );
 }
 
-/** The wanted package's entry, downloaded unless it is cached; undefined when the archive lost the file. */
+/** The wanted package's entry, downloaded unless it is cached; undefined when the archive no longer has the file. */
 async function obtain(
   { apt, lists }: Offer,
   { wanted, spec }: Question,
@@ -186,7 +186,7 @@ async function obtain(
   return entry;
 }
 
-/** Writes nothing when nothing is new, so that a cache which cannot be written still serves what it has. */
+/** Writes nothing when nothing is new, so that a read-only cache still works. */
 async function remember(ref: CacheRef, suite: string | undefined, options: KernelOptions): Promise<void> {
   const known = (await listRefs(options.cacheDir, suite)).some(
     ({ version, debSha256 }) => version === ref.version && debSha256 === ref.debSha256,
@@ -212,8 +212,8 @@ async function download(
 }
 
 /**
- * Lists that are younger than `freshMs`, fetched when needed. A suite without a security archive is asked for
- * without it; so is i386 when that archive cannot be had, because mirrors do not all keep i386 in step.
+ * Lists that are younger than `freshMs`, fetched when needed. A suite without a security archive is fetched without it;
+ * so is i386 when that archive fails, because not all mirrors keep i386 up to date.
  */
 export async function currentOffer(
   suite: string | undefined,
@@ -248,7 +248,7 @@ async function firstUpdated(places: readonly AptDir[], options: KernelOptions): 
       options.signal?.throwIfAborted();
       failure = error;
       if (index + 1 < places.length) {
-        options.onProgress?.(`${messageOf(error)}: going on without the security archive`);
+        options.onProgress?.(`${messageOf(error)}: continuing without the security archive`);
       }
     }
   }

@@ -13,16 +13,16 @@ import { currentOffer } from './debian-kernel.js';
 import type { KernelOptions } from '../options.js';
 import { runTool } from '../tool.js';
 
-/** What a 32-bit guest runs, and the library and loader that kexec needs (Debian 12; busybox is static). */
+/** Packages with a 32-bit guest's programs, and the library and loader of kexec (Debian 12; busybox is static). */
 const PACKAGES = ['busybox-static', 'kexec-tools', 'libc6'];
 /** Lists older than this are fetched again. */
 const LISTS_FRESH_MS = 24 * 3_600_000;
 const EXTRACT_DEADLINE_MS = 5 * 60_000;
 
 /**
- * Root of a tree with the programs for a kernel's guests, where those of the host cannot run: a 32-bit kernel gets
+ * Root of a tree with the programs of a kernel's guests, when those of the host cannot run: for a 32-bit kernel,
  * Debian's i386 packages, fetched through apt like kernels and unpacked into the cache, by content. Undefined for a
- * 64-bit kernel. Without the archive the newest tree of the cache serves. Throws harness faults.
+ * 64-bit kernel. Without the archive the newest tree of the cache is used. Throws harness faults.
  */
 export async function guestProgramsFor(kernel: Kernel, options: KernelOptions): Promise<string | undefined> {
   if (kernel.bits !== 32) return undefined;
@@ -51,7 +51,7 @@ async function newest(apt: AptDir, name: string, options: KernelOptions): Promis
   );
 }
 
-/** The tree of exactly these packages, made when it is not there; it appears by one rename, complete. */
+/** The tree of exactly these packages, made when it is missing, and put in place by one rename. */
 async function unpacked(
   parent: string,
   { apt, packages }: { apt: AptDir; packages: readonly OfferedPackage[] },

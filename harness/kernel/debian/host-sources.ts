@@ -12,14 +12,14 @@ import {
   sourcesFromMirror,
 } from './sources.js';
 
-/** Names a mirror to use in place of the host's archive, above all on hosts that are not Debian. */
+/** Names a mirror to use instead of the host's archive, in particular on hosts that are not Debian. */
 const MIRROR_VARIABLE = 'CRASHPATH_DEBIAN_MIRROR';
 /** Installed by the package debian-archive-keyring, on Debian and its derivatives. */
 const DEFAULT_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
- * The archives to ask for kernels: those which the host's apt is configured with, or `suite` of the same
- * archives. Faults: usage for a bad mirror in the environment, harness when the host names no Debian archive.
+ * The archives with kernels: those of the host's apt configuration, or `suite` of the same archives. Faults: usage for
+ * a bad mirror in the environment, harness when the host names no Debian archive.
  */
 export async function hostSources(suite: string | undefined, options: KernelOptions): Promise<Source[]> {
   const configured = debianSources(await readSources(options.aptEtcDir ?? '/etc/apt'));

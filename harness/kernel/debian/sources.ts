@@ -1,6 +1,6 @@
 /**
- * Where Debian kernels come from: the host's own apt sources, reduced to the Debian archive and its security
- * archive. Formats: sources.list(5). Pure: texts in, values and texts out.
+ * Archives of Debian kernels: the host's own apt sources, reduced to the Debian archive and its security archive.
+ * Formats: sources.list(5). Pure.
  */
 
 import type { DebianArch } from '../spec.js';
@@ -11,7 +11,7 @@ export interface Source {
   readonly suite: string;
   /** Value of Signed-By as written: key file names, fingerprints, or an embedded key block (several lines). */
   readonly signedBy?: string | undefined;
-  /** True when the archive can do without it: not every suite has a security archive. */
+  /** True when the source may be missing: not every suite has a security archive. */
   readonly optional: boolean;
 }
 
@@ -53,8 +53,8 @@ export function parseListSources(text: string): Source[] {
 }
 
 /**
- * Only the sources that are the Debian archive or its security archive: by suite name, by a path that ends in
- * `debian...` (others publish suites of the same names, below other paths or signed with their own keys).
+ * Only the sources of the Debian archive or its security archive, by suite name, path (`debian...`) and key: others
+ * publish suites of the same names, below other paths or signed with their own keys.
  */
 export function debianSources(sources: readonly Source[]): Source[] {
   return sources.filter(
@@ -66,7 +66,7 @@ export function debianSources(sources: readonly Source[]): Source[] {
   );
 }
 
-/** The same archives with another suite, and that suite's security archive where there may be one. */
+/** The same archives with another suite, and that suite's security archive where it may exist. */
 export function sourcesForSuite(sources: readonly Source[], suite: string): Source[] {
   const archives = sources.filter((source) => !isSecuritySuite(source.suite));
   const security = sources.filter((source) => isSecuritySuite(source.suite));
@@ -78,8 +78,8 @@ export function sourcesForSuite(sources: readonly Source[], suite: string): Sour
 }
 
 /**
- * The configured suites (else `stable`) taken from `mirror`, signed with `keyring` where the host names no key.
- * The security archive stays as configured, but may be missing: a private mirror often stands alone.
+ * The configured suites (else `stable`) taken from `mirror`, signed with `keyring` where the host names no key. The
+ * security archive stays as configured, but may be missing: a private mirror often has none.
  */
 export function sourcesFromMirror(sources: readonly Source[], mirror: string, keyring: string): Source[] {
   const archives = sources.filter((source) => !isSecuritySuite(source.suite));
@@ -101,7 +101,7 @@ export function withOptionalSecurity(sources: readonly Source[]): Source[] {
   return sources.map((source) => ({ ...source, optional: source.optional || isSecuritySuite(source.suite) }));
 }
 
-/** True when `text` is a URI that can stand for a Debian mirror: http, https or file, on one line. */
+/** True when `text` is a possible URI of a Debian mirror: http, https or file, on one line. */
 export function isMirrorUri(text: string): boolean {
   if (/[\s[\]]/.test(text)) return false;
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -110,7 +110,7 @@ export function isMirrorUri(text: string): boolean {
   return ['http:', 'https:'].includes(url.protocol) && url.hostname !== '';
 }
 
-/** Sources as a deb822 file for a private apt directory: one architecture's package lists of `main`, nothing else. */
+/** Sources as a deb822 file for a private apt directory: only the package lists of `main`, for one architecture. */
 export function formatSources(sources: readonly Source[], arch: DebianArch = 'amd64'): string {
   return sources
     .map(({ uri, suite, signedBy }) =>

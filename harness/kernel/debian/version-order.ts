@@ -55,7 +55,7 @@ function weight(character: string | undefined): number {
   return /[A-Za-z]/.test(character) ? code : code + 0x100;
 }
 
-/** By length first, because a run of digits may be longer than a double is exact. */
+/** By length first, because a run of digits may exceed the exact range of a double. */
 function compareNumbers(left: string, right: string): number {
   const a = left.replace(/^0+/, '');
   const b = right.replace(/^0+/, '');

@@ -14,10 +14,11 @@ export const RUN_FILES = {
 
 /**
  * QEMU's arguments for one guest, as data. Serial 0 is the console under test, serial 1 the control channel; both are
- * FIFOs that crashpath makes before QEMU starts, so that no byte is lost (see openUartChannel()). Sockets, FIFOs and the
- * log are relative to the run directory, which is QEMU's working directory: a Unix socket's path may have 107 bytes at
- * most (unix(7)). A reset stops the guest instead of restarting it and a shutdown pauses it, so that a dead guest can
- * still be asked (`-action`, QEMU 6.0 and later). `-d cpu_reset` names a triple fault in the log (TCG only; QEMU 7.2).
+ * FIFOs that crashpath makes before QEMU starts, so that no byte is lost (see openUartChannel()). Sockets, FIFOs and
+ * the log are relative to the run directory, which is QEMU's working directory: a Unix socket's path may have 107 bytes
+ * at most (unix(7)). A reset stops the guest instead of restarting it and a shutdown pauses it, so that a dead guest
+ * can still be inspected (`-action`, QEMU 6.0 and later). `-d cpu_reset` names a triple fault in the log (TCG only;
+ * QEMU 7.2).
  */
 export function qemuArguments(guest: GuestSpec): string[] {
   return [
@@ -63,7 +64,7 @@ function isMicrovm(machine: string): boolean {
   return /^(type=)?microvm(,|$)/.test(machine);
 }
 
-/** A command line that a person can paste into a shell. */
+/** A command line to paste into a shell. */
 export function shellQuote(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))

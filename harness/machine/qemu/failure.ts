@@ -2,7 +2,7 @@ import { QmpClosedError, QmpError } from '../../qemu/qmp/index.js';
 import { QtestClosedError, QtestError } from '../../qemu/qtest/index.js';
 import { MachineFailure } from '../machine.js';
 
-/** Waits for an answer of QEMU; what its clients throw becomes a {@link MachineFailure} with the same message. */
+/** Waits for an answer of QEMU; an error of its clients becomes a {@link MachineFailure} with the same message. */
 export async function answer<T>(asked: Promise<T>): Promise<T> {
   try {
     return await asked;

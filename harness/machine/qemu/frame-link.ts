@@ -2,7 +2,10 @@ import type { Socket } from 'node:net';
 import type { FrameLink } from '../machine.js';
 import { createFrameCounter, streamed } from './frames.js';
 
-/** A link over a connected stream. QEMU reads it only as fast as the card takes frames, so a full card holds us up. */
+/**
+ * A link over a connected stream. QEMU reads it only as fast as the card takes frames, so a full card blocks the
+ * sender.
+ */
 export function frameLink(socket: Socket): FrameLink {
   const counter = createFrameCounter();
   socket.on('data', (bytes: Buffer) => counter.push(bytes));

@@ -1,7 +1,7 @@
 /** QEMU's own bound of a frame on a stream (NET_BUFSIZE, include/net/net.h, 7.2). */
 const MAX_STREAM_FRAME_BYTES = 4096 + 65536;
 
-/** A frame as QEMU's `-netdev stream` wants it: behind its length, 32 bits, big endian (net/stream.c). */
+/** A frame for QEMU's `-netdev stream`: its length, 32 bits, big endian, then its bytes (net/stream.c). */
 export function streamed(frame: Buffer): Buffer {
   const bytes = Buffer.alloc(4 + frame.length);
   bytes.writeUInt32BE(frame.length, 0);
@@ -10,8 +10,8 @@ export function streamed(frame: Buffer): Buffer {
 }
 
 /**
- * Counts the frames of a stream from QEMU, whatever pieces it comes in; the guest's frames themselves are passed over.
- * A length that QEMU never sends ends the counting.
+ * Counts the frames of a stream from QEMU, independent of the chunking; the frames' contents are skipped. A length that
+ * QEMU never sends ends the counting.
  */
 export function createFrameCounter(): { push(bytes: Buffer): void; readonly frames: number } {
   let head = Buffer.alloc(0);

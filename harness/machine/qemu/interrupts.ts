@@ -4,10 +4,10 @@ import { answer } from './failure.js';
 import { messageWrite } from './msi-write.js';
 import { remember } from './remember.js';
 
-/** QEMU's IO-APIC has so many pins (include/hw/i386/ioapic_internal.h, IOAPIC_NUM_PINS). */
+/** Pins of QEMU's IO-APIC (include/hw/i386/ioapic_internal.h, IOAPIC_NUM_PINS). */
 const IO_APIC_PINS = 24;
 
-/** What interrupts from outside the guest are made of; each is asked for when it is needed first. */
+/** The parts of interrupt injection; each is requested at its first use. */
 export interface InterruptParts {
   readonly connectQtest: () => Promise<Pick<QtestClient, 'executeAll'>>;
   /** By vCPU number. */
@@ -17,9 +17,9 @@ export interface InterruptParts {
 }
 
 /**
- * Interrupts over the qtest channel, which QEMU serves from its main loop while the guest runs: a message is the write
- * that a device's MSI would be, a pin the line of a device. Under TCG it is run and measured (QEMU 7.2). Under KVM it
- * should do the same by QEMU's source, and was not run: a write to an APIC's page goes to hw/i386/kvm/apic.c,
+ * Interrupts over the qtest channel, which QEMU serves from its main loop while the guest runs: an MSI is the memory
+ * write of a device, a pin is driven as a device's line. Measured under TCG (QEMU 7.2). Under KVM it was not run;
+ * according to QEMU's source it does the same: a write to an APIC's page goes to hw/i386/kvm/apic.c,
  * kvm_apic_mem_write() (KVM_SIGNAL_MSI), a pin to hw/i386/kvm/ioapic.c, kvm_ioapic_set_irq() (KVM_IRQ_LINE).
  */
 export function qtestInterrupts(parts: InterruptParts): Interrupts {

@@ -4,7 +4,7 @@ import type { QmpClient } from '../../qemu/qmp/index.js';
 const IO_APIC = /^child<(?:kvm-)?ioapic>$/;
 
 /**
- * Where the machine's IO-APIC is in QEMU's object tree: `/machine/i440fx/ioapic` on pc, `/machine/q35/ioapic` on q35
+ * The path of the machine's IO-APIC in QEMU's object tree: `/machine/i440fx/ioapic` on pc, `/machine/q35/ioapic` on q35
  * (QEMU 7.2). Undefined on a machine without one.
  */
 export async function ioApicPath(qmp: QmpClient): Promise<string | undefined> {

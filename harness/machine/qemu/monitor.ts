@@ -5,7 +5,7 @@ import { SAMPLE_COMMAND, sampleOnce, sampleVcpus } from './sampler.js';
 
 /**
  * QEMU's monitor. `apicIds` are by vCPU number: HMP `info lapic` takes an APIC id (QEMU 7.2, target/i386/monitor.c,
- * hmp_info_local_apic()). The replies stay in the QMP log, the samples' do not.
+ * hmp_info_local_apic()). The replies are in the QMP log, except those of samples.
  */
 export function qemuMonitor(
   qmp: Pick<QmpClient, 'execute'>,
@@ -30,7 +30,7 @@ export function qemuMonitor(
       return async () => {
         stopping.abort();
         await samples;
-        // Where the vCPUs stand now says where a reset or a hang happened.
+        // The vCPUs' last registers show where a reset or a hang happened.
         const last = await sampleOnce(qmp);
         if (last !== undefined) log.sample(last);
       };

@@ -1,16 +1,16 @@
-import type { InterruptMessage } from '../../model/interrupt.js';
+import type { InterruptMessage } from '../machine.js';
 
-/** Where a message-signalled interrupt is written (Intel SDM volume 3, "Message Signalled Interrupts"). */
+/** The address of message-signalled interrupts (Intel SDM volume 3, "Message Signalled Interrupts"). */
 const MSI_ADDRESS = 0xfee0_0000;
 const DESTINATION_SHIFT = 12;
-/** APIC id 255 means everybody. */
+/** APIC id 255 is a broadcast. */
 const MAX_APIC_ID = 254;
 /** Delivery mode in bits 8 to 10 of the data: 4 is NMI, 0 is fixed. */
 const DELIVER_NMI = 0x400;
 
 /**
  * The memory write that sends an interrupt to one local APIC, physical destination, edge triggered. An x2APIC whose id
- * fits into the address's eight bits takes it just the same. Throws a RangeError for an id that does not fit.
+ * fits into the address's eight bits accepts it as well. Throws a RangeError for an id that does not fit.
  */
 export function messageWrite(
   apicId: number,

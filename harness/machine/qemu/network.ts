@@ -6,15 +6,15 @@ import { frameLink } from './frame-link.js';
 import { NIC_SOCKETS } from './nic.js';
 import { listenForStream } from './stream-server.js';
 
-/** The other end of a card, and how to take it down. */
+/** The host's end of a card, with its cleanup. */
 export interface QemuNetwork {
   readonly network: Network;
   close(): Promise<void>;
 }
 
 /**
- * Listens where QEMU will connect the card to. `base` is a short alias of the run directory; `machine` is the machine's
- * name. The socket goes with `close`.
+ * Listens on the socket to which QEMU will connect the card. `base` is a short alias of the run directory; `machine` is
+ * the machine's name. `close` removes the socket.
  */
 export async function openNetwork(
   nic: Nic,
@@ -22,7 +22,7 @@ export async function openNetwork(
 ): Promise<QemuNetwork> {
   const name = nic.net === 'frames' ? NIC_SOCKETS.frames : NIC_SOCKETS.ssh;
   const server = await listenForStream(base, name);
-  // Frames from the guest are read in any case: a full socket would block QEMU.
+  // Frames from the guest are always read: a full socket would block QEMU.
   const link: Promise<FrameLink> | undefined =
     nic.net === 'frames' ? server.connected.then(frameLink) : undefined;
   const lacks = (part: string) =>

@@ -12,13 +12,14 @@ export const NIC_DEVICES: Readonly<Record<NicModel, string>> = {
 /** The card's address; locally administered, QEMU's own prefix. */
 const MAC = '52:54:00:12:34:56';
 
-/** Sockets in the run directory that a card's other end is connected to; crashpath listens on them. */
+/** Sockets in the run directory to which a card is connected; crashpath listens on them. */
 export const NIC_SOCKETS = { frames: 'net.sock', ssh: 'ssh.sock' } as const;
 
 /**
  * QEMU's arguments for a network card, as data; none for no card. `stream` over a Unix socket (QEMU 7.2 and later):
- * each frame behind its length, 32 bits, big endian (net/stream.c). Not `dgram`: Node has no Unix datagram sockets,
- * and a stream makes the sender wait for a card that takes nothing. The option ROM is left out: nobody boots from it.
+ * each frame after its length, 32 bits, big endian (net/stream.c). Not `dgram`: Node has no Unix datagram sockets, and
+ * a stream makes the sender wait for a card that takes nothing. Without the option ROM: no guest boots from the
+ * network.
  */
 export function nicArguments(nic: Nic | undefined): [option: string, value: string][] {
   if (nic === undefined) return [];

@@ -22,13 +22,13 @@ import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
 import { openUartChannel, type UartChannel } from './uart.js';
 
-/** What of a plan makes a QEMU. */
+/** The parts of a plan that decide the QEMU. */
 export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
 };
 
-/** Where QEMU runs, and the log that it reports to. */
+/** The directory in which QEMU runs, and the log to which it reports. */
 export interface QemuPlace {
   /** The run directory: QEMU's working directory, with its sockets, FIFOs and log. */
   readonly directory: string;
@@ -43,13 +43,13 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
   const teardown = new Teardown();
   const gone = new AbortController();
   const close = async () => {
-    for (const failure of await teardown.run()) place.log.fact(faultFact(failure));
+    for (const failure of await teardown.run()) place.log.fact({ ...faultFact(failure), afterRun: true });
   };
   try {
     const name = `QEMU ${plan.qemu.version}`;
     return { name, abilities: await start(plan, { ...place, name, teardown, gone }), close };
   } catch (error) {
-    // A QEMU that cannot start (a bad --machine, no KVM) has said why on stderr: its exit is recorded, and is what counts.
+    // A QEMU that cannot start (a bad --machine, no KVM) prints why on stderr: its exit is recorded, and that decides.
     if (!gone.signal.aborted) place.log.fact(faultFact(error));
     await close();
     throw error;
@@ -95,7 +95,7 @@ async function start(
     ),
   );
   teardown.defer('close the monitor', () => qmp.close());
-  // TCG gives no guest up; under it, a debugger's thousands of stops would only cost questions.
+  // Under TCG QEMU never gives a guest up, and a debugger's thousands of stops would each cost a query.
   if (plan.accel.accel === 'kvm') {
     const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });
     teardown.defer('end the watch of the run state', end);
@@ -122,7 +122,7 @@ async function start(
     keyboard: {
       async hold(key) {
         const data = { key: { type: 'qcode', data: key }, down: true } as const;
-        // Raw: the schema lists the keys, and QEMU refuses what is none.
+        // Raw: the schema lists the keys, and QEMU refuses unknown ones.
         await answer(qmp.executeRaw('input-send-event', { events: [{ type: 'key', data }] }));
       },
     },
@@ -136,13 +136,13 @@ async function start(
       },
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
-    // The channel costs nothing, but is there only for scenarios that use it.
+    // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
   };
 }
 
-/** State of a start: what undoes it, and what is aborted when QEMU has ended. */
+/** State of a start: its teardown, and the controller that is aborted when QEMU has ended. */
 interface Undoable extends QemuPlace {
   readonly teardown: Teardown;
   readonly gone: AbortController;

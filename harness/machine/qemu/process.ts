@@ -4,9 +4,9 @@ import { findQemu } from './accel/ask-qemu.js';
 import { parentDeathPrefix } from './accel/parent-death.js';
 import { signalGroup } from '../../host/process-group.js';
 
-/** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever (measured). */
+/** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM never handles SIGTERM (measured). */
 const KILL_GRACE_MS = 1_000;
-/** From SIGKILL to the end; a task that waits in the kernel (state D) does not end before it is done. */
+/** From SIGKILL to the end; a task in uninterruptible sleep (state D) does not end before it wakes up. */
 const KILLED_WITHIN_MS = 10_000;
 const STDERR_TAIL_CHARACTERS = 4_096;
 
@@ -49,7 +49,7 @@ export async function startQemu(binary: string, args: readonly string[], cwd: st
     tail = (tail + bytes.toString('latin1')).slice(-STDERR_TAIL_CHARACTERS);
   });
   const { pid } = child;
-  // The last net when this process leaves in an orderly way but in a hurry.
+  // For an exit of this process that skips the teardown.
   const killNow = () => signalGroup(pid, 'SIGKILL');
   process.once('exit', killNow);
   const exited = child.then((result): QemuExit => {

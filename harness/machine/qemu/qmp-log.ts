@@ -2,8 +2,8 @@ import type { QmpMessage } from '../../qemu/qmp/index.js';
 import { SAMPLE_COMMAND } from './sampler.js';
 
 /**
- * A filter for the QMP log: everything is kept but the register samples, which go several times a second and have a
- * file of their own.
+ * A filter for the QMP log: keeps everything except the register samples, which are taken several times a second and
+ * have a file of their own.
  */
 export function qmpLog(): (
   direction: 'sent' | 'received',

@@ -1,6 +1,5 @@
 /**
- * Remembers what `ask` found out; calls that overlap share one question. An answer that failed is not kept: the next
- * call asks again.
+ * Caches the result of `ask`; overlapping calls share one question. A failure is not cached: the next call asks again.
  */
 export function remember<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;

@@ -2,12 +2,12 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RUN_FILES } from './arguments.js';
 
-/** The log of one cycle has some kilobytes; this much of its end is read of what a guest may make of it. */
+/** The log of one cycle has a few kilobytes. At most this much of its end is read: a guest can make it long. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
- * Why the machine reset: QEMU names a triple fault in its `-d cpu_reset` log (target/i386/tcg/excp_helper.c, 7.2), so
- * that another reset is one without that line. Undefined where the log says nothing: when it is empty or missing, and
+ * Why the machine reset: QEMU names a triple fault in its `-d cpu_reset` log (target/i386/tcg/excp_helper.c, 7.2); a
+ * log without that line means another reset. Undefined where the log shows nothing: when it is empty or missing, and
  * under KVM, where it has the machine's own resets (hw/core/cpu-common.c) and never names a triple fault.
  */
 export async function resetKind(

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { HostFact } from '../../model/record.js';
 import { watchRunState } from './run-state.js';
 
-/** A QMP client that tells these states, one for each question; and what became of it. */
+/** A QMP client that reports these states, one for each query, with the log of the watch. */
 function made(...states: (string | Error)[]) {
   const facts: HostFact[] = [];
   let listener: (event: { name: string }) => void = () => undefined;
@@ -53,7 +53,7 @@ void t.test('a stop by a debugger, a pause and a shutdown are none', async (t) =
   const guest = made('debug', 'paused', 'shutdown', new Error('QEMU is gone'));
   for (let i = 0; i < 4; i++) await guest.send('STOP');
   await guest.send('RESUME', 'RESET', 'SHUTDOWN');
-  t.equal(guest.asked(), 4, 'only a STOP is looked into');
+  t.equal(guest.asked(), 4, 'only a STOP is followed by a query');
   t.strictSame(guest.facts, []);
   guest.end();
   await guest.send('STOP');

@@ -1,7 +1,7 @@
 import { trimRegisters } from '../../hmp/registers.js';
 import { type QmpClient, QmpError } from '../../qemu/qmp/index.js';
 
-/** 1 ms of work for QEMU (measured, 7.2): often enough to see the crash path go by. */
+/** Each sample costs QEMU 1 ms (measured, 7.2); often enough to see the crash path. */
 const EVERY_MS = 150;
 const ANSWER_DEADLINE_MS = 5_000;
 

@@ -4,7 +4,7 @@ import { QmpClosedError } from '../../qemu/qmp/index.js';
 import { QtestClosedError } from '../../qemu/qtest/index.js';
 import { MachineFailure } from '../machine.js';
 
-/** What must be undone, last first; each step is tried even if another one fails. */
+/** Cleanup steps, last first; each is tried even if another one fails. */
 export class Teardown {
   readonly #steps: { readonly what: string; readonly undo: () => unknown }[] = [];
 
@@ -13,7 +13,7 @@ export class Teardown {
     this.#steps.push({ what, undo });
   }
 
-  /** Undoes everything. Returns what failed, without what was gone already. */
+  /** Runs all steps. Returns the failures, except those of resources that were gone already. */
   async run(): Promise<Fault[]> {
     const failures: Fault[] = [];
     for (const { what, undo } of this.#steps.splice(0).toReversed()) {
@@ -30,7 +30,7 @@ export class Teardown {
   }
 }
 
-/** What is undone is gone already: a socket of a QEMU that has ended. */
+/** The resource is gone already: a socket of a QEMU that has ended. */
 function isGone(error: unknown): boolean {
   return (
     error instanceof QmpClosedError ||

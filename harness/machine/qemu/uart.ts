@@ -7,26 +7,26 @@ import { errnoOf } from '../../model/errno.js';
 import { harnessFault } from '../../model/fault.js';
 
 /**
- * A UART sends byte by byte; bytes are handed on in groups of this age at most, so that the index of a console is not
- * many times its size.
+ * A UART sends byte by byte; bytes are collected for at most this long, so that the index of a console is not many
+ * times its size.
  */
 const GROUP_MS = 5;
 const READ_BYTES = 64 * 1024;
 
-/** One of the guest's UARTs, as QEMU's chardev `pipe` gives it out. */
+/** One of the guest's UARTs, on QEMU's chardev `pipe`. */
 export interface UartChannel {
   /** Sends bytes to the guest. */
   send(bytes: Buffer): void;
-  /** Reads what is still there, and closes. */
+  /** Reads the remaining bytes, and closes. */
   close(): Promise<void>;
 }
 
 /**
- * Makes the two FIFOs of a UART, `<directory>/<name>.in` and `.out`, before QEMU starts, and hands on what comes out.
- * FIFOs, not a socket: QEMU writes a UART's bytes one by one, tries again four times when there is no room and then
- * drops the byte (hw/char/serial.c, serial_xmit(), 7.2), and a Unix socket has room for some 270 writes whatever their
- * size (each has a buffer of its own; measured: a busy host lost the middle of the capture kernel's first lines). A
- * FIFO has room for 64 KiB (pipe(7)).
+ * Makes the two FIFOs of a UART, `<directory>/<name>.in` and `.out`, before QEMU starts, and reports the bytes of the
+ * second. FIFOs, not a socket: QEMU writes a UART's bytes one by one, retries four times when there is no room and then
+ * drops the byte (hw/char/serial.c, serial_xmit(), 7.2), and a Unix socket has room for about 270 writes of any size
+ * (each has a buffer of its own; measured: a busy host lost the middle of the capture kernel's first lines). A FIFO has
+ * room for 64 KiB (pipe(7)).
  */
 export async function openUartChannel(
   directory: string,
@@ -72,12 +72,12 @@ export async function openUartChannel(
   };
 }
 
-/** Opened for both directions a FIFO has neither an end while QEMU is not there, nor a wait for it (fifo(7)). */
+/** A FIFO that is opened for both directions neither blocks nor reports its end while QEMU is not there (fifo(7)). */
 function openFifo(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
 }
 
-/** What QEMU wrote last and the reader has not seen yet. */
+/** The bytes that QEMU wrote and the reader has not read yet. */
 function rest(fd: number): Buffer[] {
   const chunks: Buffer[] = [];
   for (;;) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 
-/** A clock that stands still until it is set forward; timers fire, in order, when it passes them. */
+/** A clock that is advanced explicitly; timers fire, in order, when it passes them. */
 export class SteppedClock implements Clock {
   #nowMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly act: () => void }>();
@@ -21,7 +21,7 @@ export class SteppedClock implements Clock {
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
-  /** Sets the clock to a time that is not behind it; what is due until then fires, in order. */
+  /** Advances the clock; the timers due until then fire, in order. */
   forwardTo(untilMs: number): void {
     for (;;) {
       const next = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];

@@ -9,7 +9,7 @@ const NAME = 'a recording';
 
 /** A stored run as a machine. */
 export interface RecordedMachine {
-  /** The recorded time, as fast as the run keeps up with it. The run must use it. */
+  /** The clock of the replay: recorded times, at the speed of the run. The run must use it. */
   readonly clock: Clock;
   /** Begins the replay. */
   readonly open: (place: { readonly log: MachineLog }) => Promise<Machine>;
@@ -17,8 +17,8 @@ export interface RecordedMachine {
 
 /**
  * Replays the recording of a run directory as a machine. It has a console, the control channel, reset, NMI, a keyboard,
- * and a monitor that shows what was recorded. It has no debugger, no interrupt injection and no network. A run on it
- * must have the plan of the recording: requests are matched by their numbers.
+ * and a monitor with the recorded answers. It has no debugger, no interrupt injection and no network. A run on it must
+ * have the plan of the recording: requests are matched by their numbers.
  */
 export async function recordedMachine(directory: string): Promise<RecordedMachine> {
   const records = await readRecording(directory);
@@ -59,7 +59,7 @@ function askedExits(records: readonly RunRecord[]): HostFact[] {
 function abilitiesOf(replay: Replay, monitor: Monitor): Abilities {
   const command = (name: string) => async () => replay.did(`command ${name}`);
   return {
-    // What was typed was not recorded; what it led to comes by itself.
+    // Typed bytes were not recorded; their effect is part of the recording.
     console: { send: () => undefined, sendBreak: command('chardev-send-break') },
     control: {
       send(bytes) {
@@ -74,7 +74,7 @@ function abilitiesOf(replay: Replay, monitor: Monitor): Abilities {
   };
 }
 
-/** What was recorded of a machine's inside; the rest is missing. */
+/** The recorded answers of a machine's monitor; others are missing. */
 function monitorOf(
   records: readonly RunRecord[],
   {

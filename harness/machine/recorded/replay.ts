@@ -3,17 +3,17 @@ import { HostFactSchema, type RunRecord } from '../../model/record.js';
 import type { MachineLog } from '../machine.js';
 import type { SteppedClock } from './clock.js';
 
-/** What a run does to the machine and a recording has a reaction to. */
+/** An action of a run for which the recording has a reaction. */
 export type Cause = `request ${number}` | `command ${string}`;
 
-/** After so many real milliseconds without a cause, the clock is set forward to the run's next deadline. */
+/** After this many real milliseconds without a cause, the clock advances to the run's next deadline. */
 const IDLE_MS = 1_000;
 const POLL_MS = 5;
 
 /**
  * Replays a recording, record by record, and sets `clock` to their times. A record that the run caused (the reply to a
- * request, the effect of an NMI) is held back, with all that follows, until the run has caused it again. A run that
- * waits for something that does not come runs into its own deadline.
+ * request, the effect of an NMI) is held back, with all later ones, until the run has caused it again. A run that waits
+ * for an event that the recording lacks reaches its own deadline.
  */
 export class Replay {
   readonly #moments: readonly Moment[];
@@ -28,13 +28,16 @@ export class Replay {
     this.#clock = clock;
   }
 
-  /** The run has done something. */
+  /** Reports an action of the run. */
   did(cause: Cause): void {
     this.#done.set(cause, (this.#done.get(cause) ?? 0) + 1);
     this.#lastCauseMs = performance.now();
   }
 
-  /** Ends the replay before the next record. Returns the last sample, at its time, when it was not played yet. */
+  /**
+   * Ends the replay before the next record. Returns the recording's last sample, at its time, unless it was replayed
+   * already.
+   */
   stop(): string | undefined {
     if (this.#over) return undefined;
     this.#over = true;
@@ -44,12 +47,12 @@ export class Replay {
     return last.record.text;
   }
 
-  /** Plays to the end of the recording, then sets the clock forward, deadline by deadline, until it is stopped. */
+  /** Replays to the end of the recording, then advances the clock, deadline by deadline, until it is stopped. */
   async play(deliver: (record: RunRecord) => void): Promise<void> {
     const needed = new Map<Cause, number>();
     for (const { record, cause } of this.#moments) {
       if (cause !== undefined) {
-        // A request has several answers (firing, then its reply); a command is one for each time.
+        // A request has several answers (firing, then its reply); each use of a command has one.
         const times = cause.startsWith('request') ? 1 : (needed.get(cause) ?? 0) + 1;
         needed.set(cause, times);
         await this.#until(() => (this.#done.get(cause) ?? 0) >= times);
@@ -78,7 +81,9 @@ export class Replay {
   }
 }
 
-/** Reports what a record says of the machine itself. Facts of the recorded run are left to the run that is made now. */
+/**
+ * Reports a record about the machine itself. Facts about the recorded run are left out: the new run records its own.
+ */
 export function report(record: RunRecord, log: MachineLog): void {
   switch (record.kind) {
     case 'chunk':
@@ -90,13 +95,13 @@ export function report(record: RunRecord, log: MachineLog): void {
       return;
     case 'host': {
       const fact = HostFactSchema.parse(record.record);
-      // An end that was asked for comes when it is asked for.
+      // A requested end is reported when the run requests it.
       if (fact.fact === 'qemu-started' || (fact.fact === 'qemu-exit' && !fact.asked)) log.fact(fact);
     }
   }
 }
 
-/** QMP commands that make the guest do something. */
+/** QMP commands that affect the guest. */
 const COMMANDS: ReadonlySet<unknown> = new Set([
   'inject-nmi',
   'chardev-send-break',
@@ -104,7 +109,7 @@ const COMMANDS: ReadonlySet<unknown> = new Set([
   'system_reset',
 ]);
 
-/** A record, and what the run must have done before it. */
+/** A record, and the actions of the run that must precede it. */
 interface Moment {
   readonly record: RunRecord;
   readonly cause: Cause | undefined;
@@ -140,7 +145,7 @@ function momentsOf(records: readonly RunRecord[]): Moment[] {
   });
 }
 
-/** Lets the run react to a record before the next one; it waits for no file and no network meanwhile. */
+/** Lets the run react to a record before the next one; a run on a recording waits for no file or network. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

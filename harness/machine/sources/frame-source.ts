@@ -4,14 +4,14 @@ import type { FrameLink } from '../machine.js';
 import { broadcastFrame } from './broadcast-frame.js';
 import type { Source } from './source.js';
 
-/** Frames of one write: few enough that a card's ring is not behind for long. */
+/** Frames of one write: few enough that a card's ring catches up soon. */
 const MOST_AT_ONCE = 32;
 const SHORTEST_PAUSE_MS = 2;
 
 /**
- * Broadcast frames to a guest's card: each makes the card ask for an interrupt, whatever kernel is there to hear it. A
- * card that takes nothing is waited for, and frames that a rate would have sent meanwhile are not made up for. The
- * last few that are counted may still wait in the socket. Serves every accelerator: the card's backend is QEMU's own.
+ * Broadcast frames to a guest's card: each makes the card raise an interrupt, whichever kernel runs. When the card
+ * takes no frames the source waits, and does not catch up afterwards. The last few frames that are counted may still be
+ * in the socket. It works under every accelerator: QEMU implements the card.
  */
 export function frameSource(spec: FrameSourceSpec, link: FrameLink): Source {
   const { perSecond } = spec;
@@ -33,7 +33,7 @@ export function frameSource(spec: FrameSourceSpec, link: FrameLink): Source {
     while (!signal.aborted && !link.gone) {
       if (perSecond === 'max') {
         await deliver(MOST_AT_ONCE);
-        // A socket that is never full would starve everything else in this process.
+        // Without a pause, a socket that is never full would starve the rest of this process.
         await new Promise((resolve) => setImmediate(resolve));
         continue;
       }

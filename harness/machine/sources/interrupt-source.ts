@@ -3,10 +3,10 @@ import { type QtestSourceSpec, sourceName } from '../../plan/source.js';
 import { type Interrupts, MachineFailure, type Pulse } from '../machine.js';
 import type { Source, Tally } from './source.js';
 
-/** Pulses sent in one go: QEMU's main loop gives the vCPUs a turn between two bundles. */
+/** Pulses sent at once: QEMU's main loop lets the vCPUs run between two bundles. */
 const MOST_AT_ONCE = 32;
 const SHORTEST_PAUSE_MS = 1;
-/** A slow source is a slow source; the run's own deadlines end a machine that does nothing at all. */
+/** Generous: a slow source is no failure, and the run's own deadlines end a machine that does nothing. */
 const BUNDLE_DEADLINE_MS = 120_000;
 
 /** What a source drives. */
@@ -16,7 +16,7 @@ export interface SourceTarget {
   readonly pin: number | undefined;
 }
 
-/** A source as data: what is sent at first, at every pulse, and when it stops. */
+/** A source as data: the pulses at its start, at every period, and at its stop. */
 interface Schedule {
   readonly first: readonly Pulse[];
   readonly pulse: readonly Pulse[];

@@ -4,7 +4,7 @@ export interface Tally {
   readonly count: number;
   /** Milliseconds since it was started. */
   readonly forMs: number;
-  /** Why it ended by itself; undefined while it works. */
+  /** Why it ended by itself; undefined while it runs. */
   readonly failure: string | undefined;
 }
 
@@ -14,6 +14,6 @@ export interface Source {
   /** Starts; resolves when the first interrupt is on its way. Rejects when it cannot work at all. */
   start(): Promise<void>;
   tally(): Tally;
-  /** Stops and undoes what stays (a line goes idle), if the machine is still there; idempotent. */
+  /** Stops, and deasserts a line if the machine is still there; idempotent. */
   stop(): Promise<void>;
 }

@@ -3,13 +3,13 @@ import type { Limits } from './limits.js';
 import type { Link } from './link.js';
 import { command } from './target.js';
 
-/** How a breakpoint is made. Under TCG both are the same and touch no guest memory; see README.md for KVM. */
+/** The kind of a breakpoint. Under TCG both are the same and touch no guest memory; see README.md for KVM. */
 export type BreakpointKind = 'hardware' | 'software';
 
-/** What a watchpoint waits for. x86 debug registers know no pure `read`: KVM refuses it. */
+/** The accesses that trigger a watchpoint. x86 debug registers know no pure `read`: KVM refuses it. */
 export type WatchAccess = 'write' | 'read' | 'access';
 
-/** What a watchpoint watches: this many bytes, aligned, and this kind of access. */
+/** A watchpoint: this many bytes, aligned, and this kind of access. */
 export interface Watch {
   readonly length: 1 | 2 | 4 | 8;
   readonly access: WatchAccess;
@@ -77,12 +77,12 @@ export class BreakpointTable {
     return Array.from(this.#inserted.values());
   }
 
-  /** The stub has dropped them all. */
+  /** Forgets them all, when the stub has removed them. */
   forget(): void {
     this.#inserted.clear();
   }
 
-  /** Inserts one; a second time is no change. */
+  /** Inserts one; a second time changes nothing. */
   async insert(breakpoint: Breakpoint, limits: Limits): Promise<void> {
     const packet = packetOf(breakpoint);
     if (this.#inserted.has(packet)) return;

@@ -183,7 +183,7 @@ t.test('a resume that is refused, at once or later', async (t) => {
   t.equal((await gdb.readRegisters(0)).rip, 16n, 'the connection lives');
 });
 
-t.test('only an interrupt speaks to a running guest', async (t) => {
+t.test('only an interrupt is sent to a running guest', async (t) => {
   await using both = await pair((packet, peer) => {
     if (packet === '\u0003') peer.packet('T02thread:01;');
     return packet === '\u0003';
@@ -229,7 +229,7 @@ t.test('TCG has no such limit', async (t) => {
   t.equal(both.gdb.breakpoints.length, 8);
 });
 
-t.test('close lets the guest go', async (t) => {
+t.test('close releases the guest', async (t) => {
   const answerInterrupt: FakeBehaviour = (packet, peer) => {
     if (packet === '\u0003') peer.packet('T02thread:01;');
     return packet === '\u0003';
@@ -271,7 +271,7 @@ t.test('close says when the guest could not be released', async (t) => {
   await both.gdb.close();
 });
 
-t.test('every packet is told, in order; a listener that throws harms nobody', async (t) => {
+t.test('every packet is reported, in order; an error of a listener has no effect', async (t) => {
   const told: string[] = [];
   await using both = await pair(() => false, {
     onPacket: (direction, text, atMs) => {

@@ -27,10 +27,9 @@ export interface GdbCloseOptions extends GdbCallOptions {
 }
 
 /**
- * A stub that is connected. Every operation has a deadline, takes a signal, and throws GdbTimeoutError,
- * GdbClosedError, GdbProtocolError, GdbRemoteError (the stub refused) or the signal's reason; GdbStateError when
- * the guest runs: QEMU's stub takes any byte for an order to stop, so only `interrupt` speaks to a running guest.
- * Operations that overlap wait for each other.
+ * A stub that is connected. Every operation has a deadline, takes a signal, and throws GdbTimeoutError, GdbClosedError,
+ * GdbProtocolError, GdbRemoteError (the stub refused) or the signal's reason; GdbStateError when the guest runs: any
+ * byte makes QEMU's stub stop it, so only `interrupt` sends to a running guest. Overlapping operations are queued.
  */
 export class GdbClient implements AsyncDisposable {
   readonly #link: Link;
@@ -52,7 +51,7 @@ export class GdbClient implements AsyncDisposable {
     return vcpusOf(this.#target);
   }
 
-  /** What the guest does, as far as this connection knows: a QMP `cont` is not reported, see `noteState`. */
+  /** The guest's state as far as this connection knows: a QMP `cont` is not reported, see `noteState`. */
   get state(): GuestState {
     return this.#link.state;
   }
@@ -77,7 +76,7 @@ export class GdbClient implements AsyncDisposable {
     return this.#link.resumes;
   }
 
-  /** What the protocol does not foresee; a live view of the last `observationsKept`. */
+  /** Deviations from the protocol; a live view of the last `observationsKept`. */
   get observations(): readonly GdbObservation[] {
     return this.#link.observations.kept;
   }
@@ -105,8 +104,8 @@ export class GdbClient implements AsyncDisposable {
   }
 
   /**
-   * Writes one register and proves it by reading it back. A vCPU that sits in `hlt` goes on at a new RIP only when
-   * an interrupt wakes it. Throws a GdbProtocolError when the register does not have the value afterwards (control
+   * Writes one register and verifies it by reading it back. A vCPU in `hlt` continues at a new RIP only when an
+   * interrupt wakes it. Throws a GdbProtocolError when the register does not have the value afterwards (control
    * registers have bits that cannot be set), a RangeError when the value does not fit.
    */
   async writeRegister(
@@ -155,7 +154,7 @@ export class GdbClient implements AsyncDisposable {
     );
   }
 
-  /** Reads guest-physical memory, whatever the vCPUs' page tables say. */
+  /** Reads guest-physical memory, independent of the vCPUs' page tables. */
   async readPhysicalMemory(address: bigint, length: number, options: GdbCallOptions = {}): Promise<Buffer> {
     const { packetBytes } = this.#target.features;
     const what = `read ${length} bytes at physical "0x${address.toString(16)}"`;
@@ -166,7 +165,7 @@ export class GdbClient implements AsyncDisposable {
     );
   }
 
-  /** Writes guest-physical memory, whatever the vCPUs' page tables say. */
+  /** Writes guest-physical memory, independent of the vCPUs' page tables. */
   async writePhysicalMemory(address: bigint, bytes: Uint8Array, options: GdbCallOptions = {}): Promise<void> {
     const { packetBytes } = this.#target.features;
     const what = `write ${bytes.length} bytes at physical "0x${address.toString(16)}"`;
@@ -210,32 +209,32 @@ export class GdbClient implements AsyncDisposable {
 
   /**
    * Executes one instruction on one vCPU, all others held, and returns the stop. QEMU masks interrupts for it; a vCPU
-   * that sleeps in `hlt` waits until one wakes it, with interrupts off for ever: the deadline passes and the guest
-   * counts as running; `interrupt` it.
+   * in `hlt` waits until one wakes it, with interrupts off forever: the deadline passes and the guest counts as
+   * running; `interrupt` it.
    */
   async step(vcpu: number, options: GdbCallOptions = {}): Promise<GdbStop> {
     return this.#control.step(vcpu, options);
   }
 
-  /** Stops a running guest and returns the stop; of one that is stopped, nothing is asked and `undefined` returned. */
+  /** Stops a running guest and returns the stop; `undefined` for a guest that is stopped already. */
   async interrupt(options: GdbCallOptions = {}): Promise<GdbStop | undefined> {
     return this.#control.interrupt(options);
   }
 
-  /** The stop that ends the latest resume; it may have come already. Stops that nobody asked for do not count. */
+  /** The stop that ends the latest resume; it may have come already. Unrequested stops do not count. */
   async waitForStop(options: GdbCallOptions = {}): Promise<GdbStop> {
     return this.#control.waitForStop(options);
   }
 
   /**
    * To be called after a QMP `cont` (`running`), which the stub does not report, and after a QMP `stop` that is not
-   * reported either (QEMU newer than 7.2 report only the end of their own resumes). No stop is made up.
+   * reported either (after 7.2, QEMU reports only the end of the stub's own resumes). It records no stop.
    */
   noteState(state: 'running' | 'stopped'): void {
     this.#control.noteState(state);
   }
 
-  /** Lets the guest go: interrupts it if it runs, removes all breakpoints, lets every vCPU run, and hangs up. */
+  /** Releases the guest: interrupts it if it runs, removes all breakpoints, lets every vCPU run, and disconnects. */
   async detach(options: GdbCallOptions = {}): Promise<void> {
     const limits = this.#limits('detach', options);
     try {

@@ -16,7 +16,7 @@ export interface GdbTarget {
 }
 
 /**
- * Connects to a gdbstub and learns its threads and registers. While nobody listens yet it tries again until the
+ * Connects to a gdbstub and reads its threads and registers. Retries while nothing listens yet, until the
  * deadline. **Connecting stops the guest** (QEMU does that, gdb_chr_event) and removes breakpoints that an earlier
  * connection left behind.
  *
@@ -75,7 +75,7 @@ async function shakeHands(link: Link, options: GdbOptions, limits: Limits): Prom
 
 /**
  * The breakpoints of an earlier connection outlive it. `?` removes them, under TCG only from the vCPU that is current
- * for control (tcg_remove_all_breakpoints; seen with QEMU 7.2), so each has its turn.
+ * for control (tcg_remove_all_breakpoints; seen with QEMU 7.2), so it is sent once for each.
  */
 async function removeOldBreakpoints(link: Link, threads: Iterable<GdbThread>, limits: Limits): Promise<void> {
   for (const thread of threads) {

@@ -1,7 +1,7 @@
 import { Fault } from '../../model/fault.js';
 import { excerpt } from './observation.js';
 
-/** Base of every error that this client raises on its own account; `signal.reason` is thrown as it is. */
+/** Base of every error that this client raises itself; `signal.reason` is thrown unchanged. */
 export class GdbError extends Fault {
   constructor(message: string, options?: { cause?: unknown }) {
     super('harness', message, options);
@@ -30,7 +30,7 @@ export class GdbClosedError extends GdbError {
   }
 }
 
-/** The peer does not speak the remote protocol, broke a bound, or answered something that makes no sense. */
+/** The peer does not follow the remote protocol, exceeded a bound, or sent an invalid answer. */
 export class GdbProtocolError extends GdbError {}
 
 /** The stub refused: an `Exx` reply, or the empty reply that means "not supported" (`code` is `undefined`). */
@@ -47,7 +47,10 @@ export class GdbRemoteError extends GdbError {
   }
 }
 
-/** The call makes no sense now: the guest runs (any byte would stop it), or a limit of the hardware is reached. */
+/**
+ * The call is not possible in this state: the guest runs (any byte would stop it), or a limit of the hardware is
+ * reached.
+ */
 export class GdbStateError extends GdbError {}
 
 /** The error of an `Exx` or empty reply. */

@@ -2,23 +2,23 @@ import { GdbRemoteError } from './errors.js';
 import { type Limits, waitWithin } from './limits.js';
 import { excerpt } from './observation.js';
 
-/** What is under way: `halt-query` takes a stop reply for its answer, a `resume` is answered by its acknowledgement. */
+/** What is under way: `halt-query` is answered by a stop reply, a `resume` by its acknowledgement. */
 export type ExchangeKind = 'request' | 'halt-query' | 'resume' | 'resync';
 
-/** One packet that was sent, until it is answered or given up. */
+/** One packet that was sent, until it is answered or abandoned. */
 export interface Exchange {
   readonly kind: ExchangeKind;
   readonly payload: string;
   readonly promise: Promise<string>;
   readonly resolve: (reply: string) => void;
   readonly reject: (error: unknown) => void;
-  /** The stub has it; what it sends from here on may be the answer. */
+  /** The stub has received it; a later packet may be the answer. */
   acked: boolean;
-  /** How often the stub asked for it again. */
+  /** How often the stub requested it again. */
   repeats: number;
 }
 
-/** Starts one. `onOver` is told whether it was answered, a refusal included; if not, its reply may still come. */
+/** Starts one. `onOver` receives whether it was answered, a refusal included; if not, its reply may still come. */
 export function startExchange(
   packet: { readonly kind: ExchangeKind; readonly payload: string; readonly acked: boolean },
   limits: Limits,

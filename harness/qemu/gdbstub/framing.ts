@@ -8,9 +8,9 @@ export type FramingItem =
   | { readonly kind: 'ack' | 'nack' }
   /** `$...#cc` or `%...#cc`, unpacked, one character per byte. */
   | { readonly kind: 'packet' | 'notification'; readonly payload: string }
-  /** One that cannot be used; `why` says what is wrong with it. Only a packet is sent again on request. */
+  /** An invalid one; `why` says what is wrong with it. Only a packet is sent again on request. */
   | { readonly kind: 'bad-packet' | 'bad-notification'; readonly why: string }
-  /** Bytes between packets that mean nothing. */
+  /** Bytes between packets. */
   | { readonly kind: 'junk'; readonly bytes: number };
 
 const code = (character: string): number => character.charCodeAt(0);

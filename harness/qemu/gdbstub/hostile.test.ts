@@ -2,7 +2,7 @@ import t from 'tap';
 import { framePacket } from './packet.js';
 import { isResume, pair } from '../../testing/fakes/gdb-pair.js';
 
-t.test('silence ends at the deadline, and the late reply goes to nobody', async (t) => {
+t.test('silence ends at the deadline, and the late reply is dropped', async (t) => {
   let late: (() => void) | undefined;
   await using both = await pair((packet, peer) => {
     if (packet !== 'm10,1' || late !== undefined) return false;
@@ -55,7 +55,7 @@ t.test('an abort ends a wait with its own reason', async (t) => {
   await t.rejects(gdb.readMemory(1n, 1, { deadlineMs: 0 }), RangeError);
 });
 
-t.test('bad checksums are asked again, a few times', async (t) => {
+t.test('packets with bad checksums are requested again, a few times', async (t) => {
   let bad = 0;
   await using both = await pair((packet, peer) => {
     if (packet !== 'm10,1') return false;
@@ -77,7 +77,7 @@ t.test('bad checksums are asked again, a few times', async (t) => {
   t.match(gdb.observations, [{ kind: 'bad-packet' }]);
 });
 
-t.test('a stub that only sends broken packets is given up', async (t) => {
+t.test('a stub that only sends broken packets ends the connection', async (t) => {
   await using both = await pair((packet, peer) => {
     if (packet === 'm10,1') peer.raw(`+${'$5a#00'.repeat(6)}`);
     return packet === 'm10,1';
@@ -115,7 +115,7 @@ t.test('an endless packet ends at its bound and the deadline', async (t) => {
   t.equal((await both.gdb.readMemory(16n, 1)).toString(), 'Z', 'the next packet is understood');
 });
 
-t.test('junk, notifications and console output harm nobody', async (t) => {
+t.test('junk, notifications and console output have no effect', async (t) => {
   await using both = await pair((packet, peer) => {
     if (packet !== 'g') return false;
     peer.raw('hello\u0000+\u0007%Stop:T05#cc');
@@ -145,7 +145,7 @@ t.test('a hang-up in the middle of a packet', async (t) => {
   await gdb.close();
 });
 
-t.test('who waits for a stop is told when QEMU goes', async (t) => {
+t.test('a wait for a stop ends when QEMU exits', async (t) => {
   await using both = await pair((packet, peer) => {
     if (isResume(packet)) setTimeout(() => (peer.packet('W00'), peer.end()), 20);
     return false;

@@ -1,7 +1,7 @@
 import { boundedWait, type BoundedWait, type WaitLimits } from '../socket/bounded-wait.js';
 import { GdbTimeoutError } from './errors.js';
 
-/** How long an operation may take, and who may end it early. */
+/** The deadline of an operation, and a signal that ends it early. */
 export interface GdbCallOptions {
   /** Milliseconds; default is the client's `deadlineMs`. */
   readonly deadlineMs?: number | undefined;
@@ -11,7 +11,7 @@ export interface GdbCallOptions {
 
 /** One operation under way: several packets share its deadline. */
 export interface Limits {
-  /** What is being done, for messages: `read registers of vCPU "1"`. */
+  /** The operation, for messages: `read registers of vCPU "1"`. */
   readonly what: string;
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
@@ -28,10 +28,10 @@ export function startLimits(what: string, options: GdbCallOptions, defaultMs: nu
   };
 }
 
-/** What ends a wait of an operation; `missing` says what did not come. */
+/** Limits of a wait of an operation; `missing` is the message for a timeout. */
 export function waitLimits(limits: Limits, missing: string): WaitLimits {
   const { what, deadlineMs, signal, startedMs } = limits;
-  // A deadline that is no number or not positive is boundedWait's to refuse; one that has passed still ends as a timeout.
+  // boundedWait refuses an invalid deadline; one that has passed ends as a timeout.
   const leftMs = deadlineMs > 0 ? Math.max(1, deadlineMs - (performance.now() - startedMs)) : deadlineMs;
   return {
     deadlineMs: leftMs,

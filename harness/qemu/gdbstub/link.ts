@@ -18,18 +18,18 @@ import { meaningOf } from './packet-meaning.js';
 import { type GdbStop, StopLog } from './stop-log.js';
 import { parseStopReply } from './stop-reply.js';
 
-/** How often one packet is sent again when the stub says `-`. */
+/** How often one packet is sent again when the stub replies `-`. */
 const MAX_REPEATS = 5;
-/** Asked after a reply did not come in time: its reply is known by its looks, so everything before it is late. */
+/** Sent after a missing reply: its own reply is recognisable, so that everything before it is late. */
 const RESYNC = 'qSupported:multiprocess+';
 
-/** What the guest does, as far as this connection knows. */
+/** The guest's state as far as this connection knows. */
 export type GuestState = 'stopped' | 'running' | 'closed';
 
-/** Requests and their replies, and the guest's state; no particular request is known here. */
+/** Requests and their replies, and the guest's state, independent of the kind of request. */
 export class Link {
   readonly stops: StopLog;
-  /** Resolves when the connection is over and everyone who waited has the reason. */
+  /** Resolves when the connection is over and all waits have failed with the reason. */
   readonly over: Promise<GdbClosedError>;
   /** How many resumes were sent; the number of the latest. */
   resumes = 0;
@@ -61,12 +61,12 @@ export class Link {
     });
   }
 
-  /** What the transport is to be opened with; bytes may arrive before `attach`. */
+  /** The handlers with which to open the transport; bytes may arrive before `attach`. */
   get handlers(): TransportHandlers {
     return this.#line.handlers;
   }
 
-  /** What the protocol does not foresee. */
+  /** Deviations from the protocol. */
   get observations(): Observations<ObservationBody> {
     return this.#line.observations;
   }
@@ -79,7 +79,7 @@ export class Link {
     this.#line.attach(transport);
   }
 
-  /** From now on neither side acknowledges. */
+  /** Turns acknowledgements off, for both sides. */
   dropAcks(): void {
     this.#line.dropAcks();
   }
@@ -103,8 +103,8 @@ export class Link {
   }
 
   /**
-   * Sends a packet that lets vCPUs run. Resolves when the stub has acknowledged it; a stop reply that is read before
-   * that is an older one. Fails with the stub's refusal when it comes along with the acknowledgement.
+   * Sends a packet that lets vCPUs run. Resolves when the stub has acknowledged it; a stop reply before that belongs to
+   * an earlier resume. Fails with the stub's refusal when that arrives along with the acknowledgement.
    */
   async resume(payload: string, limits: Limits): Promise<void> {
     this.#requireStopped(limits.what);
@@ -114,13 +114,13 @@ export class Link {
     try {
       await this.#begin('resume', payload, limits);
     } catch (error) {
-      // Sent, and no answer: it may run, and then any byte but an interrupt is harmful.
+      // Sent without an answer: the guest may run, and then any byte but an interrupt is harmful.
       if (!(error instanceof GdbRemoteError) && this.#state === 'stopped') this.#state = 'running';
       throw error;
     }
   }
 
-  /** Stops the guest; QEMU answers with a stop reply, or not when it has stopped by itself meanwhile. */
+  /** Stops the guest; QEMU answers with a stop reply, unless the guest has stopped by itself meanwhile. */
   sendInterrupt(): void {
     this.#line.sendInterrupt();
   }
@@ -212,7 +212,7 @@ export class Link {
 
   #takePacket(payload: string): void {
     const exchange = this.#exchange;
-    // A reply follows its request's acknowledgement; what is read before belongs to something older.
+    // A reply follows the acknowledgement of its request; a packet before that belongs to an earlier request.
     const answers = exchange?.acked === true ? exchange.kind : undefined;
     switch (meaningOf(payload, { answers, running: this.#state === 'running' })) {
       case 'reply': {
@@ -242,13 +242,13 @@ export class Link {
     if (reply === undefined) return;
     const resume = this.#state === 'running' ? this.resumes : undefined;
     if (this.#state === 'running') this.#state = 'stopped';
-    // A resume that was acknowledged in these same bytes has begun, and is over: its caller need not wait for more.
+    // A resume that was acknowledged in these bytes has begun and ended: its caller need not wait further.
     if (resume !== undefined) this.#settleResume();
     const stop = this.stops.append({ ...reply, resume, atMs: this.#options.now(), text: payload });
     this.observations.call('onStop', () => this.#options.onStop?.(stop));
   }
 
-  /** Told after all bytes that came along were read, so that a refusal among them counts. */
+  /** Settles after all bytes that arrived together were read, so that a refusal among them counts. */
   #settleResume(): void {
     if (this.#exchange?.kind === 'resume' && this.#exchange.acked) this.#exchange.resolve('');
   }

@@ -6,7 +6,7 @@ import { command, demand } from './target.js';
 /** Longest head of an `M` packet: `M`, 16 digits, `,`, 8 digits, `:`. */
 const WRITE_HEAD_BYTES = 27;
 const ADDRESS_LIMIT = 1n << 64n;
-/** One call reads or writes at most this much; a whole dump is QMP's business. */
+/** One call reads or writes at most this much; QMP writes whole dumps. */
 const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
 
 /** Reads guest memory in pieces that fit the stub's packets. */
@@ -49,8 +49,8 @@ export async function writeMemory(
 }
 
 /**
- * Does something with addresses meaning guest-physical ones, RAM and ROM alike; the stub is back at virtual ones
- * afterwards, whatever happens (QEMU: `Qqemu.PhyMemMode`, 4.1 and later; the same under TCG and KVM).
+ * Runs an operation with guest-physical addresses, RAM and ROM alike; afterwards the stub uses virtual ones again, also
+ * after an error (QEMU: `Qqemu.PhyMemMode`, 4.1 and later; the same under TCG and KVM).
  */
 export async function withPhysicalAddresses<T>(
   link: Link,

@@ -1,6 +1,6 @@
 import type { ListenerThrew, Observed } from '../socket/observations.js';
 
-/** What the protocol does not foresee, and what would otherwise be lost. Texts are the stub's, bounded, unescaped. */
+/** A deviation from the protocol that would otherwise be lost. Texts are the stub's, bounded, unescaped. */
 export type ObservationBody =
   /** Bytes between packets. */
   | { readonly kind: 'junk'; readonly bytes: number }
@@ -8,13 +8,13 @@ export type ObservationBody =
   | { readonly kind: 'bad-packet' | 'bad-notification'; readonly why: string }
   /** `%...`: only non-stop stubs send them. */
   | { readonly kind: 'notification'; readonly payload: string }
-  /** A reply that nobody waits for: one that came after its deadline, or one that was never asked for. */
+  /** A reply for which no operation waits: a late one, or an unrequested one. */
   | { readonly kind: 'unexpected-packet'; readonly payload: string }
   /** `O...`: text for the debugger's user. */
   | { readonly kind: 'console-output'; readonly payload: string }
-  /** The stub asked for a packet again. */
+  /** The stub requested a packet again. */
   | { readonly kind: 'retransmission'; readonly payload: string }
-  /** Order was restored after a reply that had not come in time. */
+  /** Requests and replies match again after a missing reply. */
   | { readonly kind: 'resynchronised' }
   | ListenerThrew;
 

@@ -2,22 +2,22 @@ import { DEFAULT_MAX_PACKET_BYTES } from './framing.js';
 import type { GdbObservation } from './observation.js';
 import type { GdbStop } from './stop-log.js';
 
-/** Which end of the line a packet came from. */
+/** The direction of a packet. */
 export type GdbDirection = 'sent' | 'received';
 
 /** Options of `connectGdb`; all have a default. */
 export interface GdbOptions {
-  /** Milliseconds for the whole way to a usable stub: connecting with retries and the handshake; 10,000. */
+  /** Milliseconds until the stub is usable: connecting with retries and the handshake; 10,000. */
   readonly connectDeadlineMs?: number | undefined;
-  /** Milliseconds that an operation may take unless it says otherwise; 5,000. */
+  /** Default deadline of an operation, milliseconds; 5,000. */
   readonly deadlineMs?: number | undefined;
   /** Gives up connecting, with `signal.reason`; has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
   /** With `kvm` the number of hardware breakpoints and watchpoints is limited to the debug registers'; `tcg`. */
   readonly accel?: 'tcg' | 'kvm' | undefined;
   /**
-   * Drop acknowledgements when the stub offers that; false. They are worth having: the acknowledgement of a resume
-   * tells a stop that was on its way from the stop that ends it.
+   * Turn acknowledgements off when the stub offers that; false. They are useful: the acknowledgement of a resume
+   * distinguishes an earlier stop from the one that ends the resume.
    */
   readonly noAck?: boolean | undefined;
   /** Bound on one received packet in bytes; 1 MiB. */
@@ -30,16 +30,17 @@ export interface GdbOptions {
   readonly now?: (() => number) | undefined;
   /**
    * Every packet both ways, handshake included, in order: its payload, one character per byte, bounded by
-   * `maxPacketBytes`. An interrupt is the packet `\x03`; a notification starts with `%`. Acknowledgements are not told.
+   * `maxPacketBytes`. An interrupt is the packet `\x03`; a notification starts with `%`. Acknowledgements are not
+   * reported.
    */
   readonly onPacket?: ((direction: GdbDirection, text: string, atMs: number) => void) | undefined;
-  /** Every stop as it is read, those during the handshake included. */
+  /** Called for every stop, those during the handshake included. */
   readonly onStop?: ((stop: GdbStop) => void) | undefined;
-  /** Every observation as it is made. */
+  /** Called for every observation. */
   readonly onObservation?: ((observation: GdbObservation) => void) | undefined;
 }
 
-/** The options that a link lives with, defaults filled in. */
+/** The options of a link, defaults filled in. */
 export interface LinkOptions extends Pick<GdbOptions, 'onPacket' | 'onStop' | 'onObservation'> {
   readonly maxPacketBytes: number;
   readonly stopsKept: number;

@@ -5,24 +5,24 @@ import { excerpt, type ObservationBody } from './observation.js';
 import type { GdbDirection, LinkOptions } from './options.js';
 import { framePacket } from './packet.js';
 
-/** How many bad packets in a row are borne. */
+/** How many bad packets in a row are tolerated. */
 const MAX_BAD_IN_A_ROW = 5;
 const INTERRUPT = '\u0003';
 
-/** What a line reports to its owner. Nothing is reported after `onClose`, nor after {@link PacketLine.close}. */
+/** Reports of a line to its owner. Nothing is reported after `onClose`, nor after {@link PacketLine.close}. */
 export interface PacketLineEvents {
-  /** The stub has the packet that was sent last, or asks for it again. */
+  /** The stub has received the last packet, or requests it again. */
   readonly onAck: () => void;
   readonly onNack: () => void;
   readonly onPacket: (payload: string) => void;
   /** All bytes that arrived together were read; they are acknowledged after this. */
   readonly onRead: () => void;
-  /** The peer cannot be understood any more. */
+  /** The peer no longer follows the protocol. */
   readonly onBroken: (why: string) => void;
   readonly onClose: (reason: string, cause?: unknown) => void;
 }
 
-/** Packets over a byte stream, with their acknowledgements; what a packet means is not known here. */
+/** Packets over a byte stream, with their acknowledgements, independent of their meaning. */
 export class PacketLine {
   readonly observations: Observations<ObservationBody>;
   readonly #options: LinkOptions;
@@ -40,7 +40,7 @@ export class PacketLine {
     this.observations = new Observations<ObservationBody>(options);
   }
 
-  /** What the transport is to be opened with; bytes may arrive before `attach`. */
+  /** The handlers with which to open the transport; bytes may arrive before `attach`. */
   readonly handlers: TransportHandlers = {
     onBytes: (bytes) => this.#receive(bytes),
     onClose: (reason, cause) => this.#events.onClose(reason, cause),
@@ -56,7 +56,7 @@ export class PacketLine {
     return this.#acks;
   }
 
-  /** From now on neither side acknowledges. */
+  /** Turns acknowledgements off, for both sides. */
   dropAcks(): void {
     this.#acks = false;
   }
@@ -95,8 +95,8 @@ export class PacketLine {
     if (!this.#acks || answer === '' || !this.#isOpen) return;
     // A packet was cut off by its successor, which is still coming.
     if (answer === '-' && this.#framing.midPacket) return;
-    // One answer for all that came at once: QEMU remembers only its last packet, and takes a second `+` that finds
-    // nothing to acknowledge while the guest runs for a reason to stop it (gdb_read_byte).
+    // One answer for all packets that came at once: QEMU remembers only its last packet, and a second `+`, with
+    // nothing to acknowledge, makes it stop a running guest (gdb_read_byte).
     this.#transport?.send(answer);
   }
 

@@ -19,7 +19,7 @@ void t.test('a stop is a reply only to the question for it', async (t) => {
   t.equal(meaning(STOP, { answers: 'halt-query' }), 'reply');
   t.equal(meaning(STOP, { answers: 'request' }), 'stop');
   t.equal(meaning(STOP, { running: true }), 'stop');
-  t.equal(meaning(STOP), 'stop', 'a stop that nobody asked for');
+  t.equal(meaning(STOP), 'stop', 'an unrequested stop');
   t.equal(meaning('OK', { answers: 'halt-query' }), 'reply', 'whatever it is, it is the answer');
 });
 

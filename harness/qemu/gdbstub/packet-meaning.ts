@@ -1,19 +1,19 @@
 import type { ExchangeKind } from './exchange.js';
 import { isStopReply } from './stop-reply.js';
 
-/** What a packet from the stub means where it is read. `refusal`: of the resume that seemed to have begun. */
+/** The meaning of a packet in its context. `refusal`: of the resume that seemed to have begun. */
 export type PacketMeaning = 'reply' | 'stop' | 'console-output' | 'refusal' | 'unexpected';
 
-/** Where a packet is read. */
+/** The context of a received packet. */
 export interface PacketContext {
-  /** What may be answered by it: the exchange under way, once it is acknowledged. */
+  /** The exchange that it may answer: the one under way, once it is acknowledged. */
   readonly answers: ExchangeKind | undefined;
   readonly running: boolean;
 }
 
 /**
- * Tells what a packet means. A reply to `resync` is known by its looks; a stop reply is a reply only to the question
- * why the guest stands, because a stop may come along with the reply to any other. Pure.
+ * The meaning of a packet. A reply to `resync` is recognised by its form; a stop reply answers only the question why
+ * the guest is stopped, because a stop may arrive along with the reply to any other request. Pure.
  */
 export function meaningOf(payload: string, { answers, running }: PacketContext): PacketMeaning {
   if (isStopReply(payload)) return answers === 'halt-query' ? 'reply' : 'stop';

@@ -4,7 +4,7 @@ const DOLLAR = 0x24;
 const STAR = 0x2a;
 const ESCAPE = 0x7d;
 const ESCAPE_MASK = 0x20;
-/** A repeat count is a printable character: its code minus 29; 29 itself would be a count of nothing. */
+/** A repeat count is a printable character: its code minus 29; 29 itself would be a count of 0. */
 const REPEAT_OFFSET = 29;
 const MIN_REPEAT_CODE = 32;
 const MAX_REPEAT_CODE = 126;
@@ -30,8 +30,8 @@ export function framePacket(payload: string): string {
 }
 
 /**
- * Undoes escapes and run-length encoding of what stood between `$` and `#`. One character per byte; `undefined` when
- * it is malformed (nothing to repeat, bad count, escape at the end) or longer than `maxBytes` when unpacked.
+ * Undoes escapes and run-length encoding of the bytes between `$` and `#`. One character per byte; `undefined` when it
+ * is malformed (nothing to repeat, bad count, escape at the end) or longer than `maxBytes` when unpacked.
  */
 export function unpackPayload(wire: Uint8Array, maxBytes: number): string | undefined {
   const out: number[] = [];

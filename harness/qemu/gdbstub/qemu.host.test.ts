@@ -10,7 +10,7 @@ import { scratchDirectory } from '../../testing/files.js';
 const version = installedQemuVersion();
 const skip = version === undefined ? 'no qemu-system-x86_64 on this host' : false;
 
-/** Major version; before it the stub reports every stop of the guest, whoever caused it (the change came in 8.x). */
+/** Major version; before it the stub reports every stop of the guest, of any cause (the change came in 8.x). */
 const REPORTS_ONLY_WHAT_IS_OWED_FROM = 8;
 const ROUNDS = 10;
 /** Hard-wired to 1 in every x86 since the 486. */
@@ -46,7 +46,7 @@ t.test(
     t.ok(told.every(({ resume, reason }) => resume === undefined && reason.kind === 'interrupt'));
     const major = Number(version?.split('.')[0]);
     if (major < REPORTS_ONLY_WHAT_IS_OWED_FROM)
-      t.equal(told.length, 4 * ROUNDS, 'every stop was told and kept');
+      t.equal(told.length, 4 * ROUNDS, 'every stop was reported and kept');
     await gdb.close();
     t.equal((await qmp.execute('query-status')).running, true, 'closing released it');
     await qmp.execute('quit');

@@ -34,7 +34,7 @@ t.test('the layout of QEMU: sizes differ, comments hide registers, extras follow
   t.end();
 });
 
-t.test('numbers in the description win over its order', (t) => {
+t.test('numbers in the description take precedence over its order', (t) => {
   const layout = layoutFrom([
     `${named('first', 32, 'regnum="40"')}${named('second')}${named('rax', 64, 'regnum="0"')}${ALL.slice(1).join('')}`,
   ]);

@@ -1,6 +1,6 @@
 import { GdbProtocolError } from './errors.js';
 
-/** The registers that are read, under the names that kernel people use; the stub calls `rflags` `eflags`. */
+/** The registers that are read, under their names in the kernel; the stub calls `rflags` `eflags`. */
 export const REGISTER_NAMES = [
   ...(['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp'] as const),
   ...(['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip', 'rflags'] as const),

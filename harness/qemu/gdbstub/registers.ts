@@ -29,7 +29,7 @@ export async function writeRegister(
 ): Promise<void> {
   const slot = slotOf(layout, name);
   const digits = encodeValue(value, slot.sizeBytes);
-  // Reading first is not idle: under KVM it is `g` that fetches the state which `P` then changes.
+  // Reading first is necessary: under KVM `g` fetches the state which `P` then changes.
   const before = await demand(link, 'g', limits);
   const packet = `P${slot.number.toString(16)}=${digits}`;
   const reply = await link.request(packet, limits);

@@ -34,8 +34,8 @@ export class RunControl {
     );
     await this.#turns.take(limits, async () => {
       const threads = vcpus.map((vcpu) => threadOf(this.#target, vcpu));
-      // QEMU ends single-stepping only on the vCPU that is current for control (gdb_vm_state_change): without this, a
-      // step that is interrupted would stay one.
+      // QEMU ends single-stepping only on the vCPU that is current for control (gdb_vm_state_change): without this,
+      // single-stepping would stay on after an interrupted step.
       await select(this.#link, { purpose: 'c', thread: threadOf(this.#target, first) }, limits);
       this.#released = new Set(vcpus);
       const actions = threads.map((thread) => `;${action}:${formatThreadId(thread)}`);

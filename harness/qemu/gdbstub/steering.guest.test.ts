@@ -11,7 +11,7 @@ const SOON_MS = 15_000;
 const KERNEL_CPL = 0n;
 const CPL_MASK = 3n;
 
-t.test('a stock kernel under TCG is held, steered and let go', { timeout: 180_000 }, async (t) => {
+t.test('a stock kernel under TCG is held, directed and released', { timeout: 180_000 }, async (t) => {
   await using guest = await bootGuest(cacheDirectory(), 2);
   await guest.arm();
   const wanted = ['__x64_sys_sync', 'sysvec_apic_timer_interrupt', 'panic', 'linux_banner', 'jiffies'];
@@ -103,7 +103,7 @@ t.test('a stock kernel under TCG is held, steered and let go', { timeout: 180_00
     await gdb.interrupt();
   });
 
-  await t.test('a QMP stop is an event, and a QMP cont can be told', async (t) => {
+  await t.test('a QMP stop is an event, and a QMP cont can be reported', async (t) => {
     const before = gdb.stops.length;
     await guest.qmp.execute('cont');
     gdb.noteState('running');
@@ -116,7 +116,7 @@ t.test('a stock kernel under TCG is held, steered and let go', { timeout: 180_00
   });
 
   let holder = -1;
-  await t.test('a breakpoint holds whoever comes', async (t) => {
+  await t.test('a breakpoint stops every vCPU', async (t) => {
     const address = at('__x64_sys_sync');
     const bytes = await gdb.readMemory(address, 4);
     await gdb.setBreakpoint(address, 'hardware');
@@ -180,7 +180,7 @@ t.test('a stock kernel under TCG is held, steered and let go', { timeout: 180_00
     t.ok(after >= before, `jiffies ${before} ${after}`);
   });
 
-  await t.test('detached, the guest goes on without breakpoints; attached again, it stops', async (t) => {
+  await t.test('detached, the guest continues without breakpoints; attached again, it stops', async (t) => {
     await gdb.setBreakpoint(at('__x64_sys_sync'), 'hardware');
     await gdb.close();
     t.equal(gdb.state, 'closed');

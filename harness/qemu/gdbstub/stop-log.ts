@@ -7,8 +7,8 @@ export interface GdbStop extends StopReply {
   /** Position among all stops of this connection, from 0; dropped ones keep their numbers. */
   readonly seq: number;
   /**
-   * The resume (`GdbClient.resumes` after it) that this stop ended; `undefined` for one that nobody asked for:
-   * QEMU 7.2 reports its stop at attach and every QMP `stop`.
+   * The resume (`GdbClient.resumes` after it) that this stop ended; `undefined` for an unrequested one: QEMU 7.2
+   * reports its stop at attach and every QMP `stop`.
    */
   readonly resume: number | undefined;
   /** Monotonic host milliseconds at reception. */
@@ -17,7 +17,7 @@ export interface GdbStop extends StopReply {
   readonly text: string;
 }
 
-/** The bounded memory of stops, and the waits for the end of a resume. */
+/** A bounded log of stops, and the waits for the end of a resume. */
 export class StopLog {
   readonly #log: RecentLog<GdbStop>;
 
@@ -42,7 +42,7 @@ export class StopLog {
 
   /** The stop that ended resume number `resume`, or will. */
   waitFor(resume: number, limits: Limits): Promise<GdbStop> {
-    // Resumes end in their order, so what stands before the end of an older one need not be read.
+    // Resumes end in order, so the log before the end of an older one need not be searched.
     const older = this.stops.findLast((stop) => stop.resume !== undefined && stop.resume < resume);
     return this.#log.next((stop) => stop.resume === resume, {
       ...waitLimits(limits, 'the guest did not stop'),

@@ -1,9 +1,9 @@
 import { parseThreadId, vcpuOf } from './thread-id.js';
 
 /**
- * Why the guest stopped, as far as a stop reply says it. QEMU gives one signal for each of its run states
- * (gdb_vm_state_change): a breakpoint and a finished step are both `trap`; 0x03, a QMP `stop` and the attaching
- * itself are all `interrupt`.
+ * Why the guest stopped, according to the stop reply. QEMU has one signal for each of its run states
+ * (gdb_vm_state_change): a breakpoint and a finished step are both `trap`; 0x03, a QMP `stop` and the attaching itself
+ * are all `interrupt`.
  */
 export type GdbStopReason =
   | {
@@ -22,11 +22,11 @@ export type GdbStopReason =
   /** QEMU leaves. */
   | { readonly kind: 'exited'; readonly status: number };
 
-/** A stop reply, read. */
+/** A parsed stop reply. */
 export interface StopReply {
   /** GDB's signal number; 0 for an exit. */
   readonly signal: number;
-  /** The vCPU that is named. Not always the one that caused it: an `interrupt` names the last one that was dealt with. */
+  /** The vCPU that is named. Not always the one that caused it: an `interrupt` names the last one that was selected. */
   readonly vcpu: number | undefined;
   readonly reason: GdbStopReason;
 }
@@ -43,7 +43,7 @@ const SIGNALS: Readonly<Record<number, Exclude<GdbStopReason['kind'], 'watchpoin
 
 const WATCHES = { watch: 'write', rwatch: 'read', awatch: 'access' } as const;
 
-/** True for packets that report a stop, whatever was asked: no reply of the other kinds starts with these letters. */
+/** True for packets that report a stop, after any request: no other reply starts with these letters. */
 export function isStopReply(payload: string): boolean {
   return /^[TSWX][0-9a-f]{2}/iu.test(payload);
 }

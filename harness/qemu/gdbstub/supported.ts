@@ -1,4 +1,4 @@
-/** What the stub said it can do. */
+/** Features that the stub announced. */
 export interface StubFeatures {
   /** Longest packet that it takes, in bytes between `$` and `#`. */
   readonly packetBytes: number;
@@ -8,10 +8,10 @@ export interface StubFeatures {
   readonly noAckMode: boolean;
 }
 
-/** Used when the stub does not say; every stub takes a `g` packet's worth. */
+/** Used when the stub does not announce one; every stub accepts a packet of that size. */
 const FALLBACK_PACKET_BYTES = 1024;
 const MIN_PACKET_BYTES = 128;
-/** A stub may claim anything; requests are never longer than this. */
+/** An announced size is not trusted; requests are never longer than this. */
 const MAX_PACKET_BYTES = 64 * 1024;
 
 /** Reads the reply to `qSupported`: `PacketSize=1000;qXfer:features:read+;...`. Unknown features are skipped. */

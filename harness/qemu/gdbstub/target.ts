@@ -10,7 +10,7 @@ const MAX_VCPUS = 4096;
 const MAX_ANNEXES = 32;
 const MAX_ANNEX_CHARACTERS = 256 * 1024;
 
-/** What the handshake found out. */
+/** The result of the handshake. */
 export interface Target {
   readonly threads: ReadonlyMap<number, GdbThread>;
   readonly layout: RegisterLayout;
@@ -32,7 +32,7 @@ export function threadOf(target: Target, vcpu: number): GdbThread {
   throw new RangeError(`cannot use vCPU "${vcpu}": the guest has ${vcpusOf(target).join(', ')}`);
 }
 
-/** Makes a vCPU the one that `g` (registers and memory) or `c` (control) packets mean. */
+/** Selects the vCPU of `g` (registers and memory) or `c` (control) packets. */
 export function select(
   link: Link,
   { purpose, thread }: { readonly purpose: 'g' | 'c'; readonly thread: GdbThread },

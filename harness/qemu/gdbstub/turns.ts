@@ -1,6 +1,6 @@
 import { type Limits, waitWithin } from './limits.js';
 
-/** Operations of several packets must not mix: each runs after those that were asked for before. */
+/** A queue: operations of several packets must not mix. */
 export class Turns {
   #tail: Promise<void> = Promise.resolve();
 

@@ -137,7 +137,7 @@ void t.test('oob is not enabled where it is not offered', async (t) => {
   t.strictSame(monitor.received, [{ execute: 'qmp_capabilities', id: 1 }]);
 });
 
-void t.test('the peer hangs up: everyone learns why, with stderr', async (t) => {
+void t.test('the peer hangs up: every wait fails with the reason and stderr', async (t) => {
   let stderr = '';
   await using monitor = await fakeMonitor((_message, peer) => {
     peer.send({ event: 'SHUTDOWN', data: { guest: false, reason: 'host-error' } });

@@ -24,9 +24,9 @@ export type ExecuteParameters<Name extends QmpCommandName> =
 
 /** A connection to one QMP monitor, past the handshake. Made by `connectQmp`. */
 export class QmpClient implements AsyncDisposable {
-  /** What QEMU said first. */
+  /** QEMU's greeting. */
   readonly greeting: QmpGreeting;
-  /** True when out-of-band execution was asked for, offered and enabled. */
+  /** True when out-of-band execution was requested, offered and enabled. */
   readonly oobEnabled: boolean;
   readonly #connection: Connection;
   readonly #deadlineMs: number;
@@ -47,7 +47,7 @@ export class QmpClient implements AsyncDisposable {
     return this.#connection.events.events;
   }
 
-  /** How many events that bound has cost. */
+  /** How many events were dropped because of that bound. */
   get eventsDropped(): number {
     return this.#connection.events.dropped;
   }
@@ -62,7 +62,7 @@ export class QmpClient implements AsyncDisposable {
     return this.#connection.observations.kept;
   }
 
-  /** How many observations that bound has cost. */
+  /** How many observations were dropped because of that bound. */
   get observationsDropped(): number {
     return this.#connection.observations.dropped;
   }
@@ -73,7 +73,7 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * Executes a command and resolves with its return value, which is QEMU's word: typed, not validated.
+   * Executes a command and resolves with its return value, which is typed but not validated.
    *
    * @throws QmpCommandError, QmpTimeoutError, QmpClosedError, QmpProtocolError, or the signal's reason.
    */
@@ -85,7 +85,7 @@ export class QmpClient implements AsyncDisposable {
     return (await this.executeRaw(name, args, options)) as QmpCommands[Name]['returns'];
   }
 
-  /** The escape hatch: a command outside the schema, or arguments that it does not know. */
+  /** `execute` for commands or arguments outside the schema. */
   async executeRaw(name: string, args?: object, options: ExecuteOptions = {}): Promise<unknown> {
     return this.#connection.request('execute', name, args, this.#limits(options));
   }
@@ -114,7 +114,7 @@ export class QmpClient implements AsyncDisposable {
     return this.#connection.request('exec-oob', name, args, this.#limits(options));
   }
 
-  /** Calls `listener` for every event from now on; returns the way to stop that. */
+  /** Calls `listener` for every event from now on; returns a function that stops that. */
   onEvent(listener: (event: QmpEvent) => void): () => void {
     return this.#connection.onEvent(listener);
   }
@@ -145,7 +145,7 @@ export class QmpClient implements AsyncDisposable {
     return this.#connection.waitForEvent(name, options.deadlineMs ?? this.#deadlineMs, options);
   }
 
-  /** Ends the connection; QEMU goes on. Pending commands and waits fail with QmpClosedError. Idempotent. */
+  /** Ends the connection; QEMU continues. Pending commands and waits fail with QmpClosedError. Idempotent. */
   async close(): Promise<void> {
     await this.#connection.close('this client closed the connection');
   }

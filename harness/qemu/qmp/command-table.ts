@@ -5,7 +5,7 @@ import { QmpCommandError, QmpTimeoutError } from './errors.js';
 export interface ExecuteOptions {
   /** Milliseconds until the reply must be there; default is the client's `deadlineMs` (10 s). */
   readonly deadlineMs?: number | undefined;
-  /** Stops waiting; QEMU cannot be told to stop executing. */
+  /** Stops waiting; QEMU cannot cancel a command. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -15,7 +15,7 @@ export type ReplyMatch =
   | { readonly kind: 'late'; readonly id: number; readonly command: string; readonly lateByMs: number }
   | { readonly kind: 'unknown' };
 
-/** What a reply says. */
+/** A reply's content. */
 export type Reply =
   | { readonly kind: 'return'; readonly value: unknown }
   | { readonly kind: 'error'; readonly errorClass: string; readonly desc: string };
@@ -25,10 +25,10 @@ interface Pending {
   readonly wait: BoundedWait<unknown>;
 }
 
-/** Bound on remembered commands that were given up; a reply later than that many others is merely unknown. */
+/** Bound on remembered commands that were abandoned; the reply to an older one counts as unknown. */
 const ABANDONED_KEPT = 1024;
 
-/** Commands in flight and those given up, by id. */
+/** Commands in flight and abandoned ones, by id. */
 export class CommandTable {
   readonly #now: () => number;
   readonly #pending = new Map<number, Pending>();

@@ -13,8 +13,8 @@ import { openWebSocket } from './web-socket.js';
 export type QmpTarget = { readonly path: string } | { readonly url: string };
 
 /**
- * Connects to a QMP monitor, reads its greeting and negotiates capabilities. While nobody listens yet it tries
- * again until the deadline.
+ * Connects to a QMP monitor, reads its greeting and negotiates capabilities. Retries while nothing listens yet,
+ * until the deadline.
  *
  * @throws QmpTimeoutError (its `cause` is the last connection error), QmpClosedError when QEMU hangs up during
  *   the handshake, QmpProtocolError when the peer does not speak QMP, QmpCommandError when it refuses the

@@ -10,15 +10,15 @@ import { sortMessage, type QmpGreeting, type QmpMessage } from './message.js';
 import type { ObservationBody } from './observation.js';
 import type { ConnectionOptions } from './options.js';
 
-/** How long a dead QEMU's last words may take to reach the caller's `stderrTail` after the socket closed. */
+/** How long a dead QEMU's last output may take to reach the caller's `stderrTail` after the socket closed. */
 const STDERR_GRACE_MS = 50;
 
-/** Routes messages between one transport and those who wait; no particular command is known here. */
+/** Routes messages between one transport and the waits, independent of the commands. */
 export class Connection {
   readonly commands: CommandTable;
   readonly events: EventLog;
   readonly observations: Observations<ObservationBody>;
-  /** Resolves when the connection is over and everyone who waited has the reason. */
+  /** Resolves when the connection is over and all waits have failed with the reason. */
   readonly over: Promise<QmpClosedError>;
 
   readonly #address: string;
@@ -43,7 +43,7 @@ export class Connection {
     });
   }
 
-  /** What the transport is to be opened with; bytes may arrive before `attach`. */
+  /** The handlers with which to open the transport; bytes may arrive before `attach`. */
   readonly handlers: TransportHandlers = {
     onBytes: (bytes) => this.#receive(bytes),
     onClose: (reason, cause) => {
@@ -130,7 +130,7 @@ export class Connection {
     }
   }
 
-  /** The peer cannot be understood any more: who waits for a reply learns that, later callers a closed connection. */
+  /** The peer broke the protocol: waits for a reply fail with that error, later calls with a closed connection. */
   #break(error: QmpProtocolError): void {
     this.#greeting.wait?.reject(error);
     this.commands.failAll(() => error);

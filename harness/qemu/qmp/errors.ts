@@ -1,6 +1,6 @@
 import { EXCERPT_CHARS, oneLine } from '../socket/one-line.js';
 
-/** Base of every error that this client raises on its own account; `signal.reason` is thrown as it is. */
+/** Base of every error that this client raises itself; `signal.reason` is thrown unchanged. */
 export class QmpError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -48,10 +48,10 @@ export class QmpClosedError extends QmpError {
   }
 }
 
-/** The peer does not speak QMP, broke a bound, or was asked for what was not negotiated. */
+/** The peer does not follow QMP or exceeded a bound, or the call needs a capability that was not negotiated. */
 export class QmpProtocolError extends QmpError {}
 
-/** The last lines matter most in a stderr, so it is cut from the front. */
+/** The last lines of stderr matter most, so it is cut from the front. */
 function quoteTail(text: string): string {
   const lines = text.slice(-EXCERPT_CHARS).split(/\r?\n/u);
   return lines

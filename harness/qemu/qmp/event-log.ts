@@ -17,7 +17,7 @@ export interface QmpEvent<Name extends string = string, Data = unknown> {
 
 /** How to wait for an event. */
 export interface WaitForEventOptions<Event extends QmpEvent = QmpEvent> {
-  /** Which event of that name is meant; when it throws, the wait fails with what it threw. */
+  /** Selects among events of that name; when it throws, the wait fails with that error. */
   readonly predicate?: ((event: Event) => boolean) | undefined;
   /** Milliseconds; default is the client's `deadlineMs`. */
   readonly deadlineMs?: number | undefined;
@@ -29,7 +29,7 @@ export interface WaitForEventOptions<Event extends QmpEvent = QmpEvent> {
   readonly since?: number | undefined;
 }
 
-/** The bounded memory of events, and the waits for one. */
+/** A bounded log of events, and the waits for one. */
 export class EventLog {
   readonly #log: RecentLog<QmpEvent>;
 

@@ -5,10 +5,10 @@ import { isRecord, type QmpMessage } from './message.js';
 /** Default bound on one message: QEMU's own JSON parser refuses more than 64 MiB as well. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** Default bound on nesting: QEMU's JSON parser stops at 1024 levels, so it cannot honestly send more. */
+/** Default bound on nesting: QEMU's JSON parser stops at 1024 levels, so it does not send more. */
 const MAX_NESTING = 1024;
 
-/** A buffer that grew beyond this for one large reply is given back afterwards. */
+/** A buffer that grew beyond this for one large reply is released afterwards. */
 const KEEP_BUFFER_BYTES = 1024 * 1024;
 
 const QUOTE = 0x22;

@@ -9,7 +9,7 @@ export interface QmpTimestamp {
   readonly microseconds: number;
 }
 
-/** What QEMU says first: its version and the capabilities that it offers (`oob` since QEMU 2.12). */
+/** QEMU's first message: its version and the capabilities that it offers (`oob` since QEMU 2.12). */
 export interface QmpGreeting {
   readonly version: {
     readonly major: number;
@@ -34,7 +34,7 @@ export type SortedMessage =
     }
   | { readonly kind: 'unrecognized' };
 
-/** Sorts a message; anything that does not have one of the shapes of QMP is `unrecognized`, never an exception. */
+/** Sorts a message; one with none of the forms of QMP is `unrecognized`, never an exception. */
 export function sortMessage(message: QmpMessage): SortedMessage {
   if (typeof message['event'] === 'string') {
     return {
@@ -79,7 +79,7 @@ function readGreeting(value: unknown): QmpGreeting | undefined {
   const packaged = version['package'];
   return {
     version: { major, minor, micro, package: typeof packaged === 'string' ? packaged : '' },
-    // Unknown capabilities may come in other shapes one day; what is not a name cannot be enabled by name.
+    // Future capabilities may have another form; only names can be enabled by name.
     capabilities: value['capabilities'].filter((entry) => typeof entry === 'string'),
   };
 }

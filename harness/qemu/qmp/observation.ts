@@ -1,14 +1,14 @@
 import type { ListenerThrew, Observed } from '../socket/observations.js';
 import type { QmpMessage } from './message.js';
 
-/** Something that QMP does not foresee, kept because it may be the only trace of what went wrong. */
+/** A deviation from QMP, kept because it may be the only trace of a failure. */
 export type ObservationBody =
   | {
-      /** The reply to a command that had been given up: its deadline passed or its signal fired. */
+      /** The reply to an abandoned command: its deadline had passed or its signal had fired. */
       readonly kind: 'late-reply';
       readonly id: number;
       readonly command: string;
-      /** Milliseconds since the command was given up. */
+      /** Milliseconds since the command was abandoned. */
       readonly lateByMs: number;
       readonly message: QmpMessage;
     }

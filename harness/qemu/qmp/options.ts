@@ -4,9 +4,9 @@ import type { QmpObservation } from './observation.js';
 
 /** Options of `connectQmp`; all have a default. */
 export interface QmpOptions {
-  /** Milliseconds for the whole way to a usable monitor: connecting with retries, greeting, negotiation; 10,000. */
+  /** Milliseconds until the monitor is usable: connecting with retries, greeting, negotiation; 10,000. */
   readonly connectDeadlineMs?: number | undefined;
-  /** Milliseconds that a command or an event wait may take unless it says otherwise; 10,000. */
+  /** Default deadline of a command or an event wait, milliseconds; 10,000. */
   readonly deadlineMs?: number | undefined;
   /** Gives up connecting, with `signal.reason`; has no effect afterwards. Fire it when QEMU's process ends. */
   readonly signal?: AbortSignal | undefined;
@@ -22,15 +22,15 @@ export interface QmpOptions {
   readonly now?: (() => number) | undefined;
   /** The end of QEMU's stderr as collected by the caller, for `QmpClosedError`; called once, when it closed. */
   readonly stderrTail?: (() => string) | undefined;
-  /** Every message both ways, handshake included, in order. */
+  /** Called for every message both ways, handshake included, in order. */
   readonly onMessage?:
     | ((direction: 'sent' | 'received', message: QmpMessage, atMs: number) => void)
     | undefined;
-  /** Every observation as it is made. */
+  /** Called for every observation. */
   readonly onObservation?: ((observation: QmpObservation) => void) | undefined;
 }
 
-/** The options that a connection lives with, defaults filled in. */
+/** The options of a connection, defaults filled in. */
 export interface ConnectionOptions
   extends Pick<QmpOptions, 'stderrTail' | 'onMessage' | 'onObservation'>,
     Readonly<Record<'deadlineMs' | 'maxMessageBytes' | 'eventsKept' | 'observationsKept', number>> {

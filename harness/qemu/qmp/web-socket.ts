@@ -24,7 +24,7 @@ export function openWebSocket(
   return openTransport(
     ({ opened, closed }) => {
       let failure: Error | undefined;
-      // QEMU speaks the `binary` subprotocol and has no compression.
+      // QEMU uses the `binary` subprotocol without compression.
       const socket = new WebSocket(url, ['binary'], {
         perMessageDeflate: false,
         maxPayload: maxMessageBytes,
@@ -38,7 +38,7 @@ export function openWebSocket(
       });
       socket.on('open', () => {
         opened({
-          // QEMU closes with 1003 on a text frame, so the text travels as bytes.
+          // QEMU closes with 1003 on a text frame, so the text is sent as bytes.
           send: (text) => {
             if (socket.readyState === WebSocket.OPEN) socket.send(Buffer.from(text));
           },

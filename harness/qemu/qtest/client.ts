@@ -4,16 +4,16 @@ import type { Transport, TransportHandlers } from '../socket/transport.js';
 import { type IrqInput, type QtestCommand, readl, setIrqIn, writel } from './commands.js';
 import { QtestClosedError, QtestProtocolError, QtestTimeoutError } from './errors.js';
 
-/** Milliseconds that commands may take unless told otherwise: QEMU answers in 50 us, and on a starved host in seconds. */
+/** Default deadline of commands, milliseconds: QEMU answers in 50 us, on a starved host in seconds. */
 export const DEFAULT_DEADLINE_MS = 30_000;
 /** Longest answer line; QEMU's are some 30 bytes. */
 const MAX_LINE_BYTES = 4_096;
 
-/** How long commands may take, and who may end the wait early. */
+/** The deadline of commands, and a signal that ends the wait early. */
 export interface QtestCallOptions {
   /** Milliseconds for all commands of the call; 30,000. */
   readonly deadlineMs?: number | undefined;
-  /** Ends the wait with `signal.reason`; what was sent is still done by QEMU. */
+  /** Ends the wait with `signal.reason`; QEMU still executes what was sent. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,8 +26,8 @@ interface Call {
 }
 
 /**
- * A client of QEMU's qtest channel on a guest that runs: memory accesses as a device would make them, and input lines
- * of device models. QEMU answers in order, whether the vCPUs run or stand. Commands may overlap.
+ * A client of QEMU's qtest channel on a running guest: memory accesses as a device would make them, and input lines of
+ * device models. QEMU answers in order, whether the vCPUs run or are stopped. Commands may overlap.
  */
 export class QtestClient implements AsyncDisposable {
   readonly #calls: Call[] = [];
@@ -35,7 +35,7 @@ export class QtestClient implements AsyncDisposable {
   #rest = '';
   #closed: { readonly reason: string; readonly cause: unknown } | undefined;
 
-  /** What the transport is to be opened with. */
+  /** The handlers with which to open the transport. */
   readonly handlers: TransportHandlers = {
     onBytes: (bytes) => this.#receive(Buffer.from(bytes).toString('latin1')),
     onClose: (reason, cause) => this.#end(reason, cause),
@@ -51,7 +51,7 @@ export class QtestClient implements AsyncDisposable {
     await this.executeAll([writel(address, value)], options);
   }
 
-  /** Reads 32 bits from a guest-physical address; memory that is not there reads as QEMU pleases. */
+  /** Reads 32 bits from a guest-physical address; the value is undefined where there is no memory. */
   async readl(address: number, options?: QtestCallOptions): Promise<number> {
     const [value] = await this.executeAll([readl(address)], options);
     return value ?? 0;
@@ -63,7 +63,7 @@ export class QtestClient implements AsyncDisposable {
   }
 
   /**
-   * Sends commands in one go and waits for the last answer; values of those that read, in order.
+   * Sends commands at once and waits for the last answer; returns the values of those that read, in order.
    *
    * @throws QtestTimeoutError, QtestClosedError when QEMU is gone, QtestProtocolError when it refused one (the others
    *   are done) or answered nonsense, the signal's reason.
@@ -89,7 +89,7 @@ export class QtestClient implements AsyncDisposable {
     return wait.promise;
   }
 
-  /** Hangs up. Lines stay as they were driven. */
+  /** Disconnects. Lines keep their levels. */
   close(): void {
     this.#end('it was closed');
   }
@@ -107,7 +107,7 @@ export class QtestClient implements AsyncDisposable {
   }
 
   #take(line: string): void {
-    // Told without being asked, when a device's outputs are intercepted, which this client never does.
+    // Sent unrequested when a device's outputs are intercepted, which this client never does.
     if (line.startsWith('IRQ ') || this.#closed !== undefined) return;
     const call = this.#calls[0];
     const command = call?.commands[call.values.length];

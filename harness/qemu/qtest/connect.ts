@@ -6,7 +6,8 @@ const CONNECT_DEADLINE_MS = 10_000;
 
 /**
  * Connects to a qtest channel: `-chardev socket,id=qtest,path=P,server=on,wait=off -qtest chardev:qtest -qtest-log none`.
- * QEMU 7.2 looks the chardev up by the name `qtest`, whatever -qtest says. While nobody listens yet it tries again until the deadline. The guest does not notice.
+ * QEMU 7.2 looks the chardev up by the name `qtest` and ignores the one in -qtest. Retries while nothing listens yet,
+ * until the deadline. The guest is not affected.
  *
  * @throws QtestTimeoutError, the operating system's error when connecting is hopeless, the signal's reason.
  */

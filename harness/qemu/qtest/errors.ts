@@ -1,6 +1,6 @@
 import { Fault } from '../../model/fault.js';
 
-/** Base of every error that this client raises on its own account; `signal.reason` is thrown as it is. */
+/** Base of every error that this client raises itself; `signal.reason` is thrown unchanged. */
 export class QtestError extends Fault {
   constructor(message: string, options?: { cause?: unknown }) {
     super('harness', message, options);
@@ -8,7 +8,9 @@ export class QtestError extends Fault {
   }
 }
 
-/** An answer did not come within its deadline. The connection stays usable: a late answer is recognised by its turn. */
+/**
+ * An answer did not come within its deadline. The connection stays usable: a late answer is recognised by its position.
+ */
 export class QtestTimeoutError extends QtestError {
   readonly deadlineMs: number;
 
@@ -21,5 +23,5 @@ export class QtestTimeoutError extends QtestError {
 /** The connection is gone: QEMU died, hung up, or it was closed from this side. */
 export class QtestClosedError extends QtestError {}
 
-/** QEMU refused a command (`FAIL ...`), or what came is no answer of the qtest protocol. */
+/** QEMU refused a command (`FAIL ...`), or sent an invalid answer. */
 export class QtestProtocolError extends QtestError {}

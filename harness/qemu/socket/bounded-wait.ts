@@ -1,11 +1,11 @@
-/** What ends a wait besides its success. */
+/** The limits of a wait. */
 export interface WaitLimits {
   /** Milliseconds until the wait fails with `timeoutError()`; more than 0 and less than 2^31. */
   readonly deadlineMs: number;
   /** Fails the wait with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
   readonly timeoutError: () => Error;
-  /** Called once when the wait is over, however it ended, before its promise settles. */
+  /** Called once when the wait is over, in any case, before its promise settles. */
   readonly onOver?: (() => void) | undefined;
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transport, TransportHandlers } from './transport.js';
 import { isNotListeningYet, openUnixSocket } from './unix-socket.js';
 
-/** Pause between attempts while QEMU has not created its socket; a QEMU needs some 50 ms for that. */
+/** Pause between attempts while QEMU has not created its socket; QEMU needs about 50 ms for that. */
 const RETRY_EVERY_MS = 20;
 
 /** The owner of a stream. Bytes may arrive, and the stream may end, before it is attached. */
@@ -11,7 +11,7 @@ export interface StreamOwner {
   attach(transport: Transport): void;
 }
 
-/** How long to try, and what is said when the time is up. */
+/** How long to try, and the message when the time is up. */
 export interface ConnectLimits {
   /** Milliseconds for all attempts. */
   readonly deadlineMs: number;
@@ -33,8 +33,8 @@ export interface ConnectLimits {
 type Open = (handlers: TransportHandlers, signal: AbortSignal) => Promise<Transport>;
 
 /**
- * Connects to a Unix socket and attaches the stream to an owner that is made anew for each attempt. While nobody
- * listens yet it tries again until the deadline.
+ * Connects to a Unix socket and attaches the stream to an owner that is made anew for each attempt. Retries while
+ * nothing listens yet, until the deadline.
  *
  * @throws `limits.timeoutError`, an attempt's own error when another try is hopeless (e.g. EACCES), the signal's reason.
  */

@@ -16,7 +16,7 @@ export interface ObservationOptions<Body> {
   readonly onObservation?: ((observation: Observed<Body>) => void) | undefined;
 }
 
-/** The bounded memory of what a protocol does not foresee. It calls the caller's listeners, whose errors do no harm. */
+/** A bounded log of deviations from a protocol. It calls the caller's listeners and catches their errors. */
 export class Observations<Body> {
   readonly kept: Observed<Body>[] = [];
   dropped = 0;
@@ -34,12 +34,12 @@ export class Observations<Body> {
       this.kept.shift();
       this.dropped += 1;
     }
-    // An observer that throws is not observed in turn, or it would be called for ever.
+    // The error of an observer is not reported to it again: that would never end.
     const isObserversOwn = isListenerThrew(body) && body.listener === 'onObservation';
     if (!isObserversOwn) this.call('onObservation', () => this.#options.onObservation?.(observation));
   }
 
-  /** Runs a listener of the caller; what it throws becomes an observation. */
+  /** Runs a listener of the caller; an error that it throws becomes an observation. */
   call(listener: string, run: () => void): void {
     try {
       run();

@@ -2,8 +2,8 @@
 export const EXCERPT_CHARS = 2000;
 
 /**
- * Foreign text on one line: control characters escaped, cut from the end at `limit` characters. It is a copy of what
- * `model/escape.ts` does for the rest of crashpath, because this folder and `qmp/` can be published without it.
+ * Foreign text on one line: control characters escaped, cut from the end at `limit` characters. It duplicates
+ * `model/escape.ts`, so that this folder and `qmp/` can be published without the rest of crashpath.
  */
 export function oneLine(text: string, limit: number = EXCERPT_CHARS): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;

@@ -14,7 +14,7 @@ export interface NextLimits extends Omit<WaitLimits, 'onOver'> {
   readonly group?: number | undefined;
 }
 
-/** The bounded memory of what arrived, in order, and the waits for some of it. */
+/** A bounded log of received items, in order, and the waits for items. */
 export class RecentLog<Item extends { readonly seq: number }> {
   readonly #limit: number;
   readonly #items: Item[] = [];

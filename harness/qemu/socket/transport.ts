@@ -1,4 +1,4 @@
-/** What a transport tells its owner. Nothing is reported after `onClose`. */
+/** Reports of a transport to its owner. Nothing is reported after `onClose`. */
 export interface TransportHandlers {
   readonly onBytes: (bytes: Uint8Array) => void;
   /** The connection ended; `reason` is one line, `cause` an operating system or WebSocket error. */
@@ -13,10 +13,10 @@ export interface Transport {
   destroy(): void;
 }
 
-/** How the opening of a stream goes on, as its socket reports it. */
+/** Reports of a socket while its stream is being opened. */
 export interface OpeningEvents {
   readonly opened: (transport: Transport) => void;
-  /** The socket is closed. `error` is what the attempt fails with when it had not been open. */
+  /** The socket is closed. `error` is the attempt's error when it had not been open. */
   readonly closed: (end: {
     readonly reason: string;
     readonly cause?: unknown;

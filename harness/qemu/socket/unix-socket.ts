@@ -16,7 +16,7 @@ export function openUnixSocket(
 ): Promise<Transport> {
   const pathBytes = Buffer.byteLength(path);
   if (pathBytes > MAX_UNIX_PATH_BYTES) {
-    // A longer path is cut off silently on the way to the kernel, and the wrong socket is looked for.
+    // A longer path is truncated silently, and the wrong socket is opened.
     throw new RangeError(
       `cannot connect to Unix socket "${path}": ${pathBytes} bytes exceed ${MAX_UNIX_PATH_BYTES}; use a shorter directory`,
     );
@@ -46,7 +46,7 @@ export function openUnixSocket(
   );
 }
 
-/** True for the errors of a listener that is not there yet: no socket file, or nobody accepts on it. */
+/** True for the errors of a listener that is not there yet: no socket file, or no process accepts on it. */
 export function isNotListeningYet(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ENOENT' || code === 'ECONNREFUSED';

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 export const ENTRY_CODE = {
   /** ud2 with an empty IDT: #UD, #DF, triple fault. */
   tripleFault: Buffer.from([0x0f, 0x0b]),
-  /** jmp to itself: silent for ever. */
+  /** jmp to itself: silent forever. */
   spin: Buffer.from([0xeb, 0xfe]),
 } as const;
 

@@ -50,7 +50,7 @@ export async function madeHost(t: Test): Promise<MadeHost> {
   };
 }
 
-/** The `run` command line that all these hosts can carry out: every guest ends at once. */
+/** The `run` command line for these hosts: every guest ends at once. */
 export function runWords(host: MadeHost, ...more: string[]): string[] {
   return ['run', 'sysrq-task', '--kernel', host.kernel, '--accel', 'tcg', ...more];
 }

@@ -1,4 +1,4 @@
-/** For tests: lines of a console, and what is read of them. */
+/** For tests: lines of a console, and the events read from them. */
 import { createConsoleReader } from '../../timeline/console.js';
 
 /** First line of a kernel, its command line as a capture kernel has it and as the first has it, and a panic. */

@@ -1,4 +1,4 @@
-/** What images are built of: a file that stands for a kernel, and modules. */
+/** Inputs of images: a file in place of a kernel, and modules. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel } from '../../model/kernel.js';
@@ -6,7 +6,7 @@ import type { ImageInputs } from '../../image/build-images.js';
 import { sha256Of } from '../../cache/sha256.js';
 import type { ImageModule } from '../../image/contents.js';
 
-/** A file that stands for a bzImage; the builder never looks inside one. */
+/** A file in place of a bzImage; the builder never reads its contents. */
 export function testKernel(dir: string, text = 'not really a kernel'): Kernel {
   const bzImage = join(dir, `bzImage-${text.length}`);
   const bytes = Buffer.from(text.repeat(1000));

@@ -1,10 +1,10 @@
-/** A source tree with the targets of a kernel's Makefile, made for tests: it builds in no time, and no kernel. */
+/** A source tree with the targets of a kernel's Makefile, for tests: it builds fast, and builds no kernel. */
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeBzImage } from './kernels.js';
 import { writeTree } from '../files.js';
 
-/** As native_machine_crash_shutdown() has it, as far as the variants' patches look. */
+/** The part of native_machine_crash_shutdown() that the variants' patches need. */
 export const CRASH_C = `	/*
 	 * Disable Intel PT to stop its logging
 	 */
@@ -22,7 +22,7 @@ export const CRASH_C = `	/*
 #endif
 `;
 
-/** The image carries the sources in it, so that a test sees what it was made of. */
+/** The image contains the sources, so that a test sees what it was built from. */
 const MAKEFILE = `# SPDX-License-Identifier: GPL-2.0
 VERSION = 6
 PATCHLEVEL = 1

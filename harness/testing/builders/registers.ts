@@ -9,7 +9,7 @@ export const ZERO_REGISTERS: Registers = {
   ...{ efer: 0n },
 };
 
-/** A vCPU in 64-bit kernel mode, paging on, whose registers are zero but for those that are given. */
+/** A vCPU in 64-bit kernel mode, paging on, whose registers are zero except the given ones. */
 export function madeRegisters(given: Partial<Registers> = {}): Registers {
   return { ...ZERO_REGISTERS, cs: 0x10n, cr0: 0x80050033n, ...given };
 }

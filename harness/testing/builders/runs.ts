@@ -109,7 +109,7 @@ export function vmcoreFrame(
   });
 }
 
-/** What the production init reports after `kexec -p`. */
+/** The first init's report after `kexec -p`. */
 export function armedReport(
   changes: { loaded?: boolean; size?: number; range?: boolean; error?: string } = {},
 ): string {

@@ -1,10 +1,10 @@
-/** For tests of verdicts: made runs up to a rung, and what is judged of them. */
+/** For tests of verdicts: made runs up to a rung, and their verdicts. */
 import type { HostFact } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { verdictOf } from '../recordings/fixtures.js';
 import { CRASH_CR3, firedRun, type MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
 
-/** A plan with an armed crash kernel, and one that asks for none. */
+/** A plan with an armed crash kernel, and one without. */
 export const PLAN = madePlan();
 export const ABSENT = madePlan({
   scenario: { crashKernel: 'absent', expect: { verdict: 'no-crash-kernel' } },
@@ -12,7 +12,7 @@ export const ABSENT = madePlan({
 /** A deadline that passed. */
 export const DEADLINE: HostFact = { fact: 'deadline', what: 'the wait', limitMs: 5 };
 
-/** The verdict on a finished run: `word/detail`, and what degrades it. */
+/** The verdict on a finished run: `word/detail`, and the reasons of degradation. */
 export function verdict(run: MadeRun, plan: RunPlan = PLAN): string {
   const judged = verdictOf(run.end().records, plan);
   const degraded = judged.word === 'captured' ? judged.degradedBy : [];
@@ -25,7 +25,7 @@ export const inUserspace = () => atCapture().captureHello();
 export const captured = () => inUserspace().control(vmcoreFrame());
 /** A run that is sampled once after its panic, with one vCPU at `rip`. */
 export const sampled = (rip: bigint, cr3 = CRASH_CR3) => firedRun().panic().sample([{ rip, cr3 }, PARKED]);
-/** A vCPU that stands still for a minute. */
+/** A vCPU that stays at one instruction for a minute. */
 export const stuckAt = (rip: bigint, cr3 = CRASH_CR3) => {
   const run = firedRun().panic();
   for (let i = 0; i < 400; i++) run.later(140).sample([{ rip, cr3 }, PARKED]);

@@ -18,7 +18,7 @@ export interface FakePeer {
   end(): void;
 }
 
-/** What the stub does with a packet. `true`: done; `false`: answer as QEMU would. */
+/** The stub's reaction to a packet. `true`: done; `false`: answer as QEMU would. */
 export type FakeBehaviour = (packet: string, peer: FakePeer) => boolean;
 
 export interface FakeStub extends AsyncDisposable {
@@ -93,7 +93,7 @@ function peerOf(socket: Socket): FakePeer {
   };
 }
 
-/** What a stub of QEMU 7.2 answers; `undefined` for a resume. */
+/** The answer of QEMU 7.2's stub; `undefined` for a resume. */
 function answerOf(packet: string): string | undefined {
   if (packet.startsWith('qSupported')) {
     return 'PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+';

@@ -3,18 +3,18 @@ import { GdbRemoteError } from '../../qemu/gdbstub/index.js';
 import { MadePhysicalMemory } from '../builders/page-tables.js';
 import { ZERO_REGISTERS } from '../builders/registers.js';
 
-/** Where the kernel has a lock, across two pages. */
+/** Address of a lock that crosses two pages. */
 export const LOCK = 0xffffffff82345ffcn;
 const PHYSICAL = 0x345_6000n;
 
 const refused = () => new GdbRemoteError('read', 'm', 0x14, 'the stub answered E14');
 
-/** A vCPU, as far as it matters for reading through its page tables. */
+/** The state of a vCPU that matters for reading through its page tables. */
 export interface MadeVcpu {
   readonly user?: boolean;
   readonly cr3?: bigint;
   readonly cr0?: bigint;
-  /** What the stub reads through its tables; absent: it refuses. */
+  /** Memory that the stub reads through its tables; absent: it refuses. */
   readonly maps?: Buffer;
 }
 

@@ -1,4 +1,4 @@
-/** A QEMU that is a shell script: it answers what QEMU is asked about itself, and runs no guest. */
+/** A QEMU that is a shell script: it answers queries about QEMU itself, and runs no guest. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeProgram } from '../files.js';
@@ -8,7 +8,7 @@ const VERSION = "--version) echo 'QEMU emulator version 9.8.7 (pretended)'; exit
 
 /** How the guests of the accelerator's probe behave. */
 export interface ProbeGuests {
-  /** Shell lines that stand for a probe guest under KVM. */
+  /** Shell lines in place of a probe guest under KVM. */
   readonly kvm: string;
   /** The same under TCG; counts for 300 ms and ends well when absent. */
   readonly tcg?: string;
@@ -17,8 +17,8 @@ export interface ProbeGuests {
 }
 
 /**
- * Writes a QEMU whose probe guests behave like that, because a host's KVM is what it is. Every guest that it is asked
- * to run is noted in a file next to it, see {@link guestsRun}.
+ * Writes a QEMU whose probe guests behave as given, independent of the host's KVM. Every guest that it should run is
+ * logged in a file next to it, see {@link guestsRun}.
  */
 export function writeProbedQemu(folder: string, guests: ProbeGuests): Promise<string> {
   const file = join(folder, NAME);
@@ -37,7 +37,7 @@ exit 1
 
 /**
  * Writes a QEMU that knows a few machines and CPU models, refuses a machine with `broken=`, and whose guests end at
- * once with an error. The words of each guest stand in `<file>.guests`, one line each, separated by NUL.
+ * once with an error. The arguments of each guest are in `<file>.guests`, one line each, separated by NUL.
  */
 export function writeDeadQemu(folder: string): Promise<string> {
   const file = join(folder, NAME);
@@ -65,7 +65,7 @@ function acceleratorHelp(names: readonly string[]): string {
   return `'-accel help') printf '${list}\\n'; exit 0;;`;
 }
 
-/** Accelerators of the guests that a pretended QEMU was asked to run, in order. */
+/** Accelerators of the guests that a pretended QEMU should run, in order. */
 export async function guestsRun(file: string): Promise<string[]> {
   const text = await readFile(`${file}.runs`, 'utf8').catch(() => '');
   return text.split('\n').filter((line) => line !== '');

@@ -21,7 +21,7 @@ export interface FakePeer {
   end(): void;
 }
 
-/** What the monitor does with a command; without a return it is up to `peer.send`. */
+/** The monitor's reaction to a command; without a return value, `peer.send` answers. */
 export type FakeBehaviour = (message: QmpMessage, peer: FakePeer) => void;
 
 /** A monitor that listens on a Unix socket in a private directory, removed on dispose. */
@@ -31,7 +31,7 @@ export interface FakeMonitor extends AsyncDisposable {
   readonly received: QmpMessage[];
 }
 
-/** Greets with `greeting`, answers qmp_capabilities by itself and hands everything else to `behave`. */
+/** Greets with `greeting`, answers qmp_capabilities itself and passes every other command to `behave`. */
 export async function fakeMonitor(
   behave: FakeBehaviour,
   greeting: object | string = GREETING,

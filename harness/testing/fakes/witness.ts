@@ -12,7 +12,7 @@ import type {
 import { parseKallsyms, type SymbolTable } from '../../symbols/index.js';
 import { pinOfDevice, readProcInterrupts } from '../../timeline/proc-interrupts.js';
 
-/** Texts that a made machine answers with; what is absent is empty. A list is an answer for each time it is asked. */
+/** Answers of a made machine; an absent one is empty. A list has one answer for each call. */
 export interface MachineTexts {
   readonly registers?: string;
   readonly pic?: string | readonly string[];
@@ -27,7 +27,7 @@ export interface MachineTexts {
   readonly memory?: ReadonlyMap<bigint, Uint8Array>;
 }
 
-/** A machine that answers from texts; `role` means vCPU 0. Its clock runs only while it is slept. */
+/** A machine that answers from texts; `role` means vCPU 0. Its clock advances only during `sleep`. */
 export function machineWitness(texts: MachineTexts): MachineWitness {
   let nowMs = 0;
   let asked = 0;
@@ -61,7 +61,7 @@ export function machineWitness(texts: MachineTexts): MachineWitness {
   };
 }
 
-/** A guest that runs: replies to scripts in their order; `undefined` is no answer. */
+/** A running guest: replies to scripts in their order; `undefined` is no answer. */
 export function guestWitness(
   replies: readonly (ScriptReply | undefined)[],
   texts: MachineTexts = {},
@@ -83,7 +83,7 @@ export function guestWitness(
   };
 }
 
-/** What a made guest in a choreography has. */
+/** A made guest in a choreography. */
 export interface StoppedParts extends MachineTexts {
   readonly stopped?: StoppedVcpu;
   readonly stack?: StackSeen;

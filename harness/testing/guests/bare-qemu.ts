@@ -1,4 +1,4 @@
-/** A real QEMU without a guest, for what its monitor answers. */
+/** A real QEMU without a guest, for tests of its monitor. */
 import { join } from 'node:path';
 import { execa, execaSync } from 'execa';
 import { scratchDirectory } from '../files.js';

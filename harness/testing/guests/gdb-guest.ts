@@ -19,15 +19,15 @@ export interface RealGuest extends AsyncDisposable {
   launch(script: string): void;
   /** Loads the crash kernel. */
   arm(): Promise<void>;
-  /** What the console said. */
+  /** The console's output. */
   console(): string;
-  /** Resolves when the console has said it, or a frame of the control channel is of that kind. */
+  /** Resolves when the console has printed it, or a frame of the control channel has that kind. */
   until(test: (seen: { console: string; control: string }) => boolean, limitMs: number): Promise<boolean>;
 }
 
 const POLL_MS = 20;
 
-/** Boots it to the first word of its init. */
+/** Boots it to the first frame of its init. */
 export async function bootGuest(cacheDir: string, cpus: number): Promise<RealGuest> {
   const kernel = await resolveKernel(process.env['CRASHPATH_TEST_KERNEL'] ?? 'debian:6.1', { cacheDir });
   const images = await buildImages({ captureKernel: kernel, modules: [], captureModules: [] }, { cacheDir });
@@ -109,7 +109,7 @@ export async function bootGuest(cacheDir: string, cpus: number): Promise<RealGue
   }
 }
 
-/** What the whole frame says about /sys/kernel/kexec_crash_loaded; `undefined` while there is none. */
+/** /sys/kernel/kexec_crash_loaded in the complete frame; `undefined` while there is none. */
 function loadedFlag(control: string): string | undefined {
   const out = /"ev":"armed","id":\d+,"out":"([^"]*)"/u.exec(control)?.[1] ?? '';
   return /loaded=(\d)/u.exec(Buffer.from(out, 'base64').toString())?.[1];

@@ -6,7 +6,7 @@ import type { RunResult } from '../../model/result.js';
 import { crashpath, KERNELS, resultsOf } from '../crashpath-command.js';
 import { scratch } from '../files.js';
 
-/** A run that was carried out, whatever came of it. */
+/** A run that was carried out, with any result. */
 export interface RealRun {
   readonly result: RunResult;
   readonly exitCode: number | undefined;

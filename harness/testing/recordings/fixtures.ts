@@ -16,15 +16,15 @@ export const TESTDATA = new URL('../../../harness/testdata/', import.meta.url).p
 export const HEADER = 'expect.yaml';
 
 const HeaderSchema = z.strictObject({
-  /** What the recording shows and why it is kept. */
+  /** The content of the recording, and why it is kept. */
   about: z.string().min(1),
   /** Release of the first kernel. */
   kernel: z.string().min(1),
-  /** How it came about: the command, or the fixture that it was derived from and what was changed. */
+  /** Its origin: the command, or the fixture from which it was derived, with the changes. */
   made: z.string().min(1),
   /** The verdict that a person expects, `word/detail`; never rewritten. */
   verdict: z.string().regex(/^[a-z-]+\/[\w-]+$/),
-  /** What the code says in full; rewritten with CRASHPATH_UPDATE=1. */
+  /** The code's full result; rewritten with CRASHPATH_UPDATE=1. */
   computed: z
     .strictObject({
       quality: z.string().optional(),
@@ -37,7 +37,7 @@ const HeaderSchema = z.strictObject({
 });
 export type FixtureHeader = z.infer<typeof HeaderSchema>;
 
-/** A recorded run with what is expected of it. */
+/** A recorded run with its expectations. */
 export interface Fixture {
   readonly name: string;
   readonly header: FixtureHeader;

@@ -1,4 +1,4 @@
-/** What a guest's lkdtm said: a 6.1.192 tiny configuration with CONFIG_LKDTM, under TCG. One name a line there. */
+/** Listing of a guest's lkdtm: a 6.1.192 tiny configuration with CONFIG_LKDTM, under TCG. One name per line. */
 
 const lines = (...names: string[]): string => `${names.join(' ').replaceAll(' ', '\n')}\n`;
 

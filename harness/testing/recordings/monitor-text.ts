@@ -1,4 +1,4 @@
-/** What HMP said, QEMU 7.2.22 under TCG, Debian 6.1.0-56, right before firing; the line ends are \r\n there. */
+/** Output of HMP, QEMU 7.2.22 under TCG, Debian 6.1.0-56, right before firing; QEMU's line ends are \r\n. */
 
 const lines = (...text: string[]): string => text.join('\r\n');
 

@@ -1,4 +1,4 @@
-/** One real run, and one that is made of it, for the tests of what is reported. */
+/** One real run, and one that is derived from it, for the tests of reports. */
 import { readFileSync } from 'node:fs';
 import { type RunResult, RunResultSchema } from '../../model/result.js';
 import { type RunPlan, RunPlanSchema } from '../../plan/run-plan.js';
@@ -8,7 +8,7 @@ const TESTDATA = new URL('../../../harness/report/testdata/', import.meta.url);
 export interface ReportFixtures {
   /** The real run's result (stock Debian 6.1 under TCG, sysrq-c), with the machine's paths replaced. */
   readonly captured: RunResult;
-  /** The real run as it would have been with a hang after the shootdown. */
+  /** The real run, changed to a hang after the shootdown. */
   readonly hung: RunResult;
   /** The real run's plan. */
   readonly plan: RunPlan;
@@ -16,7 +16,7 @@ export interface ReportFixtures {
   readonly console: Buffer;
 }
 
-/** Reads the run and makes the other one of it. */
+/** Reads the run and derives the other one from it. */
 export function reportFixtures(): ReportFixtures {
   const read = (name: string) => readFileSync(new URL(name, TESTDATA));
   const captured = RunResultSchema.parse(JSON.parse(read('captured.verdict.json').toString()));

@@ -3,11 +3,11 @@ import which from 'which';
 import { harnessFault } from '../../../model/fault.js';
 import { foldLine } from '../../../model/escape.js';
 
-/** Longest wait for a QEMU that only prints something (`--version`, `-accel help`) and leaves. */
+/** Longest wait for a QEMU that only prints something (`--version`, `-accel help`) and exits. */
 export const ASK_DEADLINE_MS = 10_000;
 const ANSWER_LIMIT_BYTES = 1024 * 1024;
 
-/** Where to look for a program, and how to give up early. */
+/** Where to look for a program, and a signal to stop early. */
 export interface AskOptions {
   /** Folders separated by `:`; the environment's PATH when absent. */
   readonly searchPath?: string | undefined;
@@ -19,10 +19,7 @@ export interface AskOptions {
  * Throws a harness Fault that names the Debian package when there is none.
  */
 export async function findQemu(binary: string, { searchPath }: AskOptions = {}): Promise<string> {
-  const found = await which(binary, {
-    nothrow: true,
-    ...(searchPath === undefined ? {} : { path: searchPath }),
-  });
+  const found = await which(binary, { nothrow: true, path: searchPath });
   if (found !== null) return found;
   const why = binary.includes('/') ? 'no executable file there' : 'not found in PATH';
   throw harnessFault(
@@ -31,8 +28,8 @@ export async function findQemu(binary: string, { searchPath }: AskOptions = {}):
 }
 
 /**
- * What QEMU prints on stdout for arguments that make it answer and leave, within {@link ASK_DEADLINE_MS} and
- * 1 MiB. Throws a harness Fault when it is missing, fails or does not end; the signal's reason when aborted.
+ * What QEMU prints on stdout for arguments that make it print and exit, within {@link ASK_DEADLINE_MS} and 1 MiB.
+ * Throws a harness Fault when it is missing, fails or does not end; the signal's reason when aborted.
  */
 export async function askQemu(
   binary: string,

@@ -2,7 +2,7 @@ import t from 'tap';
 import { chooseAccelerator } from './choose-accelerator.js';
 import { KVM_PROBE_MS } from './prove-kvm.js';
 
-void t.test('this host is judged within the bounds, whatever its KVM is worth', async (t) => {
+void t.test('this host is judged within the bounds, independent of its KVM', async (t) => {
   const choice = await chooseAccelerator('auto', {
     qemuBinary: 'qemu-system-x86_64',
     cacheDir: t.testdir(),

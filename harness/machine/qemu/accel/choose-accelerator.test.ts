@@ -52,7 +52,7 @@ for (const { what, kvm, outcome, lasting } of UNPROVED) {
     t.match(await chooseAccelerator('auto', options), { accel: 'tcg', fromCache: lasting });
     const message = /^cannot use accelerator "kvm": [^;]+; [^\n]+$/;
     await t.rejects(chooseAccelerator('kvm', options), { name: 'Fault', kind: 'usage', message });
-    t.equal((await guestsRun(qemuBinary)).length, lasting ? 4 : 6, 'a request for KVM probes anew');
+    t.equal((await guestsRun(qemuBinary)).length, lasting ? 4 : 6, 'a request for KVM probes again');
   });
 }
 

@@ -16,11 +16,11 @@ export interface AccelChoice {
   /** One sentence for people. */
   readonly reason: string;
   readonly proof: AccelProof;
-  /** The proof was read from the cache; no guest was run. */
+  /** True when the proof was read from the cache and no guest was run. */
   readonly fromCache: boolean;
   /** As QEMU prints it, with the distribution's revision. */
   readonly qemuVersion: string;
-  /** Why the proof could not be kept for the next time; absent when it was, or need not be. */
+  /** Why the proof could not be cached; absent when it was, or need not be. */
   readonly cacheProblem?: string;
 }
 
@@ -31,20 +31,20 @@ export interface ChooseOptions {
   /** Folder of `accel.json`; need not exist or be writable. */
   readonly cacheDir: string;
   readonly signal?: AbortSignal | undefined;
-  /** Do not read the cache, prove anew (and keep the new proof). */
+  /** Ignore the cached proof, and cache a new one. */
   readonly fresh?: boolean | undefined;
   /** The KVM device, `/dev/kvm` when absent. */
   readonly kvmDevice?: string | undefined;
 }
 
 /**
- * Chooses KVM only when it is proved by a guest that does real work there (see `proveKvm`), TCG otherwise.
- * Takes ~0.6 s where KVM works and up to ~4 s where it does not; afterwards, until the next boot or another
- * QEMU, the proof comes from `<cacheDir>/accel.json`. Only what waiting would not change is kept there (a proof,
- * a guest that never ended), never a missing device or permission.
+ * Chooses KVM only when it is proved by a guest that does real work there (see `proveKvm`), TCG otherwise. Takes ~0.6 s
+ * where KVM works and up to ~4 s where it does not; afterwards, until the next boot or another QEMU, the proof comes
+ * from `<cacheDir>/accel.json`. Only lasting outcomes are cached (a proof, a guest that never ended), never a missing
+ * device or permission.
  *
- * Throws a usage Fault when `kvm` was asked for and is not proved, or `tcg` is asked for and not built in; a
- * harness Fault when QEMU is missing or has neither; the signal's reason when aborted.
+ * Throws a usage Fault when `kvm` was asked for and is not proved, or `tcg` is asked for and not built in; a harness
+ * Fault when QEMU is missing or has neither; the signal's reason when aborted.
  */
 export async function chooseAccelerator(request: AccelRequest, options: ChooseOptions): Promise<AccelChoice> {
   const asking = { signal: options.signal };
@@ -91,7 +91,7 @@ async function proofFor(
     bootId === undefined ? undefined : { bootId, qemuPath, qemuVersion: version, kvmDevice };
   if (key !== undefined && options.fresh !== true) {
     const kept = await readProof(options.cacheDir, key);
-    // Whoever insists on KVM may just have repaired it: an old "no" does not answer them.
+    // A caller that requires KVM may just have repaired it: a cached failure does not count then.
     if (kept !== undefined && (request === 'auto' || kept.kvm.outcome === 'proved')) {
       return { proof: kept, fromCache: true };
     }
@@ -108,7 +108,7 @@ async function proofFor(
   return { proof, fromCache: false, ...(cacheProblem === undefined ? {} : { cacheProblem }) };
 }
 
-/** True for outcomes that a busy moment or a passing failure does not bring about. */
+/** True for outcomes that are not caused by a busy host or a temporary failure. */
 function isLasting(kvm: KvmProof): boolean {
   return kvm.outcome === 'proved' || (kvm.outcome === 'too-slow' && !kvm.ended);
 }

@@ -21,11 +21,11 @@ const fileSchema = z.strictObject({
   entries: z.array(z.strictObject({ key: keySchema, proof: accelProofSchema })).max(ENTRIES_LIMIT),
 });
 
-/** What a proof holds for. */
+/** The host, kernel and QEMU for which a proof is valid. */
 export type CacheKey = z.infer<typeof keySchema>;
 type Entries = z.infer<typeof fileSchema>['entries'];
 
-/** This boot's id, or undefined where the host does not tell: then nothing is cached. */
+/** This boot's id, or undefined where the host has none: then nothing is cached. */
 export async function currentBootId(): Promise<string | undefined> {
   try {
     return (await readFile(BOOT_ID_FILE, 'latin1')).trim() || undefined;
@@ -41,8 +41,8 @@ export async function readProof(cacheDir: string, key: CacheKey): Promise<AccelP
 }
 
 /**
- * Keeps a proof, atomically, with the other proofs of this boot. Returns undefined, or why it could not be kept:
- * a cache that cannot be written costs time, nothing else, so it is no error.
+ * Stores a proof, atomically, with the other proofs of this boot. Returns undefined, or why it could not be stored: a
+ * cache that cannot be written only costs time, so it is no error.
  */
 export async function keepProof(
   cacheDir: string,

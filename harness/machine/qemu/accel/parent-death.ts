@@ -5,8 +5,7 @@ const HELP_DEADLINE_MS = 5_000;
 
 /** Path of a setpriv that knows `--pdeathsig` (util-linux 2.33 and newer; busybox's does not), or undefined. */
 export async function findPdeathsigSetpriv(searchPath?: string): Promise<string | undefined> {
-  const options = { nothrow: true, ...(searchPath === undefined ? {} : { path: searchPath }) } as const;
-  const setpriv = await which('setpriv', options);
+  const setpriv = await which('setpriv', { nothrow: true, path: searchPath });
   if (setpriv === null) return undefined;
   const help = await execa(setpriv, ['--help'], {
     reject: false,
@@ -19,8 +18,8 @@ export async function findPdeathsigSetpriv(searchPath?: string): Promise<string 
 }
 
 /**
- * Words to put before a command so that the kernel kills it when this process dies, even by SIGKILL: a guest on
- * a broken KVM would otherwise spin for ever. Empty where no setpriv can do it.
+ * A command prefix with which the kernel kills the command when this process dies, even by SIGKILL: a guest on a broken
+ * KVM would otherwise spin forever. Empty without a suitable setpriv.
  */
 export async function parentDeathPrefix(): Promise<readonly string[]> {
   const setpriv = await findPdeathsigSetpriv();

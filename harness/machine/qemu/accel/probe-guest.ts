@@ -44,7 +44,7 @@ const NOTE_BYTES = 24;
 
 const TURNS_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** What the caller may choose about the probe's guest. */
+/** Options of the probe's guest. */
 export interface ProbeGuestOptions {
   /** Turns of the counting loop, 1 to 2^53 - 1. */
   readonly turns: number;
@@ -141,7 +141,7 @@ function writePageTables(image: Buffer): void {
   image.writeBigUInt64LE(BigInt(present + writable + largePage), PD_OFFSET);
 }
 
-/** The guest's instructions, position-dependent: they stand at {@link LOAD_ADDRESS} + {@link CODE_OFFSET}. */
+/** The guest's instructions, position-dependent: they are at {@link LOAD_ADDRESS} + {@link CODE_OFFSET}. */
 function guestCode(turns: number): number[] {
   const count = BigInt(turns);
   const sum = BigInt.asUintN(64, (count * (count + 1n)) / 2n);

@@ -7,9 +7,9 @@ const detail = z.string().max(1000);
 /**
  * What is known about KVM on this host. `tried` says whether a guest was run under KVM.
  *
- * - `proved`: the guest did its work there, right and faster than under TCG;
+ * - `proved`: the guest did its work there, correctly and faster than under TCG;
  * - `too-slow`: it did not end in time, or took as long as TCG (`ended`);
- * - `failed`: QEMU or the guest ended in another way than it should;
+ * - `failed`: QEMU or the guest ended in an unexpected way;
  * - `no-device`, `no-permission`: /dev/kvm is absent or unusable, or may not be opened;
  * - `not-built-in`: this QEMU has no KVM; `not-asked`: TCG was asked for.
  */
@@ -62,7 +62,7 @@ const REMEDIES: Readonly<Record<KvmProof['outcome'], string>> = {
   proved: 'nothing to do',
 };
 
-/** What people can do about each outcome. Pure. */
+/** The remedy for each outcome. Pure. */
 export function remedyFor(kvm: KvmProof): string {
   return REMEDIES[kvm.outcome];
 }

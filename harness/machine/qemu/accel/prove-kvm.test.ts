@@ -27,7 +27,7 @@ void t.test('without a TCG time the count has a limit of its own', async (t) => 
   t.match(judgeKvm(ended(EXIT_SUM_RIGHT, WORK_LIMIT_WITHOUT_TCG_MS + 1), undefined), { outcome: 'too-slow' });
 });
 
-void t.test('a guest that was killed is told apart by whether it began', async (t) => {
+void t.test('killed guests are distinguished by whether they began', async (t) => {
   const killed = { end: 'deadline', tookMs: 2500, stderr: '' } as const;
   t.match(judgeKvm({ ...killed, started: true }, 400), {
     outcome: 'too-slow',
@@ -47,7 +47,7 @@ void t.test('a device is absent, forbidden or usable', async (t) => {
   await writeFile(device, '');
   t.equal(await deviceProblem(device), undefined);
   await chmod(device, 0o400);
-  // root opens anything: be nobody for a moment
+  // root can open anything: become the user nobody for a moment
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) {
     await chmod(device, 0o000);

@@ -8,19 +8,19 @@ import { KILL_GRACE_MS, type ProbeRun, runProbeGuest } from './run-probe-guest.j
 /** Work of the probe's guest: ~0.4 s under TCG, ~0.05 s on a CPU; emulated by KVM (35 us a turn) an hour. */
 export const PROBE_TURNS = 100_000_000;
 
-/** Longest life of the guest under KVM, its killing included. */
+/** Longest run of the guest under KVM, including the time to kill it. */
 export const KVM_PROBE_MS = 3_000;
 
-/** Left over of {@link KVM_PROBE_MS} for the kernel to take a killed QEMU apart. */
+/** Part of {@link KVM_PROBE_MS} in which the kernel tears down a killed QEMU. */
 const REAP_MS = 250;
 
-/** Longest life of the guest under TCG: 20 times what an idle host needs. */
+/** Longest run of the guest under TCG: 20 times what an idle host needs. */
 export const TCG_PROBE_MS = 10_000;
 
-/** What KVM's counting may take when there is no TCG to compare with: 10 ns a turn. */
+/** Limit of KVM's counting when there is no TCG to compare with: 10 ns per turn. */
 export const WORK_LIMIT_WITHOUT_TCG_MS = 1_000;
 
-/** Settings of a proof; all but the QEMU have defaults that only tests change. */
+/** Settings of a proof; only tests change the defaults. */
 export interface ProveOptions {
   readonly qemuPath: string;
   /** Accelerators built into this QEMU. */
@@ -46,15 +46,15 @@ export async function deviceProblem(device: string): Promise<KvmProof | undefine
 }
 
 /**
- * Runs the same guest under TCG, then under KVM, and judges. That /dev/kvm opens, and that a few instructions
- * end well there, proves nothing: on some nested hosts KVM emulates every guest instruction, 10,000 times
- * slower than TCG, and a stock kernel never starts. So the guest has 10^8 turns of work to do.
+ * Runs the same guest under TCG, then under KVM, and judges. That /dev/kvm opens, and that a few instructions run
+ * there, proves nothing: on some nested hosts KVM emulates every guest instruction, 10,000 times slower than TCG, and a
+ * stock kernel never starts. So the guest has 10^8 turns of work to do.
  *
- * The comparison: KVM must count to the end, with the right sum, in less time than TCG needed for the same count
- * a moment before, and all of it within {@link KVM_PROBE_MS}. The clock runs from the guest's mark "about to count" to
- * QEMU's end, so that the start of QEMU and of its firmware, the same for both and several times the work of a
- * real CPU, neither hides a slow KVM nor condemns a good one on a busy host. Without TCG in this QEMU (or when
- * TCG did not end in time) KVM's count has {@link WORK_LIMIT_WITHOUT_TCG_MS}.
+ * The comparison: KVM must count to the end, with the right sum, in less time than TCG needed for the same count a
+ * moment before, and all of it within {@link KVM_PROBE_MS}. The clock runs from the guest's mark "about to count" to
+ * QEMU's end: the start of QEMU and its firmware, the same for both and several times the work of a real CPU, would
+ * hide a slow KVM, or fail a good one on a busy host. Without TCG in this QEMU (or when TCG did not end in time) the
+ * limit of KVM's count is {@link WORK_LIMIT_WITHOUT_TCG_MS}.
  */
 export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
   const common = { qemuPath: options.qemuPath, turns: options.turns ?? PROBE_TURNS, signal: options.signal };
@@ -73,15 +73,12 @@ export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
   };
 }
 
-/** Time of the counting in a run that ended as it should, else undefined. */
+/** Time of the counting in a run that ended properly, else undefined. */
 function finishedWorkMs(run: ProbeRun): number | undefined {
   return run.end === 'exited' && run.exitCode === EXIT_SUM_RIGHT ? run.workMs : undefined;
 }
 
-/**
- * What a run under KVM proves, held against the time in which TCG did the same work (undefined: not known).
- * Pure.
- */
+/** What a run under KVM proves, compared with the time that TCG took for the same work (undefined: not known). Pure. */
 export function judgeKvm(run: ProbeRun, tcgWorkMs: number | undefined): KvmProof {
   const { tookMs } = run;
   if (run.end === 'deadline') {

@@ -6,7 +6,7 @@ import { foldLine } from '../../../model/escape.js';
 /** Longest wait for a QEMU that creates a machine, greets on QMP and quits; 0.3 s on an idle core. */
 const REHEARSAL_DEADLINE_MS = 20_000;
 
-/** The machine that a guest is to get. */
+/** The machine of a planned guest. */
 export interface WantedMachine {
   readonly accel: 'kvm' | 'tcg';
   /** As `-machine` takes it: `pc,hpet=off`. */
@@ -18,7 +18,7 @@ export interface WantedMachine {
 }
 
 /**
- * Lets QEMU create the machine without a kernel and without running it: a property or a number of vCPUs that QEMU
+ * Makes QEMU create the machine without a kernel and without running it: a property or a number of vCPUs that QEMU
  * refuses is the caller's mistake and never a verdict. Throws a usage fault that quotes QEMU.
  */
 export async function rehearse(binary: string, machine: WantedMachine): Promise<void> {

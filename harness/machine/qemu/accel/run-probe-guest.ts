@@ -10,7 +10,7 @@ import { signalGroup } from '../../../host/process-group.js';
 import { parentDeathPrefix } from './parent-death.js';
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, probeGuestElf } from './probe-guest.js';
 
-/** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM ignores SIGTERM for ever. */
+/** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM never handles SIGTERM. */
 export const KILL_GRACE_MS = 250;
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
 const GUEST_MEMORY_MIB = 32;
@@ -54,9 +54,9 @@ export function probeArguments(accel: 'kvm' | 'tcg', kernelPath: string, name: s
 }
 
 /**
- * Runs the probe's guest once. The process leads a group of its own, which is ended by SIGTERM, then SIGKILL, at
- * the deadline and on abort, and with SIGKILL when this process leaves or dies. Throws the signal's reason when
- * aborted and a harness Fault when no temporary file can be written.
+ * Runs the probe's guest once. The process leads a group of its own, which is ended by SIGTERM, then SIGKILL, at the
+ * deadline and on abort, and with SIGKILL when this process exits or dies. Throws the signal's reason when aborted and
+ * a harness Fault when no temporary file can be written.
  */
 export async function runProbeGuest(options: ProbeRunOptions): Promise<ProbeRun> {
   options.signal?.throwIfAborted();

@@ -10,7 +10,7 @@ const BUILTINS: SchemaEntry[] = [
   { name: '0', 'meta-type': 'object', members: [] },
 ];
 
-/** The text without layout, which is the formatter's business. */
+/** The text without layout, which the formatter makes. */
 function generated(...entries: SchemaEntry[]): string {
   return generateQmpTypes([...BUILTINS, ...entries], '1.2.3').replaceAll(/\s+/gu, ' ');
 }
@@ -44,7 +44,7 @@ void t.test('commands, optional members, names that are no identifiers', async (
   t.match(text, "QmpOobCommandName = 'a';");
 });
 
-void t.test('a union is one branch per variant; cases that bring nothing share one', async (t) => {
+void t.test('a union is one branch per variant; cases without members share one', async (t) => {
   const text = generated(
     { name: 'add', 'meta-type': 'command', 'arg-type': '1', 'ret-type': '0' },
     {

@@ -40,7 +40,7 @@ const OPEN_ARGUMENTS: ReadonlySet<string> = new Set(['device_add']);
  *
  * Types that are used once are written in place; those used more often, recursive ones among them, get the
  * name of the place where they are met first in the order of command and event names. So the text depends on
- * what the schema says and not on the order or the numbers it uses. It still wants a formatter.
+ * the schema's content and not on its order or numbers. It is not formatted.
  *
  * @param qemuVersion for the header, e.g. `7.2.22`
  * @throws RangeError when the schema names a type that it does not define
@@ -110,8 +110,8 @@ class TypeWriter {
   }
 
   /**
-   * Counts how often each type is used, walking into it the first time only: that also ends recursion. An array
-   * is no use of its own, as it is always written in place: every use of it uses its elements once more.
+   * Counts how often each type is used, descending into it the first time only, which also ends recursion. An array is
+   * no use of its own, as it is always written in place: every use of it uses its elements once more.
    */
   #countUse(name: string): void {
     const entry = this.#entry(name);
@@ -190,7 +190,7 @@ class TypeWriter {
     return `${base}(${branches.join(' | ')})`;
   }
 
-  /** Values of the tag that the schema lists no variant for: they bring no members. */
+  /** Values of the tag without a variant in the schema: they add no members. */
   #casesWithoutVariant(entry: EntryOf<'object'>): string[] {
     const tagType = entry.members.find(({ name }) => name === entry.tag)?.type;
     const values = tagType === undefined ? undefined : this.#entry(tagType);

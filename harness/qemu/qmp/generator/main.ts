@@ -15,7 +15,7 @@ const USAGE = `usage: generate-qmp-types [--qemu PROGRAM] [--out FILE] [--check]
   --out FILE      where the declarations go (harness/qemu/qmp/generated/schema.ts)
   --check         write nothing; exit 1 when FILE differs from what would be written`;
 
-/** Shallow on purpose: the generator reports a dangling reference, the compiler whatever else is odd. */
+/** Shallow on purpose: the generator reports a dangling reference, the compiler other defects. */
 function isSchema(value: unknown): value is readonly SchemaEntry[] {
   return (
     Array.isArray(value) &&
