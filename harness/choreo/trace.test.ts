@@ -256,7 +256,7 @@ t.test('a handler in the first kernel is not the second one: it must have left i
 });
 
 t.test(
-  'the return of a call behind which a breakpoint is too slow is noticed by its stack slot',
+  'the return of a call behind which a breakpoint is too slow is detected by its stack slot',
   async (t) => {
     const { context, traced, leftBehind } = madeContext(RUN, { hot: F + 13n });
     await traceInstructions(0, context, BOUNDS);

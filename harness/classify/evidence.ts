@@ -90,11 +90,11 @@ function excerptOf(event: RunEvent): string {
 /** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge)`: the capture kernel's timers. */
 function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): string {
   const { local, irq0, irq0Chip } = timerCounts(interrupts);
-  const told = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);
+  const known = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);
   return [
-    `clocksource=${told(timers?.clocksource)} clockevent=${told(timers?.clockevent)}`,
+    `clocksource=${known(timers?.clocksource)} clockevent=${known(timers?.clockevent)}`,
     timers?.broadcast ? ` broadcast=${timers.broadcast}` : '',
-    ` LOC=${told(local)} IRQ0=${told(irq0)}`,
+    ` LOC=${known(local)} IRQ0=${known(irq0)}`,
     irq0Chip === undefined ? '' : ` (${irq0Chip})`,
   ].join('');
 }

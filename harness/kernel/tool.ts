@@ -75,9 +75,9 @@ function reason(
   { name, deadlineMs }: { name: string; deadlineMs: number },
 ): string {
   if (error.timedOut) return `${name} did not finish within ${Math.round(deadlineMs / 1000)} s`;
-  const told = stderr.split('\n').filter((line) => /^\S/.test(line) && !line.startsWith('W:'));
+  const messages = stderr.split('\n').filter((line) => /^\S/.test(line) && !line.startsWith('W:'));
   // The first lines show the cause, later ones its consequences.
-  const text = cleanLine(told.slice(0, 2).join('; ').replace(/^E: /, ''));
+  const text = cleanLine(messages.slice(0, 2).join('; ').replace(/^E: /, ''));
   if (text !== '') return text;
   return cleanLine(error.originalMessage ?? `${name} ended with status ${error.exitCode ?? 'unknown'}`);
 }

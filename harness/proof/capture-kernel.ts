@@ -49,6 +49,6 @@ function oneOf(what: string, wanted: readonly string[], saw: string | undefined)
   return {
     what: `${what} is ${wanted.join(' or ')}`,
     proved: saw !== undefined && wanted.includes(saw),
-    saw: saw === undefined || saw === '' ? 'none told' : saw,
+    saw: saw === undefined || saw === '' ? 'none reported' : saw,
   };
 }

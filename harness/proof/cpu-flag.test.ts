@@ -62,6 +62,6 @@ void t.test('the same of a role in a choreography', async (t) => {
     saw: 'cpu0 EFER=0x1d01',
   });
   t.match(await role({ vmxe: true }, text([ON, OFF])), { what: 'crasher has CR4.VMXE = 1', proved: false });
-  t.match(await role({ svme: true }, ''), { proved: false, saw: 'cpu0 is not told' });
+  t.match(await role({ svme: true }, ''), { proved: false, saw: 'cpu0 is not shown' });
   t.equal(await role({ svme: true, vmxe: true }, ''), undefined, 'one bit at a time');
 });

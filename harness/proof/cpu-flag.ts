@@ -43,9 +43,9 @@ const rule: Rule<Asked, Answer, MachineWitness> = {
     const all = (await witness.registers()).filter(
       ({ cr4, efer }) => cr4 !== undefined && efer !== undefined,
     );
-    if ('everyVcpu' in asked) return { vcpus: all, expected: witness.cpus, none: 'no vCPU is told' };
+    if ('everyVcpu' in asked) return { vcpus: all, expected: witness.cpus, none: 'no vCPU is shown' };
     const vcpu = witness.vcpuOf(asked);
-    return { vcpus: all.filter(({ index }) => index === vcpu), expected: 1, none: `cpu${vcpu} is not told` };
+    return { vcpus: all.filter(({ index }) => index === vcpu), expected: 1, none: `cpu${vcpu} is not shown` };
   },
   judge(asked, { vcpus, expected, none }) {
     const flag = flagOf(asked);

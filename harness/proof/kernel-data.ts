@@ -1,7 +1,7 @@
 import { findSymbol } from '../symbols/find-symbol.js';
 import type { MachineWitness } from './witness.js';
 
-/** Bytes of a kernel variable; or what was seen instead, with the statement that this refutes. */
+/** Bytes of a kernel variable; or what was seen instead, with the statement that failed. */
 export type DataSeen = { readonly bytes: Uint8Array } | { readonly saw: string; readonly what?: string };
 
 /**

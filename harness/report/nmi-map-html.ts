@@ -32,14 +32,14 @@ function movedSection({ groups }: MapComparison): Markup {
     ({ stage, group, baseline, candidate, moved }) =>
       html`<tr><td>${stage}</td><td><code>${group}</code></td><td>${baseline.join(' -> ')}</td><td>${candidate.join(' -> ')}</td><td>${moved ? 'moved' : ''}</td></tr>`,
   );
-  return html`<h2>Function by function</h2><table class="map"><tr><th>Stage</th><th>Function</th><th>Baseline</th><th>Candidate</th><th></th></tr>${rows}</table>`;
+  return html`<h2>Function by function</h2><table class="map"><tr><th>Place</th><th>Function</th><th>Baseline</th><th>Candidate</th><th></th></tr>${rows}</table>`;
 }
 
 function mapSection(map: NmiMap): Markup {
   const windows = map.windows.flatMap((window, index) => windowLines(window, index + 1));
   const head = [...headLines(map), '', ...(windows.length === 0 ? ['no window'] : windows)].join('\n');
   return html`<h2>${map.kernel.spec}</h2><pre>${head}</pre>
-<table class="map"><tr><th>Point</th><th>Stage</th><th>Before the instruction</th><th></th><th>IDT</th><th>NMI gate</th><th>Outcome</th><th>Run</th></tr>
+<table class="map"><tr><th>Point</th><th>Place</th><th>Before the instruction</th><th></th><th>IDT</th><th>NMI gate</th><th>Outcome</th><th>Run</th></tr>
 ${map.probed.map(pointRow)}</table>`;
 }
 

@@ -73,7 +73,7 @@ export async function executeRun(
 }
 
 /** The resources of a run. */
-interface Means {
+interface RunResources {
   readonly watch: RunWatch;
   readonly cacheDir: string | undefined;
   readonly directory: string;
@@ -81,7 +81,7 @@ interface Means {
 }
 
 /** Splits the plan: each function below receives the parts that it needs, and none receives the plan. */
-async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Means): Promise<void> {
+async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: RunResources): Promise<void> {
   const { scenario, kernel, captureKernel } = plan;
   const { trigger, prove } = scenario;
   const undo: (() => Promise<void>)[] = [];

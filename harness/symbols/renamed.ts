@@ -35,7 +35,7 @@ export const RENAMED: readonly Renamed[] = [
   },
   {
     names: ['native_safe_halt', 'pv_native_safe_halt'],
-    source: 'where an idle vCPU stands in Debian 6.1.0-56, and in 6.12.117',
+    source: 'where an idle vCPU is in Debian 6.1.0-56, and in 6.12.117',
   },
 ];
 

@@ -93,7 +93,7 @@ t.test('a vCPU at a place on the crash path is proved and continued after firing
 t.test('each contradiction is named with its step', async (t) => {
   const cases: [string, Step[], number, RegExp][] = [
     [
-      'an interrupt for nobody',
+      'an interrupt for an unbound role',
       [{ interrupt: { role: 'a', nmi: true } }, hold('a'), proveHeld, fire('a'), { release: 'all' }],
       2,
       /^step 1: role "a" is not bound/,
@@ -126,7 +126,7 @@ t.test('each contradiction is named with its step', async (t) => {
       'over a call, from nowhere',
       [{ run: { as: 'a', forMs: 5, thenOver: 'call' } }],
       2,
-      /^step 1: "thenOver" goes on from the call at "to"/,
+      /^step 1: "thenOver" continues from the call at "to"/,
     ],
     [
       'tracing one that runs',

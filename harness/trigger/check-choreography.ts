@@ -5,7 +5,10 @@ import { mistakeInStimulus } from './stimulus.js';
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
   const stopped = new Set<string>();
   const bound = new Set<string>();
-  /** Roles with a pending call, panic or interrupt, which take effect when they run; with the step that caused it. */
+  /**
+   * Roles that must be released to carry out their panic, or a call that does not return; with the step that directed
+   * them.
+   */
   const waiting = new Map<string, number>();
   /** Roles directed into a call that does not return. */
   const sent = new Set<string>();
@@ -97,6 +100,6 @@ function mistakeInRun({
   if (thenStep !== undefined && orElse !== undefined)
     return '"thenStep" counts from a place: "orElse: stay" may stand anywhere';
   if (thenOver !== undefined && (to === undefined || orElse !== undefined || thenStep !== undefined))
-    return '"thenOver" goes on from the call at "to": it goes with neither "thenStep" nor "orElse"';
+    return '"thenOver" continues from the call at "to": use neither "thenStep" nor "orElse" with it';
   return undefined;
 }

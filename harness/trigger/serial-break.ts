@@ -16,7 +16,7 @@ export const serialBreak = firing({
   arm: async ({ key }, target) => {
     const { status, output } = await target.runScript('grep ttyS0 /proc/interrupts', 'looking for the UART');
     target.require({
-      what: "somebody has the console's tty open (an interrupt line of ttyS0)",
+      what: "a process has the console's tty open (an interrupt line of ttyS0)",
       proved: status === 0,
       saw: status === 0 ? output.trim().replace(/\s+/g, ' ').slice(0, 160) : 'no ttyS0 in /proc/interrupts',
     });

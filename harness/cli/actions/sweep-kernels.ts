@@ -147,7 +147,8 @@ function kernelsOf({ sweep, kernel, baseline, candidate }: SweepArguments): stri
       `cannot sweep "${sweep}": ${why}; give --kernel, e.g. --kernel debian:6.1, or --baseline and --candidate`,
     );
   if (kernel !== undefined) {
-    if (baseline !== undefined || candidate !== undefined) throw refuse('--kernel stands alone');
+    if (baseline !== undefined || candidate !== undefined)
+      throw refuse('--kernel excludes --baseline and --candidate');
     return [kernel];
   }
   if (baseline === undefined && candidate === undefined) throw refuse('no kernel is given');
