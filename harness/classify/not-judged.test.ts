@@ -91,6 +91,14 @@ void t.test('harness errors, and the proof that outlives them', async (t) => {
     verdict(new MadeRun().host({ fact: 'harness-fault', message: 'no socket' })),
     'harness-error/harness-fault',
   );
+  const fault = { fact: 'harness-fault', message: 'no socket' } as const;
+  const reset = () => atCapture().shutdown('guest-reset');
+  t.equal(verdict(reset().host(fault)), 'harness-error/harness-fault');
+  t.equal(
+    verdict(reset().host({ ...fault, afterRun: true })),
+    'capture-reset/reset-in-capture-boot',
+    'what could not be undone afterwards is no part of the run',
+  );
   t.equal(verdict(firedRun().panic()), 'harness-error/undecided');
   t.equal(verdictOf(atCapture().records, PLAN).detail, 'unfinished-recording', 'no end');
   t.equal(verdictOf(captured().records, PLAN).word, 'captured', 'no end, but a proof');

@@ -26,7 +26,7 @@ export function parserFor(words: readonly string[]): Argv {
         describe: 'Print no progress on stderr',
       })
       .middleware(({ quiet }) => setQuiet(quiet))
-      .completion('completion', 'Print a shell completion script (bash or zsh)')
+      .completion('completion', 'Print a completion script: for bash or zsh, named or as in SHELL')
       .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1 once')
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')

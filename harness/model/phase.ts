@@ -25,11 +25,6 @@ export function rungOf(phase: Phase): number {
   return PHASES.indexOf(phase);
 }
 
-/** True when `phase` is at or above `other` on the ladder. */
-export function atLeast(phase: Phase, other: Phase): boolean {
-  return rungOf(phase) >= rungOf(other);
-}
-
 /** One rung that was reached: when (ms since the run began), and whether it was observed or implied. */
 export interface PhaseReached {
   readonly phase: Phase;

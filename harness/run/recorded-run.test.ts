@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { MachineFailure } from '../machine/machine.js';
+import { type Machine, MachineFailure } from '../machine/machine.js';
 import { recordedMachine } from '../machine/recorded/open.js';
 import { harnessFault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
@@ -11,11 +11,18 @@ import { fixtureNames, TESTDATA } from '../testing/recordings/fixtures.js';
 import { executeRun } from './execute-run.js';
 
 /** Runs a plan, the fixture's own unless it is changed, on the machine that the fixture recorded. */
-async function rerun(t: Test, name: string, change = (plan: RunPlan): RunPlan => plan) {
+async function rerun(
+  t: Test,
+  name: string,
+  {
+    change = (plan) => plan,
+    onMachine = (machine) => machine,
+  }: { change?: (plan: RunPlan) => RunPlan; onMachine?: (machine: Machine) => Machine } = {},
+) {
   const fixture = join(TESTDATA, name);
   const { clock, open } = await recordedMachine(fixture);
   return executeRun(change(await readPlan(fixture)), t.testdir(), {
-    open: (_plan, place) => open(place),
+    open: async (_plan, place) => onMachine(await open(place)),
     clock,
   });
 }
@@ -64,10 +71,11 @@ for (const name of await fixtureNames()) {
 
 t.test('a trigger that needs a debugger is void on a machine without one, and names it', async (t) => {
   const steps = [{ hold: { as: 'crasher', at: 'panic' } }, { fire: { role: 'crasher', aloneMs: 0 } }];
-  const result = await rerun(t, 'captured-6.1', (plan) => ({
+  const change = (plan: RunPlan): RunPlan => ({
     ...plan,
     scenario: { ...plan.scenario, trigger: { kind: 'choreography', steps } },
-  }));
+  });
+  const result = await rerun(t, 'captured-6.1', { change });
   t.match(result, {
     verdict: 'void',
     detail: 'state-not-proved',
@@ -98,7 +106,7 @@ t.test(
 );
 
 t.test(
-  'a machine without a control channel is void; one that cannot be closed is a failure of the host',
+  'a machine without a control channel is void; one that cannot be closed leaves the verdict and is recorded',
   async (t) => {
     const plan = await readPlan(join(TESTDATA, 'captured-6.1'));
     const made = (name: string, close: () => Promise<void>) =>
@@ -110,9 +118,21 @@ t.test(
       explanation: 'not proved: the machine has a control channel (saw a made machine has none)',
     });
     const stuck = harnessFault('cannot kill process "7": it is still there; look at it');
-    t.match(await made('stuck', () => Promise.reject(stuck)), {
-      verdict: 'harness-error',
-      explanation: stuck.message,
+    const left = await made('stuck', () => Promise.reject(stuck));
+    t.match(left, { verdict: 'void', detail: 'state-not-proved' });
+    const host = await readFile(join(left.directory, 'host.jsonl'), 'utf8');
+    t.match(host, /"fact":"harness-fault","message":"cannot kill process .*"afterRun":true/);
+    const onMachine = (machine: Machine): Machine => ({
+      ...machine,
+      async close() {
+        await machine.close();
+        throw stuck;
+      },
     });
+    for (const name of ['crash-path-hang-spin', 'no-crash-kernel', 'captured-6.1']) {
+      const { result } = await rejudge(join(TESTDATA, name));
+      const { verdict, detail } = await rerun(t, name, { onMachine });
+      t.strictSame({ verdict, detail }, { verdict: result.verdict, detail: result.detail }, name);
+    }
   },
 );

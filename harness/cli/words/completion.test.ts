@@ -82,3 +82,18 @@ t.test('the script is one that bash understands, and asks crashpath', async (t) 
   });
   t.match(bash.stdout, /^complete .* crashpath$/);
 });
+
+t.test(
+  'the shell of the script can be named; one that has none is refused before anything is printed',
+  async (t) => {
+    const host = await madeHost(t);
+    const script = async (shell: string) => host.process(['completion', shell], { SHELL: '/bin/sh' });
+    t.match(await script('bash'), { exitCode: 0, stdout: /complete -o .* crashpath/, stderr: '' });
+    t.match(await script('zsh'), { exitCode: 0, stdout: /^#compdef crashpath/, stderr: '' });
+    t.match(await script('fish'), {
+      exitCode: 64,
+      stdout: '',
+      stderr: /cannot print .* "fish": .*bash and zsh/,
+    });
+  },
+);
