@@ -139,7 +139,7 @@ t.test('values that cannot be', async (t) => {
     bad(['--machine', 'pc x'], /--machine "pc x": it is not a name with properties/),
     bad(['--machine', ',accel=kvm'], /--machine ",accel=kvm"/),
     bad(['--cpu-model', 'max;rm'], /--cpu-model "max;rm": it is not a name/),
-    bad(['--capture-append', 'a\tb'], /--capture-append "a\?b"/),
+    bad(['--capture-append', 'a\tb'], /--capture-append "a\\u0009b"/),
     bad(['--name', '../x'], /--name "\.\.\/x": it becomes a directory/),
     bad(['--name', ''], /--name ""/),
     bad(['--out', ''], /--out "": it is empty/),
