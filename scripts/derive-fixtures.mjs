@@ -7,6 +7,13 @@ import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
+if (process.argv.length > 2) {
+  process.stderr.write(
+    `derive-fixtures: cannot use "${process.argv[2]}": it takes no arguments, and overwrites harness/testdata/derived-*; give none\n`,
+  );
+  process.exit(64);
+}
+
 const TESTDATA = new URL('../harness/testdata/', import.meta.url).pathname;
 
 const TROUBLE = [
