@@ -114,6 +114,6 @@ const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   firing: 'fired',
   panic: 'panic',
   'capture-command-line': 'capture kernel has started',
-  'capture-hello': 'capture kernel is up',
+  'capture-hello': 'capture userspace is up',
   'vmcore-missing': 'no vmcore',
 };
