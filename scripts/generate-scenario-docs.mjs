@@ -5,12 +5,11 @@
  *   node scripts/generate-scenario-docs.mjs            writes it
  *   node scripts/generate-scenario-docs.mjs --check    exits 1 when the page is stale
  *
- * The page is for choosing a scenario: what happens to the guest, what is proved, what is expected, and the evidence.
- * Steps and preparations are not repeated; each section links to its file. The page depends on nothing but the scenario
- * files and the defaults in the code.
+ * The page is for choosing a scenario: what happens to the guest, what is proved, what is expected. Each name links to
+ * its file, which has the rest. The page depends on nothing but the scenario files, the triggers and the defaults.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { code, factWords, fail, headerComment } from './docs-words.mjs';
+import { code, factWords, fail } from './docs-words.mjs';
 
 const ROOT = new URL('../', import.meta.url);
 const SCENARIOS = new URL('scenarios/', ROOT);
@@ -21,7 +20,7 @@ if (!existsSync(READER)) {
   fail('cannot write docs/scenarios.md: crashpath is not built; run scripts/setup first');
 }
 const { readScenarios } = await import(READER.href);
-const { contextOf, provedBy, wordsOf } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
+const { contextOf, provedBy } = await import(new URL('dist/trigger/triggers.js', ROOT).href);
 const { statementOf } = await import(new URL('dist/proof/proofs.js', ROOT).href);
 const { GUEST_DEFAULTS } = await import(new URL('dist/plan/guest-defaults.js', ROOT).href);
 
@@ -34,7 +33,7 @@ if (process.argv.includes('--check')) {
   writeFileSync(PAGE, text);
 }
 
-/** Every scenario file, by name, with the comment at its head. */
+/** Every scenario file, by name. */
 function readAll() {
   return readdirSync(SCENARIOS)
     .filter((file) => file.endsWith('.yaml'))
@@ -53,60 +52,63 @@ function readAll() {
       if (!scenarios.every(isNamed)) {
         fail(`cannot describe "scenarios/${file}": its name is ${scenario.name}; name both alike`);
       }
-      return { stem, scenario, members: scenarios.length === 1 ? [] : scenarios, prose: headerComment(yaml) };
+      return { stem, scenario, members: scenarios.length === 1 ? [] : scenarios };
     });
 }
 
 function page(entries) {
+  const kinds = [...new Set(entries.map(({ scenario }) => scenario.trigger.kind))];
+  const of = (kind) => entries.filter(({ scenario }) => scenario.trigger.kind === kind);
   return [
     '# The scenarios',
     '',
     '<!-- Generated from scenarios/*.yaml by scripts/generate-scenario-docs.mjs: edit those. -->',
     '',
-    'Run one with `crashpath run NAME -k KERNEL`. Triggers, keys and how to write a scenario: [scenarios/README.md](../scenarios/README.md). Verdicts: [verdicts.md](verdicts.md). Choreographies: [choreography.md](choreography.md). Kernel sources are those of v6.1 unless stated otherwise. "The thread" is "[PATCH] x86, kdump: No need to disable ioapic in crash path" (LKML, 2012-02-29 to 2012-05-02).',
+    'Run one with `crashpath run NAME -k KERNEL`. Each name links to its file, whose header says why the state matters and cites the evidence. Triggers, keys and how to write a scenario: [scenarios/README.md](../scenarios/README.md). Verdicts: [verdicts.md](verdicts.md). Choreographies: [choreography.md](choreography.md).',
     '',
-    `Unless stated otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
+    `Unless its file says otherwise, a guest has ${GUEST_DEFAULTS.cpus} vCPUs and ${GUEST_DEFAULTS.memoryMiB} MiB, reserves crashkernel=${GUEST_DEFAULTS.crashkernel}, and has a crash kernel armed with \`kexec -p\`, which is proved right before firing (\`/sys/kernel/kexec_crash_loaded\` = 1).`,
     '',
-    '| trigger | context of the panic | scenarios |',
-    '|---|---|---|',
-    ...indexRows(entries),
-    '',
-    ...entries.flatMap(section),
+    ...kinds.flatMap((kind) => section(kind, of(kind))),
+    ...entries.flatMap(({ stem, members }) => membersTable(stem, members)),
   ].join('\n');
 }
 
-function indexRows(entries) {
-  const byTrigger = new Map();
-  for (const { stem, scenario } of entries) {
-    const { kind } = scenario.trigger;
-    const { links = [] } = byTrigger.get(kind) ?? {};
-    byTrigger.set(kind, {
-      context: contextOf(scenario.trigger),
-      links: [...links, `[${stem}](#${stem})`],
-    });
-  }
-  return [...byTrigger].map(([kind, { context, links }]) => `| ${kind} | ${context} | ${links.join(', ')} |`);
-}
-
-function section({ scenario, prose, stem, members }) {
-  const { summary, trigger, expect, evidence } = scenario;
-  const many = members.length > 0;
-  const fired = many || trigger.kind === 'choreography' ? '' : `: ${wordsOf(trigger, code)}`;
+/** The scenarios of one trigger. */
+function section(kind, entries) {
   return [
-    `## ${stem}`,
+    `## ${kind}`,
     '',
-    `**${many ? `${members.length} scenarios, e.g. ${escaped(summary)}` : sentence(summary)}.** ${withCode(prose)}`,
+    `The panic happens in ${contextOf(entries[0].scenario.trigger)}.`,
     '',
-    `- [${trigger.kind}](../scenarios/${stem}.yaml)${fired}. Expected: ${many ? 'see below' : expected(expect)}`,
-    ...(many ? [] : factsOf(scenario)).map((fact) => `- ${fact}`),
-    ...evidence.map((line) => `- evidence: ${escaped(line.replaceAll(' (v6.1)', ''))}`),
+    '| scenario | what happens | proved | expected |',
+    '|---|---|---|---|',
+    ...entries.map(row),
     '',
-    ...membersTable(members),
   ];
 }
 
+function row({ scenario, stem, members }) {
+  const many = members.length > 0;
+  const what = many
+    ? `${members.length} scenarios, e.g. ${escaped(scenario.summary)}`
+    : escaped(scenario.summary);
+  const proofs = many
+    ? ['[below](#members-of-' + stem + ')']
+    : [
+        ...proved(scenario),
+        ...scenario.proveCapture.map((proof) => `by the capture kernel: ${provedByCapture(proof)}`),
+      ];
+  const verdict = many ? 'below' : expected(scenario.expect);
+  return `| [${stem}](../scenarios/${stem}.yaml) | ${what} | ${cell(proofs.join('; '))} | ${verdict} |`;
+}
+
+/** A bar inside a cell ends it, in code spans as well. */
+function cell(text) {
+  return text.replaceAll('|', '\\|');
+}
+
 /** The members of a scenario with axes: the types of a crash point in one row. Their stimuli are in the file. */
-function membersTable(members) {
+function membersTable(stem, members) {
   if (members.length === 0) return [];
   const rows = new Map();
   for (const { trigger, expect } of members) {
@@ -114,49 +116,13 @@ function membersTable(members) {
     rows.set(key, [...(rows.get(key) ?? []), code(trigger.type)]);
   }
   return [
+    `## Members of ${stem}`,
+    '',
     '| crash point | expected | types |',
     '|---|---|---|',
     ...[...rows].map(([key, types]) => `| ${key} | ${types.join(', ')} |`),
     '',
   ];
-}
-
-function factsOf(scenario) {
-  const parts = [
-    ['guest', guest(scenario)],
-    ['from outside', scenario.sources.map(sourceWords)],
-    ['proved', proved(scenario)],
-    ['proved by the capture kernel', scenario.proveCapture.map(provedByCapture)],
-  ];
-  return parts.flatMap(([title, items]) => (items.length === 0 ? [] : [`${title}: ${items.join('; ')}`]));
-}
-
-function guest({ guest: wanted, crashKernel, capture }) {
-  return [
-    crashKernel === 'absent' && 'no crash kernel is loaded',
-    wanted.profile !== undefined &&
-      [wanted.profile]
-        .flat()
-        .map((name) => `[${name}](machines.md#${name})`)
-        .join(', '),
-    wanted.cpus !== undefined &&
-      wanted.cpus !== GUEST_DEFAULTS.cpus &&
-      `${wanted.cpus} vCPU${wanted.cpus === 1 ? '' : 's'}`,
-    wanted.memoryMiB !== undefined && `${wanted.memoryMiB} MiB`,
-    wanted.crashkernel !== undefined && `crashkernel=${wanted.crashkernel}`,
-    wanted.nic !== undefined &&
-      `${wanted.nic.model} on ${wanted.nic.net === 'frames' ? 'raw frames' : 'a closed user network'}`,
-    wanted.append !== undefined && code(wanted.append),
-    wanted.captureAppend !== undefined && `capture kernel ${code(shortened(wanted.captureAppend))}`,
-    wanted.modules !== undefined && `modules ${wanted.modules.map(code).join(', ')}`,
-    capture !== undefined && 'the capture kernel exercises the card',
-  ].filter((item) => item !== false);
-}
-
-/** The beginning of a long command line. */
-function shortened(append) {
-  const words = append.split(' ');
-  return words.length > 12 ? `${words.slice(0, 2).join(' ')} ... ${words.at(-1)}` : append;
 }
 
 function proved({ crashKernel, prepare, prove, trigger }) {
@@ -258,23 +224,6 @@ function lapicWords({ enabled, isr, irr }) {
   ].join(', ');
 }
 
-function sourceWords(source) {
-  const until = source.until === 'fired' ? 'until firing' : 'until the run ends';
-  const rate = (perSecond) =>
-    perSecond === 'max' ? 'at full rate' : perSecond === 'once' ? 'once' : `${perSecond} per second`;
-  if ('frames' in source) {
-    return `${source.frames} frames of ${source.sizeBytes} bytes, ${rate(source.perSecond)}, ${until}`;
-  }
-  if ('pin' in source) {
-    const pin = typeof source.pin === 'number' ? `pin ${source.pin}` : `pin of ${code(source.pin)}`;
-    const how = source.drive === 'held' ? 'held asserted' : `pulsed ${rate(source.drive.pulsesPerSecond)}`;
-    return `${pin} ${how}, ${until}`;
-  }
-  const what = 'vector' in source ? `vector ${source.vector}` : 'NMI';
-  const least = source.atLeastPerSecond === undefined ? '' : ` (void below ${source.atLeastPerSecond})`;
-  return `${what} to vCPU ${source.cpu}, ${rate(source.perSecond)}${least}, ${until}`;
-}
-
 function functions(names) {
   return [names].flat().map(code).join(' or ');
 }
@@ -286,13 +235,4 @@ function expected({ verdict, detail, quality }) {
 
 function escaped(value) {
   return value.replace(/[\\`*<[\]]/g, '\\$&');
-}
-
-/** Text in which backticks mean code, as in Markdown. */
-function withCode(value) {
-  return value.replace(/[\\*<[\]]/g, '\\$&');
-}
-
-function sentence(value) {
-  return escaped(value.charAt(0).toUpperCase() + value.slice(1));
 }

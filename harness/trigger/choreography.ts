@@ -14,7 +14,6 @@ export const choreography: Directed<typeof DirectedSchema> = {
   context: 'the context in which its steps make the vCPU panic',
   needsOf: ({ steps }) =>
     steps.some((step) => 'interrupt' in step) ? ['debugger', 'interrupts'] : ['debugger'],
-  words: ({ steps }) => `its ${steps.length} steps`,
   contradiction({ steps }, { cpus }) {
     const mistake = contradictionIn(steps, cpus);
     return mistake === undefined

@@ -18,7 +18,6 @@ export const keyboard = firing({
   schema: z.strictObject({ kind: z.literal('keyboard'), key: SysrqKeySchema }),
   context: "hard interrupt context, in the keyboard controller's handler",
   needs: ['keyboard'],
-  words: ({ key }) => `Alt+SysRq+${key} on the PS/2 keyboard`,
   arm: async ({ key }, target) => {
     const { output } = await target.runScript(
       "grep -h -A 4 'keyboard' /proc/bus/input/devices | grep '^H:'",

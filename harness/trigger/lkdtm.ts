@@ -27,8 +27,6 @@ export const lkdtm = firing({
   schema: LkdtmSchema,
   context: 'the context in which the crash point is hit for the tenth time (DIRECT: task context)',
   needs: [],
-  words: ({ point, type, stimulus }, code) =>
-    `${code(type)} written to lkdtm's ${code(point)}${stimulus === undefined ? '' : `, while the guest runs ${code(stimulus)}`}`,
   proves: () => ['the crash point was hit to the end of its count'],
   contradiction({ stimulus }) {
     const mistake = stimulus === undefined ? undefined : mistakeInStimulus(stimulus);

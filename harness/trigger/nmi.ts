@@ -9,7 +9,6 @@ export const nmi = firing({
   schema: z.strictObject({ kind: z.literal('nmi') }),
   context: 'NMI context, on the boot CPU',
   needs: ['nmi'],
-  words: (_, code) => `an NMI to the boot CPU (QMP ${code('inject-nmi')})`,
   arm: async (_, target) => async () => {
     target.fact({ fact: 'fired', how: 'qmp inject-nmi' });
     await target.nmi.inject();

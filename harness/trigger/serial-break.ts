@@ -12,7 +12,6 @@ export const serialBreak = firing({
   schema: z.strictObject({ kind: z.literal('serial-break'), key: SysrqKeySchema }),
   context: "hard interrupt context, in the UART's handler",
   needs: ['serial'],
-  words: ({ key }, code) => `BREAK and ${code(key)} on the console's line`,
   arm: async ({ key }, target) => {
     const { status, output } = await target.runScript('grep ttyS0 /proc/interrupts', 'looking for the UART');
     target.require({

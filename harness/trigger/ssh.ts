@@ -25,8 +25,6 @@ export const ssh = firing({
   }),
   context: 'task context, in the shell of an ssh login',
   needs: ['ssh'],
-  words: ({ copyMiB }, code) =>
-    `a login through ssh, a copy of ${copyMiB} MiB whose sha256 is checked in the guest, another copy that gets under way, and ${code('c')} written to ${code('/proc/sysrq-trigger')} through the same session`,
   proves: () => ['login, first copy and the start of the second, as below'],
   contradiction: (_, { guest }) =>
     guest.nic?.net === 'user'

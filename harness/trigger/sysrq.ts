@@ -16,8 +16,6 @@ export const sysrq = firing({
   }),
   context: 'task context, interrupts on',
   needs: [],
-  words: ({ key, cpu }, code) =>
-    `${code(key)} written to ${code('/proc/sysrq-trigger')}${cpu === undefined ? '' : ` on vCPU ${cpu}`}`,
   arm: async ({ key, cpu }, target) => {
     const write = `echo ${key} >/proc/sysrq-trigger`;
     const script = cpu === undefined ? write : `taskset ${(1n << BigInt(cpu)).toString(16)} sh -c '${write}'`;

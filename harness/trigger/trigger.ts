@@ -21,14 +21,9 @@ export interface Contradiction {
   readonly subject: string;
 }
 
-/** Marks a text as code in the generated page. */
-export type CodeSpan = (text: string) => string;
-
 interface Described<Spec> {
   /** The context in which the panic happens: a noun phrase. */
   readonly context: string;
-  /** How it is fired, for the generated docs: a noun phrase. */
-  words(spec: Spec, code: CodeSpan): string;
   /** What it proves by itself, for the generated docs. */
   proves?(spec: Spec): readonly string[];
   contradiction?(spec: Spec, surroundings: Surroundings): Contradiction | undefined;

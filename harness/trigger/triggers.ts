@@ -7,15 +7,7 @@ import { serialBreak } from './serial-break.js';
 import { ssh } from './ssh.js';
 import { sysrq } from './sysrq.js';
 import { type Abilities, ABILITY_WORDS, type AbilityName, type Need, type Target } from './target.js';
-import type {
-  CodeSpan,
-  Contradiction,
-  Directed,
-  Fire,
-  Firing,
-  Surroundings,
-  TriggerSchemaOf,
-} from './trigger.js';
+import type { Contradiction, Directed, Fire, Firing, Surroundings, TriggerSchemaOf } from './trigger.js';
 
 /** All triggers. The schema, its types, the dispatch and the docs are derived from this list. */
 const TRIGGERS = [sysrq, nmi, serialBreak, keyboard, lkdtm, choreography, ssh] as const;
@@ -44,11 +36,6 @@ function filed({ kind }: Trigger): Filed {
   const trigger = BY_KIND.get(kind);
   if (trigger === undefined) throw new Error(`no trigger of kind "${kind}" in the list of triggers`);
   return trigger;
-}
-
-/** How a trigger is fired, for people. `code` marks a text as code in the generated page. */
-export function wordsOf(trigger: Trigger, code: CodeSpan = (text) => text): string {
-  return filed(trigger).words(trigger, code);
 }
 
 /** The context in which the panic happens. */
