@@ -8,7 +8,7 @@ import type { SymbolTable } from '../symbols/index.js';
 import type { Step } from '../trigger/choreography-steps.js';
 import { startStimulus } from '../trigger/stimulus.js';
 import type { Guest } from './guest.js';
-import { readSymbols, type SymbolCache } from './kernel-symbols.js';
+import type { KernelSymbols } from './kernel-symbols.js';
 import { RunEnded } from './event-waits.js';
 import { triggerTarget } from './trigger-target.js';
 
@@ -29,8 +29,7 @@ export interface ChoreographyRun extends Pick<ChoreographyContext, 'trial' | 'de
   readonly hasSources: boolean;
   /** The capture kernel is the same image as the first kernel. */
   readonly sameImage: boolean;
-  /** Undefined: the symbols are read in each run. */
-  readonly symbolCache: SymbolCache | undefined;
+  readonly symbols: KernelSymbols;
 }
 
 /**
@@ -44,14 +43,14 @@ export async function choreograph(
   {
     hasSources,
     sameImage,
-    symbolCache,
+    symbols: readSymbols,
     aboutToFire,
     ...run
   }: ChoreographyRun & { readonly aboutToFire: () => Promise<void> },
 ): Promise<DebugSession> {
   const { machine, watch } = guest;
   const port = need(machine, 'debugger');
-  const symbols = await readSymbols(guest, symbolCache);
+  const symbols = await readSymbols();
   // The shell cannot run while vCPUs are held, so the stimuli are started first.
   const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
   for (const script of stimuli) await startStimulus(script, triggerTarget(guest));

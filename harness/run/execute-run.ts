@@ -12,6 +12,7 @@ import { saveOutcome } from '../store/run-directory.js';
 import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
+import { kernelSymbols } from './kernel-symbols.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
@@ -94,11 +95,12 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
     undo.push(() => sources.stop());
     // Modules have other addresses at each boot, and are not in the cached symbols.
     const isCached = cacheDir !== undefined && plan.modules.length === 0;
-    const symbolCache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
+    const cache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
+    const symbols = kernelSymbols(guest, cache);
     const isArmed = scenario.crashKernel === 'loaded';
     const questions = guestQuestions(guest, {
       cpus: plan.machine.cpus,
-      kernel: { bits: kernel.bits ?? 64, symbolCache },
+      kernel: { bits: kernel.bits ?? 64, symbols },
       claims: plan.machine.prove ?? [],
       crashKernelLoaded: isArmed,
       proofs: prove,
@@ -125,7 +127,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
           sameImage: captureKernel.sha256 === kernel.sha256,
-          symbolCache,
+          symbols,
         },
       },
       { sources, openQuestions },

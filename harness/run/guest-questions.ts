@@ -4,13 +4,13 @@ import type { OpenQuestion } from '../proof/proof.js';
 import { type MachineClaim, proveBeforeFiring, proveMachine, type ScenarioProof } from '../proof/proofs.js';
 import type { GuestWitness } from '../proof/witness.js';
 import type { Guest } from './guest.js';
-import { readSymbols, type SymbolCache } from './kernel-symbols.js';
+import type { KernelSymbols } from './kernel-symbols.js';
 
 /** The proofs about a guest before firing. */
 export interface Wanted {
   readonly cpus: number;
   /** The first kernel. */
-  readonly kernel: { readonly bits: 32 | 64; readonly symbolCache: SymbolCache | undefined };
+  readonly kernel: { readonly bits: 32 | 64; readonly symbols: KernelSymbols };
   /** The claims of the machine's profile. */
   readonly claims: readonly MachineClaim[];
   readonly crashKernelLoaded: boolean;
@@ -58,7 +58,7 @@ function witnessOf(guest: Guest, { cpus, kernel }: Wanted): GuestWitness {
     async withKernel(look) {
       if (kernel.bits === 32) return { hidden: 'memory of a 32-bit kernel cannot be looked at' };
       const port = need(machine, 'debugger');
-      const symbols = await readSymbols(guest, kernel.symbolCache);
+      const symbols = await kernel.symbols();
       const gdb = await port.connect();
       try {
         return await look({ symbols, read: (address, length) => readKernelMemory(gdb, address, length) });

@@ -10,17 +10,24 @@ import {
 import type { Guest } from './guest.js';
 
 /** Where the symbols of a kernel are cached between runs. */
-export interface SymbolCache {
+interface SymbolCache {
   readonly directory: string;
   /** sha256 of the kernel's image. */
   readonly kernel: string;
 }
 
+/** The symbols of the running kernel, read at the first call. See {@link readSymbols}. */
+export type KernelSymbols = () => Promise<SymbolTable>;
+
+/** Reads a kernel's symbols once for all that need them in a run: it takes up to half a minute without a cache. */
+export function kernelSymbols(guest: Guest, cache: SymbolCache | undefined): KernelSymbols {
+  // A failure ends the run: there is no later call.
+  let symbols: Promise<SymbolTable> | undefined;
+  return () => (symbols ??= readSymbols(guest, cache));
+}
+
 /** Reads the symbols of the running kernel and records that as a proof; without them the run ends (void). */
-export async function readSymbols(
-  { shell, watch }: Guest,
-  cache: SymbolCache | undefined,
-): Promise<SymbolTable> {
+async function readSymbols({ shell, watch }: Guest, cache: SymbolCache | undefined): Promise<SymbolTable> {
   const run: RunScript = async (script, what) => {
     const { status, output } = await shell.run(script, what);
     return status === 0 ? Buffer.from(output, 'latin1') : undefined;

@@ -25,7 +25,7 @@ export const ssh = firing({
   }),
   context: 'task context, in the shell of an ssh login',
   needs: ['ssh'],
-  proves: () => ['login, first copy and the start of the second, as below'],
+  proves: () => ['login, first copy and the start of the second'],
   contradiction: (_, { guest }) =>
     guest.nic?.net === 'user'
       ? undefined
