@@ -67,6 +67,7 @@ export function classify(events: readonly RunEvent[], plan: RunPlan): Verdict {
       word: 'captured',
       quality: degradedBy.length === 0 ? 'clean' : 'degraded',
       degradedBy,
+      undecided: finding.undecided ?? [],
       ...shared,
     };
   }

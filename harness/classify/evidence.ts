@@ -62,6 +62,7 @@ function excerptOf(event: RunEvent): string {
       return `${event.parked} vCPUs halted with interrupts off`;
     case 'jumped':
       return `${event.place} rip=${event.rip}`;
+    case 'suspected-hang':
     case 'hang':
       return event.vcpus
         .map(

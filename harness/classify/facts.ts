@@ -28,6 +28,7 @@ export interface Finding {
   readonly explanation: string;
   readonly evidence: readonly (RunEvent | undefined)[];
   readonly degradedBy?: readonly string[];
+  readonly undecided?: readonly string[];
 }
 
 /** One question about the recording; undefined when it does not apply. */

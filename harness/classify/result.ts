@@ -32,6 +32,7 @@ export function resultOf(
     verdict: verdict.word,
     ...(verdict.word === 'captured' ? { quality: verdict.quality } : {}),
     degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],
+    undecided: verdict.word === 'captured' ? [...verdict.undecided] : [],
     detail: verdict.detail,
     explanation: verdict.explanation,
     expected: expectationText(expect),

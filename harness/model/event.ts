@@ -70,6 +70,13 @@ export type EventBody =
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
   | { readonly type: 'cpus-parked'; readonly parked: number }
   | { readonly type: 'jumped'; readonly place: Place; readonly rip: string }
+  /** What samples alone show: no proof. It asks for an examination. */
+  | {
+      readonly type: 'suspected-hang';
+      readonly shape: HangShape;
+      readonly forMs: number;
+      readonly vcpus: readonly VcpuState[];
+    }
   | {
       readonly type: 'hang';
       readonly shape: HangShape;

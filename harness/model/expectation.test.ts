@@ -7,7 +7,7 @@ const shared = { explanation: 'made', lastPhase: undefined, phases: [], evidence
 
 function captured(...degradedBy: string[]): Verdict {
   const quality = degradedBy.length === 0 ? 'clean' : 'degraded';
-  return { word: 'captured', quality, degradedBy, detail: 'nonce-verified', ...shared };
+  return { word: 'captured', quality, degradedBy, undecided: [], detail: 'nonce-verified', ...shared };
 }
 
 function ended(word: Exclude<Verdict['word'], 'captured'>, detail = 'spin'): Verdict {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PLACES } from './place.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would misread the new one. */
@@ -42,6 +43,69 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   WalkedFactSchema,
   /** The stack of a vCPU of a hung guest, innermost function first. */
   z.object({ fact: z.literal('stack'), vcpu: z.number(), functions: z.array(z.string()), line: z.string() }),
+  /**
+   * What the threads of the machine's process got from the host, cumulative milliseconds: time on a CPU, and time in
+   * which they could have run and did not (Linux, /proc/PID/task/TID/schedstat, Documentation/scheduler/sched-stats.rst).
+   * `main` is the thread that runs QEMU's timers and devices.
+   */
+  z.object({
+    fact: z.literal('host-time'),
+    threads: z.array(z.object({ thread: z.string().max(32), ranMs: z.number(), waitedMs: z.number() })),
+  }),
+  /** A guest that seemed to hang was stopped and examined; the machine continued unless it is `hung`. */
+  z.object({
+    fact: z.literal('examination'),
+    finding: z.enum(['hung', 'waiting', 'working', 'unknown']),
+    /** Of a hang. */
+    shape: z.enum(['all-vcpus-halted', 'spin', 'idle-forever']).optional(),
+    /** The argument, one sentence. */
+    why: z.string(),
+    vcpus: z.array(
+      z.object({
+        vcpu: z.number(),
+        state: z.enum(['parked', 'asleep', 'running', 'off']),
+        place: z.enum(PLACES),
+        rip: z.string(),
+        /** `native_machine_crash_shutdown+0x42/0x160`, where the symbols are known. */
+        where: z.string().optional(),
+        /** What was seen, one statement each: the loop's instructions, memory that it reads, timers. */
+        saw: z.array(z.string()),
+      }),
+    ),
+    tookMs: z.number(),
+  }),
+  /** Where a vCPU was at the end of a run without a capture. */
+  z.object({
+    fact: z.literal('last-place'),
+    vcpu: z.number(),
+    place: z.enum(PLACES),
+    rip: z.string(),
+    halted: z.boolean(),
+    interruptsOn: z.boolean(),
+    where: z.string().optional(),
+  }),
+  /** A kernel's own log, read from the guest's memory; the newest lines, as `dmesg` prints them. */
+  z.object({ fact: z.literal('kernel-log'), side: z.enum(['production', 'capture']), text: z.string() }),
+  /** Why the machine reset or powered off, as far as the machine shows it. */
+  z.object({
+    fact: z.literal('reset-cause'),
+    cause: z.enum(['triple-fault', 'other-reset', 'power-off']),
+    /** The vCPU that caused it; absent when the machine does not show it. */
+    vcpu: z.number().optional(),
+    saw: z.string(),
+  }),
+  /** The crashed kernel's memory as the host sees it, compared with what the capture kernel read of it. */
+  z.object({
+    fact: z.literal('memory-compared'),
+    chunkBytes: z.number(),
+    /** Chunks of the vmcore that were compared, and those among them that differ. */
+    compared: z.number(),
+    differing: z.number(),
+    /** Pages that hold data in memory and are zero in the vmcore, or could not be read. */
+    pagesMissing: z.number(),
+    pagesCompared: z.number(),
+    saw: z.string(),
+  }),
   /** The guest was asked whether it is alive after the watch. */
   z.object({ fact: z.literal('watch-ended'), answered: z.boolean() }),
   z.object({ fact: z.literal('deadline'), what: z.string(), limitMs: z.number() }),

@@ -39,6 +39,8 @@ export const RunResultSchema = z.object({
   verdict: z.enum(VERDICT_WORDS),
   quality: z.enum(['clean', 'degraded']).optional(),
   degradedBy: z.array(z.string()),
+  /** Absent in results of older versions. */
+  undecided: z.array(z.string()).optional(),
   detail: z.string(),
   explanation: z.string(),
   expected: z.string(),

@@ -6,7 +6,7 @@ t.test('every group of verdicts, by name', async (t) => {
   const group = (of: (word: (typeof VERDICT_WORDS)[number]) => boolean) => VERDICT_WORDS.filter(of);
   t.strictSame(
     group((word) => !isAboutKernel(word)),
-    ['void', 'harness-error'],
+    ['cannot-tell', 'void', 'harness-error'],
   );
   t.strictSame(
     group((word) => VERDICTS[word].leftFirstKernel),
@@ -27,7 +27,7 @@ t.test('every group of verdicts, by name', async (t) => {
   );
   t.strictSame(
     group((word) => VERDICTS[word].end === 'unknown'),
-    ['boot-failed', 'void', 'harness-error'],
+    ['boot-failed', 'cannot-tell', 'void', 'harness-error'],
     'those after which a point is tried again',
   );
   t.strictSame(

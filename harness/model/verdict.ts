@@ -13,6 +13,7 @@ export const VERDICT_WORDS = [
   'no-panic',
   'no-crash-kernel',
   'boot-failed',
+  'cannot-tell',
   'void',
   'harness-error',
 ] as const;
@@ -70,6 +71,8 @@ export const VERDICTS: Readonly<Record<VerdictWord, VerdictFacts>> = {
   'no-crash-kernel': { ...NO_CRASH, trialClass: 'other', end: 'other' },
   // A failed boot is about the kernel, and shows nothing about an NMI at a point.
   'boot-failed': { ...NO_CRASH, trialClass: 'other', end: 'unknown' },
+  // The state under test was reached, and what followed could not be told.
+  'cannot-tell': { ...CRASH_PATH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
   void: { ...NO_CRASH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
   'harness-error': {
     ...NO_CRASH,
@@ -121,5 +124,7 @@ export type Verdict =
       readonly quality: 'clean' | 'degraded';
       /** Why the capture is degraded; empty when clean. */
       readonly degradedBy: readonly string[];
+      /** Aspects that the run does not show, because of the host or because nobody asked for them. */
+      readonly undecided: readonly string[];
     })
   | (VerdictBase & { readonly word: Exclude<VerdictWord, 'captured'> });

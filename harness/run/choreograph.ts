@@ -49,13 +49,13 @@ export async function choreograph(
   }: ChoreographyRun & { readonly aboutToFire: () => Promise<void> },
 ): Promise<DebugSession> {
   const { machine, watch } = guest;
-  const port = need(machine, 'debugger');
+  need(machine, 'debugger');
   const symbols = await readSymbols();
   // The shell cannot run while vCPUs are held, so the stimuli are started first.
   const stimuli = steps.flatMap((step) => ('stimulate' in step ? [step.stimulate.script] : []));
   for (const script of stimuli) await startStimulus(script, triggerTarget(guest));
   const pinOf = await guest.findPins(pinsIn(steps));
-  const gdb = await port.connect();
+  const gdb = await guest.debugger();
   const context: ChoreographyContext = {
     ...run,
     gdb,

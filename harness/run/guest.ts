@@ -1,6 +1,7 @@
 import { type Irqchips, readIrqchips } from '../hmp/irqchips.js';
 import { type LocalApic, readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
+import type { Debugger } from '../machine/debugger.js';
 import { type Machine, MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { PinName } from '../proof/names.js';
 import { pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js';
@@ -12,11 +13,21 @@ export class Guest {
   readonly machine: Machine;
   readonly watch: RunWatch;
   readonly shell: GuestShell;
+  #debugger: Promise<Debugger> | undefined;
 
   constructor(machine: Machine, watch: RunWatch) {
     this.machine = machine;
     this.watch = watch;
     this.shell = new GuestShell(need(machine, 'control'), watch);
+  }
+
+  /**
+   * The run's debugger. The first call attaches it, which stops the machine; it stays attached to the end of the run.
+   * Throws {@link MissingAbility}.
+   */
+  debugger(): Promise<Debugger> {
+    this.#debugger ??= need(this.machine, 'debugger').connect();
+    return this.#debugger;
   }
 
   /** The registers of every vCPU. */

@@ -89,8 +89,9 @@ export function nameEvent(event: RunEvent): string {
       return `signature ${event.name}`;
     case 'jumped':
       return `jumped ${event.place}`;
+    case 'suspected-hang':
     case 'hang':
-      return `hang ${event.shape}`;
+      return `${event.type} ${event.shape}`;
     case 'shutdown':
       return `shutdown ${event.reason}`;
     case 'cpus-parked':
