@@ -30,10 +30,8 @@ function excerptOf(event: RunEvent): string {
       return escapeGuestText(`${event.point} ${event.crashType}, ${event.roundsLeft} rounds left`);
     case 'armed': {
       const { armed } = event;
-      const range =
-        armed.range === undefined
-          ? 'none'
-          : `${armed.range.first.toString(16)}-${armed.range.last.toString(16)}`;
+      const ranges = armed.ranges.map(({ first, last }) => `${first.toString(16)}-${last.toString(16)}`);
+      const range = ranges.length === 0 ? 'none' : ranges.join(',');
       const errors = armed.errors.length === 0 ? '' : `; ${escapeGuestText(armed.errors.join(' | '))}`;
       return `loaded=${armed.loaded ? 1 : 0} size=${armed.crashSize} range=${range}${errors}`;
     }
