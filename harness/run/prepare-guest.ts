@@ -22,7 +22,16 @@ export interface GuestPreparation {
 export async function prepareGuest(
   guest: Guest,
   { release, crashKernel, steps }: GuestPreparation,
-  { questions, sources }: { readonly questions: GuestQuestions; readonly sources: SourceBank },
+  {
+    questions,
+    sources,
+    requireSymbols,
+  }: {
+    readonly questions: GuestQuestions;
+    readonly sources: SourceBank;
+    /** Ends the run unless the kernel has the functions and variables that the scenario names. */
+    readonly requireSymbols: () => Promise<void>;
+  },
 ): Promise<readonly OpenQuestion[]> {
   const { watch, shell } = guest;
   const hello = await watch.waitFor('hello', () => true, {
@@ -37,6 +46,8 @@ export async function prepareGuest(
     if (!armed.loaded) watch.stop('the crash kernel was not loaded');
   }
   for (const step of steps) await prepare(guest, step);
+  // Before anything that takes long: a missing function makes all of it useless.
+  await requireSymbols();
   await questions.askCrashKernel();
   await sources.start();
   return questions.askScenario();
