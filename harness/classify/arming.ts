@@ -2,6 +2,7 @@ import type { Armed } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
 import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
+import { mebibytes } from '../plan/reservation.js';
 import { bytesOf } from '../timeline/armed.js';
 import type { Facts, Finding } from './facts.js';
 import { first, firstFact } from './phases.js';
@@ -156,10 +157,6 @@ function needed({ loads }: Armed): string {
   if (loads === undefined) return '';
   const { kernel, initrd } = loads;
   return `: the unpacked kernel takes ${mebibytes(BigInt(kernel))} and its initramfs ${mebibytes(BigInt(initrd))}, and it needs memory to run in`;
-}
-
-function mebibytes(bytes: bigint): string {
-  return `${(Number(bytes) / 1024 / 1024).toFixed(bytes % 1048576n === 0n ? 0 : 1)} MiB`;
 }
 
 function seconds(ms: number): string {

@@ -86,8 +86,8 @@ function excerptOf(event: RunEvent): string {
   }
 }
 
-/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge)`: the capture kernel's timers. */
-function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): string {
+/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge) cpus=1`: the capture kernel's timers and CPUs. */
+function captureFactsText({ timers, interrupts, cpus }: EventOf<'capture-facts'>): string {
   const { local, irq0, irq0Chip } = timerCounts(interrupts);
   const known = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);
   return [
@@ -95,5 +95,6 @@ function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): str
     timers?.broadcast ? ` broadcast=${timers.broadcast}` : '',
     ` LOC=${known(local)} IRQ0=${known(irq0)}`,
     irq0Chip === undefined ? '' : ` (${irq0Chip})`,
+    cpus === undefined ? '' : ` cpus=${cpus}`,
   ].join('');
 }

@@ -59,6 +59,8 @@ export type EventBody =
   | {
       readonly type: 'capture-facts';
       readonly dmesgLines: number;
+      /** Online CPUs; absent in recordings of images that did not report them. */
+      readonly cpus?: number | undefined;
       readonly modulesFailed: string;
       readonly interrupts: string;
       /** Absent in recordings of images that did not report them. */

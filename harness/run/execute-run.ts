@@ -116,7 +116,9 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
       guest,
       {
         release: kernel.release,
-        crashKernel: isArmed ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
+        crashKernel: isArmed
+          ? { nonce: plan.nonce, append: plan.captureAppend, firstAppend: plan.append }
+          : undefined,
         steps: scenario.prepare,
       },
       {

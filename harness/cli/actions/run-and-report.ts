@@ -3,6 +3,7 @@ import { runCampaign } from '../../campaign/run-campaign.js';
 import { loadError } from '../../classify/arming.js';
 import type { Armed, RunEvent } from '../../model/event.js';
 import { isInterrupted, type RunResult } from '../../model/result.js';
+import { reservationText } from '../../plan/reservation.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
@@ -51,6 +52,9 @@ export async function runAndReport(
         all.push(result);
         if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
         else process.stdout.write(`[${ended}/${plans.length}] ${resultLine(result, { color })}\n`);
+        // Without a verdict about the kernel the reason is what the user needs next.
+        if (result.outcome === 'inconclusive' || result.outcome === 'harness-error')
+          say(`${result.runId}: ${result.explanation}`);
         if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
       },
     });
@@ -110,7 +114,9 @@ function progress(plan: RunPlan, event: RunEvent): void {
 }
 
 function armedText(armed: Armed): string {
-  return armed.loaded ? 'capture kernel loaded' : `capture kernel not loaded: ${loadError(armed)}`;
+  return armed.loaded
+    ? `capture kernel loaded, reserved: ${reservationText(armed)}`
+    : `capture kernel not loaded: ${loadError(armed)}`;
 }
 
 const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
