@@ -3,7 +3,7 @@ import type { Armed } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
-import { contains } from '../timeline/armed.js';
+import { isReserved } from '../timeline/armed.js';
 import { captureSymbols } from './capture-symbols.js';
 import type { Debugger } from './debugger.js';
 import { stackLine, stackOf } from './inspect-vcpu.js';
@@ -55,7 +55,7 @@ async function symbolsOf(vcpu: number, machine: DeadMachine): Promise<SymbolTabl
   const { gdb, symbols, armed } = machine;
   const { cr3, cs } = await gdb.readRegisters(vcpu);
   if ((cs & 3n) !== 0n) return undefined;
-  if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
+  if (armed === undefined || !isReserved(armed, cr3 & CR3_ADDRESS)) return symbols;
   if (!machine.sameImage) return undefined;
   const registers = readRegisters(await machine.registersText());
   const idt = registers.find(({ index }) => index === vcpu)?.idt;

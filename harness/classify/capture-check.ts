@@ -2,6 +2,7 @@ import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
+import { cpusNote } from './capture-cpus.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
@@ -27,18 +28,19 @@ export const captureCheck: Check = (facts) => {
   const cited = reasons.map(([, event]) => event);
   const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
   const degradedBy = reasons.map(([name]) => name);
+  const note = cpusNote(facts.plan, report);
   return degradedBy.length === 0
     ? {
         word: 'captured',
         detail: 'nonce-verified',
-        explanation: "the capture kernel read this run's nonce out of the crashed kernel's memory",
+        explanation: `the capture kernel read this run's nonce out of the crashed kernel's memory${note}`,
         evidence,
         degradedBy,
       }
     : {
         word: 'captured',
         detail: 'nonce-verified-degraded',
-        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}`,
+        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}${note}`,
         evidence,
         degradedBy,
       };

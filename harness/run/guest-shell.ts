@@ -1,7 +1,7 @@
 import { createRequestWriter, type Request } from '../guest/control.js';
 import type { Control } from '../machine/machine.js';
 import type { EventOf } from '../model/event.js';
-import type { RunWatch } from './run-watch.js';
+import type { RunWatch, Within } from './run-watch.js';
 
 /** How a shell script in the guest ended. */
 export interface ScriptReply {
@@ -29,12 +29,16 @@ export class GuestShell {
     });
   }
 
-  /** Runs a script; `what` names it. A guest that does not answer in time ends the run. */
-  async run(script: string, what: string): Promise<ScriptReply> {
+  /** Runs a script; `what` names it. A guest that does not answer in time (`replyMs`, or `within`) ends the run. */
+  async run(
+    script: string,
+    what: string,
+    { within = 'replyMs' }: { readonly within?: Within } = {},
+  ): Promise<ScriptReply> {
     const { id } = this.#send(this.#requests.script(script));
     const { status, output } = await this.#watch.waitFor('reply', (reply) => reply.id === id, {
       what,
-      within: 'replyMs',
+      within,
     });
     return { status, output };
   }
