@@ -9,15 +9,20 @@ const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 /** Runs a script in the guest and returns its output; undefined when it failed. */
 export type RunScript = (script: string, what: string) => Promise<Buffer | undefined>;
 
+/** The script that packs the guest's symbols for {@link readPackedKallsyms}. */
+export const PACK_KALLSYMS = 'gzip -1 -c /proc/kallsyms >/tmp/kallsyms.gz';
+
 /**
  * Reads the guest's /proc/kallsyms through the control channel, compressed, in pieces (about 4 s under TCG). Undefined
  * when the guest has none, or sends invalid data.
  */
 export async function readKallsyms(run: RunScript): Promise<string | undefined> {
-  const said = await run(
-    'gzip -1 -c /proc/kallsyms >/tmp/kallsyms.gz && wc -c </tmp/kallsyms.gz',
-    'packing kallsyms',
-  );
+  return (await run(PACK_KALLSYMS, 'packing kallsyms')) && readPackedKallsyms(run);
+}
+
+/** Reads what {@link PACK_KALLSYMS} has packed; undefined when that is missing or invalid. */
+export async function readPackedKallsyms(run: RunScript): Promise<string | undefined> {
+  const said = await run('wc -c </tmp/kallsyms.gz', 'packing kallsyms');
   const size = Number(said?.toString('latin1').trim());
   if (!Number.isInteger(size) || size <= 0 || size > MAX_COMPRESSED_BYTES) return undefined;
   const pieces: Buffer[] = [];

@@ -13,6 +13,7 @@ import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
 import { kernelSymbols } from './kernel-symbols.js';
+import { knownSymbols } from './known-symbols.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
@@ -97,6 +98,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
     const isCached = cacheDir !== undefined && plan.modules.length === 0;
     const cache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
     const symbols = kernelSymbols(guest, cache);
+    const known = knownSymbols(guest, {
+      cacheDir,
+      kernels: { production: kernel, capture: captureKernel },
+    });
     const isArmed = scenario.crashKernel === 'loaded';
     const questions = guestQuestions(guest, {
       cpus: plan.machine.cpus,
@@ -112,7 +117,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
         crashKernel: isArmed ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
         steps: scenario.prepare,
       },
-      { questions, sources },
+      { questions, sources, symbols: known },
     );
     const stopSampling = machine.abilities.monitor?.startSampling();
     if (stopSampling !== undefined) undo.push(stopSampling);
@@ -126,11 +131,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           deadlineScale: plan.timeoutScale,
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
-          sameImage: captureKernel.sha256 === kernel.sha256,
           symbols,
         },
       },
-      { sources, openQuestions },
+      { sources, openQuestions, known, accel: plan.accel.accel, afterwards: (work) => undo.push(() => work) },
     );
     watch.end('the script came to its end');
   } catch (error) {

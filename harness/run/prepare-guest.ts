@@ -4,6 +4,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import { flipCrashImage } from './flip-crash-image.js';
 import type { Guest } from './guest.js';
 import type { GuestQuestions } from './guest-questions.js';
+import type { KnownSymbols } from './known-symbols.js';
 import type { SourceBank } from './source-bank.js';
 
 /** The preparation of a guest before firing. */
@@ -22,7 +23,15 @@ export interface GuestPreparation {
 export async function prepareGuest(
   guest: Guest,
   { release, crashKernel, steps }: GuestPreparation,
-  { questions, sources }: { readonly questions: GuestQuestions; readonly sources: SourceBank },
+  {
+    questions,
+    sources,
+    symbols,
+  }: {
+    readonly questions: GuestQuestions;
+    readonly sources: SourceBank;
+    readonly symbols: Pick<KnownSymbols, 'prepare'>;
+  },
 ): Promise<readonly OpenQuestion[]> {
   const { watch, shell } = guest;
   const hello = await watch.waitFor('hello', () => true, {
@@ -36,6 +45,7 @@ export async function prepareGuest(
     const { armed } = await shell.arm(crashKernel.nonce, crashKernel.append);
     if (!armed.loaded) watch.stop('the crash kernel was not loaded');
   }
+  await symbols.prepare();
   for (const step of steps) await prepare(guest, step);
   await questions.askCrashKernel();
   await sources.start();

@@ -35,16 +35,21 @@ const LKDTM_DIRECT = kernelMessage(String.raw`lkdtm: Performing direct entry (\w
 /** Reads console lines in order and keeps track of the kernel that prints them. */
 export interface ConsoleReader {
   line(text: string): EventBody[];
+  /**
+   * The capture kernel runs, as its page tables show: later lines are its own, whether it prints its command line or
+   * not (`quiet`).
+   */
+  captureRuns(): void;
 }
 
 /**
  * A reader that starts with the first kernel. A later kernel is the capture kernel only when its command line carries
  * `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). When it is the first kernel's command line
  * again, the machine rebooted: a panic without a crash kernel and with panic=-1 looks like that. A command line that is
- * neither (bytes were lost) shows nothing.
+ * neither (bytes were lost) shows nothing. `startsOn`: whose lines come first; a log read from memory is of one kernel.
  */
-export function createConsoleReader(): ConsoleReader {
-  let side: Side = 'production';
+export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'production'): ConsoleReader {
+  let side: Side = startsOn;
   // A banner shows that a kernel starts; its command line, a line later, shows which one.
   let bannerOpen = false;
   let panicked = false;
@@ -123,6 +128,11 @@ export function createConsoleReader(): ConsoleReader {
   }
 
   return {
+    captureRuns() {
+      if (side !== 'production') return;
+      side = 'capture';
+      panicked = false;
+    },
     line(raw) {
       const text = stripAnsi(raw);
       const events = read(text);

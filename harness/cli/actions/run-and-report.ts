@@ -104,9 +104,16 @@ async function printCampaignTable(
 function progress(plan: RunPlan, event: RunEvent): void {
   if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
     complain(`${plan.runId}: ${event.fact.message}`);
-  const text = PROGRESS[event.type];
+  const text =
+    event.type === 'host' && event.fact.fact === 'symbols' ? SYMBOLS[event.fact.state] : PROGRESS[event.type];
   if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
 }
+
+const SYMBOLS = {
+  reading: "reading the kernel's symbols, once for this image",
+  known: "the kernel's symbols are known",
+  unknown: 'the run continues without symbols: places will be addresses',
+} as const;
 
 const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   hello: 'first kernel is up',
