@@ -13,7 +13,6 @@ const SIDE: Partial<Record<VerdictWord, Side>> = {
 };
 /** Cited of one kernel: what follows the first reports is mostly their consequence. */
 const MOST = 4;
-const WARNING = 'warning';
 
 /**
  * What a kernel reported of itself on its way to the end: an oops, a BUG or a warning after the panic (in the crashed
@@ -29,15 +28,12 @@ export function crashReports(
   const panic = events.findIndex((event) => event.type === 'panic' && event.side === 'production');
   if (side === 'production' && panic < 0) return { text: '', evidence: [] };
   const after = side === 'production' ? events.slice(panic + 1) : events;
-  const reports = after.filter((event) => isReport(event, side)).slice(0, MOST);
+  const reports = after
+    .filter((event): event is EventOf<'oops'> => event.type === 'oops' && event.side === side)
+    .slice(0, MOST);
   const [first] = reports;
   if (first === undefined) return { text: '', evidence: [] };
-  const said = escapeGuestText(first.type === 'oops' ? first.message : first.text, 160);
+  const said = escapeGuestText(first.message, 160);
   const when = side === 'production' ? 'while it crashed' : 'before';
   return { text: `; the kernel reported "${said}" ${when}`, evidence: reports };
-}
-
-function isReport(event: RunEvent, side: Side): event is EventOf<'oops'> | EventOf<'signature'> {
-  if (event.type === 'oops') return event.side === side;
-  return event.type === 'signature' && event.side === side && event.name.startsWith(WARNING);
 }

@@ -43,6 +43,12 @@ export function knownSymbols(
     readonly kernels: Readonly<Record<KernelSide, KernelIdentity>>;
   },
 ): KnownSymbols {
+  const parsed = new Map<string, Promise<SymbolTable | undefined>>();
+  const cachedTable = (directory: string, sha256: string) => {
+    const reading = parsed.get(sha256) ?? readTable(directory, sha256);
+    parsed.set(sha256, reading);
+    return reading;
+  };
   return {
     async prepare() {
       const { sha256, bits } = kernels.production;
@@ -65,11 +71,16 @@ export function knownSymbols(
         return { symbols: ofThisBoot, release };
       }
       if (cacheDir === undefined) return undefined;
-      const text = await readCachedSymbols(cacheDir, sha256);
-      const parsed = text === undefined ? undefined : parseKallsyms(text);
-      return parsed?.kind === 'symbols' ? { symbols: parsed.table, release } : undefined;
+      const symbols = await cachedTable(cacheDir, sha256);
+      return symbols === undefined ? undefined : { symbols, release };
     },
   };
+}
+
+async function readTable(directory: string, sha256: string): Promise<SymbolTable | undefined> {
+  const text = await readCachedSymbols(directory, sha256);
+  const parsed = text === undefined ? undefined : parseKallsyms(text);
+  return parsed?.kind === 'symbols' ? parsed.table : undefined;
 }
 
 /** Packs in the background, so that a slow guest answers other requests meanwhile. */

@@ -6,6 +6,7 @@ import { placesOf } from '../autopsy/stacks.js';
 import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { Debugger } from '../machine/debugger.js';
 import type { RunEvent } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import type { DebugSession } from './choreograph.js';
 import type { Guest } from './guest.js';
@@ -22,6 +23,8 @@ export interface PostMortem {
 /** Facts of these kinds mean that there is no machine to examine. */
 const GONE: ReadonlySet<string> = new Set(['qemu-exit', 'interrupted', 'harness-fault']);
 
+const LAST_BYTES_MS = 300;
+
 /**
  * Examines the guest of a fired run at its end, unless it lives: the logs of both kernels, why the machine reset, the
  * last place of each vCPU, its interrupt controllers. The machine stays stopped. What cannot be read leaves no facts: a
@@ -29,13 +32,16 @@ const GONE: ReadonlySet<string> = new Set(['qemu-exit', 'interrupted', 'harness-
  */
 export async function postMortem(guest: Guest, options: PostMortem): Promise<void> {
   const { events } = guest.watch;
+  if (guest.machine.abilities.debugger === undefined) return;
+  // The end of a guest comes over another channel than its last bytes.
+  if (events.some(({ type }) => type === 'shutdown')) await guest.watch.sleep(LAST_BYTES_MS);
   if (!events.some((event) => event.type === 'firing' || isFact(event, 'fired'))) return;
   if (events.some((event) => event.type === 'host' && GONE.has(event.fact.fact))) return;
   if (events.some((event) => isFact(event, 'watch-ended') && event.fact.answered)) return;
   const captured = events.some(({ type }) => type === 'capture-done');
-  const panicSeen = events.some((event) => event.type === 'panic' && event.side === 'production');
-  // A capture with a silent console still needs the report of its panic, for the proofs about it.
-  if (captured && panicSeen) return;
+  // After a capture, the logs of kernels with a silent console still hold the report of the panic, for the proofs about
+  // it, and what would degrade the capture.
+  if (captured && isLoud(events)) return;
   await orNothing(async () => {
     await guest.settled();
     const gdb = await guest.debugger();
@@ -43,6 +49,14 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
     const kernels = await readKernelLogs(guest, gdb, options);
     if (!captured) await examine(guest, gdb, { kernels, accel: options.accel });
   });
+}
+
+/** The console showed both kernels. */
+function isLoud(events: readonly RunEvent[]): boolean {
+  const panicked = events.some((event) => event.type === 'panic' && event.side === 'production');
+  return (
+    panicked && events.some(({ type, at }) => type === 'capture-command-line' && at.source === 'console')
+  );
 }
 
 /** The two kernels of a run in memory; absent: not found. */
@@ -69,9 +83,14 @@ export async function readKernelLogs(
     if (found === undefined) continue;
     kernels[side] = found;
     const log = await kernelLogOf(side, found);
-    if (log !== undefined) watch.fact(log);
+    const earlier = watch.events.findLast((event) => isFact(event, 'kernel-log') && event.fact.side === side);
+    if (log !== undefined && !(earlier?.type === 'host' && isSameLog(earlier.fact, log))) watch.fact(log);
   }
   return kernels;
+}
+
+function isSameLog(one: HostFact, other: HostFact): boolean {
+  return one.fact === 'kernel-log' && other.fact === 'kernel-log' && one.text === other.text;
 }
 
 /** Records the last places, and has the interrupt controllers' texts recorded in the QMP log. */

@@ -133,49 +133,55 @@ function* readRecords(ring: Ring, memory: PagedMemory): Reading<string | undefin
   for (let back = 0; back < most && bytes < MAX_LOG_BYTES; back += 1) {
     const id = (ring.headId - BigInt(back)) & ID_MASK;
     const record = yield* readRecord(id, ring, memory);
-    if (record === 'end') break;
-    // A record that a CPU was writing when it was stopped.
-    if (record === 'unfinished') continue;
-    bytes += record.length + 1;
-    if (bytes <= MAX_LOG_BYTES) records.push(record);
+    if ('text' in record) {
+      bytes += record.text.length + 1;
+      if (bytes <= MAX_LOG_BYTES) records.push(record.text);
+    } else if (record.lacks === 'end') break;
   }
   return records.length === 0 ? undefined : `${records.toReversed().join('\n')}\n`;
 }
+
+/** One record: its text, or why there is none. */
+type LogRecord =
+  | { readonly text: string }
+  /** `end`: this record and all older ones are gone. `unfinished`: a CPU was writing it when it was stopped. */
+  | { readonly lacks: 'end' | 'unfinished' };
+
+const END: LogRecord = { lacks: 'end' };
+const UNFINISHED: LogRecord = { lacks: 'unfinished' };
 
 function* readRecord(
   id: bigint,
   { layout, countMask, descs, infos, sizeBits, data }: Ring,
   memory: PagedMemory,
-): Reading<string | 'end' | 'unfinished'> {
+): Reading<LogRecord> {
   const index = id & countMask;
   const desc = yield* memory.bytes(descs + index * BigInt(layout.descBytes), 24);
-  if (desc === undefined) return 'end';
+  if (desc === undefined) return END;
   const state = wordAt(desc, 0);
-  if ((state & ID_MASK) !== id) return 'end';
+  if ((state & ID_MASK) !== id) return END;
   const kind = state >> STATE_SHIFT;
-  if (kind !== COMMITTED && kind !== FINALIZED) return kind === 0n ? 'unfinished' : 'end';
+  if (kind !== COMMITTED && kind !== FINALIZED) return kind === 0n ? UNFINISHED : END;
   const info = yield* memory.bytes(infos + index * BigInt(layout.infoBytes), layout.infoBytes);
-  if (info === undefined) return 'end';
+  if (info === undefined) return END;
   const length = new DataView(info.buffer, info.byteOffset).getUint16(layout.lengthOffset, true);
   const begin = wordAt(desc, 8);
   const next = wordAt(desc, 16);
   const stamp = stampOf(wordAt(info, layout.timeOffset));
-  if ((begin & DATALESS) !== 0n || length === 0) return stamp;
+  if ((begin & DATALESS) !== 0n || length === 0) return { text: stamp };
   const size = 1n << sizeBits;
   // A block that would not fit before the end of the ring is at its start (prb's data_alloc(), get_data()).
   const wraps = begin >> sizeBits !== next >> sizeBits && (next & (size - 1n)) !== 0n;
   const block = wraps ? 0n : begin & (size - 1n);
   const room = wraps ? next & (size - 1n) : next - begin;
-  if (room <= BLOCK_HEADER_BYTES || room > size) return 'unfinished';
+  if (room <= BLOCK_HEADER_BYTES || room > size) return UNFINISHED;
   const count = Math.min(length, Number(room - BLOCK_HEADER_BYTES), MAX_TEXT_BYTES);
   const bytes = yield* memory.bytes(data + block, Number(BLOCK_HEADER_BYTES) + count);
   // The text of an old record was overwritten by newer ones.
-  if (bytes === undefined || wordAt(bytes, 0) !== id) return 'end';
+  if (bytes === undefined || wordAt(bytes, 0) !== id) return END;
   const text = latin1(bytes.subarray(Number(BLOCK_HEADER_BYTES)));
-  return text
-    .split('\n')
-    .map((line) => `${stamp}${line}`)
-    .join('\n');
+  const lines = text.split('\n').map((line) => `${stamp}${line}`);
+  return { text: lines.join('\n') };
 }
 
 /** kernel/printk/printk.c, print_time() (v6.1). */

@@ -19,6 +19,9 @@ const OOPS = kernelMessage(
   '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: ).*)',
 );
 
+/** kernel/panic.c, __warn() (v6.1). After the panic of the first kernel it is a fault of the crash path. */
+const WARNING = kernelMessage(String.raw`(WARNING: CPU: \d+ PID: \d+ at .*)`);
+
 /**
  * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or
  * the instruction pointer. `?` marks an address that the unwinder considers unreliable: it is not a frame.
@@ -95,7 +98,7 @@ export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'produ
       return [{ type: 'panic', message: panic[1] ?? '', side }];
     }
     if (REBOOT.test(text)) return [{ type: 'reboot-announced', side }];
-    const oops = OOPS.exec(text);
+    const oops = OOPS.exec(text) ?? (panicked && side === 'production' ? WARNING.exec(text) : null);
     if (oops?.[1] !== undefined) {
       if (side === 'production') reportedFrames ??= 0;
       events.push({ type: 'oops', message: oops[1], side });

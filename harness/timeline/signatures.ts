@@ -59,13 +59,6 @@ export const SIGNATURES: readonly Signature[] = [
     source: 'kernel/panic.c, __warn() (v6.1)',
   },
   {
-    name: 'warning',
-    pattern: kernelMessage(String.raw`WARNING: CPU: \d+ PID: \d+ at [^\r\n]{0,200}`),
-    side: 'production',
-    degrades: false,
-    source: 'kernel/panic.c, __warn() (v6.1)',
-  },
-  {
     name: 'unknown-nmi',
     pattern: kernelMessage(String.raw`Uhhuh\. NMI received for unknown reason`),
     side: 'production',
