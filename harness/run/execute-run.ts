@@ -14,6 +14,7 @@ import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
 import { kernelSymbols, requireCachedSymbols } from './kernel-symbols.js';
+import { knownSymbols } from './known-symbols.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
@@ -104,6 +105,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
     const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
     const symbols = kernelSymbols(guest, wanted);
+    const known = knownSymbols(guest, {
+      cacheDir,
+      kernels: { production: kernel, capture: captureKernel },
+    });
     const isArmed = scenario.crashKernel === 'loaded';
     const questions = guestQuestions(guest, {
       cpus: plan.machine.cpus,
@@ -124,6 +129,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
       {
         questions,
         sources,
+        symbols: known,
         async requireSymbols() {
           // Symbols are needed with a debugger only; its absence is reported by what needs it.
           if (wanted.named.length > 0 && machine.abilities.debugger !== undefined) await symbols();
@@ -142,11 +148,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           deadlineScale: plan.timeoutScale,
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
-          sameImage: captureKernel.sha256 === kernel.sha256,
           symbols,
         },
       },
-      { sources, openQuestions },
+      { sources, openQuestions, known, accel: plan.accel.accel, afterwards: (work) => undo.push(() => work) },
     );
     watch.end('the script came to its end');
   } catch (error) {

@@ -5,6 +5,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import { flipCrashImage } from './flip-crash-image.js';
 import type { Guest } from './guest.js';
 import type { GuestQuestions } from './guest-questions.js';
+import type { KnownSymbols } from './known-symbols.js';
 import type { SourceBank } from './source-bank.js';
 
 /** The preparation of a guest before firing. */
@@ -33,10 +34,12 @@ export async function prepareGuest(
   {
     questions,
     sources,
+    symbols,
     requireSymbols,
   }: {
     readonly questions: GuestQuestions;
     readonly sources: SourceBank;
+    readonly symbols: Pick<KnownSymbols, 'prepare'>;
     /** Ends the run unless the kernel has the functions and variables that the scenario names. */
     readonly requireSymbols: () => Promise<void>;
   },
@@ -54,6 +57,7 @@ export async function prepareGuest(
     if (!armed.loaded) watch.stop('the crash kernel was not loaded');
     watch.require(judgeReservation(crashKernel.firstAppend, armed));
   }
+  await symbols.prepare();
   for (const step of steps) await prepare(guest, step);
   // Before anything that takes long: a missing function makes all of it useless.
   await requireSymbols();

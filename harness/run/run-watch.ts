@@ -3,10 +3,11 @@ import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
 import type { MachineLog } from '../machine/machine.js';
-import type { EventOf, EventType, RunEvent } from '../model/event.js';
+import type { Armed, EventOf, EventType, RunEvent } from '../model/event.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
+import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
 import { EventWaits, RunEnded } from './event-waits.js';
 
@@ -34,6 +35,9 @@ export interface WatchOptions {
  */
 export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
+  /** The page tables that each kernel was seen on. */
+  readonly tablesSeen = createTablesSeen();
+  #armed: Armed | undefined;
   readonly #recorder: Recorder;
   readonly #limits: Limits;
   readonly #timeline;
@@ -88,6 +92,7 @@ export class RunWatch implements MachineLog {
 
   /** Records a sample of all vCPUs' registers. */
   sample(text: string): void {
+    this.tablesSeen.sample(text, this.#armed);
     this.#record((recorder) => recorder.sample(text));
   }
 
@@ -222,6 +227,7 @@ export class RunWatch implements MachineLog {
     }
     for (const event of events) {
       this.events.push(event);
+      if (event.type === 'armed') this.#armed = event.armed;
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
       this.#waits.offer(event);

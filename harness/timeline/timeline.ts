@@ -5,6 +5,7 @@ import type { Channel, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
 import { MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
+import { createLogMerger } from './kernel-log.js';
 import { createIdleDetector } from './idle-hang.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
 import { readVcpus } from './vcpus.js';
@@ -27,13 +28,17 @@ export function createTimeline(limits: HangLimits): Timeline {
     control: createLineSplitter(MAX_FRAME_BYTES),
   };
   const console = createConsoleReader();
+  const logs = createLogMerger();
   const whereabouts = createWhereabouts(limits);
   let lastMs = 0;
 
   function readLine(channel: Channel, line: ChannelLine, atMs: number): RunEvent[] {
     const at: EventSource = { source: channel, offset: line.offset, length: line.length };
     const bodies = channel === 'console' ? console.line(line.text) : [readControlLine(line.text)];
-    for (const body of bodies) whereabouts.note(body);
+    for (const body of bodies) {
+      whereabouts.note(body);
+      logs.note(body);
+    }
     return bodies.map((body) => ({ atMs, at, ...body }));
   }
 
@@ -56,15 +61,19 @@ export function createTimeline(limits: HangLimits): Timeline {
         }
         case 'sample': {
           const { atMs, text } = record.record;
-          return whereabouts
-            .sample(atMs, text)
-            .map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
+          const bodies = whereabouts.sample(atMs, text);
+          if (bodies.some((body) => body.type === 'jumped' && body.place === 'capture-kernel')) {
+            console.captureRuns();
+          }
+          return bodies.map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
         }
         case 'host': {
           const { atMs, seq: _seq, ...fact } = record.record;
-          const body: EventBody = { type: 'host', fact };
-          whereabouts.note(body);
-          return [{ atMs, at: { source: 'host', line: record.line }, ...body }];
+          const host: EventBody = { type: 'host', fact };
+          const told = fact.fact === 'kernel-log' ? logs.log(fact.side, fact.text) : [];
+          const bodies = [host, ...told];
+          for (const body of bodies) whereabouts.note(body);
+          return bodies.map((body) => ({ atMs, at: { source: 'host', line: record.line }, ...body }));
         }
       }
     },

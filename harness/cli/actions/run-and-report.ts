@@ -109,8 +109,14 @@ async function printCampaignTable(
 function progress(plan: RunPlan, event: RunEvent): void {
   if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
     complain(`${plan.runId}: ${event.fact.message}`);
-  const text = event.type === 'armed' ? armedText(event.armed) : PROGRESS[event.type];
+  const text = progressText(event);
   if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
+}
+
+function progressText(event: RunEvent): string | undefined {
+  if (event.type === 'armed') return armedText(event.armed);
+  if (event.type === 'host' && event.fact.fact === 'symbols') return SYMBOLS[event.fact.state];
+  return PROGRESS[event.type];
 }
 
 function armedText(armed: Armed): string {
@@ -118,6 +124,12 @@ function armedText(armed: Armed): string {
     ? `capture kernel loaded, reserved: ${reservationText(armed)}`
     : `capture kernel not loaded: ${loadError(armed)}`;
 }
+
+const SYMBOLS = {
+  reading: "reading the kernel's symbols, once for this image",
+  known: "the kernel's symbols are known",
+  unknown: 'the run continues without symbols: places will be addresses',
+} as const;
 
 const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   hello: 'first kernel is up',
