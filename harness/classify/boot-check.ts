@@ -1,3 +1,5 @@
+import { escapeGuestText } from '../model/escape.js';
+import { withoutStamp } from '../timeline/printk.js';
 import type { Check } from './facts.js';
 import { first, firstFact, unprovedProofs } from './phases.js';
 
@@ -7,12 +9,13 @@ export const bootCheck: Check = ({ events, hello }) => {
   if (hello !== undefined || unprovedProofs(events).length > 0) return undefined;
   const base = { word: 'boot-failed' } as const;
   const panic = first(events, 'panic');
+  const cause = first(events, 'signature', ({ name }) => CAUSES.has(name));
   if (panic !== undefined) {
     return {
       ...base,
       detail: 'panic-during-boot',
-      explanation: 'the first kernel panicked before its init reported',
-      evidence: [panic, first(events, 'shutdown')],
+      explanation: `the first kernel panicked before its init reported: ${escapeGuestText(panic.message)}${cause === undefined ? '' : `; before that: ${withoutStamp(escapeGuestText(cause.text))}`}${remedyFor(`${panic.message} ${cause?.name}`)}`,
+      evidence: [cause, panic, first(events, 'shutdown')],
     };
   }
   const shutdown = first(events, 'shutdown');
@@ -39,8 +42,25 @@ export const bootCheck: Check = ({ events, hello }) => {
     detail: banner === undefined ? 'boot-silent' : 'boot-deadline',
     explanation:
       banner === undefined
-        ? 'no kernel banner on the console and no report from init before the deadline'
-        : 'the kernel started but its init did not report before the deadline',
+        ? 'no kernel banner on the console and no report from init before the deadline; is there a console=ttyS0 on its command line, and memory enough (--memory)?'
+        : 'the kernel started but its init did not report before the deadline; on a busy host give a bigger --timeout-scale',
     evidence: [banner, firstFact(events, 'deadline')],
   };
 };
+
+/** Console lines that tell why a kernel found no init. */
+const CAUSES = new Set(['initramfs-not-unpacked', 'init-not-found']);
+
+/** What the user can do about a panic of the boot, where that is known. */
+function remedyFor(text: string): string {
+  if (/init-not-found|No working init|Requested init/.test(text)) {
+    return '; leave rdinit= and init= to crashpath, whose init is in the image';
+  }
+  if (/initramfs-not-unpacked|out of memory|System is deadlocked|Out of memory/i.test(text)) {
+    return '; give the guest more --memory, or a smaller --crashkernel';
+  }
+  if (/Unable to mount root fs/.test(text)) {
+    return '; the kernel unpacked no initramfs (CONFIG_BLK_DEV_INITRD, noinitrd, too little --memory)';
+  }
+  return '';
+}

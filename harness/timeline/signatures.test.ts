@@ -151,6 +151,18 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'Command line: crashkernel: x',
     ],
   },
+  'initramfs-not-unpacked': {
+    hits: [
+      'Initramfs unpacking failed: write error',
+      'Initramfs unpacking failed: invalid magic at start of compressed archive',
+      'initrd extends beyond end of memory (0x7fe00000 > 0x7f000000)',
+    ],
+    misses: ['Trying to unpack rootfs image as initramfs...', 'app: Initramfs unpacking failed: x'],
+  },
+  'init-not-found': {
+    hits: ['check access for rdinit=/nope failed: -2, ignoring'],
+    misses: ['check access for rdinit=/nope', 'x: check access for rdinit=/nope failed: -2, ignoring'],
+  },
   'unknown-nmi': {
     hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],
     misses: ['NMI received for unknown reason', 'log: Uhhuh. NMI received for unknown reason 20'],

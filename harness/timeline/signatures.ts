@@ -75,6 +75,20 @@ export const SIGNATURES: readonly Signature[] = [
     source:
       'arch/x86/kernel/setup.c, reserve_crashkernel(), kernel/crash_core.c (v6.1); kernel/crash_reserve.c (v6.12)',
   },
+  {
+    name: 'initramfs-not-unpacked',
+    pattern: kernelMessage('(Initramfs unpacking failed: .*|initrd extends beyond end of memory .*)'),
+    side: 'production',
+    degrades: false,
+    source: 'init/initramfs.c, do_populate_rootfs(), arch/x86/kernel/setup.c, reserve_initrd() (v6.1)',
+  },
+  {
+    name: 'init-not-found',
+    pattern: kernelMessage(String.raw`check access for rdinit=\S* failed: -?\d+, ignoring`),
+    side: 'production',
+    degrades: false,
+    source: 'init/main.c, kernel_init_freeable() (v6.1)',
+  },
   ...TIMER_SIGNATURES,
   ...MEMORY_SIGNATURES,
 ];
