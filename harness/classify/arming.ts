@@ -122,7 +122,7 @@ function askedOf(append: string): string {
 
 function reservationRemedy(asked: string, logged: readonly string[]): string {
   // kernel/crash_core.c, parse_crashkernel_mem() and parse_crashkernel_simple() (v6.1).
-  if (logged.some((line) => /expected|unrecognized char|end <= start|crashkernel size/i.test(line))) {
+  if (logged.some((line) => /expected|unrecognized char|end <= start|invalid size/i.test(line))) {
     return 'correct its value';
   }
   const value = valueOf(asked) ?? '';

@@ -1,10 +1,11 @@
 import { escapeGuestText } from '../model/escape.js';
+import { wordsOf } from '../plan/command-line.js';
 import { withoutStamp } from '../timeline/printk.js';
 import type { Check } from './facts.js';
 import { first, firstFact, unprovedProofs } from './phases.js';
 
 /** Did the first kernel boot at all? */
-export const bootCheck: Check = ({ events, hello }) => {
+export const bootCheck: Check = ({ events, hello, plan }) => {
   // Before the hello, the only unproved proof is a missing ability of the machine: that is no failed boot.
   if (hello !== undefined || unprovedProofs(events).length > 0) return undefined;
   const base = { word: 'boot-failed' } as const;
@@ -14,7 +15,7 @@ export const bootCheck: Check = ({ events, hello }) => {
     return {
       ...base,
       detail: 'panic-during-boot',
-      explanation: `the first kernel panicked before its init reported: ${escapeGuestText(panic.message)}${cause === undefined ? '' : `; before that: ${withoutStamp(escapeGuestText(cause.text))}`}${remedyFor(`${panic.message} ${cause?.name}`)}`,
+      explanation: `the first kernel panicked before its init reported: ${escapeGuestText(panic.message)}${cause === undefined ? '' : `; before that: ${withoutStamp(escapeGuestText(cause.text))}`}${remedyFor(`${panic.message} ${cause?.name}`, plan.append)}`,
       evidence: [cause, panic, first(events, 'shutdown')],
     };
   }
@@ -52,9 +53,10 @@ export const bootCheck: Check = ({ events, hello }) => {
 const CAUSES = new Set(['initramfs-not-unpacked', 'init-not-found']);
 
 /** What the user can do about a panic of the boot, where that is known. */
-function remedyFor(text: string): string {
-  if (/init-not-found|No working init|Requested init/.test(text)) {
-    return '; leave rdinit= and init= to crashpath, whose init is in the image';
+function remedyFor(text: string, append: string): string {
+  const own = wordsOf(append).filter((word) => /^(rd)?init=|^noinitrd$/.test(word));
+  if (own.length > 0 && /init-not-found|No working init|Requested init|Unable to mount root fs/.test(text)) {
+    return `; leave ${own.join(' ')} out: crashpath's init is /init of the image`;
   }
   if (/initramfs-not-unpacked|out of memory|System is deadlocked|Out of memory/i.test(text)) {
     return '; give the guest more --memory, or a smaller --crashkernel';

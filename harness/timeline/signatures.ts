@@ -68,7 +68,7 @@ export const SIGNATURES: readonly Signature[] = [
   {
     name: 'crashkernel-not-reserved',
     pattern: kernelMessage(
-      '(crashkernel (low )?reservation failed - .*|cannot allocate crashkernel.*|crashkernel: .*)',
+      '(crashkernel (low )?reservation failed - .*|[Cc]annot (allocate|reserve) .*crashkernel.*|crashkernel: .*|crashkernel size resulted in zero bytes)',
     ),
     side: 'production',
     degrades: false,
@@ -77,17 +77,17 @@ export const SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'initramfs-not-unpacked',
-    pattern: kernelMessage('(Initramfs unpacking failed: .*|initrd extends beyond end of memory .*)'),
+    pattern: kernelMessage('Initramfs unpacking failed: .*'),
     side: 'production',
     degrades: false,
-    source: 'init/initramfs.c, do_populate_rootfs(), arch/x86/kernel/setup.c, reserve_initrd() (v6.1)',
+    source: 'init/initramfs.c, do_populate_rootfs() (v6.1)',
   },
   {
     name: 'init-not-found',
     pattern: kernelMessage(String.raw`check access for rdinit=\S* failed: -?\d+, ignoring`),
     side: 'production',
     degrades: false,
-    source: 'init/main.c, kernel_init_freeable() (v6.1)',
+    source: 'init/main.c, kernel_init_freeable() (newer than v6.1, which says nothing)',
   },
   ...TIMER_SIGNATURES,
   ...MEMORY_SIGNATURES,
