@@ -16,6 +16,8 @@ export interface KernelIdentity {
 
 /** The symbols that the autopsy of a run may use. They cost a guest nothing when the cache has them. */
 export interface KnownSymbols {
+  /** The capture kernel is the image of the first kernel. */
+  readonly sameImage: boolean;
   /**
    * Makes sure that the first kernel's symbols are in the cache: read once for each image, before firing. A guest that
    * is slow, or has no /proc/kallsyms, leaves the run without symbols and changes nothing else.
@@ -49,7 +51,9 @@ export function knownSymbols(
     parsed.set(sha256, reading);
     return reading;
   };
+  const sameImage = kernels.production.sha256 === kernels.capture.sha256;
   return {
+    sameImage,
     async prepare() {
       const { sha256, bits } = kernels.production;
       // Memory of a 32-bit kernel is not read.
@@ -67,7 +71,7 @@ export function knownSymbols(
     },
     async of(side, ofThisBoot) {
       const { sha256, release } = kernels[side];
-      if (ofThisBoot !== undefined && sha256 === kernels.production.sha256) {
+      if (ofThisBoot !== undefined && (side === 'production' || sameImage)) {
         return { symbols: ofThisBoot, release };
       }
       if (cacheDir === undefined) return undefined;
