@@ -92,6 +92,11 @@ void t.test('what the kernel reported while it crashed is cited', async (t) => {
     /kernel BUG at .* before/,
     'the capture kernel',
   );
+  t.match(
+    explained(firedRun().panic().panic().host(DEADLINE)),
+    /sysrq triggered crash" while it crashed/,
+    'again',
+  );
   t.equal(
     verdict(firedRun().panic().console('[   10.100000] int3: 0000 [#1] PREEMPT SMP NOPTI').host(DEADLINE)),
     'crash-path-hang/deadline',
