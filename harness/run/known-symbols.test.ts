@@ -1,8 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
-import type { Guest } from './guest.js';
-import { knownSymbols } from './known-symbols.js';
+import { knownSymbols, type SymbolSource } from './known-symbols.js';
 
 const SHA = 'ab'.repeat(32);
 const OTHER = 'cd'.repeat(32);
@@ -16,7 +15,7 @@ const KERNELS = {
 function guest(answer: (script: string) => { status: number; output: string } | undefined) {
   const facts: HostFact[] = [];
   const scripts: string[] = [];
-  const made = {
+  const made: SymbolSource = {
     watch: { fact: (fact: HostFact) => facts.push(fact), nowMs: () => 0 },
     shell: {
       tryRun: async (script: string) => {
@@ -24,7 +23,7 @@ function guest(answer: (script: string) => { status: number; output: string } | 
         return answer(script);
       },
     },
-  } as unknown as Guest;
+  };
   return {
     made,
     scripts,

@@ -4,7 +4,8 @@ import { PACK_KALLSYMS, readPackedKallsyms, type RunScript } from '../guest/kall
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
 import { parseKallsyms, type SymbolTable, withoutModules } from '../symbols/index.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
-import type { Guest } from './guest.js';
+import type { GuestShell } from './guest-shell.js';
+import type { RunWatch } from './run-watch.js';
 
 /** A kernel of the run, as the cache of symbols knows it. */
 export interface KernelIdentity {
@@ -12,6 +13,12 @@ export interface KernelIdentity {
   readonly sha256: string;
   readonly release: string;
   readonly bits?: 32 | 64 | undefined;
+}
+
+/** The part of a guest that is asked for symbols. */
+export interface SymbolSource {
+  readonly shell: Pick<GuestShell, 'tryRun'>;
+  readonly watch: Pick<RunWatch, 'fact' | 'nowMs'>;
 }
 
 /** The symbols that the autopsy of a run may use. They cost a guest nothing when the cache has them. */
@@ -36,7 +43,7 @@ const ASK_EVERY_MS = 500;
 
 /** The symbols of a run's two kernels, from the cache of symbols. Without a cache none are known. */
 export function knownSymbols(
-  guest: Guest,
+  guest: SymbolSource,
   {
     cacheDir,
     kernels,
@@ -88,7 +95,7 @@ async function readTable(directory: string, sha256: string): Promise<SymbolTable
 }
 
 /** Packs in the background, so that a slow guest answers other requests meanwhile. */
-async function readOnce({ shell, watch }: Guest): Promise<string | undefined> {
+async function readOnce({ shell, watch }: SymbolSource): Promise<string | undefined> {
   const run: RunScript = async (script) => {
     const reply = await shell.tryRun(script);
     return reply?.status === 0 ? Buffer.from(reply.output, 'latin1') : undefined;
