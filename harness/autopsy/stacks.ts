@@ -51,7 +51,14 @@ export async function stacksOf(machine: DeadMachine): Promise<HostFact[]> {
   return facts;
 }
 
-async function symbolsOf(vcpu: number, machine: DeadMachine): Promise<SymbolTable | undefined> {
+/**
+ * The symbols of the kernel that a stopped vCPU runs, by its page tables; undefined in user mode, and for a kernel whose
+ * symbols are not known.
+ */
+export async function symbolsOf(
+  vcpu: number,
+  machine: Omit<DeadMachine, 'gdb'> & { readonly gdb: Pick<Debugger, 'readRegisters' | 'readMemory'> },
+): Promise<SymbolTable | undefined> {
   const { gdb, symbols, armed } = machine;
   const { cr3, cs } = await gdb.readRegisters(vcpu);
   if ((cs & 3n) !== 0n) return undefined;

@@ -5,6 +5,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
+import { type ExaminationNeeds, examineSuspicions } from './examine-guest.js';
 import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { SourceBank } from './source-bank.js';
@@ -17,6 +18,8 @@ export interface Crash {
   readonly prove: readonly ScenarioProof[];
   /** For a trigger whose steps are interpreted. */
   readonly choreography: ChoreographyRun;
+  /** The hardware, as far as an examination of a hang needs it. */
+  readonly hardware: Pick<ExaminationNeeds, 'memory' | 'hasBusMaster'>;
 }
 
 /** The state that the preparation leaves. */
@@ -39,9 +42,15 @@ export async function crashGuest(
   try {
     const session = await fire(guest, crash, aboutToFire);
     await sources.fired();
+    const stopExamining = examineSuspicions(guest, {
+      ...crash.hardware,
+      symbols: () => session?.symbols,
+      sameImage: crash.choreography.sameImage,
+    });
     try {
       await followGuest(guest, openQuestions);
     } finally {
+      await stopExamining();
       if (session !== undefined) await examine(session, guest);
     }
   } finally {

@@ -129,6 +129,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           sameImage: captureKernel.sha256 === kernel.sha256,
           symbols,
         },
+        hardware: {
+          memory: { memoryMiB: plan.machine.memoryMiB, type: plan.machine.type },
+          hasBusMaster: scenario.guest.nic !== undefined,
+        },
       },
       { sources, openQuestions },
     );

@@ -1,0 +1,86 @@
+import { examine, type SuspectMachine } from '../autopsy/examine.js';
+import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import type { RunEvent } from '../model/event.js';
+import type { MemoryMap } from '../standstill/ram.js';
+import type { SymbolTable } from '../symbols/index.js';
+import { RunEnded } from './event-waits.js';
+import type { Guest } from './guest.js';
+
+/** What an examination needs to know of the run. */
+export interface ExaminationNeeds {
+  readonly memory: MemoryMap;
+  /** The machine has a device that writes to memory by itself: a network card. */
+  readonly hasBusMaster: boolean;
+  /** The first kernel's symbols, where the run has read them. */
+  readonly symbols: () => SymbolTable | undefined;
+  /** The capture kernel is the same image as the first kernel. */
+  readonly sameImage: boolean;
+}
+
+/**
+ * Examines the guest at each suspicion, one at a time, until the run ends or it is stopped; a machine without debugger or
+ * monitor is never examined. A guest that is not shown to hang continues. The returned function stops that, and resolves
+ * when no examination is under way; it rejects with a failure of crashpath itself.
+ */
+export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => Promise<void> {
+  const { watch, machine } = guest;
+  if (machine.abilities.debugger === undefined || machine.abilities.monitor === undefined)
+    return async () => undefined;
+  const stopping = new AbortController();
+  const stopped = new Promise<undefined>((resolve) => {
+    stopping.signal.addEventListener('abort', () => resolve(undefined));
+  });
+  const examining = (async () => {
+    const past = new Set<RunEvent>(suspicionsOf(watch.events));
+    while (!stopping.signal.aborted) {
+      const isNew = (event: RunEvent) => !past.has(event);
+      const suspicion = await Promise.race([watch.tryWaitFor('suspected-hang', isNew, 'totalMs'), stopped]);
+      if (suspicion === undefined) return;
+      await examineOnce(guest, needs);
+      for (const event of suspicionsOf(watch.events)) past.add(event);
+    }
+  })().catch((error: unknown) => {
+    if (!(error instanceof RunEnded || error instanceof MachineFailure || error instanceof MissingAbility))
+      throw error;
+  });
+  examining.catch(() => watch.end('the examination failed'));
+  return async () => {
+    stopping.abort();
+    await examining;
+  };
+}
+
+function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
+  return events.filter(({ type }) => type === 'suspected-hang');
+}
+
+/** Samples of a stopped machine would show a shape of the debugger's making, so none are taken meanwhile. */
+async function examineOnce(guest: Guest, needs: ExaminationNeeds): Promise<void> {
+  const { watch, machine } = guest;
+  const isOver = () =>
+    watch.ended !== undefined ||
+    watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done' || type === 'hang');
+  if (isOver()) return;
+  const resumeSamples = watch.holdSamples();
+  try {
+    const gdb = await guest.debugger();
+    const suspect: SuspectMachine = {
+      ...needs,
+      gdb,
+      monitor: need(machine, 'monitor'),
+      armed: watch.events.findLast((event) => event.type === 'armed')?.armed,
+      panicked: watch.events.some((event) => event.type === 'panic' && event.side === 'production'),
+      symbols: needs.symbols(),
+      nowMs: () => watch.nowMs(),
+      sleep: (forMs) => watch.sleep(forMs),
+      printed: () => watch.receivedBytes,
+    };
+    const examination = await examine(suspect);
+    if (isOver()) return;
+    if (examination !== undefined) watch.fact(examination);
+    // A hung machine stays as it is, for the autopsy.
+    if (examination?.finding !== 'hung') await gdb.continueAll();
+  } finally {
+    resumeSamples();
+  }
+}
