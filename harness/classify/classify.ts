@@ -12,6 +12,7 @@ import { type Check, type Finding, readFacts } from './facts.js';
 import { harnessCheck } from './harness-check.js';
 import { factsOf, phasesOf } from './phases.js';
 import { preconditionCheck } from './precondition-check.js';
+import { suspicionCheck } from './suspicion-check.js';
 
 /**
  * The order matters: first whether the run shows anything at all (harness, emulator, boot, preconditions), then the
@@ -29,6 +30,7 @@ const CHECKS: readonly Check[] = [
   noCrashKernelCheck,
   resetCheck,
   noPanicCheck,
+  suspicionCheck,
   stuckCheck,
 ];
 
