@@ -79,7 +79,7 @@ async function describeRead(
   let value = 'unreadable';
   try {
     const bytes = await gdb.readMemory(read.address, read.length, { vcpu: suspect.vcpu });
-    value = `0x${Buffer.from(bytes).reverse().toString('hex')}`;
+    value = `0x${Buffer.from(bytes.toReversed()).toString('hex')}`;
   } catch (error) {
     if (!(error instanceof GdbRemoteError)) throw error;
   }

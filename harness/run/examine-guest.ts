@@ -32,11 +32,16 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
   });
   const examining = (async () => {
     const past = new Set<RunEvent>(suspicionsOf(watch.events));
+    let examinedBefore = 0;
+    let lastedMs = Number.POSITIVE_INFINITY;
     while (!stopping.signal.aborted) {
       const isNew = (event: RunEvent) => !past.has(event);
       const suspicion = await Promise.race([watch.tryWaitFor('suspected-hang', isNew, 'totalMs'), stopped]);
       if (suspicion === undefined) return;
-      await examineOnce(guest, needs);
+      // A shape that is younger than the one before is another one.
+      examinedBefore = suspicion.forMs > lastedMs ? examinedBefore + 1 : 0;
+      lastedMs = suspicion.forMs;
+      await examineOnce(guest, needs, examinedBefore);
       for (const event of suspicionsOf(watch.events)) past.add(event);
     }
   })().catch((error: unknown) => {
@@ -55,7 +60,7 @@ function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
 }
 
 /** Samples of a stopped machine would show a shape of the debugger's making, so none are taken meanwhile. */
-async function examineOnce(guest: Guest, needs: ExaminationNeeds): Promise<void> {
+async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore: number): Promise<void> {
   const { watch, machine } = guest;
   const isOver = () =>
     watch.ended !== undefined ||
@@ -66,6 +71,7 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds): Promise<void>
     const gdb = await guest.debugger();
     const suspect: SuspectMachine = {
       ...needs,
+      examinedBefore,
       gdb,
       monitor: need(machine, 'monitor'),
       armed: watch.events.findLast((event) => event.type === 'armed')?.armed,

@@ -236,7 +236,10 @@ function nextOf(read: Iced, rip: bigint): readonly bigint[] | undefined {
     case FlowControl.IndirectCall:
     case FlowControl.Return:
       return undefined;
-    default:
+    case FlowControl.Next:
+    case FlowControl.Interrupt:
+    case FlowControl.Exception:
+    case FlowControl.XbeginXabortXend:
       // One step executes one iteration of a repeated string instruction.
       return read.hasRepPrefix || read.hasRepnePrefix ? [following, rip] : [following];
   }

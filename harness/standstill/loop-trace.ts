@@ -1,4 +1,4 @@
-import type { RegisterName, Registers } from '../machine/debugger.js';
+import type { Registers } from '../machine/debugger.js';
 import type { Access } from './instruction-effects.js';
 
 /** RFLAGS.RF: the CPU clears it after each instruction (Intel SDM volume 3, 2.3); a debugger's step may show it set. */
@@ -84,8 +84,8 @@ export function createLoopTrace(): LoopTrace {
 }
 
 function stateOf(registers: Registers): string {
-  return (Object.keys(registers) as RegisterName[])
-    .map((name) => (name === 'rflags' ? registers.rflags & ~RESUME_FLAG : registers[name]).toString(36))
+  return Object.entries({ ...registers, rflags: registers.rflags & ~RESUME_FLAG })
+    .map(([name, value]) => `${name}=${value.toString(36)}`)
     .join(' ');
 }
 
