@@ -4,11 +4,11 @@ import { readIrqchips } from '../hmp/irqchips.js';
 import { readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
-import type { Monitor } from '../machine/machine.js';
+import { MachineFailure, type Monitor } from '../machine/machine.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { KERNEL_IMAGE } from '../model/place.js';
 import type { HostFact } from '../model/record.js';
-import { GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { GdbClosedError, GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { type ExaminedVcpu, type Finding, judge, type PlacedAccess } from '../standstill/judge.js';
 import { isOnStack } from '../standstill/loop-trace.js';
@@ -65,7 +65,7 @@ const CRASH_FUNCTION =
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
  * `hung`. Only single steps are taken in the guest, and a pause of {@link WATCH_MS} in which it runs. Undefined when the
- * debugger does not answer.
+ * debugger or the monitor does not answer in time.
  */
 export async function examine(machine: SuspectMachine): Promise<Examination | undefined> {
   const beganMs = machine.nowMs();
@@ -77,9 +77,14 @@ export async function examine(machine: SuspectMachine): Promise<Examination | un
     if (finding.finding === 'ask-wake') finding = await askWake(finding.vcpus, { scene, machine });
     return await factOf(finding, { scene, machine, tookMs: machine.nowMs() - beganMs });
   } catch (error) {
-    if (error instanceof GdbError) return undefined;
+    if (error instanceof GdbError || (error instanceof MachineFailure && !error.gone)) return undefined;
     throw error;
   }
+}
+
+/** Whether an error says that the machine, or the connection to it, is gone. */
+export function isGone(error: unknown): boolean {
+  return error instanceof GdbClosedError || (error instanceof MachineFailure && error.gone);
 }
 
 interface Scene {

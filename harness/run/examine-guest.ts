@@ -1,6 +1,9 @@
-import { examine, type SuspectMachine } from '../autopsy/examine.js';
-import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import { examine, isGone } from '../autopsy/examine.js';
+import type { Debugger } from '../machine/debugger.js';
+import { faultFact } from '../machine/fault-fact.js';
+import { MissingAbility, need } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
+import { Fault } from '../model/fault.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import type { SymbolTable } from '../symbols/index.js';
 import { RunEnded } from './event-waits.js';
@@ -20,7 +23,7 @@ export interface ExaminationNeeds {
 /**
  * Examines the guest at each suspicion, one at a time, until the run ends or it is stopped; a machine without debugger or
  * monitor is never examined. A guest that is not shown to hang continues. The returned function stops that, and resolves
- * when no examination is under way; it rejects with a failure of crashpath itself.
+ * when no examination is under way. A guest that cannot be continued is a harness fault, which is recorded.
  */
 export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => Promise<void> {
   const { watch, machine } = guest;
@@ -45,10 +48,10 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
       for (const event of suspicionsOf(watch.events)) past.add(event);
     }
   })().catch((error: unknown) => {
-    if (!(error instanceof RunEnded || error instanceof MachineFailure || error instanceof MissingAbility))
-      throw error;
+    // The end of a machine is recorded by itself.
+    if (error instanceof RunEnded || error instanceof MissingAbility || isGone(error)) return;
+    if (watch.ended === undefined) watch.fact(faultFact(error));
   });
-  examining.catch(() => watch.end('the examination failed'));
   return async () => {
     stopping.abort();
     await examining;
@@ -63,13 +66,13 @@ function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
 async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore: number): Promise<void> {
   const { watch, machine } = guest;
   const isOver = () =>
-    watch.ended !== undefined ||
-    watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done' || type === 'hang');
+    watch.ended !== undefined || watch.events.some(({ type }) => type === 'shutdown' || type === 'hang');
   if (isOver()) return;
   const resumeSamples = watch.holdSamples();
   try {
-    const gdb = await guest.debugger();
-    const suspect: SuspectMachine = {
+    const gdb = await attach(guest);
+    if (gdb === undefined) return;
+    const examination = await examine({
       ...needs,
       examinedBefore,
       gdb,
@@ -80,13 +83,25 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
       nowMs: () => watch.nowMs(),
       sleep: (forMs) => watch.sleep(forMs),
       printed: () => watch.receivedBytes,
-    };
-    const examination = await examine(suspect);
+    });
     if (isOver()) return;
     if (examination !== undefined) watch.fact(examination);
     // A hung machine stays as it is, for the autopsy.
-    if (examination?.finding !== 'hung') await gdb.continueAll();
+    if (examination?.finding === 'hung') return;
+    // A step that did not end in time may still be under way.
+    await gdb.interrupt();
+    await gdb.continueAll();
   } finally {
     resumeSamples();
+  }
+}
+
+/** The run's debugger; undefined when it does not answer now. The next suspicion tries again. */
+async function attach(guest: Guest): Promise<Debugger | undefined> {
+  try {
+    return await guest.debugger();
+  } catch (error) {
+    if (error instanceof MissingAbility || isGone(error) || !(error instanceof Fault)) throw error;
+    return undefined;
   }
 }

@@ -26,8 +26,14 @@ export class Guest {
    * Throws {@link MissingAbility}.
    */
   debugger(): Promise<Debugger> {
-    this.#debugger ??= need(this.machine, 'debugger').connect();
-    return this.#debugger;
+    if (this.#debugger !== undefined) return this.#debugger;
+    const attaching = need(this.machine, 'debugger').connect();
+    this.#debugger = attaching;
+    // One that did not answer in time on a busy host may answer the next time.
+    attaching.catch(() => {
+      this.#debugger = undefined;
+    });
+    return attaching;
   }
 
   /** The registers of every vCPU. */

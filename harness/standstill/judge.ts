@@ -67,7 +67,11 @@ export type Finding =
  */
 export function judge(machine: Standstill): Finding {
   const { vcpus } = machine;
-  for (const vcpu of vcpus) {
+  // What was followed says more than what was not.
+  const followedFirst = vcpus.toSorted(
+    (one, other) => Number(other.loop !== undefined) - Number(one.loop !== undefined),
+  );
+  for (const vcpu of followedFirst) {
     if (vcpu.state !== 'running' || vcpu.interruptsOn) continue;
     const obstacle = obstacleOf(vcpu, machine);
     if (obstacle !== undefined) return obstacle;

@@ -108,7 +108,6 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
   let fired = false;
   let panicked = false;
   let silent = false;
-  let over = false;
   let parked = false;
   let furthest = crashPathRank('first-kernel');
   let hung = false;
@@ -116,9 +115,8 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
   const detect = createHangDetector(limits);
   const suspicion = createSuspicionDetector();
 
-  /** A first kernel that did not panic may be idle for as long as it likes, and a reported capture is over. */
-  const isSuspectable = () =>
-    !hung && !over && (panicked || silent || furthest > crashPathRank('first-kernel'));
+  /** A first kernel that did not panic may be idle for as long as it likes. */
+  const isSuspectable = () => !hung && (panicked || silent || furthest > crashPathRank('first-kernel'));
 
   return {
     heard: () => suspicion.heard(),
@@ -128,7 +126,6 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
       // With panic_on_oops, oops_end() calls crash_kexec() without a panic (arch/x86/kernel/dumpstack.c, v6.1).
       if (body.type === 'panic' || (fired && body.type === 'oops')) panicked = true;
       if (body.type === 'host' && body.fact.fact === 'watch-ended') silent = !body.fact.answered;
-      if (body.type === 'capture-done') over = true;
     },
     sample(atMs, text) {
       if (!fired) return [];
