@@ -48,7 +48,8 @@ interface Wanted {
   readonly length: number;
 }
 
-function tablesOf({ cr3, cr4 }: Registers): PageTables {
+/** The page tables of a vCPU whose paging is on. */
+export function tablesOf({ cr3, cr4 }: Pick<Registers, 'cr3' | 'cr4'>): PageTables {
   return { root: cr3, levels: (cr4 & CR4_LA57) === 0n ? 4 : 5 };
 }
 

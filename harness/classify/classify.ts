@@ -15,6 +15,7 @@ import { factsOf, phasesOf } from './phases.js';
 import { lastPlaces } from './last-places.js';
 import { preconditionCheck } from './precondition-check.js';
 import { resetCheck } from './reset-check.js';
+import { suspicionCheck } from './suspicion-check.js';
 
 /**
  * The order matters: first whether the run shows anything at all (harness, emulator, boot, preconditions), then the
@@ -32,6 +33,7 @@ const CHECKS: readonly Check[] = [
   noCrashKernelCheck,
   resetCheck,
   noPanicCheck,
+  suspicionCheck,
   stuckCheck,
 ];
 

@@ -17,9 +17,11 @@ import {
   DEADLINE,
   inUserspace,
   PLAN,
+  PROVED,
   sampled,
   stuckAt,
   verdict,
+  WAITING,
 } from '../testing/builders/verdicts.js';
 
 void t.test('why a capture kernel panicked', async (t) => {
@@ -76,10 +78,11 @@ void t.test('resets, by the place before them', async (t) => {
 });
 
 void t.test('hangs, by their place', async (t) => {
-  t.equal(verdict(stuckAt(0xffffffff81000000n, 0x13a8000n)), 'crash-path-hang/spin');
-  t.equal(verdict(stuckAt(0x25800000n)), 'crash-path-hang/spin');
-  t.equal(verdict(stuckAt(PURGATORY_RIP)), 'purgatory-hang/spin');
-  t.equal(verdict(stuckAt(CAPTURE_START_RIP)), 'capture-hang/spin');
+  const proved = (run: MadeRun) => verdict(run.host(PROVED));
+  t.equal(proved(stuckAt(0xffffffff81000000n, 0x13a8000n)), 'crash-path-hang/spin');
+  t.equal(proved(stuckAt(0x25800000n)), 'crash-path-hang/spin');
+  t.equal(proved(stuckAt(PURGATORY_RIP)), 'purgatory-hang/spin');
+  t.equal(proved(stuckAt(CAPTURE_START_RIP)), 'capture-hang/spin');
   t.equal(verdict(sampled(PURGATORY_RIP).host(DEADLINE)), 'purgatory-hang/deadline');
   t.equal(verdict(atCapture().host(DEADLINE)), 'capture-hang/deadline');
   const flood: HostFact = { fact: 'channel-limit', channel: 'console', limitBytes: 5 };
@@ -90,6 +93,21 @@ void t.test('hangs, by their place', async (t) => {
     'crash-path-hang/kexec-never-jumped',
   );
   t.equal(verdict(firedRun().host({ fact: 'watch-ended', answered: false })), 'crash-path-hang/silent');
+});
+
+void t.test('a steady shape of samples proves nothing', async (t) => {
+  const rip = 0xffffffff81000000n;
+  t.equal(verdict(stuckAt(rip, 0x13a8000n)), 'cannot-tell/not-examined', 'a recording that ends there');
+  const delay = () => stuckAt(rip, 0x13a8000n).host(WAITING);
+  t.equal(
+    verdict(delay().captureBanner().captureHello().control(vmcoreFrame())),
+    'captured/nonce-verified',
+    'a delay of a minute',
+  );
+  const [cited] = verdictOf(stuckAt(rip, 0x13a8000n).host(PROVED).end().records, PLAN).evidence.filter(
+    ({ what }) => what === 'examination',
+  );
+  t.match(cited?.excerpt, /^hung: vCPU 0 repeats .* 1000: jmp 0x1000/, 'the argument is evidence');
 });
 
 void t.test('a hang that is not proved is not reported as one', async (t) => {

@@ -42,7 +42,9 @@ export const stuckCheck: Check = (facts) => {
   const deadline = firstFact(events, 'deadline');
   const watch = firstFact(events, 'watch-ended');
   if (hang !== undefined) {
-    return stuck(facts, hang.shape, `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`, hang);
+    const proof = factsOf(events, 'examination').find(({ fact }) => fact.finding === 'hung');
+    const how = proof?.fact.why ?? `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`;
+    return stuck(facts, hang.shape, how, hang, proof);
   }
   if (flood !== undefined) {
     return stuck(facts, 'console-flood', `it printed more than ${flood.fact.limitBytes} bytes`, flood);

@@ -1,6 +1,7 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import type { Evidence } from '../model/verdict.js';
 import { escapeGuestText } from '../model/escape.js';
+import type { HostFact } from '../model/record.js';
 import { timerCounts } from '../timeline/timers.js';
 
 /** Turns an event into a reference that a reader can follow; guest text in it is escaped and short. */
@@ -73,6 +74,7 @@ function excerptOf(event: RunEvent): string {
     case 'host':
       if (event.fact.fact === 'stack')
         return escapeGuestText(`cpu${event.fact.vcpu}: ${event.fact.line}`, 1000);
+      if (event.fact.fact === 'examination') return escapeGuestText(examinationText(event.fact), 4000);
       return escapeGuestText(JSON.stringify(event.fact), 400);
     case 'capture-command-line':
     case 'reboot-command-line':
@@ -84,6 +86,16 @@ function excerptOf(event: RunEvent): string {
     case 'capture-facts':
       return escapeGuestText(captureFactsText(event), 300);
   }
+}
+
+type Examination = Extract<HostFact, { fact: 'examination' }>;
+
+/** The whole argument: what was found, and what was seen of each vCPU. */
+function examinationText({ finding, why, vcpus, tookMs }: Examination): string {
+  const each = vcpus.map(({ vcpu, state, where, rip, saw }) =>
+    [`cpu${vcpu} ${state} at ${where ?? rip}`, ...saw].join('; '),
+  );
+  return [`${finding}: ${why} (${tookMs} ms)`, ...each].join(' | ');
 }
 
 /** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge) cpus=1`: the capture kernel's timers and CPUs. */

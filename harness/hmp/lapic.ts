@@ -24,6 +24,17 @@ export interface LocalApic {
   readonly irr: readonly number[];
   /** Vectors of both lists that came from a level pin. */
   readonly level: readonly number[];
+  /** The timer; undefined where the text does not show it. */
+  readonly timer?: LapicTimer | undefined;
+  /** Processor priority: a vector is accepted when its class (its upper four bits) is higher. */
+  readonly ppr?: number | undefined;
+}
+
+/** The local APIC's timer (Intel SDM volume 3, 10.5.4). Its vector and mask are those of LVTT. */
+export interface LapicTimer {
+  readonly mode: 'one-shot' | 'periodic' | 'tsc-deadline' | 'reserved';
+  readonly initialCount: number;
+  readonly currentCount: number;
 }
 
 /**
@@ -53,7 +64,25 @@ export function readLapic(text: string): LocalApic | undefined {
     isr: isr.map(({ vector }) => vector),
     irr: irr.map(({ vector }) => vector),
     level: [...new Set([...isr, ...irr].flatMap(({ vector, level }) => (level ? [vector] : [])))],
+    timer: timerOf(text),
+    ppr: hexByte(/\bPPR 0x([0-9a-f]{2})\b/.exec(text)?.[1]),
   };
+}
+
+const TIMER_MODES = ['one-shot', 'periodic', 'tsc-deadline', 'reserved'] as const;
+
+/** `LVTT\t 0x000000ec ...` and `Timer\t DCR=0x3 (divide by 16) initial_count = 98985460 current_count = 81044012`. */
+function timerOf(text: string): LapicTimer | undefined {
+  const entry = /^LVTT\t 0x([0-9a-f]{8}) /m.exec(text)?.[1];
+  const [, initial, current] =
+    /^Timer\t .*\binitial_count = (\d{1,10}) current_count = (\d{1,10})\s*$/m.exec(text) ?? [];
+  if (entry === undefined || initial === undefined || current === undefined) return undefined;
+  const mode = TIMER_MODES[(Number.parseInt(entry, 16) >> 17) & 3] ?? 'reserved';
+  return { mode, initialCount: Number(initial), currentCount: Number(current) };
+}
+
+function hexByte(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
 
 function lvtEntry(entry: number): LvtEntry {

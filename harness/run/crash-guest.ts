@@ -3,6 +3,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
+import { type ExaminationNeeds, examineSuspicions } from './examine-guest.js';
 import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
@@ -18,6 +19,8 @@ export interface Crash {
   readonly prove: readonly ScenarioProof[];
   /** For a trigger whose steps are interpreted. */
   readonly choreography: ChoreographyRun;
+  /** The hardware, as far as an examination of a hang needs it. */
+  readonly hardware: Pick<ExaminationNeeds, 'memory' | 'hasBusMaster'>;
 }
 
 /** The state that the preparation leaves. */
@@ -46,7 +49,12 @@ export async function crashGuest(
     session = await fire(guest, crash, aboutToFire);
     await sources.fired();
     afterwards(watchSilentCapture(guest, { known, session, accel }));
-    await followGuest(guest, openQuestions);
+    const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session });
+    try {
+      await followGuest(guest, openQuestions);
+    } finally {
+      await stopExamining();
+    }
   } finally {
     await postMortem(guest, { known, session, accel });
     // The console is complete only now, and what it did not show was read from memory.

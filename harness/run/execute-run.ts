@@ -150,6 +150,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           hasSources: scenario.sources.length > 0,
           symbols,
         },
+        hardware: {
+          memory: { memoryMiB: plan.machine.memoryMiB, type: plan.machine.type },
+          hasBusMaster: scenario.guest.nic !== undefined,
+        },
       },
       { sources, openQuestions, known, accel: plan.accel.accel, afterwards: (work) => undo.push(() => work) },
     );

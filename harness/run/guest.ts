@@ -28,23 +28,39 @@ export class Guest {
    * Throws {@link MissingAbility}.
    */
   debugger(): Promise<Debugger> {
-    this.#debugger ??= need(this.machine, 'debugger').connect();
-    return this.#debugger;
+    if (this.#debugger !== undefined) return this.#debugger;
+    const attaching = need(this.machine, 'debugger').connect();
+    this.#debugger = attaching;
+    // One that did not answer in time on a busy host may answer the next time.
+    attaching.catch(() => {
+      this.#debugger = undefined;
+    });
+    return attaching;
   }
 
   /**
-   * Stops the machine, does the work, and lets all vCPUs continue, whether it succeeds or not. Works that are requested
-   * meanwhile wait: each finds the machine stopped, and as it was left. Throws {@link MissingAbility}.
+   * Stops the machine, does the work, and lets all vCPUs continue, whether it succeeds or not; a machine that was shown to
+   * hang, or has shut down, stays stopped for the autopsy. Works that are requested meanwhile wait: each finds the machine
+   * stopped, and as it was left. Samples of the stopped machine would show a shape of the debugger's making, so none are
+   * taken. Throws {@link MissingAbility}.
    */
   whileStopped<T>(work: (gdb: Debugger) => Promise<T>): Promise<T> {
     const turn = this.#stopped.then(async () => {
-      const gdb = await this.debugger();
-      await gdb.interrupt();
+      const resumeSamples = this.watch.holdSamples();
       try {
-        return await work(gdb);
+        const gdb = await this.debugger();
+        await gdb.interrupt();
+        try {
+          return await work(gdb);
+        } finally {
+          if (!this.watch.events.some(({ type }) => type === 'shutdown' || type === 'hang')) {
+            // A step that did not end in time may still be under way.
+            await gdb.interrupt();
+            await gdb.continueAll();
+          }
+        }
       } finally {
-        // A machine that has shut down does not continue.
-        if (!this.watch.events.some(({ type }) => type === 'shutdown')) await gdb.continueAll();
+        resumeSamples();
       }
     });
     this.#stopped = turn.catch(() => undefined);

@@ -7,16 +7,21 @@ import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { Debugger } from '../machine/debugger.js';
 import type { RunEvent } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
+import type { SymbolTable } from '../symbols/index.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import type { DebugSession } from './choreograph.js';
 import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
 
-/** What the examination of a guest may use. */
-export interface PostMortem {
+/** Where the symbols of a run's kernels come from. */
+export interface KernelSources {
   readonly known: KnownSymbols;
   /** Of a choreographed run: its symbols are those of this boot, modules included. */
   readonly session: DebugSession | undefined;
+}
+
+/** What the examination of a guest may use. */
+export interface PostMortem extends KernelSources {
   readonly accel: 'kvm' | 'tcg';
 }
 
@@ -64,14 +69,11 @@ export type FoundKernels = Partial<Record<KernelSide, FoundKernel>>;
 
 const BOTH: readonly KernelSide[] = ['production', 'capture'];
 
-/**
- * Finds the kernels of a run in the memory of a stopped machine, and records the log of each as a fact. Throws what the
- * machine or the debugger throws.
- */
-export async function readKernelLogs(
+/** Finds the kernels of a run in the memory of a stopped machine. Throws what the machine or the debugger throws. */
+export async function findKernels(
   guest: Guest,
   gdb: Debugger,
-  { known, session, sides = BOTH }: PostMortem & { readonly sides?: readonly KernelSide[] },
+  { known, session, sides = BOTH }: KernelSources & { readonly sides?: readonly KernelSide[] },
 ): Promise<FoundKernels> {
   const { watch, machine } = guest;
   watch.tablesSeen.sample(await need(machine, 'monitor').registers(), armedOf(guest));
@@ -80,9 +82,33 @@ export async function readKernelLogs(
     const seen = watch.tablesSeen.of(side);
     const kernel = seen.length === 0 ? undefined : await known.of(side, session?.symbols);
     const found = kernel === undefined ? undefined : await findKernel(kernel, { gdb, seen });
-    if (found === undefined) continue;
-    kernels[side] = found;
-    const log = await kernelLogOf(side, found);
+    if (found !== undefined) kernels[side] = found;
+  }
+  return kernels;
+}
+
+/** The symbols of kernels that were found, at their addresses. */
+export function symbolsOf({ production, capture }: FoundKernels): {
+  readonly production?: SymbolTable;
+  readonly capture?: SymbolTable;
+} {
+  return {
+    ...(production && { production: production.symbols }),
+    ...(capture && { capture: capture.symbols }),
+  };
+}
+
+/** As {@link findKernels}, and records the log of each as a fact. */
+export async function readKernelLogs(
+  guest: Guest,
+  gdb: Debugger,
+  options: KernelSources & { readonly sides?: readonly KernelSide[] },
+): Promise<FoundKernels> {
+  const { watch } = guest;
+  const kernels = await findKernels(guest, gdb, options);
+  for (const side of BOTH) {
+    const found = kernels[side];
+    const log = found === undefined ? undefined : await kernelLogOf(side, found);
     const earlier = watch.events.findLast((event) => isFact(event, 'kernel-log') && event.fact.side === side);
     if (log !== undefined && !(earlier?.type === 'host' && isSameLog(earlier.fact, log))) watch.fact(log);
   }
@@ -102,10 +128,7 @@ async function examine(
   const { machine, watch } = guest;
   const monitor = need(machine, 'monitor');
   const registersText = await monitor.registers();
-  const symbols = {
-    ...(kernels.production && { production: kernels.production.symbols }),
-    ...(kernels.capture && { capture: kernels.capture.symbols }),
-  };
+  const symbols = symbolsOf(kernels);
   const armed = armedOf(guest);
   const shutdown = watch.events.find((event) => event.type === 'shutdown');
   if (shutdown !== undefined) {

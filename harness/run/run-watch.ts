@@ -51,6 +51,8 @@ export class RunWatch implements MachineLog {
   #fired = false;
   #fault: unknown;
   #misread = false;
+  /** Samples are dropped while this is above 0. */
+  #samplesHeld = 0;
   #warned = false;
 
   constructor(recorder: Recorder, { limits, onEvent, clock = HOST_CLOCK }: WatchOptions) {
@@ -90,8 +92,27 @@ export class RunWatch implements MachineLog {
     this.#record((recorder) => recorder.qmp(direction, message));
   }
 
+  /** Bytes of all channels so far. */
+  get receivedBytes(): number {
+    return this.#received.console + this.#received.control;
+  }
+
+  /**
+   * Drops samples until the returned function is called: those of a machine that a debugger stopped show nothing about the
+   * guest.
+   */
+  holdSamples(): () => void {
+    this.#samplesHeld += 1;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#samplesHeld -= 1;
+      isHeld = false;
+    };
+  }
+
   /** Records a sample of all vCPUs' registers. */
   sample(text: string): void {
+    if (this.#samplesHeld > 0) return;
     this.tablesSeen.sample(text, this.#armed);
     this.#record((recorder) => recorder.sample(text));
   }

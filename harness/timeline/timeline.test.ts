@@ -8,10 +8,12 @@ import {
   IDLE,
   type MadeRun,
   MadeRun as Run,
+  type MadeVcpu,
   madePlan,
   PARKED,
   PURGATORY_RIP,
 } from '../testing/builders/runs.js';
+import { PROVED, WAITING } from '../testing/builders/verdicts.js';
 import { createTimeline } from './timeline.js';
 
 const PLAN = madePlan();
@@ -111,6 +113,46 @@ void t.test('a hang is reported once', async (t) => {
     namesOf(run).filter((name) => name.startsWith('hang')),
     ['hang all-vcpus-halted'],
   );
+});
+
+const steady = (run: MadeRun, vcpus: readonly MadeVcpu[], times = 20) => {
+  for (let i = 0; i < times; i++) run.later(140).sample(vcpus);
+  return run;
+};
+const suspicionsIn = (run: MadeRun) => namesOf(run).filter((name) => /hang/.test(name));
+const SPINNING: MadeVcpu = { rip: 0xffffffff81000000n };
+
+void t.test('a steady shape is suspected once the crash path is entered, or nobody answers', async (t) => {
+  t.strictSame(suspicionsIn(steady(firedRun(), [IDLE, IDLE])), [], 'a first kernel may be idle');
+  t.strictSame(suspicionsIn(steady(firedRun(), [SPINNING, PARKED])), [], 'and a CPU of it may be locked up');
+  t.strictSame(suspicionsIn(steady(firedRun().panic(), [SPINNING, IDLE])), ['suspected-hang spin']);
+  t.strictSame(suspicionsIn(steady(firedRun(), [{ rip: PURGATORY_RIP, cr3: CRASH_CR3 }, PARKED])), [
+    'suspected-hang spin',
+  ]);
+  const asked = (answered: boolean) => firedRun().host({ fact: 'watch-ended', answered });
+  t.strictSame(suspicionsIn(steady(asked(false), [IDLE, IDLE])), ['suspected-hang idle-forever']);
+  t.strictSame(suspicionsIn(steady(asked(true), [IDLE, IDLE])), []);
+  const oops = firedRun().console('[   10.000000] BUG: kernel NULL pointer dereference, address: 0');
+  t.strictSame(suspicionsIn(steady(oops, [SPINNING, PARKED])), ['suspected-hang spin'], 'panic_on_oops');
+});
+
+void t.test('an examination makes a hang of it, or does not', async (t) => {
+  t.strictSame(suspicionsIn(steady(firedRun().panic(), [SPINNING, PARKED]).host(PROVED)), [
+    'suspected-hang spin',
+    'hang spin',
+  ]);
+  const hang = eventsOf(steady(firedRun().panic(), [SPINNING, PARKED]).host(PROVED).records, PLAN).at(-1);
+  t.match(hang, {
+    type: 'hang',
+    at: { source: 'host' },
+    vcpus: [{ rip: 'ffffffff81000000' }, { halted: true }],
+  });
+  t.ok(hang?.type === 'hang' && hang.forMs > 2000, 'for how long it lasted');
+  t.strictSame(suspicionsIn(steady(firedRun().panic(), [SPINNING, PARKED]).host(WAITING)), [
+    'suspected-hang spin',
+  ]);
+  const twice = steady(steady(firedRun().panic(), [SPINNING, PARKED]).host(PROVED), [SPINNING, PARKED], 60);
+  t.strictSame(suspicionsIn(twice.host(PROVED)), ['suspected-hang spin', 'hang spin'], 'once');
 });
 
 void t.test('the segments of the last arming count', async (t) => {

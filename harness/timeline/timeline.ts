@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { Armed, EventBody, EventSource, RunEvent } from '../model/event.js';
+import type { Armed, EventBody, EventSource, RunEvent, VcpuState } from '../model/event.js';
 import { crashPathRank } from '../model/place.js';
-import type { Channel, RunRecord } from '../model/record.js';
+import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
 import { MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
 import { createLogMerger } from './kernel-log.js';
-import { createIdleDetector } from './idle-hang.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
+import { createSuspicionDetector } from './suspicion.js';
 import { readVcpus } from './vcpus.js';
 
 /** Longest console line that is read as one; printk's own limit is about 1 KiB (kernel/printk, LOG_LINE_MAX). */
@@ -71,9 +71,13 @@ export function createTimeline(limits: HangLimits): Timeline {
           const { atMs, seq: _seq, ...fact } = record.record;
           const host: EventBody = { type: 'host', fact };
           const told = fact.fact === 'kernel-log' ? logs.log(fact.side, fact.text) : [];
-          const bodies = [host, ...told];
-          for (const body of bodies) whereabouts.note(body);
-          return bodies.map((body) => ({ atMs, at: { source: 'host', line: record.line }, ...body }));
+          for (const body of [host, ...told]) whereabouts.note(body);
+          const hang = fact.fact === 'examination' ? whereabouts.examined(atMs, fact) : [];
+          return [host, ...told, ...hang].map((body) => ({
+            atMs,
+            at: { source: 'host', line: record.line },
+            ...body,
+          }));
         }
       }
     },
@@ -95,11 +99,15 @@ function readQmp(message: Record<string, unknown>, direction: 'in' | 'out'): Eve
   return data.success ? [{ type: 'shutdown', byGuest: data.data.guest, reason: data.data.reason }] : [];
 }
 
+type Examination = Extract<HostFact, { fact: 'examination' }>;
+
 interface Whereabouts {
   note(body: EventBody): void;
   /** The guest sent bytes, whole lines or not. */
   heard(): void;
   sample(atMs: number, text: string): EventBody[];
+  /** The machine was stopped and examined. */
+  examined(atMs: number, fact: Examination): EventBody[];
 }
 
 /** Follows the vCPUs from the moment of firing: parked by the shootdown, jumped, arrived, hung. */
@@ -107,22 +115,31 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
   let armed: Armed | undefined;
   let fired = false;
   let panicked = false;
+  let silent = false;
   let parked = false;
   let furthest = crashPathRank('first-kernel');
   let hung = false;
+  let last: readonly VcpuState[] = [];
   const detect = createHangDetector(limits);
-  const idle = createIdleDetector(limits.idleHangMs);
+  const suspicion = createSuspicionDetector();
+
+  /** A first kernel that did not panic may be idle for as long as it likes. */
+  const isSuspectable = () => !hung && (panicked || silent || furthest > crashPathRank('first-kernel'));
+
   return {
-    heard: () => idle.heard(),
+    heard: () => suspicion.heard(),
     note(body) {
       if (body.type === 'armed') armed = body.armed;
       if (body.type === 'firing' || (body.type === 'host' && body.fact.fact === 'fired')) fired = true;
-      if (body.type === 'panic') panicked = true;
+      // With panic_on_oops, oops_end() calls crash_kexec() without a panic (arch/x86/kernel/dumpstack.c, v6.1).
+      if (body.type === 'panic' || (fired && body.type === 'oops')) panicked = true;
+      if (body.type === 'host' && body.fact.fact === 'watch-ended') silent = !body.fact.answered;
     },
     sample(atMs, text) {
       if (!fired) return [];
       const events: EventBody[] = [];
       const vcpus = readVcpus(text, armed);
+      last = vcpus;
       const halted = vcpus.filter((vcpu) => vcpu.halted && !vcpu.interruptsOn);
       if (!parked && panicked && vcpus.length > 1 && halted.length >= vcpus.length - 1) {
         parked = true;
@@ -135,12 +152,23 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
           events.push({ type: 'jumped', place: vcpu.place, rip: vcpu.rip });
         }
       }
-      const hang = hung ? undefined : (detect(atMs, vcpus) ?? idle.sample(atMs, vcpus));
+      const hang = hung ? undefined : detect(atMs, vcpus);
       if (hang !== undefined) {
         hung = true;
-        events.push({ type: 'hang', ...hang });
+        events.push({ type: 'hang', shape: 'all-vcpus-halted', ...hang });
+      }
+      if (isSuspectable()) {
+        const suspected = suspicion.sample(atMs, vcpus);
+        if (suspected !== undefined) events.push({ type: 'suspected-hang', ...suspected });
       }
       return events;
+    },
+    examined(atMs, { finding, shape }) {
+      const forMs = atMs - (suspicion.sinceMs ?? atMs);
+      suspicion.examined();
+      if (hung || finding !== 'hung' || shape === undefined) return [];
+      hung = true;
+      return [{ type: 'hang', shape, forMs, vcpus: last }];
     },
   };
 }

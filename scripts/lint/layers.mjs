@@ -12,7 +12,7 @@ const PURE_LAYERS = [
   ['model'],
   ['hmp', 'symbols', 'stats'],
   ['timeline', 'machine'],
-  ['proof'],
+  ['proof', 'standstill'],
   ['trigger'],
   ['plan'],
   ['classify'],

@@ -31,3 +31,25 @@ export const stuckAt = (rip: bigint, cr3 = CRASH_CR3) => {
   for (let i = 0; i < 400; i++) run.later(140).sample([{ rip, cr3 }, PARKED]);
   return run;
 };
+
+/** An examination that proves that the guest of {@link stuckAt} hangs. */
+export const PROVED = {
+  fact: 'examination',
+  finding: 'hung',
+  shape: 'spin',
+  why: 'vCPU 0 repeats the same instructions for ever with interrupts off',
+  vcpus: [
+    { vcpu: 0, state: 'running', place: 'first-kernel', rip: '1000', saw: ['1000: jmp 0x1000'] },
+    { vcpu: 1, state: 'parked', place: 'first-kernel', rip: '2000', saw: [] },
+  ],
+  tookMs: 300,
+} satisfies HostFact;
+
+/** An examination that shows that it waits. */
+export const WAITING: HostFact = {
+  fact: 'examination',
+  finding: 'waiting',
+  why: 'vCPU 0: it reads the time (rdtsc)',
+  vcpus: [],
+  tookMs: 100,
+};

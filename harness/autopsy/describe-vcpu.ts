@@ -1,0 +1,113 @@
+import type { Debugger } from '../machine/debugger.js';
+import type { HostFact } from '../model/record.js';
+import type { VcpuRegisters } from '../hmp/registers.js';
+import type { VcpuState } from '../model/event.js';
+import type { ExaminedVcpu, PlacedAccess } from '../standstill/judge.js';
+import type { SymbolTable } from '../symbols/index.js';
+import { GdbRemoteError } from '../qemu/gdbstub/index.js';
+
+/** One vCPU while it is examined. */
+export interface Suspect extends ExaminedVcpu {
+  readonly seen: VcpuState;
+  readonly registers: VcpuRegisters;
+  readonly symbols: SymbolTable | undefined;
+  /** Functions on its stack, innermost first; empty without symbols. */
+  readonly stack: readonly string[];
+}
+
+type Described = Extract<HostFact, { fact: 'examination' }>['vcpus'][number];
+
+/** Functions that wait for a lock (kernel/locking, arch/x86/include/asm/qspinlock.h, v6.1 and v6.12). */
+export const LOCK_FUNCTION =
+  /^(?:(?:native_|__pv_)?queued_(?:spin|read|write)_lock_slowpath|pv_wait_.*|kvm_wait|virt_spin_lock|_raw_(?:spin|read|write)_(?:try)?lock.*|do_raw_spin_lock|osq_lock|mutex_spin_on_owner|rwsem_spin_on_owner|arch_spin_lock)(?:\..*)?$/;
+/** Entries and handlers of interrupts and exceptions: below them is what was interrupted. */
+const ENTRY = /^(asm_\w+|end_repeat_nmi|repeat_nmi|nmi_restore|first_nmi|paranoid_exit|error_entry)$/;
+
+const MOST_INSTRUCTIONS = 32;
+const MOST_READS = 12;
+const MOST_FRAMES = 16;
+
+/** One vCPU as an examination's fact describes it: every statement of the argument, so that a reader can check it. */
+export async function describeVcpu(
+  suspect: Suspect,
+  { all, gdb }: { readonly all: readonly Suspect[]; readonly gdb: Pick<Debugger, 'readMemory'> },
+): Promise<Described> {
+  const { vcpu, state, place, seen, symbols, stack, loop, wake, nmi } = suspect;
+  const saw: string[] = [];
+  const label = (address: bigint) => symbols?.label(address) ?? `0x${address.toString(16)}`;
+  if (loop?.kind === 'recurs') {
+    saw.push(
+      `followed for ${loop.steps} instructions with the others held: its registers and all that it stored are the same after each round of ${loop.loop.length}`,
+    );
+    for (const { address, text } of loop.loop.slice(0, MOST_INSTRUCTIONS))
+      saw.push(`${label(address)}: ${text}`);
+    if (loop.loop.length > MOST_INSTRUCTIONS) saw.push(`and ${loop.loop.length - MOST_INSTRUCTIONS} more`);
+    const stores = loop.loop.reduce((sum, step) => sum + step.stores.length, 0);
+    saw.push(`it reads no time and no device, and its ${stores} stores per round leave memory as it was`);
+    saw.push(
+      loop.reads.length === 0
+        ? 'it reads no memory that it does not store itself'
+        : `it reads ${loop.reads.length} places that it does not store`,
+    );
+    for (const read of loop.reads.slice(0, MOST_READS))
+      saw.push(await describeRead(read, { suspect, gdb, label }));
+    saw.push(...describeLock(suspect, all));
+  } else if (loop !== undefined) {
+    saw.push(`followed for ${loop.steps} instructions: ${loop.why}`);
+  }
+  if (nmi !== undefined) saw.push(nmi);
+  if (wake?.kind === 'none') saw.push(...wake.saw);
+  else if (wake !== undefined) saw.push(wake.why);
+  if (stack.length > 0) saw.push(`stack: ${stack.slice(0, MOST_FRAMES).join(' < ')}`);
+  const rip = BigInt(`0x${seen.rip}`);
+  const where = symbols?.at(rip) === undefined ? undefined : symbols.label(rip);
+  return { vcpu, state, place, rip: seen.rip, ...(where === undefined ? {} : { where }), saw };
+}
+
+async function describeRead(
+  read: PlacedAccess,
+  {
+    suspect,
+    gdb,
+    label,
+  }: {
+    readonly suspect: Suspect;
+    readonly gdb: Pick<Debugger, 'readMemory'>;
+    readonly label: (address: bigint) => string;
+  },
+): Promise<string> {
+  let value = 'unreadable';
+  try {
+    const bytes = await gdb.readMemory(read.address, read.length, { vcpu: suspect.vcpu });
+    value = `0x${Buffer.from(bytes.toReversed()).toString('hex')}`;
+  } catch (error) {
+    if (!(error instanceof GdbRemoteError)) throw error;
+  }
+  const name = suspect.symbols?.at(read.address) === undefined ? '' : ` (${label(read.address)})`;
+  return `reads ${read.length} bytes at 0x${read.address.toString(16)}${name}, physical 0x${read.physical.toString(16)}: ${value}`;
+}
+
+/** Which lock it waits for, and who holds it, where the stacks tell. */
+function describeLock({ vcpu, stack, loop, symbols }: Suspect, all: readonly Suspect[]): string[] {
+  if (loop?.kind !== 'recurs' || !LOCK_FUNCTION.test(stack[0] ?? '')) return [];
+  const caller = stack.find((name) => !LOCK_FUNCTION.test(name));
+  const word = loop.reads.map(({ address }) => symbols?.at(address)).find((symbol) => symbol !== undefined);
+  const lock = word === undefined ? 'a lock' : `the lock ${word.symbol.name}`;
+  const saw = [`it waits for ${lock}, which ${caller ?? 'its caller'} takes`];
+  for (const other of all) {
+    const inside = interruptedIn(other.stack);
+    if (other.vcpu === vcpu) {
+      if (inside !== undefined) saw.push(`its own interrupted context may hold it: ${inside}`);
+    } else if (other.state === 'parked' && inside !== undefined) {
+      saw.push(`vCPU ${other.vcpu}, stopped in ${inside}, is parked and cannot release a lock`);
+    }
+  }
+  return saw;
+}
+
+/** The first functions below the outermost entry of an interrupt or exception. */
+function interruptedIn(stack: readonly string[]): string | undefined {
+  const entry = stack.findLastIndex((name) => ENTRY.test(name));
+  const inside = entry < 0 ? [] : stack.slice(entry + 1, entry + 4);
+  return inside.length === 0 ? undefined : inside.join(' < ');
+}

@@ -1,0 +1,151 @@
+import t from 'tap';
+import type { Debugger, Registers } from '../machine/debugger.js';
+import { GdbClosedError, GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { madeRegisters } from '../testing/builders/registers.js';
+import { armedReport, IDLE, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
+import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
+import { parseArmed } from '../timeline/armed.js';
+import { examine, type SuspectMachine } from './examine.js';
+
+const RIP = 0xffffffff81234000n;
+const CODE_64 = 'CS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]';
+const text = (vcpus: readonly MadeVcpu[]) => registers(vcpus).replaceAll(/^(IDT=.*)$/gm, `$1\n${CODE_64}`);
+const EXPIRED = LAPIC_PC.replace('current_count = 81044012', 'current_count = 0');
+
+interface Made {
+  readonly vcpus: readonly MadeVcpu[];
+  /** Bytes at the running vCPU's RIP. */
+  readonly code?: string;
+  readonly lapic?: string;
+  /** What the registers show after the guest ran once more. */
+  readonly later?: readonly MadeVcpu[];
+  readonly printsLater?: boolean;
+  readonly panicked?: boolean;
+}
+
+/** A stopped machine whose running vCPU does not move when it is stepped; its page tables map all 1:1 as 1 GiB pages. */
+function machine({ vcpus, code = 'ebfe', lapic = EXPIRED, later, printsLater, panicked = true }: Made) {
+  const did: string[] = [];
+  const ran = () => did.includes('continue');
+  const at = (vcpu: number): Registers => {
+    const made = vcpus[vcpu];
+    return madeRegisters({ rip: made?.rip ?? 0n, rflags: made?.interrupts === true ? 0x246n : 0x46n });
+  };
+  const unused = () => Promise.reject(new Error('not expected'));
+  const gdb: Debugger = {
+    vcpus: vcpus.map((_, index) => index),
+    readRegisters: async (vcpu) => at(vcpu),
+    readMemory: async (_address, length) =>
+      Buffer.from(code.padEnd(2 * length, '90'), 'hex').subarray(0, length),
+    readPhysicalMemory: async (address, length) => {
+      if (address === 0xfed00000n) throw new GdbRemoteError('read', 'm', 0x14, 'no HPET');
+      const entry = Buffer.alloc(length);
+      entry.writeUInt32LE(0x83);
+      return entry;
+    },
+    step: async (vcpu) => {
+      did.push(`step ${vcpu}`);
+      return { vcpu, reason: { kind: 'trap' } };
+    },
+    interrupt: async () => {
+      did.push('interrupt');
+      return undefined;
+    },
+    continueAll: async () => {
+      did.push('continue');
+    },
+    writeRegister: unused,
+    writeMemory: unused,
+    writePhysicalMemory: unused,
+    setBreakpoint: unused,
+    removeBreakpoint: unused,
+    setWatchpoint: unused,
+    removeWatchpoint: unused,
+    continueVcpus: unused,
+    waitForStop: unused,
+    close: unused,
+  };
+  let now = 0;
+  const suspect: SuspectMachine = {
+    gdb,
+    monitor: {
+      registers: async () => text(ran() && later !== undefined ? later : vcpus),
+      irqchips: async () => PIC_PC,
+      interruptCounts: async () => 'IRQ statistics for isa-i8259:\n 4: 7\n',
+      lapic: async () => lapic,
+    },
+    armed: parseArmed(armedReport()),
+    panicked,
+    memory: { memoryMiB: 768, type: 'pc' },
+    hasBusMaster: false,
+    symbols: {},
+    examinedBefore: 0,
+    nowMs: () => now++,
+    sleep: async () => {
+      did.push('sleep');
+    },
+    printed: () => (printsLater === true && ran() ? 1 : 0),
+  };
+  return { suspect, did };
+}
+
+void t.test('a spin is stepped, and proved', async (t) => {
+  const { suspect, did } = machine({ vcpus: [{ rip: RIP }, PARKED] });
+  t.match(await examine(suspect), {
+    finding: 'hung',
+    shape: 'spin',
+    vcpus: [
+      { state: 'running', place: 'first-kernel', saw: [/1 instructions/, /jmp/, /no time/, /no memory/] },
+      { state: 'parked' },
+    ],
+  });
+  t.strictSame(did, ['interrupt', 'step 0'], 'and the machine was left stopped');
+});
+
+void t.test('a delay is not', async (t) => {
+  t.match(await examine(machine({ vcpus: [{ rip: RIP }, PARKED], code: '0f31ebfc' }).suspect), {
+    finding: 'waiting',
+    why: 'vCPU 0: it reads the time (rdtsc)',
+  });
+});
+
+void t.test('a vCPU in user mode works', async (t) => {
+  t.match(await examine(machine({ vcpus: [{ rip: 0x401000n, cpl: 3, interrupts: true }, PARKED] }).suspect), {
+    finding: 'working',
+  });
+});
+
+void t.test('a spin beside an idle vCPU, after a panic and before one', async (t) => {
+  const vcpus = [{ rip: RIP }, IDLE];
+  t.match(await examine(machine({ vcpus }).suspect), { finding: 'hung', shape: 'spin' });
+  t.match(await examine(machine({ vcpus, panicked: false, lapic: LAPIC_PC }).suspect), {
+    finding: 'waiting',
+  });
+});
+
+void t.test('a sleep is watched for a while when nothing is armed', async (t) => {
+  const asleep = machine({ vcpus: [IDLE, PARKED] });
+  t.match(await examine(asleep.suspect), { finding: 'hung', shape: 'idle-forever' });
+  t.strictSame(asleep.did, ['interrupt', 'continue', 'sleep', 'interrupt']);
+  const armed = machine({ vcpus: [IDLE, PARKED], lapic: LAPIC_PC });
+  t.match(await examine(armed.suspect), { finding: 'waiting', why: /armed/ });
+  t.strictSame(armed.did, ['interrupt'], 'an armed timer is seen at once');
+  t.match(await examine(machine({ vcpus: [IDLE], later: [{ ...IDLE, rip: 1n }] }).suspect), {
+    finding: 'working',
+    why: /went on/,
+  });
+  t.match(await examine(machine({ vcpus: [IDLE], printsLater: true }).suspect), {
+    finding: 'working',
+    why: /printed/,
+  });
+});
+
+void t.test('a debugger that is gone leaves nothing; any other error is one of crashpath', async (t) => {
+  const { suspect } = machine({ vcpus: [IDLE] });
+  const failing = (error: Error): SuspectMachine => ({
+    ...suspect,
+    gdb: { ...suspect.gdb, interrupt: () => Promise.reject(error) },
+  });
+  t.equal(await examine(failing(new GdbClosedError('interrupt', 'gone'))), undefined);
+  await t.rejects(examine(failing(new Error('a mistake'))), /a mistake/);
+});

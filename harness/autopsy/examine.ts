@@ -1,0 +1,278 @@
+import { HPET_BASE, HPET_BYTES, readHpet } from '../hmp/hpet.js';
+import { readIrqCounts } from '../hmp/irq-counts.js';
+import { readIrqchips } from '../hmp/irqchips.js';
+import { readLapic } from '../hmp/lapic.js';
+import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
+import type { Debugger } from '../machine/debugger.js';
+import { MachineFailure, type Monitor } from '../machine/machine.js';
+import type { Armed, VcpuState } from '../model/event.js';
+import { KERNEL_IMAGE, type Place } from '../model/place.js';
+import type { HostFact } from '../model/record.js';
+import { GdbClosedError, GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { functionsOf, type SymbolTable } from '../symbols/index.js';
+import { type ExaminedVcpu, type Finding, judge, type PlacedAccess } from '../standstill/judge.js';
+import { isOnStack } from '../standstill/loop-trace.js';
+import type { MemoryMap } from '../standstill/ram.js';
+import { type InterruptReading, wakeOf } from '../standstill/wake.js';
+import { readVcpus } from '../timeline/vcpus.js';
+import { describeVcpu, LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
+import { followLoop } from './follow-loop.js';
+import { stackOf } from './inspect-vcpu.js';
+import { steppedVcpu } from './stepped-vcpu.js';
+
+/** The fact that an examination leaves. */
+export type Examination = Extract<HostFact, { fact: 'examination' }>;
+
+/** A machine that seems to hang, and what is known about it. */
+export interface SuspectMachine {
+  readonly gdb: Debugger;
+  readonly monitor: Pick<Monitor, 'registers' | 'irqchips' | 'interruptCounts' | 'lapic'>;
+  readonly armed: Armed | undefined;
+  /** A panic of the first kernel was seen. */
+  readonly panicked: boolean;
+  readonly memory: MemoryMap;
+  /** The machine has a device that writes to memory by itself. */
+  readonly hasBusMaster: boolean;
+  /** The symbols of both kernels at their addresses, where they are known. */
+  readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
+  nowMs(): number;
+  sleep(forMs: number): Promise<void>;
+  /** A number that grows when the guest prints. */
+  printed(): number;
+  /** How often the same shape was examined before. */
+  readonly examinedBefore: number;
+}
+
+/** A loop that waits for a lock has ten instructions. */
+const MOST_STEPS = 4096;
+/**
+ * How long one vCPU is followed in the first examination of a row. A step takes 0.3 ms, on a busy host 30 ms: each further
+ * examination of the same shape has twice the time, up to the last one, so that a host's load delays a proof and does not
+ * prevent it.
+ */
+const FOLLOW_MS = 1_000;
+const MOST_DOUBLINGS = 4;
+/** The PIT, the slowest timer whose state is not shown, counts for 55 ms at most (65,536 / 1,193,182 Hz). */
+const WATCH_MS = 2_200;
+
+const CR0_PROTECTED = 1n;
+const CRASH_FUNCTION =
+  /^(panic|nmi_panic|crash_kexec|__crash_kexec|machine_kexec|machine_crash_shutdown|native_machine_crash_shutdown|relocate_kernel)$/;
+
+/**
+ * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
+ * `hung`. Only single steps are taken in the guest, and a pause of {@link WATCH_MS} in which it runs. Undefined when the
+ * debugger or the monitor does not answer in time.
+ */
+export async function examine(machine: SuspectMachine): Promise<Examination | undefined> {
+  const beganMs = machine.nowMs();
+  try {
+    await machine.gdb.interrupt();
+    const scene = await readScene(machine);
+    await followAll(scene, machine);
+    let finding = judge(standstill(scene, machine));
+    if (finding.finding === 'ask-wake') finding = await askWake(finding.vcpus, { scene, machine });
+    return await factOf(finding, { scene, machine, tookMs: machine.nowMs() - beganMs });
+  } catch (error) {
+    if (error instanceof GdbError || (error instanceof MachineFailure && !error.gone)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether an error says that the machine, or the connection to it, is gone. */
+export function isGone(error: unknown): boolean {
+  return error instanceof GdbClosedError || (error instanceof MachineFailure && error.gone);
+}
+
+interface Scene {
+  suspects: Suspect[];
+}
+
+async function readScene(machine: SuspectMachine): Promise<Scene> {
+  const { monitor, armed, gdb } = machine;
+  const text = await monitor.registers();
+  const all = readRegisters(text);
+  const suspects: Suspect[] = [];
+  for (const seen of readVcpus(text, armed)) {
+    const registers = all.find(({ index }) => index === seen.index);
+    if (registers === undefined) continue;
+    const vcpu = seen.index;
+    const state = stateOf(seen, registers);
+    const isKernel = state !== 'off' && registers.codeIs64Bit && registers.execution?.cpl === 0;
+    const symbols = isKernel ? symbolsAt(seen.place, machine.symbols) : undefined;
+    const stack = symbols === undefined ? [] : functionsOf(await stackOf(vcpu, { gdb, symbols }));
+    const { interruptsOn, place } = seen;
+    suspects.push({ vcpu, state, interruptsOn, place, seen, registers, symbols, stack });
+  }
+  return { suspects };
+}
+
+function symbolsAt(place: Place, symbols: SuspectMachine['symbols']): SymbolTable | undefined {
+  if (place === 'first-kernel') return symbols.production;
+  return place === 'capture-kernel' ? symbols.capture : undefined;
+}
+
+function stateOf({ halted, interruptsOn }: VcpuState, { cr0 }: VcpuRegisters): ExaminedVcpu['state'] {
+  // Protected mode is off on a vCPU that waits for its first start-up IPI, or in firmware's 16-bit code.
+  if (halted && ((cr0 ?? 0n) & CR0_PROTECTED) === 0n) return 'off';
+  if (!halted) return 'running';
+  return interruptsOn ? 'asleep' : 'parked';
+}
+
+/** Follows the vCPUs that run: first those with interrupts off, until one of them is not in a loop that recurs. */
+async function followAll(scene: Scene, machine: SuspectMachine): Promise<void> {
+  const forMs = FOLLOW_MS * 2 ** Math.min(machine.examinedBefore, MOST_DOUBLINGS);
+  const running = scene.suspects.filter(({ state }) => state === 'running');
+  const inOrder = [
+    ...running.filter(({ interruptsOn }) => !interruptsOn),
+    ...running.filter(({ interruptsOn }) => interruptsOn),
+  ];
+  for (const suspect of inOrder) {
+    const loop = await follow(suspect, machine, forMs);
+    replace(scene, { ...suspect, loop, nmi: await nmiOf(suspect, machine) });
+    if (loop.kind !== 'recurs') return;
+  }
+}
+
+async function follow(
+  { vcpu, registers, seen }: Suspect,
+  machine: SuspectMachine,
+  forMs: number,
+): Promise<NonNullable<ExaminedVcpu['loop']>> {
+  const not = (kind: 'works' | 'unknown', why: string) => ({ kind, why, steps: 0 });
+  if (registers.execution?.cpl !== 0) return not('works', 'it runs in user mode');
+  if (seen.place === 'firmware') return not('unknown', 'it runs firmware');
+  if (!registers.codeIs64Bit) return not('unknown', 'it runs 32-bit code, which is not examined');
+  const stepped = steppedVcpu(vcpu, machine);
+  return followLoop(stepped, { steps: MOST_STEPS, forMs, nowMs: () => machine.nowMs() });
+}
+
+function replace(scene: Scene, suspect: Suspect): void {
+  scene.suspects = scene.suspects.map((old) => (old.vcpu === suspect.vcpu ? suspect : old));
+}
+
+/**
+ * Whether the local APIC itself may send an NMI. On the crash path its handler does nothing that goes on: the watchdog's
+ * panic() returns on the CPU that panics already (kernel/panic.c, nmi_panic(), v6.1).
+ */
+async function nmiOf(
+  { vcpu, place }: Suspect,
+  { monitor, panicked }: SuspectMachine,
+): Promise<string | undefined> {
+  if (panicked || place !== 'first-kernel') return undefined;
+  const text = await monitor.lapic(vcpu);
+  const lapic = text === undefined ? undefined : readLapic(text);
+  const entry = lapic?.enabled === true ? lapic.lvt.LVTPC : undefined;
+  return entry !== undefined && !entry.masked && entry.delivery === 'NMI'
+    ? 'its performance counters may send a non-maskable interrupt'
+    : undefined;
+}
+
+function standstill({ suspects }: Scene, { panicked, hasBusMaster }: SuspectMachine) {
+  return {
+    vcpus: suspects,
+    crashing:
+      panicked ||
+      suspects.some(
+        ({ stack, interruptsOn }) => !interruptsOn && stack.some((name) => CRASH_FUNCTION.test(name)),
+      ),
+    deviceMayWrite: (read: PlacedAccess, { vcpu }: ExaminedVcpu) =>
+      hasBusMaster &&
+      !isNoBuffer(
+        read,
+        suspects.find((suspect) => suspect.vcpu === vcpu),
+      ),
+  };
+}
+
+/** Memory that no driver hands to a device: the kernel image, a stack, a lock's nodes, the loaded crash image. */
+function isNoBuffer(read: PlacedAccess, suspect: Suspect | undefined): boolean {
+  if (suspect === undefined) return false;
+  const { place, stack, loop } = suspect;
+  if (place === 'jump' || place === 'purgatory' || place === 'capture-start') return true;
+  if (read.address >= KERNEL_IMAGE || LOCK_FUNCTION.test(stack[0] ?? '')) return true;
+  return loop?.kind === 'recurs' && isOnStack(read, loop.stack);
+}
+
+/** Finds out whether interrupts can come to these vCPUs: what the machine shows, twice, with a pause. */
+async function askWake(
+  vcpus: readonly number[],
+  { scene, machine }: { readonly scene: Scene; readonly machine: SuspectMachine },
+): Promise<Finding> {
+  const first = await readInterrupts(vcpus, machine);
+  const judgeWith = (second: Awaited<ReturnType<typeof readInterrupts>> | undefined) => {
+    for (const [vcpu, reading] of first) {
+      const suspect = scene.suspects.find((each) => each.vcpu === vcpu);
+      if (suspect === undefined) continue;
+      const wake = wakeOf({ first: reading, second: second?.get(vcpu), ranMs: WATCH_MS });
+      replace(scene, { ...suspect, wake });
+    }
+    return judge(standstill(scene, machine));
+  };
+  const early = judgeWith(undefined);
+  if (early.finding !== 'hung') return early;
+  const printed = machine.printed();
+  await machine.gdb.continueAll();
+  await machine.sleep(WATCH_MS);
+  await machine.gdb.interrupt();
+  if (machine.printed() !== printed) return { finding: 'working', why: 'the guest printed meanwhile' };
+  const moved = await whoMoved(scene, machine);
+  if (moved !== undefined) return { finding: 'working', why: `vCPU ${moved} went on meanwhile` };
+  return judgeWith(await readInterrupts(vcpus, machine));
+}
+
+async function readInterrupts(
+  vcpus: readonly number[],
+  { monitor, gdb }: SuspectMachine,
+): Promise<Map<number, InterruptReading>> {
+  const irqchips = readIrqchips(await monitor.irqchips());
+  const counts = readIrqCounts(await monitor.interruptCounts());
+  const hpet = await gdb.readPhysicalMemory(HPET_BASE, HPET_BYTES).then(readHpet, (error: unknown) => {
+    if (error instanceof GdbRemoteError) return undefined;
+    throw error;
+  });
+  const readings = new Map<number, InterruptReading>();
+  for (const vcpu of vcpus) {
+    const text = await monitor.lapic(vcpu);
+    readings.set(vcpu, { lapic: text === undefined ? undefined : readLapic(text), irqchips, counts, hpet });
+  }
+  return readings;
+}
+
+/** The first vCPU that is not where it was, a loop counting as one place. */
+async function whoMoved(
+  { suspects }: Scene,
+  { monitor, armed }: SuspectMachine,
+): Promise<number | undefined> {
+  const now = readVcpus(await monitor.registers(), armed);
+  return suspects.find(({ vcpu, seen, loop, state }) => {
+    const after = now.find(({ index }) => index === vcpu);
+    if (after === undefined || state === 'off') return false;
+    if (after.halted !== seen.halted) return true;
+    if (loop?.kind !== 'recurs') return after.rip !== seen.rip;
+    return !loop.loop.some(({ address }) => address.toString(16) === after.rip);
+  })?.vcpu;
+}
+
+async function factOf(
+  finding: Finding,
+  {
+    scene,
+    machine,
+    tookMs,
+  }: { readonly scene: Scene; readonly machine: SuspectMachine; readonly tookMs: number },
+): Promise<Examination> {
+  // `judge` asks only once.
+  const word = finding.finding === 'ask-wake' ? 'unknown' : finding.finding;
+  const vcpus: Examination['vcpus'] = [];
+  for (const suspect of scene.suspects)
+    vcpus.push(await describeVcpu(suspect, { all: scene.suspects, gdb: machine.gdb }));
+  return {
+    fact: 'examination',
+    finding: word,
+    ...(finding.finding === 'hung' ? { shape: finding.shape } : {}),
+    why: finding.finding === 'ask-wake' ? 'whether an interrupt can come is not known' : finding.why,
+    vcpus,
+    tookMs: Math.round(tookMs),
+  };
+}

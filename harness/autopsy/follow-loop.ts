@@ -1,0 +1,206 @@
+import type { Registers } from '../machine/debugger.js';
+import { effectsOf, type Access, type Effects } from '../standstill/instruction-effects.js';
+import { createLoopTrace, rangesOf, readFromOutside, type Store } from '../standstill/loop-trace.js';
+import type { LoopFinding, PlacedAccess } from '../standstill/judge.js';
+
+/** One vCPU that can be stepped while all others are held. */
+export interface SteppedVcpu {
+  registers(): Promise<Registers>;
+  /** Virtual memory; undefined when it cannot be read. */
+  read(address: bigint, length: number): Promise<Uint8Array | undefined>;
+  /** The guest-physical address behind a virtual one; undefined when it is not mapped. */
+  physicalOf(address: bigint): Promise<bigint | undefined>;
+  /** Executes one instruction. False when it did not end in time. */
+  step(): Promise<boolean>;
+  /** Whether a guest-physical address is RAM. */
+  isRam(physical: bigint): boolean;
+}
+
+/** Bounds of {@link followLoop}. */
+export interface FollowLimits {
+  readonly steps: number;
+  /** Milliseconds. */
+  readonly forMs: number;
+  readonly nowMs: () => number;
+}
+
+const LONGEST_INSTRUCTION = 15;
+
+/**
+ * Steps a vCPU until its whole state recurs: all registers, and every byte that it stored in between. A computer without
+ * input that is twice in the same state is there for ever. It ends without that proof at an instruction that sees more
+ * than registers and RAM, and at the bounds.
+ */
+export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promise<LoopFinding> {
+  const trace = createLoopTrace();
+  const untilMs = limits.nowMs() + limits.forMs;
+  const stores: PlacedAccess[] = [];
+  const code = new Map<bigint, Uint8Array>();
+  const ended = (kind: Obstacle['kind'], why: string): LoopFinding => ({
+    kind,
+    why,
+    steps: trace.steps,
+  });
+  let registers = await vcpu.registers();
+  for (;;) {
+    const visit = trace.visit(registers);
+    if (visit.kind === 'counts') return ended('works', 'it counts: its registers differ each time round');
+    if (visit.kind === 'same-registers') {
+      const same = await holds(vcpu, trace.heldBefore(visit.step));
+      if (same) {
+        const loop = trace.since(visit.step);
+        const reads: PlacedAccess[] = [];
+        for (const read of readFromOutside(loop, registers.rsp)) {
+          const placed = await place(vcpu, read);
+          if (placed === undefined) return ended('unknown', 'it reads memory across pages');
+          reads.push(placed);
+        }
+        return { kind: 'recurs', steps: trace.steps, loop, reads, stores, stack: registers.rsp };
+      }
+      trace.storedAnew = true;
+    }
+    if (trace.steps >= limits.steps || limits.nowMs() >= untilMs) {
+      return ended(
+        'works',
+        trace.storedAnew
+          ? 'it stores something new each time round'
+          : `its state did not recur within ${trace.steps} instructions`,
+      );
+    }
+    const planned = await plan(vcpu, { registers, code });
+    if ('kind' in planned) return ended(planned.kind, planned.why);
+    if (!(await vcpu.step())) return ended('unknown', 'a step of it did not end');
+    const after = await vcpu.registers();
+    const executed = executedOf(planned, { from: registers, to: after });
+    if (executed === undefined) return ended('unknown', `an exception came at ${planned[0]?.effects.text}`);
+    for (const { address, effects, before, placed } of executed) {
+      trace.step({ address, text: effects.text, reads: effects.reads, stores: before });
+      stores.push(...placed);
+    }
+    registers = after;
+  }
+}
+
+/** One instruction that a step is about to execute. */
+interface Planned {
+  readonly address: bigint;
+  readonly effects: Effects;
+  /** What it is about to overwrite. */
+  readonly before: readonly Store[];
+  readonly placed: readonly PlacedAccess[];
+}
+
+/** Why an instruction cannot be followed. */
+interface Obstacle {
+  readonly kind: 'waits' | 'works' | 'unknown';
+  readonly why: string;
+}
+
+interface At {
+  readonly registers: Registers;
+  readonly code: Map<bigint, Uint8Array>;
+}
+
+/** Instructions in a row that are `pause`. */
+const MOST_PAUSES = 8;
+
+/**
+ * The instructions of the next step. It is one, except that QEMU leaves its loop at `pause` without counting that as a
+ * step, and executes the next instruction as well (QEMU 7.2, target/i386/tcg/misc_helper.c, do_pause()). `pause` changes
+ * nothing but RIP.
+ */
+async function plan(vcpu: SteppedVcpu, { registers, code }: At): Promise<readonly Planned[] | Obstacle> {
+  const planned: Planned[] = [];
+  let at = registers;
+  for (let count = 0; count <= MOST_PAUSES; count += 1) {
+    const one = await planOne(vcpu, { registers: at, code });
+    if ('kind' in one) return one;
+    planned.push(one);
+    if (one.effects.text !== 'pause') break;
+    at = { ...registers, rip: one.address + BigInt(one.effects.length) };
+  }
+  return planned;
+}
+
+async function planOne(vcpu: SteppedVcpu, { registers, code }: At): Promise<Planned | Obstacle> {
+  const { rip } = registers;
+  const bytes = code.get(rip) ?? (await codeAt(vcpu, rip));
+  const effects = bytes === undefined ? undefined : effectsOf(bytes, registers);
+  if (bytes === undefined || effects === undefined)
+    return { kind: 'unknown', why: 'its instructions cannot be read' };
+  code.set(rip, bytes);
+  if (effects.outside !== undefined) {
+    const { kind, why } = effects.outside;
+    return { kind: kind === 'time' ? 'waits' : kind === 'acts' ? 'works' : 'unknown', why: `it ${why}` };
+  }
+  const before: Store[] = [];
+  const placed: PlacedAccess[] = [];
+  for (const access of [...effects.reads, ...effects.writes]) {
+    const found = await place(vcpu, access);
+    if (found === undefined)
+      return { kind: 'unknown', why: 'it uses memory that is not mapped, or across pages' };
+    const isStore = effects.writes.includes(access);
+    if (!vcpu.isRam(found.physical)) {
+      return {
+        kind: 'waits',
+        why: `it ${isStore ? 'writes' : 'reads'} a device, at physical ${hex(found.physical)}`,
+      };
+    }
+    if (!isStore) continue;
+    const held = await vcpu.read(access.address, access.length);
+    if (held === undefined) return { kind: 'unknown', why: 'memory that it stores to cannot be read' };
+    before.push({ ...access, before: held });
+    placed.push(found);
+  }
+  return { address: rip, effects, before, placed };
+}
+
+/** Which of the planned instructions were executed: all, or the first alone. Undefined after an exception. */
+function executedOf(
+  planned: readonly Planned[],
+  { from, to }: { readonly from: Registers; readonly to: Registers },
+): readonly Planned[] | undefined {
+  const last = planned.at(-1);
+  if (last !== undefined && !landedElsewhere(last.effects, from, to)) return planned;
+  const first = planned.slice(0, 1);
+  return first.every(({ effects }) => !landedElsewhere(effects, from, to)) ? first : undefined;
+}
+
+/** An exception's frame moves RSP, and its handler is elsewhere. */
+function landedElsewhere(effects: Effects, from: Registers, to: Registers): boolean {
+  if (effects.next !== undefined) return !effects.next.includes(to.rip);
+  return to.rsp !== BigInt.asUintN(64, from.rsp + effects.stackBytes);
+}
+
+/** Whether memory holds these bytes now. */
+async function holds(vcpu: SteppedVcpu, wanted: ReadonlyMap<bigint, number>): Promise<boolean> {
+  for (const { address, length } of rangesOf(wanted.keys())) {
+    const now = await vcpu.read(address, length);
+    if (now === undefined) return false;
+    for (const [index, byte] of now.entries()) {
+      if (wanted.get(address + BigInt(index)) !== byte) return false;
+    }
+  }
+  return true;
+}
+
+const PAGE = 4096n;
+
+async function place(vcpu: SteppedVcpu, access: Access): Promise<PlacedAccess | undefined> {
+  const last = access.address + BigInt(access.length) - 1n;
+  if (access.address / PAGE !== last / PAGE) return undefined;
+  const physical = await vcpu.physicalOf(access.address);
+  return physical === undefined ? undefined : { ...access, physical };
+}
+
+/** The bytes of one instruction; the next page may not be mapped. */
+async function codeAt(vcpu: SteppedVcpu, rip: bigint): Promise<Uint8Array | undefined> {
+  const whole = await vcpu.read(rip, LONGEST_INSTRUCTION);
+  if (whole !== undefined) return whole;
+  const inPage = Number(PAGE - (rip % PAGE));
+  return inPage < LONGEST_INSTRUCTION ? vcpu.read(rip, inPage) : undefined;
+}
+
+function hex(address: bigint): string {
+  return `0x${address.toString(16)}`;
+}

@@ -1,0 +1,58 @@
+import type { Debugger, Registers } from '../machine/debugger.js';
+import { GdbRemoteError, GdbTimeoutError } from '../qemu/gdbstub/index.js';
+import { isRam, type MemoryMap } from '../standstill/ram.js';
+import { finishReadingAsync, translate } from '../symbols/index.js';
+import type { SteppedVcpu } from './follow-loop.js';
+import { tablesOf } from './kernel-memory.js';
+
+const STEP_DEADLINE_MS = 2_000;
+const PAGE = 4096n;
+
+/** One vCPU of a stopped machine, stepped through its debugger. */
+export function steppedVcpu(
+  vcpu: number,
+  { gdb, memory }: { readonly gdb: Debugger; readonly memory: MemoryMap },
+): SteppedVcpu {
+  const pages = new Map<string, bigint | undefined>();
+  let registers: Registers | undefined;
+  return {
+    async registers() {
+      registers = await gdb.readRegisters(vcpu);
+      return registers;
+    },
+    read: (address, length) => orUnreadable(() => gdb.readMemory(address, length, { vcpu })),
+    async physicalOf(address) {
+      registers ??= await gdb.readRegisters(vcpu);
+      const page = address - (address % PAGE);
+      const key = `${registers.cr3} ${page}`;
+      if (!pages.has(key)) {
+        const found = await finishReadingAsync(translate(page, tablesOf(registers)), (request) =>
+          orUnreadable(() => gdb.readPhysicalMemory(request.address, request.length)),
+        );
+        pages.set(key, found?.address);
+      }
+      const base = pages.get(key);
+      return base === undefined ? undefined : base + (address % PAGE);
+    },
+    async step() {
+      try {
+        await gdb.step(vcpu, { deadlineMs: STEP_DEADLINE_MS });
+        return true;
+      } catch (error) {
+        if (!(error instanceof GdbTimeoutError)) throw error;
+        await gdb.interrupt();
+        return false;
+      }
+    },
+    isRam: (physical) => isRam(physical, memory),
+  };
+}
+
+async function orUnreadable(read: () => Promise<Buffer>): Promise<Buffer | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof GdbRemoteError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { examine, isGone } from '../autopsy/examine.js';
+import { faultFact } from '../machine/fault-fact.js';
+import { MissingAbility, need } from '../machine/machine.js';
+import type { RunEvent } from '../model/event.js';
+import { Fault } from '../model/fault.js';
+import type { MemoryMap } from '../standstill/ram.js';
+import { RunEnded } from './event-waits.js';
+import type { Guest } from './guest.js';
+import { findKernels, type KernelSources, symbolsOf } from './post-mortem.js';
+
+/** What an examination needs to know of the run. */
+export interface ExaminationNeeds extends KernelSources {
+  readonly memory: MemoryMap;
+  /** The machine has a device that writes to memory by itself: a network card. */
+  readonly hasBusMaster: boolean;
+}
+
+/**
+ * Examines the guest at each suspicion, one at a time, until the run ends or it is stopped; a machine without debugger or
+ * monitor is never examined. A guest that is not shown to hang continues. The returned function stops that, and resolves
+ * when no examination is under way. A guest that cannot be continued is a harness fault, which is recorded.
+ */
+export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => Promise<void> {
+  const { watch, machine } = guest;
+  if (machine.abilities.debugger === undefined || machine.abilities.monitor === undefined)
+    return async () => undefined;
+  const stopping = new AbortController();
+  const stopped = new Promise<undefined>((resolve) => {
+    stopping.signal.addEventListener('abort', () => resolve(undefined));
+  });
+  const examining = (async () => {
+    const past = new Set<RunEvent>(suspicionsOf(watch.events));
+    let examinedBefore = 0;
+    let lastedMs = Number.POSITIVE_INFINITY;
+    while (!stopping.signal.aborted) {
+      const isNew = (event: RunEvent) => !past.has(event);
+      const suspicion = await Promise.race([watch.tryWaitFor('suspected-hang', isNew, 'totalMs'), stopped]);
+      if (suspicion === undefined) return;
+      // A shape that is younger than the one before is another one.
+      examinedBefore = suspicion.forMs > lastedMs ? examinedBefore + 1 : 0;
+      lastedMs = suspicion.forMs;
+      await examineOnce(guest, needs, examinedBefore);
+      for (const event of suspicionsOf(watch.events)) past.add(event);
+    }
+  })().catch((error: unknown) => {
+    // The end of a machine is recorded by itself.
+    if (error instanceof RunEnded || error instanceof MissingAbility || isGone(error)) return;
+    if (watch.ended === undefined) watch.fact(faultFact(error));
+  });
+  return async () => {
+    stopping.abort();
+    await examining;
+  };
+}
+
+function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
+  return events.filter(({ type }) => type === 'suspected-hang');
+}
+
+async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore: number): Promise<void> {
+  const { watch, machine } = guest;
+  const isOver = () =>
+    watch.ended !== undefined || watch.events.some(({ type }) => type === 'shutdown' || type === 'hang');
+  if (isOver()) return;
+  try {
+    await guest.whileStopped(async (gdb) => {
+      const examination = await examine({
+        ...needs,
+        examinedBefore,
+        gdb,
+        monitor: need(machine, 'monitor'),
+        armed: watch.events.findLast((event) => event.type === 'armed')?.armed,
+        panicked: watch.events.some((event) => event.type === 'panic' && event.side === 'production'),
+        symbols: symbolsOf(await findKernels(guest, gdb, needs)),
+        nowMs: () => watch.nowMs(),
+        sleep: (forMs) => watch.sleep(forMs),
+        printed: () => watch.receivedBytes,
+      });
+      if (examination !== undefined && !isOver()) watch.fact(examination);
+    });
+  } catch (error) {
+    // A debugger that does not answer now may answer at the next suspicion.
+    if (error instanceof MissingAbility || isGone(error) || !(error instanceof Fault)) throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import t from 'tap';
+import { type ExaminedVcpu, judge, type LoopFinding, type PlacedAccess } from './judge.js';
+
+const placed = (address: bigint): PlacedAccess => ({ address, length: 4, physical: address & 0xfffffffn });
+const LOCK = placed(0xffffffff82a00000n);
+const OTHER = placed(0xffffffff82b00000n);
+
+const recurs = (reads: PlacedAccess[] = [], stores: PlacedAccess[] = []): LoopFinding => ({
+  kind: 'recurs',
+  steps: 5,
+  loop: [{ address: 1n, text: 'pause', reads: [], stores: [] }],
+  reads,
+  stores,
+  stack: 0n,
+});
+const waits: LoopFinding = { kind: 'waits', why: 'it reads the time (rdtsc)', steps: 3 };
+
+const make = (vcpu: number, changes: Partial<ExaminedVcpu>): ExaminedVcpu => ({
+  vcpu,
+  state: 'parked',
+  interruptsOn: false,
+  place: 'first-kernel',
+  ...changes,
+});
+const parked = make(1, {});
+const off = make(1, { state: 'off', place: 'firmware' });
+const asleep = make(1, { state: 'asleep', interruptsOn: true });
+const spinner = (loop: LoopFinding, changes: Partial<ExaminedVcpu> = {}) =>
+  make(0, { state: 'running', loop, ...changes });
+
+const found = (vcpus: readonly ExaminedVcpu[], changes: { crashing?: boolean; device?: boolean } = {}) =>
+  judge({ vcpus, crashing: changes.crashing ?? true, deviceMayWrite: () => changes.device ?? false });
+
+void t.test('a loop that recurs beside vCPUs that cannot run', async (t) => {
+  for (const other of [parked, off]) {
+    t.match(found([spinner(recurs([LOCK])), other]), {
+      finding: 'hung',
+      shape: 'spin',
+      why: /vCPU 1 cannot run/,
+    });
+  }
+  t.match(found([spinner(recurs([LOCK]))], { crashing: false }), { finding: 'hung' }, 'nothing else can run');
+});
+
+void t.test('a loop that waits is no hang, whoever else is dead', async (t) => {
+  t.strictSame(found([spinner(waits), parked]), {
+    finding: 'waiting',
+    why: 'vCPU 0: it reads the time (rdtsc)',
+  });
+  t.match(found([spinner({ kind: 'works', why: 'it counts', steps: 1 }), parked]), { finding: 'working' });
+  t.match(found([spinner({ kind: 'unknown', why: 'x', steps: 1 }), parked]), { finding: 'unknown' });
+  t.match(found([make(0, { state: 'running' })]), { finding: 'unknown' }, 'it was not followed');
+});
+
+void t.test('memory that somebody else may change', async (t) => {
+  t.match(found([spinner(recurs([LOCK])), parked], { device: true }), { finding: 'unknown', why: /device/ });
+  t.match(found([spinner(recurs([LOCK]), { nmi: 'an NMI may come' }), parked]), { finding: 'unknown' });
+  t.strictSame(
+    found([spinner(recurs([LOCK])), asleep]),
+    { finding: 'ask-wake', vcpus: [1] },
+    'a vCPU that may wake could release it',
+  );
+  t.match(found([spinner(recurs([LOCK])), { ...asleep, wake: { kind: 'armed', why: 'a timer' } }]), {
+    finding: 'waiting',
+  });
+  t.match(found([spinner(recurs([LOCK])), { ...asleep, wake: { kind: 'none', saw: [] } }]), {
+    finding: 'hung',
+    shape: 'spin',
+  });
+});
+
+void t.test('the crash path hangs although another vCPU is alive', async (t) => {
+  t.match(found([spinner(recurs()), asleep]), {
+    finding: 'hung',
+    shape: 'spin',
+    why: /does not carry the crash path/,
+  });
+  t.match(
+    found([spinner(recurs()), asleep], { crashing: false }),
+    { finding: 'ask-wake' },
+    'a lockup before any panic may be found by the other one',
+  );
+  const entered = spinner(recurs(), { place: 'capture-start' });
+  t.match(found([entered, asleep], { crashing: false }), { finding: 'hung' }, 'beyond the first kernel');
+  const bystander = spinner(recurs());
+  const carrier = make(1, { state: 'asleep', interruptsOn: true, place: 'capture-kernel' });
+  t.match(
+    found([bystander, carrier]),
+    { finding: 'ask-wake' },
+    'the capture kernel is not the one that spins',
+  );
+  t.match(found([spinner(recurs()), make(1, { state: 'running', interruptsOn: true })]), { finding: 'hung' });
+});
+
+void t.test('several spinners are judged together', async (t) => {
+  const second = (loop: LoopFinding) => make(1, { state: 'running', loop });
+  t.match(found([spinner(recurs([LOCK])), second(recurs([LOCK]))]), { finding: 'hung', shape: 'spin' });
+  t.match(found([spinner(recurs([LOCK])), second(recurs([OTHER], [LOCK]))]), {
+    finding: 'working',
+    why: /reads what vCPU 1 stores/,
+  });
+  t.match(found([spinner(recurs([LOCK])), second(waits)]), { finding: 'waiting' });
+});
+
+void t.test('a sleep', async (t) => {
+  const sleeper = make(0, { state: 'asleep', interruptsOn: true, place: 'capture-kernel' });
+  t.strictSame(found([sleeper, parked]), { finding: 'ask-wake', vcpus: [0] });
+  t.match(found([{ ...sleeper, wake: { kind: 'none', saw: [] } }, parked]), {
+    finding: 'hung',
+    shape: 'idle-forever',
+  });
+  t.match(found([{ ...sleeper, wake: { kind: 'armed', why: 'its timer' } }, parked]), { finding: 'waiting' });
+  t.match(found([{ ...sleeper, wake: { kind: 'unknown', why: 'TSC deadline' } }, parked]), {
+    finding: 'unknown',
+  });
+});
+
+void t.test('a loop with interrupts on is dead only when none can come', async (t) => {
+  const open = spinner(recurs([LOCK]), { interruptsOn: true, place: 'capture-kernel' });
+  t.strictSame(found([open, parked]), { finding: 'ask-wake', vcpus: [0] });
+  t.match(found([{ ...open, wake: { kind: 'none', saw: [] } }, parked]), {
+    finding: 'hung',
+    why: /no interrupt can come/,
+  });
+  t.match(found([{ ...open, wake: { kind: 'armed', why: 'its timer' } }, parked]), { finding: 'waiting' });
+  t.match(found([spinner(waits, { interruptsOn: true }), parked]), { finding: 'waiting' });
+});
+
+void t.test('every vCPU halted with interrupts off', async (t) => {
+  t.match(found([make(0, {}), off]), { finding: 'hung', shape: 'all-vcpus-halted' });
+});

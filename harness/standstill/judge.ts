@@ -1,0 +1,218 @@
+import { crashPathRank, type Place } from '../model/place.js';
+import type { HangShape } from '../model/event.js';
+import type { Access } from './instruction-effects.js';
+import { overlap, type TracedStep } from './loop-trace.js';
+import type { Wake } from './wake.js';
+
+/** An access with its guest-physical address. */
+export interface PlacedAccess extends Access {
+  readonly physical: bigint;
+}
+
+/** What following a vCPU's instructions showed. */
+export type LoopFinding =
+  | {
+      readonly kind: 'recurs';
+      /** Instructions executed until the state recurred. */
+      readonly steps: number;
+      /** One round. */
+      readonly loop: readonly TracedStep[];
+      /** Memory that a round reads and has not stored itself before. */
+      readonly reads: readonly PlacedAccess[];
+      /** Every store while it was followed. */
+      readonly stores: readonly PlacedAccess[];
+      readonly stack: bigint;
+    }
+  /** `waits`: it sees time or a device; `works`: it counts, stores, prints, or takes too long. */
+  | { readonly kind: 'waits' | 'works' | 'unknown'; readonly why: string; readonly steps: number };
+
+/** A vCPU of the stopped machine. */
+export interface ExaminedVcpu {
+  readonly vcpu: number;
+  /** `parked`: halted with interrupts off; `asleep`: halted with interrupts on; `off`: never started. */
+  readonly state: 'parked' | 'asleep' | 'running' | 'off';
+  readonly interruptsOn: boolean;
+  readonly place: Place;
+  /** Of a running vCPU in kernel mode. */
+  readonly loop?: LoopFinding | undefined;
+  /** Of a vCPU with interrupts on, once it was asked for. */
+  readonly wake?: Wake | undefined;
+  /** Why a non-maskable interrupt may come to it; undefined when nothing sends one. */
+  readonly nmi?: string | undefined;
+}
+
+/** The machine, for {@link judge}. */
+export interface Standstill {
+  readonly vcpus: readonly ExaminedVcpu[];
+  /** The crash path was entered: a panic is on the console, or a stack shows it. */
+  readonly crashing: boolean;
+  /** Memory that a device may write; undefined when the machine has no such device. */
+  deviceMayWrite(read: PlacedAccess, vcpu: ExaminedVcpu): boolean;
+}
+
+/** What an examination finds. */
+export type Finding =
+  | { readonly finding: 'hung'; readonly shape: HangShape; readonly why: string }
+  | { readonly finding: 'waiting' | 'working' | 'unknown'; readonly why: string }
+  /** Whether an interrupt can wake these vCPUs decides it. */
+  | { readonly finding: 'ask-wake'; readonly vcpus: readonly number[] };
+
+/**
+ * Judges whether the machine, or at least its crash path, can ever go on.
+ *
+ * A vCPU that is parked or off can do nothing. One that runs with interrupts off in a loop whose state recurs does the
+ * same for ever, as long as nobody changes what the loop reads. A vCPU with interrupts on is dead only when no interrupt
+ * can come to it, and a loop of it recurs. When all are dead, the machine hangs. When some are alive, the crash path hangs
+ * nevertheless if the vCPUs that carry it are dead and read nothing that others could change.
+ */
+export function judge(machine: Standstill): Finding {
+  const { vcpus } = machine;
+  // What was followed says more than what was not.
+  const followedFirst = vcpus.toSorted(
+    (one, other) => Number(other.loop !== undefined) - Number(one.loop !== undefined),
+  );
+  for (const vcpu of followedFirst) {
+    if (vcpu.state !== 'running' || vcpu.interruptsOn) continue;
+    const obstacle = obstacleOf(vcpu, machine);
+    if (obstacle !== undefined) return obstacle;
+  }
+  const alive = vcpus.filter((vcpu) => mayRun(vcpu));
+  const spinners = vcpus.filter(({ loop, interruptsOn }) => loop?.kind === 'recurs' && !interruptsOn);
+  if (alive.length > 0) {
+    const carriers = carriersOf(machine);
+    const isDead = carriers.length > 0 && carriers.every((vcpu) => !mayRun(vcpu));
+    const independent = spinners.every(({ loop }) => loop?.kind === 'recurs' && loop.reads.length === 0);
+    if (isDead && independent && spinners.length > 0) {
+      return {
+        finding: 'hung',
+        shape: 'spin',
+        why: `${names(spinners)} repeats the same instructions for ever with interrupts off, and reads nothing that another vCPU could change; ${names(alive)} can still run, but does not carry the crash path`,
+      };
+    }
+    const unasked = alive.filter((vcpu) => vcpu.wake === undefined && needsInterrupt(vcpu));
+    if (unasked.length === alive.length)
+      return { finding: 'ask-wake', vcpus: unasked.map(({ vcpu }) => vcpu) };
+    return undecided(alive);
+  }
+  const shared = sharedMemory(vcpus);
+  if (shared !== undefined) return { finding: 'working', why: shared };
+  return hungOf(vcpus);
+}
+
+/** Whether it is dead unless an interrupt comes. */
+function needsInterrupt({ state, loop }: ExaminedVcpu): boolean {
+  return state === 'asleep' || loop?.kind === 'recurs';
+}
+
+/** Why a vCPU with interrupts off is not shown to be dead; undefined when it is. */
+function obstacleOf(vcpu: ExaminedVcpu, machine: Standstill): Finding | undefined {
+  const { loop, nmi } = vcpu;
+  const who = `vCPU ${vcpu.vcpu}`;
+  if (loop === undefined) return { finding: 'unknown', why: `${who} runs, and was not followed` };
+  switch (loop.kind) {
+    case 'waits':
+      return { finding: 'waiting', why: `${who}: ${loop.why}` };
+    case 'works':
+      return { finding: 'working', why: `${who}: ${loop.why}` };
+    case 'unknown':
+      return { finding: 'unknown', why: `${who}: ${loop.why}` };
+    case 'recurs': {
+      if (nmi !== undefined) return { finding: 'unknown', why: `${who}: ${nmi}` };
+      const written = loop.reads.find((read) => machine.deviceMayWrite(read, vcpu));
+      return written === undefined
+        ? undefined
+        : {
+            finding: 'unknown',
+            why: `${who} reads memory that a device may write, at ${hex(written.address)}`,
+          };
+    }
+  }
+}
+
+/** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
+function mayRun({ state, interruptsOn, loop, wake }: ExaminedVcpu): boolean {
+  if (state === 'parked' || state === 'off') return false;
+  if (state === 'running' && loop?.kind !== 'recurs') return true;
+  return interruptsOn && wake?.kind !== 'none';
+}
+
+/**
+ * The vCPUs that carry the crash path: those beyond the first kernel; before the jump those with interrupts off, because
+ * panic() switches them off on its CPU, until its end (kernel/panic.c, v6.1).
+ */
+function carriersOf({ vcpus, crashing }: Standstill): readonly ExaminedVcpu[] {
+  const beyond = vcpus.filter(({ place }) => crashPathRank(place) > 0);
+  if (beyond.length > 0) return beyond;
+  return crashing ? vcpus.filter(({ state, interruptsOn }) => state !== 'off' && !interruptsOn) : [];
+}
+
+function undecided(alive: readonly ExaminedVcpu[]): Finding {
+  for (const { vcpu, state, loop, wake, place } of alive) {
+    const who = `vCPU ${vcpu}`;
+    if (place === 'user') return { finding: 'working', why: `${who} runs in user mode` };
+    if (state === 'running' && loop !== undefined && loop.kind !== 'recurs')
+      return {
+        finding: loop.kind === 'waits' ? 'waiting' : loop.kind === 'works' ? 'working' : 'unknown',
+        why: `${who}: ${loop.why}`,
+      };
+    if (wake?.kind === 'armed') return { finding: 'waiting', why: `${who} can be woken: ${wake.why}` };
+    if (wake?.kind === 'unknown') return { finding: 'unknown', why: `${who}: ${wake.why}` };
+  }
+  return { finding: 'working', why: `${names(alive)} can run` };
+}
+
+/** A loop that reads what another one stores: the two may be talking. */
+function sharedMemory(vcpus: readonly ExaminedVcpu[]): string | undefined {
+  for (const reader of vcpus) {
+    if (reader.loop?.kind !== 'recurs') continue;
+    for (const writer of vcpus) {
+      if (writer === reader || writer.loop?.kind !== 'recurs') continue;
+      const { stores } = writer.loop;
+      const read = reader.loop.reads.find((access) =>
+        stores.some((store) =>
+          overlap({ ...access, address: access.physical }, { ...store, address: store.physical }),
+        ),
+      );
+      if (read !== undefined)
+        return `vCPU ${reader.vcpu} reads what vCPU ${writer.vcpu} stores, at ${hex(read.address)}`;
+    }
+  }
+  return undefined;
+}
+
+function hungOf(vcpus: readonly ExaminedVcpu[]): Finding {
+  const spinners = vcpus.filter(({ loop }) => loop?.kind === 'recurs');
+  const sleepers = vcpus.filter(({ state }) => state === 'asleep');
+  const rest = vcpus.filter((vcpu) => !spinners.includes(vcpu) && !sleepers.includes(vcpu));
+  const others = rest.length === 0 ? '' : `; ${names(rest)} cannot run`;
+  if (spinners.length > 0) {
+    const asleep = sleepers.length === 0 ? '' : `; nothing wakes ${names(sleepers)}`;
+    const off = spinners.some(({ interruptsOn }) => interruptsOn)
+      ? ', and no interrupt can come'
+      : ' with interrupts off';
+    return {
+      finding: 'hung',
+      shape: 'spin',
+      why: `${names(spinners)} repeats the same instructions for ever${off}, and nobody changes what it reads${asleep}${others}`,
+    };
+  }
+  if (sleepers.length > 0)
+    return {
+      finding: 'hung',
+      shape: 'idle-forever',
+      why: `${names(sleepers)} sleeps, and nothing wakes it${others}`,
+    };
+  return {
+    finding: 'hung',
+    shape: 'all-vcpus-halted',
+    why: `every vCPU is halted with interrupts off, or was never started`,
+  };
+}
+
+function names(vcpus: readonly ExaminedVcpu[]): string {
+  return `vCPU ${vcpus.map(({ vcpu }) => vcpu).join(', ')}`;
+}
+
+function hex(address: bigint): string {
+  return `0x${address.toString(16)}`;
+}

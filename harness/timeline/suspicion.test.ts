@@ -1,0 +1,117 @@
+import t from 'tap';
+import type { VcpuState } from '../model/event.js';
+import { createSuspicionDetector, type Suspicion, type SuspicionDetector } from './suspicion.js';
+
+const EVERY_MS = 150;
+
+const parked: VcpuState = { index: 1, rip: 'a', interruptsOn: false, halted: true, place: 'first-kernel' };
+const idle: VcpuState = { ...parked, interruptsOn: true };
+const spinning: VcpuState = { index: 0, rip: 'b', interruptsOn: false, halted: false, place: 'first-kernel' };
+
+/** The suspicions when the vCPUs have the given states for some time, with their times. */
+function watch(
+  forMs: number,
+  vcpusAt: (atMs: number) => VcpuState[],
+  meanwhile: (atMs: number, detector: SuspicionDetector) => void = () => undefined,
+): (Suspicion & { atMs: number })[] {
+  const detector = createSuspicionDetector();
+  const found: (Suspicion & { atMs: number })[] = [];
+  for (let atMs = 0; atMs <= forMs; atMs += EVERY_MS) {
+    meanwhile(atMs, detector);
+    const suspicion = detector.sample(atMs, vcpusAt(atMs));
+    if (suspicion !== undefined) found.push({ ...suspicion, atMs });
+  }
+  return found;
+}
+
+/** One of `count` addresses, in turn. */
+const turning = (atMs: number, count: number) => String((atMs / EVERY_MS) % count);
+
+void t.test('a vCPU in a handful of addresses is suspected soon, whatever the others are', async (t) => {
+  for (const [name, other] of Object.entries({
+    parked,
+    'idle in the crashed kernel': idle,
+    spinning: { ...spinning, index: 1 },
+  })) {
+    const [first] = watch(3_000, (atMs) => [{ ...spinning, rip: turning(atMs, 4) }, other]);
+    t.match(first, { shape: 'spin', atMs: 2100 }, name);
+  }
+  for (const place of ['jump', 'purgatory', 'capture-start', 'capture-kernel'] as const) {
+    t.match(
+      watch(3_000, () => [{ ...spinning, place, interruptsOn: place === 'capture-kernel' }, parked])[0],
+      { shape: 'spin' },
+      place,
+    );
+  }
+});
+
+void t.test('a sleep at one address is suspected soon', async (t) => {
+  t.match(watch(3_000, () => [{ ...idle, index: 0 }, parked])[0], { shape: 'idle-forever', atMs: 2100 });
+});
+
+void t.test('all halted with interrupts off needs no examination', async (t) => {
+  t.strictSame(
+    watch(60_000, () => [{ ...parked, index: 0 }, parked]),
+    [],
+  );
+});
+
+void t.test('it comes again, with growing pauses, and says for how long', async (t) => {
+  const found = watch(70_000, () => [spinning, parked]);
+  t.strictSame(
+    found.map(({ atMs }) => Math.round(atMs / 1000)),
+    [2, 6, 15, 31, 61],
+  );
+  t.ok((found.at(-1)?.forMs ?? 0) > 60_000);
+});
+
+void t.test('what is printed, and many instructions, are progress', async (t) => {
+  t.strictSame(
+    watch(
+      60_000,
+      () => [spinning, parked],
+      (atMs, detector) => {
+        if (atMs % 1500 === 0) detector.heard();
+      },
+    ),
+    [],
+    'a line every 1.5 s',
+  );
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: String(atMs) }, parked]),
+    [],
+    'a kernel that boots',
+  );
+  const later = watch(
+    20_000,
+    () => [spinning, parked],
+    (atMs, detector) => {
+      if (atMs === 9_000) detector.heard();
+    },
+  );
+  t.strictSame(
+    later.map(({ atMs }) => Math.round(atMs / 1000)),
+    [2, 6, 11, 15],
+    'after progress the pauses are short again',
+  );
+});
+
+void t.test('after an examination the samples start over', async (t) => {
+  const found = watch(
+    9_000,
+    () => [spinning, parked],
+    (atMs, detector) => {
+      if (atMs === 4_500) detector.examined();
+    },
+  );
+  t.strictSame(
+    found.map(({ atMs }) => Math.round(atMs / 1000)),
+    [2, 9],
+  );
+});
+
+void t.test('few samples show nothing', async (t) => {
+  const detector = createSuspicionDetector();
+  t.equal(detector.sample(0, [spinning]), undefined);
+  t.equal(detector.sample(60_000, [spinning]), undefined, 'QEMU did not answer in between');
+});
