@@ -34,7 +34,9 @@ function excerptOf(event: RunEvent): string {
       const ranges = armed.ranges.map(({ first, last }) => `${first.toString(16)}-${last.toString(16)}`);
       const range = ranges.length === 0 ? 'none' : ranges.join(',');
       const errors = armed.errors.length === 0 ? '' : `; ${escapeGuestText(armed.errors.join(' | '))}`;
-      return `loaded=${armed.loaded ? 1 : 0} size=${armed.crashSize} range=${range}${errors}`;
+      const last = armed.kernelLog?.at(-1);
+      const log = last === undefined ? '' : `; kernel log: ${escapeGuestText(last)}`;
+      return `loaded=${armed.loaded ? 1 : 0} size=${armed.crashSize} range=${range}${errors}${log}`;
     }
     case 'hello':
     case 'capture-hello':
