@@ -34,6 +34,9 @@ void t.test('what came before a panic that the console showed is not put behind 
   const shown = createLogMerger();
   shown.note({ type: 'panic', message: 'no root', side: 'production' });
   t.match(shown.log('production', lines), [{ type: 'oops', message: 'kernel BUG at mm/after.c:1!' }]);
+  const capture = createLogMerger();
+  capture.note({ type: 'panic', message: 'no root', side: 'capture' });
+  t.equal(capture.log('capture', lines).length, 2, 'what led to the panic of the capture kernel');
   const silent = createLogMerger();
   t.strictSame(
     silent.log('production', lines).map(({ type }) => type),

@@ -46,7 +46,7 @@ export function createLogMerger(): LogMerger {
       const bodies = text.split('\n').flatMap((line) => reader.line(line));
       const panic = bodies.findIndex((body) => body.type === 'panic');
       const panicBody = bodies[panic];
-      const panicShown = panicBody !== undefined && seen.has(keyOf(panicBody));
+      const panicShown = side === 'production' && panicBody !== undefined && seen.has(keyOf(panicBody));
       for (const [index, body] of bodies.entries()) {
         if (!FROM_LOG.has(body.type)) continue;
         // It came before the panic, and events are in order.
