@@ -4,6 +4,7 @@ import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
+import { partByHost } from './host-busy.js';
 import { first } from './phases.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
@@ -20,27 +21,32 @@ const CONTROL_TTY = 'ttyS1';
 export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
-  const reasons = degradations(facts);
+  const { standing: reasons, byHost, evidence: hostTimes } = partByHost(facts, degradations(facts));
   const exercised = exerciseOf(facts);
   // The capture kernel's timers are evidence in any case, degraded or not.
   const report = first(facts.events, 'capture-facts');
-  const cited = reasons.map(([, event]) => event);
-  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
+  const cited = [...reasons, ...byHost].map(([, event]) => event);
+  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited, ...hostTimes])];
   const degradedBy = reasons.map(([name]) => name);
+  const undecided = byHost.map(([name]) => name);
+  const notJudged =
+    undecided.length === 0 ? '' : `; not judged, because the host was busy: ${undecided.join(', ')}`;
   return degradedBy.length === 0
     ? {
         word: 'captured',
         detail: 'nonce-verified',
-        explanation: "the capture kernel read this run's nonce out of the crashed kernel's memory",
+        explanation: `the capture kernel read this run's nonce out of the crashed kernel's memory${notJudged}`,
         evidence,
         degradedBy,
+        undecided,
       }
     : {
         word: 'captured',
         detail: 'nonce-verified-degraded',
-        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}`,
+        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}${notJudged}`,
         evidence,
         degradedBy,
+        undecided,
       };
 };
 

@@ -1,4 +1,6 @@
 import t from 'tap';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
 import type { HostFact, RunRecord } from '../model/record.js';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Recorder } from '../store/recorder.js';
@@ -7,11 +9,11 @@ import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
 
 /** A recorder that keeps nothing. */
-function memoryRecorder(): Recorder {
+function memoryRecorder(clock: Clock = HOST_CLOCK): Recorder {
   let seq = 0;
-  const stamp = () => ({ seq: seq++, atMs: seq });
+  const stamp = () => ({ seq: seq++, atMs: clock.nowMs() });
   return {
-    nowMs: () => seq,
+    nowMs: () => clock.nowMs(),
     chunk: (channel, bytes): RunRecord => ({ kind: 'chunk', channel, bytes, ...stamp() }),
     qmp: (direction, message) => ({ kind: 'qmp', line: 0, record: { ...stamp(), direction, message } }),
     sample: (text) => ({ kind: 'sample', line: 0, record: { ...stamp(), text } }),
@@ -32,7 +34,7 @@ const FIRING = 'CP1 {"ev":"firing","id":3}';
 
 t.test('a panic that overtakes the announcement of firing does not end the run', async (t) => {
   const clock = new SteppedClock();
-  const watch = new RunWatch(memoryRecorder(), { limits, clock });
+  const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
   print(watch, 'console', PANIC);
   clock.forwardTo(4_900);
   t.equal(watch.ended, undefined, 'a panic has some seconds for its report');
@@ -43,7 +45,7 @@ t.test('a panic that overtakes the announcement of firing does not end the run',
 
 t.test('a panic before anything was fired ends it', async (t) => {
   const clock = new SteppedClock();
-  const watch = new RunWatch(memoryRecorder(), { limits, clock });
+  const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
   print(watch, 'console', PANIC);
   const hello = watch.waitFor('hello', () => true, { what: 'x', within: 20_000 });
   clock.forwardTo(4_900);
@@ -66,7 +68,10 @@ t.test('a wait is answered by what was seen already, by what comes, or by its de
     watch.waitFor('armed', () => true, { what: 'arming', within: 10 }),
     RunEnded,
   );
-  t.match(watch.events.at(-1), { fact: { fact: 'deadline', what: 'arming', limitMs: 10 } });
+  t.match(watch.events.slice(-2), [
+    { fact: { fact: 'deadline', what: 'arming', limitMs: 10, ownMs: Number, wallMs: Number } },
+    { type: 'progress' },
+  ]);
   await t.rejects(
     watch.waitFor('hello', () => true, { what: 'x', within: 10 }),
     RunEnded,
