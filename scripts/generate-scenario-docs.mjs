@@ -206,6 +206,7 @@ function flagWords({ svme, vmxe }) {
 function provedByCapture(proof) {
   if ('clocksource' in proof) return `clocksource ${functions(proof.clocksource)}`;
   if ('clockevent' in proof) return `clock event device ${functions(proof.clockevent)}`;
+  if ('cpus' in proof) return `at least ${proof.cpus.atLeast} CPUs online`;
   const { row, atLeast } = proof.interrupts;
   return `row ${code(row)} of \`/proc/interrupts\` at least ${atLeast}`;
 }

@@ -1,4 +1,5 @@
 import type { Registers } from '../machine/debugger.js';
+import { GdbError } from '../qemu/gdbstub/index.js';
 
 /** A debugger on a machine that is stopped, or can be; `GdbClient` is one. Its timeouts and errors are the client's. */
 export interface Debugger {
@@ -11,4 +12,9 @@ export interface Debugger {
   readPhysicalMemory(address: bigint, length: number): Promise<Buffer>;
   /** Stops the machine if it runs. */
   interrupt(): Promise<unknown>;
+}
+
+/** Whether the debugger failed: it is gone, does not answer, or refuses. */
+export function isDebuggerError(error: unknown): boolean {
+  return error instanceof GdbError;
 }

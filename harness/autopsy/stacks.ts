@@ -1,63 +1,63 @@
 import { readRegisters } from '../hmp/registers.js';
 import type { Armed } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
-import { GdbError } from '../qemu/gdbstub/index.js';
+import { GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
-import { contains } from '../timeline/armed.js';
-import { captureSymbols } from './capture-symbols.js';
+import { readVcpus } from '../timeline/vcpus.js';
 import type { Debugger } from './debugger.js';
 import { stackLine, stackOf } from './inspect-vcpu.js';
 
 /** Frames of a stack that are recorded. */
 const MOST_FRAMES = 48;
-const CR3_ADDRESS = 0x000ffffffffff000n;
 
-/** The machine that an autopsy examines; nothing else of a run is needed. */
-export interface DeadMachine {
+/** The machine whose vCPUs are located; nothing else of a run is needed. All vCPUs must be stopped. */
+export interface StoppedVcpus {
   readonly gdb: Debugger;
-  /** Symbols of the crashed kernel. */
-  readonly symbols: SymbolTable;
+  /** The text of HMP `info registers -a`. */
+  readonly registersText: string;
   /** The crash kernel's reservation, if it is known: it separates the two kernels' page tables. */
   readonly armed: Armed | undefined;
-  /** The capture kernel is the same image as the crashed kernel, so that its symbols are known. */
-  readonly sameImage: boolean;
-  /** The text of HMP `info registers -a`. */
-  registersText(): Promise<string>;
+  /** The symbols of both kernels at their addresses, where they are known. */
+  readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
 }
 
 /**
- * Stops a hung machine and reads the stack of every vCPU in kernel mode; the page tables show which of the two kernels
- * it is in. A vCPU in a kernel without known symbols, and a debugger that does not answer, leave no facts.
+ * Where each vCPU is: a `last-place` fact for each, and a `stack` fact for each that is in kernel mode of a kernel whose
+ * symbols are known.
  */
-export async function stacksOf(machine: DeadMachine): Promise<HostFact[]> {
-  const { gdb } = machine;
+export async function placesOf({ gdb, registersText, armed, symbols }: StoppedVcpus): Promise<HostFact[]> {
   const facts: HostFact[] = [];
-  try {
-    await gdb.interrupt();
-    for (const vcpu of gdb.vcpus) {
-      const symbols = await symbolsOf(vcpu, machine);
-      if (symbols === undefined) continue;
-      const trace = await stackOf(vcpu, { gdb, symbols });
-      facts.push({
-        fact: 'stack',
-        vcpu,
-        functions: functionsOf(trace).slice(0, MOST_FRAMES),
-        line: stackLine(trace),
-      });
-    }
-  } catch (error) {
-    if (!(error instanceof GdbError)) throw error;
+  const cpls = new Map(readRegisters(registersText).map(({ index, execution }) => [index, execution?.cpl]));
+  for (const { index, rip, place, halted, interruptsOn } of readVcpus(registersText, armed)) {
+    const side = place === 'capture-kernel' ? symbols.capture : symbols.production;
+    const inKernel = (place === 'capture-kernel' || place === 'first-kernel') && cpls.get(index) !== 3;
+    const known = inKernel ? side : undefined;
+    const where = known?.label(BigInt(`0x${rip}`));
+    facts.push({
+      fact: 'last-place',
+      vcpu: index,
+      place,
+      rip,
+      halted,
+      interruptsOn,
+      ...(where === undefined ? {} : { where }),
+    });
+    if (known !== undefined) facts.push(...(await stackFact(index, { gdb, symbols: known })));
   }
   return facts;
 }
 
-async function symbolsOf(vcpu: number, machine: DeadMachine): Promise<SymbolTable | undefined> {
-  const { gdb, symbols, armed } = machine;
-  const { cr3, cs } = await gdb.readRegisters(vcpu);
-  if ((cs & 3n) !== 0n) return undefined;
-  if (armed?.range === undefined || !contains(armed.range, cr3 & CR3_ADDRESS)) return symbols;
-  if (!machine.sameImage) return undefined;
-  const registers = readRegisters(await machine.registersText());
-  const idt = registers.find(({ index }) => index === vcpu)?.idt;
-  return idt === undefined ? undefined : captureSymbols(vcpu, { gdb, crashed: symbols, idtBase: idt.base });
+async function stackFact(
+  vcpu: number,
+  at: { readonly gdb: Debugger; readonly symbols: SymbolTable },
+): Promise<HostFact[]> {
+  try {
+    const trace = await stackOf(vcpu, at);
+    const functions = functionsOf(trace).slice(0, MOST_FRAMES);
+    return functions.length === 0 ? [] : [{ fact: 'stack', vcpu, functions, line: stackLine(trace) }];
+  } catch (error) {
+    // A vCPU that the debugger does not have.
+    if (error instanceof GdbRemoteError) return [];
+    throw error;
+  }
 }

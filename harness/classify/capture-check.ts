@@ -2,6 +2,7 @@ import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
+import { cpusNote } from './capture-cpus.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
 import { partByHost } from './host-busy.js';
@@ -31,11 +32,12 @@ export const captureCheck: Check = (facts) => {
   const undecided = byHost.map(([name]) => name);
   const notJudged =
     undecided.length === 0 ? '' : `; not judged, because the host was busy: ${undecided.join(', ')}`;
+  const note = cpusNote(facts.plan, report);
   return degradedBy.length === 0
     ? {
         word: 'captured',
         detail: 'nonce-verified',
-        explanation: `the capture kernel read this run's nonce out of the crashed kernel's memory${notJudged}`,
+        explanation: `the capture kernel read this run's nonce out of the crashed kernel's memory${note}${notJudged}`,
         evidence,
         degradedBy,
         undecided,
@@ -43,7 +45,7 @@ export const captureCheck: Check = (facts) => {
     : {
         word: 'captured',
         detail: 'nonce-verified-degraded',
-        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}${notJudged}`,
+        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}${note}${notJudged}`,
         evidence,
         degradedBy,
         undecided,

@@ -6,13 +6,16 @@ import { bootCheck } from './boot-check.js';
 import { captureCheck, vmcoreCheck } from './capture-check.js';
 import { captureProofCheck } from './capture-proof-check.js';
 import { capturePanicCheck } from './capture-panic-check.js';
-import { noCrashKernelCheck, noPanicCheck, resetCheck, stuckCheck } from './end-checks.js';
+import { noCrashKernelCheck, noPanicCheck, stuckCheck } from './end-checks.js';
+import { crashReports } from './crash-reports.js';
 import { emulatorCheck } from './emulator-check.js';
 import { evidenceOf } from './evidence.js';
 import { type Check, type Finding, readFacts } from './facts.js';
 import { harnessCheck } from './harness-check.js';
 import { factsOf, phasesOf } from './phases.js';
+import { lastPlaces } from './last-places.js';
 import { preconditionCheck } from './precondition-check.js';
+import { resetCheck } from './reset-check.js';
 
 /**
  * The order matters: first whether the run shows anything at all (harness, emulator, boot, preconditions), then the
@@ -54,11 +57,19 @@ export function classify(events: readonly RunEvent[], plan: RunPlan): Verdict {
   }
   const phases = phasesOf(events, facts.verified);
   // Every verdict that rests on the proofs about the state cites them.
-  const cited = finding.evidence.filter((event) => event !== undefined);
+  const places = lastPlaces(finding.word, events);
+  const reports = crashReports(finding.word, events);
+  const cited = [
+    ...new Set([
+      ...finding.evidence.filter((event) => event !== undefined),
+      ...reports.evidence,
+      ...places.evidence,
+    ]),
+  ];
   const proofs = factsOf(events, 'proof').filter((event) => !cited.includes(event));
   const shared = {
     detail: finding.detail,
-    explanation: finding.explanation,
+    explanation: `${finding.explanation}${places.text}${reports.text}`,
     lastPhase: phases.at(-1)?.phase,
     phases,
     evidence: [...proofs, ...cited].map(evidenceOf),

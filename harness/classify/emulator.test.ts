@@ -5,13 +5,19 @@ import { readFixture, verdictOf } from '../testing/recordings/fixtures.js';
 
 const RECORDED = await readFixture('harness-error-stale-code');
 
-function verdictWith(changes: { qemu?: string; accel?: 'kvm' | 'tcg'; code?: string }): string {
+function verdictWith(changes: {
+  qemu?: string;
+  accel?: 'kvm' | 'tcg';
+  code?: string;
+  cpus?: number;
+}): string {
   const { plan, records } = RECORDED;
-  const { qemu = plan.qemu.version, accel = plan.accel.accel, code } = changes;
+  const { qemu = plan.qemu.version, accel = plan.accel.accel, code, cpus = plan.machine.cpus } = changes;
   const changed: RunPlan = {
     ...plan,
     qemu: { ...plan.qemu, version: qemu },
     accel: { ...plan.accel, accel },
+    machine: { ...plan.machine, cpus },
   };
   const told = code === undefined ? records : records.map((record) => withCode(record, code));
   const { word, detail } = verdictOf(told, changed);
@@ -32,11 +38,14 @@ void t.test('a stale translation of the emulator shows nothing about the kernel'
 
 void t.test('where the emulator is not to blame, the kernel is', async (t) => {
   t.equal(
-    verdictWith({ code: '67' }),
+    verdictWith({ code: 'eb' }),
     'harness-error/emulator-stale-code',
     'the recording is changed at all',
   );
   t.equal(verdictWith({ code: 'cc' }), 'boot-failed/panic-during-boot', 'the int3 is there');
+  t.equal(verdictWith({ code: '03' }), 'boot-failed/panic-during-boot', 'its other encoding');
+  t.equal(verdictWith({ code: '67' }), 'boot-failed/panic-during-boot', 'nothing that the kernel patches');
+  t.equal(verdictWith({ cpus: 1 }), 'boot-failed/panic-during-boot', 'nobody patches meanwhile');
   t.equal(verdictWith({ qemu: '8.1.0' }), 'boot-failed/panic-during-boot', 'fixed in 8.1');
   t.equal(verdictWith({ qemu: '10.0.2 (Debian)' }), 'boot-failed/panic-during-boot');
   t.equal(verdictWith({ qemu: 'unknown' }), 'boot-failed/panic-during-boot');

@@ -20,55 +20,6 @@ export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered
   };
 };
 
-/** The machine reset (triple fault, keyboard controller, reboot) or powered off before the capture. */
-export const resetCheck: Check = (facts) => {
-  const { events, captureEntered, captureUserspace, panic } = facts;
-  const reset = first(events, 'reboot-command-line') ?? first(events, 'shutdown');
-  if (reset === undefined) return undefined;
-  const powerOff = reset.type === 'shutdown' && reset.reason === 'guest-shutdown';
-  const evidence = [panic, facts.furthest, reset];
-  if (captureUserspace !== undefined) {
-    return {
-      word: powerOff ? 'capture-no-vmcore' : 'capture-reset',
-      detail: powerOff ? 'powered-off-unproved' : 'reset-in-userspace',
-      explanation: `the capture kernel's userspace ${powerOff ? 'powered off' : 'was reset'} without a proof`,
-      evidence: [captureUserspace, ...evidence],
-    };
-  }
-  if (captureEntered !== undefined) {
-    const banner = first(events, 'capture-command-line');
-    return {
-      word: 'capture-reset',
-      detail: banner === undefined ? 'reset-before-banner' : 'reset-in-capture-boot',
-      explanation: `the machine reset in the capture kernel, ${banner === undefined ? 'before' : 'after'} its banner`,
-      evidence: [...evidence, captureEntered],
-    };
-  }
-  if (panic === undefined && powerOff) {
-    return {
-      word: 'no-panic',
-      detail: 'powered-off',
-      explanation: 'the guest powered off instead of panicking',
-      evidence,
-    };
-  }
-  if (panic === undefined && facts.furthest === undefined) {
-    return {
-      word: 'crash-path-reset',
-      detail: 'reset-without-panic',
-      explanation: 'the machine reset after firing without a panic message (a reboot or a triple fault)',
-      evidence,
-    };
-  }
-  return {
-    word: 'crash-path-reset',
-    detail: facts.furthest === undefined ? 'reset-before-jump' : `reset-in-${facts.furthest.place}`,
-    explanation:
-      'the machine reset between the panic and the capture kernel (a triple fault looks like this)',
-    evidence,
-  };
-};
-
 /** The guest is alive: it answered after the watch, or to a question that was asked after the line of a panic. */
 export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
   if (captureEntered !== undefined) return undefined;

@@ -30,10 +30,8 @@ function excerptOf(event: RunEvent): string {
       return escapeGuestText(`${event.point} ${event.crashType}, ${event.roundsLeft} rounds left`);
     case 'armed': {
       const { armed } = event;
-      const range =
-        armed.range === undefined
-          ? 'none'
-          : `${armed.range.first.toString(16)}-${armed.range.last.toString(16)}`;
+      const ranges = armed.ranges.map(({ first, last }) => `${first.toString(16)}-${last.toString(16)}`);
+      const range = ranges.length === 0 ? 'none' : ranges.join(',');
       const errors = armed.errors.length === 0 ? '' : `; ${escapeGuestText(armed.errors.join(' | '))}`;
       return `loaded=${armed.loaded ? 1 : 0} size=${armed.crashSize} range=${range}${errors}`;
     }
@@ -90,8 +88,8 @@ function excerptOf(event: RunEvent): string {
   }
 }
 
-/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge)`: the capture kernel's timers. */
-function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): string {
+/** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge) cpus=1`: the capture kernel's timers and CPUs. */
+function captureFactsText({ timers, interrupts, cpus }: EventOf<'capture-facts'>): string {
   const { local, irq0, irq0Chip } = timerCounts(interrupts);
   const known = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);
   return [
@@ -99,6 +97,7 @@ function captureFactsText({ timers, interrupts }: EventOf<'capture-facts'>): str
     timers?.broadcast ? ` broadcast=${timers.broadcast}` : '',
     ` LOC=${known(local)} IRQ0=${known(irq0)}`,
     irq0Chip === undefined ? '' : ` (${irq0Chip})`,
+    cpus === undefined ? '' : ` cpus=${cpus}`,
   ].join('');
 }
 

@@ -72,8 +72,10 @@ export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent |
     if (rungOf(phase) > top) continue;
     const sign = seen.get(phase);
     if (sign !== undefined) {
-      impliedAtMs = sign.atMs;
-      reached.push({ phase, atMs: sign.atMs, how: 'observed' });
+      // A log that was read from memory tells that it happened, and not when: no later than the next rung.
+      const late = isFromLog(sign) && sign.atMs > impliedAtMs;
+      impliedAtMs = late ? impliedAtMs : sign.atMs;
+      reached.push({ phase, atMs: impliedAtMs, how: 'observed' });
     } else if (IMPLIABLE.has(phase)) {
       reached.push({ phase, atMs: impliedAtMs, how: 'implied' });
     }
@@ -103,7 +105,14 @@ function impliedRung(events: readonly RunEvent[]): number {
 }
 
 function topTime(events: readonly RunEvent[], seen: ReadonlyMap<Phase, RunEvent>): number {
-  const times = [...seen.values()].map((event) => event.atMs);
+  const signs = [...seen.values()];
+  const shown = signs.filter((event) => !isFromLog(event));
+  const top = shown.length === 0 ? signs : shown;
   const jumped = events.findLast((event) => event.type === 'jumped');
-  return Math.max(0, ...times, jumped?.atMs ?? 0);
+  return Math.max(0, ...top.map((event) => event.atMs), jumped?.atMs ?? 0);
+}
+
+/** An event of a kernel's log that was read from memory. */
+function isFromLog(event: RunEvent): boolean {
+  return event.type !== 'host' && event.at.source === 'host';
 }

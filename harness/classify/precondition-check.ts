@@ -1,5 +1,6 @@
 import type { RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
+import { whyNotArmed } from './arming.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { type FactEvent, factsOf, first, firstFact, unprovedProofs } from './phases.js';
 
@@ -21,7 +22,7 @@ export const preconditionCheck: Check = (facts) => {
   // The claims of a machine profile are checked before the crash kernel is loaded.
   if (unproved !== undefined && armed === undefined) return notProved(unproved);
   if (plan.scenario.crashKernel === 'loaded' && armed?.armed.loaded !== true) {
-    return arming(facts) ?? voidOf('not-armed', 'the guest never reported a loaded crash kernel', died);
+    return whyNotArmed(facts) ?? voidOf('not-armed', 'the guest never reported a loaded crash kernel', died);
   }
   const unprepared = factsOf(events, 'prepared').find((event) => event.fact.status !== 0);
   if (unprepared !== undefined) {
@@ -42,36 +43,32 @@ export const preconditionCheck: Check = (facts) => {
   }
   if (fired === undefined) {
     return died === undefined
-      ? voidOf(
-          'never-fired',
-          'the guest stopped answering before it was panicked',
-          firstFact(events, 'deadline') ?? first(events, 'shutdown') ?? firstFact(events, 'channel-limit'),
-        )
+      ? neverFired(facts)
       : voidOf('panic-before-firing', 'the guest panicked before the trigger fired', died);
   }
   return undefined;
 };
 
-function notProved(unproved: FactEvent<'proof'>): Finding {
-  return voidOf('state-not-proved', `not proved: ${unproved.fact.what} (saw ${unproved.fact.saw})`, unproved);
-}
-
-function arming({ armed, events }: Facts): Finding | undefined {
-  if (armed === undefined) {
-    const deadline = firstFact(events, 'deadline');
-    return deadline === undefined
-      ? undefined
-      : voidOf('arming-deadline', 'kexec -p did not end before its deadline', deadline);
-  }
-  if (armed.armed.crashSize === 0n) {
+/** What the guest was doing when it stopped answering; a late guest is not a dead one. */
+function neverFired({ events }: Facts): Finding {
+  const deadline = firstFact(events, 'deadline');
+  if (deadline !== undefined) {
+    const { what, limitMs } = deadline.fact;
     return voidOf(
-      'crashkernel-not-reserved',
-      'the kernel reserved no memory for crashkernel=; give it more memory or a smaller reservation',
-      armed,
+      'never-fired',
+      `the guest did not answer within ${Math.round(limitMs / 1000)} s, before it was panicked: ${escapeGuestText(what)}; on a busy host give a bigger --timeout-scale`,
+      deadline,
     );
   }
-  const said = escapeGuestText(armed.armed.errors.join(' | ')) || `exit status ${armed.armed.status}`;
-  return voidOf('kexec-load-failed', `kexec -p could not load the crash kernel: ${said}`, armed);
+  return voidOf(
+    'never-fired',
+    'the guest ended before it was panicked',
+    first(events, 'shutdown') ?? firstFact(events, 'channel-limit'),
+  );
+}
+
+function notProved(unproved: FactEvent<'proof'>): Finding {
+  return voidOf('state-not-proved', `not proved: ${unproved.fact.what} (saw ${unproved.fact.saw})`, unproved);
 }
 
 function voidOf(detail: string, explanation: string, ...evidence: (RunEvent | undefined)[]): Finding {

@@ -5,39 +5,78 @@ const PIECE_BYTES = 60 * 1024;
 /** A distribution kernel's /proc/kallsyms has about 10 MB, 1 to 3 MB compressed (measured: 0.8 MB on Debian 6.1). */
 const MAX_COMPRESSED_BYTES = 16 * 1024 * 1024;
 const MAX_TEXT_BYTES = 128 * 1024 * 1024;
+/** How long the guest waits for growth in one request, and how many such requests in a row may see none. */
+const LOOK_S = 20;
+const LOOK_EVERY_US = 200_000;
+const MOST_STILL = 5;
 
 /** Runs a script in the guest and returns its output; undefined when it failed. */
 export type RunScript = (script: string, what: string) => Promise<Buffer | undefined>;
 
+/** The text of /proc/kallsyms, or why there is none. */
+export type KallsymsRead = { readonly text: string } | { readonly missing: string };
+
 /**
- * Reads the guest's /proc/kallsyms through the control channel, compressed, in pieces (about 4 s under TCG). Undefined
- * when the guest has none, or sends invalid data.
+ * Reads the guest's /proc/kallsyms through the control channel, compressed, in pieces (about 4 s under TCG, minutes on a
+ * busy host). The guest packs in the background, so that each request ends soon: what `run` bounds is one piece.
  */
-export async function readKallsyms(run: RunScript): Promise<string | undefined> {
-  const said = await run(
-    'gzip -1 -c /proc/kallsyms >/tmp/kallsyms.gz && wc -c </tmp/kallsyms.gz',
-    'packing kallsyms',
-  );
-  const size = Number(said?.toString('latin1').trim());
-  if (!Number.isInteger(size) || size <= 0 || size > MAX_COMPRESSED_BYTES) return undefined;
+export async function readKallsyms(run: RunScript): Promise<KallsymsRead> {
+  const size = await pack(run);
+  if (typeof size === 'string') return { missing: size };
   const pieces: Buffer[] = [];
-  for (let piece = 0; piece * PIECE_BYTES < size; piece++) {
+  const count = Math.ceil(size / PIECE_BYTES);
+  for (let piece = 0; piece < count; piece++) {
     const bytes = await run(
       `dd if=/tmp/kallsyms.gz bs=${PIECE_BYTES} skip=${piece} count=1 2>/dev/null`,
-      'reading kallsyms',
+      `reading the kernel's symbols, piece ${piece + 1} of ${count}`,
     );
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined) return { missing: `piece ${piece + 1} of ${count} could not be read` };
     pieces.push(bytes);
   }
   try {
-    return gunzipSync(Buffer.concat(pieces), { maxOutputLength: MAX_TEXT_BYTES }).toString('latin1');
+    return {
+      text: gunzipSync(Buffer.concat(pieces), { maxOutputLength: MAX_TEXT_BYTES }).toString('latin1'),
+    };
   } catch {
-    return undefined;
+    return { missing: 'the packed /proc/kallsyms is damaged' };
   }
+}
+
+/** Packs /proc/kallsyms into /tmp/kallsyms.gz. The size in bytes, or why there is none. */
+async function pack(run: RunScript): Promise<number | string> {
+  const begun = await run(
+    '[ -r /proc/kallsyms ] || exit 1; rm -f /tmp/kallsyms.end; : >/tmp/kallsyms.gz; { gzip -1 -c /proc/kallsyms >/tmp/kallsyms.gz; echo $? >/tmp/kallsyms.end; } >/dev/null 2>&1 &',
+    "packing the kernel's symbols",
+  );
+  if (begun === undefined) return 'no /proc/kallsyms (CONFIG_KALLSYMS)';
+  let packed = 0;
+  let still = 0;
+  while (still < MOST_STILL) {
+    const said = await run(
+      `now() { cut -d. -f1 /proc/uptime; }; until=$(($(now) + ${LOOK_S})); while [ ! -s /tmp/kallsyms.end ] && [ "$(wc -c </tmp/kallsyms.gz)" -le ${packed} ] && [ "$(now)" -lt $until ]; do usleep ${LOOK_EVERY_US}; done; echo "$(cat /tmp/kallsyms.end) $(wc -c </tmp/kallsyms.gz)"`,
+      `packing the kernel's symbols, ${packed >> 10} KiB so far`,
+    );
+    // The status is read before the size: the file is complete then.
+    const [, end, bytes] = /^(\d{0,3}) (\d{1,12})\s*$/.exec(lastLine(said)) ?? [];
+    const size = Number(bytes);
+    if (bytes === undefined || size > MAX_COMPRESSED_BYTES) return 'the guest does not pack /proc/kallsyms';
+    if (end === '0') return size > 0 ? size : 'no /proc/kallsyms (CONFIG_KALLSYMS)';
+    if (end !== '') return `packing /proc/kallsyms failed with status ${end}`;
+    still = size > packed ? 0 : still + 1;
+    packed = size;
+  }
+  return `packing /proc/kallsyms stands still at ${packed} bytes`;
+}
+
+/** The guest's shell writes complaints into the same output, before. */
+function lastLine(output: Buffer | undefined): string {
+  return output?.toString('latin1').trimEnd().split('\n').at(-1) ?? '';
 }
 
 /** This boot's lines of a few symbols, for relocating a text of an earlier boot (about 1 s under TCG). */
 export async function probeKallsyms(run: RunScript, symbols: readonly string[]): Promise<string | undefined> {
   const pattern = symbols.join('\\|');
-  return (await run(`grep ' \\(${pattern}\\)$' /proc/kallsyms`, 'probing kallsyms'))?.toString('latin1');
+  return (await run(`grep ' \\(${pattern}\\)$' /proc/kallsyms`, "finding the kernel's symbols"))?.toString(
+    'latin1',
+  );
 }

@@ -30,6 +30,7 @@ export interface Abilities {
   readonly interrupts?: Interrupts;
   readonly network?: Network;
   readonly snapshot?: Snapshot;
+  readonly resetLog?: ResetLog;
 }
 
 export type AbilityName = keyof Abilities;
@@ -150,6 +151,12 @@ export interface FrameLink {
   readonly received: number;
 }
 
+/** The machine's own account of its last reset. */
+export interface ResetLog {
+  /** Undefined when the machine does not show it, as under KVM. */
+  kind(): Promise<'triple fault' | 'other reset' | undefined>;
+}
+
 /** Saves and restores the whole machine. No machine has it yet. */
 export interface Snapshot {
   save(name: string): Promise<void>;
@@ -168,6 +175,7 @@ const WORDS: Readonly<Record<AbilityName, string>> = {
   interrupts: 'interrupt injection',
   network: 'a network card',
   snapshot: 'snapshots',
+  resetLog: 'a log of resets',
 };
 
 /** The machine lacks an ability that the scenario needs: the run shows nothing about the kernel. */

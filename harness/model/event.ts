@@ -59,6 +59,8 @@ export type EventBody =
   | {
       readonly type: 'capture-facts';
       readonly dmesgLines: number;
+      /** Online CPUs; absent in recordings of images that did not report them. */
+      readonly cpus?: number | undefined;
       readonly modulesFailed: string;
       readonly interrupts: string;
       /** Absent in recordings of images that did not report them. */
@@ -122,16 +124,22 @@ export interface Armed {
   readonly status: number;
   /** /sys/kernel/kexec_crash_loaded. */
   readonly loaded: boolean;
+  /** Set when there is no such file: the kernel has no kexec. */
+  readonly withoutKexec?: boolean | undefined;
   /** /sys/kernel/kexec_crash_size, bytes. */
   readonly crashSize: bigint;
-  /** Physical range reserved for the crash kernel, inclusive; absent when nothing is reserved. */
-  readonly range?: AddressRange | undefined;
+  /** Physical ranges reserved for the crash kernel: one, or two with `crashkernel=X,high`; none: nothing is reserved. */
+  readonly ranges: readonly AddressRange[];
   /** Physical ranges of the loaded segments; empty with kexec_file_load, which does not report them. */
   readonly segments: readonly AddressRange[];
   /** The segment that kexec enters: purgatory. */
   readonly purgatory?: AddressRange | undefined;
-  /** Last lines of kexec's own output when it failed. */
+  /** kexec's error, line by line, when it failed. */
   readonly errors: readonly string[];
+  /** What the kernel logged meanwhile, and at boot about the reservation; absent when the load succeeded. */
+  readonly kernelLog?: readonly string[] | undefined;
+  /** Bytes that the capture kernel (unpacked) and its initramfs need; absent in older recordings. */
+  readonly loads?: { readonly kernel: number; readonly initrd: number } | undefined;
   /** The first kernel's timers at this moment; absent in recordings of images that did not report them. */
   readonly timers?: TimerFacts | undefined;
 }

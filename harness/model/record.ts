@@ -84,6 +84,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     interruptsOn: z.boolean(),
     where: z.string().optional(),
   }),
+  /** The first kernel's symbols, where the run had to read them from the guest for the autopsy. */
+  z.object({ fact: z.literal('symbols'), state: z.enum(['reading', 'known', 'unknown']), saw: z.string() }),
   /** A kernel's own log, read from the guest's memory; the newest lines, as `dmesg` prints them. */
   z.object({ fact: z.literal('kernel-log'), side: z.enum(['production', 'capture']), text: z.string() }),
   /** Why the machine reset or powered off, as far as the machine shows it. */

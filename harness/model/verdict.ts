@@ -72,7 +72,7 @@ export const VERDICTS: Readonly<Record<VerdictWord, VerdictFacts>> = {
   // A failed boot is about the kernel, and shows nothing about an NMI at a point.
   'boot-failed': { ...NO_CRASH, trialClass: 'other', end: 'unknown' },
   // The state under test was reached, and what followed could not be told.
-  'cannot-tell': { ...CRASH_PATH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
+  'cannot-tell': { ...NO_CRASH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
   void: { ...NO_CRASH, otherwise: 'inconclusive', trialClass: 'void', end: 'unknown' },
   'harness-error': {
     ...NO_CRASH,

@@ -16,7 +16,6 @@ export interface MachineChoices {
   readonly memoryMiB?: number | undefined;
   readonly machine?: string | undefined;
   readonly cpuModel?: string | undefined;
-  readonly crashkernel?: string | undefined;
 }
 
 /** The machine of one run. */
@@ -32,18 +31,18 @@ export interface Machine {
 }
 
 /**
- * Chooses the machine and the reservation. Precedence, highest first: single options, a profile that the caller named,
+ * Chooses the machine. Precedence, highest first: single options, a profile that the caller named,
  * the scenario's own guest, a profile that the scenario names, the defaults. Pure.
  */
 export function chooseMachine(
   { guest }: Pick<Scenario, 'guest'>,
   choices: MachineChoices,
   accel: 'kvm' | 'tcg',
-): { readonly machine: Machine; readonly crashkernel: string } {
+): Machine {
   const profile = choices.profile?.profile;
   const layers =
     choices.profile?.askedBy === 'caller' ? [choices, profile, guest] : [choices, guest, profile];
-  const wished = <K extends 'cpus' | 'memoryMiB' | 'crashkernel'>(key: K) =>
+  const wished = <K extends 'cpus' | 'memoryMiB'>(key: K) =>
     layers.map((layer) => layer?.[key]).find((value) => value !== undefined);
   const cpus = wished('cpus') ?? GUEST_DEFAULTS.cpus;
   const machine = {
@@ -57,12 +56,9 @@ export function chooseMachine(
   };
   const name = nameOf(profile?.name, choices);
   return {
-    machine: {
-      ...machine,
-      ...(name === undefined ? {} : { name }),
-      ...(profile === undefined ? {} : { prove: [vcpusFact(cpus), ...profile.prove] }),
-    },
-    crashkernel: wished('crashkernel') ?? GUEST_DEFAULTS.crashkernel,
+    ...machine,
+    ...(name === undefined ? {} : { name }),
+    ...(profile === undefined ? {} : { prove: [vcpusFact(cpus), ...profile.prove] }),
   };
 }
 

@@ -9,9 +9,6 @@ export const GUEST_LIMITS = {
   memoryMiB: { least: 128, most: 65_536 },
 } as const;
 
-/** The reservation: a size, with an address when it is fixed: `192M`, `256M@64M`. */
-export const CRASHKERNEL = /^\d+[KMG](@\d+[KMG])?$/;
-
 /** A QEMU machine or CPU model with its properties: `pc,hpet=off`, `max,-x2apic`. */
 export const QEMU_NAME = /^(type=)?[\w.+-]+(,[\w.+=:/-]+)*$/;
 

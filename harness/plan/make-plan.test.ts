@@ -78,6 +78,39 @@ void t.test('the scenario overrides the defaults, the caller overrides the scena
   t.equal(plan({ choices: { append: '' } }).append, plan().append, 'an empty choice adds no blank');
 });
 
+void t.test('words of the user replace ours, in both command lines', async (t) => {
+  const two = 'crashkernel=128M,high crashkernel=72M,low';
+  t.equal(plan({ choices: { append: two } }).append, `console=ttyS0,115200 ${two}`);
+  t.equal(
+    plan({ guest: { crashkernel: '256M' }, choices: { append: two } }).append,
+    `console=ttyS0,115200 ${two}`,
+  );
+  t.equal(
+    plan({ guest: { append: two }, choices: { crashkernel: '96M' } }).append,
+    'console=ttyS0,115200 crashkernel=96M',
+  );
+  t.equal(plan({ choices: { crashkernel: '128M,high 72M,low' } }).append, `console=ttyS0,115200 ${two}`);
+  t.equal(
+    plan({ guest: { captureAppend: 'nr_cpus=2' }, choices: { captureAppend: 'nr_cpus=4' } }).captureAppend,
+    'console=ttyS0,115200 irqpoll nr_cpus=4 reset_devices',
+  );
+});
+
+void t.test('words that contradict each other, or that the kernel would not read, are refused', async (t) => {
+  const refused = (options: Parameters<typeof plan>[0], message: RegExp) =>
+    t.throws(() => plan(options), { name: 'Fault', kind: 'usage', message });
+  refused(
+    { choices: { crashkernel: '96M', append: 'crashkernel=64M' } },
+    /--crashkernel "96M": --append has crashkernel=64M as well/,
+  );
+  refused(
+    { guest: { crashkernel: '96M', append: 'crashkernel=64M' } },
+    /the crashkernel of scenario "made" "96M": the append of scenario "made" has/,
+  );
+  refused({ choices: { captureAppend: 'quiet -- x' } }, /--capture-append "quiet -- x": .*leave -- out/);
+  refused({ guest: { append: 'a="b' } }, /the append of scenario "made" "a="b": it has an unclosed quote/);
+});
+
 void t.test('a plan survives storage', async (t) => {
   t.strictSame(RunPlanSchema.parse(JSON.parse(JSON.stringify(plan()))), JSON.parse(JSON.stringify(plan())));
   t.throws(() => RunPlanSchema.parse({ ...plan(), schema: 2 }), 'another schema');

@@ -6,11 +6,15 @@ import type { RunPlan } from './run-plan.js';
 import type { Scenario } from './scenario.js';
 import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
+import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
+import { crashkernelWords } from './crashkernel.js';
+import { GUEST_DEFAULTS } from './guest-defaults.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
 
 /** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
+  readonly crashkernel?: string | undefined;
   readonly append?: string | undefined;
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
@@ -47,18 +51,14 @@ export function requireDirectable(scenario: Scenario, kernel: Kernel): void {
   );
 }
 
-/**
- * Makes the plan of one run. The capture command line has the options of distributions (Debian's kdump-tools 1.8:
- * reset_devices, nr_cpus=1, irqpoll); kexec-tools adds elfcorehdr=.
- */
+/** Makes the plan of one run. Throws usage faults for choices that contradict each other. */
 export function makePlan(
   scenario: Scenario,
   resources: Resources,
   { identity, choices }: { identity: RunIdentity; choices: GuestChoices },
 ): RunPlan {
   const { accel } = resources.accel;
-  const { machine, crashkernel } = chooseMachine(scenario, choices, accel);
-  const profile = choices.profile?.profile;
+  const machine = chooseMachine(scenario, choices, accel);
   requireDirectable(scenario, resources.kernel);
   const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
   if (contradiction !== undefined) {
@@ -72,20 +72,7 @@ export function makePlan(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
     );
   }
-  const append = words(
-    'console=ttyS0,115200',
-    `crashkernel=${crashkernel}`,
-    profile?.append,
-    scenario.guest.append,
-    choices.append,
-  );
-  const captureAppend = words(
-    'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
-    profile?.captureAppend,
-    scenario.guest.captureAppend,
-    scenario.capture === undefined ? undefined : `crashpath.exercise=${scenario.capture.exercise}`,
-    choices.captureAppend,
-  );
+  const { append, captureAppend } = commandLines(scenario, choices);
   return {
     schema: STORE_SCHEMA,
     ...identity,
@@ -126,6 +113,65 @@ export function renamedPlan(plan: RunPlan, { runId, nonce }: Pick<RunIdentity, '
   return { ...plan, runId, nonce, qemu: { ...plan.qemu, args } };
 }
 
-function words(...parts: (string | undefined)[]): string {
-  return parts.filter((part) => part !== undefined && part !== '').join(' ');
+/** crashpath's own words for both kernels: the console under test. */
+const CONSOLE = 'console=ttyS0,115200';
+
+/** Those of distributions for a capture kernel (Debian's kdump-tools 1.8); kexec-tools adds elfcorehdr=. */
+const CAPTURE_WORDS = ['irqpoll', 'nr_cpus=1', 'reset_devices'];
+
+/** Where words of the command lines come from, as a message names it. */
+interface Layer {
+  readonly crashkernel?: string | undefined;
+  readonly append?: string | undefined;
+  readonly captureAppend?: string | undefined;
+  readonly names: { readonly crashkernel: string; readonly append: string; readonly captureAppend: string };
+}
+
+/** The command lines of both kernels. The precedence is that of the machine's choices (choose-machine.ts). */
+function commandLines(
+  { guest, capture, name }: Scenario,
+  { profile: chosen, ...choices }: GuestChoices,
+): { append: string; captureAppend: string } {
+  const inFile = (file: string) => ({
+    crashkernel: `the crashkernel of ${file}`,
+    append: `the append of ${file}`,
+    captureAppend: `the captureAppend of ${file}`,
+  });
+  const scenario: Layer = { ...guest, names: inFile(`scenario "${name}"`) };
+  const profile: Layer[] =
+    chosen === undefined ? [] : [{ ...chosen.profile, names: inFile(`machine "${chosen.profile.name}"`) }];
+  const caller: Layer = {
+    ...choices,
+    names: { crashkernel: '--crashkernel', append: '--append', captureAppend: '--capture-append' },
+  };
+  const files = chosen?.askedBy === 'caller' ? [scenario, ...profile] : [...profile, scenario];
+  const layers = [...files, caller];
+  for (const layer of layers) requireWords(layer);
+  const exercise = capture === undefined ? [] : [`crashpath.exercise=${capture.exercise}`];
+  return {
+    append: mergeWords([
+      [CONSOLE, `crashkernel=${GUEST_DEFAULTS.crashkernel}`],
+      ...layers.map(({ crashkernel = '', append }) => [...crashkernelWords(crashkernel), ...wordsOf(append)]),
+    ]),
+    captureAppend: mergeWords([
+      [CONSOLE, ...CAPTURE_WORDS, ...exercise],
+      ...layers.map((layer) => wordsOf(layer.captureAppend)),
+    ]),
+  };
+}
+
+/** Throws a usage fault for words that the kernel would not obey. */
+function requireWords({ names, crashkernel, append, captureAppend }: Layer): void {
+  for (const [what, text] of [
+    [names.append, append],
+    [names.captureAppend, captureAppend],
+  ] as const) {
+    const mistake = mistakeInWords(text);
+    if (mistake !== undefined) throw usageFault(`cannot use ${what} "${text}": ${mistake}`);
+  }
+  const second = wordsOf(append).find((word) => keyOf(word) === 'crashkernel');
+  if (crashkernel === undefined || second === undefined) return;
+  throw usageFault(
+    `cannot use ${names.crashkernel} "${crashkernel}": ${names.append} has ${second} as well; give one of them`,
+  );
 }

@@ -4,7 +4,8 @@ import { VERDICT_WORDS } from '../model/verdict.js';
 import { guestPath } from '../proof/names.js';
 import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
 import { TriggerSchema } from '../trigger/triggers.js';
-import { CRASHKERNEL, GUEST_LIMITS } from './guest-defaults.js';
+import { mistakeInCrashkernel } from './crashkernel.js';
+import { GUEST_LIMITS } from './guest-defaults.js';
 import { SourceSchema } from './source.js';
 
 /** Names become directory names, hence the restricted form. */
@@ -30,7 +31,16 @@ const Prepare = z.union([
 /** Name of a machine profile (scenarios/machines/), or its path. */
 const profileName = z.string().min(1).max(256);
 
-const sizeText = z.string().regex(CRASHKERNEL, 'must be a size such as 192M');
+const reservation = z
+  .string()
+  .max(256)
+  .superRefine((value, context) => {
+    const mistake = mistakeInCrashkernel(value);
+    if (mistake !== undefined) {
+      const message = `must be a size such as 192M, or another form of crashkernel=: ${mistake}`;
+      context.addIssue({ code: 'custom', message });
+    }
+  });
 const { cpus, memoryMiB } = GUEST_LIMITS;
 
 export const ScenarioSchema = z.strictObject({
@@ -45,7 +55,7 @@ export const ScenarioSchema = z.strictObject({
       profile: z.union([profileName, z.array(profileName).min(1).max(64)]).optional(),
       cpus: z.number().int().min(cpus.least).max(cpus.most).optional(),
       memoryMiB: z.number().int().min(memoryMiB.least).max(memoryMiB.most).optional(),
-      crashkernel: sizeText.optional(),
+      crashkernel: reservation.optional(),
       append: z.string().max(1024).optional(),
       captureAppend: z.string().max(1024).optional(),
       modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),

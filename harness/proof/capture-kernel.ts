@@ -45,6 +45,19 @@ export const captureInterrupts = {
   ),
 };
 
+/** `cpus: { atLeast: 2 }`: so many of its CPUs are online. */
+export const captureCpus = {
+  name: 'cpus of the capture kernel',
+  capture: asking(
+    z.strictObject({ cpus: z.strictObject({ atLeast: z.number().int().min(1).max(64) }) }),
+    ({ cpus: { atLeast } }, { cpus }: CaptureWitness): Judged => ({
+      what: `number of online CPUs is at least ${atLeast}`,
+      proved: cpus !== undefined && cpus >= atLeast,
+      saw: cpus === undefined ? 'none reported' : String(cpus),
+    }),
+  ),
+};
+
 function oneOf(what: string, wanted: readonly string[], saw: string | undefined): Judged {
   return {
     what: `${what} is ${wanted.join(' or ')}`,

@@ -33,6 +33,7 @@ const FORMS: readonly (readonly [form: object, ...at: ('machine' | 'scenario' | 
   [{ clocksource: ['tsc'] }, 'capture'],
   [{ clockevent: ['lapic'] }, 'capture'],
   [{ interrupts: { row: 'LOC', atLeast: 1 } }, 'capture'],
+  [{ cpus: { atLeast: 2 } }, 'capture'],
 ];
 
 void t.test('each form is taken where it can be asked, and nowhere else', async (t) => {

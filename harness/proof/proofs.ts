@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { captureInterrupts, clockevent, clocksource } from './capture-kernel.js';
+import { captureCpus, captureInterrupts, clockevent, clocksource } from './capture-kernel.js';
 import { cpuFlag } from './cpu-flag.js';
 import { output, read } from './guest-fact.js';
 import { inService, lapic } from './lapic.js';
@@ -30,6 +30,7 @@ export const PROOFS = [
   clocksource,
   clockevent,
   captureInterrupts,
+  captureCpus,
 ] as const satisfies readonly Proof[];
 
 const AT_MACHINE = PROOFS.filter((proof) => 'machine' in proof).map(({ machine }) => machine);

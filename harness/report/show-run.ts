@@ -3,6 +3,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { consoleExcerpt } from './console-excerpt.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
+import { type KernelLog, silentLogs } from './kernel-log.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 import { phaseLadder, type Rung } from './phase-ladder.js';
 import {
@@ -30,6 +31,8 @@ export interface ShownRun extends TextOptions {
   readonly consoleBytes: Buffer;
   /** The interrupt controllers right before firing; absent in a run that ended before, or an older one. */
   readonly interruptState?: InterruptState | undefined;
+  /** Logs of its kernels that were read from memory, in order. */
+  readonly kernelLogs?: readonly KernelLog[] | undefined;
   /** Where the run is stored now. */
   readonly directory: string;
   readonly files: readonly RunFile[];
@@ -44,6 +47,7 @@ export function showRun({
   result,
   consoleBytes,
   interruptState,
+  kernelLogs = [],
   directory,
   files,
   color,
@@ -56,6 +60,7 @@ export function showRun({
     ...(result === undefined ? [] : [ladder(result, colors), evidence(result, colors)]),
     ...(interruptState === undefined ? [] : [interrupts(interruptState, colors)]),
     consoleSection(consoleBytes, result, colors),
+    ...logSections(kernelLogs, { consoleBytes, colors }),
     fileSection(directory, files, colors),
     `${colors.bold('judge again')}  ${judgeAgain}`,
   ];
@@ -162,8 +167,17 @@ function interrupts(state: InterruptState, colors: Palette): string {
   return [`${colors.bold('interrupts')}  right before firing`, ...lines].join('\n');
 }
 
+/** Verdicts about the end of the guest: the last lines count, whatever line shows how it came there. */
+const BY_ITS_END: ReadonlySet<RunResult['verdict']> = new Set([
+  'capture-hang',
+  'capture-reset',
+  'capture-no-vmcore',
+  'cannot-tell',
+]);
+
 function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Palette): string {
-  const excerpt = consoleExcerpt(bytes, result?.evidence);
+  const byItsEnd = result !== undefined && BY_ITS_END.has(result.verdict);
+  const excerpt = consoleExcerpt(bytes, byItsEnd ? [] : result?.evidence);
   const where =
     excerpt.endsAt === 'evidence' ? 'around the last line that the verdict cites' : 'its last lines';
   const title = `${colors.bold('console')}  ${where}; ${bytes.length} bytes in console.bin, line@byte`;
@@ -173,6 +187,18 @@ function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Pa
     `  ${colors.dim((places[index] ?? '').padStart(width))}  ${text}`.trimEnd(),
   );
   return [title, ...rows, ...none(rows)].join('\n');
+}
+
+const KERNELS = { production: 'first', capture: 'capture' } as const;
+
+function logSections(
+  logs: readonly KernelLog[],
+  { consoleBytes, colors }: { readonly consoleBytes: Buffer; readonly colors: Palette },
+): string[] {
+  return silentLogs(logs, consoleBytes).map(({ side, lines, total }) => {
+    const title = `${colors.bold('kernel log')}  of the ${KERNELS[side]} kernel, read from its memory: its console was silent; the last ${lines.length} of ${total} lines`;
+    return [title, ...lines.map((line) => `  ${line}`.trimEnd())].join('\n');
+  });
 }
 
 function fileSection(directory: string, files: readonly RunFile[], colors: Palette): string {

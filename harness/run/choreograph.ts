@@ -19,16 +19,12 @@ const SOURCES_WITHIN_MS = 12_000;
 export interface DebugSession {
   readonly gdb: Debugger;
   readonly symbols: SymbolTable;
-  /** The capture kernel is the same image, so that its symbols have the same names. */
-  readonly sameImage: boolean;
 }
 
 /** The inputs of a choreography besides its steps. */
 export interface ChoreographyRun extends Pick<ChoreographyContext, 'trial' | 'deadlineScale' | 'runName'> {
   /** Interrupt sources outside the guest run meanwhile. */
   readonly hasSources: boolean;
-  /** The capture kernel is the same image as the first kernel. */
-  readonly sameImage: boolean;
   readonly symbols: KernelSymbols;
 }
 
@@ -42,7 +38,6 @@ export async function choreograph(
   guest: Guest,
   {
     hasSources,
-    sameImage,
     symbols: readSymbols,
     aboutToFire,
     ...run
@@ -81,7 +76,7 @@ export async function choreograph(
     if (error instanceof NotReached) watch.stop(error.message);
     throw error;
   }
-  return { gdb, symbols, sameImage };
+  return { gdb, symbols };
 }
 
 function pinsIn(steps: readonly Step[]): PinName[] {

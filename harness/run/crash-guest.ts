@@ -1,12 +1,13 @@
-import { stacksOf } from '../autopsy/stacks.js';
 import { reportProofs } from '../classify/report-proofs.js';
-import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
 import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
+import type { KnownSymbols } from './known-symbols.js';
+import { postMortem } from './post-mortem.js';
+import { watchSilentCapture } from './silent-capture.js';
 import type { SourceBank } from './source-bank.js';
 import { triggerTarget } from './trigger-target.js';
 
@@ -23,29 +24,32 @@ export interface Crash {
 export interface Prepared {
   readonly sources: SourceBank;
   readonly openQuestions: readonly OpenQuestion[];
+  readonly known: KnownSymbols;
+  readonly accel: 'kvm' | 'tcg';
+  /** Takes work that ends with the run, at the latest; it must have ended before the machine is closed. */
+  readonly afterwards: (work: Promise<void>) => void;
 }
 
 /** Fires, and follows the guest to its end. Ends by `RunEnded`. */
 export async function crashGuest(
   guest: Guest,
   crash: Crash,
-  { sources, openQuestions }: Prepared,
+  { sources, openQuestions, known, accel, afterwards }: Prepared,
 ): Promise<void> {
   const { watch } = guest;
   const aboutToFire = async () => {
     await guest.recordInterruptState();
     sources.firing();
   };
+  let session: DebugSession | undefined;
   try {
-    const session = await fire(guest, crash, aboutToFire);
+    session = await fire(guest, crash, aboutToFire);
     await sources.fired();
-    try {
-      await followGuest(guest, openQuestions);
-    } finally {
-      if (session !== undefined) await examine(session, guest);
-    }
+    afterwards(watchSilentCapture(guest, { known, session, accel }));
+    await followGuest(guest, openQuestions);
   } finally {
-    // The console is complete only now.
+    await postMortem(guest, { known, session, accel });
+    // The console is complete only now, and what it did not show was read from memory.
     for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
   }
 }
@@ -61,21 +65,4 @@ async function fire(
   await aboutToFire();
   await armed();
   return undefined;
-}
-
-/** Records the stacks and interrupt controllers of a hung guest; the controllers' texts are in the QMP log. */
-async function examine({ gdb, symbols, sameImage }: DebugSession, { watch, machine }: Guest): Promise<void> {
-  if (watch.events.some(({ type }) => type === 'shutdown' || type === 'capture-done')) return;
-  const armed = watch.events.findLast((event) => event.type === 'armed')?.armed;
-  try {
-    const monitor = need(machine, 'monitor');
-    const registersText = () => monitor.registers();
-    for (const fact of await stacksOf({ gdb, symbols, armed, sameImage, registersText })) watch.fact(fact);
-    await monitor.irqchips();
-    await monitor.interruptCounts();
-    for (const vcpu of gdb.vcpus) await monitor.lapic(vcpu);
-  } catch (error) {
-    // A machine that is gone, or lacks the ability, leaves no facts.
-    if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
-  }
 }

@@ -6,13 +6,15 @@ import { faultFact } from '../machine/fault-fact.js';
 import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
+import { namedSymbols } from '../plan/named-symbols.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openRecorder } from '../store/recorder.js';
 import { saveOutcome } from '../store/run-directory.js';
 import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
-import { kernelSymbols } from './kernel-symbols.js';
+import { kernelSymbols, requireCachedSymbols } from './kernel-symbols.js';
+import { knownSymbols } from './known-symbols.js';
 import { prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
@@ -88,15 +90,25 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
   const undo: (() => Promise<void>)[] = [];
   try {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
+    // Modules have other addresses at each boot, and are not in the cached symbols.
+    const isCached = cacheDir !== undefined && plan.modules.length === 0;
+    const wanted = {
+      cache: isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined,
+      named: kernel.bits === 32 ? [] : namedSymbols(scenario),
+    };
+    const loadsModules =
+      scenario.guest.nic !== undefined || scenario.prepare.some((step) => 'script' in step);
+    if (!loadsModules) await requireCachedSymbols(wanted, watch);
     const machine = await open(plan, { directory, log: watch });
     undo.push(() => machine.close());
     const guest = new Guest(machine, watch);
     const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
-    // Modules have other addresses at each boot, and are not in the cached symbols.
-    const isCached = cacheDir !== undefined && plan.modules.length === 0;
-    const cache = isCached ? { directory: cacheDir, kernel: kernel.sha256 } : undefined;
-    const symbols = kernelSymbols(guest, cache);
+    const symbols = kernelSymbols(guest, wanted);
+    const known = knownSymbols(guest, {
+      cacheDir,
+      kernels: { production: kernel, capture: captureKernel },
+    });
     const isArmed = scenario.crashKernel === 'loaded';
     const questions = guestQuestions(guest, {
       cpus: plan.machine.cpus,
@@ -109,10 +121,20 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
       guest,
       {
         release: kernel.release,
-        crashKernel: isArmed ? { nonce: plan.nonce, append: plan.captureAppend } : undefined,
+        crashKernel: isArmed
+          ? { nonce: plan.nonce, append: plan.captureAppend, firstAppend: plan.append }
+          : undefined,
         steps: scenario.prepare,
       },
-      { questions, sources },
+      {
+        questions,
+        sources,
+        symbols: known,
+        async requireSymbols() {
+          // Symbols are needed with a debugger only; its absence is reported by what needs it.
+          if (wanted.named.length > 0 && machine.abilities.debugger !== undefined) await symbols();
+        },
+      },
     );
     const stopSampling = machine.abilities.monitor?.startSampling();
     if (stopSampling !== undefined) undo.push(stopSampling);
@@ -126,11 +148,10 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           deadlineScale: plan.timeoutScale,
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
-          sameImage: captureKernel.sha256 === kernel.sha256,
           symbols,
         },
       },
-      { sources, openQuestions },
+      { sources, openQuestions, known, accel: plan.accel.accel, afterwards: (work) => undo.push(() => work) },
     );
     watch.end('the script came to its end');
   } catch (error) {

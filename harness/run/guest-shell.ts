@@ -29,12 +29,16 @@ export class GuestShell {
     });
   }
 
-  /** Runs a script; `what` names it. A guest that does not answer in time ends the run. */
-  async run(script: string, what: string): Promise<ScriptReply> {
+  /** Runs a script; `what` names it. A guest that does not answer in time (`replyMs`, or `within`) ends the run. */
+  async run(
+    script: string,
+    what: string,
+    { within = 'replyMs' }: { readonly within?: Within } = {},
+  ): Promise<ScriptReply> {
     const { id } = this.#send(this.#requests.script(script));
     const { status, output } = await this.#watch.waitFor('reply', (reply) => reply.id === id, {
       what,
-      within: 'replyMs',
+      within,
     });
     return { status, output };
   }

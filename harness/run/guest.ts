@@ -14,6 +14,8 @@ export class Guest {
   readonly watch: RunWatch;
   readonly shell: GuestShell;
   #debugger: Promise<Debugger> | undefined;
+  /** The end of the latest work with the machine stopped. */
+  #stopped: Promise<unknown> = Promise.resolve();
 
   constructor(machine: Machine, watch: RunWatch) {
     this.machine = machine;
@@ -28,6 +30,30 @@ export class Guest {
   debugger(): Promise<Debugger> {
     this.#debugger ??= need(this.machine, 'debugger').connect();
     return this.#debugger;
+  }
+
+  /**
+   * Stops the machine, does the work, and lets all vCPUs continue, whether it succeeds or not. Works that are requested
+   * meanwhile wait: each finds the machine stopped, and as it was left. Throws {@link MissingAbility}.
+   */
+  whileStopped<T>(work: (gdb: Debugger) => Promise<T>): Promise<T> {
+    const turn = this.#stopped.then(async () => {
+      const gdb = await this.debugger();
+      await gdb.interrupt();
+      try {
+        return await work(gdb);
+      } finally {
+        // A machine that has shut down does not continue.
+        if (!this.watch.events.some(({ type }) => type === 'shutdown')) await gdb.continueAll();
+      }
+    });
+    this.#stopped = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Resolves when no work with the machine stopped is under way. */
+  async settled(): Promise<void> {
+    await this.#stopped;
   }
 
   /** The registers of every vCPU. */

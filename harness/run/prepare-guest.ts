@@ -1,9 +1,11 @@
 import { writeFileScript } from '../guest/control.js';
+import { judgeReservation } from '../plan/reservation.js';
 import type { Preparation } from '../plan/scenario.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import { flipCrashImage } from './flip-crash-image.js';
 import type { Guest } from './guest.js';
 import type { GuestQuestions } from './guest-questions.js';
+import type { KnownSymbols } from './known-symbols.js';
 import type { SourceBank } from './source-bank.js';
 
 /** The preparation of a guest before firing. */
@@ -11,7 +13,14 @@ export interface GuestPreparation {
   /** Release of the requested kernel. */
   readonly release: string;
   /** How the crash kernel is loaded; undefined: not at all. */
-  readonly crashKernel: { readonly nonce: string; readonly append: string } | undefined;
+  readonly crashKernel:
+    | {
+        readonly nonce: string;
+        /** The command line of the capture kernel, and of the first one, which has the reservation. */
+        readonly append: string;
+        readonly firstAppend: string;
+      }
+    | undefined;
   readonly steps: readonly Preparation[];
 }
 
@@ -22,7 +31,18 @@ export interface GuestPreparation {
 export async function prepareGuest(
   guest: Guest,
   { release, crashKernel, steps }: GuestPreparation,
-  { questions, sources }: { readonly questions: GuestQuestions; readonly sources: SourceBank },
+  {
+    questions,
+    sources,
+    symbols,
+    requireSymbols,
+  }: {
+    readonly questions: GuestQuestions;
+    readonly sources: SourceBank;
+    readonly symbols: Pick<KnownSymbols, 'prepare'>;
+    /** Ends the run unless the kernel has the functions and variables that the scenario names. */
+    readonly requireSymbols: () => Promise<void>;
+  },
 ): Promise<readonly OpenQuestion[]> {
   const { watch, shell } = guest;
   const hello = await watch.waitFor('hello', () => true, {
@@ -36,8 +56,12 @@ export async function prepareGuest(
   if (crashKernel !== undefined) {
     const { armed } = await shell.arm(crashKernel.nonce, crashKernel.append);
     if (!armed.loaded) watch.stop('the crash kernel was not loaded');
+    watch.require(judgeReservation(crashKernel.firstAppend, armed));
   }
+  await symbols.prepare();
   for (const step of steps) await prepare(guest, step);
+  // Before anything that takes long: a missing function makes all of it useless.
+  await requireSymbols();
   await questions.askCrashKernel();
   await sources.start();
   return questions.askScenario();

@@ -3,11 +3,12 @@ import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
 import type { MachineLog } from '../machine/machine.js';
-import type { EventOf, EventType, Progress, RunEvent } from '../model/event.js';
+import type { Armed, EventOf, EventType, Progress, RunEvent } from '../model/event.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
 import { makesProgress } from '../timeline/progress.js';
+import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
 import { EventWaits, RunEnded } from './event-waits.js';
 
@@ -44,6 +45,9 @@ const ANSWERS: ReadonlySet<EventType> = new Set(['hello', 'armed', 'reply']);
  */
 export class RunWatch implements MachineLog {
   readonly events: RunEvent[] = [];
+  /** The page tables that each kernel was seen on. */
+  readonly tablesSeen = createTablesSeen();
+  #armed: Armed | undefined;
   readonly #recorder: Recorder;
   readonly #limits: Limits;
   readonly #timeline;
@@ -98,6 +102,7 @@ export class RunWatch implements MachineLog {
 
   /** Records a sample of all vCPUs' registers. */
   sample(text: string): void {
+    this.tablesSeen.sample(text, this.#armed);
     this.#record((recorder) => recorder.sample(text));
   }
 
@@ -253,6 +258,7 @@ export class RunWatch implements MachineLog {
     }
     for (const event of events) {
       this.events.push(event);
+      if (event.type === 'armed') this.#armed = event.armed;
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
       else if (ANSWERS.has(event.type)) this.#panicIsNone();

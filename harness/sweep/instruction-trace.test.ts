@@ -8,7 +8,7 @@ const ARMED: Armed = {
   status: 0,
   loaded: true,
   crashSize: 0xc000000n,
-  range: { first: 0x17000000n, last: 0x22ffffffn },
+  ranges: [{ first: 0x17000000n, last: 0x22ffffffn }],
   segments: [
     { first: 0x1f000000n, last: 0x1fffffffn },
     { first: 0x22ffa000n, last: 0x22ffefffn },

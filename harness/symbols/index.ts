@@ -22,16 +22,21 @@ export {
   type MemoryAnswer,
   type MemoryRegion,
   type MemoryRequest,
+  pagedMemory,
+  type PagedMemory,
   readFromRegions,
   type Reading,
 } from './guest-memory.js';
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
 export type { OrcFormat } from './orc.js';
+export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
+export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';
 export { nameSymbol, type SymbolizedAddress } from './symbolize.js';
 export type { WalkRegisters } from './pt-regs.js';
 export { otherNamesOf, RENAMED, type Renamed } from './renamed.js';
 export { functionsOf, type StackFrame, type StackTrace, walkStack } from './stack-walk.js';
 export { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
+export { fromPhysical, throughTables } from './through-tables.js';
 export { movedSymbols, PROBE_SYMBOLS, relocateKallsyms, withoutModules } from './relocate.js';

@@ -1,13 +1,13 @@
 import t from 'tap';
 import { armedReport } from '../testing/builders/runs.js';
-import { contains, parseArmed } from './armed.js';
+import { bytesOf, contains, isReserved, parseArmed } from './armed.js';
 
 void t.test('a report of a loaded crash kernel', async (t) => {
   t.strictSame(parseArmed(armedReport()), {
     status: 0,
     loaded: true,
     crashSize: 0xc000000n,
-    range: { first: 0x1b000000n, last: 0x26ffffffn },
+    ranges: [{ first: 0x1b000000n, last: 0x26ffffffn }],
     segments: [
       { first: 0x24000000n, last: 0x24ffffffn },
       { first: 0x26f50000n, last: 0x26f57fffn },
@@ -24,7 +24,7 @@ void t.test('nothing reserved, nothing loaded', async (t) => {
   t.equal(armed.status, 255);
   t.equal(armed.loaded, false);
   t.equal(armed.crashSize, 0n);
-  t.equal(armed.range, undefined);
+  t.strictSame(armed.ranges, []);
   t.strictSame(armed.segments, []);
   t.equal(armed.purgatory, undefined);
   t.strictSame(armed.errors, ['Memory for crashkernel is not reserved', 'try=2']);
@@ -47,13 +47,13 @@ void t.test('what is not as expected counts as not there', async (t) => {
     status: -1,
     loaded: false,
     crashSize: 0n,
-    range: undefined,
+    ranges: [],
     segments: [],
     purgatory: undefined,
     errors: [],
   });
   t.strictSame(parseArmed('').loaded, false);
-  t.equal(parseArmed('range=1000-1fff : System RAM').range, undefined, 'another row of /proc/iomem');
+  t.strictSame(parseArmed('range=1000-1fff : System RAM').ranges, [], 'another row of /proc/iomem');
 });
 
 void t.test('an entry outside every segment is no purgatory', async (t) => {
@@ -66,4 +66,38 @@ void t.test('both ends of a range belong to it', async (t) => {
     [9n, 10n, 20n, 21n].map((address) => contains(range, address)),
     [false, true, true, false],
   );
+});
+
+void t.test('two reservations, above and below 4 GiB', async (t) => {
+  const armed = parseArmed(
+    'loaded=1\nrange=7b000000-7f7fffff : Crash kernel\nrange=177000000-17effffff : Crash kernel\nrange=1-2 : Video RAM\n',
+  );
+  t.strictSame(armed.ranges, [
+    { first: 0x7b000000n, last: 0x7f7fffffn },
+    { first: 0x177000000n, last: 0x17effffffn },
+  ]);
+  t.equal(bytesOf(armed.ranges), (72n + 128n) << 20n);
+  t.strictSame(
+    [0x7affffffn, 0x7b000000n, 0x80000000n, 0x177000000n, 0x17f000000n].map((at) => isReserved(armed, at)),
+    [false, true, false, true, false],
+  );
+});
+
+void t.test("kexec's error without the segments of the refused load", async (t) => {
+  const { errors, kernelLog, loads } = parseArmed(
+    [
+      'error=Loaded purgatory at addr 0x2ef54000',
+      'error=kexec_load failed: Operation not permitted',
+      'error=entry       = 0x2ef54760 flags = 0x3e0001',
+      'error=nr_segments = 7',
+      'error=segment[0].mem   = 0x23000000',
+      'error=segments: none',
+      'log=[    7.8] Lockdown: kexec: x',
+      'kernel=100',
+      'initrd=20',
+    ].join('\n'),
+  );
+  t.strictSame(errors, ['kexec_load failed: Operation not permitted', 'segments: none']);
+  t.strictSame(kernelLog, ['[    7.8] Lockdown: kexec: x']);
+  t.strictSame(loads, { kernel: 100, initrd: 20 });
 });

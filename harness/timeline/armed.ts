@@ -2,12 +2,21 @@ import type { AddressRange, Armed } from '../model/event.js';
 import { parseTimers } from './timers.js';
 
 /**
- * Parses the first init's report of `kexec -p`: `key=value` lines (status, loaded, size, range, error) and the segment
- * lines that `kexec -d` prints (kexec-tools 2.0.25, kexec/kexec.c, print_segments()).
+ * What kexec prints besides an error: the segments of a load that the kernel refused, and with -d what it places where
+ * (kexec-tools 2.0.25, kexec/kexec.c, my_load(), and kexec/arch/i386/kexec-bzImage.c).
+ */
+const NO_ERROR = /^(segment\[\d{1,2}\]\.|nr_segments = |entry +=|Loaded .* at |kernel init_size )/;
+
+/**
+ * Parses the first init's report of `kexec -p`: `key=value` lines (status, loaded, size, kernel, initrd; range, error and
+ * log may be repeated) and the segment lines that `kexec -d` prints (kexec-tools 2.0.25, kexec/kexec.c,
+ * print_segments()).
  */
 export function parseArmed(report: string): Armed {
   const values = new Map<string, string>();
   const errors: string[] = [];
+  const kernelLog: string[] = [];
+  const ranges: AddressRange[] = [];
   const memory = new Map<string, bigint>();
   const segments: AddressRange[] = [];
   let entry: bigint | undefined;
@@ -27,24 +36,49 @@ export function parseArmed(report: string): Armed {
     }
     const pair = /^([a-z]+)=(.*)$/.exec(line);
     if (pair?.[1] === undefined || pair[2] === undefined) continue;
-    if (pair[1] === 'error') errors.push(pair[2]);
-    else values.set(pair[1], pair[2]);
+    const [, key, value] = pair;
+    if (key === 'error') {
+      if (!NO_ERROR.test(value)) errors.push(value);
+    } else if (key === 'log') kernelLog.push(value);
+    else if (key === 'range') {
+      const range = parseRange(value);
+      if (range !== undefined) ranges.push(range);
+    } else values.set(key, value);
   }
   return {
     status: decimal(values.get('status')) ?? -1,
     loaded: values.get('loaded') === '1',
+    ...(values.get('loaded') === '' ? { withoutKexec: true } : {}),
     crashSize: BigInt(decimal(values.get('size')) ?? 0),
-    range: parseRange(values.get('range')),
+    ranges,
     segments,
     purgatory: entry === undefined ? undefined : segments.find((segment) => contains(segment, entry)),
     errors,
+    ...(kernelLog.length === 0 ? {} : { kernelLog }),
+    ...sizes(values),
     ...(values.has('clocksource') ? { timers: parseTimers(report) } : {}),
   };
+}
+
+/** True when `address` lies in one of the ranges that are reserved for the crash kernel. */
+export function isReserved({ ranges }: Pick<Armed, 'ranges'>, address: bigint): boolean {
+  return ranges.some((range) => contains(range, address));
+}
+
+/** Bytes of all ranges together. */
+export function bytesOf(ranges: readonly AddressRange[]): bigint {
+  return ranges.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
 }
 
 /** True when `address` lies in `range`, both ends included. */
 export function contains(range: AddressRange, address: bigint): boolean {
   return address >= range.first && address <= range.last;
+}
+
+function sizes(values: ReadonlyMap<string, string>): Pick<Armed, 'loads'> {
+  const kernel = decimal(values.get('kernel'));
+  const initrd = decimal(values.get('initrd'));
+  return kernel === undefined || initrd === undefined ? {} : { loads: { kernel, initrd } };
 }
 
 function decimal(text: string | undefined): number | undefined {

@@ -19,6 +19,9 @@ const OOPS = kernelMessage(
   '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: ).*)',
 );
 
+/** kernel/panic.c, __warn() (v6.1). After the panic of the first kernel it is a fault of the crash path. */
+const WARNING = kernelMessage(String.raw`(WARNING: CPU: \d+ PID: \d+ at .*)`);
+
 /**
  * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or
  * the instruction pointer. `?` marks an address that the unwinder considers unreliable: it is not a frame.
@@ -35,16 +38,21 @@ const LKDTM_DIRECT = kernelMessage(String.raw`lkdtm: Performing direct entry (\w
 /** Reads console lines in order and keeps track of the kernel that prints them. */
 export interface ConsoleReader {
   line(text: string): EventBody[];
+  /**
+   * The capture kernel runs, as its page tables show: later lines are its own, whether it prints its command line or
+   * not (`quiet`).
+   */
+  captureRuns(): void;
 }
 
 /**
  * A reader that starts with the first kernel. A later kernel is the capture kernel only when its command line carries
  * `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). When it is the first kernel's command line
  * again, the machine rebooted: a panic without a crash kernel and with panic=-1 looks like that. A command line that is
- * neither (bytes were lost) shows nothing.
+ * neither (bytes were lost) shows nothing. `startsOn`: whose lines come first; a log read from memory is of one kernel.
  */
-export function createConsoleReader(): ConsoleReader {
-  let side: Side = 'production';
+export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'production'): ConsoleReader {
+  let side: Side = startsOn;
   // A banner shows that a kernel starts; its command line, a line later, shows which one.
   let bannerOpen = false;
   let panicked = false;
@@ -90,7 +98,7 @@ export function createConsoleReader(): ConsoleReader {
       return [{ type: 'panic', message: panic[1] ?? '', side }];
     }
     if (REBOOT.test(text)) return [{ type: 'reboot-announced', side }];
-    const oops = OOPS.exec(text);
+    const oops = OOPS.exec(text) ?? (panicked && side === 'production' ? WARNING.exec(text) : null);
     if (oops?.[1] !== undefined) {
       if (side === 'production') reportedFrames ??= 0;
       events.push({ type: 'oops', message: oops[1], side });
@@ -123,6 +131,11 @@ export function createConsoleReader(): ConsoleReader {
   }
 
   return {
+    captureRuns() {
+      if (side !== 'production') return;
+      side = 'capture';
+      panicked = false;
+    },
     line(raw) {
       const text = stripAnsi(raw);
       const events = read(text);

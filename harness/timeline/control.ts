@@ -23,6 +23,7 @@ const Frame = z.discriminatedUnion('ev', [
   z.object({
     ev: z.literal('capture-facts'),
     dmesgLines: count,
+    cpus: count.optional(),
     modulesFailed: base64,
     interrupts: base64,
     timers: base64.optional(),
@@ -83,6 +84,7 @@ export function readControlLine(line: string): EventBody {
       return {
         type: 'capture-facts',
         dmesgLines: frame.dmesgLines,
+        ...(frame.cpus === undefined ? {} : { cpus: frame.cpus }),
         modulesFailed: text(frame.modulesFailed).trim(),
         interrupts: text(frame.interrupts),
         ...(frame.timers === undefined ? {} : { timers: parseTimers(text(frame.timers)) }),

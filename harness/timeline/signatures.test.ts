@@ -138,6 +138,19 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'a long quotation of a page: page allocation failure: order:4',
     ],
   },
+  'crashkernel-not-reserved': {
+    hits: [
+      'crashkernel reservation failed - No suitable area found.',
+      'crashkernel low reservation failed - No suitable area found.',
+      'cannot allocate crashkernel (size:0x40000000)',
+      'crashkernel: Memory value expected',
+    ],
+    misses: [
+      'Reserving 192MB of memory at 560MB for crashkernel (System RAM: 767MB)',
+      'tool: crashkernel reservation failed - No suitable area found.',
+      'Command line: crashkernel: x',
+    ],
+  },
   'unknown-nmi': {
     hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],
     misses: ['NMI received for unknown reason', 'log: Uhhuh. NMI received for unknown reason 20'],

@@ -65,6 +65,16 @@ export const SIGNATURES: readonly Signature[] = [
     degrades: false,
     source: 'arch/x86/kernel/nmi.c, unknown_nmi_error() (v6.1)',
   },
+  {
+    name: 'crashkernel-not-reserved',
+    pattern: kernelMessage(
+      '(crashkernel (low )?reservation failed - .*|cannot allocate crashkernel.*|crashkernel: .*)',
+    ),
+    side: 'production',
+    degrades: false,
+    source:
+      'arch/x86/kernel/setup.c, reserve_crashkernel(), kernel/crash_core.c (v6.1); kernel/crash_reserve.c (v6.12)',
+  },
   ...TIMER_SIGNATURES,
   ...MEMORY_SIGNATURES,
 ];

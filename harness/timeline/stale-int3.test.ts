@@ -41,6 +41,27 @@ void t.test('what is no such report', async (t) => {
   t.strictSame(readInt3(OOPS, ...Array.from({ length: 16 }, () => RIP), CODE), [], 'too far away');
 });
 
+void t.test('only what the kernel patches is proved to have held an int3', async (t) => {
+  const code = (before: string, from: string) => `[    1.854406] Code: 90 f3 0f 1e fa ${before} ${from}`;
+  const stale = (line: string) => readInt3(OOPS, RIP, line).length === 1;
+  for (const patched of ['0f <1f> 44 00 00 48', 'e8 <10> 20 30 40 48', 'e9 <10> 20 30 40 48', 'eb <1c> 48']) {
+    t.ok(stale(code('55', patched)), patched);
+  }
+  for (const other of [
+    '03 <90> 5d c3',
+    'cc <90> 5d c3',
+    'cc <66> 90 5d c3',
+    '0f <0b> 44 00 00',
+    '0f <1f> 40 00 00',
+    'e8 <10> 20 30',
+    '66 <0f> 1f 44',
+    '90 <90> 90 90',
+  ]) {
+    t.notOk(stale(code('cd', other)), other);
+  }
+  t.notOk(stale(code('f3 cd', '03 <5d> c3 66 90')), 'int $3 with a prefix');
+});
+
 void t.test('the console says which kernel it was', async (t) => {
   t.strictSame(
     read(...REPORT).filter((event) => event !== 'report-frame'),

@@ -5,6 +5,7 @@ import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
 import { MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
+import { createLogMerger } from './kernel-log.js';
 import { createIdleDetector } from './idle-hang.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
 import { createOwnTime } from './own-time.js';
@@ -40,6 +41,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     control: createLineSplitter(MAX_FRAME_BYTES),
   };
   const console = createConsoleReader();
+  const logs = createLogMerger();
   const own = createOwnTime();
   const done = createProgressTracker(limits.quietMs);
   const whereabouts = createWhereabouts(limits, (atMs, vcpus) => done.sample(vcpus, own.at(atMs)));
@@ -49,7 +51,10 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     const at: EventSource = { source: channel, offset: line.offset, length: line.length };
     const bodies = channel === 'console' ? console.line(line.text) : [readControlLine(line.text)];
     if (channel === 'console') done.consoleLine(line.text, own.at(atMs));
-    for (const body of bodies) whereabouts.note(body);
+    for (const body of bodies) {
+      whereabouts.note(body);
+      logs.note(body);
+    }
     return bodies.map((body) => ({ atMs, at, ...body }));
   }
 
@@ -78,22 +83,23 @@ export function createTimeline(limits: TimelineLimits): Timeline {
         }
         case 'sample': {
           const { atMs, text } = record.record;
-          return whereabouts
-            .sample(atMs, text)
-            .map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
+          const bodies = whereabouts.sample(atMs, text);
+          if (bodies.some((body) => body.type === 'jumped' && body.place === 'capture-kernel')) {
+            console.captureRuns();
+          }
+          return bodies.map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
         }
         case 'host': {
           const { atMs, seq: _seq, ...fact } = record.record;
-          const body: EventBody = { type: 'host', fact };
-          whereabouts.note(body);
+          const at: EventSource = { source: 'host', line: record.line };
+          const bodies: EventBody[] = [{ type: 'host', fact }];
+          if (fact.fact === 'kernel-log') bodies.push(...logs.log(fact.side, fact.text));
           if (fact.fact === 'host-time') own.hostTime(atMs, fact.threads);
           if (fact.fact === 'examination') own.stopped(fact.tookMs);
-          const at: EventSource = { source: 'host', line: record.line };
-          const events: RunEvent[] = [{ atMs, at, ...body }];
-          if (fact.fact === 'deadline' || fact.fact === 'watch-ended') {
-            events.push({ atMs, at, type: 'progress', progress: progress(atMs, limitOf(fact)) });
-          }
-          return events;
+          if (fact.fact === 'deadline' || fact.fact === 'watch-ended')
+            bodies.push({ type: 'progress', progress: progress(atMs, limitOf(fact)) });
+          for (const body of bodies) whereabouts.note(body);
+          return bodies.map((body) => ({ atMs, at, ...body }));
         }
       }
     },

@@ -1,7 +1,7 @@
 import { readRegisters, type VcpuExecution } from '../hmp/registers.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { KERNEL_IMAGE, type Place } from '../model/place.js';
-import { contains } from './armed.js';
+import { contains, isReserved } from './armed.js';
 
 /** Start of the direct mapping on 32-bit x86, kernel image included (CONFIG_VMSPLIT_3G, Debian's choice). */
 const PAGE_OFFSET_32 = 0xc0000000n;
@@ -44,7 +44,7 @@ function placeOf(at: Whereabouts): Place {
   if (width === 32) return placeOf32(at);
   const { armed } = at;
   const user = cpl === USER;
-  if (armed?.range === undefined || !contains(armed.range, at.cr3)) return user ? 'user' : 'first-kernel';
+  if (armed === undefined || !isReserved(armed, at.cr3)) return user ? 'user' : 'first-kernel';
   if (user || ip >= KERNEL_IMAGE) return 'capture-kernel';
   return segmentAt(ip, armed);
 }
@@ -62,19 +62,14 @@ function segmentAt(address: bigint, armed: Armed): Place {
  */
 function placeOf32({ execution: { ip, cpl }, cr0, cr3, armed }: Whereabouts): Place {
   if ((cr0 & CR0_PROTECTED) === 0n) return 'firmware';
-  const range = armed?.range;
   if ((cr0 & CR0_PAGING) === 0n) {
-    return armed !== undefined && range !== undefined && contains(range, ip)
-      ? segmentAt(ip, armed)
-      : 'firmware';
+    return armed !== undefined && isReserved(armed, ip) ? segmentAt(ip, armed) : 'firmware';
   }
   const user = cpl === USER;
-  if (armed === undefined || range === undefined || !contains(range, cr3)) {
-    return user ? 'user' : 'first-kernel';
-  }
+  if (armed === undefined || !isReserved(armed, cr3)) return user ? 'user' : 'first-kernel';
   if (user) return 'capture-kernel';
   if (ip < PAGE_OFFSET_32) return segmentAt(ip, armed);
   // relocate_kernel begins at its address in the direct mapping, in a page that belongs to no segment.
   const physical = ip - PAGE_OFFSET_32;
-  return contains(range, physical) && segmentAt(physical, armed) === 'jump' ? 'jump' : 'capture-kernel';
+  return isReserved(armed, physical) && segmentAt(physical, armed) === 'jump' ? 'jump' : 'capture-kernel';
 }

@@ -31,6 +31,7 @@ const LAYERS = [
   ['campaign', 'doctor'],
   ['prepare'],
   ['cli'],
+  ['bench'],
   ['testing'],
 ];
 

@@ -23,9 +23,13 @@ export async function printRun({ run, out, json }: StoredRunOptions): Promise<vo
   const files = await Promise.all(
     names.map(async (name) => ({ name, sizeBytes: (await lstat(join(directory, name))).size })),
   );
-  const interruptState = (await readRecording(directory))
-    .flatMap((record) => (record.kind === 'host' ? [record.record] : []))
-    .findLast((fact) => fact.fact === 'interrupt-state');
+  const facts = (await readRecording(directory)).flatMap((record) =>
+    record.kind === 'host' ? [record.record] : [],
+  );
+  const kernelLogs = facts.flatMap((fact) => (fact.fact === 'kernel-log' ? [fact] : []));
+  const interruptState = facts.findLast((fact) => fact.fact === 'interrupt-state');
   const color = wantsColor(process.stdout);
-  process.stdout.write(showRun({ plan, result, consoleBytes, interruptState, directory, files, color }));
+  process.stdout.write(
+    showRun({ plan, result, consoleBytes, interruptState, kernelLogs, directory, files, color }),
+  );
 }

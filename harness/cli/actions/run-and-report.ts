@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
 import { runCampaign } from '../../campaign/run-campaign.js';
-import type { RunEvent } from '../../model/event.js';
+import { loadError } from '../../classify/arming.js';
+import type { Armed, RunEvent } from '../../model/event.js';
 import { isInterrupted, type RunResult } from '../../model/result.js';
+import { reservationText } from '../../plan/reservation.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
@@ -50,6 +52,9 @@ export async function runAndReport(
         all.push(result);
         if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
         else process.stdout.write(`[${ended}/${plans.length}] ${resultLine(result, { color })}\n`);
+        // Without a verdict about the kernel the reason is what the user needs next.
+        if (result.outcome === 'inconclusive' || result.outcome === 'harness-error')
+          say(`${result.runId}: ${result.explanation}`);
         if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
       },
     });
@@ -104,13 +109,30 @@ async function printCampaignTable(
 function progress(plan: RunPlan, event: RunEvent): void {
   if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
     complain(`${plan.runId}: ${event.fact.message}`);
-  const text = PROGRESS[event.type];
+  const text = progressText(event);
   if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
 }
 
+function progressText(event: RunEvent): string | undefined {
+  if (event.type === 'armed') return armedText(event.armed);
+  if (event.type === 'host' && event.fact.fact === 'symbols') return SYMBOLS[event.fact.state];
+  return PROGRESS[event.type];
+}
+
+function armedText(armed: Armed): string {
+  return armed.loaded
+    ? `capture kernel loaded, reserved: ${reservationText(armed)}`
+    : `capture kernel not loaded: ${loadError(armed)}`;
+}
+
+const SYMBOLS = {
+  reading: "reading the kernel's symbols, once for this image",
+  known: "the kernel's symbols are known",
+  unknown: 'the run continues without symbols: places will be addresses',
+} as const;
+
 const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   hello: 'first kernel is up',
-  armed: 'capture kernel loaded',
   firing: 'fired',
   panic: 'panic',
   'capture-command-line': 'capture kernel has started',

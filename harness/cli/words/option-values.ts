@@ -1,6 +1,7 @@
 import { escapeHostText } from '../../model/escape.js';
 import { usageFault } from '../../model/fault.js';
-import { CRASHKERNEL, GUEST_LIMITS, QEMU_NAME } from '../../plan/guest-defaults.js';
+import { CRASHKERNEL_FORMS, mistakeInCrashkernel } from '../../plan/crashkernel.js';
+import { GUEST_LIMITS, QEMU_NAME } from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 
 /**
@@ -103,13 +104,12 @@ export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);
 /** MiB, within the limits of scenarios. */
 export const memoryMiB = wholeNumber('--memory', GUEST_LIMITS.memoryMiB);
 
-/** The reservation, in the form that scenarios use. */
+/** The reservation, in the forms of `crashkernel=`. */
 export function crashkernel(value: unknown): string | undefined {
   const given = text('--crashkernel')(value);
-  if (given === undefined || CRASHKERNEL.test(given)) return given;
-  throw usageFault(
-    `cannot use --crashkernel "${given}": it is not a size such as 192M or 256M@64M; use digits and K, M or G`,
-  );
+  const mistake = given === undefined ? undefined : mistakeInCrashkernel(given);
+  if (mistake === undefined) return given;
+  throw usageFault(`cannot use --crashkernel "${given}": ${mistake}; write e.g. ${CRASHKERNEL_FORMS}`);
 }
 
 /** A QEMU machine or CPU model with its properties (`pc,hpet=off`, `max,-x2apic`). */

@@ -18,8 +18,20 @@ t.test('option values', async (t) => {
   const scale = factor('--s', { least: 0.1, most: 100 });
   t.equal(scale('2.5'), 2.5);
   for (const bad of ['', '.', '0.05', '101', 'Infinity', '1e1']) usage(() => scale(bad), /--s/);
-  for (const good of ['192M', '256M@64M', '1G']) t.equal(crashkernel(good), good);
-  for (const bad of ['192', '192m', 'M', '192M,high x', '192M@'])
+  for (const good of ['192M', '256M@64M', '1G', '512M-2G:64M,2G-:128M@16M', '1G,high', '1G,high 72M,low'])
+    t.equal(crashkernel(good), good);
+  for (const bad of [
+    '',
+    '192',
+    '192m',
+    'M',
+    '192M,high x',
+    '192M@',
+    '72M,low',
+    '192M 72M,low',
+    '1M 2M',
+    '4M,cma',
+  ])
     usage(() => crashkernel(bad), /--crashkernel/);
   const machine = qemuName('--m');
   for (const good of ['pc', 'pc-q35-7.2', 'pc,hpet=off', 'type=q35,smm=on', 'max,-x2apic,+ssse3']) {

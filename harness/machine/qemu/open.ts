@@ -19,6 +19,7 @@ import { openNetwork } from './network.js';
 import { type QemuProcess, startQemu } from './process.js';
 import { qmpLog } from './qmp-log.js';
 import { remember } from './remember.js';
+import { resetKind } from './reset-kind.js';
 import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
 import { openUartChannel, type UartChannel } from './uart.js';
@@ -142,6 +143,7 @@ async function start(
       },
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
+    resetLog: { kind: () => resetKind(directory, plan.accel.accel) },
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),

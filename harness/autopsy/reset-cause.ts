@@ -1,0 +1,64 @@
+import { GATE_BYTES, gateOffset } from '../hmp/idt-gate.js';
+import { readRegisters } from '../hmp/registers.js';
+import type { Armed } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
+import { readVcpus } from '../timeline/vcpus.js';
+
+type ResetCause = Extract<HostFact, { fact: 'reset-cause' }>;
+
+const NMI_VECTOR = 2;
+/** CR4.LA57: five levels of page tables (Intel SDM volume 3, 2.5). */
+const CR4_LA57 = 1n << 12n;
+
+/** A machine that has shut down. */
+export interface Shutdown {
+  /** QEMU's reason (qapi/run-state.json, ShutdownCause). */
+  readonly reason: string;
+  /** The machine's own log of the reset. */
+  readonly kind: 'triple fault' | 'other reset' | undefined;
+  readonly accel: 'kvm' | 'tcg';
+  /** The text of HMP `info registers -a` afterwards. */
+  readonly registersText: string;
+  readonly armed: Armed | undefined;
+}
+
+/**
+ * Why the machine reset or powered off. After a triple fault the vCPU that caused it is named when the registers leave
+ * only one: the one whose IDT holds no gate for an NMI, or who runs outside of both kernels. Pure.
+ */
+export function resetCause({ reason, kind, accel, registersText, armed }: Shutdown): ResetCause | undefined {
+  if (reason === 'guest-shutdown') {
+    return { fact: 'reset-cause', cause: 'power-off', saw: 'the guest powered the machine off' };
+  }
+  if (kind === 'triple fault') {
+    const suspects = suspectsOf(registersText, armed);
+    const [only] = suspects;
+    const vcpu = suspects.length === 1 ? only?.index : undefined;
+    const who = suspects.map(({ index, what }) => `vCPU ${index} ${what}`).join(', ');
+    const saw = `a triple fault${vcpu === undefined ? '' : ` of vCPU ${vcpu}`}${who === '' ? '' : ` (${who})`}`;
+    return { fact: 'reset-cause', cause: 'triple-fault', ...(vcpu === undefined ? {} : { vcpu }), saw };
+  }
+  if (kind === 'other reset') {
+    const saw = 'no triple fault: the guest requested the reset (keyboard controller, ACPI or port 0xcf9)';
+    return { fact: 'reset-cause', cause: 'other-reset', saw };
+  }
+  if (accel !== 'kvm') return undefined;
+  const saw = 'a triple fault or a requested reset: under KVM the log does not tell them apart';
+  return { fact: 'reset-cause', cause: 'other-reset', saw };
+}
+
+/** vCPUs on which the next exception or NMI ends in a triple fault. */
+function suspectsOf(text: string, armed: Armed | undefined): { index: number; what: string }[] {
+  const places = new Map(readVcpus(text, armed).map((vcpu) => [vcpu.index, vcpu]));
+  return readRegisters(text).flatMap(({ index, idt, cr4 }) => {
+    const vcpu = places.get(index);
+    if (vcpu === undefined) return [];
+    const noGate = idt !== undefined && idt.limit < gateOffset(NMI_VECTOR) + GATE_BYTES - 1;
+    const between = ['jump', 'purgatory', 'capture-start'].includes(vcpu.place);
+    if (!noGate && !between) return [];
+    const levels =
+      between && cr4 !== undefined && (cr4 & CR4_LA57) !== 0n ? ', CR4.LA57=1: five-level paging' : '';
+    const gates = noGate ? ' with an empty IDT' : '';
+    return [{ index, what: `in ${vcpu.place} at 0x${vcpu.rip}${gates}${levels}` }];
+  });
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+/** `npm run bench:good`: many runs of healthy kernels on a busy host; each must be a clean capture. docs/zoo.md. */
+import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { beginCampaign, freshCampaignName } from '../cli/actions/campaigns.js';
+import { prepareOptions, say } from '../cli/context.js';
+import { wholeNumber } from '../cli/words/option-values.js';
+import { single } from '../cli/words/shared-options.js';
+import { EXIT } from '../model/fault.js';
+import { isInterrupted } from '../model/result.js';
+import { planRuns } from '../prepare/plan-runs.js';
+import { readRuns } from '../store/campaign-directory.js';
+import { carryOut } from './carry-out.js';
+import { goodText, tallyGood } from './good-tally.js';
+import { withLoad } from './load.js';
+import { benchOptions, openPlans, runRest } from './run-rest.js';
+
+/** Captured clean on every kernel below. */
+const SCENARIOS = ['sysrq-task', 'serial-break', 'irqs-off', 'timer', 'softirq'];
+const KERNELS = ['debian:6.1', 'debian:6.12', 'stock'];
+const RUNS = 500;
+
+await carryOut('bench:good', async () => {
+  const argv = await wordsOf(hideBin(process.argv));
+  const directory = argv.resume ?? (await begin(argv));
+  const caught = await withLoad(argv.stress ?? availableParallelism(), () => runRest(directory, argv));
+  const stored = (await readRuns(directory)).flatMap(({ result }) => (result === undefined ? [] : [result]));
+  const tally = tallyGood(stored.filter((result) => !isInterrupted(result)));
+  process.stdout.write(argv.json ? `${JSON.stringify({ directory, ...tally })}\n` : `${goodText(tally)}\n`);
+  const open = (await openPlans(directory)).length;
+  if (open > 0) say(`${open} runs left: npm run bench:good -- --resume ${relative('.', directory)}`);
+  if (caught !== undefined) return 128 + caught;
+  return tally.others.length === 0 ? EXIT.expected : EXIT.unexpected;
+});
+
+type Words = Awaited<ReturnType<typeof wordsOf>>;
+
+/** `--stress` is one loop for each CPU unless it is given. */
+function wordsOf(words: readonly string[]) {
+  return benchOptions(yargs([...words]).scriptName('npm run bench:good --'))
+    .option('runs', {
+      ...single(wholeNumber('--runs', { least: 1, most: 10_000 })),
+      describe: `How many runs (default ${RUNS})`,
+    })
+    .option('scenario', { type: 'string', array: true, default: SCENARIOS, describe: 'Scenarios, in turns' })
+    .option('kernel', { type: 'string', array: true, default: KERNELS, describe: 'Kernel specs, in turns' })
+    .option('json', { type: 'boolean', default: false, describe: 'Print the totals as JSON' })
+    .parseAsync();
+}
+
+async function begin({ runs = RUNS, scenario, kernel, out }: Words): Promise<string> {
+  const name = freshCampaignName(new Date(), 'good');
+  const repeat = Math.ceil(runs / (scenario.length * kernel.length));
+  const plan = async () => {
+    const plans = await planRuns({ scenario, kernel, repeat }, { ...prepareOptions(), campaign: name });
+    // In rounds, so that the first runs show something of every kernel and scenario. The sort is stable.
+    return plans.sort((a, b) => a.trial - b.trial).slice(0, runs);
+  };
+  return (await beginCampaign({ name, out, plan })).directory;
+}

@@ -1,0 +1,164 @@
+import type { Armed } from '../model/event.js';
+import { escapeGuestText } from '../model/escape.js';
+import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
+import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
+import { mebibytes } from '../plan/reservation.js';
+import { bytesOf } from '../timeline/armed.js';
+import type { Facts, Finding } from './facts.js';
+import { first, firstFact } from './phases.js';
+
+/** Lines of one error that are shown, and characters of each. */
+const MOST_LINES = 4;
+const LINE_CHARACTERS = 160;
+
+/** Lines of the kernel's log that can be about a refused load or reservation; the command line repeats its own words. */
+const ABOUT_KEXEC =
+  /lockdown: |kexec|crash ?kernel|crash image|signature|PKCS|IMA|integrity|denied|out of memory|allocation failure/i;
+const NO_REASON = /command line: |^Reserving \d+MB /i;
+
+/** A reason that is known by its words, with what the user can do about it. The first one that fits counts. */
+interface KnownReason {
+  readonly says: RegExp;
+  readonly remedy: (armed: Armed) => string;
+}
+
+const KNOWN: readonly KnownReason[] = [
+  {
+    // security/lockdown/lockdown.c, lockdown_is_locked_down() (v6.1); the line is printed at the notice level.
+    says: /Lockdown: .*kexec/i,
+    remedy: () => 'a kernel that is locked down refuses unsigned images: boot it without lockdown=',
+  },
+  {
+    // kexec-tools 2.0.25, kexec/kexec.c, locate_hole(), and "Cannot load" of its callers.
+    says: /Could not find a free area of memory|locate_hole failed|Cannot allocate memory/i,
+    remedy: (armed) =>
+      `the reservation of ${mebibytes(bytesOf(armed.ranges))} is too small${needed(armed)}; give it a bigger --crashkernel (${GUEST_DEFAULTS.crashkernel} is the default)`,
+  },
+  {
+    says: /signature|PKCS|Required key not available|Key was rejected/i,
+    remedy: () =>
+      'the kernel takes signed images only: use a signed capture kernel, or a kernel without CONFIG_KEXEC_SIG_FORCE',
+  },
+  {
+    // kernel/kexec.c, kexec_load_check() (v6.1): the sysctl, once set, stays set.
+    says: /Operation not permitted/i,
+    remedy: () => 'the kernel forbids it: see kernel.kexec_load_disabled and its log',
+  },
+  {
+    says: /Function not implemented|not implemented/i,
+    remedy: () => 'the kernel has no kexec_load(): build it with CONFIG_KEXEC=y and CONFIG_CRASH_DUMP=y',
+  },
+  {
+    says: /command line (overflow|too long)|too large/i,
+    remedy: () => 'shorten --capture-append',
+  },
+  {
+    says: /Cannot determine the file type|Invalid (ELF|argument)|not a valid|wrong architecture/i,
+    remedy: () => 'kexec cannot load this capture kernel: choose another one with --capture-kernel',
+  },
+];
+
+/** Why is no crash kernel loaded? Undefined when the guest never came to load it. */
+export function whyNotArmed({ armed, events, plan }: Facts): Finding | undefined {
+  const base = { word: 'void' } as const;
+  if (armed === undefined) {
+    const deadline = firstFact(events, 'deadline');
+    return deadline === undefined
+      ? undefined
+      : {
+          ...base,
+          detail: 'arming-deadline',
+          explanation: `kexec -p did not end within ${seconds(deadline.fact.limitMs)}; on a busy host give a bigger --timeout-scale`,
+          evidence: [deadline],
+        };
+  }
+  const report = armed.armed;
+  if (report.withoutKexec === true) {
+    return {
+      ...base,
+      detail: 'kexec-load-failed',
+      explanation:
+        'the kernel has no kexec (no /sys/kernel/kexec_crash_loaded): build it with CONFIG_KEXEC=y and CONFIG_CRASH_DUMP=y',
+      evidence: [armed],
+    };
+  }
+  if (report.crashSize === 0n && report.ranges.length === 0) {
+    const line = first(events, 'signature', ({ name }) => name === 'crashkernel-not-reserved');
+    const logged = line === undefined ? kernelLines(report) : [withoutStamp(line.text)];
+    const asked = askedOf(plan.append);
+    const wanted = asked === '' ? 'a crash kernel' : asked;
+    return {
+      ...base,
+      detail: 'crashkernel-not-reserved',
+      explanation: `the kernel reserved no memory for ${wanted}${said(logged)}; ${reservationRemedy(asked, logged)}`,
+      evidence: [line, armed],
+    };
+  }
+  const errors = report.errors.length === 0 ? [`exit status ${report.status}`] : report.errors;
+  const logged = kernelLines(report);
+  const remedy = KNOWN.find(({ says }) => [...logged, ...errors].some((text) => says.test(text)))?.remedy(
+    report,
+  );
+  return {
+    ...base,
+    detail: 'kexec-load-failed',
+    explanation: `kexec -p could not load the crash kernel: ${lines(errors)}${said(logged)}${remedy === undefined ? '' : `; ${remedy}`}`,
+    evidence: [armed],
+  };
+}
+
+/** kexec's error in short, for a progress line. */
+export function loadError({ errors, status }: Armed): string {
+  return lines(errors.length === 0 ? [`exit status ${status}`] : errors.slice(0, 1));
+}
+
+/** The `crashkernel=` words of a command line; empty without any. */
+function askedOf(append: string): string {
+  return wordsOf(append)
+    .filter((word) => keyOf(word) === 'crashkernel')
+    .join(' ');
+}
+
+function reservationRemedy(asked: string, logged: readonly string[]): string {
+  // kernel/crash_core.c, parse_crashkernel_mem() and parse_crashkernel_simple() (v6.1).
+  if (logged.some((line) => /expected|unrecognized char|end <= start|crashkernel size/i.test(line))) {
+    return 'correct its value';
+  }
+  const value = valueOf(asked) ?? '';
+  if (value.includes('-')) return 'is the memory of the guest in one of its ranges? see --memory';
+  if (asked === '') return 'give it --crashkernel';
+  return 'give the guest more --memory or a smaller --crashkernel';
+}
+
+/** The lines of the kernel's log that name a reason, without their time stamps, each once. */
+function kernelLines({ kernelLog = [] }: Armed): string[] {
+  return [...new Set(kernelLog.map(withoutStamp))].filter(
+    (line) => ABOUT_KEXEC.test(line) && !NO_REASON.test(line),
+  );
+}
+
+function withoutStamp(line: string): string {
+  return line.replace(/^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? */, '').replace(/\.$/, '');
+}
+
+function said(logged: readonly string[]): string {
+  return logged.length === 0 ? '' : `; the kernel says: ${lines(logged)}`;
+}
+
+function lines(texts: readonly string[]): string {
+  const shown = texts.slice(0, MOST_LINES).map((text) => escapeGuestText(text.trim(), LINE_CHARACTERS));
+  return [...shown, ...(texts.length > MOST_LINES ? [`${texts.length - MOST_LINES} more lines`] : [])].join(
+    ' | ',
+  );
+}
+
+/** The capture kernel's own size, where the report has it. */
+function needed({ loads }: Armed): string {
+  if (loads === undefined) return '';
+  const { kernel, initrd } = loads;
+  return `: the unpacked kernel takes ${mebibytes(BigInt(kernel))} and its initramfs ${mebibytes(BigInt(initrd))}, and it needs memory to run in`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}

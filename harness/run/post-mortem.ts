@@ -1,0 +1,148 @@
+import { isDebuggerError } from '../autopsy/debugger.js';
+import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
+import { kernelLogOf } from '../autopsy/kernel-log.js';
+import { resetCause } from '../autopsy/reset-cause.js';
+import { placesOf } from '../autopsy/stacks.js';
+import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import type { Debugger } from '../machine/debugger.js';
+import type { RunEvent } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
+import type { KernelSide } from '../timeline/tables-seen.js';
+import type { DebugSession } from './choreograph.js';
+import type { Guest } from './guest.js';
+import type { KnownSymbols } from './known-symbols.js';
+
+/** What the examination of a guest may use. */
+export interface PostMortem {
+  readonly known: KnownSymbols;
+  /** Of a choreographed run: its symbols are those of this boot, modules included. */
+  readonly session: DebugSession | undefined;
+  readonly accel: 'kvm' | 'tcg';
+}
+
+/** Facts of these kinds mean that there is no machine to examine. */
+const GONE: ReadonlySet<string> = new Set(['qemu-exit', 'interrupted', 'harness-fault']);
+
+const LAST_BYTES_MS = 300;
+
+/**
+ * Examines the guest of a fired run at its end, unless it lives: the logs of both kernels, why the machine reset, the
+ * last place of each vCPU, its interrupt controllers. The machine stays stopped. What cannot be read leaves no facts: a
+ * verdict does without.
+ */
+export async function postMortem(guest: Guest, options: PostMortem): Promise<void> {
+  const { events } = guest.watch;
+  if (guest.machine.abilities.debugger === undefined) return;
+  // The end of a guest comes over another channel than its last bytes.
+  if (events.some(({ type }) => type === 'shutdown')) await guest.watch.sleep(LAST_BYTES_MS);
+  if (!events.some((event) => event.type === 'firing' || isFact(event, 'fired'))) return;
+  if (events.some((event) => event.type === 'host' && GONE.has(event.fact.fact))) return;
+  if (events.some((event) => isFact(event, 'watch-ended') && event.fact.answered)) return;
+  const captured = events.some(({ type }) => type === 'capture-done');
+  // After a capture, the logs of kernels with a silent console still hold the report of the panic, for the proofs about
+  // it, and what would degrade the capture.
+  if (captured && isLoud(events)) return;
+  await orNothing(async () => {
+    await guest.settled();
+    const gdb = await guest.debugger();
+    await gdb.interrupt();
+    const kernels = await readKernelLogs(guest, gdb, options);
+    if (!captured) await examine(guest, gdb, { kernels, accel: options.accel });
+  });
+}
+
+/** The console showed both kernels. */
+function isLoud(events: readonly RunEvent[]): boolean {
+  const panicked = events.some((event) => event.type === 'panic' && event.side === 'production');
+  return (
+    panicked && events.some(({ type, at }) => type === 'capture-command-line' && at.source === 'console')
+  );
+}
+
+/** The two kernels of a run in memory; absent: not found. */
+export type FoundKernels = Partial<Record<KernelSide, FoundKernel>>;
+
+const BOTH: readonly KernelSide[] = ['production', 'capture'];
+
+/**
+ * Finds the kernels of a run in the memory of a stopped machine, and records the log of each as a fact. Throws what the
+ * machine or the debugger throws.
+ */
+export async function readKernelLogs(
+  guest: Guest,
+  gdb: Debugger,
+  { known, session, sides = BOTH }: PostMortem & { readonly sides?: readonly KernelSide[] },
+): Promise<FoundKernels> {
+  const { watch, machine } = guest;
+  watch.tablesSeen.sample(await need(machine, 'monitor').registers(), armedOf(guest));
+  const kernels: FoundKernels = {};
+  for (const side of sides) {
+    const seen = watch.tablesSeen.of(side);
+    const kernel = seen.length === 0 ? undefined : await known.of(side, session?.symbols);
+    const found = kernel === undefined ? undefined : await findKernel(kernel, { gdb, seen });
+    if (found === undefined) continue;
+    kernels[side] = found;
+    const log = await kernelLogOf(side, found);
+    const earlier = watch.events.findLast((event) => isFact(event, 'kernel-log') && event.fact.side === side);
+    if (log !== undefined && !(earlier?.type === 'host' && isSameLog(earlier.fact, log))) watch.fact(log);
+  }
+  return kernels;
+}
+
+function isSameLog(one: HostFact, other: HostFact): boolean {
+  return one.fact === 'kernel-log' && other.fact === 'kernel-log' && one.text === other.text;
+}
+
+/** Records the last places, and has the interrupt controllers' texts recorded in the QMP log. */
+async function examine(
+  guest: Guest,
+  gdb: Debugger,
+  { kernels, accel }: { readonly kernels: FoundKernels; readonly accel: 'kvm' | 'tcg' },
+): Promise<void> {
+  const { machine, watch } = guest;
+  const monitor = need(machine, 'monitor');
+  const registersText = await monitor.registers();
+  const symbols = {
+    ...(kernels.production && { production: kernels.production.symbols }),
+    ...(kernels.capture && { capture: kernels.capture.symbols }),
+  };
+  const armed = armedOf(guest);
+  const shutdown = watch.events.find((event) => event.type === 'shutdown');
+  if (shutdown !== undefined) {
+    const kind = await machine.abilities.resetLog?.kind();
+    const cause = resetCause({ reason: shutdown.reason, kind, accel, registersText, armed });
+    if (cause !== undefined) watch.fact(cause);
+  }
+  for (const fact of await placesOf({ gdb, registersText, armed, symbols })) watch.fact(fact);
+  await recordInterruptControllers(guest, gdb);
+}
+
+async function recordInterruptControllers({ machine }: Guest, gdb: Pick<Debugger, 'vcpus'>): Promise<void> {
+  const monitor = need(machine, 'monitor');
+  await monitor.irqchips();
+  await monitor.interruptCounts();
+  for (const vcpu of gdb.vcpus) await monitor.lapic(vcpu);
+}
+
+function armedOf({ watch }: Guest) {
+  return watch.events.findLast((event) => event.type === 'armed')?.armed;
+}
+
+function isFact<Fact extends string>(
+  event: RunEvent,
+  fact: Fact,
+): event is Extract<RunEvent, { type: 'host' }> & {
+  readonly fact: Extract<Extract<RunEvent, { type: 'host' }>['fact'], { fact: Fact }>;
+} {
+  return event.type === 'host' && event.fact.fact === fact;
+}
+
+/** A machine that is gone, lacks the ability, or whose debugger does not answer leaves no facts. */
+export async function orNothing(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const ours = error instanceof MachineFailure || error instanceof MissingAbility || isDebuggerError(error);
+    if (!ours) throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import type { KernelSide } from '../timeline/tables-seen.js';
+import { RunEnded } from './event-waits.js';
+import { orNothing, type PostMortem, readKernelLogs } from './post-mortem.js';
+import type { Guest } from './guest.js';
+
+/**
+ * A kernel prints its log to a serial console a second or two after it has its own page tables (measured on stock
+ * kernels under TCG, alone). A longer silence may be `quiet`.
+ */
+const FIRST_LOOK_MS = 20_000;
+/** Each further look comes after twice the time: a look stops the machine for up to a second. */
+const LATER = 2;
+const SIDES: readonly KernelSide[] = ['capture'];
+
+/**
+ * Watches a capture kernel that is known to run by its page tables only and prints nothing: reads its log out of memory
+ * now and then. A panic that is found there ends the run, as one on the console does. Resolves when the capture kernel
+ * shows that it lives, or the run ends.
+ */
+export async function watchSilentCapture(guest: Guest, options: PostMortem): Promise<void> {
+  const { watch } = guest;
+  try {
+    await watch.tryWaitFor('jumped', (event) => event.place === 'capture-kernel', 'totalMs');
+    for (let waitMs = FIRST_LOOK_MS; ; waitMs *= LATER) {
+      const sign = await watch.tryWaitFor(['capture-command-line', 'capture-hello'], isFromGuest, waitMs);
+      if (sign !== undefined) return;
+      await orNothing(async () => {
+        await guest.whileStopped((gdb) => readKernelLogs(guest, gdb, { ...options, sides: SIDES }));
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof RunEnded)) throw error;
+  }
+}
+
+/** The console or the control channel, and not a log that was read from memory. */
+function isFromGuest({ at }: { readonly at: { readonly source: string } }): boolean {
+  return at.source === 'console' || at.source === 'control';
+}
