@@ -197,7 +197,7 @@ function steppedWatch() {
   return {
     clock,
     watch,
-    pass(forMs: number, share = 1) {
+    pass: (forMs: number, share = 1) => {
       const untilMs = clock.nowMs() + forMs;
       while (clock.nowMs() < untilMs) {
         clock.forwardTo(clock.nowMs() + 250);
