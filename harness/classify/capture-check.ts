@@ -101,7 +101,7 @@ function degradations(known: Facts): [string, RunEvent][] {
   }
   for (const event of events) {
     if (event.type === 'signature' && event.degrades && !reasons.some(([name]) => name === event.name)) {
-      if (!saidBefore(events, event.name)) reasons.push([event.name, event]);
+      if (!saidBefore(known, event.name)) reasons.push([event.name, event]);
     }
     if ((event.type === 'oops' || event.type === 'panic') && event.side === 'capture') {
       const reason = `${event.type}-in-capture`;

@@ -90,6 +90,24 @@ void t.test('near misses: busy at another time, no facts, one message at a quiet
   t.match(undecidedOf(pass(twice, { forMs: 1_000, part: 0 }, { ms: 800 })), degraded);
 });
 
+void t.test("what the first kernel said at a busy time does not excuse the capture kernel's", async (t) => {
+  const virtualWire = '[    0.100000] ...trying to set up timer as Virtual Wire IRQ...';
+  const saidBefore = (part: number) => {
+    const waited = { ms: 0 };
+    const run = pass(new MadeRun().host({ fact: 'qemu-started', pid: 1 }), { forMs: 1_000, part }, waited);
+    pass(run.console(virtualWire), { forMs: 1_000, part: 0 }, waited)
+      .boot()
+      .arm()
+      .fire()
+      .panic()
+      .captureBanner();
+    pass(run, { forMs: 1_000, part: 0 }, waited).console(virtualWire);
+    return undecidedOf(pass(run, { forMs: 1_000, part: 0 }, waited).captureHello().control(vmcoreFrame()));
+  };
+  t.match(saidBefore(0.4), { degradedBy: ['timer-as-virtual-wire'] });
+  t.match(saidBefore(0.02), { degradedBy: [], undecided: [] });
+});
+
 void t.test('a watchdog is judged by what remains of its time', async (t) => {
   const lockup = '[   30.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [init:1]';
   const stall = '[   30.000000] rcu: INFO: rcu_preempt self-detected stall on CPU';
