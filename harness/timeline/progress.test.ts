@@ -11,6 +11,8 @@ function made() {
   const at = (ownMs: number, limitMs = LIMIT_MS) => tracker.at({ ownMs, wallMs: 2 * ownMs }, limitMs);
   /** Bytes as the timeline reports them: first the lines. */
   const hear = (channel: Channel, text: string, ownMs: number) => {
+    if (channel === 'control' && text.endsWith('\n'))
+      tracker.controlLine(text.includes('reply') ? 'reply' : 'capture-hello', ownMs);
     for (const line of text.split('\n').slice(0, -1))
       if (channel === 'console') tracker.consoleLine(line, ownMs);
     tracker.heard(channel, Buffer.from(text), ownMs);
@@ -37,6 +39,15 @@ t.test('a line now and then is talking; thirty seconds without one is not', asyn
   t.notOk(makesProgress(at(90_000)));
   hear('control', 'CP1 {}\n', 90_000);
   t.ok(makesProgress(at(90_000)));
+});
+
+t.test('answers to the host are no progress of a guest of which one CPU is stuck', async (t) => {
+  const { at, hear } = made();
+  for (let ownMs = 0; ownMs <= 90_000; ownMs += 5_000) hear('control', 'CP1 {"ev":"reply"}\n', ownMs);
+  t.notOk(makesProgress(at(90_000)));
+  hear('control', 'CP1 {"ev":"vmcore", a long frame ', 90_500);
+  hear('control', 'of which more comes ', 92_000);
+  t.ok(makesProgress(at(92_000)));
 });
 
 t.test('a deadline that is short wants news in its last third', async (t) => {

@@ -1,4 +1,4 @@
-import type { Progress, VcpuState } from '../model/event.js';
+import type { EventType, Progress, VcpuState } from '../model/event.js';
 import type { Channel } from '../model/record.js';
 import { kernelMessage } from './printk.js';
 
@@ -40,6 +40,8 @@ const STUCK_MS = 4_000;
 export interface ProgressTracker {
   /** A line of the console is complete. */
   consoleLine(text: string, ownMs: number): void;
+  /** A line of the control channel is complete. */
+  controlLine(type: EventType, ownMs: number): void;
   /** The guest sent bytes on a channel; the lines that they complete are reported before. */
   heard(channel: Channel, bytes: Buffer, ownMs: number): void;
   /** A sample of all vCPUs, after firing. */
@@ -53,7 +55,7 @@ export interface ProgressTracker {
 /** A tracker for one run; `longestMs`: {@link Progress.quietMs} of long deadlines. Pure. */
 export function createProgressTracker(longestMs: number): ProgressTracker {
   let talked: { readonly ownMs: number; readonly channel: Channel } | undefined;
-  let lineSinceMs: number | undefined;
+  const lineSinceMs: Partial<Record<Channel, number>> = {};
   let reportUntilMs = Number.NEGATIVE_INFINITY;
   const known = new Set<string>();
   let stretch: { readonly ownMs: number; readonly isNew: boolean }[] = [];
@@ -67,20 +69,24 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
 
   return {
     consoleLine(text, ownMs) {
-      lineSinceMs = undefined;
+      delete lineSinceMs.console;
       if (WATCHDOG_REPORT.test(text)) reportUntilMs = ownMs + REPORT_MS;
       else if (text.trim() !== '') talk('console', ownMs);
     },
+    controlLine(type, ownMs) {
+      delete lineSinceMs.control;
+      // The host asks a guest that seems dead whether it lives: its answer alone is no progress.
+      if (type !== 'reply') talk('control', ownMs);
+    },
     heard(channel, bytes, ownMs) {
-      if (channel === 'control') return talk(channel, ownMs);
       const last = bytes.at(-1);
       if (last === undefined) return;
       if (last === CR || last === LF) {
-        lineSinceMs = undefined;
+        delete lineSinceMs[channel];
         return;
       }
-      lineSinceMs ??= ownMs;
-      if (ownMs - lineSinceMs >= PARTIAL_LINE_MS) talk(channel, ownMs);
+      const sinceMs = (lineSinceMs[channel] ??= ownMs);
+      if (ownMs - sinceMs >= PARTIAL_LINE_MS) talk(channel, ownMs);
     },
     sample(vcpus, ownMs) {
       latest = vcpus;

@@ -51,6 +51,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     const at: EventSource = { source: channel, offset: line.offset, length: line.length };
     const bodies = channel === 'console' ? console.line(line.text) : [readControlLine(line.text)];
     if (channel === 'console') done.consoleLine(line.text, own.at(atMs));
+    else for (const { type } of bodies) done.controlLine(type, own.at(atMs));
     for (const body of bodies) {
       whereabouts.note(body);
       logs.note(body);
