@@ -4,6 +4,7 @@ import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
 import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
 import { mebibytes } from '../plan/reservation.js';
 import { bytesOf } from '../timeline/armed.js';
+import { withoutStamp } from '../timeline/printk.js';
 import type { Facts, Finding } from './facts.js';
 import { first, firstFact } from './phases.js';
 
@@ -121,7 +122,7 @@ function askedOf(append: string): string {
 
 function reservationRemedy(asked: string, logged: readonly string[]): string {
   // kernel/crash_core.c, parse_crashkernel_mem() and parse_crashkernel_simple() (v6.1).
-  if (logged.some((line) => /expected|unrecognized char|end <= start|crashkernel size/i.test(line))) {
+  if (logged.some((line) => /expected|unrecognized char|end <= start|invalid size/i.test(line))) {
     return 'correct its value';
   }
   const value = valueOf(asked) ?? '';
@@ -137,16 +138,14 @@ function kernelLines({ kernelLog = [] }: Armed): string[] {
   );
 }
 
-function withoutStamp(line: string): string {
-  return line.replace(/^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? */, '').replace(/\.$/, '');
-}
-
 function said(logged: readonly string[]): string {
   return logged.length === 0 ? '' : `; the kernel says: ${lines(logged)}`;
 }
 
 function lines(texts: readonly string[]): string {
-  const shown = texts.slice(0, MOST_LINES).map((text) => escapeGuestText(text.trim(), LINE_CHARACTERS));
+  const shown = texts
+    .slice(0, MOST_LINES)
+    .map((text) => escapeGuestText(text.trim().replace(/(?<!\.)\.$/, ''), LINE_CHARACTERS));
   return [...shown, ...(texts.length > MOST_LINES ? [`${texts.length - MOST_LINES} more lines`] : [])].join(
     ' | ',
   );

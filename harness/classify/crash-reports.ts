@@ -2,38 +2,48 @@ import type { EventOf, RunEvent, Side } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { VerdictWord } from '../model/verdict.js';
 
-/** The kernel whose own reports explain a verdict. */
-const SIDE: Partial<Record<VerdictWord, Side>> = {
-  'crash-path-hang': 'production',
-  'crash-path-reset': 'production',
-  'purgatory-hang': 'production',
-  'capture-hang': 'capture',
-  'capture-reset': 'capture',
-  'capture-panic': 'capture',
+/** The kernels whose own reports explain a verdict. */
+const SIDES: Partial<Record<VerdictWord, readonly Side[]>> = {
+  'crash-path-hang': ['production'],
+  'crash-path-reset': ['production'],
+  'purgatory-hang': ['production'],
+  'capture-hang': ['capture'],
+  'capture-reset': ['capture'],
+  'capture-panic': ['capture'],
+  'cannot-tell': ['production', 'capture'],
 };
 /** Cited of one kernel: what follows the first reports is mostly their consequence. */
 const MOST = 4;
 
+/** A report of a kernel about itself. */
+type Report = EventOf<'oops'> | EventOf<'panic'>;
+
 /**
- * What a kernel reported of itself on its way to the end: an oops, a BUG or a warning after the panic (in the crashed
- * kernel, where they are faults of the crash path; the trigger's own report comes before the panic), or at any time in
- * the capture kernel. A part of a sentence, empty when there is none, and the evidence.
+ * What a kernel reported of itself on its way to the end: an oops, a BUG, a warning or another panic after the panic (in
+ * the crashed kernel, where they are faults of the crash path; the trigger's own report comes before the panic), or an
+ * oops in the capture kernel. A part of a sentence, empty when there is none, and the evidence.
  */
 export function crashReports(
   word: VerdictWord,
   events: readonly RunEvent[],
 ): { readonly text: string; readonly evidence: readonly RunEvent[] } {
-  const side = SIDE[word];
-  if (side === undefined) return { text: '', evidence: [] };
+  const sides = SIDES[word] ?? [];
   const panic = events.findIndex((event) => event.type === 'panic' && event.side === 'production');
-  if (side === 'production' && panic < 0) return { text: '', evidence: [] };
-  const after = side === 'production' ? events.slice(panic + 1) : events;
-  const reports = after
-    .filter((event): event is EventOf<'oops'> => event.type === 'oops' && event.side === side)
+  const reports = events
+    .filter((event, index): event is Report => {
+      if (event.type === 'oops' && event.side === 'capture') return sides.includes('capture');
+      const isReport = event.type === 'oops' || event.type === 'panic';
+      return (
+        isReport && event.side === 'production' && sides.includes('production') && panic >= 0 && index > panic
+      );
+    })
     .slice(0, MOST);
   const [first] = reports;
   if (first === undefined) return { text: '', evidence: [] };
-  const said = escapeGuestText(first.message, 160);
-  const when = side === 'production' ? 'while it crashed' : 'before';
-  return { text: `; the kernel reported "${said}" ${when}`, evidence: reports };
+  const message = first.type === 'panic' ? `Kernel panic - not syncing: ${first.message}` : first.message;
+  const when = first.side === 'production' ? 'while it crashed' : 'before';
+  return {
+    text: `; the kernel reported "${escapeGuestText(message, 160)}" ${when}`,
+    evidence: reports,
+  };
 }

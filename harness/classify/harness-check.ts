@@ -31,7 +31,7 @@ export const harnessCheck: Check = ({ events, verified }) => {
     return {
       ...base,
       detail: 'qemu-died',
-      explanation: `QEMU ended by itself or was killed (${escapeGuestText(how, 64)})`,
+      explanation: `QEMU ended by itself or was killed (${escapeGuestText(how, 64)})${lastWords(exit?.fact)}`,
     };
   }
   if (fault !== undefined) return { ...base, detail: 'harness-fault', explanation: fault.fact.message };
@@ -41,3 +41,10 @@ export const harnessCheck: Check = ({ events, verified }) => {
     explanation: 'the recording has no end: crashpath was killed or the disk filled up during the run',
   };
 };
+
+/** The last line that QEMU printed on stderr when it gave up by itself: why it could not start, for example. */
+function lastWords(exit: { readonly code: number | null; readonly stderr: string } | undefined): string {
+  if (exit === undefined || exit.code === null || exit.code === 0) return '';
+  const line = exit.stderr.trim().split('\n').at(-1)?.trim() ?? '';
+  return line === '' ? '' : `: ${escapeGuestText(line, 300)}`;
+}

@@ -29,6 +29,20 @@ void t.test('void: unproved states', async (t) => {
         .shutdown('guest-reset'),
     );
   t.equal(prepared(1), 'void/preparation-failed');
+  const said = (more: { said?: string }) =>
+    verdictOf(
+      new MadeRun()
+        .boot()
+        .arm()
+        .host({ fact: 'prepared', what: 'write /x', status: 1, ...more })
+        .end().records,
+      PLAN,
+    ).explanation;
+  t.match(
+    said({ said: "sh: can't create /x: Permission denied" }),
+    /write \/x: sh: can't create \/x: Permission denied$/,
+  );
+  t.match(said({}), /write \/x: exit status 1$/, 'an older recording');
   t.equal(prepared(0), 'crash-path-reset/reset-before-jump');
 });
 

@@ -28,7 +28,7 @@ export const preconditionCheck: Check = (facts) => {
   if (unprepared !== undefined) {
     return voidOf(
       'preparation-failed',
-      `preparation failed in the guest: ${unprepared.fact.what}`,
+      `preparation failed in the guest: ${unprepared.fact.what}: ${escapeGuestText(unprepared.fact.said ?? `exit status ${unprepared.fact.status}`)}`,
       unprepared,
     );
   }

@@ -58,10 +58,10 @@ export const resetCheck: Check = (facts) => {
 };
 
 /** Why the machine reset, as far as it is recorded: `: a triple fault of vCPU 2, ...`. Empty in older recordings. */
-function causeText({ events }: Facts): string {
+function causeText({ events, furthest }: Facts): string {
   const recorded = firstFact(events, 'reset-cause')?.fact;
   if (recorded === undefined) return '';
-  const unstarted = recorded.cause === 'triple-fault' ? neverStarted(events) : [];
+  const unstarted = recorded.cause === 'triple-fault' && furthest === undefined ? neverStarted(events) : [];
   const firmware =
     unstarted.length === 0
       ? ''
@@ -69,7 +69,7 @@ function causeText({ events }: Facts): string {
   return `: ${recorded.saw}${firmware}`;
 }
 
-/** vCPUs that stand in firmware at the end, in which a started vCPU is never found again. */
+/** vCPUs that stand in firmware before any jump: a vCPU that the kernel has started is never there again. */
 function neverStarted(events: readonly RunEvent[]): number[] {
   return factsOf(events, 'last-place')
     .filter(({ fact }) => fact.place === 'firmware')

@@ -123,6 +123,13 @@ t.test('values that cannot be', async (t) => {
     bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
     bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),
     { words: ['run', '--resume', 'x', '--cpus', '2'], says: /cannot resume "x" with --cpus/ },
+    {
+      words: ['run', 'no-crash-kernel', '-k', host.kernel, '--capture-append', 'quiet'],
+      says: /cannot use --capture-append "quiet": no-crash-kernel loads no crash kernel; leave it out/,
+    },
+    { words: ['run', '--resume', 'x', '--accel', 'tcg'], says: /cannot resume "x" with --accel/ },
+    { words: ['sweep', '--resume', 'x', '--out', 'y'], says: /cannot resume "x" with --out/ },
+    { words: ['compare', '--resume', 'x', '--accel', 'kvm'], says: /cannot resume "x" with --accel/ },
     { words: ['run', '--resume', 'x'], says: /cannot read campaign ".*x": it has no valid campaign\.json/ },
   ]);
   await refusedByParser(t, host, [

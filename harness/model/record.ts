@@ -12,7 +12,13 @@ export type Channel = (typeof CHANNELS)[number];
 /** What the host did or saw, as plain facts; they are evidence like the guest's output. */
 export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('qemu-started'), pid: z.number() }),
-  z.object({ fact: z.literal('prepared'), what: z.string(), status: z.number() }),
+  /** `said`: the end of the output of a preparation that failed. */
+  z.object({
+    fact: z.literal('prepared'),
+    what: z.string(),
+    status: z.number(),
+    said: z.string().optional(),
+  }),
   z.object({ fact: z.literal('proof'), what: z.string(), proved: z.boolean(), saw: z.string() }),
   z.object({ fact: z.literal('fired'), how: z.string() }),
   /** The interrupt controllers right before firing: HMP `info pic`, and `info lapic` of each vCPU, verbatim. */

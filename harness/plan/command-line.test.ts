@@ -51,6 +51,7 @@ void t.test('of the words of users, those give way that the kernel would not obe
 
 void t.test('words that would swallow others are mistakes', async (t) => {
   t.match(mistakeInWords('a="b c'), /unclosed quote/);
+  t.match(mistakeInWords('quiet\npanic=1'), /control character/);
   t.match(mistakeInWords('quiet -- x'), /behind --/);
   t.equal(mistakeInWords('a="b -- c" --x'), undefined);
   t.equal(mistakeInWords(undefined), undefined);

@@ -37,6 +37,10 @@ export function valueOf(word: string): string | undefined {
 
 /** Why a text cannot be a part of a command line; undefined when it can. */
 export function mistakeInWords(text: string | undefined): string | undefined {
+  // A blank to crashpath, but not to the kernel everywhere.
+  if (/\p{Cc}/u.test(text ?? '')) {
+    return "it holds a control character; write the scenario's append on one line";
+  }
   const quotes = text?.match(/"/g)?.length ?? 0;
   if (quotes % 2 === 1) return 'it has an unclosed quote, which would take in the words behind it; close it';
   if (wordsOf(text).includes('--')) {

@@ -12,5 +12,25 @@ export const GUEST_LIMITS = {
 /** A QEMU machine or CPU model with its properties: `pc,hpet=off`, `max,-x2apic`. */
 export const QEMU_NAME = /^(type=)?[\w.+-]+(,[\w.+=:/-]+)*$/;
 
+/** Properties of a QEMU machine that crashpath sets itself, with the option or key that decides each. */
+const SET_ELSEWHERE = [
+  [/^smp(\.|$)/, 'the number of vCPUs (--cpus)'],
+  [/^memory(\.|$)|^memory-backend$/, 'the memory (--memory)'],
+  [/^accel$/, 'the accelerator (--accel)'],
+  [/^(kernel|initrd)$/, 'the kernel (--kernel)'],
+  [/^append$/, 'the command line (--append)'],
+] as const;
+
+/** Why a QEMU machine with these properties would not be obeyed; undefined when it would. */
+export function mistakeInMachine(text: string): string | undefined {
+  for (const property of text.split(',').slice(1)) {
+    const [key = ''] = property.split('=', 1);
+    const subject = SET_ELSEWHERE.find(([pattern]) => pattern.test(key))?.[1];
+    if (subject !== undefined)
+      return `${key} is not taken from it: it would contradict ${subject}; set it there`;
+  }
+  return undefined;
+}
+
 /** Guest defaults. 768 MiB with 192 MiB for the crash kernel boots stock Debian 6.1 and 6.12 (measured). */
 export const GUEST_DEFAULTS = { cpus: 2, memoryMiB: 768, machine: 'pc', crashkernel: '192M' } as const;

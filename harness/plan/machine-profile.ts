@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MachineClaimSchema } from '../proof/proofs.js';
-import { QEMU_NAME } from './guest-defaults.js';
+import { mistakeInMachine, QEMU_NAME } from './guest-defaults.js';
 import { NAME, ScenarioSchema } from './scenario.js';
 
 const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
@@ -18,7 +18,10 @@ export const MachineProfileSchema = z.strictObject({
   /** Reports of such machines, or what was measured. */
   evidence: z.array(z.string().min(1)).default([]),
   /** QEMU machine type, e.g. `q35` or `pc,hpet=off`. */
-  machine: qemuName,
+  machine: qemuName.superRefine((value, context) => {
+    const message = mistakeInMachine(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  }),
   /** One CPU model for both accelerators, or one for each. */
   cpuModel: z.union([qemuName, z.strictObject({ tcg: qemuName, kvm: qemuName })]),
   cpus: GUEST.cpus,

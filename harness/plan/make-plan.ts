@@ -1,3 +1,4 @@
+import { escapeHostText } from '../model/escape.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { STORE_SCHEMA } from '../model/record.js';
@@ -167,7 +168,8 @@ function requireWords({ names, crashkernel, append, captureAppend }: Layer): voi
     [names.captureAppend, captureAppend],
   ] as const) {
     const mistake = mistakeInWords(text);
-    if (mistake !== undefined) throw usageFault(`cannot use ${what} "${text}": ${mistake}`);
+    if (mistake !== undefined)
+      throw usageFault(`cannot use ${what} "${escapeHostText(text ?? '')}": ${mistake}`);
   }
   const second = wordsOf(append).find((word) => keyOf(word) === 'crashkernel');
   if (crashkernel === undefined || second === undefined) return;

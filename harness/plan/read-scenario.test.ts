@@ -147,6 +147,20 @@ void t.test('contradictions', async (t) => {
   );
 });
 
+void t.test('what is for a capture kernel needs one', async (t) => {
+  const absent = (...more: string[]) =>
+    messageOf(
+      text({ line: 5, to: 'expect: { verdict: no-crash-kernel }', more: ['crashKernel: absent', ...more] }),
+    );
+  t.match(
+    absent('guest: { captureAppend: quiet }'),
+    /guest\.captureAppend is for a capture kernel, .*; drop/,
+  );
+  t.match(absent('proveCapture: [{ cpus: { atLeast: 2 } }]'), /proveCapture is for a capture kernel/);
+  t.match(absent('prepare: [{ flipCrashImage: { offset: 1 } }]'), /flipCrashImage is for/);
+  t.equal(absent('guest: { append: quiet, crashkernel: 64M }'), 'no fault', 'a reservation may be unused');
+});
+
 void t.test('files that would expand without end are refused', async (t) => {
   t.match(messageOf(`${text()}# ${'x'.repeat(64 * 1024)}`), /has \d+ characters; keep it under 65536/);
   const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];

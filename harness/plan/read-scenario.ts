@@ -44,9 +44,23 @@ function contradictions(scenario: Scenario, file: string): void {
       `cannot read scenario "${file}": it expects "${verdict}" with crashKernel: absent; load a crash kernel or expect no-crash-kernel`,
     );
   }
+  const idle = scenario.crashKernel === 'absent' ? forCaptureOnly(scenario) : undefined;
+  if (idle !== undefined) {
+    throw usageFault(
+      `cannot read scenario "${file}": ${idle} is for a capture kernel, and crashKernel: absent loads none; drop one of them`,
+    );
+  }
   if (quality !== undefined && !VERDICTS[verdict].hasQuality) {
     throw usageFault(
       `cannot read scenario "${file}": expect.quality belongs to the verdict "captured" only; remove it`,
     );
   }
+}
+
+/** A key that would do nothing without a crash kernel. */
+function forCaptureOnly({ guest, capture, proveCapture, prepare }: Scenario): string | undefined {
+  if (guest.captureAppend !== undefined) return 'guest.captureAppend';
+  if (capture !== undefined) return 'capture';
+  if (proveCapture.length > 0) return 'proveCapture';
+  return prepare.some((step) => 'flipCrashImage' in step) ? 'flipCrashImage' : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Cell } from '../model/cell.js';
+import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../plan/scenario.js';
 import type { ShippedFiles } from './options.js';
 import { loadScenarios } from './scenario-files.js';
@@ -47,8 +48,21 @@ export async function trialsOf(
     typeof given === 'string' ? loadScenarios(given, files) : [given],
   );
   const scenarios = (await Promise.all(loaded)).flat();
+  requireCaptureKernel(scenarios, { captureSpec, captureAppend });
   const cells = kernel.flatMap((spec) =>
     scenarios.map((one): PlannedCell => ({ scenario: one, spec, captureSpec, append, captureAppend })),
   );
   return cells.flatMap((cell) => Array.from({ length: repeat }, (_, index) => ({ cell, trial: index + 1 })));
+}
+
+/** Throws a usage fault for choices about a capture kernel when no scenario loads one. */
+function requireCaptureKernel(
+  scenarios: readonly Scenario[],
+  { captureSpec, captureAppend }: { captureSpec: string | undefined; captureAppend: string | undefined },
+): void {
+  const [option, value] =
+    captureSpec === undefined ? ['--capture-append', captureAppend] : ['--capture-kernel', captureSpec];
+  if (value === undefined || scenarios.some(({ crashKernel }) => crashKernel === 'loaded')) return;
+  const names = scenarios.map(({ name }) => name).join(', ');
+  throw usageFault(`cannot use ${option} "${value}": ${names} loads no crash kernel; leave it out`);
 }

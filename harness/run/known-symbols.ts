@@ -3,7 +3,8 @@ import { type KallsymsRead, readKallsyms, type RunScript } from '../guest/kallsy
 import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
 import { parseKallsyms, type SymbolTable, withoutModules } from '../symbols/index.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
-import type { Guest } from './guest.js';
+import type { GuestShell } from './guest-shell.js';
+import type { RunWatch } from './run-watch.js';
 
 /** A kernel of the run, as the cache of symbols knows it. */
 export interface KernelIdentity {
@@ -13,8 +14,16 @@ export interface KernelIdentity {
   readonly bits?: 32 | 64 | undefined;
 }
 
+/** The part of a guest that is asked for symbols. */
+export interface SymbolSource {
+  readonly shell: Pick<GuestShell, 'tryRun'>;
+  readonly watch: Pick<RunWatch, 'fact'>;
+}
+
 /** The symbols that the autopsy of a run may use. They cost a guest nothing when the cache has them. */
 export interface KnownSymbols {
+  /** The capture kernel is the image of the first kernel. */
+  readonly sameImage: boolean;
   /**
    * Makes sure that the first kernel's symbols are in the cache: read once for each image, before firing. A guest that
    * is slow, or has no /proc/kallsyms, leaves the run without symbols and changes nothing else.
@@ -29,7 +38,7 @@ export interface KnownSymbols {
 
 /** The symbols of a run's two kernels, from the cache of symbols. Without a cache none are known. */
 export function knownSymbols(
-  guest: Guest,
+  guest: SymbolSource,
   {
     cacheDir,
     kernels,
@@ -44,7 +53,9 @@ export function knownSymbols(
     parsed.set(sha256, reading);
     return reading;
   };
+  const sameImage = kernels.production.sha256 === kernels.capture.sha256;
   return {
+    sameImage,
     async prepare() {
       const { sha256, bits } = kernels.production;
       // Memory of a 32-bit kernel is not read.
@@ -61,7 +72,7 @@ export function knownSymbols(
     },
     async of(side, ofThisBoot) {
       const { sha256, release } = kernels[side];
-      if (ofThisBoot !== undefined && sha256 === kernels.production.sha256) {
+      if (ofThisBoot !== undefined && (side === 'production' || sameImage)) {
         return { symbols: ofThisBoot, release };
       }
       if (cacheDir === undefined) return undefined;
@@ -78,7 +89,7 @@ async function readTable(directory: string, sha256: string): Promise<SymbolTable
 }
 
 /** A guest that does not answer in time leaves the symbols unknown. */
-function readOnce({ shell }: Guest): Promise<KallsymsRead> {
+function readOnce({ shell }: SymbolSource): Promise<KallsymsRead> {
   const run: RunScript = async (script) => {
     const reply = await shell.tryRun(script);
     return reply?.status === 0 ? Buffer.from(reply.output, 'latin1') : undefined;

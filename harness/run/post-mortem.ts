@@ -47,7 +47,7 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
     const gdb = await guest.debugger();
     await gdb.interrupt();
     const kernels = await readKernelLogs(guest, gdb, options);
-    if (!captured) await examine(guest, gdb, { kernels, accel: options.accel });
+    if (!captured) await examine(guest, gdb, { ...options, kernels });
   });
 }
 
@@ -97,7 +97,7 @@ function isSameLog(one: HostFact, other: HostFact): boolean {
 async function examine(
   guest: Guest,
   gdb: Debugger,
-  { kernels, accel }: { readonly kernels: FoundKernels; readonly accel: 'kvm' | 'tcg' },
+  { kernels, accel, known }: PostMortem & { readonly kernels: FoundKernels },
 ): Promise<void> {
   const { machine, watch } = guest;
   const monitor = need(machine, 'monitor');
@@ -110,7 +110,14 @@ async function examine(
   const shutdown = watch.events.find((event) => event.type === 'shutdown');
   if (shutdown !== undefined) {
     const kind = await machine.abilities.resetLog?.kind();
-    const cause = resetCause({ reason: shutdown.reason, kind, accel, registersText, armed });
+    const cause = resetCause({
+      reason: shutdown.reason,
+      kind,
+      accel,
+      registersText,
+      armed,
+      sameImage: known.sameImage,
+    });
     if (cause !== undefined) watch.fact(cause);
   }
   for (const fact of await placesOf({ gdb, registersText, armed, symbols })) watch.fact(fact);

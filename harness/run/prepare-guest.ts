@@ -67,6 +67,9 @@ export async function prepareGuest(
   return questions.askScenario();
 }
 
+/** Lines of a failed preparation's output that are kept: the last ones, where a shell complains. */
+const MOST_LINES = 3;
+
 async function prepare(guest: Guest, preparation: Preparation): Promise<void> {
   if ('flipCrashImage' in preparation) return flipCrashImage(guest, preparation.flipCrashImage);
   const { shell, watch } = guest;
@@ -74,7 +77,8 @@ async function prepare(guest: Guest, preparation: Preparation): Promise<void> {
     'write' in preparation
       ? [`write ${preparation.write.path}`, writeFileScript(preparation.write.path, preparation.write.value)]
       : [`script ${preparation.script.slice(0, 60)}`, preparation.script];
-  const { status } = await shell.run(script, what);
-  watch.fact({ fact: 'prepared', what, status });
+  const { status, output } = await shell.run(script, what);
+  const said = output.trim().split('\n').slice(-MOST_LINES).join(' | ');
+  watch.fact({ fact: 'prepared', what, status, ...(status === 0 || said === '' ? {} : { said }) });
   if (status !== 0) watch.stop(`${what} failed`);
 }

@@ -1,7 +1,8 @@
+import { faultFact } from '../machine/fault-fact.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import { RunEnded } from './event-waits.js';
-import { orNothing, type PostMortem, readKernelLogs } from './post-mortem.js';
 import type { Guest } from './guest.js';
+import { type PostMortem, readKernelLogs } from './post-mortem.js';
 
 /**
  * A kernel prints its log to a serial console a second or two after it has its own page tables (measured on stock
@@ -15,21 +16,25 @@ const SIDES: readonly KernelSide[] = ['capture'];
 /**
  * Watches a capture kernel that is known to run by its page tables only and prints nothing: reads its log out of memory
  * now and then. A panic that is found there ends the run, as one on the console does. Resolves when the capture kernel
- * shows that it lives, or the run ends.
+ * shows that it lives, or the run ends. A machine without a debugger is not watched, nor one whose vCPUs a choreography
+ * may hold. Never rejects: a failure is recorded, and ends the run.
  */
 export async function watchSilentCapture(guest: Guest, options: PostMortem): Promise<void> {
-  const { watch } = guest;
+  const { watch, machine } = guest;
+  if (machine.abilities.debugger === undefined || options.session !== undefined) return;
   try {
     await watch.tryWaitFor('jumped', (event) => event.place === 'capture-kernel', 'totalMs');
     for (let waitMs = FIRST_LOOK_MS; ; waitMs *= LATER) {
       const sign = await watch.tryWaitFor(['capture-command-line', 'capture-hello'], isFromGuest, waitMs);
       if (sign !== undefined) return;
-      await orNothing(async () => {
-        await guest.whileStopped((gdb) => readKernelLogs(guest, gdb, { ...options, sides: SIDES }));
-      });
+      // Without symbols there is nothing to look for, and the machine need not be stopped.
+      if ((await options.known.of('capture')) === undefined) return;
+      await guest.whileStopped((gdb) => readKernelLogs(guest, gdb, { ...options, sides: SIDES }));
     }
   } catch (error) {
-    if (!(error instanceof RunEnded)) throw error;
+    if (error instanceof RunEnded || watch.ended !== undefined) return;
+    // The machine may be stopped now, and what follows would look like a hang.
+    watch.fact(faultFact(error));
   }
 }
 

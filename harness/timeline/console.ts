@@ -14,9 +14,12 @@ const PANIC = kernelMessage('Kernel panic - not syncing(?:: (.*))?$');
 const PANIC_END = kernelMessage(String.raw`---\[ end Kernel panic - not syncing`);
 /** kernel/panic.c, panic(): with panic=N. */
 const REBOOT = kernelMessage(String.raw`Rebooting in \d+ seconds`);
-/** arch/x86/kernel/dumpstack.c, __die_header(); arch/x86/mm/fault.c; lib/bug.c, report_bug(). */
+/**
+ * arch/x86/kernel/dumpstack.c, __die_header() (`int3: 0000 [#1]`, with `Oops: ` before it since v6.9);
+ * arch/x86/mm/fault.c; lib/bug.c, report_bug().
+ */
 const OOPS = kernelMessage(
-  '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: ).*)',
+  '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: |[a-z][a-z -]{2,40}: [0-9a-f]{4} \\[#).*)',
 );
 
 /** kernel/panic.c, __warn() (v6.1). After the panic of the first kernel it is a fault of the crash path. */

@@ -14,3 +14,8 @@ export function kernelMessage(message: string): RegExp {
  * A function as `%pB` and `%pS` print it, up to its offset; captures the name (lib/vsprintf.c, symbol_string(), v6.1).
  */
 export const FUNCTION_AT = String.raw`([A-Za-z_][\w.]{0,255})\+0x`;
+
+/** A kernel message without its level, time stamp and caller, as `dmesg` or the console print them. */
+export function withoutStamp(line: string): string {
+  return line.replace(/^(?:<\d+>)?\[ *\d+\.\d+\](?:\[[ \w]+\])? */, '');
+}

@@ -144,12 +144,25 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'crashkernel low reservation failed - No suitable area found.',
       'cannot allocate crashkernel (size:0x40000000)',
       'crashkernel: Memory value expected',
+      'crashkernel size resulted in zero bytes',
+      'Cannot reserve 72MB crashkernel low memory, please try smaller size.',
     ],
     misses: [
       'Reserving 192MB of memory at 560MB for crashkernel (System RAM: 767MB)',
       'tool: crashkernel reservation failed - No suitable area found.',
       'Command line: crashkernel: x',
     ],
+  },
+  'initramfs-not-unpacked': {
+    hits: [
+      'Initramfs unpacking failed: write error',
+      'Initramfs unpacking failed: invalid magic at start of compressed archive',
+    ],
+    misses: ['Trying to unpack rootfs image as initramfs...', 'app: Initramfs unpacking failed: x'],
+  },
+  'init-not-found': {
+    hits: ['check access for rdinit=/nope failed: -2, ignoring'],
+    misses: ['check access for rdinit=/nope', 'x: check access for rdinit=/nope failed: -2, ignoring'],
   },
   'unknown-nmi': {
     hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],
@@ -160,7 +173,7 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
 void t.test('signatures', async (t) => {
   t.strictSame(Object.keys(EXAMPLES).sort(), SIGNATURES.map(({ name }) => name).sort(), 'each has examples');
   for (const { name, side, source } of SIGNATURES) {
-    t.match(source, /^(arch|kernel|mm)\//, `${name} names its kernel source`);
+    t.match(source, /^(arch|init|kernel|mm)\//, `${name} names its kernel source`);
     const namesOf = (line: string, from: string = side) => {
       const reader = createConsoleReader();
       if (from === 'capture') [BANNER, CAPTURE_LINE].map((first) => reader.line(first));

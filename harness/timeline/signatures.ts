@@ -68,12 +68,26 @@ export const SIGNATURES: readonly Signature[] = [
   {
     name: 'crashkernel-not-reserved',
     pattern: kernelMessage(
-      '(crashkernel (low )?reservation failed - .*|cannot allocate crashkernel.*|crashkernel: .*)',
+      '(crashkernel (low )?reservation failed - .*|[Cc]annot (allocate|reserve) .*crashkernel.*|crashkernel: .*|crashkernel size resulted in zero bytes)',
     ),
     side: 'production',
     degrades: false,
     source:
       'arch/x86/kernel/setup.c, reserve_crashkernel(), kernel/crash_core.c (v6.1); kernel/crash_reserve.c (v6.12)',
+  },
+  {
+    name: 'initramfs-not-unpacked',
+    pattern: kernelMessage('Initramfs unpacking failed: .*'),
+    side: 'production',
+    degrades: false,
+    source: 'init/initramfs.c, do_populate_rootfs() (v6.1)',
+  },
+  {
+    name: 'init-not-found',
+    pattern: kernelMessage(String.raw`check access for rdinit=\S* failed: -?\d+, ignoring`),
+    side: 'production',
+    degrades: false,
+    source: 'init/main.c, kernel_init_freeable() (newer than v6.1, which says nothing)',
   },
   ...TIMER_SIGNATURES,
   ...MEMORY_SIGNATURES,

@@ -129,3 +129,17 @@ void t.test('what is incomplete is left out', async (t) => {
   t.strictSame(readVcpus('CPU#0\nnonsense\nCPU#', ARMED), []);
   t.strictSame(readVcpus(text.replaceAll('RFL=', 'LFR='), ARMED), []);
 });
+
+void t.test('two reservations: page tables in either are those of the capture kernel', async (t) => {
+  const high = parseArmed(
+    'range=7b000000-7f7fffff : Crash kernel\nrange=177000000-17effffff : Crash kernel\n',
+  );
+  for (const [cr3, place] of [
+    [0x7b001000n, 'capture-kernel'],
+    [0x17efff000n, 'capture-kernel'],
+    [0x80000000n, 'first-kernel'],
+    [0x17f000000n, 'first-kernel'],
+  ] as const) {
+    t.equal(placeOf({ rip: KERNEL_RIP, cr3 }, high), place, cr3.toString(16));
+  }
+});

@@ -20,12 +20,12 @@ open_control() {
 	exec 3<>"$control"
 }
 
-# Loads /modules in the order of their numbers; names the ones that failed in $modules_failed.
+# Loads /modules in the order of their numbers; names the ones that failed, and why, in $modules_failed.
 load_modules() {
 	modules_failed=
 	for module in /modules/*.ko; do
 		[ -e "$module" ] || continue
-		insmod "$module" || modules_failed="$modules_failed ${module##*/}"
+		why=$(insmod "$module" 2>&1) || modules_failed="$modules_failed ${module##*/} (${why##*: })"
 	done
 }
 

@@ -1,6 +1,6 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import type { WordsOf } from './command-words.js';
-import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
+import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { oneOf, wholeNumber } from './option-values.js';
 import {
   type CampaignOptions,
@@ -49,7 +49,7 @@ const PLAN_OPTIONS = [
 
 /** The given options that a resumed comparison would ignore, as they were spelled. Pure. */
 export function fixedByComparison(argv: CompareArguments): string[] {
-  return [...argv.scenario, ...givenAmong(argv, PLAN_OPTIONS)];
+  return [...argv.scenario, ...givenAmong(argv, PLAN_OPTIONS), ...fixedWithDefault(argv)];
 }
 
 function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {

@@ -8,6 +8,7 @@ import {
   cpus,
   crashkernel,
   factor,
+  machineName,
   memoryMiB,
   nonEmpty,
   qemuName,
@@ -49,6 +50,11 @@ export const GUEST_PLAN_OPTIONS = [
   'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
+/** The given options, beside {@link GUEST_PLAN_OPTIONS}, that a resumed campaign keeps: those that have a default. Pure. */
+export function fixedWithDefault({ accel, out }: Pick<GuestOptions, 'accel' | 'out'>): string[] {
+  return [...(accel === 'auto' ? [] : ['--accel']), ...(out === OUT_OPTION.default ? [] : ['--out'])];
+}
+
 /** Declares the options of every command that runs guests: the guests, their machines, and where runs are stored. */
 export function guestOptions<T>(yargs: Argv<T>) {
   const { crashkernel: reserved, cpus: count, memoryMiB: memory, machine } = GUEST_DEFAULTS;
@@ -59,15 +65,16 @@ export function guestOptions<T>(yargs: Argv<T>) {
     })
     .option('append', {
       ...single(text('--append')),
-      describe: "Appended to the first kernel's command line",
+      describe: "Appended to the first kernel's command line; replaces crashpath's words of the same key",
     })
     .option('capture-append', {
       ...single(text('--capture-append')),
-      describe: "Appended to the capture kernel's command line",
+      describe:
+        "Appended to the capture kernel's command line; replaces crashpath's words of the same key (nr_cpus=1)",
     })
     .option('crashkernel', {
       ...single(crashkernel),
-      describe: `Memory reserved for the capture kernel, e.g. 256M (default ${reserved})`,
+      describe: `Memory reserved for the capture kernel, a value of crashkernel=, e.g. 256M or "1G,high 72M,low" (default ${reserved})`,
     })
     .option('cpus', {
       ...single(cpus),
@@ -85,7 +92,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: 'Machine profile: a name of crashpath list machines, or a .yaml file; may be repeated',
     })
     .option('machine', {
-      ...single(qemuName('--machine')),
+      ...single(machineName),
       describe: `QEMU machine type (default: the profile's, else ${machine})`,
     })
     .option('cpu-model', {

@@ -1,7 +1,7 @@
 import { escapeHostText } from '../../model/escape.js';
 import { usageFault } from '../../model/fault.js';
 import { CRASHKERNEL_FORMS, mistakeInCrashkernel } from '../../plan/crashkernel.js';
-import { GUEST_LIMITS, QEMU_NAME } from '../../plan/guest-defaults.js';
+import { GUEST_LIMITS, mistakeInMachine, QEMU_NAME } from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 
 /**
@@ -121,6 +121,14 @@ export function qemuName(option: string): (value: unknown) => string | undefined
       `cannot use ${option} "${given}": it is not a name with properties as QEMU takes them; write e.g. q35 or pc,hpet=off`,
     );
   };
+}
+
+/** A QEMU machine without properties that other options decide. */
+export function machineName(value: unknown): string | undefined {
+  const given = qemuName('--machine')(value);
+  const mistake = given === undefined ? undefined : mistakeInMachine(given);
+  if (mistake === undefined) return given;
+  throw usageFault(`cannot use --machine "${given}": ${mistake}`);
 }
 
 /** A campaign's name; it becomes a directory. */

@@ -1,6 +1,6 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import type { WordsOf } from './command-words.js';
-import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
+import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 import { type CampaignOptions, campaignOptions, givenAmong, single, SPEC } from './shared-options.js';
 
@@ -31,7 +31,7 @@ const PLAN_OPTIONS = [
 
 /** The given options that a resumed campaign would ignore, as they were spelled. Pure. */
 export function fixedByCampaign(argv: RunArguments): string[] {
-  return [...argv.scenario, ...argv.kernel, ...givenAmong(argv, PLAN_OPTIONS)];
+  return [...argv.scenario, ...argv.kernel, ...givenAmong(argv, PLAN_OPTIONS), ...fixedWithDefault(argv)];
 }
 
 /** Options about the host, not about the runs that a campaign file describes. */

@@ -1,7 +1,7 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { SWEEPS } from '../../sweep/map.js';
 import type { WordsOf } from './command-words.js';
-import { GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
+import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
 import {
   type CampaignOptions,
@@ -42,7 +42,7 @@ const PLAN_OPTIONS = [
 
 /** The given options that a resumed sweep would ignore, as they were spelled. Pure. */
 export function fixedBySweep(argv: SweepArguments): string[] {
-  return givenAmong(argv, PLAN_OPTIONS);
+  return [...givenAmong(argv, PLAN_OPTIONS), ...fixedWithDefault(argv)];
 }
 
 function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { cpus, crashkernel, factor, qemuName, text } from './option-values.js';
+import { cpus, crashkernel, factor, machineName, qemuName, text } from './option-values.js';
 import { type Misused, usageMessage } from './usage-message.js';
 
 t.test('option values', async (t) => {
@@ -33,6 +33,16 @@ t.test('option values', async (t) => {
     '4M,cma',
   ])
     usage(() => crashkernel(bad), /--crashkernel/);
+  t.equal(machineName('pc,smm=off,hpet=off'), 'pc,smm=off,hpet=off');
+  t.equal(machineName(undefined), undefined);
+  for (const [bad, option] of [
+    ['pc,smp.cpus=4', /--cpus/],
+    ['q35,accel=kvm', /--accel/],
+    ['q35,memory-backend=ram0', /--memory/],
+    ['pc,append=x', /--append/],
+  ] as const) {
+    usage(() => machineName(bad), option);
+  }
   const machine = qemuName('--m');
   for (const good of ['pc', 'pc-q35-7.2', 'pc,hpet=off', 'type=q35,smm=on', 'max,-x2apic,+ssse3']) {
     t.equal(machine(good), good);

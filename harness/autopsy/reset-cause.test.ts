@@ -1,0 +1,54 @@
+import t from 'tap';
+import { parseArmed } from '../timeline/armed.js';
+import { armedReport, CAPTURE_START_RIP, CRASH_CR3, registers } from '../testing/builders/runs.js';
+import { resetCause } from './reset-cause.js';
+
+const armed = parseArmed(armedReport());
+const SHOOTER = registers([{ rip: 0xffffffff81000000n }]);
+/** SeaBIOS's wait of a vCPU that nobody started (QEMU 7.2.22). */
+const WAITING = (cpu: number) =>
+  [
+    `CPU#${cpu}`,
+    'EIP=000fd09a EFL=00000006 [-----P-] CPL=0 II=0 A20=1 SMM=0 HLT=0',
+    'IDT=     000f61be 00000000',
+    'CR0=00000011 CR2=00000000 CR3=00000000 CR4=00000000',
+    '',
+  ].join('\n');
+
+const tripleFault = (registersText: string, sameImage = true) =>
+  resetCause({ reason: 'guest-reset', kind: 'triple fault', accel: 'tcg', registersText, armed, sameImage });
+
+void t.test('a triple fault, and who may have caused it', async (t) => {
+  t.match(tripleFault(`${SHOOTER}\n${WAITING(1)}`), {
+    cause: 'triple-fault',
+    vcpu: 1,
+    saw: 'a triple fault of vCPU 1 (vCPU 1 in firmware at 0xfd09a with an empty IDT)',
+  });
+  const two = tripleFault(`${SHOOTER}\n${WAITING(1)}${WAITING(2)}`);
+  t.match(two, { saw: /vCPU 1 in firmware.*vCPU 2 in firmware/ });
+  t.equal(two?.vcpu, undefined, 'not one alone');
+});
+
+void t.test('five-level paging in the jump is named', async (t) => {
+  const jumping = registers([{ rip: CAPTURE_START_RIP, cr3: CRASH_CR3 }]);
+  const five = jumping.replace(/CR4=[\da-f]+/, 'CR4=00001020');
+  t.match(tripleFault(five, false), { vcpu: 0, saw: /CR4\.LA57=1/ });
+  t.notMatch(tripleFault(five), { saw: /LA57/ }, 'the same kernel copes with it');
+  t.notMatch(tripleFault(five.replace('00001020', '00000020'), false), { saw: /LA57/ });
+});
+
+void t.test('other ends', async (t) => {
+  const end = {
+    registersText: SHOOTER,
+    armed,
+    sameImage: true,
+    accel: 'tcg' as const,
+    kind: 'other reset' as const,
+  };
+  t.match(resetCause({ ...end, reason: 'guest-reset' }), { cause: 'other-reset', saw: /no triple fault/ });
+  t.match(resetCause({ ...end, reason: 'guest-shutdown' }), { cause: 'power-off' });
+  t.match(resetCause({ ...end, reason: 'guest-reset', accel: 'kvm', kind: undefined }), {
+    saw: /under KVM/,
+  });
+  t.equal(resetCause({ ...end, reason: 'guest-reset', kind: undefined }), undefined, 'no log');
+});
