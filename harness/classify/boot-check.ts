@@ -1,17 +1,24 @@
 import { escapeGuestText } from '../model/escape.js';
 import { wordsOf } from '../plan/command-line.js';
 import { withoutStamp } from '../timeline/printk.js';
+import { panicReason, starvedPanic } from './capture-panic-check.js';
+import { hostBusyAt } from './host-busy.js';
 import type { Check } from './facts.js';
+import { unfinishedOf } from './unfinished-check.js';
 import { first, firstFact, unprovedProofs } from './phases.js';
 
 /** Did the first kernel boot at all? */
-export const bootCheck: Check = ({ events, hello, plan }) => {
+export const bootCheck: Check = (facts) => {
+  const { events, hello, plan } = facts;
   // Before the hello, the only unproved proof is a missing ability of the machine: that is no failed boot.
   if (hello !== undefined || unprovedProofs(events).length > 0) return undefined;
   const base = { word: 'boot-failed' } as const;
   const panic = first(events, 'panic');
   const cause = first(events, 'signature', ({ name }) => CAUSES.has(name));
   if (panic !== undefined) {
+    const reason = panicReason(panic.message);
+    const busy = reason === undefined ? undefined : hostBusyAt(facts, reason, panic);
+    if (busy !== undefined) return starvedPanic('the first kernel', panic, busy);
     return {
       ...base,
       detail: 'panic-during-boot',
@@ -38,6 +45,16 @@ export const bootCheck: Check = ({ events, hello, plan }) => {
     };
   }
   const banner = first(events, 'kernel-banner');
+  const unfinished = unfinishedOf(facts);
+  if (unfinished !== undefined) {
+    const starved = unfinished.detail === 'host-starved';
+    return {
+      word: 'cannot-tell',
+      detail: starved ? 'host-starved' : 'still-booting',
+      explanation: `the first kernel had no time to boot: ${unfinished.how}; ${starved ? 'run again with less beside it, or with' : 'give it more with'} --timeout-scale`,
+      evidence: [banner, ...unfinished.evidence],
+    };
+  }
   return {
     ...base,
     detail: banner === undefined ? 'boot-silent' : 'boot-deadline',

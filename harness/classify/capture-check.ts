@@ -5,6 +5,7 @@ import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { cpusNote } from './capture-cpus.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Check, Facts } from './facts.js';
+import { partByHost } from './host-busy.js';
 import { first } from './phases.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
@@ -21,28 +22,33 @@ const CONTROL_TTY = 'ttyS1';
 export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
-  const reasons = degradations(facts);
+  const { standing: reasons, byHost, evidence: hostTimes } = partByHost(facts, degradations(facts));
   const exercised = exerciseOf(facts);
   // The capture kernel's timers are evidence in any case, degraded or not.
   const report = first(facts.events, 'capture-facts');
-  const cited = reasons.map(([, event]) => event);
-  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
+  const cited = [...reasons, ...byHost].map(([, event]) => event);
+  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited, ...hostTimes])];
   const degradedBy = reasons.map(([name]) => name);
+  const undecided = byHost.map(([name]) => name);
+  const notJudged =
+    undecided.length === 0 ? '' : `; not judged, because the host was busy: ${undecided.join(', ')}`;
   const note = cpusNote(facts.plan, report);
   return degradedBy.length === 0
     ? {
         word: 'captured',
         detail: 'nonce-verified',
-        explanation: `the capture kernel read this run's nonce out of the crashed kernel's memory${note}`,
+        explanation: `the capture kernel read this run's nonce out of the crashed kernel's memory${note}${notJudged}`,
         evidence,
         degradedBy,
+        undecided,
       }
     : {
         word: 'captured',
         detail: 'nonce-verified-degraded',
-        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}${note}`,
+        explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}${note}${notJudged}`,
         evidence,
         degradedBy,
+        undecided,
       };
 };
 
@@ -95,7 +101,7 @@ function degradations(known: Facts): [string, RunEvent][] {
   }
   for (const event of events) {
     if (event.type === 'signature' && event.degrades && !reasons.some(([name]) => name === event.name)) {
-      if (!saidBefore(events, event.name)) reasons.push([event.name, event]);
+      if (!saidBefore(known, event.name)) reasons.push([event.name, event]);
     }
     if ((event.type === 'oops' || event.type === 'panic') && event.side === 'capture') {
       const reason = `${event.type}-in-capture`;

@@ -1,6 +1,7 @@
-import type { RunEvent } from '../model/event.js';
+import type { EventOf, RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
-import type { Check } from './facts.js';
+import type { Check, Finding } from './facts.js';
+import { type HostBusy, hostBusyAt } from './host-busy.js';
 import { first } from './phases.js';
 
 /** Why capture kernels panic in the field, derived from panic()'s message; each row cites the source that prints it. */
@@ -41,16 +42,35 @@ const REASONS: readonly {
 const MEMORY_SIGNS: ReadonlySet<string> = new Set(['oom-killer', 'oom-kill', 'allocation-failure']);
 
 /** The capture kernel panicked; the detail is the reason, when the message is a known one. */
-export const capturePanicCheck: Check = ({ events }) => {
+export const capturePanicCheck: Check = (facts) => {
+  const { events } = facts;
   const panic = first(events, 'panic', (event) => event.side === 'capture');
   if (panic === undefined) return undefined;
+  const detail = panicReason(panic.message);
+  const busy = detail === undefined ? undefined : hostBusyAt(facts, detail, panic);
+  if (busy !== undefined) return starvedPanic('the capture kernel', panic, busy);
   return {
     word: 'capture-panic',
-    detail: REASONS.find(({ message }) => message.test(panic.message))?.detail ?? 'panic-in-capture',
+    detail: detail ?? 'panic-in-capture',
     explanation: `the capture kernel panicked: ${escapeGuestText(panic.message)}`,
     evidence: [...memorySigns(events, panic), panic],
   };
 };
+
+/** A kernel that panicked over a check that the busy host may have failed. */
+export function starvedPanic(kernel: string, panic: EventOf<'panic'>, busy: HostBusy): Finding {
+  return {
+    word: 'cannot-tell',
+    detail: 'host-starved',
+    explanation: `${kernel} panicked over its timer check (${escapeGuestText(panic.message)}), in which QEMU's threads waited ${Math.round(busy.waitedMs)} ms for a CPU; run again with less beside it`,
+    evidence: [panic, ...busy.evidence],
+  };
+}
+
+/** The detail of a panic whose message is a known one. */
+export function panicReason(message: string): string | undefined {
+  return REASONS.find((reason) => reason.message.test(message))?.detail;
+}
 
 /** The first line of each kind. */
 function memorySigns(events: readonly RunEvent[], panic: RunEvent): RunEvent[] {

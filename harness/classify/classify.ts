@@ -1,6 +1,7 @@
 import type { RunEvent } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Verdict } from '../model/verdict.js';
+import { unfinishedCheck } from './unfinished-check.js';
 import { bootCheck } from './boot-check.js';
 import { captureCheck, vmcoreCheck } from './capture-check.js';
 import { captureProofCheck } from './capture-proof-check.js';
@@ -34,6 +35,7 @@ const CHECKS: readonly Check[] = [
   resetCheck,
   noPanicCheck,
   suspicionCheck,
+  unfinishedCheck,
   stuckCheck,
 ];
 

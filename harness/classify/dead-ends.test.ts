@@ -155,6 +155,24 @@ void t.test('no panic', async (t) => {
     'crash-path-hang/deadline',
     'a panic was seen',
   );
+  const livesOn: HostFact = { ...answers, afterPanic: true };
+  t.equal(verdict(firedRun().panic().host(livesOn)), 'no-panic/still-answers', 'anybody can print that line');
+  t.equal(
+    verdict(
+      firedRun().panic().host({ fact: 'watch-ended', answered: false, afterPanic: true }).host(DEADLINE),
+    ),
+    'crash-path-hang/deadline',
+  );
+  t.equal(
+    verdict(firedRun().host(answers).panic().host(DEADLINE)),
+    'crash-path-hang/deadline',
+    'it answered before it panicked',
+  );
+  t.equal(
+    verdict(atCapture().host(livesOn).host(DEADLINE)),
+    'capture-hang/deadline',
+    'the capture kernel started',
+  );
   t.equal(
     verdict(firedRun().console('[   9.000000] app: Kernel panic - not syncing: x').host(answers)),
     'no-panic/still-answers',

@@ -20,16 +20,21 @@ export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered
   };
 };
 
-/** The guest is alive: it answered after the watch. */
+/** The guest is alive: it answered after the watch, or to a question that was asked after the line of a panic. */
 export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
-  if (panic !== undefined || captureEntered !== undefined) return undefined;
-  const watch = firstFact(events, 'watch-ended');
-  if (watch?.fact.answered !== true) return undefined;
+  if (captureEntered !== undefined) return undefined;
+  const answer = factsOf(events, 'watch-ended').find(
+    ({ fact }) => fact.answered && (panic === undefined || fact.afterPanic === true),
+  );
+  if (answer === undefined) return undefined;
   return {
     word: 'no-panic',
     detail: 'still-answers',
-    explanation: 'the guest did not panic and still answers',
-    evidence: [watch],
+    explanation:
+      panic === undefined
+        ? 'the guest did not panic and still answers'
+        : "the guest printed a panic's first line and lives on: it still answers",
+    evidence: [panic, answer],
   };
 };
 
@@ -56,7 +61,7 @@ export const stuckCheck: Check = (facts) => {
     return stuck(
       facts,
       'deadline',
-      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms`,
+      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms; that it cannot end is not proved`,
       deadline,
     );
   }

@@ -44,8 +44,11 @@ for (const name of names) {
       degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],
       lastPhase: verdict.lastPhase ?? 'none',
       outcome: judge(verdict, fixture.plan.scenario.expect),
-      // A report's stack would be most of the header.
-      events: events.filter(({ type }) => type !== 'report-frame').map(nameEvent),
+      // A report's stack, or the host time, would be most of the header.
+      events: events
+        .filter((event) => event.type !== 'report-frame')
+        .filter((event) => event.type !== 'host' || event.fact.fact !== 'host-time')
+        .map(nameEvent),
     };
     if (UPDATE) await updateHeader(fixture, computed);
     else t.strictSame(computed, fixture.header.computed, "the code's full result");

@@ -1,5 +1,6 @@
-import type { EventOf, RunEvent } from '../model/event.js';
+import type { EventOf } from '../model/event.js';
 import type { Facts } from './facts.js';
+import { hostBusyAt } from './host-busy.js';
 import { first } from './phases.js';
 
 /** arch/x86/kernel/apic/apic.c and tsc.c (v6.1): `lapic` and `lapic-deadline` are the local APIC's clock events. */
@@ -21,9 +22,16 @@ export function lostLapicTimer({
   return ASKED.test(captureUserspace?.commandLine ?? '') ? undefined : facts;
 }
 
-/** Whether the first kernel printed the same before the crash: then the machine causes it, not the crash. */
-export function saidBefore(events: readonly RunEvent[], name: string): boolean {
-  return events.some(
-    (event) => event.type === 'signature' && event.name === name && event.side === 'production',
+/**
+ * Whether the first kernel printed the same before the crash: then the machine causes it, not the crash. A message that a
+ * busy host may have caused shows nothing about the machine.
+ */
+export function saidBefore(facts: Facts, name: string): boolean {
+  return facts.events.some(
+    (event) =>
+      event.type === 'signature' &&
+      event.name === name &&
+      event.side === 'production' &&
+      hostBusyAt(facts, name, event) === undefined,
   );
 }

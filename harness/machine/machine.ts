@@ -43,7 +43,7 @@ export interface MachineLog {
   message(direction: 'in' | 'out', message: Record<string, unknown>): void;
   /** The registers of all vCPUs, as {@link Monitor.registers} gives them. */
   sample(text: string): void;
-  /** Its start, its end, and its failures. */
+  /** Its start, its end, its failures, and what the host gives it (`host-time`), where the host tells. */
   fact(fact: HostFact): void;
 }
 

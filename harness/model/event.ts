@@ -85,6 +85,8 @@ export type EventBody =
       readonly forMs: number;
       readonly vcpus: readonly VcpuState[];
     }
+  /** Follows the fact of a deadline, and the fact that the guest was asked whether it is alive. */
+  | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'host'; readonly fact: HostFact };
 
 /**
@@ -95,6 +97,26 @@ export type Side = 'production' | 'capture' | 'rebooted';
 
 /** How a dead guest looks from outside. */
 export type HangShape = 'all-vcpus-halted' | 'spin' | 'idle-forever';
+
+/** The guest's latest doings at some moment of a run. */
+export interface Progress {
+  /** Since the machine's start, milliseconds: the guest's own time, and the host's. */
+  readonly ownMs: number;
+  readonly wallMs: number;
+  /** Own time since the guest last sent something on a channel, reports of a watchdog apart; absent: never. */
+  readonly silentMs?: number | undefined;
+  /** The channel of that. */
+  readonly channel?: Channel | undefined;
+  /** The length of the latest stretch that counts, own time; see `Limits.quietMs`. */
+  readonly quietMs: number;
+  /** Samples of that stretch, and those among them that show new code. */
+  readonly samples: number;
+  readonly newCode: number;
+  /** The latest new code; absent: none since firing. */
+  readonly lastCode?: { readonly place: Place; readonly rip: string } | undefined;
+  /** vCPUs that every sample of the last seconds shows running in the first kernel with interrupts off. */
+  readonly stuckVcpus: readonly number[];
+}
 
 /** What `kexec -p` left behind in the first kernel. */
 export interface Armed {

@@ -64,7 +64,8 @@ export function matches(happened: Happened, { verdict, quality, degradedBy, deta
 
 /**
  * Compares what happened with what was expected. A harness error stays one whatever was expected; a void that was not
- * expected says nothing about the kernel.
+ * expected says nothing about the kernel, nor does a capture whose undecided aspects are those that were expected to
+ * degrade it.
  */
 export function judge(verdict: Verdict, expected: Expectation): Outcome {
   const { otherwise } = VERDICTS[verdict.word];
@@ -76,7 +77,13 @@ export function judge(verdict: Verdict, expected: Expectation): Outcome {
       ? { quality: verdict.quality, degradedBy: verdict.degradedBy }
       : { degradedBy: [] }),
   };
-  if (alternativesOf(expected).some((one) => matches(happened, one))) return 'expected';
+  const accepted = alternativesOf(expected);
+  if (accepted.some((one) => matches(happened, one))) return 'expected';
+  if (verdict.word === 'captured' && verdict.undecided.length > 0) {
+    const degradedBy = [...verdict.degradedBy, ...verdict.undecided];
+    const otherwiseHappened = { ...happened, quality: 'degraded', degradedBy } as const;
+    if (accepted.some((one) => matches(otherwiseHappened, one))) return 'inconclusive';
+  }
   return otherwise;
 }
 

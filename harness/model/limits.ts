@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** Deadlines of one run, milliseconds. Each names what it bounds. */
+/**
+ * Deadlines of one run, milliseconds. Each names what it bounds. They count the guest's own time (timeline/own-time.ts),
+ * except `qemuStartMs` and `totalMs`, which count the host's.
+ */
 export const LimitsSchema = z.object({
   /** QEMU start to QMP greeting. */
   qemuStartMs: z.number(),
@@ -24,7 +27,12 @@ export const LimitsSchema = z.object({
   spinHangMs: z.number(),
   /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
   idleHangMs: z.number().default(60_000),
-  /** The whole run, in any case. */
+  /**
+   * A guest that has shown nothing new for this long, or for a third of the deadline that passed, makes no progress; see
+   * timeline/progress.ts.
+   */
+  quietMs: z.number().default(30_000),
+  /** The whole run, in any case: the backstop. */
   totalMs: z.number(),
   /** Bytes per channel. */
   channelBytes: z.number(),

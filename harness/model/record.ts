@@ -114,9 +114,23 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     pagesCompared: z.number(),
     saw: z.string(),
   }),
-  /** The guest was asked whether it is alive after the watch. */
-  z.object({ fact: z.literal('watch-ended'), answered: z.boolean() }),
-  z.object({ fact: z.literal('deadline'), what: z.string(), limitMs: z.number() }),
+  /** The guest was asked whether it is alive: after the watch, or seconds after the first line of a panic. */
+  z.object({
+    fact: z.literal('watch-ended'),
+    answered: z.boolean(),
+    /** It was asked after a panic was seen. */
+    afterPanic: z.literal(true).optional(),
+  }),
+  z.object({
+    fact: z.literal('deadline'),
+    what: z.string(),
+    limitMs: z.number(),
+    /** How long was waited: in the guest's own time, and in the host's. Absent in older recordings. */
+    ownMs: z.number().optional(),
+    wallMs: z.number().optional(),
+    /** The limit of the whole run, which counts the host's time. */
+    backstop: z.literal(true).optional(),
+  }),
   z.object({ fact: z.literal('channel-limit'), channel: z.enum(CHANNELS), limitBytes: z.number() }),
   z.object({
     fact: z.literal('qemu-exit'),

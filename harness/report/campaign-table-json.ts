@@ -26,6 +26,7 @@ export function campaignTableObject(table: CampaignTable, { campaign, exitCode }
       trials: cell.results.length,
       verdicts: Object.fromEntries(cell.verdicts),
       degradedBy: cell.degradedBy,
+      undecided: cell.undecided,
       why: cell.why,
       voidOk: cell.voidOk,
       runs: cell.results.map(({ runId }) => runId),

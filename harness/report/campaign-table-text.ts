@@ -76,10 +76,15 @@ export function numbered(table: CampaignTable): Map<TableCell, number> {
   return new Map(speaking.map(({ cell }, index) => [cell, index + 1]));
 }
 
-/** A cell's runs: one line for each verdict, then the reasons of degraded captures. */
-export function verdictLines({ verdicts, degradedBy }: TableCell): string[] {
-  const lines = verdicts.map(([name, count]) => `${count} ${name}`);
-  return degradedBy.length === 0 ? lines : [...lines, `by ${degradedBy.map(safeName).join(', ')}`];
+/** A cell's runs: one line for each verdict, then the reasons of degraded captures, and what was not judged. */
+export function verdictLines({ verdicts, degradedBy, undecided }: TableCell): string[] {
+  const listed = (word: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [`${word} ${names.map(safeName).join(', ')}`];
+  return [
+    ...verdicts.map(([name, count]) => `${count} ${name}`),
+    ...listed('by', degradedBy),
+    ...listed('not judged:', undecided),
+  ];
 }
 
 function cellLines(

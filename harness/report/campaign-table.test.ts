@@ -225,7 +225,7 @@ t.test('colours stand beside the words; a narrow table keeps all words', async (
 t.test('hostile texts stay text, on the terminal and in HTML', async (t) => {
   const cell: Cell = { kernel: HOSTILE, why: HOSTILE, expect: { verdict: 'captured', why: HOSTILE } };
   const runs = [
-    run(HOSTILE, cell, { ...DEGRADED, degradedBy: [HOSTILE] }),
+    run(HOSTILE, cell, { ...DEGRADED, degradedBy: [HOSTILE], undecided: [HOSTILE] }),
     run(HOSTILE, { ...cell, machine: HOSTILE }, { ...VOID, voidOk: HOSTILE }),
   ];
   t.notMatch(campaignTableText(tableOf(runs), resultsOf(runs), PLAIN), /[^\x20-\x7e\n]/);

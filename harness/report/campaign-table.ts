@@ -37,6 +37,8 @@ export interface TableCell {
   readonly verdicts: readonly (readonly [name: string, count: number])[];
   /** All reasons for which captures were degraded. */
   readonly degradedBy: readonly string[];
+  /** All aspects of captures that their runs do not show. */
+  readonly undecided: readonly string[];
   readonly state: CellState;
   /** What was expected, in words. */
   readonly expected: string;
@@ -122,6 +124,7 @@ function cellOf(plans: readonly PlanInCell[], results: readonly RunResult[]): Ta
     results,
     verdicts: countInOrder(results.map(verdictName), VERDICT_NAMES),
     degradedBy: [...new Set(results.flatMap(({ degradedBy }) => degradedBy))].sort(),
+    undecided: [...new Set(results.flatMap(({ undecided = [] }) => undecided))].sort(),
     state: stateOf(results, plans.length),
     expected: expectationText(expect),
     why: argued,

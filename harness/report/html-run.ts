@@ -18,7 +18,7 @@ export function runCard(
 <summary><span class="mark" aria-hidden="true">${OUTCOME_MARKS[result.outcome]}</span><span class="what"><b>${verdictName(result)}</b> <span class="quiet">${safeName(result.detail)}</span></span><span class="where">${safeName(result.scenario)} <span class="quiet">on ${safeName(result.kernel)}${machineOf(result)}, trial ${result.trial}</span></span><span class="number">${seconds(result.durationMs)}</span></summary>
 <div class="body">
 <p class="explanation">${safeSentence(result.explanation)}</p>
-<p>${outcomeChip(result.outcome)} <span class="quiet">${result.cell === undefined ? 'a healthy kernel gives' : 'the campaign expects'} ${safeName(result.expected)}</span>${degradedBy(result)}</p>
+<p>${outcomeChip(result.outcome)} <span class="quiet">${result.cell === undefined ? 'a healthy kernel gives' : 'the campaign expects'} ${safeName(result.expected)}</span>${degradedBy(result)}${notJudged(result)}</p>
 ${ladderBar(result)}
 <div class="columns"><section><h4>Phases</h4>${ladderList(result)}</section><section><h4>Evidence</h4>${evidenceList(result)}</section></div>
 ${excerpt === undefined ? undefined : consoleBlock(excerpt)}
@@ -35,6 +35,12 @@ function degradedBy({ degradedBy: reasons }: RunResult): Markup | undefined {
   return reasons.length === 0
     ? undefined
     : html` <span class="quiet">degraded by ${safeSentence(reasons.join(', '))}</span>`;
+}
+
+function notJudged({ undecided = [] }: RunResult): Markup | undefined {
+  return undecided.length === 0
+    ? undefined
+    : html` <span class="quiet">not judged: ${safeSentence(undecided.join(', '))}</span>`;
 }
 
 function captureKernel(result: RunResult): Markup | undefined {

@@ -104,6 +104,8 @@ void t.test('a capture: implied rungs, quality, the last lines', async (t) => {
     showRun({ ...SHOWN, result: degraded }),
     "captured (degraded): nonce-verified\n             the capture kernel read this run's nonce out of the crashed kernel's memory\ndegraded by  no-irq-handler, cpu-notes\n",
   );
+  const open = { ...CAPTURED, undecided: ['timer-not-connected'] };
+  t.match(showRun({ ...SHOWN, result: open }), 'memory\nnot judged   timer-not-connected\n');
 });
 
 void t.test('a run that was cut off', async (t) => {

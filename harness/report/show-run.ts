@@ -109,6 +109,7 @@ function noVerdict(judgeAgain: string, colors: Palette): string {
 function verdict(result: RunResult, colors: Palette): string {
   const paint = colors.outcome[result.outcome];
   const quality = result.quality === undefined ? '' : ` (${result.quality})`;
+  const { undecided = [] } = result;
   return aligned(
     [
       ['verdict', `${paint(`${result.verdict}${quality}`)}: ${safeName(result.detail)}`],
@@ -116,6 +117,9 @@ function verdict(result: RunResult, colors: Palette): string {
       ...(result.degradedBy.length === 0
         ? []
         : [['degraded by', result.degradedBy.slice(0, LISTED).map(safeName).join(', ')] as const]),
+      ...(undecided.length === 0
+        ? []
+        : [['not judged', undecided.slice(0, LISTED).map(safeName).join(', ')] as const]),
       ['outcome', `${paint(result.outcome)} (expected ${safeName(result.expected)})`],
       ['duration', seconds(result.durationMs)],
     ],

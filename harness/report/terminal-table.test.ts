@@ -109,6 +109,10 @@ void t.test('one line for each end of a run', async (t) => {
     'expected       sysrq-task  6.1.0-56-amd64  trial 1  captured  16.6 s',
   );
   t.equal(
+    resultLine({ ...CAPTURED, undecided: ['timer-not-connected'] }, { color: false }),
+    'expected       sysrq-task  6.1.0-56-amd64  trial 1  captured; not judged: timer-not-connected  16.6 s',
+  );
+  t.equal(
     resultLine(HUNG, { color: false }),
     'unexpected     sysrq-task  6.1.0-56-amd64  trial 2  crash-path-hang (all-vcpus-halted), expected captured  12.7 s  r2',
   );

@@ -98,7 +98,9 @@ export function resultLine(result: RunResult, options: TextOptions): string {
     result.outcome === 'expected'
       ? ''
       : ` (${safeName(result.detail)}), expected ${safeName(result.expected)}`;
-  const what = `${verdictName(result)}${why}`;
+  const { undecided = [] } = result;
+  const open = undecided.length === 0 ? '' : `; not judged: ${undecided.map(safeName).join(', ')}`;
+  const what = `${verdictName(result)}${why}${open}`;
   const name = result.outcome === 'expected' ? '' : `  ${safeName(result.runId)}`;
   return `${paint(result.outcome.padEnd(OUTCOME_COLUMNS))}  ${where}  ${what}  ${seconds(result.durationMs)}${name}`;
 }

@@ -1,4 +1,3 @@
-import type { Clock } from '../machine/clock.js';
 import type { EventOf, EventType, RunEvent } from '../model/event.js';
 
 /** Thrown out of every wait once the run has ended; the reason is in the recording. */
@@ -20,14 +19,21 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** Calls `act` when a deadline has passed; the returned function cancels that. */
+export type Deadline = (
+  limitMs: number,
+  act: () => void,
+  options: { readonly whileProgress: boolean },
+) => () => void;
+
 /** The pending waits of a run. All of them end with the run. */
 export class EventWaits {
-  readonly #clock: Clock;
+  readonly #after: Deadline;
   readonly #pending = new Set<Waiter>();
   #why: string | undefined;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(after: Deadline) {
+    this.#after = after;
   }
 
   /** Why the run ended; undefined while it lasts. */
@@ -53,13 +59,17 @@ export class EventWaits {
   }
 
   /**
-   * The first matching event: one of `seen`, or one that is offered. Undefined after `limitMs`, when `late` has been
-   * called. Throws {@link RunEnded} when the run ends.
+   * The first matching event: one of `seen`, or one that is offered. Undefined when the deadline has passed and `late`
+   * has been called. Throws {@link RunEnded} when the run ends.
    */
   async next<T extends EventType>(
     { types, test }: WantedEvent<T>,
     seen: readonly RunEvent[],
-    { limitMs, late }: { readonly limitMs: number; readonly late?: () => void },
+    {
+      limitMs,
+      whileProgress,
+      late,
+    }: { readonly limitMs: number; readonly whileProgress: boolean; readonly late?: () => void },
   ): Promise<EventOf<T> | undefined> {
     const wanted: readonly EventType[] = typeof types === 'string' ? [types] : types;
     const is = (event: RunEvent): event is EventOf<T> => wanted.includes(event.type);
@@ -77,10 +87,11 @@ export class EventWaits {
           reject,
         };
         this.#pending.add(waiter);
-        cancel = this.#clock.after(limitMs, () => {
+        const pass = () => {
           late?.();
           resolve(undefined);
-        });
+        };
+        cancel = this.#after(limitMs, pass, { whileProgress });
       });
     } finally {
       cancel?.();

@@ -2,39 +2,65 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
-/** A capture kernel's init powers off right after its report; this allows for a slow host. */
+/** A capture kernel's init powers off right after its report. */
 const POWER_OFF_LIMIT_MS = 20_000;
+/**
+ * A guest whose panic is followed by no sign of the capture kernel is asked this often whether it is alive. A stock
+ * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
+ */
+const ASK_EVERY_MS = 5_000;
 
 /**
- * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that shows no
- * panic and still answers, it completes the proofs that need a second reading.
+ * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that lives on, it
+ * completes the proofs that need a second reading.
  */
-export async function followGuest(
-  { watch, shell }: Guest,
-  openQuestions: readonly OpenQuestion[],
-): Promise<void> {
+export async function followGuest(guest: Guest, openQuestions: readonly OpenQuestion[]): Promise<void> {
+  const { watch, shell } = guest;
+  const livesOn = async () => {
+    for (const question of openQuestions) watch.fact({ fact: 'proof', ...(await question.lookAgain()) });
+    watch.end('the guest is still alive');
+  };
   const sign = await watch.tryWaitFor(['panic', ...CAPTURE_SIGNS], () => true, 'watchMs');
   if (sign === undefined) {
     const answered = await shell.answers();
     watch.fact({ fact: 'watch-ended', answered });
-    if (answered) {
-      for (const question of openQuestions) watch.fact({ fact: 'proof', ...(await question.lookAgain()) });
-      return watch.end('the guest is still alive');
-    }
+    if (answered) return livesOn();
   }
   // A silent guest may still be on the crash path: a panic in NMI context can print nothing.
-  await watch.waitFor(['capture-command-line', 'capture-hello'], () => true, {
+  const crossing = watch.waitFor(['capture-command-line', 'capture-hello'], () => true, {
     what: 'the crash path, from the panic to the capture kernel,',
     within: 'crashPathMs',
+    whileProgress: true,
   });
+  const asking = answersAfterPanic(guest).then((answered) => (answered ? livesOn() : undefined));
+  await Promise.race([crossing, asking.then(() => crossing)]);
   await watch.waitFor('capture-hello', () => true, {
     what: "the capture kernel's boot",
     within: 'captureBootMs',
+    whileProgress: true,
   });
   await watch.waitFor('capture-done', () => true, {
     what: "the capture kernel's report",
     within: 'captureReportMs',
+    whileProgress: true,
   });
   await watch.tryWaitFor('shutdown', () => true, POWER_OFF_LIMIT_MS);
   watch.end('the capture kernel has reported');
+}
+
+/**
+ * Asks a guest that printed the first line of a panic whether it lives on, until it answers or a capture kernel shows
+ * up. Anybody can print that line. An answer counts only from a guest of which no vCPU stands still with interrupts
+ * off: the others may run on while one is stuck in panic(). A guest that takes no interrupts cannot answer, and is left
+ * alone.
+ */
+async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
+  if ((await watch.tryWaitFor('panic', () => true, 'totalMs')) === undefined) return false;
+  for (;;) {
+    if ((await watch.tryWaitFor(CAPTURE_SIGNS, () => true, ASK_EVERY_MS)) !== undefined) return false;
+    if (!watch.takesInterrupts) continue;
+    if (!(await shell.answers(ASK_EVERY_MS)) || watch.stuckVcpus.length > 0) continue;
+    watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
+    return true;
+  }
 }

@@ -69,7 +69,7 @@ function witnessOf(guest: Guest, { cpus, kernel }: Wanted): GuestWitness {
     },
     // The guest runs: the interrupts of its sources have arrived once their rates are proved.
     sourcesWithinMs: 0,
-    clock: { nowMs: () => watch.nowMs(), sleep: (ms) => watch.sleep(ms) },
+    clock: { nowMs: () => watch.ownMs(), sleep: (ms) => watch.sleep(ms) },
     script: (script, what) => shell.run(script, what),
     tryScript: (script) => shell.tryRun(script),
   };

@@ -48,9 +48,9 @@ export class GuestShell {
     return this.#tryReply(this.#send(this.#requests.script(script)));
   }
 
-  /** Whether the guest answers in time. */
-  async answers(): Promise<boolean> {
-    return (await this.#tryReply(this.#send(this.#requests.ping()))) !== undefined;
+  /** Whether the guest answers in time (`replyMs` when absent). */
+  async answers(within: Within = 'replyMs'): Promise<boolean> {
+    return (await this.#tryReply(this.#send(this.#requests.ping()), within)) !== undefined;
   }
 
   /** Makes the guest announce and run a script in which it is expected to die; resolves at the announcement. */
@@ -78,8 +78,8 @@ export class GuestShell {
     return request;
   }
 
-  async #tryReply({ id }: Request): Promise<ScriptReply | undefined> {
-    const reply = await this.#watch.tryWaitFor('reply', (event) => event.id === id, 'replyMs');
+  async #tryReply({ id }: Request, within: Within = 'replyMs'): Promise<ScriptReply | undefined> {
+    const reply = await this.#watch.tryWaitFor('reply', (event) => event.id === id, within);
     return reply === undefined ? undefined : { status: reply.status, output: reply.output };
   }
 

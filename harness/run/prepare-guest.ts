@@ -48,6 +48,7 @@ export async function prepareGuest(
   const hello = await watch.waitFor('hello', () => true, {
     what: "the boot to the guest init's first word",
     within: 'bootMs',
+    whileProgress: true,
   });
   if (hello.release !== release) watch.stop('another kernel runs than was asked for');
   if (hello.modulesFailed !== '') watch.stop('modules did not load');

@@ -1,4 +1,6 @@
 import t from 'tap';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { Clock } from '../machine/clock.js';
 import type { HostFact, RunRecord } from '../model/record.js';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Recorder } from '../store/recorder.js';
@@ -7,11 +9,11 @@ import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
 
 /** A recorder that keeps nothing. */
-function memoryRecorder(): Recorder {
+function memoryRecorder(clock: Clock = HOST_CLOCK): Recorder {
   let seq = 0;
-  const stamp = () => ({ seq: seq++, atMs: seq });
+  const stamp = () => ({ seq: seq++, atMs: clock.nowMs() });
   return {
-    nowMs: () => seq,
+    nowMs: () => clock.nowMs(),
     chunk: (channel, bytes): RunRecord => ({ kind: 'chunk', channel, bytes, ...stamp() }),
     qmp: (direction, message) => ({ kind: 'qmp', line: 0, record: { ...stamp(), direction, message } }),
     sample: (text) => ({ kind: 'sample', line: 0, record: { ...stamp(), text } }),
@@ -32,7 +34,7 @@ const FIRING = 'CP1 {"ev":"firing","id":3}';
 
 t.test('a panic that overtakes the announcement of firing does not end the run', async (t) => {
   const clock = new SteppedClock();
-  const watch = new RunWatch(memoryRecorder(), { limits, clock });
+  const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
   print(watch, 'console', PANIC);
   clock.forwardTo(4_900);
   t.equal(watch.ended, undefined, 'a panic has some seconds for its report');
@@ -43,7 +45,7 @@ t.test('a panic that overtakes the announcement of firing does not end the run',
 
 t.test('a panic before anything was fired ends it', async (t) => {
   const clock = new SteppedClock();
-  const watch = new RunWatch(memoryRecorder(), { limits, clock });
+  const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
   print(watch, 'console', PANIC);
   const hello = watch.waitFor('hello', () => true, { what: 'x', within: 20_000 });
   clock.forwardTo(4_900);
@@ -66,7 +68,10 @@ t.test('a wait is answered by what was seen already, by what comes, or by its de
     watch.waitFor('armed', () => true, { what: 'arming', within: 10 }),
     RunEnded,
   );
-  t.match(watch.events.at(-1), { fact: { fact: 'deadline', what: 'arming', limitMs: 10 } });
+  t.match(watch.events.slice(-2), [
+    { fact: { fact: 'deadline', what: 'arming', limitMs: 10, ownMs: Number, wallMs: Number } },
+    { type: 'progress' },
+  ]);
   await t.rejects(
     watch.waitFor('hello', () => true, { what: 'x', within: 10 }),
     RunEnded,
@@ -182,4 +187,93 @@ t.test('work that fails after the run has ended is dropped', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   process.off('unhandledRejection', note);
   t.strictSame(unhandled, []);
+});
+
+/** A watch on a stepped clock, and a host that gives the guest a part of its time. */
+function steppedWatch() {
+  const clock = new SteppedClock();
+  const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
+  const waited = { ms: 0 };
+  return {
+    clock,
+    watch,
+    pass: (forMs: number, share = 1) => {
+      const untilMs = clock.nowMs() + forMs;
+      while (clock.nowMs() < untilMs) {
+        clock.forwardTo(clock.nowMs() + 250);
+        waited.ms += 250 * (1 - share);
+        watch.fact({ fact: 'host-time', threads: [{ thread: 'vcpu0', ranMs: 0, waitedMs: waited.ms }] });
+      }
+    },
+  };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test("a deadline counts the guest's own time; the whole run's counts the host's", async (t) => {
+  const { watch, pass } = steppedWatch();
+  watch.limitWhole();
+  pass(1_000);
+  let ended: unknown;
+  watch
+    .waitFor('hello', () => true, { what: 'x', within: 10_000 })
+    .catch((error: unknown) => (ended = error));
+  pass(30_000, 0.25);
+  await settled();
+  t.equal(ended, undefined, '7.5 s of its own have passed');
+  pass(12_000, 0.25);
+  await settled();
+  t.type(ended, RunEnded);
+  const late = watch.events.find((event) => event.type === 'host' && event.fact.fact === 'deadline');
+  t.match(late, { fact: { what: 'x', limitMs: 10_000 } });
+  if (late?.type === 'host' && late.fact.fact === 'deadline') {
+    t.ok(Math.abs((late.fact.ownMs ?? 0) - 10_000) < 600, `own ${late.fact.ownMs}`);
+    t.ok(Math.abs((late.fact.wallMs ?? 0) - 40_000) < 2_000, `wall ${late.fact.wallMs}`);
+  }
+
+  const starved = steppedWatch();
+  starved.watch.limitWhole();
+  starved.watch
+    .waitFor('hello', () => true, { what: 'x', within: 180_000 })
+    .catch((error: unknown) => (ended = error));
+  starved.pass(limits.totalMs + 500, 0.1);
+  const whole = starved.watch.events.find((event) => event.type === 'host' && event.fact.fact === 'deadline');
+  t.match(whole, { fact: { what: 'the whole run', backstop: true, limitMs: limits.totalMs } });
+});
+
+t.test('a deadline is put off while the guest talks, until it is quiet', async (t) => {
+  const { watch, pass } = steppedWatch();
+  const options = { what: 'x', within: 60_000, whileProgress: true };
+  let ended: unknown;
+  watch.waitFor('hello', () => true, options).catch((error: unknown) => (ended = error));
+  for (let i = 0; i < 12; i += 1) {
+    print(watch, 'console', '[    1.000000] still at it');
+    pass(10_000);
+  }
+  await settled();
+  t.equal(ended, undefined, 'two minutes of talking');
+  // The stretch that counts is a third of this deadline.
+  pass(11_000);
+  await settled();
+  t.type(ended, RunEnded);
+  const firm = steppedWatch();
+  firm.watch
+    .waitFor('hello', () => true, { what: 'x', within: 60_000 })
+    .catch((error: unknown) => (ended = error));
+  ended = undefined;
+  for (let i = 0; i < 7; i += 1) {
+    print(firm.watch, 'console', '[    1.000000] still at it');
+    firm.pass(10_000);
+  }
+  await settled();
+  t.type(ended, RunEnded, 'one that is firm is not');
+});
+
+t.test('a guest that answers after the line of a panic did not panic', async (t) => {
+  const { watch, pass } = steppedWatch();
+  print(watch, 'console', PANIC);
+  pass(2_000);
+  print(watch, 'control', 'CP1 {"ev":"reply","id":3,"status":0,"out":""}');
+  pass(20_000);
+  t.equal(watch.ended, undefined);
 });

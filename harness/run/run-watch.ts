@@ -3,10 +3,11 @@ import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
 import type { MachineLog } from '../machine/machine.js';
-import type { Armed, EventOf, EventType, RunEvent } from '../model/event.js';
+import type { Armed, EventOf, EventType, Progress, RunEvent } from '../model/event.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
+import { makesProgress } from '../timeline/progress.js';
 import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
 import { EventWaits, RunEnded } from './event-waits.js';
@@ -18,8 +19,14 @@ export type Within = keyof Limits | number;
 export interface WaitOptions {
   /** The awaited step, as the deadline's fact names it. */
   readonly what: string;
+  /** In the guest's own time. */
   readonly within: Within;
+  /** A guest that still makes progress at the deadline gets more time, until it is quiet for `Limits.quietMs`. */
+  readonly whileProgress?: boolean;
 }
+
+/** A deadline that has not passed by the guest's own time is looked at again after this long, or later. */
+const LOOK_AGAIN_MS = 250;
 
 /** Options of {@link RunWatch}. */
 export interface WatchOptions {
@@ -28,6 +35,9 @@ export interface WatchOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
+
+/** What only a living first kernel's init sends. */
+const ANSWERS: ReadonlySet<EventType> = new Set(['hello', 'armed', 'reply']);
 
 /**
  * A live recording: everything seen is recorded, read into events by the same timeline that judges stored runs again,
@@ -61,7 +71,7 @@ export class RunWatch implements MachineLog {
     this.#limits = limits;
     this.#onEvent = onEvent;
     this.#clock = clock;
-    this.#waits = new EventWaits(clock);
+    this.#waits = new EventWaits((limitMs, act, options) => this.#afterOwn(limitMs, act, options));
   }
 
   /** Why the run ended; undefined while it lasts. */
@@ -129,14 +139,16 @@ export class RunWatch implements MachineLog {
   async waitFor<T extends EventType>(
     types: T | readonly T[],
     test: (event: EventOf<T>) => boolean,
-    { what, within }: WaitOptions,
+    { what, within, whileProgress = false }: WaitOptions,
   ): Promise<EventOf<T>> {
     const limitMs = this.msOf(within);
+    const since = { ownMs: this.ownMs(), wallMs: this.#recorder.nowMs() };
     const late = () => {
-      this.fact({ fact: 'deadline', what, limitMs });
+      const [ownMs, wallMs] = [this.ownMs() - since.ownMs, this.#recorder.nowMs() - since.wallMs];
+      this.fact({ fact: 'deadline', what, limitMs, ownMs: Math.round(ownMs), wallMs: Math.round(wallMs) });
       this.end(`${what} did not end in time`);
     };
-    const found = await this.#waits.next({ types, test }, this.events, { limitMs, late });
+    const found = await this.#waits.next({ types, test }, this.events, { limitMs, whileProgress, late });
     // The deadline has ended the run, which rejects the wait.
     if (found === undefined) throw new RunEnded(this.ended ?? what);
     return found;
@@ -148,7 +160,10 @@ export class RunWatch implements MachineLog {
     test: (event: EventOf<T>) => boolean,
     within: Within,
   ): Promise<EventOf<T> | undefined> {
-    return this.#waits.next({ types, test }, this.events, { limitMs: this.msOf(within) });
+    return this.#waits.next({ types, test }, this.events, {
+      limitMs: this.msOf(within),
+      whileProgress: false,
+    });
   }
 
   /**
@@ -178,11 +193,12 @@ export class RunWatch implements MachineLog {
     if (!proof.proved) this.stop(`not proved: ${proof.what}`);
   }
 
-  /** Ends the run when it has not ended by its last deadline; the returned function cancels that. */
+  /** Ends the run after `totalMs` of the host's time, whatever it does; the returned function cancels that. */
   limitWhole(): () => void {
     const { totalMs } = this.#limits;
     return this.#clock.after(totalMs, () => {
-      this.fact({ fact: 'deadline', what: 'the whole run', limitMs: totalMs });
+      const [ownMs, wallMs] = [Math.round(this.ownMs()), Math.round(this.#recorder.nowMs())];
+      this.fact({ fact: 'deadline', what: 'the whole run', limitMs: totalMs, ownMs, wallMs, backstop: true });
       this.end('the whole run did not end in time');
     });
   }
@@ -206,6 +222,21 @@ export class RunWatch implements MachineLog {
   /** The run's own clock, monotonic milliseconds. */
   nowMs(): number {
     return this.#clock.nowMs();
+  }
+
+  /** The guest's own time since the recording began, milliseconds; see timeline/own-time.ts. */
+  ownMs(): number {
+    return this.#timeline.ownMs(this.#recorder.nowMs());
+  }
+
+  /** Whether the latest sample shows a vCPU that takes interrupts; true on a machine without samples. */
+  get takesInterrupts(): boolean {
+    return this.#timeline.takesInterrupts();
+  }
+
+  /** vCPUs that seem to be stuck in the first kernel; see {@link Progress.stuckVcpus}. */
+  get stuckVcpus(): readonly number[] {
+    return this.#progress(this.#limits.crashPathMs).stuckVcpus;
   }
 
   /** Closes the timeline: unfinished last lines are read as they are. */
@@ -251,6 +282,7 @@ export class RunWatch implements MachineLog {
       if (event.type === 'armed') this.#armed = event.armed;
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
+      else if (ANSWERS.has(event.type)) this.#panicIsNone();
       this.#waits.offer(event);
       this.#considerEnd(event);
     }
@@ -269,7 +301,12 @@ export class RunWatch implements MachineLog {
   /** The panic may arrive before the announcement, as they use two channels. Then it counts as the requested one. */
   #fire(): void {
     this.#fired = true;
-    if (this.#ending?.by.type !== 'panic') return;
+    this.#panicIsNone();
+  }
+
+  /** A guest that answers after the first line of a panic did not panic: anybody can print that line. */
+  #panicIsNone(): void {
+    if (this.#ending?.by.type !== 'panic' || this.#ending.by.side !== 'production') return;
     this.#ending.cancel();
     this.#ending = undefined;
   }
@@ -279,6 +316,36 @@ export class RunWatch implements MachineLog {
     if (graceMs === undefined || this.ended !== undefined) return;
     const why = event.type === 'host' ? event.fact.fact : event.type;
     if (graceMs === 0) this.end(why);
-    else this.#ending ??= { by: event, cancel: this.#clock.after(graceMs, () => this.end(why)) };
+    else this.#ending ??= { by: event, cancel: this.#afterOwn(graceMs, () => this.end(why)) };
+  }
+
+  #progress(limitMs: number): Progress {
+    return this.#timeline.progress(this.#recorder.nowMs(), limitMs);
+  }
+
+  /**
+   * Calls `act` after `limitMs` of the guest's own time, and while the guest makes progress later, when that ends; the
+   * returned function cancels it.
+   */
+  #afterOwn(
+    limitMs: number,
+    act: () => void,
+    { whileProgress = false }: { readonly whileProgress?: boolean } = {},
+  ): () => void {
+    const sinceMs = this.ownMs();
+    const leftMs = () => {
+      const left = limitMs - (this.ownMs() - sinceMs);
+      if (left > 0 || !whileProgress) return left;
+      const progress = this.#progress(limitMs);
+      return makesProgress(progress) ? Math.max(1, progress.quietMs - (progress.silentMs ?? 0)) : 0;
+    };
+    const look = () => {
+      const left = leftMs();
+      if (left <= 0) return act();
+      cancel = this.#clock.after(Math.max(left, LOOK_AGAIN_MS), look);
+    };
+    // The guest's own time is never ahead of the host's.
+    let cancel = this.#clock.after(limitMs, look);
+    return () => cancel();
   }
 }

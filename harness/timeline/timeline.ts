@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Armed, EventBody, EventSource, RunEvent, VcpuState } from '../model/event.js';
+import type { Armed, EventBody, EventSource, Progress, RunEvent, VcpuState } from '../model/event.js';
 import { crashPathRank } from '../model/place.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
@@ -7,6 +7,8 @@ import { MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
 import { createLogMerger } from './kernel-log.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
+import { createOwnTime } from './own-time.js';
+import { createProgressTracker } from './progress.js';
 import { createSuspicionDetector } from './suspicion.js';
 import { readVcpus } from './vcpus.js';
 
@@ -19,27 +21,46 @@ export interface Timeline {
   push(record: RunRecord): RunEvent[];
   /** Ends the recording: unfinished last lines are read as they are. */
   finish(): RunEvent[];
+  /** The guest's own time at a moment of the recording, milliseconds. */
+  ownMs(atMs: number): number;
+  /** What the guest has done when a deadline of `limitMs` passes at this moment. */
+  progress(atMs: number, limitMs: number): Progress;
+  /** Whether the latest sample shows a vCPU that takes interrupts; true without samples. */
+  takesInterrupts(): boolean;
+}
+
+/** Limits of {@link createTimeline}. */
+export interface TimelineLimits extends HangLimits {
+  readonly quietMs: number;
 }
 
 /** A timeline for one run. Reading is pure: no clock, no files; times come from the records. */
-export function createTimeline(limits: HangLimits): Timeline {
+export function createTimeline(limits: TimelineLimits): Timeline {
   const splitters = {
     console: createLineSplitter(MAX_CONSOLE_LINE_BYTES),
     control: createLineSplitter(MAX_FRAME_BYTES),
   };
   const console = createConsoleReader();
   const logs = createLogMerger();
-  const whereabouts = createWhereabouts(limits);
+  const own = createOwnTime();
+  const done = createProgressTracker(limits.quietMs);
+  const whereabouts = createWhereabouts(limits, (atMs, vcpus) => done.sample(vcpus, own.at(atMs)));
   let lastMs = 0;
 
   function readLine(channel: Channel, line: ChannelLine, atMs: number): RunEvent[] {
     const at: EventSource = { source: channel, offset: line.offset, length: line.length };
     const bodies = channel === 'console' ? console.line(line.text) : [readControlLine(line.text)];
+    if (channel === 'console') done.consoleLine(line.text, own.at(atMs));
+    else for (const { type } of bodies) done.controlLine(type, own.at(atMs));
     for (const body of bodies) {
       whereabouts.note(body);
       logs.note(body);
     }
     return bodies.map((body) => ({ atMs, at, ...body }));
+  }
+
+  function progress(atMs: number, limitMs: number): Progress {
+    return done.at({ ownMs: own.at(atMs), wallMs: atMs }, limitMs);
   }
 
   return {
@@ -49,7 +70,9 @@ export function createTimeline(limits: HangLimits): Timeline {
           lastMs = record.atMs;
           whereabouts.heard();
           const lines = splitters[record.channel].push(record.bytes);
-          return lines.flatMap((line) => readLine(record.channel, line, record.atMs));
+          const events = lines.flatMap((line) => readLine(record.channel, line, record.atMs));
+          done.heard(record.channel, record.bytes, own.at(record.atMs));
+          return events;
         }
         case 'qmp': {
           const { atMs } = record.record;
@@ -69,18 +92,22 @@ export function createTimeline(limits: HangLimits): Timeline {
         }
         case 'host': {
           const { atMs, seq: _seq, ...fact } = record.record;
-          const host: EventBody = { type: 'host', fact };
-          const told = fact.fact === 'kernel-log' ? logs.log(fact.side, fact.text) : [];
-          for (const body of [host, ...told]) whereabouts.note(body);
-          const hang = fact.fact === 'examination' ? whereabouts.examined(atMs, fact) : [];
-          return [host, ...told, ...hang].map((body) => ({
-            atMs,
-            at: { source: 'host', line: record.line },
-            ...body,
-          }));
+          const at: EventSource = { source: 'host', line: record.line };
+          const bodies: EventBody[] = [{ type: 'host', fact }];
+          if (fact.fact === 'kernel-log') bodies.push(...logs.log(fact.side, fact.text));
+          if (fact.fact === 'host-time') own.hostTime(atMs, fact.threads);
+          if (fact.fact === 'examination') own.stopped(fact.tookMs);
+          if (fact.fact === 'deadline' || fact.fact === 'watch-ended')
+            bodies.push({ type: 'progress', progress: progress(atMs, limitOf(fact)) });
+          for (const body of bodies) whereabouts.note(body);
+          if (fact.fact === 'examination') bodies.push(...whereabouts.examined(atMs, fact));
+          return bodies.map((body) => ({ atMs, at, ...body }));
         }
       }
     },
+    ownMs: (atMs) => own.at(atMs),
+    progress: (atMs, limitMs) => progress(atMs, limitMs),
+    takesInterrupts: () => done.takesInterrupts,
     finish() {
       return (['console', 'control'] as const).flatMap((channel) => {
         const rest = splitters[channel].flush();
@@ -88,6 +115,10 @@ export function createTimeline(limits: HangLimits): Timeline {
       });
     },
   };
+}
+
+function limitOf(fact: HostFact): number {
+  return fact.fact === 'deadline' ? fact.limitMs : Number.POSITIVE_INFINITY;
 }
 
 /** QEMU qapi/run-state.json, event SHUTDOWN. */
@@ -111,7 +142,10 @@ interface Whereabouts {
 }
 
 /** Follows the vCPUs from the moment of firing: parked by the shootdown, jumped, arrived, hung. */
-function createWhereabouts(limits: HangLimits): Whereabouts {
+function createWhereabouts(
+  limits: HangLimits,
+  seen: (atMs: number, vcpus: readonly VcpuState[]) => void,
+): Whereabouts {
   let armed: Armed | undefined;
   let fired = false;
   let panicked = false;
@@ -140,6 +174,7 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
       const events: EventBody[] = [];
       const vcpus = readVcpus(text, armed);
       last = vcpus;
+      seen(atMs, vcpus);
       const halted = vcpus.filter((vcpu) => vcpu.halted && !vcpu.interruptsOn);
       if (!parked && panicked && vcpus.length > 1 && halted.length >= vcpus.length - 1) {
         parked = true;

@@ -112,7 +112,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
     })
     .option('timeout-scale', {
       ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
-      describe: 'Factor on every deadline, for slow hosts (default 1)',
+      describe: 'Factor on every deadline, for slow hosts and slow kernels (default 1)',
     })
     .option('out', OUT_OPTION)
     .option('name', {

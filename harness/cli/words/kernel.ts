@@ -119,7 +119,7 @@ const crashPoints = {
       })
       .option('timeout-scale', {
         ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
-        describe: 'Factor on every deadline, for slow hosts (default 1)',
+        describe: 'Factor on every deadline, for slow hosts and slow kernels (default 1)',
       })
       .option('json', jsonOption('Print one JSON object'))
       .example('$0 kernel crash-points stock', 'The stock variant, which has lkdtm built in'),

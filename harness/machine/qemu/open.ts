@@ -11,6 +11,7 @@ import { type Abilities, type Machine, MachineFailure, type MachineLog } from '.
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
 import { answer } from './failure.js';
+import { reportHostTime } from './host-time.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
 import { qemuMonitor } from './monitor.js';
@@ -80,6 +81,8 @@ async function start(
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
   const qemu = await startProcess(plan, { directory, log, teardown, gone });
+  const hostTime = reportHostTime(qemu.pid, (fact) => log.fact(fact));
+  teardown.defer('end the reports of the host time', () => hostTime.stop());
   const record = qmpLog();
   const qmp = await answer(
     connectQmp(
@@ -96,6 +99,9 @@ async function start(
     ),
   );
   teardown.defer('close the monitor', () => qmp.close());
+  for (const cpu of await answer(qmp.execute('query-cpus-fast'))) {
+    hostTime.follow([{ thread: `vcpu${cpu['cpu-index']}`, tid: cpu['thread-id'] }]);
+  }
   // Under TCG QEMU never gives a guest up, and a debugger's thousands of stops would each cost a query.
   if (plan.accel.accel === 'kvm') {
     const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });

@@ -96,7 +96,8 @@ export function report(record: RunRecord, log: MachineLog): void {
     case 'host': {
       const fact = HostFactSchema.parse(record.record);
       // A requested end is reported when the run requests it.
-      if (fact.fact === 'qemu-started' || (fact.fact === 'qemu-exit' && !fact.asked)) log.fact(fact);
+      const isOfMachine = fact.fact === 'qemu-started' || fact.fact === 'host-time';
+      if (isOfMachine || (fact.fact === 'qemu-exit' && !fact.asked)) log.fact(fact);
     }
   }
 }

@@ -116,6 +116,7 @@ export function nameEvent(event: RunEvent): string {
     case 'exercise':
     case 'capture-done':
     case 'control-noise':
+    case 'progress':
       return event.type;
   }
 }

@@ -1,0 +1,186 @@
+import t from 'tap';
+import { judge } from '../model/expectation.js';
+import { MadeRun, vmcoreFrame } from '../testing/builders/runs.js';
+import { atCapture, PLAN, verdict } from '../testing/builders/verdicts.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
+
+const NOT_CONNECTED = '[    0.100000] ..MP-BIOS bug: 8254 timer not connected to IO-APIC';
+const TIMER_PANIC =
+  "[    0.300000] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.";
+
+/** Lets time pass in which a thread waits for a part of it, reported four times a second. */
+function pass(
+  run: MadeRun,
+  { forMs, part, thread = 'main' }: { forMs: number; part: number; thread?: string },
+  waited = { ms: 0 },
+): MadeRun {
+  for (let leftMs = forMs; leftMs > 0; leftMs -= 250) {
+    waited.ms += 250 * part;
+    const threads = [
+      { thread: 'main', ranMs: 0, waitedMs: thread === 'main' ? waited.ms : 0 },
+      { thread: 'vcpu0', ranMs: 0, waitedMs: thread === 'vcpu0' ? waited.ms : 0 },
+    ];
+    run.later(240).host({ fact: 'host-time', threads });
+  }
+  return run;
+}
+
+/** A capture in whose boot these lines come while the host is as busy as `part`. */
+function captureWith(lines: readonly string[], busy: Parameters<typeof pass>[1]): MadeRun {
+  const waited = { ms: 0 };
+  const run = pass(atCapture(), { forMs: 2_000, part: 0 }, waited);
+  for (const line of lines) pass(run, busy, waited).console(line);
+  pass(run, busy, waited);
+  return pass(run, { forMs: 2_000, part: 0 }, waited).captureHello().control(vmcoreFrame());
+}
+
+const undecidedOf = (run: MadeRun) => {
+  const judged = verdictOf(run.end().records, PLAN);
+  return judged.word === 'captured'
+    ? { quality: judged.quality, degradedBy: judged.degradedBy, undecided: judged.undecided }
+    : judged.word;
+};
+
+void t.test("a timer check is judged only when QEMU's threads had their CPU", async (t) => {
+  for (const line of [
+    NOT_CONNECTED,
+    '[    0.100000] ...trying to set up timer as Virtual Wire IRQ...',
+    '[    0.100000] tsc: HPET/PMTIMER calibration failed',
+    '[    0.100000] APIC timer disabled due to verification failure',
+    '[    0.100000] hpet: Counter not counting. HPET disabled',
+  ]) {
+    for (const thread of ['main', 'vcpu0']) {
+      t.match(
+        undecidedOf(captureWith([line], { forMs: 1_000, part: 0.4, thread })),
+        { quality: 'clean', degradedBy: [], undecided: [String] },
+        `${thread}: ${line}`,
+      );
+    }
+    t.match(
+      undecidedOf(captureWith([line], { forMs: 1_000, part: 0.02 })),
+      { quality: 'degraded', degradedBy: [String], undecided: [] },
+      `a quiet host: ${line}`,
+    );
+  }
+});
+
+void t.test('it is one aspect: others stand, and the words say both', async (t) => {
+  const run = captureWith([NOT_CONNECTED, '[    0.200000] irq 5: nobody cared'], { forMs: 1_000, part: 0.4 });
+  const judged = verdictOf(run.end().records, PLAN);
+  t.match(judged, {
+    word: 'captured',
+    degradedBy: ['nobody-cared'],
+    undecided: ['timer-not-connected'],
+    explanation: /but: nobody-cared; not judged, because the host was busy: timer-not-connected$/,
+  });
+  t.ok(judged.evidence.filter(({ what }) => what === 'host-time').length >= 2, 'the waiting is evidence');
+});
+
+void t.test('near misses: busy at another time, no facts, one message at a quiet time', async (t) => {
+  const degraded = { degradedBy: ['timer-not-connected'], undecided: [] };
+  const waited = { ms: 0 };
+  const before = pass(atCapture(), { forMs: 5_000, part: 0.6 }, waited);
+  pass(before, { forMs: 2_000, part: 0 }, waited).console(NOT_CONNECTED);
+  pass(before, { forMs: 500, part: 0 }, waited);
+  pass(before, { forMs: 5_000, part: 0.6 }, waited);
+  t.match(undecidedOf(before.captureHello().control(vmcoreFrame())), degraded, 'before and after it');
+  const old = atCapture().console(NOT_CONNECTED).captureHello().control(vmcoreFrame());
+  t.match(undecidedOf(old), degraded, 'an older recording');
+  const twice = captureWith([NOT_CONNECTED], { forMs: 1_000, part: 0.4 }).console(NOT_CONNECTED);
+  t.match(undecidedOf(pass(twice, { forMs: 1_000, part: 0 }, { ms: 800 })), degraded);
+});
+
+void t.test("what the first kernel said at a busy time does not excuse the capture kernel's", async (t) => {
+  const virtualWire = '[    0.100000] ...trying to set up timer as Virtual Wire IRQ...';
+  const saidBefore = (part: number) => {
+    const waited = { ms: 0 };
+    const run = pass(new MadeRun().host({ fact: 'qemu-started', pid: 1 }), { forMs: 1_000, part }, waited);
+    pass(run.console(virtualWire), { forMs: 1_000, part: 0 }, waited)
+      .boot()
+      .arm()
+      .fire()
+      .panic()
+      .captureBanner();
+    pass(run, { forMs: 1_000, part: 0 }, waited).console(virtualWire);
+    return undecidedOf(pass(run, { forMs: 1_000, part: 0 }, waited).captureHello().control(vmcoreFrame()));
+  };
+  t.match(saidBefore(0.4), { degradedBy: ['timer-as-virtual-wire'] });
+  t.match(saidBefore(0.02), { degradedBy: [], undecided: [] });
+});
+
+void t.test('a watchdog is judged by what remains of its time', async (t) => {
+  const lockup = '[   30.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [init:1]';
+  const stall = '[   30.000000] rcu: INFO: rcu_preempt self-detected stall on CPU';
+  for (const [line, name] of [
+    [lockup, 'soft-lockup'],
+    [stall, 'rcu-stall'],
+  ] as const) {
+    t.match(undecidedOf(captureWith([line], { forMs: 24_000, part: 0.3 })), { undecided: [name] }, name);
+    t.match(undecidedOf(captureWith([line], { forMs: 24_000, part: 0.05 })), { degradedBy: [name] }, name);
+  }
+});
+
+void t.test('the local APIC timer that was lost while the host was busy', async (t) => {
+  const disabled = '[    0.100000] APIC timer disabled due to verification failure';
+  const run = (part: number, ...lines: string[]) => {
+    const timers = (device: string) =>
+      Buffer.from(`clocksource=tsc\nclockevent=${device}\n`).toString('base64');
+    const facts = {
+      ev: 'capture-facts',
+      dmesgLines: 1,
+      modulesFailed: '',
+      interrupts: '',
+      timers: timers('pit'),
+    };
+    const captured = captureWith(lines, { forMs: 1_000, part }).control(`CP1 ${JSON.stringify(facts)}\n`);
+    for (const record of captured.records) {
+      if (record.kind !== 'chunk' || record.channel !== 'control') continue;
+      const text = record.bytes.toString('latin1');
+      const found = /"ev":"armed","id":1,"out":"([^"]*)"/.exec(text);
+      if (found?.[1] === undefined) continue;
+      const report = Buffer.from(found[1], 'base64').toString() + 'clocksource=tsc\nclockevent=lapic\n';
+      Object.assign(record, {
+        bytes: Buffer.from(text.replace(found[1], Buffer.from(report).toString('base64'))),
+      });
+    }
+    return undecidedOf(captured);
+  };
+  t.match(run(0.4, disabled), { undecided: ['apic-timer-disabled', 'lapic-timer-lost'] });
+  t.match(run(0.4), { undecided: ['lapic-timer-lost'] }, 'a quiet console: the whole boot');
+  t.match(run(0.02, disabled), { degradedBy: ['apic-timer-disabled', 'lapic-timer-lost'], undecided: [] });
+  t.match(run(0.1), { degradedBy: ['lapic-timer-lost'] }, 'waiting that a quiet host shows too');
+});
+
+void t.test('a panic over the timer check', async (t) => {
+  const panicked = (part: number, line = TIMER_PANIC) => {
+    const waited = { ms: 0 };
+    const run = pass(atCapture(), { forMs: 1_000, part }, waited).console(line);
+    return verdict(pass(run, { forMs: 500, part }, waited));
+  };
+  t.equal(panicked(0.4), 'cannot-tell/host-starved');
+  t.equal(panicked(0.02), 'capture-panic/timer-check-failed');
+  t.equal(
+    panicked(0.4, '[    0.300000] Kernel panic - not syncing: No working init found.'),
+    'capture-panic/no-init',
+  );
+  const first = (part: number) => {
+    const waited = { ms: 0 };
+    const run = new MadeRun()
+      .host({ fact: 'qemu-started', pid: 1 })
+      .console('[    0.000000] Linux version 6.1.0 (x)');
+    pass(run, { forMs: 1_000, part }, waited).console(TIMER_PANIC);
+    return verdict(pass(run, { forMs: 500, part }, waited));
+  };
+  t.equal(first(0.4), 'cannot-tell/host-starved');
+  t.equal(first(0.02), 'boot-failed/panic-during-boot');
+});
+
+void t.test('an expected degradation that could not be judged is inconclusive', async (t) => {
+  const busy = verdictOf(captureWith([NOT_CONNECTED], { forMs: 1_000, part: 0.4 }).end().records, PLAN);
+  const degradedBy = ['timer-not-connected'];
+  t.equal(judge(busy, { verdict: 'captured', degradedBy }), 'inconclusive');
+  t.equal(judge(busy, { verdict: 'captured', quality: 'degraded' }), 'inconclusive');
+  t.equal(judge(busy, { verdict: 'captured' }), 'expected');
+  t.equal(judge(busy, { verdict: 'captured', degradedBy: ['nobody-cared'] }), 'unexpected');
+  t.equal(judge(busy, { verdict: 'capture-hang' }), 'unexpected');
+});

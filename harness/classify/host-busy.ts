@@ -1,0 +1,120 @@
+import type { EventOf, RunEvent } from '../model/event.js';
+import { waitedMs } from '../timeline/own-time.js';
+import type { Facts } from './facts.js';
+import { type FactEvent, factsOf, first } from './phases.js';
+
+/** A check of the kernel that fails by itself when the machine's threads get no CPU. */
+interface Check {
+  /** Before its message, milliseconds of the host: the check, and what its message needs to arrive. */
+  readonly windowMs: number;
+  /** As much waiting in that window spoils the check. */
+  readonly spoiledByMs: number;
+}
+
+/**
+ * Checks against the timers, each of which spans 50 to 160 ms (arch/x86/kernel/apic/io_apic.c, timer_irq_works(): four
+ * ticks in 40,000,000,000 / HZ cycles; apic.c, calibrate_APIC_clock(); tsc.c, pit_hpet_ptimer_calibrate_cpu(); hpet.c,
+ * hpet_counting(); v6.1). At HZ = 250 and 2.6 GHz timer_irq_works() lasts 61 ms and wants four ticks of 4 ms, so 45 ms
+ * without a CPU spoil it. Measured in such windows (QEMU 7.2, 2 vCPUs on 2 cores, the thread that waited longest): 3 ms
+ * in the median of a quiet host, 25 ms in one of ten; 25 and 110 ms with 4 busy programs beside it; 294 and 363 with 12.
+ */
+const TIMER: Check = { windowMs: 600, spoiledByMs: 40 };
+
+/**
+ * Watchdogs that count the clock: 20 s (kernel/watchdog.c, get_softlockup_thresh()) and 21 s (CONFIG_RCU_CPU_STALL_TIMEOUT)
+ * (v6.1). What remains without the waiting must be less than that. A lockup that lasts is reported again.
+ */
+const WATCHDOG: Check = { windowMs: 22_000, spoiledByMs: 2_000 };
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  'timer-not-connected': TIMER,
+  'timer-check-failed': TIMER,
+  'timer-as-virtual-wire': TIMER,
+  'tsc-not-calibrated': TIMER,
+  'apic-timer-disabled': TIMER,
+  'hpet-disabled': TIMER,
+  'soft-lockup': WATCHDOG,
+  'rcu-stall': WATCHDOG,
+};
+
+/** Where the moment of the check is not known, the whole boot counts, and only waiting that no quiet host shows. */
+const SOME_TIME: Check = { windowMs: 600, spoiledByMs: 100 };
+
+/** The facts around the longest waiting in the window of a check. */
+export interface HostBusy {
+  readonly waitedMs: number;
+  readonly evidence: readonly FactEvent<'host-time'>[];
+}
+
+/**
+ * Whether a check of the kernel, by its name, may have failed because the host was busy; `at` is its message, or the
+ * report that shows its result. Undefined when the machine's threads got their time, when the name is no such check, or
+ * when the recording does not tell.
+ */
+export function hostBusyAt(facts: Facts, name: string, at: RunEvent): HostBusy | undefined {
+  if (name === 'lapic-timer-lost') {
+    const message = first(facts.events, 'signature', isNamed('apic-timer-disabled'));
+    return message === undefined ? busyInBoot(facts) : hostBusyAt(facts, message.name, message);
+  }
+  const check = CHECKS[name];
+  if (check === undefined) return undefined;
+  // A line out of the kernel's log has the time at which the log was read.
+  if (at.at.source !== 'console') return busyInBoot(facts);
+  return busyIn(
+    factsOf(facts.events, 'host-time'),
+    { fromMs: at.atMs - check.windowMs, toMs: at.atMs },
+    check,
+  );
+}
+
+/** Parts reasons of a degradation: those that stand, and those that the host may have caused. */
+export function partByHost(
+  facts: Facts,
+  reasons: readonly (readonly [name: string, event: RunEvent])[],
+): {
+  readonly standing: readonly (readonly [string, RunEvent])[];
+  readonly byHost: readonly (readonly [string, RunEvent])[];
+  readonly evidence: readonly RunEvent[];
+} {
+  const evidence: RunEvent[] = [];
+  const standing = reasons.filter(([name, event]) => {
+    // One message at a quiet time is enough.
+    const messages = facts.events.filter(
+      (other): other is EventOf<'signature'> =>
+        other.type === 'signature' && isNamed(name)(other) && other.degrades,
+    );
+    const busy = (messages.length === 0 ? [event] : messages).map((at) => hostBusyAt(facts, name, at));
+    if (busy.includes(undefined)) return true;
+    evidence.push(...(busy[0]?.evidence ?? []));
+    return false;
+  });
+  return { standing, byHost: reasons.filter((reason) => !standing.includes(reason)), evidence };
+}
+
+function isNamed(name: string): (event: EventOf<'signature'>) => boolean {
+  return (event) => event.name === name;
+}
+
+/** In the boot of the capture kernel, or of the first one when there is none. */
+function busyInBoot({ events, captureEntered, captureUserspace }: Facts): HostBusy | undefined {
+  const fromMs = captureEntered?.atMs ?? 0;
+  const toMs = captureUserspace?.atMs ?? events.at(-1)?.atMs ?? 0;
+  const times = factsOf(events, 'host-time');
+  return times
+    .filter(({ atMs }) => atMs > fromMs && atMs <= toMs)
+    .map(({ atMs }) => busyIn(times, { fromMs: atMs - SOME_TIME.windowMs, toMs: atMs }, SOME_TIME))
+    .find((busy) => busy !== undefined);
+}
+
+/** The waiting from the last fact before a time to the first one after another. */
+function busyIn(
+  times: readonly FactEvent<'host-time'>[],
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+  { spoiledByMs }: Check,
+): HostBusy | undefined {
+  const before = times.findLast(({ atMs }) => atMs <= fromMs) ?? times[0];
+  const after = times.find(({ atMs }) => atMs >= toMs) ?? times.at(-1);
+  if (before === undefined || after === undefined || after.atMs < fromMs) return undefined;
+  const waited = waitedMs(before.fact.threads, after.fact.threads);
+  return waited < spoiledByMs ? undefined : { waitedMs: waited, evidence: [before, after] };
+}

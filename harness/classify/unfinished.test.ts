@@ -1,0 +1,131 @@
+import t from 'tap';
+import type { HostFact } from '../model/record.js';
+import { CRASH_CR3, firedRun, MadeRun, PARKED } from '../testing/builders/runs.js';
+import { atCapture, inUserspace, PLAN, verdict } from '../testing/builders/verdicts.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
+
+const LATE = { fact: 'deadline', what: "the capture kernel's boot", limitMs: 180_000 } as const;
+const backstop = (ownMs: number, wallMs: number): HostFact => ({
+  fact: 'deadline',
+  what: 'the whole run',
+  limitMs: 1_200_000,
+  ownMs,
+  wallMs,
+  backstop: true,
+});
+const examined = (finding: 'hung' | 'waiting' | 'working' | 'unknown'): HostFact => ({
+  fact: 'examination',
+  finding,
+  why: 'it reads the time and loops',
+  vcpus: [],
+  tookMs: 100,
+});
+const talking = (run: MadeRun, everyMs = 4_000) => {
+  for (let i = 0; i < 45; i += 1) run.later(everyMs).console(`[   ${10 + i}.000000] still at it`);
+  return run;
+};
+
+void t.test('a kernel that talks at its deadline is never a hang', async (t) => {
+  t.equal(verdict(talking(atCapture()).host(LATE)), 'cannot-tell/still-working');
+  t.equal(verdict(talking(inUserspace()).host(LATE)), 'cannot-tell/still-working');
+  t.equal(verdict(talking(firedRun().panic()).host(LATE)), 'cannot-tell/still-working');
+  t.equal(verdict(talking(atCapture()).later(29_000).host(LATE)), 'cannot-tell/still-working');
+  const judged = verdictOf(talking(atCapture()).host(LATE).end().records, PLAN);
+  t.match(
+    judged.explanation,
+    /^the capture kernel had no time to end: it was still sending.*--timeout-scale$/,
+  );
+});
+
+void t.test('near misses: it fell silent, only a watchdog talks, it talked in an earlier rung', async (t) => {
+  t.equal(verdict(talking(atCapture()).later(31_000).host(LATE)), 'capture-hang/deadline');
+  const stuck = atCapture();
+  for (let i = 0; i < 8; i += 1)
+    stuck
+      .later(22_000)
+      .console(`[   ${22 * i}.000000] watchdog: BUG: soft lockup - CPU#0 stuck for ${22 * i}s!`);
+  t.equal(verdict(stuck.host(LATE)), 'capture-hang/deadline');
+  t.equal(verdict(firedRun().panic().later(180_000).host(LATE)), 'crash-path-hang/deadline');
+  const { explanation } = verdictOf(talking(atCapture()).later(31_000).host(LATE).end().records, PLAN);
+  t.match(explanation, /that it cannot end is not proved/);
+});
+
+void t.test('a silent kernel that executes new code is working; one in a loop is not', async (t) => {
+  const sampled = (ripOf: (i: number) => bigint) => {
+    const run = atCapture().later(100_000);
+    for (let i = 0; i < 400; i += 1)
+      run
+        .later(140)
+        .sample([{ rip: 0xffffffff81000000n + ripOf(i), cr3: CRASH_CR3, interrupts: true }, PARKED]);
+    return run.host(LATE);
+  };
+  t.equal(verdict(sampled((i) => BigInt(i) * 64n)), 'cannot-tell/still-working');
+  t.equal(verdict(sampled((i) => BigInt(i % 8) * 64n)), 'capture-hang/deadline');
+});
+
+void t.test('the latest examination of the rung counts, and only a proof is one', async (t) => {
+  t.equal(
+    verdict(atCapture().host(examined('waiting')).later(60_000).host(LATE)),
+    'cannot-tell/still-waiting',
+  );
+  t.equal(
+    verdict(atCapture().host(examined('working')).later(60_000).host(LATE)),
+    'cannot-tell/still-working',
+  );
+  t.equal(verdict(atCapture().host(examined('unknown')).later(60_000).host(LATE)), 'capture-hang/deadline');
+  t.equal(
+    verdict(atCapture().host(examined('waiting')).host(examined('unknown')).later(60_000).host(LATE)),
+    'capture-hang/deadline',
+  );
+  t.equal(
+    verdict(firedRun().panic().host(examined('waiting')).captureBanner().later(60_000).host(LATE)),
+    'capture-hang/deadline',
+    'the crash path waited, and ended',
+  );
+});
+
+void t.test('a host that gave the guest no time', async (t) => {
+  t.equal(verdict(atCapture().later(60_000).host(backstop(100_000, 1_200_000))), 'cannot-tell/host-starved');
+  t.equal(verdict(atCapture().later(60_000).host(backstop(700_000, 1_200_000))), 'capture-hang/deadline');
+  t.equal(
+    verdict(
+      atCapture()
+        .later(60_000)
+        .host({ ...LATE, ownMs: 1, wallMs: 100 }),
+    ),
+    'capture-hang/deadline',
+  );
+});
+
+void t.test('a first kernel that still prints at its deadline did not fail to boot', async (t) => {
+  const banner = () =>
+    new MadeRun().host({ fact: 'qemu-started', pid: 1 }).console('[    0.000000] Linux version 6.1.0 (x)');
+  const boot: HostFact = { fact: 'deadline', what: 'the boot', limitMs: 180_000 };
+  t.equal(verdict(talking(banner()).host(boot)), 'cannot-tell/still-booting');
+  t.equal(verdict(talking(banner()).later(31_000).host(boot)), 'boot-failed/boot-deadline');
+  t.equal(verdict(banner().later(60_000).host(backstop(100_000, 1_200_000))), 'cannot-tell/host-starved');
+});
+
+void t.test('a proof, a flood and a capture stand, whatever the deadline says', async (t) => {
+  const flood: HostFact = { fact: 'channel-limit', channel: 'console', limitBytes: 5 };
+  t.equal(verdict(talking(atCapture()).host(flood).host(LATE)), 'capture-hang/console-flood');
+  const ended = '[   11.000000] ---[ end Kernel panic - not syncing: x ]---';
+  t.equal(
+    verdict(talking(firedRun().panic()).console(ended).host(LATE)),
+    'crash-path-hang/kexec-never-jumped',
+  );
+});
+
+void t.test("own time counts, not the host's", async (t) => {
+  const starved = () => {
+    const run = talking(atCapture());
+    // 60 s of the host, in which the guest got 20.
+    for (let i = 0; i <= 240; i += 1) {
+      const threads = [{ thread: 'vcpu0', ranMs: 0, waitedMs: (i * 500) / 3 }];
+      run.later(i === 0 ? 0 : 240).host({ fact: 'host-time', threads });
+    }
+    return run;
+  };
+  t.equal(verdict(starved().host(LATE)), 'cannot-tell/still-working', '20 s of silence by its own time');
+  t.equal(verdict(talking(atCapture()).later(60_000).host(LATE)), 'capture-hang/deadline');
+});

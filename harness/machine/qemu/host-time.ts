@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import type { HostFact } from '../../model/record.js';
+
+type Threads = Extract<HostFact, { fact: 'host-time' }>['threads'];
+
+/** Often enough to tell the quarter of a second in which a kernel checks its timers; three small files each time. */
+const EVERY_MS = 250;
+
+/** A thread of QEMU: its name in the facts, and its id in Linux. */
+export interface QemuThread {
+  readonly thread: string;
+  readonly tid: number;
+}
+
+/** Reports the host time of QEMU's threads. */
+export interface HostTimeReporter {
+  /** The vCPUs' threads are known. */
+  follow(threads: readonly QemuThread[]): void;
+  /** Ends the reports, after a last one. */
+  stop(): void;
+}
+
+/**
+ * Reports the host time of QEMU's main thread, which runs its timers and devices, and of its vCPUs' threads, four times
+ * a second. A kernel without schedstat (CONFIG_SCHED_INFO) reports nothing.
+ */
+export function reportHostTime(
+  pid: number,
+  report: (fact: Extract<HostFact, { fact: 'host-time' }>) => void,
+  { proc = '/proc', everyMs = EVERY_MS }: { readonly proc?: string; readonly everyMs?: number } = {},
+): HostTimeReporter {
+  let threads: QemuThread[] = [{ thread: 'main', tid: pid }];
+  const read = () => {
+    const times = threads.flatMap(({ thread, tid }) => {
+      const time = readSchedstat(`${proc}/${pid}/task/${tid}/schedstat`);
+      return time === undefined ? [] : [{ thread, ...time }];
+    });
+    if (times.length > 0) report({ fact: 'host-time', threads: times });
+  };
+  const timer = setInterval(read, everyMs);
+  // A run that waits for nothing else has ended.
+  timer.unref();
+  return {
+    follow(more) {
+      const known = new Set(threads.map(({ tid }) => tid));
+      // Without MTTCG all vCPUs share a thread.
+      for (const one of more) {
+        if (!known.has(one.tid)) threads = [...threads, one];
+        known.add(one.tid);
+      }
+      read();
+    },
+    stop() {
+      clearInterval(timer);
+      read();
+    },
+  };
+}
+
+/**
+ * Time on a CPU, and time in which the task could have run and waited for a CPU, from nanoseconds to milliseconds (Linux,
+ * fs/proc/base.c, proc_pid_schedstat(), v6.1). Undefined when the task is gone, or the kernel does not count: then
+ * all numbers are 0.
+ */
+function readSchedstat(path: string): Omit<Threads[number], 'thread'> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+  const found = /^(\d{1,19}) (\d{1,19}) (\d{1,19})/.exec(text);
+  if (found === null || found[3] === '0') return undefined;
+  const ms = (nanoseconds: string | undefined) => Math.round(Number(nanoseconds) / 1e4) / 100;
+  return { ranMs: ms(found[1]), waitedMs: ms(found[2]) };
+}
