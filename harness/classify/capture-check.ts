@@ -3,8 +3,12 @@ import type { RunPlan } from '../plan/run-plan.js';
 import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
+import type { Aspect } from './aspect.js';
+import { captureEnd } from './capture-end.js';
+import { memoryEvidence, memoryGone, wholeMemory } from './capture-memory.js';
 import type { Check, Facts } from './facts.js';
 import { first } from './phases.js';
+import { cpuNotes, stoppedCpus } from './stopped-cpus.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
 /**
@@ -16,16 +20,25 @@ const SCREAMING_LINES = 3;
 /** The UART that the capture init exercises (images/init/capture). */
 const CONTROL_TTY = 'ttyS1';
 
-/** Did the capture kernel read this run's nonce from the crashed kernel's memory? */
+/** What "clean" means (docs/verdicts.md); the capture kernel's own trouble comes on top. */
+const CONDITIONS: readonly ((facts: Facts) => Aspect)[] = [stoppedCpus, cpuNotes, wholeMemory, captureEnd];
+
+/** Did the capture kernel read this run's nonce from the crashed kernel's memory, and all of that memory? */
 export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
-  const reasons = degradations(facts);
+  const gone = memoryGone(facts);
+  if (gone !== undefined) return gone;
+  const aspects = CONDITIONS.map((condition) => condition(facts));
+  const reasons = [...aspects.flatMap(({ degradedBy }) => degradedBy), ...degradations(facts)];
+  const undecided = aspects.flatMap((aspect) => aspect.undecided);
   const exercised = exerciseOf(facts);
   // The capture kernel's timers are evidence in any case, degraded or not.
   const report = first(facts.events, 'capture-facts');
   const cited = reasons.map(([, event]) => event);
-  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited])];
+  const evidence = [
+    ...new Set([captureUserspace, verified, report, exercised, ...memoryEvidence(facts), ...cited]),
+  ];
   const degradedBy = reasons.map(([name]) => name);
   return degradedBy.length === 0
     ? {
@@ -34,6 +47,7 @@ export const captureCheck: Check = (facts) => {
         explanation: "the capture kernel read this run's nonce out of the crashed kernel's memory",
         evidence,
         degradedBy,
+        undecided,
       }
     : {
         word: 'captured',
@@ -41,6 +55,7 @@ export const captureCheck: Check = (facts) => {
         explanation: `the capture kernel read this run's nonce, but: ${degradedBy.join(', ')}`,
         evidence,
         degradedBy,
+        undecided,
       };
 };
 
@@ -75,13 +90,8 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
 }
 
 function degradations(known: Facts): [string, RunEvent][] {
-  const { events, plan, hello, verified } = known;
+  const { events } = known;
   const reasons = exerciseDegradations(known);
-  // A CPU that the first kernel never brought up (maxcpus=) has no note.
-  const cpus = hello?.cpus ?? plan.machine.cpus;
-  if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
-    reasons.push(['missing-cpu-notes', verified]);
-  }
   const reported = first(events, 'capture-facts');
   // The capture init has sent data through the UART's driver: a count of 0 means that its interrupts never came.
   if (reported !== undefined && interruptsOf(CONTROL_TTY, reported.interrupts) === 0) {

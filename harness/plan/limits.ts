@@ -1,12 +1,16 @@
 import type { Limits } from '../model/limits.js';
 
+/** Some 20 times what a capture kernel needs on an idle host (5 ms under TCG, measured on QEMU 7.2). */
+const READ_MS_PER_MIB = { tcg: 100, kvm: 20 } as const;
+
 /**
  * Deadlines for one run. Under TCG a full cycle of a stock kernel takes 10 to 16 s alone on an idle core (measured,
- * QEMU 7.2); the deadlines are several times that, because hosts are shared. `scale` stretches them all.
+ * QEMU 7.2); the deadlines are several times that, because hosts are shared. `readMiB` is the memory that the
+ * capture kernel reads. `scale` stretches them all.
  */
 export function limitsFor(
   accel: 'kvm' | 'tcg',
-  options: { scale: number; watchMs?: number | undefined },
+  options: { scale: number; watchMs?: number | undefined; readMiB?: number | undefined },
 ): Limits {
   const base: Limits =
     accel === 'tcg'
@@ -40,6 +44,7 @@ export function limitsFor(
           totalMs: 240_000,
           channelBytes: 8 * 1024 * 1024,
         };
+  const readMs = (options.readMiB ?? 0) * READ_MS_PER_MIB[accel];
   const scaled = (limitMs: number) => Math.round(limitMs * options.scale);
   return {
     qemuStartMs: scaled(base.qemuStartMs),
@@ -49,11 +54,11 @@ export function limitsFor(
     watchMs: scaled(options.watchMs ?? base.watchMs),
     crashPathMs: scaled(base.crashPathMs),
     captureBootMs: scaled(base.captureBootMs),
-    captureReportMs: scaled(base.captureReportMs),
+    captureReportMs: scaled(base.captureReportMs + readMs),
     haltedHangMs: scaled(base.haltedHangMs),
     spinHangMs: scaled(base.spinHangMs),
     idleHangMs: scaled(base.idleHangMs),
-    totalMs: scaled(base.totalMs),
+    totalMs: scaled(base.totalMs + readMs),
     channelBytes: base.channelBytes,
   };
 }

@@ -8,12 +8,14 @@ import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
+import type { VmcoreReading } from './guest-defaults.js';
 
 /** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
   readonly append?: string | undefined;
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
+  readonly vmcore?: VmcoreReading | undefined;
 }
 
 /** What was resolved before planning: kernels, accelerator, QEMU. */
@@ -79,10 +81,12 @@ export function makePlan(
     scenario.guest.append,
     choices.append,
   );
+  const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
   const captureAppend = words(
     'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
     profile?.captureAppend,
     scenario.guest.captureAppend,
+    vmcore === 'whole' ? undefined : `crashpath.vmcore=${vmcore}`,
     scenario.capture === undefined ? undefined : `crashpath.exercise=${scenario.capture.exercise}`,
     choices.captureAppend,
   );
@@ -97,7 +101,11 @@ export function makePlan(
     append,
     captureAppend,
     modules: scenario.guest.modules ?? [],
-    limits: limitsFor(accel, { scale: choices.timeoutScale ?? 1, watchMs: scenario.watchMs }),
+    limits: limitsFor(accel, {
+      scale: choices.timeoutScale ?? 1,
+      watchMs: scenario.watchMs,
+      readMiB: vmcore === 'whole' ? machine.memoryMiB : 0,
+    }),
     timeoutScale: choices.timeoutScale ?? 1,
     qemu: {
       binary: resources.qemu.binary,

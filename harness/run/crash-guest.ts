@@ -5,6 +5,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
+import { compareMemory } from './compare-memory.js';
 import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { SourceBank } from './source-bank.js';
@@ -17,6 +18,8 @@ export interface Crash {
   readonly prove: readonly ScenarioProof[];
   /** For a trigger whose steps are interpreted. */
   readonly choreography: ChoreographyRun;
+  /** Of the guest, for the bound of what is compared. */
+  readonly memoryMiB: number;
 }
 
 /** The state that the preparation leaves. */
@@ -42,6 +45,7 @@ export async function crashGuest(
     try {
       await followGuest(guest, openQuestions);
     } finally {
+      await compareMemory(guest, crash.memoryMiB);
       if (session !== undefined) await examine(session, guest);
     }
   } finally {

@@ -35,6 +35,9 @@ export async function followGuest(
     what: "the capture kernel's report",
     within: 'captureReportMs',
   });
-  await watch.tryWaitFor('shutdown', () => true, POWER_OFF_LIMIT_MS);
+  await watch.waitFor('shutdown', () => true, {
+    what: "the capture kernel's power-off",
+    within: POWER_OFF_LIMIT_MS,
+  });
   watch.end('the capture kernel has reported');
 }

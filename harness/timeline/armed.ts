@@ -38,6 +38,7 @@ export function parseArmed(report: string): Armed {
     segments,
     purgatory: entry === undefined ? undefined : segments.find((segment) => contains(segment, entry)),
     errors,
+    ...(values.has('patterns') ? { patterns: decimal(values.get('patterns')) } : {}),
     ...(values.has('clocksource') ? { timers: parseTimers(report) } : {}),
   };
 }

@@ -7,6 +7,7 @@ import { MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
 import { createIdleDetector } from './idle-hang.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
+import { createStoppedCpus } from './stopped-cpus.js';
 import { readVcpus } from './vcpus.js';
 
 /** Longest console line that is read as one; printk's own limit is about 1 KiB (kernel/printk, LOG_LINE_MAX). */
@@ -57,7 +58,7 @@ export function createTimeline(limits: HangLimits): Timeline {
         case 'sample': {
           const { atMs, text } = record.record;
           return whereabouts
-            .sample(atMs, text)
+            .sample(atMs, text, record.line)
             .map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
         }
         case 'host': {
@@ -69,10 +70,11 @@ export function createTimeline(limits: HangLimits): Timeline {
       }
     },
     finish() {
-      return (['console', 'control'] as const).flatMap((channel) => {
+      const rests = (['console', 'control'] as const).flatMap((channel) => {
         const rest = splitters[channel].flush();
         return rest === undefined ? [] : readLine(channel, rest, lastMs);
       });
+      return [...rests, ...whereabouts.finish()];
     },
   };
 }
@@ -90,7 +92,8 @@ interface Whereabouts {
   note(body: EventBody): void;
   /** The guest sent bytes, whole lines or not. */
   heard(): void;
-  sample(atMs: number, text: string): EventBody[];
+  sample(atMs: number, text: string, line: number): EventBody[];
+  finish(): RunEvent[];
 }
 
 /** Follows the vCPUs from the moment of firing: parked by the shootdown, jumped, arrived, hung. */
@@ -103,17 +106,21 @@ function createWhereabouts(limits: HangLimits): Whereabouts {
   let hung = false;
   const detect = createHangDetector(limits);
   const idle = createIdleDetector(limits.idleHangMs);
+  const stoppedCpus = createStoppedCpus();
   return {
     heard: () => idle.heard(),
     note(body) {
       if (body.type === 'armed') armed = body.armed;
       if (body.type === 'firing' || (body.type === 'host' && body.fact.fact === 'fired')) fired = true;
       if (body.type === 'panic') panicked = true;
+      stoppedCpus.note(body);
     },
-    sample(atMs, text) {
+    finish: () => stoppedCpus.finish(),
+    sample(atMs, text, line) {
       if (!fired) return [];
       const events: EventBody[] = [];
       const vcpus = readVcpus(text, armed);
+      stoppedCpus.sample(vcpus, { atMs, line });
       const halted = vcpus.filter((vcpu) => vcpu.halted && !vcpu.interruptsOn);
       if (!parked && panicked && vcpus.length > 1 && halted.length >= vcpus.length - 1) {
         parked = true;

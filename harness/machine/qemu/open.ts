@@ -13,6 +13,7 @@ import { RUN_FILES } from './arguments.js';
 import { answer } from './failure.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
+import { qemuMemory } from './memory.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
 import { type QemuProcess, startQemu } from './process.js';
@@ -136,6 +137,7 @@ async function start(
       },
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
+    memory: qemuMemory(qmp, directory),
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
