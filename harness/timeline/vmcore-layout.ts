@@ -45,7 +45,7 @@ export function vmcoreLayout(
     if (headers === undefined ? load.address >= BACKED_UP_BYTES : source !== undefined) pieces.push(piece);
   }
   const leftOut = (headers ?? []).filter((header) => !shown.has(header));
-  return { pieces, leftOut: leftOut.map((header) => wholePages({ ...header, offset: 0 }, header.offset)) };
+  return { pieces, leftOut: leftOut.map((header) => ({ ...wholePages(header, header.offset), offset: 0 })) };
 }
 
 function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcorePiece {
