@@ -1,6 +1,7 @@
+import type { RunEvent } from '../model/event.js';
 import { type Aspect, degraded, HOLDS, open } from './aspect.js';
 import type { Facts } from './facts.js';
-import { first, firstFact } from './phases.js';
+import { factsOf, first, firstFact } from './phases.js';
 
 /**
  * Did the capture kernel come to its own end after the proof? It reports that it is done and powers the machine off; on a
@@ -24,5 +25,11 @@ export function captureEnd({ events, verified }: Facts): Aspect {
   if (shutdown?.byGuest === true) return degraded('unfinished-capture', shutdown);
   // Without one, the host ended the run: QEMU or crashpath was killed, interrupted, or failed.
   const late = firstFact(events, 'deadline') ?? firstFact(events, 'channel-limit');
-  return late === undefined ? open('capture-end') : degraded('unfinished-capture', late);
+  return late === undefined || wasAlive(events) ? open('capture-end') : degraded('unfinished-capture', late);
+}
+
+/** The last examination found it at work, or waiting for something that can come. */
+function wasAlive(events: readonly RunEvent[]): boolean {
+  const finding = factsOf(events, 'examination').at(-1)?.fact.finding;
+  return finding === 'working' || finding === 'waiting';
 }
