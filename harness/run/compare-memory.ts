@@ -1,5 +1,6 @@
-import { MachineFailure, type Memory } from '../machine/machine.js';
+import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
 import type { RunEvent, VmcoreChunk, VmcoreLoad } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
 import { contains } from '../timeline/armed.js';
 import { CHUNK_BYTES, PAGE_BYTES } from '../timeline/chunk-sums.js';
 import { loadsOf } from '../timeline/core-headers.js';
@@ -10,20 +11,25 @@ import {
   type VmcorePiece,
   vmcoreLayout,
 } from '../timeline/vmcore-layout.js';
-import type { Guest } from './guest.js';
 
 /** How much is read from memory at once. */
 const WINDOW_BYTES = 32 * CHUNK_BYTES;
 /** A larger /proc/vmcore than this many times the memory is no image of it: the kernel's text is in it twice. */
 const MOST_MEMORIES = 2;
 
+/** What of a guest is needed to compare its memory. */
+export interface ComparedGuest {
+  readonly machine: Pick<Machine, 'abilities'>;
+  readonly watch: { readonly events: readonly RunEvent[]; fact(fact: HostFact): void };
+}
+
 /**
- * After a capture kernel that has read all of /proc/vmcore and powered the machine off: reads the guest's memory from
- * outside, and records how it compares. Records nothing when there is nothing to compare, or the machine cannot.
+ * After a capture kernel that has read all of /proc/vmcore and came to its end: reads the guest's memory from outside,
+ * and records how it compares. Records nothing when there is nothing to compare, or the machine cannot.
  */
-export async function compareMemory({ machine, watch }: Guest, memoryMiB: number): Promise<void> {
+export async function compareMemory({ machine, watch }: ComparedGuest, memoryMiB: number): Promise<void> {
   const { memory } = machine.abilities;
-  const stopped = watch.events.some((event) => event.type === 'shutdown' && event.byGuest);
+  const stopped = watch.events.some(isStandstill);
   const reading = readingOf(watch.events);
   if (memory === undefined || reading === undefined || !stopped) return;
   if (reading.sizeBytes > MOST_MEMORIES * memoryMiB * CHUNK_BYTES) return;
@@ -35,6 +41,13 @@ export async function compareMemory({ machine, watch }: Guest, memoryMiB: number
     // A machine that is gone shows no memory.
     if (!(error instanceof MachineFailure)) throw error;
   }
+}
+
+/** No vCPU runs any more: the machine is paused, or they are all halted for good. */
+function isStandstill(event: RunEvent): boolean {
+  return event.type === 'hang'
+    ? event.shape === 'all-vcpus-halted'
+    : event.type === 'shutdown' && event.byGuest;
 }
 
 /** What the capture kernel read. */

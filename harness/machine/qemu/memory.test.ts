@@ -1,7 +1,6 @@
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import type { QmpClient } from '../../qemu/qmp/index.js';
 import { MachineFailure } from '../machine.js';
 import { qemuMemory } from './memory.js';
 
@@ -16,8 +15,7 @@ void t.test('memory is read in bounded pieces, and the file is removed', async (
       await writeFile(join(directory, words.filename), Buffer.alloc(words.size - short, words.val / MIB));
       return {};
     };
-  const memory = (short = 0) =>
-    qemuMemory({ execute: write(short) as unknown as QmpClient['execute'] }, directory);
+  const memory = (short = 0) => qemuMemory({ execute: write(short) }, directory);
   const bytes = await memory().read(8 * MIB, 33 * MIB);
   t.equal(bytes.length, 33 * MIB);
   t.strictSame([bytes[0], bytes.at(-1)], [8, 40]);

@@ -1,6 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { QmpClient } from '../../qemu/qmp/index.js';
 import { type Memory, MachineFailure } from '../machine.js';
 import { answer } from './failure.js';
 import { RUN_FILES } from './arguments.js';
@@ -8,11 +7,16 @@ import { RUN_FILES } from './arguments.js';
 /** Most bytes of one request: QEMU holds its lock meanwhile, and the file takes that much room. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
+/** The one command of QMP that is used. */
+interface MemoryWriter {
+  execute(name: 'pmemsave', args: { val: number; size: number; filename: string }): Promise<unknown>;
+}
+
 /**
  * The guest's physical memory, through QMP `pmemsave` (qapi/machine.json) and a file in QEMU's working directory, which
  * is removed at once. Memory that does not exist reads as zeros.
  */
-export function qemuMemory(qmp: Pick<QmpClient, 'execute'>, directory: string): Memory {
+export function qemuMemory(qmp: MemoryWriter, directory: string): Memory {
   const path = join(directory, RUN_FILES.memory);
   const part = async (address: number, bytes: number): Promise<Buffer> => {
     try {
