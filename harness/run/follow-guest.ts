@@ -3,7 +3,7 @@ import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
 /** A capture kernel's init powers off right after its report; this allows for a slow host. */
-const POWER_OFF_LIMIT_MS = 20_000;
+const POWER_OFF_LIMIT_MS = 60_000;
 
 /**
  * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that shows no
