@@ -4,9 +4,13 @@ import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
 import { cpusNote } from './capture-cpus.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
+import type { Aspect } from './aspect.js';
+import { captureEnd } from './capture-end.js';
+import { memoryEvidence, memoryGone, wholeMemory } from './capture-memory.js';
 import type { Check, Facts } from './facts.js';
 import { partByHost } from './host-busy.js';
 import { first } from './phases.js';
+import { cpuNotes, stoppedCpus } from './stopped-cpus.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
 /**
@@ -18,20 +22,34 @@ const SCREAMING_LINES = 3;
 /** The UART that the capture init exercises (images/init/capture). */
 const CONTROL_TTY = 'ttyS1';
 
-/** Did the capture kernel read this run's nonce from the crashed kernel's memory? */
+/** What "clean" means (docs/verdicts.md); the capture kernel's own trouble comes on top. */
+const CONDITIONS: readonly ((facts: Facts) => Aspect)[] = [stoppedCpus, cpuNotes, wholeMemory, captureEnd];
+
+/** Did the capture kernel read this run's nonce from the crashed kernel's memory, and all of that memory? */
 export const captureCheck: Check = (facts) => {
   const { verified, captureUserspace } = facts;
   if (verified === undefined) return undefined;
-  const { standing: reasons, byHost, evidence: hostTimes } = partByHost(facts, degradations(facts));
+  const gone = memoryGone(facts);
+  if (gone !== undefined) return gone;
+  const { standing, byHost, evidence: hostTimes } = partByHost(facts, degradations(facts));
+  const aspects = CONDITIONS.map((condition) => condition(facts));
+  const reasons = [...aspects.flatMap((aspect) => aspect.degradedBy), ...standing];
   const exercised = exerciseOf(facts);
   // The capture kernel's timers are evidence in any case, degraded or not.
   const report = first(facts.events, 'capture-facts');
   const cited = [...reasons, ...byHost].map(([, event]) => event);
-  const evidence = [...new Set([captureUserspace, verified, report, exercised, ...cited, ...hostTimes])];
+  const evidence = [
+    ...new Set([
+      ...[captureUserspace, verified, report, exercised],
+      ...memoryEvidence(facts),
+      ...cited,
+      ...hostTimes,
+    ]),
+  ];
   const degradedBy = reasons.map(([name]) => name);
-  const undecided = byHost.map(([name]) => name);
-  const notJudged =
-    undecided.length === 0 ? '' : `; not judged, because the host was busy: ${undecided.join(', ')}`;
+  const busy = byHost.map(([name]) => name);
+  const undecided = [...aspects.flatMap((aspect) => aspect.undecided), ...busy];
+  const notJudged = busy.length === 0 ? '' : `; not judged, because the host was busy: ${busy.join(', ')}`;
   const note = cpusNote(facts.plan, report);
   return degradedBy.length === 0
     ? {
@@ -83,13 +101,8 @@ function whatIsWrong(vmcore: Vmcore, plan: RunPlan): [detail: string, explanatio
 }
 
 function degradations(known: Facts): [string, RunEvent][] {
-  const { events, plan, hello, verified } = known;
+  const { events } = known;
   const reasons = exerciseDegradations(known);
-  // A CPU that the first kernel never brought up (maxcpus=) has no note.
-  const cpus = hello?.cpus ?? plan.machine.cpus;
-  if (verified !== undefined && verified.vmcore.prstatusNotes < cpus) {
-    reasons.push(['missing-cpu-notes', verified]);
-  }
   const reported = first(events, 'capture-facts');
   // The capture init has sent data through the UART's driver: a count of 0 means that its interrupts never came.
   if (reported !== undefined && interruptsOf(CONTROL_TTY, reported.interrupts) === 0) {

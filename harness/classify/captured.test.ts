@@ -9,7 +9,6 @@ void t.test('captured: the proof and nothing else', async (t) => {
     'captured/nonce-verified',
     'a silent console',
   );
-  t.equal(verdict(captured().shutdown('guest-reset')), 'captured/nonce-verified', 'a reset after the proof');
   t.equal(
     verdict(inUserspace().control(vmcoreFrame({ nodename: 'other' }))),
     'capture-no-vmcore/nonce-mismatch',

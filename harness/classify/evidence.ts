@@ -59,6 +59,23 @@ function excerptOf(event: RunEvent): string {
     }
     case 'shutdown':
       return escapeGuestText(`reason=${event.reason} guest=${event.byGuest}`);
+    case 'cpu-not-stopped': {
+      const { index, place, rip, halted, interruptsOn, samples, forMs } = event.cpu;
+      const state = `hlt=${halted ? 1 : 0} if=${interruptsOn ? 1 : 0}`;
+      return `cpu${index} ${place} rip=${rip} ${state} in ${samples} samples over ${Math.round(forMs)} ms`;
+    }
+    case 'vmcore-chunks':
+      return `${event.chunks.length} chunks from ${event.first}`;
+    case 'vmcore-read': {
+      const { sizeBytes, unreadablePages, firstUnreadable, patterns } = event.read;
+      const failed =
+        firstUnreadable === undefined
+          ? ''
+          : `, the first at 0x${firstUnreadable.offset.toString(16)} (errno ${firstUnreadable.errno})`;
+      return `${sizeBytes} bytes read, ${unreadablePages} pages unreadable${failed}; ${patterns.length} pattern pages`;
+    }
+    case 'vmcore-reader':
+      return `exit status ${event.status}`;
     case 'cpus-parked':
       return `${event.parked} vCPUs halted with interrupts off`;
     case 'jumped':

@@ -37,7 +37,7 @@ const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | u
   armed: (events) => first(events, 'armed', (event) => event.armed.loaded),
   fired: (events) => first(events, 'firing') ?? firstFact(events, 'fired'),
   'panic-entered': (events) => first(events, 'panic', (event) => event.side === 'production'),
-  'cpus-shot-down': (events) => first(events, 'cpus-parked'),
+  'cpus-shot-down': (events) => (ranOn(events) ? undefined : first(events, 'cpus-parked')),
   'kexec-jump': (events) => first(events, 'jumped', (event) => event.place === 'jump'),
   purgatory: (events) => first(events, 'jumped', (event) => event.place === 'purgatory'),
   'capture-banner': (events) => first(events, 'capture-command-line'),
@@ -76,7 +76,7 @@ export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent |
       const late = isFromLog(sign) && sign.atMs > impliedAtMs;
       impliedAtMs = late ? impliedAtMs : sign.atMs;
       reached.push({ phase, atMs: impliedAtMs, how: 'observed' });
-    } else if (IMPLIABLE.has(phase)) {
+    } else if (IMPLIABLE.has(phase) && !(phase === 'cpus-shot-down' && ranOn(events))) {
       reached.push({ phase, atMs: impliedAtMs, how: 'implied' });
     }
   }
@@ -93,6 +93,11 @@ const IMPLIABLE: ReadonlySet<Phase> = new Set([
   'purgatory',
   'capture-banner',
 ]);
+
+/** A vCPU ran the crashed kernel beside the capture kernel: the shootdown missed it. */
+function ranOn(events: readonly RunEvent[]): boolean {
+  return first(events, 'cpu-not-stopped') !== undefined;
+}
 
 /** A vCPU in the capture kernel's own code has passed purgatory even if no sample shows that. */
 function impliedRung(events: readonly RunEvent[]): number {

@@ -27,6 +27,7 @@ export interface Abilities {
   readonly keyboard?: Keyboard;
   readonly debugger?: DebugPort;
   readonly monitor?: Monitor;
+  readonly memory?: Memory;
   readonly interrupts?: Interrupts;
   readonly network?: Network;
   readonly snapshot?: Snapshot;
@@ -107,6 +108,12 @@ export interface Monitor {
   startSampling(): () => Promise<void>;
 }
 
+/** The machine's physical memory, seen from outside. What it holds while vCPUs run may change meanwhile. */
+export interface Memory {
+  /** Reads whole pages at a physical address. Throws a {@link MachineFailure}. */
+  read(address: number, bytes: number): Promise<Buffer>;
+}
+
 /** An MSI's content: an NMI, or a vector from 16 to 255 (lower ones are illegal, Intel SDM). */
 export type InterruptMessage = { readonly nmi: true } | { readonly vector: number };
 
@@ -172,6 +179,7 @@ const WORDS: Readonly<Record<AbilityName, string>> = {
   keyboard: 'a keyboard',
   debugger: 'a debugger',
   monitor: 'a monitor',
+  memory: 'memory that can be read from outside',
   interrupts: 'interrupt injection',
   network: 'a network card',
   snapshot: 'snapshots',

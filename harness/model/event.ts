@@ -51,11 +51,23 @@ export type EventBody =
       readonly modulesFailed: string;
     }
   | { readonly type: 'armed'; readonly armed: Armed }
-  | { readonly type: 'firing' }
-  | { readonly type: 'reply'; readonly id: number; readonly status: number; readonly output: string }
+  /** `online`, here and in a reply: numbers of the CPUs that are online; absent where the guest does not report them. */
+  | { readonly type: 'firing'; readonly online?: readonly number[] | undefined }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly status: number;
+      readonly output: string;
+      readonly online?: readonly number[] | undefined;
+    }
   | { readonly type: 'capture-hello'; readonly release: string; readonly commandLine: string }
   | { readonly type: 'vmcore'; readonly vmcore: Vmcore }
   | { readonly type: 'vmcore-missing'; readonly why: string }
+  /** Consecutive chunks of /proc/vmcore that were read; `first` is the number of the first, counted from 0. */
+  | { readonly type: 'vmcore-chunks'; readonly first: number; readonly chunks: readonly VmcoreChunk[] }
+  | { readonly type: 'vmcore-read'; readonly read: VmcoreRead }
+  /** The program that reads all of /proc/vmcore ended, with this exit status. */
+  | { readonly type: 'vmcore-reader'; readonly status: number }
   | {
       readonly type: 'capture-facts';
       readonly dmesgLines: number;
@@ -71,6 +83,8 @@ export type EventBody =
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
   | { readonly type: 'cpus-parked'; readonly parked: number }
+  /** Samples from after the capture kernel's start show this vCPU in the crashed kernel, and not halted for good. */
+  | { readonly type: 'cpu-not-stopped'; readonly cpu: NotStopped }
   | { readonly type: 'jumped'; readonly place: Place; readonly rip: string }
   /** What samples alone show: no proof. It asks for an examination. */
   | {
@@ -134,6 +148,8 @@ export interface Armed {
   readonly segments: readonly AddressRange[];
   /** The segment that kexec enters: purgatory. */
   readonly purgatory?: AddressRange | undefined;
+  /** How many pattern pages were written into the memory before; absent: none. */
+  readonly patterns?: number | undefined;
   /** kexec's error, line by line, when it failed. */
   readonly errors: readonly string[];
   /** What the kernel logged meanwhile, and at boot about the reservation; absent when the load succeeded. */
@@ -170,6 +186,48 @@ export interface Vmcore {
   readonly crashedRelease?: string | undefined;
   /** Host name in the crashed kernel's init_uts_ns; absent when it could not be read. */
   readonly nodename?: string | undefined;
+  /** Its PT_LOAD segments, as far as the first page shows them; absent in events of older versions. */
+  readonly loads?: readonly VmcoreLoad[] | undefined;
+}
+
+/** 1 MiB of /proc/vmcore (the last chunk may be shorter), as the capture kernel read it. */
+export interface VmcoreChunk {
+  /** Two sums of its 32-bit words, 16 hexadecimal digits (timeline/chunk-sums.ts). */
+  readonly sums: string;
+  /** Pages in which every byte is zero, unreadable ones included. */
+  readonly zeroPages: number;
+  readonly unreadablePages: number;
+}
+
+/** The end of reading /proc/vmcore. */
+export interface VmcoreRead {
+  readonly sizeBytes: number;
+  readonly unreadablePages: number;
+  /** The first page that could not be read: its offset, and the error; errno 0 is an end of the file that came early. */
+  readonly firstUnreadable?: { readonly offset: number; readonly errno: number } | undefined;
+  /** Numbers of the pattern pages that were found. */
+  readonly patterns: readonly number[];
+  /** Sum of their checksums, 16 hexadecimal digits. */
+  readonly patternSum: string;
+}
+
+/** A segment of memory in the ELF headers of /proc/vmcore. */
+export interface VmcoreLoad {
+  /** Offset in the file. */
+  readonly offset: number;
+  /** Physical address. */
+  readonly address: number;
+  readonly sizeBytes: number;
+}
+
+/** A vCPU that was not stopped, as its last sample of that kind shows it. */
+export interface NotStopped extends VcpuState {
+  /** How many samples show it so, over how long, and at how many addresses. */
+  readonly samples: number;
+  readonly forMs: number;
+  readonly addresses: number;
+  /** It was stopped in the end. */
+  readonly stoppedLater: boolean;
 }
 
 /** What happened to the network card that the capture kernel was asked to drive. */

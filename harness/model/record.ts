@@ -106,12 +106,15 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({
     fact: z.literal('memory-compared'),
     chunkBytes: z.number(),
-    /** Chunks of the vmcore that were compared, and those among them that differ. */
+    /** Chunks of the vmcore whose every byte was compared, by checksum; those that differ though no page is missing. */
     compared: z.number(),
     differing: z.number(),
-    /** Pages that hold data in memory and are zero in the vmcore, or could not be read. */
+    /** Chunks of which the host does not know every byte; their zero pages were counted all the same. */
+    partly: z.number(),
+    /** Pages that hold data in memory and are zero in the vmcore, could not be read, or lie in no segment of it. */
     pagesMissing: z.number(),
-    pagesCompared: z.number(),
+    /** Pages that hold data in memory. */
+    dataPages: z.number(),
     saw: z.string(),
   }),
   /** The guest was asked whether it is alive: after the watch, or seconds after the first line of a panic. */

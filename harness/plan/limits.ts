@@ -1,14 +1,18 @@
 import type { Limits } from '../model/limits.js';
 
+/** Some 20 times what a capture kernel needs on an idle host (5 ms under TCG, measured on QEMU 7.2). */
+const READ_MS_PER_MIB = { tcg: 100, kvm: 20 } as const;
+
 /**
  * Deadlines for one run, in the guest's own time: they need no reserve for a busy host. Under TCG a full cycle of a
  * stock kernel takes 10 to 16 s alone on an idle core (measured, QEMU 7.2); the deadlines are several times that, because
  * hosts differ in speed. The backstop counts the host's time. It is twice the sum of the rungs' usual deadlines, so that
- * a host that gives a guest half of its time ends no run. `scale` stretches them all.
+ * a host that gives a guest half of its time ends no run. `readMiB` is the memory that the capture kernel reads. `scale`
+ * stretches them all.
  */
 export function limitsFor(
   accel: 'kvm' | 'tcg',
-  options: { scale: number; watchMs?: number | undefined },
+  options: { scale: number; watchMs?: number | undefined; readMiB?: number | undefined },
 ): Limits {
   const base: Limits =
     accel === 'tcg'
@@ -44,6 +48,7 @@ export function limitsFor(
           totalMs: 600_000,
           channelBytes: 8 * 1024 * 1024,
         };
+  const readMs = (options.readMiB ?? 0) * READ_MS_PER_MIB[accel];
   const scaled = (limitMs: number) => Math.round(limitMs * options.scale);
   return {
     qemuStartMs: scaled(base.qemuStartMs),
@@ -53,12 +58,12 @@ export function limitsFor(
     watchMs: scaled(options.watchMs ?? base.watchMs),
     crashPathMs: scaled(base.crashPathMs),
     captureBootMs: scaled(base.captureBootMs),
-    captureReportMs: scaled(base.captureReportMs),
+    captureReportMs: scaled(base.captureReportMs + readMs),
     haltedHangMs: scaled(base.haltedHangMs),
     spinHangMs: scaled(base.spinHangMs),
     idleHangMs: scaled(base.idleHangMs),
     quietMs: scaled(base.quietMs),
-    totalMs: scaled(base.totalMs),
+    totalMs: scaled(base.totalMs + readMs),
     channelBytes: base.channelBytes,
   };
 }

@@ -9,7 +9,7 @@ import { contradictionInSources } from './check-sources.js';
 import { chooseMachine, type MachineChoices } from './choose-machine.js';
 import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
-import { GUEST_DEFAULTS } from './guest-defaults.js';
+import { GUEST_DEFAULTS, type VmcoreReading } from './guest-defaults.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
 
@@ -19,6 +19,7 @@ export interface GuestChoices extends MachineChoices {
   readonly append?: string | undefined;
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
+  readonly vmcore?: VmcoreReading | undefined;
 }
 
 /** What was resolved before planning: kernels, accelerator, QEMU. */
@@ -73,7 +74,8 @@ export function makePlan(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
     );
   }
-  const { append, captureAppend } = commandLines(scenario, choices);
+  const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
+  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore });
   return {
     schema: STORE_SCHEMA,
     ...identity,
@@ -85,7 +87,11 @@ export function makePlan(
     append,
     captureAppend,
     modules: scenario.guest.modules ?? [],
-    limits: limitsFor(accel, { scale: choices.timeoutScale ?? 1, watchMs: scenario.watchMs }),
+    limits: limitsFor(accel, {
+      scale: choices.timeoutScale ?? 1,
+      watchMs: scenario.watchMs,
+      readMiB: vmcore === 'whole' ? machine.memoryMiB : 0,
+    }),
     timeoutScale: choices.timeoutScale ?? 1,
     qemu: {
       binary: resources.qemu.binary,
@@ -148,6 +154,7 @@ function commandLines(
   const files = chosen?.askedBy === 'caller' ? [scenario, ...profile] : [...profile, scenario];
   const layers = [...files, caller];
   for (const layer of layers) requireWords(layer);
+  const reading = choices.vmcore === 'nonce' ? [`crashpath.vmcore=${choices.vmcore}`] : [];
   const exercise = capture === undefined ? [] : [`crashpath.exercise=${capture.exercise}`];
   return {
     append: mergeWords([
@@ -155,7 +162,7 @@ function commandLines(
       ...layers.map(({ crashkernel = '', append }) => [...crashkernelWords(crashkernel), ...wordsOf(append)]),
     ]),
     captureAppend: mergeWords([
-      [CONSOLE, ...CAPTURE_WORDS, ...exercise],
+      [CONSOLE, ...CAPTURE_WORDS, ...reading, ...exercise],
       ...layers.map((layer) => wordsOf(layer.captureAppend)),
     ]),
   };

@@ -5,7 +5,7 @@ import { guestPath } from '../proof/names.js';
 import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
 import { TriggerSchema } from '../trigger/triggers.js';
 import { mistakeInCrashkernel } from './crashkernel.js';
-import { GUEST_LIMITS } from './guest-defaults.js';
+import { GUEST_LIMITS, VMCORE_READS } from './guest-defaults.js';
 import { SourceSchema } from './source.js';
 
 /** Names become directory names, hence the restricted form. */
@@ -78,6 +78,8 @@ export const ScenarioSchema = z.strictObject({
       exercise: z.literal('nic'),
     })
     .optional(),
+  /** How much of /proc/vmcore the capture kernel reads: `whole` (default), or the run's `nonce` only. */
+  vmcore: z.enum(VMCORE_READS).optional(),
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
   watchMs: z.number().int().min(500).max(600_000).optional(),
   expect: z.strictObject({

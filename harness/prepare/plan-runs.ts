@@ -3,6 +3,7 @@ import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choo
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import type { VmcoreReading } from '../plan/guest-defaults.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
@@ -28,6 +29,8 @@ export interface GuestsChoices {
   readonly cpuModel?: string | undefined;
   /** `auto` when absent. */
   readonly accel?: AccelRequest | undefined;
+  /** How much of /proc/vmcore the capture kernels read; the scenario's choice when absent. */
+  readonly vmcore?: VmcoreReading | undefined;
   /** Factor on every deadline; 1 when absent. */
   readonly timeoutScale?: number | undefined;
 }

@@ -3,6 +3,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
+import { compareMemory } from './compare-memory.js';
 import { type ExaminationNeeds, examineSuspicions } from './examine-guest.js';
 import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
@@ -21,6 +22,8 @@ export interface Crash {
   readonly choreography: ChoreographyRun;
   /** The hardware, as far as an examination of a hang needs it. */
   readonly hardware: Pick<ExaminationNeeds, 'memory' | 'hasBusMaster'>;
+  /** Of the guest, for the bound of what is compared. */
+  readonly memoryMiB: number;
 }
 
 /** The state that the preparation leaves. */
@@ -54,6 +57,7 @@ export async function crashGuest(
       await followGuest(guest, openQuestions);
     } finally {
       await stopExamining();
+      await compareMemory(guest, crash.memoryMiB);
     }
   } finally {
     await postMortem(guest, { known, session, accel });

@@ -143,6 +143,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
       {
         trigger,
         prove,
+        memoryMiB: plan.machine.memoryMiB,
         choreography: {
           trial: plan.trial,
           deadlineScale: plan.timeoutScale,

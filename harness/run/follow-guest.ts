@@ -3,7 +3,7 @@ import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
 /** A capture kernel's init powers off right after its report. */
-const POWER_OFF_LIMIT_MS = 20_000;
+const POWER_OFF_LIMIT_MS = 60_000;
 /**
  * A guest whose panic is followed by no sign of the capture kernel is asked this often whether it is alive. A stock
  * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
@@ -44,7 +44,10 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
     within: 'captureReportMs',
     whileProgress: true,
   });
-  await watch.tryWaitFor('shutdown', () => true, POWER_OFF_LIMIT_MS);
+  await watch.waitFor('shutdown', () => true, {
+    what: "the capture kernel's power-off",
+    within: POWER_OFF_LIMIT_MS,
+  });
   watch.end('the capture kernel has reported');
 }
 

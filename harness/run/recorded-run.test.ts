@@ -38,7 +38,11 @@ const MISSING: Readonly<Record<string, RegExp>> = {
 };
 
 /** What came from outside the machine, and does not come again: crashpath was killed, or interrupted. */
-const NOT_OF_THE_MACHINE = new Set(['derived-killed-crashpath', 'interrupted-in-capture']);
+const NOT_OF_THE_MACHINE = new Set([
+  'derived-killed-after-proof',
+  'derived-killed-crashpath',
+  'interrupted-in-capture',
+]);
 
 /** Recorded when this trigger asked the guest less: a recording has answers to the requests of its own time only. */
 const OTHER_REQUESTS = new Set(['void-crash-point-absent']);

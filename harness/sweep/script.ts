@@ -101,6 +101,8 @@ function scenario(name: string, summary: string, steps: readonly Step[]): Scenar
     summary,
     evidence: EVIDENCE,
     guest: GUEST,
+    // A sweep asks where the crash path ends, hundreds of times.
+    vmcore: 'nonce',
     trigger: { kind: 'choreography', steps: [...TO_PANIC, ...steps] },
     expect: { verdict: 'captured' },
   });

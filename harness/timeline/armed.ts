@@ -56,6 +56,7 @@ export function parseArmed(report: string): Armed {
     errors,
     ...(kernelLog.length === 0 ? {} : { kernelLog }),
     ...sizes(values),
+    ...(values.has('patterns') ? { patterns: decimal(values.get('patterns')) } : {}),
     ...(values.has('clocksource') ? { timers: parseTimers(report) } : {}),
   };
 }

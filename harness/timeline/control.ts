@@ -3,23 +3,44 @@ import type { EventBody } from '../model/event.js';
 import { parseArmed } from './armed.js';
 import { escapeGuestText } from '../model/escape.js';
 import { readExercise } from './exercise.js';
+import { parseCpuList } from './cpu-list.js';
 import { parseTimers } from './timers.js';
 import { readVmcore } from './vmcore.js';
+import { number, readChunks, readEnd } from './vmcore-read.js';
 
 /** Longest frame that crashpath's own images send: a vmcore frame with 256 KiB of notes in base64. */
 export const MAX_FRAME_BYTES = 512 * 1024;
 
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** /sys/devices/system/cpu/online; absent in frames of older images. */
+const online = z.string().max(1024).optional();
+/** A number as the reader of the vmcore writes it. */
+const hex64 = z.string().regex(/^[0-9a-f]{16}$/);
 
 const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('hello'), release: base64, cpus: count, modulesFailed: base64 }),
   z.object({ ev: z.literal('armed'), id: count, out: base64 }),
-  z.object({ ev: z.literal('firing'), id: count }),
-  z.object({ ev: z.literal('reply'), id: count, status: count, out: base64 }),
+  z.object({ ev: z.literal('firing'), id: count, online }),
+  z.object({ ev: z.literal('reply'), id: count, status: count, out: base64, online }),
   z.object({ ev: z.literal('capture-hello'), release: base64, cmdline: base64 }),
   z.object({ ev: z.literal('vmcore'), size: count, head: base64, notes: base64, uts: base64 }),
   z.object({ ev: z.literal('vmcore-missing'), why: base64 }),
+  z.object({
+    ev: z.literal('vmcore-chunks'),
+    first: hex64,
+    chunks: z.string().regex(/^(?:[0-9a-f]{24}){1,8}$/),
+  }),
+  z.object({
+    ev: z.literal('vmcore-read'),
+    size: hex64,
+    unreadable: hex64,
+    at: hex64,
+    errno: z.string().regex(/^[0-9a-f]{8}$/),
+    seen: z.string().regex(/^[0-9a-f]{256}$/),
+    sum: hex64,
+  }),
+  z.object({ ev: z.literal('vmcore-reader'), status: count }),
   z.object({
     ev: z.literal('capture-facts'),
     dmesgLines: count,
@@ -62,9 +83,15 @@ export function readControlLine(line: string): EventBody {
     case 'armed':
       return { type: 'armed', armed: parseArmed(text(frame.out)) };
     case 'firing':
-      return { type: 'firing' };
+      return { type: 'firing', ...onlineIn(frame) };
     case 'reply':
-      return { type: 'reply', id: frame.id, status: frame.status, output: text(frame.out) };
+      return {
+        type: 'reply',
+        id: frame.id,
+        status: frame.status,
+        output: text(frame.out),
+        ...onlineIn(frame),
+      };
     case 'capture-hello':
       return { type: 'capture-hello', release: text(frame.release), commandLine: text(frame.cmdline).trim() };
     case 'vmcore': {
@@ -80,6 +107,12 @@ export function readControlLine(line: string): EventBody {
     }
     case 'vmcore-missing':
       return { type: 'vmcore-missing', why: text(frame.why) };
+    case 'vmcore-chunks':
+      return { type: 'vmcore-chunks', first: number(frame.first), chunks: readChunks(frame.chunks) };
+    case 'vmcore-read':
+      return { type: 'vmcore-read', read: readEnd(frame) };
+    case 'vmcore-reader':
+      return { type: 'vmcore-reader', status: frame.status };
     case 'capture-facts':
       return {
         type: 'capture-facts',
@@ -102,6 +135,11 @@ export function readControlLine(line: string): EventBody {
     case 'capture-done':
       return { type: 'capture-done' };
   }
+}
+
+function onlineIn(frame: { readonly online?: string | undefined }): { readonly online?: readonly number[] } {
+  const cpus = frame.online === undefined ? undefined : parseCpuList(frame.online);
+  return cpus === undefined ? {} : { online: cpus };
 }
 
 function bytes(encoded: string): Buffer {

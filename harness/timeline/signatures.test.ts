@@ -31,6 +31,10 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     hits: ['..MP-BIOS bug: 8254 timer not connected to IO-APIC'],
     misses: ['..TIMER: vector=0x30 apic1=0 pin1=2 apic2=-1 pin2=-1', '[Firmware Bug]: 8254 timer'],
   },
+  'system-halted': {
+    hits: ['reboot: System halted'],
+    misses: ['reboot: Power down', 'init: reboot: System halted', 'System halted'],
+  },
   'soft-lockup': {
     hits: ['watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]'],
     misses: ['watchdog: soft lockup detector enabled', 'rcu: soft lockup'],

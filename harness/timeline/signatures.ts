@@ -38,6 +38,14 @@ export const SIGNATURES: readonly Signature[] = [
     source: 'arch/x86/kernel/apic/io_apic.c, check_timer() (v6.1)',
   },
   {
+    name: 'system-halted',
+    pattern: kernelMessage('reboot: System halted'),
+    side: 'capture',
+    // How a kernel ends on a machine that it cannot power off.
+    degrades: false,
+    source: 'kernel/reboot.c, kernel_halt() (v6.1)',
+  },
+  {
     name: 'soft-lockup',
     pattern: kernelMessage('watchdog: BUG: soft lockup'),
     side: 'capture',

@@ -10,6 +10,7 @@ import { type ChannelLine, createLineSplitter } from './lines.js';
 import { createOwnTime } from './own-time.js';
 import { createProgressTracker } from './progress.js';
 import { createSuspicionDetector } from './suspicion.js';
+import { createStoppedCpus } from './stopped-cpus.js';
 import { readVcpus } from './vcpus.js';
 
 /** Longest console line that is read as one; printk's own limit is about 1 KiB (kernel/printk, LOG_LINE_MAX). */
@@ -84,7 +85,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
         }
         case 'sample': {
           const { atMs, text } = record.record;
-          const bodies = whereabouts.sample(atMs, text);
+          const bodies = whereabouts.sample(atMs, text, record.line);
           if (bodies.some((body) => body.type === 'jumped' && body.place === 'capture-kernel')) {
             console.captureRuns();
           }
@@ -109,10 +110,11 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     progress: (atMs, limitMs) => progress(atMs, limitMs),
     takesInterrupts: () => done.takesInterrupts,
     finish() {
-      return (['console', 'control'] as const).flatMap((channel) => {
+      const rests = (['console', 'control'] as const).flatMap((channel) => {
         const rest = splitters[channel].flush();
         return rest === undefined ? [] : readLine(channel, rest, lastMs);
       });
+      return [...rests, ...whereabouts.finish()];
     },
   };
 }
@@ -136,9 +138,10 @@ interface Whereabouts {
   note(body: EventBody): void;
   /** The guest sent bytes, whole lines or not. */
   heard(): void;
-  sample(atMs: number, text: string): EventBody[];
+  sample(atMs: number, text: string, line: number): EventBody[];
   /** The machine was stopped and examined. */
   examined(atMs: number, fact: Examination): EventBody[];
+  finish(): RunEvent[];
 }
 
 /** Follows the vCPUs from the moment of firing: parked by the shootdown, jumped, arrived, hung. */
@@ -156,6 +159,7 @@ function createWhereabouts(
   let last: readonly VcpuState[] = [];
   const detect = createHangDetector(limits);
   const suspicion = createSuspicionDetector();
+  const stoppedCpus = createStoppedCpus();
 
   /** A first kernel that did not panic may be idle for as long as it likes. */
   const isSuspectable = () => !hung && (panicked || silent || furthest > crashPathRank('first-kernel'));
@@ -168,13 +172,16 @@ function createWhereabouts(
       // With panic_on_oops, oops_end() calls crash_kexec() without a panic (arch/x86/kernel/dumpstack.c, v6.1).
       if (body.type === 'panic' || (fired && body.type === 'oops')) panicked = true;
       if (body.type === 'host' && body.fact.fact === 'watch-ended') silent = !body.fact.answered;
+      stoppedCpus.note(body);
     },
-    sample(atMs, text) {
+    finish: () => stoppedCpus.finish(),
+    sample(atMs, text, line) {
       if (!fired) return [];
       const events: EventBody[] = [];
       const vcpus = readVcpus(text, armed);
       last = vcpus;
       seen(atMs, vcpus);
+      stoppedCpus.sample(vcpus, { atMs, line });
       const halted = vcpus.filter((vcpu) => vcpu.halted && !vcpu.interruptsOn);
       if (!parked && panicked && vcpus.length > 1 && halted.length >= vcpus.length - 1) {
         parked = true;

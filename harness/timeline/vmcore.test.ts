@@ -22,6 +22,7 @@ void t.test('a whole vmcore', async (t) => {
     hasVmcoreinfo: true,
     crashedRelease: '6.1.0-56-amd64',
     nodename: 'cp-1',
+    loads: [],
   });
 });
 

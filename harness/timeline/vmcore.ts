@@ -1,4 +1,5 @@
 import type { Vmcore } from '../model/event.js';
+import { loadsOf } from './core-headers.js';
 
 const NT_PRSTATUS = 1;
 
@@ -29,6 +30,7 @@ export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
     hasVmcoreinfo: vmcoreinfo !== undefined,
     crashedRelease: /^OSRELEASE=(\S{1,64})$/m.exec(vmcoreinfo ?? '')?.[1],
     nodename: nodenameOf(bytes.uts),
+    loads: loadsOf(bytes.head),
   };
 }
 

@@ -138,4 +138,6 @@ const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   'capture-command-line': 'capture kernel has started',
   'capture-hello': 'capture userspace is up',
   'vmcore-missing': 'no vmcore',
+  vmcore: 'the vmcore shows the crashed kernel',
+  'vmcore-read': 'all of the vmcore is read',
 };

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { GUEST_DEFAULTS } from '../../plan/guest-defaults.js';
+import { GUEST_DEFAULTS, VMCORE_READS, type VmcoreReading } from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import {
   ACCELERATORS,
@@ -13,6 +13,7 @@ import {
   nonEmpty,
   qemuName,
   text,
+  vmcoreReading,
   wholeNumber,
 } from './option-values.js';
 import { OUT_OPTION, single } from './shared-options.js';
@@ -30,6 +31,7 @@ export interface GuestOptions {
   'cpu-model': string | undefined;
   accel: AccelRequest;
   jobs: number | undefined;
+  vmcore: VmcoreReading | undefined;
   'timeout-scale': number | undefined;
   out: string;
   name: string | undefined;
@@ -46,6 +48,7 @@ export const GUEST_PLAN_OPTIONS = [
   'memory',
   'machine',
   'cpu-model',
+  'vmcore',
   'timeout-scale',
   'name',
 ] as const satisfies readonly (keyof GuestOptions)[];
@@ -109,6 +112,13 @@ export function guestOptions<T>(yargs: Argv<T>) {
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
       describe: 'Number of guests that run at the same time (default: host CPUs / vCPUs)',
+    })
+    .option('vmcore', {
+      choices: VMCORE_READS,
+      requiresArg: true,
+      coerce: vmcoreReading,
+      describe:
+        "How much of /proc/vmcore is read: all of it, or only this run's nonce, which is faster and proves less (default: the scenario's, else whole)",
     })
     .option('timeout-scale', {
       ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),

@@ -1,7 +1,7 @@
 import { escapeHostText } from '../../model/escape.js';
 import { usageFault } from '../../model/fault.js';
 import { CRASHKERNEL_FORMS, mistakeInCrashkernel } from '../../plan/crashkernel.js';
-import { GUEST_LIMITS, mistakeInMachine, QEMU_NAME } from '../../plan/guest-defaults.js';
+import { GUEST_LIMITS, mistakeInMachine, QEMU_NAME, VMCORE_READS } from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 
 /**
@@ -97,6 +97,9 @@ export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const satisfies readonly A
 export function accelerator(value: unknown): AccelRequest {
   return oneOf('--accel', ACCELERATORS)(value) ?? 'auto';
 }
+
+/** How much of /proc/vmcore is read; undefined leaves it to the scenario. */
+export const vmcoreReading = oneOf('--vmcore', VMCORE_READS);
 
 /** vCPUs, within the limits of scenarios. */
 export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);

@@ -10,6 +10,8 @@ export const RUN_FILES = {
   gdbSocket: 'gdb.sock',
   qtestSocket: 'qtest.sock',
   qemuLog: 'qemu-debug.log',
+  /** A piece of guest memory, while it is read. */
+  memory: 'memory.part',
 } as const;
 
 /**

@@ -14,6 +14,7 @@ import { answer } from './failure.js';
 import { reportHostTime } from './host-time.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
+import { qemuMemory } from './memory.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
 import { type QemuProcess, startQemu } from './process.js';
@@ -144,6 +145,7 @@ async function start(
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
     resetLog: { kind: () => resetKind(directory, plan.accel.accel) },
+    memory: qemuMemory(qmp, directory),
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),

@@ -96,6 +96,8 @@ export function nameEvent(event: RunEvent): string {
       return `shutdown ${event.reason}`;
     case 'cpus-parked':
       return `cpus-parked ${event.parked}`;
+    case 'cpu-not-stopped':
+      return `cpu-not-stopped ${event.cpu.index} ${event.cpu.place}`;
     case 'host':
       return `host ${event.fact.fact}`;
     case 'lkdtm-hit':
@@ -112,6 +114,9 @@ export function nameEvent(event: RunEvent): string {
     case 'capture-hello':
     case 'vmcore':
     case 'vmcore-missing':
+    case 'vmcore-chunks':
+    case 'vmcore-read':
+    case 'vmcore-reader':
     case 'capture-facts':
     case 'exercise':
     case 'capture-done':

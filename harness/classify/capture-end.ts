@@ -1,0 +1,35 @@
+import type { RunEvent } from '../model/event.js';
+import { type Aspect, degraded, HOLDS, open } from './aspect.js';
+import type { Facts } from './facts.js';
+import { factsOf, first, firstFact } from './phases.js';
+
+/**
+ * Did the capture kernel come to its own end after the proof? It reports that it is done and powers the machine off; on a
+ * machine without a power switch it halts all CPUs and says so (kernel/reboot.c, kernel_halt(), v6.1).
+ */
+export function captureEnd({ events, verified }: Facts): Aspect {
+  if (verified === undefined) return open('capture-end');
+  const done = first(events, 'capture-done');
+  const halted = first(events, 'signature', (event) => event.name === 'system-halted');
+  const shutdown = first(events, 'shutdown');
+  const hang = first(events, 'hang');
+  if (done !== undefined && shutdown?.byGuest === true && shutdown.reason === 'guest-shutdown') return HOLDS;
+  if (done !== undefined && halted !== undefined && hang?.shape === 'all-vcpus-halted') return HOLDS;
+  // Named by its own reason.
+  if (first(events, 'panic', (event) => event.side === 'capture') !== undefined) return HOLDS;
+  const reset =
+    first(events, 'reboot-command-line') ??
+    (shutdown?.byGuest === true && shutdown.reason !== 'guest-shutdown' ? shutdown : undefined);
+  if (reset !== undefined) return degraded('reset-after-proof', reset);
+  if (hang !== undefined) return degraded('hang-after-proof', hang);
+  if (shutdown?.byGuest === true) return degraded('unfinished-capture', shutdown);
+  // Without one, the host ended the run: QEMU or crashpath was killed, interrupted, or failed.
+  const late = firstFact(events, 'deadline') ?? firstFact(events, 'channel-limit');
+  return late === undefined || wasAlive(events) ? open('capture-end') : degraded('unfinished-capture', late);
+}
+
+/** The last examination found it at work, or waiting for something that can come. */
+function wasAlive(events: readonly RunEvent[]): boolean {
+  const finding = factsOf(events, 'examination').at(-1)?.fact.finding;
+  return finding === 'working' || finding === 'waiting';
+}

@@ -1,0 +1,221 @@
+import t from 'tap';
+import type { RunPlan } from '../plan/run-plan.js';
+import { patternSum } from '../timeline/chunk-sums.js';
+import {
+  armedReport,
+  CRASH_CR3,
+  frame,
+  IDLE,
+  MadeRun,
+  type MadeVcpu,
+  madePlan,
+  NONCE,
+  PARKED,
+  vmcoreFrame,
+} from '../testing/builders/runs.js';
+import { captured, DEADLINE, PLAN } from '../testing/builders/verdicts.js';
+import { verdictOf } from '../testing/recordings/fixtures.js';
+
+/** The quality, the reasons, and what is undecided, except what most made runs do not have: a whole read, and samples. */
+const NOT_MADE = new Set(['vmcore-whole', 'cpus-stopped']);
+
+function judge(run: MadeRun, plan: RunPlan = PLAN): string {
+  const verdict = verdictOf(run.end().records, plan);
+  if (verdict.word !== 'captured') return `${verdict.word}/${verdict.detail}`;
+  const open = verdict.undecided.filter((aspect) => !NOT_MADE.has(aspect)).map((aspect) => `${aspect}?`);
+  return [verdict.quality, ...verdict.degradedBy, ...open].join(' ');
+}
+
+const done = (run: MadeRun) => run.control(frame({ ev: 'capture-done' }));
+const finished = (run: MadeRun) => done(run).shutdown('guest-shutdown');
+
+const IN_CAPTURE: MadeVcpu = { rip: 0xffffffff81000000n, cr3: CRASH_CR3, interrupts: true };
+
+/** A capture with samples of the other vCPU for three seconds after the capture kernel's start. */
+function beside(other: (sample: number) => MadeVcpu, online = '0-1'): MadeRun {
+  const run = new MadeRun().boot().arm();
+  run.control(frame({ ev: 'firing', id: 2, online })).panic();
+  run.sample([{ rip: 0xffffffff81000000n }, PARKED]);
+  for (let index = 0; index < 30; index++) run.later(90).sample([IN_CAPTURE, other(index)]);
+  return finished(
+    run
+      .captureBanner()
+      .captureHello()
+      .control(vmcoreFrame({ cpus: online === '0' ? 1 : 2 })),
+  );
+}
+
+void t.test('every other vCPU is stopped', async (t) => {
+  t.equal(judge(beside(() => PARKED)), 'clean');
+  t.equal(judge(beside(() => IDLE)), 'degraded cpu-not-stopped', 'idle in the crashed kernel');
+  const user: MadeVcpu = { rip: 0x400000n, cpl: 3, interrupts: true };
+  t.equal(judge(beside((index) => (index % 2 === 0 ? IDLE : user))), 'degraded cpu-not-stopped');
+  const spinning: MadeVcpu = { rip: 0xffffffff81003000n };
+  t.equal(judge(beside(() => spinning)), 'degraded cpu-not-stopped', 'spins with interrupts off');
+  t.equal(judge(beside(() => spinning, '0')), 'clean', 'it was offline at firing');
+  t.equal(judge(beside(() => IDLE, '0')), 'degraded cpu-not-stopped', 'no offline CPU has its interrupts on');
+  t.equal(judge(beside(() => IN_CAPTURE)), 'clean', 'nr_cpus=2 in the capture kernel');
+  t.equal(judge(beside((index) => (index < 8 ? IDLE : PARKED))), 'clean', 'stopped within the grace');
+  t.equal(
+    judge(beside((index) => (index === 20 ? spinning : PARKED))),
+    'clean',
+    'an NMI woke it for a moment',
+  );
+  t.equal(judge(beside((index) => (index < 25 ? spinning : PARKED))), 'clean', 'it may have been starved');
+  const undecided = (run: MadeRun) => {
+    const verdict = verdictOf(run.end().records, PLAN);
+    return verdict.word === 'captured' && verdict.undecided.includes('cpus-stopped');
+  };
+  t.ok(undecided(beside((index) => (index < 25 ? spinning : PARKED))), 'and that is said');
+  t.notOk(undecided(beside(() => PARKED)));
+  t.ok(undecided(finished(captured())), 'no samples');
+  const running = (index: number) => ({ ...spinning, rip: spinning.rip + BigInt(index * 64) });
+  t.equal(judge(beside((index) => (index < 25 ? running(index) : PARKED))), 'degraded cpu-not-stopped');
+});
+
+void t.test('the rung of the shootdown is not reached when it missed a vCPU', async (t) => {
+  const rungs = (run: MadeRun) => verdictOf(run.end().records, PLAN).phases.map(({ phase }) => phase);
+  t.ok(rungs(beside(() => PARKED)).includes('cpus-shot-down'));
+  t.notOk(rungs(beside(() => IDLE)).includes('cpus-shot-down'), 'neither observed nor implied');
+});
+
+void t.test('notes are due for the CPUs that were online at firing', async (t) => {
+  const run = (notes: number, ...frames: string[]) => {
+    const made = new MadeRun().boot({ cpus: 4 }).arm();
+    for (const one of frames) made.control(one);
+    return finished(
+      made
+        .panic()
+        .captureHello()
+        .control(vmcoreFrame({ cpus: notes })),
+    );
+  };
+  const plan = madePlan({ cpus: 4 });
+  const firing = (online: string) => frame({ ev: 'firing', id: 3, online });
+  const reply = (online: string) => frame({ ev: 'reply', id: 2, status: 0, out: '', online });
+  t.equal(judge(run(3, firing('0,2-3')), plan), 'clean');
+  t.equal(judge(run(2, firing('0,2-3')), plan), 'degraded missing-cpu-notes');
+  t.equal(judge(run(3, reply('0,2-3'), frame({ ev: 'firing', id: 3 })), plan), 'clean', 'fired from outside');
+  t.equal(
+    judge(run(3, frame({ ev: 'firing', id: 3 })), plan),
+    'degraded missing-cpu-notes',
+    'an older image',
+  );
+  t.equal(judge(run(3, firing('nonsense')), plan), 'degraded missing-cpu-notes');
+});
+
+void t.test('the capture kernel comes to its own end', async (t) => {
+  t.equal(judge(finished(captured())), 'clean');
+  t.equal(judge(captured().shutdown('guest-reset')), 'degraded reset-after-proof');
+  t.equal(
+    judge(done(captured()).shutdown('guest-reset')),
+    'degraded reset-after-proof',
+    'even at the very end',
+  );
+  t.equal(
+    judge(captured().shutdown('guest-shutdown')),
+    'degraded unfinished-capture',
+    'it did not report its end',
+  );
+  t.equal(judge(captured().host(DEADLINE)), 'degraded unfinished-capture');
+  const examined = { fact: 'examination' as const, why: 'it reads the time', vcpus: [], tookMs: 1 };
+  const late = (finding: 'waiting' | 'unknown') =>
+    captured()
+      .host({ ...examined, finding })
+      .host(DEADLINE);
+  t.equal(judge(late('waiting')), 'clean capture-end?');
+  t.equal(judge(late('unknown')), 'degraded unfinished-capture');
+  const panic = '[    9.000000] Kernel panic - not syncing: x';
+  t.equal(judge(captured().console(panic)), 'degraded panic-in-capture');
+  t.equal(
+    judge(captured().console(panic).shutdown('guest-reset')),
+    'degraded panic-in-capture',
+    'named once',
+  );
+  const halted = (run: MadeRun) => {
+    for (let index = 0; index < 50; index++) run.later(140).sample([{ ...PARKED, cr3: CRASH_CR3 }, PARKED]);
+    return run;
+  };
+  t.equal(judge(halted(captured())), 'degraded hang-after-proof');
+  t.equal(judge(halted(done(captured()))), 'degraded hang-after-proof', 'no power-off');
+  const last = '[   20.000000] reboot: System halted';
+  t.equal(judge(halted(done(captured()).console(last))), 'clean', 'a machine without a power switch');
+  t.equal(judge(captured()), 'clean capture-end?', 'the host ended the run');
+  const killed = { fact: 'qemu-exit', code: null, signal: 'SIGKILL', asked: false, stderr: '' } as const;
+  t.equal(judge(captured().host(killed)), 'clean capture-end?');
+});
+
+/** A whole read of a vmcore of 64 MiB, and the host's comparison. */
+function whole(
+  changes: {
+    unreadable?: number;
+    patterns?: number;
+    nonce?: string;
+    missing?: number;
+    differing?: number;
+    compared?: boolean;
+  } = {},
+): MadeRun {
+  const {
+    unreadable = 0,
+    patterns = 1024,
+    nonce = NONCE,
+    missing = 0,
+    differing = 0,
+    compared = true,
+  } = changes;
+  const pages = Array.from({ length: patterns }, (_, index) => index);
+  const seen = Buffer.alloc(128);
+  for (const page of pages) seen.writeUInt8(seen.readUInt8(page >> 3) | (1 << (page & 7)), page >> 3);
+  const hex = (value: number, digits = 16) => value.toString(16).padStart(digits, '0');
+  const run = new MadeRun().boot().arm(`${armedReport()}patterns=1024\n`).fire().panic().captureBanner();
+  run.captureHello().control(vmcoreFrame());
+  run.control(
+    frame({
+      ev: 'vmcore-read',
+      size: hex(64 * 1024 * 1024),
+      unreadable: hex(unreadable),
+      at: hex(unreadable === 0 ? 0 : 0x123000),
+      errno: hex(unreadable === 0 ? 0 : 5, 8),
+      seen: seen.toString('hex'),
+      sum: patternSum(nonce, pages),
+    }),
+  );
+  finished(run.control(frame({ ev: 'vmcore-reader', status: 0 })));
+  const counts = { chunkBytes: 1024 * 1024, compared: 63, partly: 1, dataPages: 8000 };
+  if (!compared) return run;
+  return run.host({ fact: 'memory-compared', ...counts, differing, pagesMissing: missing, saw: 'made' });
+}
+
+void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', async (t) => {
+  t.equal(judge(whole()), 'clean');
+  t.equal(judge(whole({ compared: false })), 'clean vmcore-compared?');
+  t.equal(judge(whole({ missing: 1 })), 'degraded vmcore-incomplete');
+  t.equal(judge(whole({ missing: 4000 })), 'degraded vmcore-incomplete', 'half is left');
+  t.equal(judge(whole({ missing: 4001 })), 'capture-no-vmcore/vmcore-zeros');
+  t.equal(judge(whole({ missing: 4001, unreadable: 6000 })), 'capture-no-vmcore/vmcore-unreadable');
+  t.equal(judge(whole({ unreadable: 1 })), 'degraded vmcore-unreadable');
+  t.equal(judge(whole({ unreadable: 9000, compared: false })), 'capture-no-vmcore/vmcore-unreadable');
+  t.equal(judge(whole({ differing: 2 })), 'degraded vmcore-differs');
+  t.equal(judge(whole({ differing: 40 })), 'capture-no-vmcore/vmcore-differs');
+  const card = madePlan({ scenario: { guest: { nic: { model: 'e1000', net: 'frames' } } } });
+  t.equal(judge(whole({ differing: 2 }), card), 'clean vmcore-compared?', 'the card may have written');
+  t.equal(judge(whole({ missing: 2 }), card), 'degraded vmcore-incomplete', 'a card does not make zeros');
+  t.equal(judge(whole({ patterns: 1023 })), 'degraded patterns-missing');
+  t.equal(judge(whole({ nonce: 'cp-other' })), 'degraded patterns-missing', "another run's");
+  t.equal(judge(whole({ patterns: 0 })), 'capture-no-vmcore/patterns-missing');
+});
+
+void t.test('a program that cannot read to the end', async (t) => {
+  const ended = (status: number) =>
+    verdictOf(finished(captured().control(frame({ ev: 'vmcore-reader', status }))).end().records, PLAN);
+  t.match(ended(137), { quality: 'degraded', degradedBy: ['vmcore-read-failed'] }, 'killed');
+  const open = { quality: 'clean', undecided: ['cpus-stopped', 'vmcore-whole'] };
+  t.match(ended(126), open, 'not executable on a 32-bit kernel');
+  t.match(verdictOf(finished(captured()).end().records, PLAN), open);
+});
+
+void t.test('a first read error is cited with its offset', async (t) => {
+  const { evidence } = verdictOf(whole({ unreadable: 3 }).end().records, PLAN);
+  t.ok(evidence.some(({ excerpt }) => excerpt.includes('the first at 0x123000 (errno 5)')));
+});

@@ -1,0 +1,52 @@
+import type { EventOf, RunEvent } from '../model/event.js';
+import { type Aspect, HOLDS, degraded, open } from './aspect.js';
+import type { Facts } from './facts.js';
+import { first } from './phases.js';
+
+/** vCPUs that ran the crashed kernel while the capture kernel ran. */
+export function notStopped(events: readonly RunEvent[]): EventOf<'cpu-not-stopped'>[] {
+  return events.filter((event) => event.type === 'cpu-not-stopped').filter(({ cpu }) => !maybeStarved(cpu));
+}
+
+/** A vCPU that did not move, and was stopped then, may have waited for the host. */
+function maybeStarved({ addresses, stoppedLater }: EventOf<'cpu-not-stopped'>['cpu']): boolean {
+  return addresses === 1 && stoppedLater;
+}
+
+/** Was every vCPU but the capture kernel's own stopped? */
+export function stoppedCpus(facts: Facts): Aspect {
+  const { events } = facts;
+  const running = notStopped(events);
+  if (running.length > 0) {
+    return { degradedBy: running.map((event) => ['cpu-not-stopped', event]), undecided: [] };
+  }
+  const late = events.some(({ type }) => type === 'cpu-not-stopped');
+  return late || !wereWatched(facts) ? open('cpus-stopped') : HOLDS;
+}
+
+/** Samples several times a second show the vCPUs, from the first one in the capture kernel to the end of the run. */
+const WATCHED_MS = 2_000;
+
+function wereWatched(facts: Facts): boolean {
+  if (onlineCpus(facts) === 1) return true;
+  const entered = first(facts.events, 'jumped', ({ place }) => place === 'capture-kernel');
+  const last = facts.events.at(-1);
+  return entered !== undefined && last !== undefined && last.atMs - entered.atMs >= WATCHED_MS;
+}
+
+/** Does the vmcore hold the registers of every CPU that was online at firing? */
+export function cpuNotes(facts: Facts): Aspect {
+  const { verified } = facts;
+  if (verified === undefined) return open('cpu-notes');
+  const notes = verified.vmcore.prstatusNotes;
+  return notes < onlineCpus(facts) ? degraded('missing-cpu-notes', verified) : HOLDS;
+}
+
+/** CPUs that were online at firing; the guest's report of its boot counts those that maxcpus= left out. */
+function onlineCpus({ events, plan, hello }: Facts): number {
+  const atFiring = first(events, 'firing')?.online;
+  // Not every trigger is pulled by the guest's init; its last answer came right before.
+  const before = events.findLast((event) => event.type === 'reply' && event.online !== undefined);
+  const known = atFiring ?? (before?.type === 'reply' ? before.online : undefined);
+  return known?.length ?? hello?.cpus ?? plan.machine.cpus;
+}

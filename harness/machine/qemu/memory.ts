@@ -1,0 +1,41 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Memory, MachineFailure } from '../machine.js';
+import { answer } from './failure.js';
+import { RUN_FILES } from './arguments.js';
+
+/** Most bytes of one request: QEMU holds its lock meanwhile, and the file takes that much room. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** The one command of QMP that is used. */
+interface MemoryWriter {
+  execute(name: 'pmemsave', args: { val: number; size: number; filename: string }): Promise<unknown>;
+}
+
+/**
+ * The guest's physical memory, through QMP `pmemsave` (qapi/machine.json) and a file in QEMU's working directory, which
+ * is removed at once. Memory that does not exist reads as zeros.
+ */
+export function qemuMemory(qmp: MemoryWriter, directory: string): Memory {
+  const path = join(directory, RUN_FILES.memory);
+  const part = async (address: number, bytes: number): Promise<Buffer> => {
+    try {
+      await answer(qmp.execute('pmemsave', { val: address, size: bytes, filename: RUN_FILES.memory }));
+      const read = await readFile(path);
+      if (read.length === bytes) return read;
+      const why = `QEMU wrote ${read.length} of ${bytes} bytes`;
+      throw new MachineFailure(`cannot read memory at "0x${address.toString(16)}": ${why}`, { gone: false });
+    } finally {
+      await rm(path, { force: true });
+    }
+  };
+  return {
+    async read(address, bytes) {
+      const parts: Buffer[] = [];
+      for (let at = 0; at < bytes; at += MOST_BYTES) {
+        parts.push(await part(address + at, Math.min(MOST_BYTES, bytes - at)));
+      }
+      return Buffer.concat(parts);
+    },
+  };
+}

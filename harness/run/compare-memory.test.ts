@@ -1,0 +1,71 @@
+import t from 'tap';
+import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
+import type { RunEvent } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
+import { CHUNK_BYTES, chunkSums } from '../timeline/chunk-sums.js';
+import { parseArmed } from '../timeline/armed.js';
+import { armedReport } from '../testing/builders/runs.js';
+import { compareMemory } from './compare-memory.js';
+
+const MIB = CHUNK_BYTES;
+const LOADS = [{ offset: 0, address: MIB, sizeBytes: 3 * MIB }];
+const PHYSICAL = Buffer.alloc(4 * MIB, 'crashed memory');
+const AT = { atMs: 1, at: { source: 'control', offset: 0, length: 1 } } as const;
+
+/** What a capture kernel reported that read `vmcore`, up to its power-off. */
+function events(vmcore: Buffer, { sizeBytes = vmcore.length, end = 'guest-shutdown' } = {}): RunEvent[] {
+  const chunks = [0, 1, 2].map((index) => {
+    const part = Buffer.from(vmcore.subarray(index * MIB, (index + 1) * MIB));
+    return { ...chunkSums(part), unreadablePages: 0 };
+  });
+  const core = { sizeBytes, prstatusNotes: 1, hasVmcoreinfo: true, loads: LOADS };
+  const bodies = [
+    { type: 'armed', armed: parseArmed(armedReport()) },
+    { type: 'capture-hello', release: '6.1', commandLine: 'elfcorehdr=0x1b000000' },
+    { type: 'vmcore', vmcore: core },
+    { type: 'vmcore-chunks', first: 0, chunks: chunks.slice(0, 2) },
+    { type: 'vmcore-chunks', first: 2, chunks: chunks.slice(2) },
+    { type: 'vmcore-read', read: { sizeBytes, unreadablePages: 0, patterns: [], patternSum: '0' } },
+    ...(end === '' ? [] : [{ type: 'shutdown', byGuest: true, reason: end } as const]),
+  ] as const;
+  return bodies.map((body) => ({ ...AT, ...body }));
+}
+
+/** Compares on a machine of 4 MiB, and gives the fact. */
+async function compared(seen: RunEvent[], memory: Memory | undefined = physical()) {
+  const facts: HostFact[] = [];
+  const abilities: Machine['abilities'] = memory === undefined ? {} : { memory };
+  const watch = { events: seen, fact: (fact: HostFact) => void facts.push(fact) };
+  await compareMemory({ machine: { abilities }, watch }, 4);
+  return facts[0];
+}
+
+/** Memory without ELF headers in the crash image: it reads as zeros behind its end. */
+function physical(): Memory {
+  return {
+    async read(address, bytes) {
+      const read = Buffer.alloc(bytes);
+      PHYSICAL.copy(read, 0, Math.min(address, PHYSICAL.length), Math.min(address + bytes, PHYSICAL.length));
+      return read;
+    },
+  };
+}
+
+t.test('the vmcore is compared with the memory that its headers name', async (t) => {
+  const vmcore = Buffer.from(PHYSICAL.subarray(MIB));
+  t.match(await compared(events(vmcore)), { compared: 3, differing: 0, pagesMissing: 0, dataPages: 768 });
+  const zeros = Buffer.from(vmcore).fill(0, 2 * MIB, 2 * MIB + 8192);
+  t.match(await compared(events(zeros)), { differing: 0, pagesMissing: 2, saw: /missing at 0x200000/ });
+  const changed = Buffer.from(vmcore).fill('x', MIB, MIB + 1);
+  t.match(await compared(events(changed)), { differing: 1, pagesMissing: 0, saw: /differences at 0x100000/ });
+});
+
+t.test('nothing is recorded without a whole reading of a stopped machine', async (t) => {
+  const vmcore = Buffer.from(PHYSICAL.subarray(MIB));
+  t.equal(await compared(events(vmcore, { end: '' })), undefined, 'it runs');
+  const unread = events(vmcore).filter(({ type }) => type !== 'vmcore-read');
+  t.equal(await compared(unread), undefined);
+  t.equal(await compared(events(vmcore, { sizeBytes: 9 * MIB })), undefined, 'more than twice the memory');
+  const gone: Memory = { read: () => Promise.reject(new MachineFailure('QEMU has ended', { gone: true })) };
+  t.equal(await compared(events(vmcore), gone), undefined);
+});

@@ -1,0 +1,66 @@
+/** Bytes of a chunk of /proc/vmcore, and of a page. */
+export const CHUNK_BYTES = 1024 * 1024;
+export const PAGE_BYTES = 4096;
+const PAGE_WORDS = PAGE_BYTES / 4;
+
+/** What is compared of a chunk. */
+export interface ChunkSums {
+  /** 16 hexadecimal digits. */
+  readonly sums: string;
+  readonly zeroPages: number;
+}
+
+/**
+ * The checksum of images/init/vmcore-reader.hex: the sum of the 32-bit little-endian words, then the sum of that sum
+ * after each word, both modulo 2^32 (Fletcher's checksum). A page more or less of zeros, two words that changed places,
+ * and any change of fewer than 32 bits in one word change it. `bytes` are whole pages, and no view of other memory that
+ * is not aligned to 4 bytes.
+ */
+export function chunkSums(bytes: Buffer): ChunkSums {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  let sum = 0;
+  let sumOfSums = 0;
+  let zeroPages = 0;
+  for (let page = 0; page < words.length; page += PAGE_WORDS) {
+    if (isZero(words, page)) {
+      zeroPages += 1;
+      sumOfSums = (sumOfSums + Math.imul(sum, PAGE_WORDS)) | 0;
+      continue;
+    }
+    for (let at = page; at < page + PAGE_WORDS; at++) {
+      sum = (sum + (words[at] ?? 0)) | 0;
+      sumOfSums = (sumOfSums + sum) | 0;
+    }
+  }
+  return { sums: hex(sum) + hex(sumOfSums), zeroPages };
+}
+
+function isZero(words: Uint32Array, page: number): boolean {
+  for (let at = page; at < page + PAGE_WORDS; at++) if (words[at] !== 0) return false;
+  return true;
+}
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0');
+}
+
+/**
+ * The sum of the checksums of pattern pages, as the reader forms it: 64-bit numbers, the second sum in the high half.
+ * `images/init/production` writes these pages.
+ */
+export function patternSum(nonce: string, pages: readonly number[]): string {
+  let total = 0n;
+  for (const page of pages) {
+    const { sums } = chunkSums(patternPage(nonce, page));
+    total += BigInt(`0x${sums.slice(8)}${sums.slice(0, 8)}`);
+  }
+  return (total & 0xffffffffffffffffn).toString(16).padStart(16, '0');
+}
+
+/** A pattern page: 64 lines of 64 bytes. */
+export function patternPage(nonce: string, page: number): Buffer {
+  const line = `crashpath ${page.toString(16).padStart(4, '0')} ${nonce.padEnd(48)}\n`;
+  const bytes = Buffer.alloc(PAGE_BYTES);
+  bytes.write(line.repeat(64), 'latin1');
+  return bytes;
+}

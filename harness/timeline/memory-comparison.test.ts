@@ -1,0 +1,47 @@
+import t from 'tap';
+import { CHUNK_BYTES, chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import { MemoryComparison } from './memory-comparison.js';
+
+/** Memory with data in every page, and what the capture kernel says about it. */
+const memory = Buffer.alloc(CHUNK_BYTES, 'data');
+const read = (bytes: Buffer) => new Map([[0, { ...chunkSums(bytes), unreadablePages: 0 }]]);
+
+function compared(vmcore: Buffer, unknownPages = 0, inMemory = memory) {
+  const comparison = new MemoryComparison(read(vmcore));
+  comparison.add(0, inMemory, { unknownPages });
+  return comparison.fact();
+}
+
+void t.test('equal, missing and differing chunks', async (t) => {
+  t.match(compared(memory), { compared: 1, differing: 0, pagesMissing: 0, dataPages: 256 });
+  const zeros = Buffer.from(memory).fill(0, PAGE_BYTES, 3 * PAGE_BYTES);
+  t.match(compared(zeros), { differing: 0, pagesMissing: 2, saw: /pages missing at 0x0/ });
+  t.match(
+    compared(memory, 0, zeros),
+    { differing: 1, pagesMissing: 0, dataPages: 254 },
+    'the other way round',
+  );
+  const bit = Buffer.from(memory);
+  bit.writeUInt8(bit.readUInt8(5000) ^ 1, 5000);
+  t.match(compared(bit), { differing: 1, pagesMissing: 0 });
+  const moved = Buffer.from(memory).fill('atad', 0, 4).fill('x', 8, 9);
+  const back = Buffer.from(memory).fill('x', 0, 1).fill('atad', 8, 12);
+  t.not(chunkSums(moved).sums, chunkSums(back).sums, 'the order counts');
+});
+
+void t.test('pages that the host does not know are not missing', async (t) => {
+  const partly = Buffer.from(memory).fill(0, 0, PAGE_BYTES);
+  t.match(compared(memory, 1, partly), { compared: 0, partly: 1, differing: 0, pagesMissing: 0 });
+  const zeros = Buffer.from(memory).fill(0, 0, 4 * PAGE_BYTES);
+  t.match(compared(zeros, 1, partly), { partly: 1, pagesMissing: 3 }, 'but the others are');
+});
+
+void t.test(
+  'memory outside of every segment is missing, a chunk without a report is not compared',
+  async (t) => {
+    const comparison = new MemoryComparison(new Map());
+    comparison.add(0, memory, { unknownPages: 0 });
+    comparison.addLeftOut(Buffer.from(memory.subarray(0, 2 * PAGE_BYTES)));
+    t.match(comparison.fact(), { compared: 0, partly: 1, pagesMissing: 2, dataPages: 258 });
+  },
+);

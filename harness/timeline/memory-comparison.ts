@@ -1,0 +1,69 @@
+import type { VmcoreChunk } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
+import { CHUNK_BYTES, chunkSums, PAGE_BYTES } from './chunk-sums.js';
+
+/** Most offsets that are named of each kind. */
+const NAMED_OFFSETS = 8;
+
+/** Compares the chunks of /proc/vmcore with the memory behind them, one after another. */
+export class MemoryComparison {
+  readonly #chunks: ReadonlyMap<number, VmcoreChunk>;
+  readonly #counts = { compared: 0, partly: 0, pagesMissing: 0, dataPages: 0 };
+  readonly #differing: number[] = [];
+  readonly #missing: number[] = [];
+  #segmentsLeftOut = 0;
+
+  /** `chunks`: what the capture kernel read, by number. */
+  constructor(chunks: ReadonlyMap<number, VmcoreChunk>) {
+    this.#chunks = chunks;
+  }
+
+  /** The memory of a chunk, whole pages; zeros where the host does not know what /proc/vmcore should hold. */
+  add(number: number, memory: Buffer, { unknownPages }: { unknownPages: number }): void {
+    const { sums, zeroPages } = chunkSums(memory);
+    const counts = this.#counts;
+    counts.dataPages += memory.length / PAGE_BYTES - zeroPages;
+    const read = this.#chunks.get(number);
+    const isWhole = read !== undefined && unknownPages === 0;
+    if (isWhole) counts.compared += 1;
+    else counts.partly += 1;
+    if (read === undefined) return;
+    const missing = Math.max(0, read.zeroPages - zeroPages);
+    counts.pagesMissing += missing;
+    if (missing > 0) this.#missing.push(number * CHUNK_BYTES);
+    else if (isWhole && read.sums !== sums) this.#differing.push(number * CHUNK_BYTES);
+  }
+
+  /** Memory that belongs into /proc/vmcore and is in none of its segments. */
+  addLeftOut(memory: Buffer): void {
+    const data = memory.length / PAGE_BYTES - chunkSums(memory).zeroPages;
+    this.#counts.dataPages += data;
+    this.#counts.pagesMissing += data;
+    this.#segmentsLeftOut += 1;
+  }
+
+  /** The result as a fact of the host. */
+  fact(): Extract<HostFact, { fact: 'memory-compared' }> {
+    const { compared, partly } = this.#counts;
+    const differing = this.#differing.length;
+    const saw = [
+      `${compared} chunks compared, ${partly} known in part`,
+      offsets('pages missing at', this.#missing),
+      offsets('other differences at', this.#differing),
+      this.#segmentsLeftOut === 0 ? '' : 'a segment of memory is not in /proc/vmcore',
+    ];
+    return {
+      fact: 'memory-compared',
+      chunkBytes: CHUNK_BYTES,
+      ...this.#counts,
+      differing,
+      saw: saw.filter((part) => part !== '').join('; '),
+    };
+  }
+}
+
+function offsets(what: string, at: readonly number[]): string {
+  if (at.length === 0) return '';
+  const named = at.slice(0, NAMED_OFFSETS).map((offset) => `0x${offset.toString(16)}`);
+  return `${what} ${named.join(', ')}${at.length > named.length ? ', ...' : ''}`;
+}

@@ -1,0 +1,89 @@
+import t from 'tap';
+import { loadsOf } from './core-headers.js';
+import { elfcorehdrOf, vmcoreLayout } from './vmcore-layout.js';
+
+const MIB = 1024 * 1024;
+
+/** An ELF64 core's first page with the given PT_LOAD segments, and a PT_NOTE before them. */
+function head(loads: readonly { offset: bigint; address: bigint; size: bigint }[]): Buffer {
+  const page = Buffer.alloc(4096);
+  page.write('\x7fELF\x02\x01\x01', 'latin1');
+  page.writeBigUInt64LE(64n, 32);
+  page.writeUInt16LE(56, 54);
+  page.writeUInt16LE(loads.length + 1, 56);
+  page.writeUInt32LE(4, 64);
+  loads.forEach(({ offset, address, size }, index) => {
+    const at = 64 + 56 * (index + 1);
+    if (at + 56 > page.length) return;
+    page.writeUInt32LE(1, at);
+    page.writeBigUInt64LE(offset, at + 8);
+    page.writeBigUInt64LE(address, at + 24);
+    page.writeBigUInt64LE(size, at + 32);
+  });
+  return page;
+}
+
+void t.test('segments of a core, and of hostile ones', async (t) => {
+  const load = { offset: 0x2000n, address: 0x100000n, size: 0x1000n };
+  t.strictSame(loadsOf(head([load])), [{ offset: 0x2000, address: 0x100000, sizeBytes: 0x1000 }]);
+  t.strictSame(loadsOf(head([{ ...load, size: 0n }])), [], 'empty');
+  t.strictSame(loadsOf(head([{ ...load, size: 1n << 63n }])), [], 'no exact number');
+  t.strictSame(loadsOf(head([load]).subarray(0, 130)), [], 'cut off');
+  t.equal(
+    loadsOf(head(Array.from({ length: 100 }, () => load))).length,
+    71,
+    'as many as the page has room for',
+  );
+  const odd = head([load]);
+  odd.writeUInt16LE(8, 54);
+  t.strictSame(loadsOf(odd), [], 'headers that overlap');
+  t.strictSame(loadsOf(Buffer.from('\x7fELF\x07', 'latin1')), []);
+});
+
+void t.test('the crash image says which memory the file shows', async (t) => {
+  const low = { offset: 0x3000 + 0x100, address: 0x1100, sizeBytes: 0x9e000 };
+  const high = { offset: 0xa2000, address: MIB, sizeBytes: 2 * MIB };
+  const sizeBytes = 0xa2000 + 2 * MIB;
+  const headers = [
+    { ...low, offset: 0x26f00100 },
+    { ...high, offset: MIB },
+  ];
+  const upper = { offset: 0xa2000, address: MIB, bytes: 2 * MIB };
+  t.strictSame(vmcoreLayout([low, high], { headers, sizeBytes }), {
+    pieces: [{ offset: 0x3000, address: 0x26f00000, bytes: 0x9f000 }, upper],
+    leftOut: [],
+  });
+  t.strictSame(
+    vmcoreLayout([low, high], { headers: undefined, sizeBytes }).pieces,
+    [upper],
+    'without it, not the low memory',
+  );
+  t.strictSame(vmcoreLayout([high], { headers, sizeBytes }).leftOut, [
+    { offset: 0, address: 0x26f00000, bytes: 0x9f000 },
+  ]);
+  t.strictSame(
+    vmcoreLayout([high, high], { headers: undefined, sizeBytes }).pieces,
+    [upper],
+    'an overlap counts once',
+  );
+  t.strictSame(
+    vmcoreLayout([high], { headers: undefined, sizeBytes: MIB }).pieces,
+    [],
+    'behind the end of the file',
+  );
+});
+
+void t.test('where the ELF headers are', async (t) => {
+  t.equal(elfcorehdrOf('console=ttyS0 elfcorehdr=637228K quiet'), 637228 * 1024);
+  t.equal(elfcorehdrOf('elfcorehdr=0x2ef00000'), 0x2ef00000);
+  t.equal(elfcorehdrOf('elfcorehdr=4K@16M'), 16 * MIB);
+  for (const line of [
+    '',
+    'elfcorehdr=',
+    'xelfcorehdr=1K',
+    'elfcorehdr=1Z',
+    'elfcorehdr=99999999999999999999',
+  ]) {
+    t.equal(elfcorehdrOf(line), undefined, line);
+  }
+});

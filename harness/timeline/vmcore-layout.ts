@@ -1,0 +1,69 @@
+import type { VmcoreLoad } from '../model/event.js';
+import { PAGE_BYTES } from './chunk-sums.js';
+
+/** A part of /proc/vmcore, and the physical memory that it shows; whole pages. */
+export interface VmcorePiece {
+  readonly offset: number;
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** Which memory /proc/vmcore shows where. */
+export interface VmcoreLayout {
+  /** In the order of the file, without overlaps. */
+  readonly pieces: readonly VmcorePiece[];
+  /** Memory that the crash image's ELF headers name and that /proc/vmcore does not show. */
+  readonly leftOut: readonly VmcorePiece[];
+}
+
+/** Below it lies what purgatory copies away, because the capture kernel boots there (kexec-tools, purgatory/arch/i386). */
+const BACKED_UP_BYTES = 1024 * 1024;
+
+/**
+ * /proc/vmcore shows the segments of the ELF headers in the crash image, in their order, each from its first to its last
+ * page: p_offset of such a header is a physical address, p_offset of /proc/vmcore's own header is its place in the file,
+ * and the rest of both is equal (fs/proc/vmcore.c, process_ptload_program_headers_elf64(), v6.1). They differ from
+ * p_paddr for the low memory, of which the crash image has a copy. `headers` undefined: the crash image's headers are not
+ * known, and the low memory is left out.
+ */
+export function vmcoreLayout(
+  loads: readonly VmcoreLoad[],
+  { headers, sizeBytes }: { headers: readonly VmcoreLoad[] | undefined; sizeBytes: number },
+): VmcoreLayout {
+  const pieces: VmcorePiece[] = [];
+  const shown = new Set<VmcoreLoad>();
+  let end = 0;
+  for (const load of loads) {
+    const source = headers?.find(
+      (header) =>
+        !shown.has(header) && header.address === load.address && header.sizeBytes === load.sizeBytes,
+    );
+    if (source !== undefined) shown.add(source);
+    const piece = wholePages(load, source?.offset ?? load.address);
+    if (piece.offset < end || piece.offset + piece.bytes > sizeBytes) continue;
+    end = piece.offset + piece.bytes;
+    if (headers === undefined ? load.address >= BACKED_UP_BYTES : source !== undefined) pieces.push(piece);
+  }
+  const leftOut = (headers ?? []).filter((header) => !shown.has(header));
+  return { pieces, leftOut: leftOut.map((header) => ({ ...wholePages(header, header.offset), offset: 0 })) };
+}
+
+function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcorePiece {
+  const before = address % PAGE_BYTES;
+  return {
+    offset: offset - before,
+    address: address - before,
+    bytes: Math.ceil((before + sizeBytes) / PAGE_BYTES) * PAGE_BYTES,
+  };
+}
+
+/** The address in `elfcorehdr=[size[KMG]@]address[KMG]` (kernel/crash_dump.c, setup_elfcorehdr(), v6.1). */
+export function elfcorehdrOf(commandLine: string): number | undefined {
+  const word = /(?:^|\s)elfcorehdr=(?:\w{1,20}@)?(0x[0-9a-f]{1,13}|\d{1,15})([KMG]?)(?=\s|$)/i.exec(
+    commandLine,
+  );
+  if (word?.[1] === undefined) return undefined;
+  const unit = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[(word[2] ?? '').toUpperCase()] ?? 1;
+  const address = Number(word[1]) * unit;
+  return Number.isSafeInteger(address) ? address : undefined;
+}
