@@ -28,6 +28,9 @@ export interface WaitOptions {
 /** A deadline that has not passed by the guest's own time is looked at again after this long, or later. */
 const LOOK_AGAIN_MS = 250;
 
+/** QMP events that a debugger causes (qapi/run-state.json, 7.2). */
+const BY_DEBUGGER: ReadonlySet<unknown> = new Set(['STOP', 'RESUME']);
+
 /** Options of {@link RunWatch}. */
 export interface WatchOptions {
   readonly limits: Limits;
@@ -99,6 +102,7 @@ export class RunWatch implements MachineLog {
 
   /** Records a message of the machine's management protocol. */
   message(direction: 'in' | 'out', message: Record<string, unknown>): void {
+    if (this.#samplesHeld > 0 && BY_DEBUGGER.has(message['event'])) return;
     this.#record((recorder) => recorder.qmp(direction, message));
   }
 
@@ -109,7 +113,7 @@ export class RunWatch implements MachineLog {
 
   /**
    * Drops samples until the returned function is called: those of a machine that a debugger stopped show nothing about the
-   * guest.
+   * guest. QEMU's events of each stop and resume are dropped as well: a step makes two.
    */
   holdSamples(): () => void {
     this.#samplesHeld += 1;
