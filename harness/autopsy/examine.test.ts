@@ -1,15 +1,13 @@
 import t from 'tap';
-import type { Debugger, Registers } from '../machine/debugger.js';
-import { GdbClosedError, GdbRemoteError } from '../qemu/gdbstub/index.js';
-import { madeRegisters } from '../testing/builders/registers.js';
+import { GdbClosedError } from '../qemu/gdbstub/index.js';
 import { armedReport, IDLE, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
+import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
 import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
 import { parseArmed } from '../timeline/armed.js';
 import { examine, type SuspectMachine } from './examine.js';
 
 const RIP = 0xffffffff81234000n;
-const CODE_64 = 'CS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]';
-const text = (vcpus: readonly MadeVcpu[]) => registers(vcpus).replaceAll(/^(IDT=.*)$/gm, `$1\n${CODE_64}`);
+const text = (vcpus: readonly MadeVcpu[]) => in64Bit(registers(vcpus));
 const EXPIRED = LAPIC_PC.replace('current_count = 81044012', 'current_count = 0');
 
 interface Made {
@@ -23,48 +21,10 @@ interface Made {
   readonly panicked?: boolean;
 }
 
-/** A stopped machine whose running vCPU does not move when it is stepped; its page tables map all 1:1 as 1 GiB pages. */
-function machine({ vcpus, code = 'ebfe', lapic = EXPIRED, later, printsLater, panicked = true }: Made) {
-  const did: string[] = [];
+/** A machine that is examined. */
+function machine({ vcpus, code, lapic = EXPIRED, later, printsLater, panicked = true }: Made) {
+  const { gdb, did } = stillDebugger(vcpus, code);
   const ran = () => did.includes('continue');
-  const at = (vcpu: number): Registers => {
-    const made = vcpus[vcpu];
-    return madeRegisters({ rip: made?.rip ?? 0n, rflags: made?.interrupts === true ? 0x246n : 0x46n });
-  };
-  const unused = () => Promise.reject(new Error('not expected'));
-  const gdb: Debugger = {
-    vcpus: vcpus.map((_, index) => index),
-    readRegisters: async (vcpu) => at(vcpu),
-    readMemory: async (_address, length) =>
-      Buffer.from(code.padEnd(2 * length, '90'), 'hex').subarray(0, length),
-    readPhysicalMemory: async (address, length) => {
-      if (address === 0xfed00000n) throw new GdbRemoteError('read', 'm', 0x14, 'no HPET');
-      const entry = Buffer.alloc(length);
-      entry.writeUInt32LE(0x83);
-      return entry;
-    },
-    step: async (vcpu) => {
-      did.push(`step ${vcpu}`);
-      return { vcpu, reason: { kind: 'trap' } };
-    },
-    interrupt: async () => {
-      did.push('interrupt');
-      return undefined;
-    },
-    continueAll: async () => {
-      did.push('continue');
-    },
-    writeRegister: unused,
-    writeMemory: unused,
-    writePhysicalMemory: unused,
-    setBreakpoint: unused,
-    removeBreakpoint: unused,
-    setWatchpoint: unused,
-    removeWatchpoint: unused,
-    continueVcpus: unused,
-    waitForStop: unused,
-    close: unused,
-  };
   let now = 0;
   const suspect: SuspectMachine = {
     gdb,

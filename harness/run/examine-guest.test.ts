@@ -1,0 +1,126 @@
+import t from 'tap';
+import { SteppedClock } from '../machine/recorded/clock.js';
+import type { Debugger } from '../machine/debugger.js';
+import type { Machine } from '../machine/machine.js';
+import type { HostFact, RunRecord } from '../model/record.js';
+import { harnessFault } from '../model/fault.js';
+import type { Recorder } from '../store/recorder.js';
+import { madePlan, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
+import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
+import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
+import { examineSuspicions } from './examine-guest.js';
+import { Guest } from './guest.js';
+import { RunWatch } from './run-watch.js';
+
+const SPINNING: MadeVcpu = { rip: 0xffffffff81234000n };
+const PANIC = '[    4.624082] Kernel panic - not syncing: sysrq triggered crash\n';
+
+function recorderAt(clock: SteppedClock): Recorder {
+  let seq = 0;
+  const stamp = () => ({ seq: seq++, atMs: clock.nowMs() });
+  return {
+    nowMs: () => clock.nowMs(),
+    chunk: (channel, bytes): RunRecord => ({ kind: 'chunk', channel, bytes, ...stamp() }),
+    qmp: (direction, message) => ({ kind: 'qmp', line: 0, record: { ...stamp(), direction, message } }),
+    sample: (text) => ({ kind: 'sample', line: 0, record: { ...stamp(), text } }),
+    host: (fact: HostFact) => ({ kind: 'host', line: 0, record: { ...stamp(), ...fact } }),
+    close: () => undefined,
+  };
+}
+
+/** A guest that has panicked, on a machine whose vCPU 0 executes `code` for ever. */
+function panicked(code: string, connect?: (gdb: Debugger) => Promise<Debugger>) {
+  const clock = new SteppedClock();
+  const watch = new RunWatch(recorderAt(clock), { limits: madePlan().limits, clock });
+  const vcpus = [SPINNING, PARKED];
+  const { gdb, did } = stillDebugger(vcpus, code);
+  const machine: Machine = {
+    name: 'a made machine',
+    abilities: {
+      control: { send: () => undefined },
+      debugger: { connect: () => connect?.(gdb) ?? Promise.resolve(gdb) },
+      monitor: {
+        registers: async () => in64Bit(registers(vcpus)),
+        irqchips: async () => PIC_PC,
+        interruptCounts: async () => '',
+        lapic: async () => LAPIC_PC,
+        vcpus: async () => [0, 1],
+        runState: async () => 'running',
+        startSampling: () => async () => undefined,
+      },
+    },
+    close: async () => undefined,
+  };
+  watch.bytes('control', Buffer.from('CP1 {"ev":"firing","id":3}\n'));
+  watch.bytes('console', Buffer.from(PANIC));
+  const stop = examineSuspicions(new Guest(machine, watch), {
+    memory: { memoryMiB: 768, type: 'pc' },
+    hasBusMaster: false,
+    symbols: () => undefined,
+    sameImage: true,
+  });
+  const stand = async (samples: number) => {
+    for (let count = 0; count < samples; count += 1) {
+      clock.forwardTo(clock.nowMs() + 150);
+      watch.sample(registers(vcpus));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // An examination takes many turns of the event loop.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  const examinations = () =>
+    watch.events.flatMap((event) =>
+      event.type === 'host' && event.fact.fact === 'examination' ? [event.fact.finding] : [],
+    );
+  return { watch, did, stop, stand, examinations };
+}
+
+void t.test('a proof ends the run, and the machine is left stopped', async (t) => {
+  const { watch, did, stop, stand, examinations } = panicked('ebfe');
+  await stand(16);
+  t.strictSame(examinations(), ['hung']);
+  t.match(watch.events.at(-1), { type: 'hang', shape: 'spin' });
+  t.notOk(did.includes('continue'));
+  await stand(8);
+  t.equal(watch.ended, 'hang');
+  await stop();
+});
+
+void t.test('a guest that is alive continues, and is examined again later', async (t) => {
+  const { watch, did, stop, stand, examinations } = panicked('0f31ebfc');
+  await stand(16);
+  t.strictSame(examinations(), ['waiting']);
+  t.equal(did.at(-1), 'continue');
+  await stand(32);
+  t.strictSame(examinations(), ['waiting', 'waiting']);
+  t.equal(watch.ended, undefined);
+  await stop();
+  await stand(64);
+  t.equal(examinations().length, 2, 'stopped');
+});
+
+void t.test('a debugger that does not answer in time is tried again', async (t) => {
+  let tries = 0;
+  const { stop, stand, examinations, watch } = panicked('ebfe', async (gdb) => {
+    tries += 1;
+    if (tries === 1) throw harnessFault('cannot connect to gdbstub: late');
+    return gdb;
+  });
+  await stand(16);
+  t.strictSame(examinations(), []);
+  t.equal(watch.ended, undefined, 'that is no fault of the run');
+  await stand(32);
+  t.strictSame(examinations(), ['hung']);
+  await stop();
+});
+
+void t.test('samples and stops of a machine under examination are not recorded', async (t) => {
+  const { watch, stop } = panicked('ebfe');
+  const before = watch.events.length;
+  const release = watch.holdSamples();
+  for (let count = 0; count < 100; count += 1) watch.sample(registers([PARKED, PARKED]));
+  release();
+  t.equal(watch.events.length, before);
+  watch.end('done');
+  await stop();
+});
