@@ -56,8 +56,8 @@ function panicked(code: string, connect?: (gdb: Debugger) => Promise<Debugger>) 
   const stop = examineSuspicions(new Guest(machine, watch), {
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
-    symbols: () => undefined,
-    sameImage: true,
+    known: { prepare: async () => undefined, of: async () => undefined, sameImage: true },
+    session: undefined,
   });
   const stand = async (samples: number) => {
     for (let count = 0; count < samples; count += 1) {
