@@ -115,6 +115,16 @@ void t.test('a sleep', async (t) => {
   });
 });
 
+void t.test('the shape is that of the vCPU that carries the crash path', async (t) => {
+  const capture = make(1, {
+    state: 'asleep',
+    interruptsOn: true,
+    place: 'capture-kernel',
+    wake: { kind: 'none', saw: [] },
+  });
+  t.match(found([spinner(recurs()), capture]), { finding: 'hung', shape: 'idle-forever' });
+});
+
 void t.test('a loop with interrupts on is dead only when none can come', async (t) => {
   const open = spinner(recurs([LOCK]), { interruptsOn: true, place: 'capture-kernel' });
   t.strictSame(found([open, parked]), { finding: 'ask-wake', vcpus: [0] });

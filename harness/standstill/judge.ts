@@ -96,7 +96,7 @@ export function judge(machine: Standstill): Finding {
   }
   const shared = sharedMemory(vcpus);
   if (shared !== undefined) return { finding: 'working', why: shared };
-  return hungOf(vcpus);
+  return hungOf(machine);
 }
 
 /** Whether it is dead unless an interrupt comes. */
@@ -180,12 +180,16 @@ function sharedMemory(vcpus: readonly ExaminedVcpu[]): string | undefined {
   return undefined;
 }
 
-function hungOf(vcpus: readonly ExaminedVcpu[]): Finding {
+/** All vCPUs are dead. The shape is that of the vCPUs that carry the crash path: another one may spin beside them. */
+function hungOf(machine: Standstill): Finding {
+  const { vcpus } = machine;
+  const carriers = carriersOf(machine);
   const spinners = vcpus.filter(({ loop }) => loop?.kind === 'recurs');
   const sleepers = vcpus.filter(({ state }) => state === 'asleep');
   const rest = vcpus.filter((vcpu) => !spinners.includes(vcpu) && !sleepers.includes(vcpu));
   const others = rest.length === 0 ? '' : `; ${names(rest)} cannot run`;
-  if (spinners.length > 0) {
+  const sleepOnly = carriers.length > 0 && carriers.every((vcpu) => sleepers.includes(vcpu));
+  if (spinners.length > 0 && !sleepOnly) {
     const asleep = sleepers.length === 0 ? '' : `; nothing wakes ${names(sleepers)}`;
     const off = spinners.some(({ interruptsOn }) => interruptsOn)
       ? ', and no interrupt can come'
