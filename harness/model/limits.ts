@@ -23,10 +23,6 @@ export const LimitsSchema = z.object({
   captureReportMs: z.number(),
   /** All vCPUs halted with interrupts off for this long is a proved hang. */
   haltedHangMs: z.number(),
-  /** One vCPU spinning with interrupts off on a handful of instructions, the rest parked, is a proved hang. */
-  spinHangMs: z.number(),
-  /** The capture kernel asleep with interrupts on, at one instruction and silent, for this long is a proved hang. */
-  idleHangMs: z.number().default(60_000),
   /**
    * A guest that has shown nothing new for this long, or for a third of the deadline that passed, makes no progress; see
    * timeline/progress.ts.

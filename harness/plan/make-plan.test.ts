@@ -158,11 +158,8 @@ void t.test('deadlines', async (t) => {
       limits.captureReportMs,
     ];
     t.ok(limits.totalMs >= Math.max(...parts), 'the whole is longer than each part');
-    t.ok(limits.crashPathMs > limits.spinHangMs, 'a spin is proved before the deadline');
-    t.ok(limits.captureBootMs > limits.idleHangMs, 'so is a sleep that never ends');
     t.ok(limits.crashPathMs > limits.haltedHangMs);
   }
-  t.ok(tcg.spinHangMs >= 2 * 11_000, "purgatory's digest takes 11 s under TCG");
   t.ok(kvm.totalMs < tcg.totalMs);
 });
 
