@@ -4,7 +4,7 @@ import type { OpenCondition } from '../model/verdict.js';
 /** What a capture shows of one condition of "clean": reasons against it with what shows them, and what stays open. */
 export interface Aspect {
   readonly degradedBy: readonly (readonly [reason: string, shownBy: RunEvent])[];
-  readonly undecided: readonly string[];
+  readonly undecided: readonly OpenCondition[];
 }
 
 /** The condition holds. */

@@ -1,7 +1,8 @@
 import type { EventOf, RunEvent, VmcoreRead } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import type { OpenCondition } from '../model/verdict.js';
 import { PAGE_BYTES, patternSum } from '../timeline/chunk-sums.js';
-import { type Aspect, degraded } from './aspect.js';
+import { type Aspect, degraded, open } from './aspect.js';
 import type { Facts, Finding } from './facts.js';
 import { type FactEvent, first, firstFact } from './phases.js';
 
@@ -80,10 +81,10 @@ export function wholeMemory(facts: Facts): Aspect {
   const { end, compared, reader, patterns } = memoryOf(facts);
   if (end === undefined) {
     const failed = reader !== undefined && !NOT_EXECUTED.has(reader.status);
-    return failed ? degraded('vmcore-read-failed', reader) : { degradedBy: [], undecided: ['vmcore-whole'] };
+    return failed ? degraded('vmcore-read-failed', reader) : open('vmcore-whole');
   }
   const degradedBy: [string, RunEvent][] = [];
-  const undecided: string[] = [];
+  const undecided: OpenCondition[] = [];
   if (end.read.unreadablePages > 0) degradedBy.push(['vmcore-unreadable', end]);
   if (compared === undefined) undecided.push('vmcore-compared');
   else {
