@@ -1,4 +1,5 @@
 import type { RunEvent } from '../model/event.js';
+import type { OpenCondition } from '../model/verdict.js';
 
 /** What a capture shows of one condition of "clean": reasons against it with what shows them, and what stays open. */
 export interface Aspect {
@@ -15,6 +16,6 @@ export function degraded(reason: string, shownBy: RunEvent): Aspect {
 }
 
 /** The run does not show whether the condition holds. */
-export function open(aspect: string): Aspect {
+export function open(aspect: OpenCondition): Aspect {
   return { degradedBy: [], undecided: [aspect] };
 }

@@ -46,7 +46,7 @@ export const captureCheck: Check = (facts) => {
       ...hostTimes,
     ]),
   ];
-  const degradedBy = reasons.map(([name]) => name);
+  const degradedBy = [...new Set(reasons.map(([name]) => name))];
   const busy = byHost.map(([name]) => name);
   const undecided = [...aspects.flatMap((aspect) => aspect.undecided), ...busy];
   const notJudged = busy.length === 0 ? '' : `; not judged, because the host was busy: ${busy.join(', ')}`;

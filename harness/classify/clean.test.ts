@@ -32,22 +32,25 @@ const finished = (run: MadeRun) => done(run).shutdown('guest-shutdown');
 const IN_CAPTURE: MadeVcpu = { rip: 0xffffffff81000000n, cr3: CRASH_CR3, interrupts: true };
 
 /** A capture with samples of the other vCPU for three seconds after the capture kernel's start. */
-function beside(other: (sample: number) => MadeVcpu, online = '0-1'): MadeRun {
+function beside(other: (sample: number) => MadeVcpu, online = '0-1', others = 1): MadeRun {
   const run = new MadeRun().boot().arm();
   run.control(frame({ ev: 'firing', id: 2, online })).panic();
-  run.sample([{ rip: 0xffffffff81000000n }, PARKED]);
-  for (let index = 0; index < 30; index++) run.later(90).sample([IN_CAPTURE, other(index)]);
+  run.sample([{ rip: 0xffffffff81000000n }, ...Array<MadeVcpu>(others).fill(PARKED)]);
+  for (let index = 0; index < 30; index++) {
+    run.later(90).sample([IN_CAPTURE, ...Array<MadeVcpu>(others).fill(other(index))]);
+  }
   return finished(
     run
       .captureBanner()
       .captureHello()
-      .control(vmcoreFrame({ cpus: online === '0' ? 1 : 2 })),
+      .control(vmcoreFrame({ cpus: online === '0' ? 1 : 1 + others })),
   );
 }
 
 void t.test('every other vCPU is stopped', async (t) => {
   t.equal(judge(beside(() => PARKED)), 'clean');
   t.equal(judge(beside(() => IDLE)), 'degraded cpu-not-stopped', 'idle in the crashed kernel');
+  t.equal(judge(beside(() => IDLE, '0-3', 3)), 'degraded cpu-not-stopped', 'three of them are one reason');
   const user: MadeVcpu = { rip: 0x400000n, cpl: 3, interrupts: true };
   t.equal(judge(beside((index) => (index % 2 === 0 ? IDLE : user))), 'degraded cpu-not-stopped');
   const spinning: MadeVcpu = { rip: 0xffffffff81003000n };

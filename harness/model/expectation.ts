@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Outcome, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js';
+import { OPEN_CONDITIONS, type Outcome, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js';
 
 /** Longest line of an argument that a table prints, characters. */
 const ARGUMENT_CHARACTERS = 400;
@@ -79,8 +79,11 @@ export function judge(verdict: Verdict, expected: Expectation): Outcome {
   };
   const accepted = alternativesOf(expected);
   if (accepted.some((one) => matches(happened, one))) return 'expected';
-  if (verdict.word === 'captured' && verdict.undecided.length > 0) {
-    const degradedBy = [...verdict.degradedBy, ...verdict.undecided];
+  const open: readonly string[] = OPEN_CONDITIONS;
+  const notJudged =
+    verdict.word === 'captured' ? verdict.undecided.filter((aspect) => !open.includes(aspect)) : [];
+  if (notJudged.length > 0) {
+    const degradedBy = [...happened.degradedBy, ...notJudged];
     const otherwiseHappened = { ...happened, quality: 'degraded', degradedBy } as const;
     if (accepted.some((one) => matches(otherwiseHappened, one))) return 'inconclusive';
   }
