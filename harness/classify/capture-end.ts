@@ -22,7 +22,10 @@ export function captureEnd(facts: Facts): Aspect {
     first(events, 'reboot-command-line') ??
     (shutdown?.byGuest === true && shutdown.reason !== 'guest-shutdown' ? shutdown : undefined);
   if (reset !== undefined) return degraded('reset-after-proof', reset);
-  if (hang !== undefined) return degraded('hang-after-proof', hang);
+  if (hang !== undefined) {
+    const proof = factsOf(events, 'examination').find(({ fact }) => fact.finding === 'hung');
+    return degraded('hang-after-proof', proof ?? hang);
+  }
   if (shutdown?.byGuest === true) return degraded('unfinished-capture', shutdown);
   // Without one, the host ended the run: QEMU or crashpath was killed, interrupted, or failed.
   const late = firstFact(events, 'deadline') ?? firstFact(events, 'channel-limit');
