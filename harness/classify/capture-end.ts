@@ -1,6 +1,6 @@
 import { type Aspect, degraded, HOLDS, open } from './aspect.js';
 import type { Facts } from './facts.js';
-import { first, firstFact } from './phases.js';
+import { factsOf, first, firstFact } from './phases.js';
 import { unfinishedOf } from './unfinished-check.js';
 
 /**
