@@ -123,11 +123,17 @@ void t.test('a hang that is not proved is not reported as one', async (t) => {
   );
 });
 
+const END_MARK = '[   11.000000] ---[ end Kernel panic - not syncing: x ]---';
+
 void t.test('no crash kernel', async (t) => {
   const unarmed = () => new MadeRun().boot().fire().panic();
+  t.equal(verdict(unarmed().console(END_MARK), ABSENT), 'no-crash-kernel/panic-ended');
   t.equal(
-    verdict(unarmed().console('[   11.000000] ---[ end Kernel panic - not syncing: x ]---'), ABSENT),
-    'no-crash-kernel/panic-ended',
+    verdict(
+      unarmed().console(END_MARK).host({ fact: 'watch-ended', answered: true, afterPanic: true }),
+      ABSENT,
+    ),
+    'no-panic/still-answers',
   );
   t.equal(
     verdict(unarmed().console('[   11.000000] Rebooting in 5 seconds..'), ABSENT),
@@ -157,6 +163,9 @@ void t.test('no panic', async (t) => {
   );
   const livesOn: HostFact = { ...answers, afterPanic: true };
   t.equal(verdict(firedRun().panic().host(livesOn)), 'no-panic/still-answers', 'anybody can print that line');
+  const wholeReport = () => firedRun().panic().console(END_MARK);
+  t.equal(verdict(wholeReport().host(livesOn)), 'no-panic/still-answers', 'and all of a report');
+  t.equal(verdict(wholeReport().host(answers)), 'crash-path-hang/kexec-never-jumped');
   t.equal(
     verdict(
       firedRun().panic().host({ fact: 'watch-ended', answered: false, afterPanic: true }).host(DEADLINE),

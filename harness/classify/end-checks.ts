@@ -1,10 +1,11 @@
 import type { HangShape } from '../model/event.js';
 import type { Check, Facts, Finding } from './facts.js';
-import { factsOf, first, firstFact } from './phases.js';
+import { type FactEvent, factsOf, first, firstFact } from './phases.js';
 
 /** With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted. */
 export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
   if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
+  if (answerOf(events, { panicked: true }) !== undefined) return undefined;
   const end =
     first(events, 'panic-ended') ??
     first(events, 'reboot-announced') ??
@@ -23,9 +24,7 @@ export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered
 /** The guest is alive: it answered after the watch, or to a question that was asked after the line of a panic. */
 export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
   if (captureEntered !== undefined) return undefined;
-  const answer = factsOf(events, 'watch-ended').find(
-    ({ fact }) => fact.answered && (panic === undefined || fact.afterPanic === true),
-  );
+  const answer = answerOf(events, { panicked: panic !== undefined });
   if (answer === undefined) return undefined;
   return {
     word: 'no-panic',
@@ -37,6 +36,16 @@ export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
     evidence: [panic, answer],
   };
 };
+
+/** The guest's answer; after a panic, one to a question that was asked after it. */
+function answerOf(
+  events: Facts['events'],
+  { panicked }: { readonly panicked: boolean },
+): FactEvent<'watch-ended'> | undefined {
+  return factsOf(events, 'watch-ended').find(
+    ({ fact }) => fact.answered && (!panicked || fact.afterPanic === true),
+  );
+}
 
 /** A proved hang, a flood or a deadline: the place decides to which part of the crash path it belongs. */
 export const stuckCheck: Check = (facts) => {

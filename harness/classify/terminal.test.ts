@@ -20,7 +20,7 @@ void t.test('events that end a run at once', async (t) => {
 void t.test('events that end a run after a grace', async (t) => {
   for (const body of [
     { type: 'hang', shape: 'spin', forMs: 1, vcpus: [] },
-    { type: 'panic-ended', side: 'production' },
+    { type: 'panic-ended', side: 'capture' },
     { type: 'reboot-command-line' },
     panic('capture'),
     panic('rebooted'),
@@ -33,6 +33,9 @@ void t.test('events that end a run after a grace', async (t) => {
 void t.test('the requested panic does not end a run, another one does', async (t) => {
   t.equal(after(panic('production')), undefined);
   t.ok(after(panic('production'), false), 'before firing');
+  const ended = { type: 'panic-ended', side: 'production' } as const;
+  t.equal(after(ended), undefined, 'the guest is asked first');
+  t.ok(after(ended, false), 'before firing');
 });
 
 void t.test('other events do not end a run', async (t) => {

@@ -15,8 +15,9 @@ const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
 export function endsRunAfterMs(event: RunEvent, { fired }: { fired: boolean }): number | undefined {
   if (event.type === 'shutdown') return 0;
   if (event.type === 'host') return FINAL_FACTS.has(event.fact.fact) ? 0 : undefined;
-  if (event.type === 'hang' || event.type === 'panic-ended' || event.type === 'reboot-command-line')
-    return 500;
+  if (event.type === 'hang' || event.type === 'reboot-command-line') return 500;
+  // Anybody can print the end mark as well: a guest that was fired is asked first whether it lives on.
+  if (event.type === 'panic-ended') return event.side === 'production' && fired ? undefined : 500;
   // After firing, a panic of the first kernel is what was requested.
   if (event.type === 'panic') return event.side === 'production' && fired ? undefined : 5_000;
   return undefined;

@@ -55,15 +55,19 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
  * Asks a guest that printed the first line of a panic whether it lives on, until it answers or a capture kernel shows
  * up. Anybody can print that line. An answer counts only from a guest of which no vCPU stands still with interrupts
  * off: the others may run on while one is stuck in panic(). A guest that takes no interrupts cannot answer, and is left
- * alone.
+ * alone. The end mark of a panic (kernel/panic.c, panic(), v6.1) ends the run, unless the guest answers then.
  */
 async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
   if ((await watch.tryWaitFor('panic', () => true, 'totalMs')) === undefined) return false;
   for (;;) {
-    if ((await watch.tryWaitFor(CAPTURE_SIGNS, () => true, ASK_EVERY_MS)) !== undefined) return false;
-    if (!watch.takesInterrupts) continue;
-    if (!(await shell.answers(ASK_EVERY_MS)) || watch.stuckVcpus.length > 0) continue;
-    watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
-    return true;
+    const sign = await watch.tryWaitFor([...CAPTURE_SIGNS, 'panic-ended'], () => true, ASK_EVERY_MS);
+    if (sign !== undefined && sign.type !== 'panic-ended') return false;
+    const answers =
+      watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && watch.stuckVcpus.length === 0;
+    if (answers) {
+      watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
+      return true;
+    }
+    if (sign !== undefined) watch.stop('the panic has ended');
   }
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
-import type { Channel, HostFact, RunRecord } from '../model/record.js';
+import { type Channel, type HostFact, HostRecordSchema, type RunRecord } from '../model/record.js';
 import { storeFault } from './store-fault.js';
 
 /** Files of a recording, in a run directory. */
@@ -89,7 +89,8 @@ export function openRecorder(directory: string, time: Pick<Clock, 'nowMs'> = HOS
       return { kind: 'sample', line: appendLine('samples', record), record };
     },
     host(fact) {
-      const record = { ...stamp(), ...fact };
+      // The order of keys is that of a record that is read back, so that both give the same evidence.
+      const record = HostRecordSchema.parse({ ...stamp(), ...fact });
       return { kind: 'host', line: appendLine('host', record), record };
     },
     close() {
