@@ -32,6 +32,8 @@ export async function watchSilentCapture(guest: Guest, options: PostMortem): Pro
       if (sign !== undefined) return;
       // Without symbols there is nothing to look for, and the machine need not be stopped.
       if ((await options.known.of('capture')) === undefined) return;
+      // Reading symbols takes time: the post-mortem may have begun, and must not be disturbed.
+      if (watch.ended !== undefined) return;
       await look(guest, options);
     }
   } catch (error) {
