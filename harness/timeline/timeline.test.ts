@@ -124,7 +124,18 @@ const SPINNING: MadeVcpu = { rip: 0xffffffff81000000n };
 
 void t.test('a steady shape is suspected once the crash path is entered, or nobody answers', async (t) => {
   t.strictSame(suspicionsIn(steady(firedRun(), [IDLE, IDLE])), [], 'a first kernel may be idle');
-  t.strictSame(suspicionsIn(steady(firedRun(), [SPINNING, PARKED])), [], 'and a CPU of it may be locked up');
+  t.strictSame(
+    suspicionsIn(steady(firedRun(), [SPINNING, IDLE])),
+    ['suspected-hang spin'],
+    'the crash path may be unable to print: the examination looks whose stack it is',
+  );
+  t.strictSame(
+    suspicionsIn(
+      steady(steady(steady(firedRun(), [SPINNING, IDLE], 10), [IDLE, IDLE], 1), [SPINNING, IDLE], 10),
+    ),
+    [],
+    'not for long enough',
+  );
   t.strictSame(suspicionsIn(steady(firedRun().panic(), [SPINNING, IDLE])), ['suspected-hang spin']);
   t.strictSame(suspicionsIn(steady(firedRun(), [{ rip: PURGATORY_RIP, cr3: CRASH_CR3 }, PARKED])), [
     'suspected-hang spin',

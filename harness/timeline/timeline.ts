@@ -161,8 +161,15 @@ function createWhereabouts(
   const suspicion = createSuspicionDetector();
   const stoppedCpus = createStoppedCpus();
 
-  /** A first kernel that did not panic may be idle for as long as it likes. */
-  const isSuspectable = () => !hung && (panicked || silent || furthest > crashPathRank('first-kernel'));
+  /**
+   * A first kernel that did not panic may be idle for as long as it likes. One that runs with interrupts off may be on
+   * the crash path and unable to print the panic: the console's lock is held.
+   */
+  const isSuspectable = (vcpus: readonly VcpuState[]) =>
+    panicked ||
+    silent ||
+    furthest > crashPathRank('first-kernel') ||
+    vcpus.some(({ halted, interruptsOn, place }) => !halted && !interruptsOn && place === 'first-kernel');
 
   return {
     heard: () => suspicion.heard(),
@@ -201,10 +208,13 @@ function createWhereabouts(
         hung = true;
         events.push({ type: 'hang', shape: 'all-vcpus-halted', ...hang });
       }
-      if (isSuspectable()) {
-        const suspected = suspicion.sample(atMs, vcpus);
-        if (suspected !== undefined) events.push({ type: 'suspected-hang', ...suspected });
+      if (hung) return events;
+      if (!isSuspectable(vcpus)) {
+        suspicion.heard();
+        return events;
       }
+      const suspected = suspicion.sample(atMs, vcpus);
+      if (suspected !== undefined) events.push({ type: 'suspected-hang', ...suspected });
       return events;
     },
     examined(atMs, { finding, shape }) {
