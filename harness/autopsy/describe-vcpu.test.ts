@@ -36,6 +36,7 @@ function suspect(vcpu: number, changes: Partial<Suspect>): Suspect {
     state: 'running',
     interruptsOn: false,
     place: 'first-kernel',
+    crashing: false,
     seen: { index: vcpu, rip, interruptsOn: false, halted: false, place: 'first-kernel' },
     registers: {
       index: vcpu,

@@ -3,6 +3,7 @@ import { GdbClosedError } from '../qemu/gdbstub/index.js';
 import { armedReport, IDLE, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
 import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
 import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
+import { parseKallsyms } from '../symbols/index.js';
 import { parseArmed } from '../timeline/armed.js';
 import { examine, type SuspectMachine } from './examine.js';
 
@@ -75,12 +76,30 @@ void t.test('a vCPU in user mode works', async (t) => {
   });
 });
 
-void t.test('a spin beside an idle vCPU, after a panic and before one', async (t) => {
+void t.test('a spin beside an idle vCPU, in the crash path and elsewhere', async (t) => {
   const vcpus = [{ rip: RIP }, IDLE];
-  t.match(await examine(machine({ vcpus }).suspect), { finding: 'hung', shape: 'spin' });
-  t.match(await examine(machine({ vcpus, panicked: false, lapic: LAPIC_PC }).suspect), {
-    finding: 'waiting',
-  });
+  const inside = (name: string) => {
+    const { suspect } = machine({ vcpus, lapic: LAPIC_PC });
+    const parsed = parseKallsyms(`${RIP.toString(16)} T ${name}\n${(RIP + 64n).toString(16)} T next\n`);
+    if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
+    return examine({ ...suspect, symbols: { production: parsed.table } });
+  };
+  t.match(await inside('panic'), { finding: 'hung', shape: 'spin' });
+  t.match(await inside('panic_smp_self_stop'), { finding: 'waiting' }, 'another CPU panics');
+  t.match(await inside('stuck_driver'), { finding: 'waiting' });
+  t.match(await examine(machine({ vcpus, lapic: LAPIC_PC }).suspect), { finding: 'waiting' }, 'no symbols');
+});
+
+void t.test("a watchdog's NMI may come to a capture kernel that spins", async (t) => {
+  const lapic = EXPIRED.replace(/LVTPC\t 0x[0-9a-f]{8}/, 'LVTPC\t 0x00000400');
+  const capture = { rip: RIP, cr3: 0x1c000000n };
+  t.match(await examine(machine({ vcpus: [capture, PARKED] }).suspect), { finding: 'hung' });
+  t.match(await examine(machine({ vcpus: [capture, PARKED], lapic }).suspect), { finding: 'unknown' });
+  t.match(
+    await examine(machine({ vcpus: [{ rip: RIP }, PARKED], lapic }).suspect),
+    { finding: 'hung' },
+    'on the crash path its handler does nothing that goes on',
+  );
 });
 
 void t.test('a sleep is watched for a while when nothing is armed', async (t) => {

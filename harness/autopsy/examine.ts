@@ -57,7 +57,10 @@ const WATCH_MS = 2_200;
 
 const CR0_PROTECTED = 1n;
 const CRASH_FUNCTION =
-  /^(panic|nmi_panic|crash_kexec|__crash_kexec|machine_kexec|machine_crash_shutdown|native_machine_crash_shutdown|relocate_kernel)$/;
+  /^(?:v?panic|nmi_panic|(?:__)?crash_kexec|machine_kexec|(?:native_)?machine_crash_shutdown|relocate_kernel)(?:\..*)?$/;
+/** A CPU that panics second, or is stopped (kernel/panic.c; arch/x86/kernel/reboot.c, v6.1). */
+const STOPPED_FUNCTION =
+  /^(?:panic_smp_self_stop|nmi_panic_self_stop|run_crash_ipi_callback|crash_nmi_callback)(?:\..*)?$/;
 
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
@@ -102,9 +105,16 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
     const symbols = isKernel ? symbolsAt(seen.place, machine.symbols) : undefined;
     const stack = symbols === undefined ? [] : functionsOf(await stackOf(vcpu, { gdb, symbols }));
     const { interruptsOn, place } = seen;
-    suspects.push({ vcpu, state, interruptsOn, place, seen, registers, symbols, stack });
+    const crashing = isCrashing(stack);
+    suspects.push({ vcpu, state, interruptsOn, place, crashing, seen, registers, symbols, stack });
   }
   return { suspects };
+}
+
+function isCrashing(stack: readonly string[]): boolean {
+  return (
+    stack.some((name) => CRASH_FUNCTION.test(name)) && !stack.some((name) => STOPPED_FUNCTION.test(name))
+  );
 }
 
 function symbolsAt(place: Place, symbols: SuspectMachine['symbols']): SymbolTable | undefined {
@@ -152,14 +162,15 @@ function replace(scene: Scene, suspect: Suspect): void {
 }
 
 /**
- * Whether the local APIC itself may send an NMI. On the crash path its handler does nothing that goes on: the watchdog's
- * panic() returns on the CPU that panics already (kernel/panic.c, nmi_panic(), v6.1).
+ * Whether the local APIC itself may send an NMI. On the first kernel's crash path its handler does nothing that goes on:
+ * the watchdog's panic() returns on the CPU that panics already (kernel/panic.c, nmi_panic(), v6.1). A capture kernel's
+ * watchdog may panic.
  */
 async function nmiOf(
   { vcpu, place }: Suspect,
   { monitor, panicked }: SuspectMachine,
 ): Promise<string | undefined> {
-  if (panicked || place !== 'first-kernel') return undefined;
+  if (panicked && place === 'first-kernel') return undefined;
   const text = await monitor.lapic(vcpu);
   const lapic = text === undefined ? undefined : readLapic(text);
   const entry = lapic?.enabled === true ? lapic.lvt.LVTPC : undefined;
@@ -168,14 +179,9 @@ async function nmiOf(
     : undefined;
 }
 
-function standstill({ suspects }: Scene, { panicked, hasBusMaster }: SuspectMachine) {
+function standstill({ suspects }: Scene, { hasBusMaster }: SuspectMachine) {
   return {
     vcpus: suspects,
-    crashing:
-      panicked ||
-      suspects.some(
-        ({ stack, interruptsOn }) => !interruptsOn && stack.some((name) => CRASH_FUNCTION.test(name)),
-      ),
     deviceMayWrite: (read: PlacedAccess, { vcpu }: ExaminedVcpu) =>
       hasBusMaster &&
       !isNoBuffer(
@@ -204,7 +210,10 @@ async function askWake(
     for (const [vcpu, reading] of first) {
       const suspect = scene.suspects.find((each) => each.vcpu === vcpu);
       if (suspect === undefined) continue;
-      const wake = wakeOf({ first: reading, second: second?.get(vcpu), ranMs: WATCH_MS });
+      const wake = wakeOf(
+        { first: reading, second: second?.get(vcpu), ranMs: WATCH_MS },
+        { hasCard: machine.hasBusMaster },
+      );
       replace(scene, { ...suspect, wake });
     }
     return judge(standstill(scene, machine));

@@ -1,13 +1,14 @@
-import type { RunEvent } from '../model/event.js';
 import { type Aspect, degraded, HOLDS, open } from './aspect.js';
 import type { Facts } from './facts.js';
 import { factsOf, first, firstFact } from './phases.js';
+import { unfinishedOf } from './unfinished-check.js';
 
 /**
  * Did the capture kernel come to its own end after the proof? It reports that it is done and powers the machine off; on a
  * machine without a power switch it halts all CPUs and says so (kernel/reboot.c, kernel_halt(), v6.1).
  */
-export function captureEnd({ events, verified }: Facts): Aspect {
+export function captureEnd(facts: Facts): Aspect {
+  const { events, verified } = facts;
   if (verified === undefined) return open('capture-end');
   const done = first(events, 'capture-done');
   const halted = first(events, 'signature', (event) => event.name === 'system-halted');
@@ -28,11 +29,19 @@ export function captureEnd({ events, verified }: Facts): Aspect {
   if (shutdown?.byGuest === true) return degraded('unfinished-capture', shutdown);
   // Without one, the host ended the run: QEMU or crashpath was killed, interrupted, or failed.
   const late = firstFact(events, 'deadline') ?? firstFact(events, 'channel-limit');
-  return late === undefined || wasAlive(events) ? open('capture-end') : degraded('unfinished-capture', late);
+  return late === undefined || neededMoreTime(facts)
+    ? open('capture-end')
+    : degraded('unfinished-capture', late);
 }
 
-/** The last examination found it at work, or waiting for something that can come. */
-function wasAlive(events: readonly RunEvent[]): boolean {
-  const finding = factsOf(events, 'examination').at(-1)?.fact.finding;
-  return finding === 'working' || finding === 'waiting';
+/**
+ * Whether it was out of time while it still did something new, or the host gave it none. A loop or a sleep that can end
+ * is no hang, and yet the capture kernel did not come to its end in the time that it had.
+ */
+function neededMoreTime(facts: Facts): boolean {
+  const unfinished = unfinishedOf(facts);
+  return (
+    unfinished !== undefined &&
+    (unfinished.detail === 'host-starved' || unfinished.evidence.some(({ type }) => type === 'progress'))
+  );
 }

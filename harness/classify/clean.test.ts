@@ -26,6 +26,8 @@ function judge(run: MadeRun, plan: RunPlan = PLAN): string {
   return [verdict.quality, ...verdict.degradedBy, ...open].join(' ');
 }
 
+/** What came before is within its last third. */
+const LONG_DEADLINE = { fact: 'deadline', what: 'the wait', limitMs: 90_000 } as const;
 const done = (run: MadeRun) => run.control(frame({ ev: 'capture-done' }));
 const finished = (run: MadeRun) => done(run).shutdown('guest-shutdown');
 
@@ -126,7 +128,16 @@ void t.test('the capture kernel comes to its own end', async (t) => {
     captured()
       .host({ ...examined, finding })
       .host(DEADLINE);
-  t.equal(judge(late('waiting')), 'clean capture-end?');
+  t.equal(
+    judge(late('waiting')),
+    'degraded unfinished-capture',
+    'a sleep that could end, and did not in time',
+  );
+  t.equal(
+    judge(captured().console('[    9.000000] x').host(LONG_DEADLINE)),
+    'clean capture-end?',
+    'it still worked',
+  );
   t.equal(judge(late('unknown')), 'degraded unfinished-capture');
   const panic = '[    9.000000] Kernel panic - not syncing: x';
   t.equal(judge(captured().console(panic)), 'degraded panic-in-capture');

@@ -10,6 +10,7 @@ const SIDES: Partial<Record<VerdictWord, readonly Side[]>> = {
   'capture-hang': ['capture'],
   'capture-reset': ['capture'],
   'capture-panic': ['capture'],
+  'no-panic': ['production'],
   'cannot-tell': ['production', 'capture'],
 };
 /** Cited of one kernel: what follows the first reports is mostly their consequence. */
@@ -41,7 +42,7 @@ export function crashReports(
   const [first] = reports;
   if (first === undefined) return { text: '', evidence: [] };
   const message = first.type === 'panic' ? `Kernel panic - not syncing: ${first.message}` : first.message;
-  const when = first.side === 'production' ? 'while it crashed' : 'before';
+  const when = first.side === 'capture' ? 'before' : word === 'no-panic' ? 'after that' : 'while it crashed';
   return {
     text: `; the kernel reported "${escapeGuestText(message, 160)}" ${when}`,
     evidence: reports,

@@ -65,6 +65,11 @@ void t.test("a timer check is judged only when QEMU's threads had their CPU", as
       { quality: 'degraded', degradedBy: [String], undecided: [] },
       `a quiet host: ${line}`,
     );
+    t.match(
+      undecidedOf(captureWith([line], { forMs: 1_000, part: 0.06 })),
+      { quality: 'degraded', degradedBy: [String], undecided: [] },
+      `a little waiting all the time: ${line}`,
+    );
   }
 });
 
@@ -163,6 +168,11 @@ void t.test('a panic over the timer check', async (t) => {
   };
   t.equal(panicked(0.4), 'cannot-tell/host-starved');
   t.equal(panicked(0.02), 'capture-panic/timer-check-failed');
+  t.equal(
+    panicked(0.07),
+    'capture-panic/timer-check-failed',
+    'four checks in a row were not spoiled by so little',
+  );
   t.equal(
     panicked(0.4, '[    0.300000] Kernel panic - not syncing: No working init found.'),
     'capture-panic/no-init',

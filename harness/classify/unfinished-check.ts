@@ -76,7 +76,8 @@ export function unfinishedOf({
     ...[captureUserspace, captureEntered, furthest, fired].map((event) => event?.atMs ?? 0),
   );
   const examined = factsOf(events, 'examination').findLast(({ atMs }) => atMs >= rungMs);
-  if (examined?.fact.finding === 'waiting' || examined?.fact.finding === 'working') {
+  const isLeftOver = examined !== undefined && captureEntered === undefined && diedOfFault(events, examined);
+  if (!isLeftOver && (examined?.fact.finding === 'waiting' || examined?.fact.finding === 'working')) {
     const detail = examined.fact.finding === 'waiting' ? 'still-waiting' : 'still-working';
     return {
       detail,
@@ -93,6 +94,27 @@ export function unfinishedOf({
     };
   }
   return undefined;
+}
+
+/**
+ * The crashed kernel reported a fault of its crash path, which ends the thread that carries it (kernel/exit.c,
+ * make_task_dead(), v6.1), and no vCPU runs any more: what sleeps is what is left of the kernel.
+ */
+function diedOfFault(events: Facts['events'], { fact }: FactEvent<'examination'>): boolean {
+  const panic = events.findIndex((event) => event.type === 'panic' && event.side === 'production');
+  return (
+    panic >= 0 &&
+    fact.vcpus.length > 0 &&
+    fact.vcpus.every(({ state }) => state !== 'running') &&
+    events
+      .slice(panic)
+      .some((event) => event.type === 'oops' && event.side === 'production' && !isWarning(event))
+  );
+}
+
+/** A warning ends nothing. */
+function isWarning({ message }: EventOf<'oops'>): boolean {
+  return message.startsWith('WARNING: ');
 }
 
 function isSamePlace(one: EventOf<'host'>['at'], other: EventOf<'host'>['at']): boolean {

@@ -129,3 +129,38 @@ void t.test("own time counts, not the host's", async (t) => {
   t.equal(verdict(starved().host(LATE)), 'cannot-tell/still-working', '20 s of silence by its own time');
   t.equal(verdict(talking(atCapture()).later(60_000).host(LATE)), 'capture-hang/deadline');
 });
+
+void t.test('what sleeps after a fault of the crash path is left of the kernel', async (t) => {
+  const LATE_CROSSING = { fact: 'deadline', what: 'the crash path', limitMs: 90_000 } as const;
+  const ended = (line: string, state: 'asleep' | 'running', before = '') => {
+    const run = before === '' ? firedRun() : firedRun().console(before);
+    const asleep = { vcpu: 0, state, place: 'first-kernel', rip: '1' } as const;
+    run.panic().console(line).later(100_000);
+    const waiting = {
+      fact: 'examination',
+      finding: 'waiting',
+      why: 'a timer is armed',
+      tookMs: 100,
+    } as const;
+    return run.host({ ...waiting, vcpus: [{ ...asleep, saw: [] }] }).host(LATE_CROSSING);
+  };
+  const bug = '[   10.100000] kernel BUG at arch/x86/kernel/crash.c:1!';
+  t.equal(verdict(ended(bug, 'asleep')), 'crash-path-hang/deadline');
+  t.match(verdictOf(ended(bug, 'asleep').end().records, PLAN).explanation, /kernel BUG at/);
+  t.equal(verdict(ended(bug, 'running')), 'cannot-tell/still-waiting', 'another CPU carries it on');
+  t.equal(
+    verdict(ended('[   10.1] x', 'asleep', bug)),
+    'cannot-tell/still-waiting',
+    "the trigger's own report",
+  );
+  const warning = '[   10.100000] WARNING: CPU: 0 PID: 1 at kernel/smp.c:1 smp_call+0x1/0x2';
+  t.equal(verdict(ended(warning, 'asleep')), 'cannot-tell/still-waiting');
+  const lives = firedRun()
+    .panic()
+    .console(bug)
+    .host({ fact: 'watch-ended', answered: true, afterPanic: true });
+  t.match(verdictOf(lives.end().records, PLAN), {
+    word: 'no-panic',
+    explanation: /reported "kernel BUG at .* after that$/,
+  });
+});

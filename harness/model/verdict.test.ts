@@ -48,7 +48,7 @@ t.test('what is filed of a word does not contradict itself', async (t) => {
 
 t.test('docs/verdicts.md has a row for every word, and for no other', async (t) => {
   const page = readFileSync(new URL('../../docs/verdicts.md', import.meta.url), 'utf8');
-  const [, table = ''] = /^## Verdicts\n([\s\S]*?)^## /m.exec(page) ?? [];
+  const [, table = ''] = /^## Words\n([\s\S]*?)^## /m.exec(page) ?? [];
   const rows = [...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, word]) => word);
   t.strictSame(rows, [...VERDICT_WORDS]);
 });

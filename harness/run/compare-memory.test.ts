@@ -69,3 +69,26 @@ t.test('nothing is recorded without a whole reading of a stopped machine', async
   const gone: Memory = { read: () => Promise.reject(new MachineFailure('QEMU has ended', { gone: true })) };
   t.equal(await compared(events(vmcore), gone), undefined);
 });
+
+t.test("the crash image's headers may name any size", async (t) => {
+  const vmcore = Buffer.from(PHYSICAL.subarray(MIB));
+  const withSegment = (sizeBytes: number): Memory => ({
+    read: async (address, bytes) =>
+      address === 0x1b000000 ? elfHead(sizeBytes).subarray(0, bytes) : physical().read(address, bytes),
+  });
+  t.match(await compared(events(vmcore), withSegment(MIB)), { saw: /a segment of memory is not in/ });
+  t.equal(await compared(events(vmcore), withSegment(2 ** 50)), undefined, 'it is not read');
+});
+
+/** ELF headers with one segment, at 16 MiB. */
+function elfHead(sizeBytes: number): Buffer {
+  const head = Buffer.alloc(4096);
+  head[4] = 2;
+  head.writeBigUInt64LE(64n, 32);
+  head.writeUInt16LE(56, 54);
+  head.writeUInt16LE(1, 56);
+  head.writeUInt32LE(1, 64);
+  for (const at of [8, 24]) head.writeBigUInt64LE(BigInt(16 * MIB), 64 + at);
+  head.writeBigUInt64LE(BigInt(sizeBytes), 64 + 32);
+  return head;
+}

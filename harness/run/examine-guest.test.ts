@@ -114,6 +114,35 @@ void t.test('a debugger that does not answer in time is tried again', async (t) 
   await stop();
 });
 
+void t.test(
+  'a guest that does not continue is tried again, and is a fault of the harness then',
+  async (t) => {
+    const failing = (times: number) => {
+      let left = times;
+      return panicked('0f31ebfc', async (gdb) => ({
+        ...gdb,
+        continueAll: async () => {
+          left -= 1;
+          if (left >= 0) throw harnessFault('continue did not end in time');
+          await gdb.continueAll();
+        },
+      }));
+    };
+    const once = failing(1);
+    await once.stand(16);
+    t.equal(once.did.at(-1), 'continue');
+    t.equal(once.watch.ended, undefined);
+    await once.stop();
+    const always = failing(9);
+    await always.stand(16);
+    t.equal(always.watch.ended, 'harness-fault');
+    t.match(always.watch.events.at(-1), {
+      fact: { message: /^cannot let the guest continue: continue did/ },
+    });
+    await always.stop();
+  },
+);
+
 void t.test('samples and stops of a machine under examination are not recorded', async (t) => {
   const { watch, stop } = panicked('ebfe');
   const before = watch.events.length;

@@ -5,7 +5,7 @@ import type { RunEvent } from '../model/event.js';
 import { Fault } from '../model/fault.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { RunEnded } from './event-waits.js';
-import type { Guest } from './guest.js';
+import { CannotContinue, type Guest } from './guest.js';
 import { findKernels, type KernelSources, symbolsOf } from './post-mortem.js';
 
 /** What an examination needs to know of the run. */
@@ -80,6 +80,7 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
     });
   } catch (error) {
     // A debugger that does not answer now may answer at the next suspicion.
-    if (error instanceof MissingAbility || isGone(error) || !(error instanceof Fault)) throw error;
+    if (error instanceof MissingAbility || error instanceof CannotContinue) throw error;
+    if (isGone(error) || !(error instanceof Fault)) throw error;
   }
 }

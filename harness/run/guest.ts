@@ -3,10 +3,23 @@ import { type LocalApic, readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
 import { type Machine, MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import { isGone } from '../autopsy/examine.js';
+import { Fault } from '../model/fault.js';
 import type { PinName } from '../proof/names.js';
 import { pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js';
 import { GuestShell } from './guest-shell.js';
 import type { RunWatch } from './run-watch.js';
+
+const CONTINUE_TRIES = 2;
+
+/** The guest was stopped and could not be continued: what follows would look like a hang. */
+export class CannotContinue extends Fault {
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super('harness', `cannot let the guest continue: ${why}; run again`, { cause });
+    this.name = 'CannotContinue';
+  }
+}
 
 /** A running guest: its machine, its recording, and its init. A run acts only through these three. */
 export class Guest {
@@ -42,7 +55,7 @@ export class Guest {
    * Stops the machine, does the work, and lets all vCPUs continue, whether it succeeds or not; a machine that was shown to
    * hang, or has shut down, stays stopped for the autopsy. Works that are requested meanwhile wait: each finds the machine
    * stopped, and as it was left. Samples of the stopped machine would show a shape of the debugger's making, so none are
-   * taken. Throws {@link MissingAbility}.
+   * taken. Throws {@link MissingAbility}, {@link CannotContinue}, and what the work and the debugger throw.
    */
   whileStopped<T>(work: (gdb: Debugger) => Promise<T>): Promise<T> {
     const turn = this.#stopped.then(async () => {
@@ -54,9 +67,7 @@ export class Guest {
           return await work(gdb);
         } finally {
           if (!this.watch.events.some(({ type }) => type === 'shutdown' || type === 'hang')) {
-            // A step that did not end in time may still be under way.
-            await gdb.interrupt();
-            await gdb.continueAll();
+            await letContinue(gdb);
           }
         }
       } finally {
@@ -111,6 +122,21 @@ export class Guest {
       this.watch.fact({ fact: 'interrupt-state', pic, lapics });
     } catch (error) {
       if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
+    }
+  }
+}
+
+/** A debugger that did not answer in time on a busy host may answer the next time. */
+async function letContinue(gdb: Debugger): Promise<void> {
+  for (let triesLeft = CONTINUE_TRIES; ; triesLeft -= 1) {
+    try {
+      // A step that did not end in time may still be under way.
+      await gdb.interrupt();
+      await gdb.continueAll();
+      return;
+    } catch (error) {
+      if (isGone(error)) throw error;
+      if (triesLeft <= 1) throw new CannotContinue(error);
     }
   }
 }

@@ -47,6 +47,8 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
   // After a capture, the logs of kernels with a silent console still hold the report of the panic, for the proofs about
   // it, and what would degrade the capture.
   if (captured && isLoud(events)) return;
+  // Samples of the machine that is stopped here would look like a hang.
+  const resumeSamples = guest.watch.holdSamples();
   await orNothing(async () => {
     await guest.settled();
     const gdb = await guest.debugger();
@@ -54,6 +56,7 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
     const kernels = await readKernelLogs(guest, gdb, options);
     if (!captured) await examine(guest, gdb, { ...options, kernels });
   });
+  resumeSamples();
 }
 
 /** The console showed both kernels. */

@@ -1,7 +1,10 @@
+import { isGone } from '../autopsy/examine.js';
 import { faultFact } from '../machine/fault-fact.js';
+import { MissingAbility } from '../machine/machine.js';
+import { Fault } from '../model/fault.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import { RunEnded } from './event-waits.js';
-import type { Guest } from './guest.js';
+import { CannotContinue, type Guest } from './guest.js';
 import { type PostMortem, readKernelLogs } from './post-mortem.js';
 
 /**
@@ -29,12 +32,24 @@ export async function watchSilentCapture(guest: Guest, options: PostMortem): Pro
       if (sign !== undefined) return;
       // Without symbols there is nothing to look for, and the machine need not be stopped.
       if ((await options.known.of('capture')) === undefined) return;
-      await guest.whileStopped((gdb) => readKernelLogs(guest, gdb, { ...options, sides: SIDES }));
+      // Reading symbols takes time: the post-mortem may have begun, and must not be disturbed.
+      if (watch.ended !== undefined) return;
+      await look(guest, options);
     }
   } catch (error) {
     if (error instanceof RunEnded || watch.ended !== undefined) return;
     // The machine may be stopped now, and what follows would look like a hang.
     watch.fact(faultFact(error));
+  }
+}
+
+/** Reads the log once. A debugger or a monitor that does not answer in time may answer at the next look. */
+async function look(guest: Guest, options: PostMortem): Promise<void> {
+  try {
+    await guest.whileStopped((gdb) => readKernelLogs(guest, gdb, { ...options, sides: SIDES }));
+  } catch (error) {
+    if (error instanceof MissingAbility || error instanceof CannotContinue) throw error;
+    if (isGone(error) || !(error instanceof Fault)) throw error;
   }
 }
 

@@ -20,16 +20,17 @@ const make = (vcpu: number, changes: Partial<ExaminedVcpu>): ExaminedVcpu => ({
   state: 'parked',
   interruptsOn: false,
   place: 'first-kernel',
+  crashing: false,
   ...changes,
 });
 const parked = make(1, {});
 const off = make(1, { state: 'off', place: 'firmware' });
 const asleep = make(1, { state: 'asleep', interruptsOn: true });
 const spinner = (loop: LoopFinding, changes: Partial<ExaminedVcpu> = {}) =>
-  make(0, { state: 'running', loop, ...changes });
+  make(0, { state: 'running', loop, crashing: true, ...changes });
 
-const found = (vcpus: readonly ExaminedVcpu[], changes: { crashing?: boolean; device?: boolean } = {}) =>
-  judge({ vcpus, crashing: changes.crashing ?? true, deviceMayWrite: () => changes.device ?? false });
+const found = (vcpus: readonly ExaminedVcpu[], changes: { device?: boolean } = {}) =>
+  judge({ vcpus, deviceMayWrite: () => changes.device ?? false });
 
 void t.test('a loop that recurs beside vCPUs that cannot run', async (t) => {
   for (const other of [parked, off]) {
@@ -39,7 +40,7 @@ void t.test('a loop that recurs beside vCPUs that cannot run', async (t) => {
       why: /vCPU 1 cannot run/,
     });
   }
-  t.match(found([spinner(recurs([LOCK]))], { crashing: false }), { finding: 'hung' }, 'nothing else can run');
+  t.match(found([spinner(recurs([LOCK]), { crashing: false })]), { finding: 'hung' }, 'nothing else can run');
 });
 
 void t.test('a loop that waits is no hang, whoever else is dead', async (t) => {
@@ -76,12 +77,12 @@ void t.test('the crash path hangs although another vCPU is alive', async (t) => 
     why: /does not carry the crash path/,
   });
   t.match(
-    found([spinner(recurs()), asleep], { crashing: false }),
+    found([spinner(recurs(), { crashing: false }), asleep]),
     { finding: 'ask-wake' },
     'a lockup before any panic may be found by the other one',
   );
   const entered = spinner(recurs(), { place: 'capture-start' });
-  t.match(found([entered, asleep], { crashing: false }), { finding: 'hung' }, 'beyond the first kernel');
+  t.match(found([{ ...entered, crashing: false }, asleep]), { finding: 'hung' }, 'beyond the first kernel');
   const bystander = spinner(recurs());
   const carrier = make(1, { state: 'asleep', interruptsOn: true, place: 'capture-kernel' });
   t.match(
@@ -90,6 +91,28 @@ void t.test('the crash path hangs although another vCPU is alive', async (t) => 
     'the capture kernel is not the one that spins',
   );
   t.match(found([spinner(recurs()), make(1, { state: 'running', interruptsOn: true })]), { finding: 'hung' });
+});
+
+void t.test('a CPU that spins beside the crash path hangs itself only', async (t) => {
+  const bystander = make(1, { state: 'running', loop: recurs() });
+  const carrier = { state: 'running', interruptsOn: true, crashing: true } as const;
+  t.match(
+    found([make(0, { ...carrier, loop: waits }), bystander]),
+    { finding: 'waiting' },
+    'a notifier with interrupts on',
+  );
+  t.match(
+    found([make(0, { ...carrier, state: 'asleep' }), bystander]),
+    { finding: 'ask-wake' },
+    'a notifier that sleeps',
+  );
+});
+
+void t.test('an NMI of its own may come to a loop with interrupts on as well', async (t) => {
+  const wake = { kind: 'none', saw: [] } as const;
+  const open = spinner(recurs(), { interruptsOn: true, place: 'capture-kernel', wake });
+  t.match(found([open, parked]), { finding: 'hung' });
+  t.match(found([{ ...open, nmi: 'a watchdog' }, parked]), { finding: 'unknown', why: /a watchdog/ });
 });
 
 void t.test('several spinners are judged together', async (t) => {

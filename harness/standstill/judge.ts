@@ -33,6 +33,8 @@ export interface ExaminedVcpu {
   readonly state: 'parked' | 'asleep' | 'running' | 'off';
   readonly interruptsOn: boolean;
   readonly place: Place;
+  /** Its stack shows that it carries the crash path, in the first kernel. */
+  readonly crashing: boolean;
   /** Of a running vCPU in kernel mode. */
   readonly loop?: LoopFinding | undefined;
   /** Of a vCPU with interrupts on, once it was asked for. */
@@ -44,8 +46,6 @@ export interface ExaminedVcpu {
 /** The machine, for {@link judge}. */
 export interface Standstill {
   readonly vcpus: readonly ExaminedVcpu[];
-  /** The crash path was entered: a panic is on the console, or a stack shows it. */
-  readonly crashing: boolean;
   /** Memory that a device may write; undefined when the machine has no such device. */
   deviceMayWrite(read: PlacedAccess, vcpu: ExaminedVcpu): boolean;
 }
@@ -130,24 +130,24 @@ function obstacleOf(vcpu: ExaminedVcpu, machine: Standstill): Finding | undefine
 }
 
 /** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
-function mayRun({ state, interruptsOn, loop, wake }: ExaminedVcpu): boolean {
+function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean {
   if (state === 'parked' || state === 'off') return false;
-  if (state === 'running' && loop?.kind !== 'recurs') return true;
+  if (state === 'running' && (loop?.kind !== 'recurs' || nmi !== undefined)) return true;
   return interruptsOn && wake?.kind !== 'none';
 }
 
 /**
- * The vCPUs that carry the crash path: those beyond the first kernel; before the jump those with interrupts off, because
- * panic() switches them off on its CPU, until its end (kernel/panic.c, v6.1).
+ * The vCPUs that carry the crash path: those beyond the first kernel; before the jump those whose stack shows it. That
+ * interrupts are off is no sign: panic() switches them off, but its notifiers may switch them on, or sleep, while another
+ * CPU spins.
  */
-function carriersOf({ vcpus, crashing }: Standstill): readonly ExaminedVcpu[] {
+function carriersOf({ vcpus }: Standstill): readonly ExaminedVcpu[] {
   const beyond = vcpus.filter(({ place }) => crashPathRank(place) > 0);
-  if (beyond.length > 0) return beyond;
-  return crashing ? vcpus.filter(({ state, interruptsOn }) => state !== 'off' && !interruptsOn) : [];
+  return beyond.length > 0 ? beyond : vcpus.filter(({ crashing }) => crashing);
 }
 
 function undecided(alive: readonly ExaminedVcpu[]): Finding {
-  for (const { vcpu, state, loop, wake, place } of alive) {
+  for (const { vcpu, state, loop, wake, place, nmi } of alive) {
     const who = `vCPU ${vcpu}`;
     if (place === 'user') return { finding: 'working', why: `${who} runs in user mode` };
     if (state === 'running' && loop !== undefined && loop.kind !== 'recurs')
@@ -155,6 +155,7 @@ function undecided(alive: readonly ExaminedVcpu[]): Finding {
         finding: loop.kind === 'waits' ? 'waiting' : loop.kind === 'works' ? 'working' : 'unknown',
         why: `${who}: ${loop.why}`,
       };
+    if (nmi !== undefined) return { finding: 'unknown', why: `${who}: ${nmi}` };
     if (wake?.kind === 'armed') return { finding: 'waiting', why: `${who} can be woken: ${wake.why}` };
     if (wake?.kind === 'unknown') return { finding: 'unknown', why: `${who}: ${wake.why}` };
   }

@@ -25,3 +25,12 @@ void t.test('RAM that does not fit below 4 GiB', async (t) => {
   t.notOk(isRam(0xc0000000n, large));
   t.ok(isRam(0x13fffffffn, large));
 });
+
+void t.test('a machine whose RAM below 4 GiB is limited', async (t) => {
+  const limited = { memoryMiB: 4096, type: 'q35,max-ram-below-4g=1G' };
+  t.ok(isRam(0x3fffffffn, limited));
+  t.notOk(isRam(0x40000000n, limited));
+  t.ok(isRam(0x1bfffffffn, limited));
+  t.notOk(isRam(0x1c0000000n, limited));
+  t.notOk(isRam(0x1000n, { memoryMiB: 4096, type: 'pc,max-ram-below-4g=1.5G' }), 'not understood');
+});

@@ -22,8 +22,9 @@ function reading(changes: Partial<InterruptReading> = {}): InterruptReading {
     ...changes,
   };
 }
-const twice = (one: InterruptReading, second: Partial<InterruptReading> = {}) =>
-  wakeOf({ first: one, second: { ...one, ...second }, ranMs: 2200 });
+const NO_CARD = { hasCard: false };
+const twice = (one: InterruptReading, second: Partial<InterruptReading> = {}, surroundings = NO_CARD) =>
+  wakeOf({ first: one, second: { ...one, ...second }, ranMs: 2200 }, surroundings);
 
 void t.test('nothing armed, nothing open', async (t) => {
   t.match(twice(reading()), { kind: 'none', saw: [/not armed \(one-shot, .*current count 0\)/, /no pin/] });
@@ -39,6 +40,12 @@ void t.test('a timer whose deadline cannot be seen', async (t) => {
   const deadline = expiredText.replace('LVTT\t 0x000000ec', 'LVTT\t 0x000400ec');
   t.match(twice(reading({ lapic: lapicOf(deadline) })), { kind: 'unknown', why: /tsc-deadline/ });
   t.match(twice(reading({ lapic: undefined })), { kind: 'unknown' });
+});
+
+void t.test('a network card may interrupt whom its interrupts reach', async (t) => {
+  t.match(twice(reading(), {}, { hasCard: true }), { kind: 'unknown', why: /network card/ });
+  const disabled = expiredText.replace('APIC enabled', 'APIC disabled');
+  t.match(twice(reading({ lapic: lapicOf(disabled) }), {}, { hasCard: true }), { kind: 'none' });
 });
 
 void t.test('a masked timer may count as it likes', async (t) => {
@@ -97,8 +104,8 @@ void t.test('a local APIC that changes', async (t) => {
 });
 
 void t.test('the first reading alone says whether a second one is worth while', async (t) => {
-  t.match(wakeOf({ first: reading(), second: undefined, ranMs: 0 }), { kind: 'none' });
-  t.match(wakeOf({ first: reading({ lapic: lapicOf(armedText) }), second: undefined, ranMs: 0 }), {
+  t.match(wakeOf({ first: reading(), second: undefined, ranMs: 0 }, NO_CARD), { kind: 'none' });
+  t.match(wakeOf({ first: reading({ lapic: lapicOf(armedText) }), second: undefined, ranMs: 0 }, NO_CARD), {
     kind: 'armed',
   });
 });

@@ -31,11 +31,17 @@ export type Wake =
 /** Version of the IO-APIC that KVM models in the kernel; QEMU's own is 0x20 (hw/i386/kvm/ioapic.c, 7.2). */
 const IN_KERNEL_IOAPIC = 0x11;
 
+/** What of the machine may raise interrupts at any time. */
+export interface Surroundings {
+  /** A network card: its next frame, or message-signalled interrupt, may come whenever it likes. */
+  readonly hasCard: boolean;
+}
+
 /**
  * Judges whether an interrupt can end the sleep of a vCPU, from one reading (as long as `second` is missing, `none` means
  * that a second reading is worth while) or from two.
  */
-export function wakeOf({ first, second, ranMs }: InterruptReadings): Wake {
+export function wakeOf({ first, second, ranMs }: InterruptReadings, { hasCard }: Surroundings): Wake {
   const now = second ?? first;
   const { lapic, irqchips } = now;
   if (lapic === undefined) return { kind: 'unknown', why: 'its local APIC is not shown' };
@@ -47,6 +53,8 @@ export function wakeOf({ first, second, ranMs }: InterruptReadings): Wake {
   const saw = [...timer.saw];
   const pins = openPins(now);
   const lines8259 = open8259(now);
+  if (hasCard && (lapic.enabled || lines8259.length > 0))
+    return { kind: 'unknown', why: 'the network card may send it an interrupt at any time' };
   // IRQ 0 of the 8259 is at pin 2 of the IO-APIC.
   const open = [...pins.map(({ pin }) => pin), ...lines8259.map(({ line }) => (line === 0 ? 2 : line))];
   const hpet = hpetWake(now.hpet, open);

@@ -147,6 +147,16 @@ void t.test('a steady shape is suspected once the crash path is entered, or nobo
   t.strictSame(suspicionsIn(steady(oops, [SPINNING, PARKED])), ['suspected-hang spin'], 'panic_on_oops');
 });
 
+void t.test('samples of a machine that has shut down show where it stands, and nothing more', async (t) => {
+  const dead = () => firedRun().panic().shutdown('guest-reset');
+  t.strictSame(suspicionsIn(steady(dead(), [SPINNING, IDLE])), []);
+  t.strictSame(suspicionsIn(steady(dead(), [PARKED, PARKED], 100)), []);
+  t.ok(namesOf(dead().sample(jumping(PURGATORY_RIP))).includes('jumped purgatory'));
+  const capture: MadeVcpu = { rip: 0xffffffff81000000n, cr3: CRASH_CR3 };
+  const late = firedRun().panic().sample([capture, PARKED]).later(2_000).shutdown('guest-shutdown');
+  t.notOk(namesOf(steady(late, [capture, SPINNING])).some((name) => name.startsWith('cpu-not-stopped')));
+});
+
 void t.test('an examination makes a hang of it, or does not', async (t) => {
   t.strictSame(suspicionsIn(steady(firedRun().panic(), [SPINNING, PARKED]).host(PROVED)), [
     'suspected-hang spin',

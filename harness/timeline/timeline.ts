@@ -77,11 +77,9 @@ export function createTimeline(limits: TimelineLimits): Timeline {
         }
         case 'qmp': {
           const { atMs } = record.record;
-          return readQmp(record.record.message, record.record.direction).map((body) => ({
-            atMs,
-            at: { source: 'qmp', line: record.line },
-            ...body,
-          }));
+          const bodies = readQmp(record.record.message, record.record.direction);
+          for (const body of bodies) whereabouts.note(body);
+          return bodies.map((body) => ({ atMs, at: { source: 'qmp', line: record.line }, ...body }));
         }
         case 'sample': {
           const { atMs, text } = record.record;
@@ -156,6 +154,8 @@ function createWhereabouts(
   let parked = false;
   let furthest = crashPathRank('first-kernel');
   let hung = false;
+  /** No vCPU runs any more: samples show again and again where they stand, and no time passes. */
+  let stopped = false;
   let last: readonly VcpuState[] = [];
   const detect = createHangDetector(limits);
   const suspicion = createSuspicionDetector();
@@ -179,6 +179,7 @@ function createWhereabouts(
       // With panic_on_oops, oops_end() calls crash_kexec() without a panic (arch/x86/kernel/dumpstack.c, v6.1).
       if (body.type === 'panic' || (fired && body.type === 'oops')) panicked = true;
       if (body.type === 'host' && body.fact.fact === 'watch-ended') silent = !body.fact.answered;
+      if (body.type === 'shutdown') stopped = true;
       stoppedCpus.note(body);
     },
     finish: () => stoppedCpus.finish(),
@@ -188,7 +189,7 @@ function createWhereabouts(
       const vcpus = readVcpus(text, armed);
       last = vcpus;
       seen(atMs, vcpus);
-      stoppedCpus.sample(vcpus, { atMs, line });
+      if (!stopped) stoppedCpus.sample(vcpus, { atMs, line });
       const halted = vcpus.filter((vcpu) => vcpu.halted && !vcpu.interruptsOn);
       if (!parked && panicked && vcpus.length > 1 && halted.length >= vcpus.length - 1) {
         parked = true;
@@ -201,6 +202,7 @@ function createWhereabouts(
           events.push({ type: 'jumped', place: vcpu.place, rip: vcpu.rip });
         }
       }
+      if (stopped) return events;
       const hang = hung ? undefined : detect(atMs, vcpus);
       if (hang !== undefined) {
         hung = true;
@@ -220,6 +222,7 @@ function createWhereabouts(
       suspicion.examined();
       if (hung || finding !== 'hung' || shape === undefined) return [];
       hung = true;
+      stopped = true;
       return [{ type: 'hang', shape, forMs, vcpus: last }];
     },
   };
