@@ -91,7 +91,7 @@ export async function bootGuest(cacheDir: string, cpus: number): Promise<RealGue
       },
       sh: async (script) => {
         const id = send(requests.script(script));
-        const reply = new RegExp(`"ev":"reply","id":${id},"status":\\d+,"out":"([^"]*)"`, 'u');
+        const reply = new RegExp(`"ev":"reply","id":${id},"status":\\d+,[^}]*"out":"([^"]*)"`, 'u');
         if (!(await until(({ control }) => reply.test(control), 20_000)))
           throw new Error(`no answer: ${script}`);
         return Buffer.from(reply.exec(heard.control)?.[1] ?? '', 'base64').toString();
