@@ -50,10 +50,20 @@ function asPath(directory: string | undefined): string | undefined {
   return directory === undefined ? undefined : resolve(directory);
 }
 
+/** Whether a result counts as none, so that its run is made again. */
+export type CountsAsNone = (result: RunResult) => boolean;
+
 /** The runs of a bench that have no result yet. */
-export async function openPlans(directory: string): Promise<RunPlan[]> {
+export async function openPlans(
+  directory: string,
+  countsAsNone: CountsAsNone = () => false,
+): Promise<RunPlan[]> {
   const { plans } = await readCampaign(directory);
-  return remainingPlans(plans, await readRuns(directory), freshNonce);
+  const begun = (await readRuns(directory)).map(({ runId, result }) => ({
+    runId,
+    result: result !== undefined && countsAsNone(result) ? undefined : result,
+  }));
+  return remainingPlans(plans, begun, freshNonce);
 }
 
 /**
@@ -63,8 +73,9 @@ export async function openPlans(directory: string): Promise<RunPlan[]> {
 export async function runRest(
   directory: string,
   { jobs, limit }: { jobs?: number | undefined; limit?: number | undefined },
+  countsAsNone?: CountsAsNone,
 ): Promise<number | undefined> {
-  const left = (await openPlans(directory)).slice(0, limit);
+  const left = (await openPlans(directory, countsAsNone)).slice(0, limit);
   const stop = interruptible();
   let ended = 0;
   try {

@@ -9,7 +9,7 @@ import { PACKAGE_ROOT, prepareOptions, say } from '../cli/context.js';
 import { factor, nonEmpty } from '../cli/words/option-values.js';
 import { single } from '../cli/words/shared-options.js';
 import { EXIT, usageFault } from '../model/fault.js';
-import { isInterrupted } from '../model/result.js';
+import { isInterrupted, type RunResult } from '../model/result.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { readRecording } from '../store/read-recording.js';
 import { rejudge } from '../store/rejudge.js';
@@ -35,7 +35,7 @@ await carryOut('bench:verdicts', async () => {
   const argv = await wordsOf(hideBin(process.argv));
   const zoo = await readZoo(PACKAGE_ROOT);
   const directory = argv.resume ?? (await begin(zoo, argv));
-  const caught = await withLoad(argv.stress ?? 0, () => runRest(directory, argv));
+  const caught = await withLoad(argv.stress ?? 0, () => runRows(directory, argv));
   const rows = await judgedRows(directory, zoo);
   const open = (await openPlans(directory)).length;
   const text = argv.json ? JSON.stringify({ directory, open, rows }) : benchText(rows);
@@ -46,6 +46,20 @@ await carryOut('bench:verdicts', async () => {
 });
 
 type Words = Awaited<ReturnType<typeof wordsOf>>;
+
+/** A row whose run shows nothing because the host was too busy is tried again, so often in all. */
+const MOST_ROUNDS = 3;
+const isStarved = ({ verdict, detail }: RunResult) => verdict === 'cannot-tell' && detail === 'host-starved';
+
+/** Runs the rows; what the host did not let the run tell is tried again. Returns the number of a signal, if one came. */
+async function runRows(directory: string, argv: Words): Promise<number | undefined> {
+  let caught = await runRest(directory, argv);
+  for (let round = 1; round < MOST_ROUNDS && caught === undefined; round++) {
+    if (argv.limit !== undefined || (await openPlans(directory, isStarved)).length === 0) break;
+    caught = await runRest(directory, argv, isStarved);
+  }
+  return caught;
+}
 
 function wordsOf(words: readonly string[]) {
   return benchOptions(yargs([...words]).scriptName('npm run bench:verdicts --'))
