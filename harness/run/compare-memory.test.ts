@@ -66,6 +66,13 @@ t.test('nothing is recorded without a whole reading of a stopped machine', async
   const unread = events(vmcore).filter(({ type }) => type !== 'vmcore-read');
   t.equal(await compared(unread), undefined);
   t.equal(await compared(events(vmcore, { sizeBytes: 9 * MIB })), undefined, 'more than twice the memory');
+  const interrupt: RunEvent = {
+    atMs: 2,
+    at: { source: 'host', line: 9 },
+    type: 'host',
+    fact: { fact: 'interrupted', by: 'SIGINT' },
+  };
+  t.equal(await compared([...events(vmcore), interrupt]), undefined, 'it is not waited for');
   const gone: Memory = { read: () => Promise.reject(new MachineFailure('QEMU has ended', { gone: true })) };
   t.equal(await compared(events(vmcore), gone), undefined);
 });

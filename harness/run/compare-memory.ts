@@ -25,7 +25,8 @@ export interface ComparedGuest {
 
 /**
  * After a capture kernel that has read all of /proc/vmcore and came to its end: reads the guest's memory from outside,
- * and records how it compares. Records nothing when there is nothing to compare, or the machine cannot.
+ * and records how it compares. Records nothing when there is nothing to compare, the machine cannot, or the run is
+ * interrupted meanwhile.
  */
 export async function compareMemory({ machine, watch }: ComparedGuest, memoryMiB: number): Promise<void> {
   const { memory } = machine.abilities;
@@ -39,7 +40,9 @@ export async function compareMemory({ machine, watch }: ComparedGuest, memoryMiB
     // The headers lie in the guest's memory, and can name any size.
     const leftOutBytes = layout.leftOut.reduce((sum, { bytes }) => sum + bytes, 0);
     if (leftOutBytes > MOST_MEMORIES * memoryMiB * CHUNK_BYTES) return;
-    watch.fact((await compare(memory, reading, layout)).fact());
+    const isCut = () => watch.events.some(isInterrupt);
+    const comparison = await compare(memory, reading, { ...layout, isCut });
+    if (comparison !== undefined) watch.fact(comparison.fact());
   } catch (error) {
     // A machine that is gone shows no memory.
     if (!(error instanceof MachineFailure)) throw error;
@@ -51,6 +54,10 @@ function isStandstill(event: RunEvent): boolean {
   return event.type === 'hang'
     ? event.shape === 'all-vcpus-halted'
     : event.type === 'shutdown' && event.byGuest;
+}
+
+function isInterrupt(event: RunEvent): boolean {
+  return event.type === 'host' && event.fact.fact === 'interrupted';
 }
 
 /** What the capture kernel read. */
@@ -84,14 +91,15 @@ async function imageHeaders(
   return loads.length === 0 ? undefined : loads;
 }
 
-/** Reads the memory in windows, in the order of the file. */
+/** Reads the memory in windows, in the order of the file; undefined when it is cut off. */
 async function compare(
   memory: Memory,
   { sizeBytes, chunks }: Reading,
-  { pieces, leftOut }: VmcoreLayout,
-): Promise<MemoryComparison> {
+  { pieces, leftOut, isCut }: VmcoreLayout & { readonly isCut: () => boolean },
+): Promise<MemoryComparison | undefined> {
   const comparison = new MemoryComparison(chunks);
   for (let start = 0; start < sizeBytes; start += WINDOW_BYTES) {
+    if (isCut()) return undefined;
     const window = Buffer.alloc(inPages(Math.min(WINDOW_BYTES, sizeBytes - start)));
     const known = await fill(window, { memory, pieces, start });
     for (let at = 0; at < window.length; at += CHUNK_BYTES) {
