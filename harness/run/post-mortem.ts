@@ -2,6 +2,7 @@ import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
 import { resetCause } from '../autopsy/reset-cause.js';
+import { panicTextOf } from '../autopsy/panic-text.js';
 import { placesOf } from '../autopsy/stacks.js';
 import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { Debugger } from '../machine/debugger.js';
@@ -109,13 +110,26 @@ export async function readKernelLogs(
 ): Promise<FoundKernels> {
   const { watch } = guest;
   const kernels = await findKernels(guest, gdb, options);
-  for (const side of BOTH) {
+  for (const side of options.sides ?? BOTH) {
     const found = kernels[side];
-    const log = found === undefined ? undefined : await kernelLogOf(side, found);
+    const log = found === undefined ? await logWithoutSymbols(guest, side) : await kernelLogOf(side, found);
     const earlier = watch.events.findLast((event) => isFact(event, 'kernel-log') && event.fact.side === side);
     if (log !== undefined && !(earlier?.type === 'host' && isSameLog(earlier.fact, log))) watch.fact(log);
   }
   return kernels;
+}
+
+/** The panic of a capture kernel of another image, which no earlier run has booted. */
+async function logWithoutSymbols({ watch, machine }: Guest, side: KernelSide) {
+  const { memory } = machine.abilities;
+  const { events } = watch;
+  const armed = events.findLast((event) => event.type === 'armed')?.armed;
+  // Its userspace reads the crashed kernel's memory, with all that is in it.
+  const isOpen = side === 'capture' && watch.tablesSeen.of(side).length > 0;
+  if (!isOpen || memory === undefined || armed === undefined) return undefined;
+  if (events.some(({ type }) => type === 'capture-hello')) return undefined;
+  const known = new Set(events.flatMap((event) => (event.type === 'panic' ? [event.message] : [])));
+  return panicTextOf(memory, { ranges: armed.ranges, known });
 }
 
 function isSameLog(one: HostFact, other: HostFact): boolean {

@@ -30,9 +30,7 @@ export async function watchSilentCapture(guest: Guest, options: PostMortem): Pro
     for (let waitMs = FIRST_LOOK_MS; ; waitMs *= LATER) {
       const sign = await watch.tryWaitFor(['capture-command-line', 'capture-hello'], isFromGuest, waitMs);
       if (sign !== undefined) return;
-      // Without symbols there is nothing to look for, and the machine need not be stopped.
-      if ((await options.known.of('capture')) === undefined) return;
-      // Reading symbols takes time: the post-mortem may have begun, and must not be disturbed.
+      // The post-mortem must not be disturbed.
       if (watch.ended !== undefined) return;
       await look(guest, options);
     }

@@ -36,6 +36,7 @@ export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';
 export { nameSymbol, type SymbolizedAddress } from './symbolize.js';
 export type { WalkRegisters } from './pt-regs.js';
 export { otherNamesOf, RENAMED, type Renamed } from './renamed.js';
+export { panicBuffersIn, panicsIn } from './panic-text.js';
 export { functionsOf, type StackFrame, type StackTrace, walkStack } from './stack-walk.js';
 export { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
 export { fromPhysical, throughTables } from './through-tables.js';
