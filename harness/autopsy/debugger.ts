@@ -1,5 +1,5 @@
 import type { Registers } from '../machine/debugger.js';
-import { GdbError } from '../qemu/gdbstub/index.js';
+import { GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
 
 /** A debugger on a machine that is stopped, or can be; `GdbClient` is one. Its timeouts and errors are the client's. */
 export interface Debugger {
@@ -17,4 +17,14 @@ export interface Debugger {
 /** Whether the debugger failed: it is gone, does not answer, or refuses. */
 export function isDebuggerError(error: unknown): boolean {
   return error instanceof GdbError;
+}
+
+/** What a read of memory gives; undefined when the stub refuses it: nothing is there. Throws every other error. */
+export async function orUnreadable(read: Promise<Buffer>): Promise<Buffer | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof GdbRemoteError) return undefined;
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import type { VcpuRegisters } from '../hmp/registers.js';
 import type { VcpuState } from '../model/event.js';
 import type { ExaminedVcpu, PlacedAccess } from '../standstill/judge.js';
 import type { SymbolTable } from '../symbols/index.js';
-import { GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { orUnreadable } from './debugger.js';
 
 /** One vCPU while it is examined. */
 export interface Suspect extends ExaminedVcpu {
@@ -76,13 +76,8 @@ async function describeRead(
     readonly label: (address: bigint) => string;
   },
 ): Promise<string> {
-  let value = 'unreadable';
-  try {
-    const bytes = await gdb.readMemory(read.address, read.length, { vcpu: suspect.vcpu });
-    value = `0x${Buffer.from(bytes.toReversed()).toString('hex')}`;
-  } catch (error) {
-    if (!(error instanceof GdbRemoteError)) throw error;
-  }
+  const bytes = await orUnreadable(gdb.readMemory(read.address, read.length, { vcpu: suspect.vcpu }));
+  const value = bytes === undefined ? 'unreadable' : `0x${Buffer.from(bytes.toReversed()).toString('hex')}`;
   const name = suspect.symbols?.at(read.address) === undefined ? '' : ` (${label(read.address)})`;
   return `reads ${read.length} bytes at 0x${read.address.toString(16)}${name}, physical 0x${read.physical.toString(16)}: ${value}`;
 }

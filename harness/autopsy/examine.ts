@@ -8,13 +8,14 @@ import { MachineFailure, type Monitor } from '../machine/machine.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { KERNEL_IMAGE, type Place } from '../model/place.js';
 import type { HostFact } from '../model/record.js';
-import { GdbClosedError, GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { GdbClosedError, GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { type ExaminedVcpu, type Finding, judge, type PlacedAccess } from '../standstill/judge.js';
 import { isOnStack } from '../standstill/loop-trace.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { type InterruptReading, wakeOf } from '../standstill/wake.js';
 import { readVcpus } from '../timeline/vcpus.js';
+import { orUnreadable } from './debugger.js';
 import { describeVcpu, LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
 import { followLoop } from './follow-loop.js';
 import { stackOf } from './inspect-vcpu.js';
@@ -236,10 +237,8 @@ async function readInterrupts(
 ): Promise<Map<number, InterruptReading>> {
   const irqchips = readIrqchips(await monitor.irqchips());
   const counts = readIrqCounts(await monitor.interruptCounts());
-  const hpet = await gdb.readPhysicalMemory(HPET_BASE, HPET_BYTES).then(readHpet, (error: unknown) => {
-    if (error instanceof GdbRemoteError) return undefined;
-    throw error;
-  });
+  const registers = await orUnreadable(gdb.readPhysicalMemory(HPET_BASE, HPET_BYTES));
+  const hpet = registers === undefined ? undefined : readHpet(registers);
   const readings = new Map<number, InterruptReading>();
   for (const vcpu of vcpus) {
     const text = await monitor.lapic(vcpu);

@@ -1,4 +1,3 @@
-import { GdbRemoteError } from '../qemu/gdbstub/index.js';
 import {
   findImageOffset,
   finishReadingAsync,
@@ -11,7 +10,7 @@ import {
   throughTables,
 } from '../symbols/index.js';
 import type { SeenTables } from '../timeline/tables-seen.js';
-import type { Debugger } from './debugger.js';
+import { type Debugger, orUnreadable } from './debugger.js';
 
 /** What is known of a kernel before it is looked for in memory. */
 export interface KnownKernel {
@@ -39,7 +38,9 @@ export async function findKernel(
 ): Promise<FoundKernel | undefined> {
   const physical = pagedMemory();
   const run = <T>(reading: Reading<T>) =>
-    finishReadingAsync(reading, ({ address, length }) => readPhysical(gdb, address, length));
+    finishReadingAsync(reading, ({ address, length }) =>
+      orUnreadable(gdb.readPhysicalMemory(address, length)),
+    );
   for (const { tables: own, user } of seen) {
     const tables = user ? ((await run(fromPhysical(kernelTablesOf(own), physical))) ?? own) : own;
     const read = <T>(reading: Reading<T>) => run(throughTables(reading, { tables, physical }));
@@ -48,18 +49,4 @@ export async function findKernel(
     return { symbols: offset === 0n ? symbols : movedSymbols(symbols, offset), read };
   }
   return undefined;
-}
-
-/** A refusal of the stub means that there is no memory; every other error is the debugger's. */
-async function readPhysical(
-  gdb: Pick<Debugger, 'readPhysicalMemory'>,
-  address: bigint,
-  length: number,
-): Promise<Buffer | undefined> {
-  try {
-    return await gdb.readPhysicalMemory(address, length);
-  } catch (error) {
-    if (error instanceof GdbRemoteError) return undefined;
-    throw error;
-  }
 }

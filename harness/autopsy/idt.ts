@@ -1,8 +1,7 @@
 import { decodeGate, GATE_BYTES, gateOffset } from '../hmp/idt-gate.js';
 import type { Idtr, VcpuRegisters } from '../hmp/registers.js';
 import type { Idt } from '../model/instruction-trace.js';
-import { GdbRemoteError } from '../qemu/gdbstub/index.js';
-import type { Debugger } from './debugger.js';
+import { type Debugger, orUnreadable } from './debugger.js';
 
 type Memory = Pick<Debugger, 'readMemory'>;
 
@@ -29,13 +28,8 @@ async function nmiGateOf(
 ): Promise<string> {
   const offset = gateOffset(NMI_VECTOR);
   if (limit < offset + GATE_BYTES - 1) return 'absent';
-  let bytes: Buffer;
-  try {
-    bytes = await gdb.readMemory(base + BigInt(offset), GATE_BYTES, { vcpu });
-  } catch (error) {
-    if (error instanceof GdbRemoteError) return 'unreadable';
-    throw error;
-  }
+  const bytes = await orUnreadable(gdb.readMemory(base + BigInt(offset), GATE_BYTES, { vcpu }));
+  if (bytes === undefined) return 'unreadable';
   const { handler, present } = decodeGate(bytes);
   return present ? `0x${handler.toString(16)}` : 'absent';
 }

@@ -1,6 +1,12 @@
-import { GdbRemoteError, type Registers } from '../qemu/gdbstub/index.js';
-import { finishReadingAsync, kernelTablesOf, type PageTables, translate } from '../symbols/index.js';
-import type { Debugger } from './debugger.js';
+import type { Registers } from '../machine/debugger.js';
+import {
+  finishReadingAsync,
+  kernelTablesOf,
+  pagedMemory,
+  type PageTables,
+  throughTables,
+} from '../symbols/index.js';
+import { type Debugger, orUnreadable } from './debugger.js';
 
 /** The part of a debugger that reading kernel memory needs. */
 export type KernelReader = Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory' | 'readPhysicalMemory'>;
@@ -54,7 +60,7 @@ export function tablesOf({ cr3, cr4 }: Pick<Registers, 'cr3' | 'cr4'>): PageTabl
 }
 
 async function readThrough(vcpu: number, { gdb, address, length }: Wanted): Promise<Buffer | undefined> {
-  return orUnmapped(() => gdb.readMemory(address, length, { vcpu }));
+  return orUnreadable(gdb.readMemory(address, length, { vcpu }));
 }
 
 async function readByWalk(
@@ -62,28 +68,10 @@ async function readByWalk(
   { gdb, address, length }: Wanted,
 ): Promise<Buffer | undefined> {
   const read = (request: { address: bigint; length: number }) =>
-    orUnmapped(() => gdb.readPhysicalMemory(request.address, request.length));
+    orUnreadable(gdb.readPhysicalMemory(request.address, request.length));
   const tables = await finishReadingAsync(kernelTablesOf(userTables), read);
   if (tables === undefined) return undefined;
-  const parts: Buffer[] = [];
-  for (let done = 0; done < length; ) {
-    const physical = await finishReadingAsync(translate(address + BigInt(done), tables), read);
-    if (physical === undefined) return undefined;
-    const count = Math.min(length - done, Number(physical.bytesInPage));
-    const part = await read({ address: physical.address, length: count });
-    if (part === undefined) return undefined;
-    parts.push(part);
-    done += count;
-  }
-  return Buffer.concat(parts);
-}
-
-/** A refusal of the stub means unmapped memory; every other error is a harness fault. */
-async function orUnmapped(read: () => Promise<Buffer>): Promise<Buffer | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof GdbRemoteError) return undefined;
-    throw error;
-  }
+  const reading = throughTables(pagedMemory().bytes(address, length), { tables, physical: pagedMemory() });
+  const bytes = await finishReadingAsync(reading, read);
+  return bytes === undefined ? undefined : Buffer.from(bytes);
 }

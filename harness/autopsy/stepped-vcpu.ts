@@ -1,7 +1,8 @@
 import type { Debugger, Registers } from '../machine/debugger.js';
-import { GdbRemoteError, GdbTimeoutError } from '../qemu/gdbstub/index.js';
+import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import { isRam, type MemoryMap } from '../standstill/ram.js';
 import { finishReadingAsync, translate } from '../symbols/index.js';
+import { orUnreadable } from './debugger.js';
 import type { SteppedVcpu } from './follow-loop.js';
 import { tablesOf } from './kernel-memory.js';
 
@@ -20,14 +21,14 @@ export function steppedVcpu(
       registers = await gdb.readRegisters(vcpu);
       return registers;
     },
-    read: (address, length) => orUnreadable(() => gdb.readMemory(address, length, { vcpu })),
+    read: (address, length) => orUnreadable(gdb.readMemory(address, length, { vcpu })),
     async physicalOf(address) {
       registers ??= await gdb.readRegisters(vcpu);
       const page = address - (address % PAGE);
       const key = `${registers.cr3} ${page}`;
       if (!pages.has(key)) {
         const found = await finishReadingAsync(translate(page, tablesOf(registers)), (request) =>
-          orUnreadable(() => gdb.readPhysicalMemory(request.address, request.length)),
+          orUnreadable(gdb.readPhysicalMemory(request.address, request.length)),
         );
         pages.set(key, found?.address);
       }
@@ -46,13 +47,4 @@ export function steppedVcpu(
     },
     isRam: (physical) => isRam(physical, memory),
   };
-}
-
-async function orUnreadable(read: () => Promise<Buffer>): Promise<Buffer | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof GdbRemoteError) return undefined;
-    throw error;
-  }
 }

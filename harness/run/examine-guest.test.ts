@@ -2,10 +2,9 @@ import t from 'tap';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Debugger } from '../machine/debugger.js';
 import type { Machine } from '../machine/machine.js';
-import type { HostFact, RunRecord } from '../model/record.js';
 import { harnessFault } from '../model/fault.js';
-import type { Recorder } from '../store/recorder.js';
 import { madePlan, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
+import { memoryRecorder } from '../testing/fakes/recorder.js';
 import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
 import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
 import { examineSuspicions } from './examine-guest.js';
@@ -15,23 +14,10 @@ import { RunWatch } from './run-watch.js';
 const SPINNING: MadeVcpu = { rip: 0xffffffff81234000n };
 const PANIC = '[    4.624082] Kernel panic - not syncing: sysrq triggered crash\n';
 
-function recorderAt(clock: SteppedClock): Recorder {
-  let seq = 0;
-  const stamp = () => ({ seq: seq++, atMs: clock.nowMs() });
-  return {
-    nowMs: () => clock.nowMs(),
-    chunk: (channel, bytes): RunRecord => ({ kind: 'chunk', channel, bytes, ...stamp() }),
-    qmp: (direction, message) => ({ kind: 'qmp', line: 0, record: { ...stamp(), direction, message } }),
-    sample: (text) => ({ kind: 'sample', line: 0, record: { ...stamp(), text } }),
-    host: (fact: HostFact) => ({ kind: 'host', line: 0, record: { ...stamp(), ...fact } }),
-    close: () => undefined,
-  };
-}
-
 /** A guest that has panicked, on a machine whose vCPU 0 executes `code` for ever. */
 function panicked(code: string, connect?: (gdb: Debugger) => Promise<Debugger>) {
   const clock = new SteppedClock();
-  const watch = new RunWatch(recorderAt(clock), { limits: madePlan().limits, clock });
+  const watch = new RunWatch(memoryRecorder(clock), { limits: madePlan().limits, clock });
   const vcpus = [SPINNING, PARKED];
   const { gdb, did } = stillDebugger(vcpus, code);
   const machine: Machine = {

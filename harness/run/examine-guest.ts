@@ -6,7 +6,7 @@ import { Fault } from '../model/fault.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { RunEnded } from './event-waits.js';
 import { CannotContinue, type Guest } from './guest.js';
-import { findKernels, type KernelSources, symbolsOf } from './post-mortem.js';
+import { armedOf, findKernels, type KernelSources, symbolsOf } from './post-mortem.js';
 
 /** What an examination needs to know of the run. */
 export interface ExaminationNeeds extends KernelSources {
@@ -69,7 +69,7 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
         examinedBefore,
         gdb,
         monitor: need(machine, 'monitor'),
-        armed: watch.events.findLast((event) => event.type === 'armed')?.armed,
+        armed: armedOf(guest),
         panicked: watch.events.some((event) => event.type === 'panic' && event.side === 'production'),
         symbols: symbolsOf(await findKernels(guest, gdb, needs)),
         nowMs: () => watch.nowMs(),

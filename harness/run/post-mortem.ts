@@ -120,10 +120,11 @@ export async function readKernelLogs(
 }
 
 /** The panic of a capture kernel of another image, which no earlier run has booted. */
-async function logWithoutSymbols({ watch, machine }: Guest, side: KernelSide) {
+async function logWithoutSymbols(guest: Guest, side: KernelSide) {
+  const { watch, machine } = guest;
   const { memory } = machine.abilities;
   const { events } = watch;
-  const armed = events.findLast((event) => event.type === 'armed')?.armed;
+  const armed = armedOf(guest);
   // Its userspace reads the crashed kernel's memory, with all that is in it.
   const isOpen = side === 'capture' && watch.tablesSeen.of(side).length > 0;
   if (!isOpen || memory === undefined || armed === undefined) return undefined;
@@ -171,7 +172,8 @@ async function recordInterruptControllers({ machine }: Guest, gdb: Pick<Debugger
   for (const vcpu of gdb.vcpus) await monitor.lapic(vcpu);
 }
 
-function armedOf({ watch }: Guest) {
+/** What the last arming of the guest left behind. */
+export function armedOf({ watch }: Guest) {
   return watch.events.findLast((event) => event.type === 'armed')?.armed;
 }
 

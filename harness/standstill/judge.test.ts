@@ -53,7 +53,7 @@ void t.test('a loop that waits is no hang, whoever else is dead', async (t) => {
   t.match(found([make(0, { state: 'running' })]), { finding: 'unknown' }, 'it was not followed');
 });
 
-void t.test('memory that somebody else may change', async (t) => {
+void t.test('memory that another vCPU may change', async (t) => {
   t.match(found([spinner(recurs([LOCK])), parked], { device: true }), { finding: 'unknown', why: /device/ });
   t.match(found([spinner(recurs([LOCK]), { nmi: 'an NMI may come' }), parked]), { finding: 'unknown' });
   t.strictSame(

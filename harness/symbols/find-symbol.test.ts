@@ -1,21 +1,7 @@
 import t from 'tap';
 import { symbolsOf } from '../testing/fakes/witness.js';
+import { SIMILAR_SYMBOLS as TABLE } from '../testing/builders/similar-symbols.js';
 import { findSymbol } from './find-symbol.js';
-
-/** Lines as Debian's 6.1.0-56 has them, shortened; `type_show` is one of its many static functions of one name. */
-const TABLE = symbolsOf(
-  [
-    'ffffffff81000000 t type_show',
-    'ffffffff81000100 t type_show',
-    'ffffffff81000200 t mask_ioapic_irq',
-    'ffffffff81000300 D ioapic_lock',
-    'ffffffff81000400 d cache_lock',
-    'ffffffff81000500 d cache_lock',
-    'ffffffff81000600 d panic',
-    'ffffffff81000700 T panic',
-    '',
-  ].join('\n'),
-);
 
 t.test('the first name that the kernel has, of the sort that is meant', async (t) => {
   t.match(findSymbol(['mask_IO_APIC_irq', 'mask_ioapic_irq'], 'text', TABLE), {

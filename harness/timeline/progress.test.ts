@@ -78,7 +78,7 @@ t.test('reports of a watchdog are no progress, with what follows them; other lin
   }
   const { at, hear } = made();
   hear('console', 'app: watchdog: BUG: soft lockup\n', 1_000);
-  t.ok(makesProgress(at(2_000)), 'what somebody says of one is a line like others');
+  t.ok(makesProgress(at(2_000)), 'a quotation of one is a line like others');
 });
 
 t.test('a row of dots that never ends its line is progress; the tail of a line is not', async (t) => {
