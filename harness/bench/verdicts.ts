@@ -31,6 +31,10 @@ const StoredZooSchema = z.object({
   unrun: z.array(z.object({ name: z.string(), why: z.string() })),
 });
 
+/** A row whose run shows nothing because the host was too busy is tried again, so often in all. */
+const MOST_ROUNDS = 3;
+const isStarved = ({ verdict, detail }: RunResult) => verdict === 'cannot-tell' && detail === 'host-starved';
+
 await carryOut('bench:verdicts', async () => {
   const argv = await wordsOf(hideBin(process.argv));
   const zoo = await readZoo(PACKAGE_ROOT);
@@ -46,10 +50,6 @@ await carryOut('bench:verdicts', async () => {
 });
 
 type Words = Awaited<ReturnType<typeof wordsOf>>;
-
-/** A row whose run shows nothing because the host was too busy is tried again, so often in all. */
-const MOST_ROUNDS = 3;
-const isStarved = ({ verdict, detail }: RunResult) => verdict === 'cannot-tell' && detail === 'host-starved';
 
 /** Runs the rows; what the host did not let the run tell is tried again. Returns the number of a signal, if one came. */
 async function runRows(directory: string, argv: Words): Promise<number | undefined> {

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import t from 'tap';
 import { z } from 'zod';
 import { PACKAGE_ROOT } from '../cli/context.js';
+import { EXIT } from '../model/fault.js';
 import { crashpath } from '../testing/crashpath-command.js';
 import { scratch } from '../testing/files.js';
 import { qemusUnder } from '../testing/processes.js';
@@ -32,6 +33,8 @@ void t.test(`the verdicts of the zoo's part ${PART} are right`, async (t) => {
   const words = ['-u', 'NODE_OPTIONS', process.execPath, bench, '--rotate', PART, '--out', out, '--json'];
   const ended = await execa('env', words, { reject: false, stdin: 'ignore', timeout: BENCH_MS });
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+  if (ended.exitCode !== EXIT.expected) t.comment(ended.stderr);
+  t.not(ended.exitCode, EXIT.harness, 'the bench itself does not fail');
   const { rows } = Report.parse(JSON.parse(ended.stdout));
   t.ok(rows.length > 0, 'there are rows');
   for (const row of rows) t.ok(row.ok, `${row.name}: ${row.got} ${row.wrong}`);
