@@ -14,8 +14,10 @@ import { type Check, type Finding, readFacts } from './facts.js';
 import { harnessCheck } from './harness-check.js';
 import { factsOf, phasesOf } from './phases.js';
 import { lastPlaces } from './last-places.js';
+import { neverPanickedCheck } from './never-panicked-check.js';
 import { preconditionCheck } from './precondition-check.js';
 import { resetCheck } from './reset-check.js';
+import { standingEvents } from './standing.js';
 import { suspicionCheck } from './suspicion-check.js';
 
 /**
@@ -34,6 +36,7 @@ const CHECKS: readonly Check[] = [
   noCrashKernelCheck,
   resetCheck,
   noPanicCheck,
+  neverPanickedCheck,
   suspicionCheck,
   unfinishedCheck,
   stuckCheck,
@@ -47,7 +50,8 @@ const UNDECIDED: Finding = {
 };
 
 /** Judges a run from its events and its plan alone. Pure: a stored run always gets the same verdict again. */
-export function classify(events: readonly RunEvent[], plan: RunPlan): Verdict {
+export function classify(recorded: readonly RunEvent[], plan: RunPlan): Verdict {
+  const events = standingEvents(recorded);
   const facts = readFacts(events, plan);
   let finding = UNDECIDED;
   for (const check of CHECKS) {

@@ -1,5 +1,6 @@
 import type { Side } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import { cpusAskedFor } from '../plan/command-line.js';
 import { isAtLeast, leadingVersion } from '../model/version.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { Check } from './facts.js';
@@ -33,7 +34,7 @@ function mayRunStaleCode({ accel, qemu }: RunPlan): boolean {
   return accel.accel === 'tcg' && version !== undefined && !isAtLeast(version, MENDED_IN);
 }
 
-function hasSeveralCpus(side: Side, { machine, captureAppend }: RunPlan): boolean {
-  if (side === 'capture' && /(^|\s)(nr_cpus|maxcpus)=[01](\s|$)/.test(captureAppend)) return false;
-  return machine.cpus > 1;
+/** What a kernel's command line allows; the machine may have more vCPUs. */
+function hasSeveralCpus(side: Side, { machine: { cpus }, append, captureAppend }: RunPlan): boolean {
+  return (cpusAskedFor(side === 'capture' ? captureAppend : append, cpus)?.count ?? cpus) > 1;
 }

@@ -10,6 +10,8 @@ function verdictWith(changes: {
   accel?: 'kvm' | 'tcg';
   code?: string;
   cpus?: number;
+  append?: string;
+  captureAppend?: string;
 }): string {
   const { plan, records } = RECORDED;
   const { qemu = plan.qemu.version, accel = plan.accel.accel, code, cpus = plan.machine.cpus } = changes;
@@ -17,6 +19,8 @@ function verdictWith(changes: {
     ...plan,
     qemu: { ...plan.qemu, version: qemu },
     accel: { ...plan.accel, accel },
+    append: changes.append ?? plan.append,
+    captureAppend: changes.captureAppend ?? plan.captureAppend,
     machine: { ...plan.machine, cpus },
   };
   const told = code === undefined ? records : records.map((record) => withCode(record, code));
@@ -46,6 +50,15 @@ void t.test('where the emulator is not to blame, the kernel is', async (t) => {
   t.equal(verdictWith({ code: '03' }), 'boot-failed/panic-during-boot', 'its other encoding');
   t.equal(verdictWith({ code: '67' }), 'boot-failed/panic-during-boot', 'nothing that the kernel patches');
   t.equal(verdictWith({ cpus: 1 }), 'boot-failed/panic-during-boot', 'nobody patches meanwhile');
+  for (const append of ['nr_cpus=1', 'quiet maxcpus=1', 'nosmp']) {
+    t.equal(verdictWith({ append }), 'boot-failed/panic-during-boot', `${append}: one CPU`);
+  }
+  t.equal(verdictWith({ append: 'nr_cpus=2' }), 'harness-error/emulator-stale-code');
+  t.equal(
+    verdictWith({ captureAppend: 'nr_cpus=1' }),
+    'harness-error/emulator-stale-code',
+    'of the other kernel',
+  );
   t.equal(verdictWith({ qemu: '8.1.0' }), 'boot-failed/panic-during-boot', 'fixed in 8.1');
   t.equal(verdictWith({ qemu: '10.0.2 (Debian)' }), 'boot-failed/panic-during-boot');
   t.equal(verdictWith({ qemu: 'unknown' }), 'boot-failed/panic-during-boot');

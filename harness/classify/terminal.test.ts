@@ -1,9 +1,10 @@
 import t from 'tap';
 import type { EventBody, RunEvent, Side } from '../model/event.js';
-import { endsRunAfterMs } from './terminal.js';
+import { endingOf } from './terminal.js';
 
 const event = (body: EventBody): RunEvent => ({ atMs: 1, at: { source: 'host', line: 0 }, ...body });
-const after = (body: EventBody, fired = true) => endsRunAfterMs(event(body), { fired });
+const after = (body: EventBody, { booted = true, fired = true } = {}) =>
+  endingOf(event(body), { booted, fired })?.afterMs;
 const panic = (side: Side): EventBody => ({ type: 'panic', message: '', side });
 
 void t.test('events that end a run at once', async (t) => {
@@ -31,11 +32,21 @@ void t.test('events that end a run after a grace', async (t) => {
 });
 
 void t.test('the requested panic does not end a run, another one does', async (t) => {
-  t.equal(after(panic('production')), undefined);
-  t.ok(after(panic('production'), false), 'before firing');
   const ended = { type: 'panic-ended', side: 'production' } as const;
-  t.equal(after(ended), undefined, 'the guest is asked first');
-  t.ok(after(ended, false), 'before firing');
+  for (const body of [panic('production'), ended]) {
+    t.equal(after(body), undefined, 'the guest is asked first');
+    t.equal(after(body, { fired: false }), undefined, 'between boot and firing it is asked all the time');
+    t.equal(after(body, { booted: false, fired: false }), 5_000, 'during the boot nobody can be asked');
+  }
+  t.equal(after({ type: 'reboot-command-line' }, { fired: false }), undefined, 'the log of an earlier boot');
+});
+
+void t.test('the line of an end ends nothing while the guest goes on', async (t) => {
+  const capture = { booted: true, fired: true };
+  for (const body of [panic('capture'), { type: 'panic-ended', side: 'capture' } as const]) {
+    t.equal(endingOf(event(body), capture)?.unlessProgress, true, body.type);
+  }
+  t.equal(endingOf(event({ type: 'reboot-command-line' }), capture)?.unlessProgress, false);
 });
 
 void t.test('other events do not end a run', async (t) => {

@@ -8,17 +8,34 @@ const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
   'harness-fault',
 ]);
 
-/**
- * How long after an event the run ends, milliseconds, or undefined when it continues. The grace lets the last bytes
- * arrive: a panic report is longer than its first line, and a reset may follow it.
- */
-export function endsRunAfterMs(event: RunEvent, { fired }: { fired: boolean }): number | undefined {
-  if (event.type === 'shutdown') return 0;
-  if (event.type === 'host') return FINAL_FACTS.has(event.fact.fact) ? 0 : undefined;
-  if (event.type === 'hang' || event.type === 'reboot-command-line') return 500;
-  // Anybody can print the end mark as well: a guest that was fired is asked first whether it lives on.
-  if (event.type === 'panic-ended') return event.side === 'production' && fired ? undefined : 500;
-  // After firing, a panic of the first kernel is what was requested.
-  if (event.type === 'panic') return event.side === 'production' && fired ? undefined : 5_000;
-  return undefined;
+/** When a run ends because of an event. */
+export interface Ending {
+  /** How long after the event, milliseconds: the last bytes arrive, and a reset may follow. */
+  readonly afterMs: number;
+  /** Only when the guest does nothing new then: anybody can print the line of an end. */
+  readonly unlessProgress: boolean;
+}
+
+/** What is known of the first kernel when an event comes. */
+export interface EndingContext {
+  /** Its init has reported. */
+  readonly booted: boolean;
+  readonly fired: boolean;
+}
+
+/** When the run ends after an event; undefined when it continues. */
+export function endingOf(event: RunEvent, { booted, fired }: EndingContext): Ending | undefined {
+  if (event.type === 'shutdown') return { afterMs: 0, unlessProgress: false };
+  if (event.type === 'host') {
+    return FINAL_FACTS.has(event.fact.fact) ? { afterMs: 0, unlessProgress: false } : undefined;
+  }
+  if (event.type === 'hang') return { afterMs: 500, unlessProgress: false };
+  // Between its init's report and firing a guest is asked all the time, and each question has its deadline.
+  const asked = booted && !fired;
+  if (event.type === 'reboot-command-line')
+    return asked ? undefined : { afterMs: 500, unlessProgress: false };
+  if (event.type !== 'panic' && event.type !== 'panic-ended') return undefined;
+  // After firing, a panic of the first kernel is what was requested, and the guest is asked whether it lives on.
+  if (event.side === 'production' && (asked || fired)) return undefined;
+  return { afterMs: 5_000, unlessProgress: true };
 }

@@ -10,6 +10,16 @@ void t.test('words are split as the kernel does', async (t) => {
   t.strictSame(wordsOf(undefined), []);
 });
 
+void t.test('words that the kernel would not take as they are meant', async (t) => {
+  for (const text of ['quiet -- x', '"--" x', 'a\nb', 'a="b', 'elfcorehdr=0x1000K', '"elfcorehdr=1@2"']) {
+    t.type(mistakeInWords(text), 'string', text);
+  }
+  for (const text of ['a=--', '"a=--"', '--x', 'my.elfcorehdr=1', 'note="elfcorehdr=1"', '']) {
+    t.equal(mistakeInWords(text), undefined, text);
+  }
+  t.equal(merge('"irqpoll"'), 'console=ttyS0,115200 "irqpoll" nr_cpus=1 reset_devices', 'quotes are no part');
+});
+
 void t.test("a word of the user replaces crashpath's of the same subject", async (t) => {
   t.equal(merge('quiet'), `${OWN.join(' ')} quiet`);
   t.equal(merge('nr_cpus=4'), 'console=ttyS0,115200 irqpoll nr_cpus=4 reset_devices');

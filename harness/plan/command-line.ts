@@ -26,7 +26,7 @@ export function wordsOf(text: string | undefined): string[] {
 
 /** A word's key as the kernel compares it: `-` and `_` are the same (kernel/params.c, parameq()). */
 export function keyOf(word: string): string {
-  return word.replace(/^"/, '').replace(/=.*$/s, '').replaceAll('-', '_');
+  return word.replace(/^"/, '').replace(/=.*$/s, '').replace(/"$/, '').replaceAll('-', '_');
 }
 
 /** A word's value without its quotes; undefined for a word without `=`. */
@@ -43,8 +43,13 @@ export function mistakeInWords(text: string | undefined): string | undefined {
   }
   const quotes = text?.match(/"/g)?.length ?? 0;
   if (quotes % 2 === 1) return 'it has an unclosed quote, which would take in the words behind it; close it';
-  if (wordsOf(text).includes('--')) {
+  const words = wordsOf(text);
+  if (words.includes('--') || words.includes('"--"')) {
     return 'what stands behind -- is not read by the kernel, nor are the words that follow it; leave -- out, init gets unknown words anyway';
+  }
+  // A kernel that finds it takes itself for a capture kernel (include/linux/crash_dump.h, is_kdump_kernel(), v6.1).
+  if (words.some((word) => keyOf(word) === 'elfcorehdr')) {
+    return 'elfcorehdr= makes a capture kernel of it, and kexec adds the right one by itself; leave it out';
   }
   return undefined;
 }

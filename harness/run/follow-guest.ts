@@ -1,7 +1,11 @@
+import { refutedEvents } from '../classify/standing.js';
+import type { RunEvent } from '../model/event.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
+/** The vCPUs' page tables, and the capture kernel's own report: no line of a console, which anybody can print. */
+const CAPTURE_PROOFS = ['jumped', 'capture-hello'] as const;
 /** A capture kernel's init powers off right after its report. */
 const POWER_OFF_LIMIT_MS = 60_000;
 /**
@@ -20,19 +24,22 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
     for (const question of openQuestions) watch.fact({ fact: 'proof', ...(await question.lookAgain()) });
     watch.end('the guest is still alive');
   };
-  const sign = await watch.tryWaitFor(['panic', ...CAPTURE_SIGNS], () => true, 'watchMs');
+  // Lines that were printed before the guest's last answer are quotations.
+  const refuted = refutedEvents(watch.events);
+  const stands = (event: RunEvent) => !refuted.has(event);
+  const sign = await watch.tryWaitFor(['panic', ...CAPTURE_SIGNS], stands, 'watchMs');
   if (sign === undefined) {
     const answered = await shell.answers();
     watch.fact({ fact: 'watch-ended', answered });
     if (answered) return livesOn();
   }
   // A silent guest may still be on the crash path: a panic in NMI context can print nothing.
-  const crossing = watch.waitFor(['capture-command-line', 'capture-hello'], () => true, {
+  const crossing = watch.waitFor(['capture-command-line', 'capture-hello'], stands, {
     what: 'the crash path, from the panic to the capture kernel,',
     within: 'crashPathMs',
     whileProgress: true,
   });
-  const asking = answersAfterPanic(guest).then((answered) => (answered ? livesOn() : undefined));
+  const asking = answersAfterPanic(guest, stands).then((answered) => (answered ? livesOn() : undefined));
   await Promise.race([crossing, asking.then(() => crossing)]);
   await watch.waitFor('capture-hello', () => true, {
     what: "the capture kernel's boot",
@@ -52,15 +59,21 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
 }
 
 /**
- * Asks a guest that printed the first line of a panic whether it lives on, until it answers or a capture kernel shows
- * up. Anybody can print that line. An answer counts only from a guest of which no vCPU stands still with interrupts
- * off: the others may run on while one is stuck in panic(). A guest that takes no interrupts cannot answer, and is left
- * alone. The end mark of a panic (kernel/panic.c, panic(), v6.1) ends the run, unless the guest answers then.
+ * Asks a guest that printed the first line of a panic, or that of a capture kernel, whether it lives on, until it
+ * answers or the capture kernel is proved to run. Anybody can print those lines. An answer counts only from a guest of
+ * which no vCPU stands still with interrupts off: the others may run on while one is stuck in panic(). A guest that
+ * takes no interrupts cannot answer, and is left alone. The end mark of a panic (kernel/panic.c, panic(), v6.1) ends the
+ * run, unless the guest answers then, or a capture kernel shows up meanwhile.
  */
-async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
-  if ((await watch.tryWaitFor('panic', () => true, 'totalMs')) === undefined) return false;
+async function answersAfterPanic(
+  { watch, shell, machine }: Guest,
+  stands: (event: RunEvent) => boolean,
+): Promise<boolean> {
+  // Without samples, the console is all that tells of a capture kernel early.
+  const proofs = machine.abilities.monitor === undefined ? CAPTURE_SIGNS : CAPTURE_PROOFS;
+  if ((await watch.tryWaitFor(['panic', ...CAPTURE_SIGNS], stands, 'totalMs')) === undefined) return false;
   for (;;) {
-    const sign = await watch.tryWaitFor([...CAPTURE_SIGNS, 'panic-ended'], () => true, ASK_EVERY_MS);
+    const sign = await watch.tryWaitFor([...proofs, 'panic-ended'], stands, ASK_EVERY_MS);
     if (sign !== undefined && sign.type !== 'panic-ended') return false;
     const answers =
       watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && watch.stuckVcpus.length === 0;
@@ -68,6 +81,12 @@ async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
       watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
       return true;
     }
-    if (sign !== undefined) watch.stop('the panic has ended');
+    if (sign !== undefined && !watch.events.some((event) => isOneOf(event, proofs))) {
+      watch.stop('the panic has ended');
+    }
   }
+}
+
+function isOneOf({ type }: RunEvent, types: readonly RunEvent['type'][]): boolean {
+  return types.includes(type);
 }

@@ -2,6 +2,7 @@ import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
 import { resetCause } from '../autopsy/reset-cause.js';
+import { panicCpuOf } from '../autopsy/panic-cpu.js';
 import { panicTextOf } from '../autopsy/panic-text.js';
 import { placesOf } from '../autopsy/stacks.js';
 import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
@@ -161,6 +162,10 @@ async function examine(
     });
     if (cause !== undefined) watch.fact(cause);
   }
+  const { production } = kernels;
+  const panicked = watch.events.some((event) => event.type === 'panic' && event.side === 'production');
+  const panicCpu = production === undefined || panicked ? undefined : await panicCpuOf(production);
+  if (panicCpu !== undefined) watch.fact(panicCpu);
   for (const fact of await placesOf({ gdb, registersText, armed, symbols })) watch.fact(fact);
   await recordInterruptControllers(guest, gdb);
 }

@@ -262,3 +262,23 @@ t.test('a guest that answers after the line of a panic did not panic', async (t)
   pass(20_000);
   t.equal(watch.ended, undefined);
 });
+
+t.test('the line of an end ends nothing while the guest is asked, or goes on', async (t) => {
+  const END = '[    9.000000] ---[ end Kernel panic - not syncing: of an earlier crash ]---\r\n';
+  const hello = 'CP1 {"ev":"hello","release":"Ng==","cpus":1,"modulesFailed":""}';
+  const asked = steppedWatch();
+  print(asked.watch, 'control', hello);
+  print(asked.watch, 'console', PANIC);
+  print(asked.watch, 'console', END);
+  asked.pass(20_000);
+  t.equal(asked.watch.ended, undefined, 'a script of the preparation may take long');
+  const booting = steppedWatch();
+  print(booting.watch, 'console', PANIC);
+  for (let i = 0; i < 10; i++) {
+    booting.pass(1_000);
+    print(booting.watch, 'console', `[   ${10 + i}.000000] the boot goes on`);
+  }
+  t.equal(booting.watch.ended, undefined);
+  booting.pass(5_000);
+  t.equal(booting.watch.ended, 'panic', 'it is quiet');
+});

@@ -1,4 +1,4 @@
-import { endsRunAfterMs } from '../classify/terminal.js';
+import { endingOf } from '../classify/terminal.js';
 import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
@@ -7,6 +7,7 @@ import type { Armed, EventOf, EventType, Progress, RunEvent } from '../model/eve
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
+import { ANSWERS } from '../timeline/control.js';
 import { makesProgress } from '../timeline/progress.js';
 import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
@@ -39,9 +40,6 @@ export interface WatchOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** What only a living first kernel's init sends. */
-const ANSWERS: ReadonlySet<EventType> = new Set(['hello', 'armed', 'reply']);
-
 /**
  * A live recording: everything seen is recorded, read into events by the same timeline that judges stored runs again,
  * and compared with the pending waits. The first terminal event ends the run.
@@ -61,6 +59,7 @@ export class RunWatch implements MachineLog {
   readonly #received: Record<Channel, number> = { console: 0, control: 0 };
   /** The first terminal event, while its grace lasts. */
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
+  #booted = false;
   #fired = false;
   #fault: unknown;
   #misread = false;
@@ -286,7 +285,7 @@ export class RunWatch implements MachineLog {
       if (event.type === 'armed') this.#armed = event.armed;
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
-      else if (ANSWERS.has(event.type)) this.#panicIsNone();
+      else if (ANSWERS.has(event.type)) this.#answer();
       this.#waits.offer(event);
       this.#considerEnd(event);
     }
@@ -308,19 +307,27 @@ export class RunWatch implements MachineLog {
     this.#panicIsNone();
   }
 
-  /** A guest that answers after the first line of a panic did not panic: anybody can print that line. */
+  #answer(): void {
+    this.#booted = true;
+    this.#panicIsNone();
+  }
+
+  /** A guest that answers after the line of an end did not end: anybody can print that line. */
   #panicIsNone(): void {
-    if (this.#ending?.by.type !== 'panic' || this.#ending.by.side !== 'production') return;
-    this.#ending.cancel();
+    const by = this.#ending?.by;
+    if ((by?.type !== 'panic' && by?.type !== 'panic-ended') || by.side !== 'production') return;
+    this.#ending?.cancel();
     this.#ending = undefined;
   }
 
   #considerEnd(event: RunEvent): void {
-    const graceMs = endsRunAfterMs(event, { fired: this.#fired });
-    if (graceMs === undefined || this.ended !== undefined) return;
+    const ending = endingOf(event, { booted: this.#booted, fired: this.#fired });
+    if (ending === undefined || this.ended !== undefined) return;
     const why = event.type === 'host' ? event.fact.fact : event.type;
-    if (graceMs === 0) this.end(why);
-    else this.#ending ??= { by: event, cancel: this.#afterOwn(graceMs, () => this.end(why)) };
+    if (ending.afterMs === 0) return this.end(why);
+    const end = () => this.end(why);
+    const whileProgress = ending.unlessProgress;
+    this.#ending ??= { by: event, cancel: this.#afterOwn(ending.afterMs, end, { whileProgress }) };
   }
 
   #progress(limitMs: number): Progress {

@@ -10,6 +10,8 @@ void t.test('time stamps in all their forms', async (t) => {
     '[12345.678901] ',
     '[    1.000000][    T1] ',
     '[    1.000000][  C0] ',
+    '[    T1] ',
+    '[   C12] ',
   ]) {
     t.strictSame(read(stamp + panic), ['panic production'], JSON.stringify(stamp));
   }
@@ -24,6 +26,8 @@ void t.test('quotations are not kernel messages', async (t) => {
     '[    1.000000] init: Kernel panic - not syncing: quoted',
     '[    1.0] Kernel panic - not syncing: no time stamp of printk',
     '  Kernel panic - not syncing: indented',
+    '[    X1] Kernel panic - not syncing: neither a task nor a CPU',
+    '[drm] Kernel panic - not syncing: a driver',
     'dmesg says Linux version 6.1.0 (quoted)',
     '[    1.000000] usb: Linux version 6.1.0 (quoted)',
     'Linux version six (no number)',
@@ -38,6 +42,28 @@ void t.test('quotations are not kernel messages', async (t) => {
   ]) {
     t.strictSame(read(line), [], line);
   }
+});
+
+void t.test('an answer of the first kernel makes quotations of what the console told', async (t) => {
+  const reader = createConsoleReader();
+  const types = (...lines: string[]) => lines.flatMap((line) => reader.line(line)).map(({ type }) => type);
+  const own = ['[    0.000000] Linux version 6.1.0 (x)', '[    0.000000] Command line: console=ttyS0'];
+  types(...own, BANNER, CAPTURE_LINE, 'Kernel panic - not syncing: of the capture kernel');
+  reader.firstKernelRuns();
+  t.strictSame(
+    reader.line('Kernel panic - not syncing: now'),
+    [{ type: 'panic', message: 'now', side: 'production' }],
+    'and not a panic of a capture kernel',
+  );
+  t.strictSame(types(...own), ['kernel-banner', 'reboot-command-line'], 'after a panic that stands');
+  const log = createConsoleReader();
+  for (const line of [...own, 'Kernel panic - not syncing: of an earlier crash']) log.line(line);
+  log.firstKernelRuns();
+  t.strictSame(
+    own.flatMap((line) => log.line(line)).map(({ type }) => type),
+    ['kernel-banner'],
+    'its own log again',
+  );
 });
 
 void t.test('ends of a panic', async (t) => {

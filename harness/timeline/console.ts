@@ -46,6 +46,11 @@ export interface ConsoleReader {
    * not (`quiet`).
    */
   captureRuns(): void;
+  /**
+   * The first kernel runs, as its init's answer before firing shows: lines of another kernel, or of a panic, were
+   * quotations.
+   */
+  firstKernelRuns(): void;
 }
 
 /**
@@ -138,6 +143,11 @@ export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'produ
       if (side !== 'production') return;
       side = 'capture';
       panicked = false;
+    },
+    firstKernelRuns() {
+      side = startsOn;
+      panicked = false;
+      reportedFrames = undefined;
     },
     line(raw) {
       const text = stripAnsi(raw);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { EventBody } from '../model/event.js';
+import type { EventBody, EventType } from '../model/event.js';
 import { parseArmed } from './armed.js';
 import { escapeGuestText } from '../model/escape.js';
 import { readExercise } from './exercise.js';
@@ -52,6 +52,9 @@ const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('exercise'), device: base64, before: base64, after: base64, received: count }),
   z.object({ ev: z.literal('capture-done') }),
 ]);
+
+/** What only the first kernel's living init sends. */
+export const ANSWERS: ReadonlySet<EventType> = new Set(['hello', 'armed', 'reply']);
 
 /**
  * Reads one line of the control channel. Anything that is not a well-formed frame of crashpath's own init is

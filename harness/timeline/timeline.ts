@@ -3,7 +3,7 @@ import type { Armed, EventBody, EventSource, Progress, RunEvent, VcpuState } fro
 import { crashPathRank } from '../model/place.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
-import { MAX_FRAME_BYTES, readControlLine } from './control.js';
+import { ANSWERS, MAX_FRAME_BYTES, readControlLine } from './control.js';
 import { createHangDetector, type HangLimits } from './hang.js';
 import { createLogMerger } from './kernel-log.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
@@ -54,6 +54,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     if (channel === 'console') done.consoleLine(line.text, own.at(atMs));
     else for (const { type } of bodies) done.controlLine(type, own.at(atMs));
     for (const body of bodies) {
+      if (ANSWERS.has(body.type) && !whereabouts.fired) console.firstKernelRuns();
       whereabouts.note(body);
       logs.note(body);
     }
@@ -133,6 +134,7 @@ function readQmp(message: Record<string, unknown>, direction: 'in' | 'out'): Eve
 type Examination = Extract<HostFact, { fact: 'examination' }>;
 
 interface Whereabouts {
+  readonly fired: boolean;
   note(body: EventBody): void;
   /** The guest sent bytes, whole lines or not. */
   heard(): void;
@@ -172,6 +174,9 @@ function createWhereabouts(
     vcpus.some(({ halted, interruptsOn, place }) => !halted && !interruptsOn && place === 'first-kernel');
 
   return {
+    get fired() {
+      return fired;
+    },
     heard: () => suspicion.heard(),
     note(body) {
       if (body.type === 'armed') armed = body.armed;

@@ -2,7 +2,7 @@
 import type { HostFact } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { verdictOf } from '../recordings/fixtures.js';
-import { CRASH_CR3, firedRun, type MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
+import { CRASH_CR3, firedRun, MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
 
 /** A plan with an armed crash kernel, and one without. */
 export const PLAN = madePlan();
@@ -18,6 +18,10 @@ export function verdict(run: MadeRun, plan: RunPlan = PLAN): string {
   const degraded = judged.word === 'captured' ? judged.degradedBy : [];
   return [`${judged.word}/${judged.detail}`, ...degraded].join(' ');
 }
+
+/** A fired run whose guest did something between its arming and firing. */
+export const firedAfter = (prepared: (run: MadeRun) => MadeRun) =>
+  prepared(new MadeRun().boot().arm()).fire();
 
 /** A run up to the capture kernel's banner, up to its userspace, and up to the proof. */
 export const atCapture = () => firedRun().panic().captureBanner();
