@@ -1,5 +1,5 @@
 import t from 'tap';
-import { cpusAskedFor, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
+import { cpusAskedFor, maySilence, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
 
 const OWN = ['console=ttyS0,115200', 'irqpoll', 'nr_cpus=1', 'reset_devices'];
 const merge = (...layers: string[]) => mergeWords([OWN, ...layers.map(wordsOf)]);
@@ -75,4 +75,18 @@ void t.test('the number of CPUs that a command line asks for', async (t) => {
   t.strictSame(cpusAskedFor('nosmp', 4), { count: 1, by: 'nosmp' });
   t.equal(cpusAskedFor('quiet', 4), undefined);
   t.equal(cpusAskedFor('nr_cpus=x', 4), undefined);
+});
+
+void t.test('words that may silence a console', async (t) => {
+  for (const word of [
+    'quiet',
+    'loglevel=1',
+    'earlyprintk=ttyS0',
+    'sysctl.kernel.printk=1',
+    'printk.devkmsg=off',
+  ]) {
+    t.ok(maySilence(`${OWN.join(' ')} ${word}`), word);
+  }
+  t.notOk(maySilence(OWN.join(' ')));
+  t.notOk(maySilence('x=quiet unquiet'));
 });

@@ -117,3 +117,13 @@ export function cpusAskedFor(
   });
   return counts.length === 0 ? undefined : { count: Math.min(present, ...counts), by: words.join(' ') };
 }
+
+/**
+ * Whether a kernel with this command line may leave messages out of its console, at any time of its boot: a boot console
+ * may print its first lines before `loglevel=` is read (arch/x86/kernel/early_printk.c, v6.1).
+ */
+export function maySilence(commandLine: string): boolean {
+  return wordsOf(commandLine).some((word) =>
+    /^(quiet|loglevel|earlyprintk|earlycon|.*printk.*)$/.test(keyOf(word)),
+  );
+}

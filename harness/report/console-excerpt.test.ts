@@ -1,5 +1,5 @@
 import t from 'tap';
-import { consoleExcerpt } from './console-excerpt.js';
+import { consoleExcerpt, excerptOf } from './console-excerpt.js';
 import { reportFixtures } from '../testing/recordings/reported-run.js';
 
 const { console: CONSOLE, hung: HUNG } = reportFixtures();
@@ -28,6 +28,15 @@ void t.test('with console evidence: the cited line, and what the guest said afte
   );
   for (const { offset, text } of lines) {
     t.equal(CONSOLE.toString('latin1', offset, offset + text.length), text, 'offsets are true');
+  }
+});
+
+void t.test('a verdict about the end of the guest shows its last lines', async (t) => {
+  const { evidence } = HUNG;
+  t.equal(excerptOf({ verdict: 'crash-path-hang', evidence }, CONSOLE).endsAt, 'evidence');
+  t.equal(excerptOf(undefined, CONSOLE).endsAt, 'end-of-console', 'no verdict');
+  for (const verdict of ['capture-hang', 'capture-reset', 'cannot-tell'] as const) {
+    t.equal(excerptOf({ verdict, evidence }, CONSOLE).endsAt, 'end-of-console', verdict);
   }
 });
 

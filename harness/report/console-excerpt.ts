@@ -23,6 +23,23 @@ export interface ConsoleExcerpt {
   readonly consoleBytes: number;
 }
 
+/** Verdicts about the end of the guest: the last lines count, whatever line shows how it came there. */
+const BY_ITS_END: ReadonlySet<RunResult['verdict']> = new Set([
+  'capture-hang',
+  'capture-reset',
+  'capture-no-vmcore',
+  'cannot-tell',
+]);
+
+/** The lines that a verdict is about: the last ones of the console, or those around the last one that it cites. */
+export function excerptOf(
+  result: Pick<RunResult, 'verdict' | 'evidence'> | undefined,
+  bytes: Buffer,
+): ConsoleExcerpt {
+  const byItsEnd = result === undefined || BY_ITS_END.has(result.verdict);
+  return consoleExcerpt(bytes, byItsEnd ? [] : result.evidence);
+}
+
 /**
  * Up to `maxLines` whole lines that end `linesAfter` lines after the last console line that the verdict cites (a
  * panic's first line is cited; the rest of its report follows), or at the end of the console when the verdict cites

@@ -1,7 +1,7 @@
 import { escapeHostText } from '../model/escape.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import { consoleExcerpt } from './console-excerpt.js';
+import { excerptOf } from './console-excerpt.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type KernelLog, silentLogs } from './kernel-log.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
@@ -167,17 +167,8 @@ function interrupts(state: InterruptState, colors: Palette): string {
   return [`${colors.bold('interrupts')}  right before firing`, ...lines].join('\n');
 }
 
-/** Verdicts about the end of the guest: the last lines count, whatever line shows how it came there. */
-const BY_ITS_END: ReadonlySet<RunResult['verdict']> = new Set([
-  'capture-hang',
-  'capture-reset',
-  'capture-no-vmcore',
-  'cannot-tell',
-]);
-
 function consoleSection(bytes: Buffer, result: RunResult | undefined, colors: Palette): string {
-  const byItsEnd = result !== undefined && BY_ITS_END.has(result.verdict);
-  const excerpt = consoleExcerpt(bytes, byItsEnd ? [] : result?.evidence);
+  const excerpt = excerptOf(result, bytes);
   const where =
     excerpt.endsAt === 'evidence' ? 'around the last line that the verdict cites' : 'its last lines';
   const title = `${colors.bold('console')}  ${where}; ${bytes.length} bytes in console.bin, line@byte`;

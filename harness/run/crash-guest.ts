@@ -32,6 +32,7 @@ export interface Prepared {
   readonly openQuestions: readonly OpenQuestion[];
   readonly known: KnownSymbols;
   readonly accel: 'kvm' | 'tcg';
+  readonly mayBeSilent: boolean;
   /** Takes work that ends with the run, at the latest; it must have ended before the machine is closed. */
   readonly afterwards: (work: Promise<void>) => void;
 }
@@ -40,7 +41,7 @@ export interface Prepared {
 export async function crashGuest(
   guest: Guest,
   crash: Crash,
-  { sources, openQuestions, known, accel, afterwards }: Prepared,
+  { sources, openQuestions, known, afterwards, ...how }: Prepared,
 ): Promise<void> {
   const { watch } = guest;
   const aboutToFire = async () => {
@@ -51,7 +52,7 @@ export async function crashGuest(
   try {
     session = await fire(guest, crash, aboutToFire);
     await sources.fired();
-    afterwards(watchSilentCapture(guest, { known, session, accel }));
+    afterwards(watchSilentCapture(guest, { known, session, ...how }));
     const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session });
     try {
       await followGuest(guest, openQuestions);
@@ -60,7 +61,7 @@ export async function crashGuest(
       await compareMemory(guest, crash.memoryMiB);
     }
   } finally {
-    await postMortem(guest, { known, session, accel });
+    await postMortem(guest, { known, session, ...how });
     // The console is complete only now, and what it did not show was read from memory.
     for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
   }

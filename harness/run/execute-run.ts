@@ -6,6 +6,7 @@ import { faultFact } from '../machine/fault-fact.js';
 import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
+import { maySilence } from '../plan/command-line.js';
 import { namedSymbols } from '../plan/named-symbols.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openRecorder } from '../store/recorder.js';
@@ -156,7 +157,14 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           hasBusMaster: scenario.guest.nic !== undefined,
         },
       },
-      { sources, openQuestions, known, accel: plan.accel.accel, afterwards: (work) => undo.push(() => work) },
+      {
+        sources,
+        openQuestions,
+        known,
+        accel: plan.accel.accel,
+        mayBeSilent: maySilence(plan.captureAppend),
+        afterwards: (work) => undo.push(() => work),
+      },
     );
     watch.end('the script came to its end');
   } catch (error) {

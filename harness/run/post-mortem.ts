@@ -25,6 +25,8 @@ export interface KernelSources {
 /** What the examination of a guest may use. */
 export interface PostMortem extends KernelSources {
   readonly accel: 'kvm' | 'tcg';
+  /** The capture kernel's command line may silence its console: what it showed is not all. */
+  readonly mayBeSilent: boolean;
 }
 
 /** Facts of these kinds mean that there is no machine to examine. */
@@ -48,7 +50,7 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
   const captured = events.some(({ type }) => type === 'capture-done');
   // After a capture, the logs of kernels with a silent console still hold the report of the panic, for the proofs about
   // it, and what would degrade the capture.
-  if (captured && isLoud(events)) return;
+  if (captured && isLoud(events) && !options.mayBeSilent) return;
   // Samples of the machine that is stopped here would look like a hang.
   const resumeSamples = guest.watch.holdSamples();
   await orNothing(async () => {

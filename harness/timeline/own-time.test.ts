@@ -46,3 +46,35 @@ t.test('a guest that was stopped to be examined had no time', async (t) => {
   own.stopped(300);
   t.equal(own.at(1_000), 700);
 });
+
+t.test("the time in which the host suspended the machine is not the guest's", async (t) => {
+  const ran = (ranMs: number) => [
+    { thread: 'main', ranMs, waitedMs: 0 },
+    { thread: 'vcpu0', ranMs: 5, waitedMs: 0 },
+  ];
+  const still = (own: ReturnType<typeof createOwnTime>, untilMs: number) => {
+    for (let atMs = 250; atMs <= untilMs; atMs += 250) own.hostTime(atMs, ran(7));
+    return own.at(untilMs);
+  };
+  const unsampled = createOwnTime();
+  t.equal(still(unsampled, 60_000), 60_000, 'an idle machine that nobody asks anything uses no CPU either');
+  const short = createOwnTime();
+  short.sampled();
+  t.equal(still(short, 2_000), 2_000);
+  const long = createOwnTime();
+  long.sampled();
+  t.equal(still(long, 60_000), 250);
+  long.hostTime(60_250, ran(8));
+  t.equal(long.at(60_250), 500, 'it runs again');
+  long.hostTime(60_500, ran(8));
+  t.equal(long.at(60_500), 750);
+});
+
+t.test("a time that crashpath did not see is not the guest's", async (t) => {
+  const own = createOwnTime();
+  own.hostTime(1_000, threads({ main: 0 }));
+  own.hostTime(2_900, threads({ main: 0 }));
+  t.equal(own.at(2_900), 2_900, 'late, as on a busy host');
+  own.hostTime(122_900, threads({ main: 40 }));
+  t.equal(own.at(122_900), 2_900);
+});

@@ -84,6 +84,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
         }
         case 'sample': {
           const { atMs, text } = record.record;
+          own.sampled();
           const bodies = whereabouts.sample(atMs, text, record.line);
           if (bodies.some((body) => body.type === 'jumped' && body.place === 'capture-kernel')) {
             console.captureRuns();

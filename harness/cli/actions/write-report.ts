@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
-import { type ConsoleExcerpt, consoleExcerpt } from '../../report/console-excerpt.js';
+import { type ConsoleExcerpt, excerptOf } from '../../report/console-excerpt.js';
 import { htmlReport } from '../../report/html-report.js';
 import type { CampaignTable } from '../../report/campaign-table.js';
 import { reportPath } from '../../store/campaign-directory.js';
@@ -20,7 +20,7 @@ export async function writeReport(
   for (const result of results) {
     // A recorded console is bounded (Limits.channelBytes) and can be read whole.
     const bytes = await readFile(join(result.directory, RECORDING.console)).catch(() => Buffer.alloc(0));
-    consoleExcerpts.set(result.runId, consoleExcerpt(bytes, result.evidence));
+    consoleExcerpts.set(result.runId, excerptOf(result, bytes));
   }
   const html = htmlReport({
     results,
