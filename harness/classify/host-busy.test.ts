@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { HostFact } from '../model/record.js';
 import { judge } from '../model/expectation.js';
 import { OPEN_CONDITIONS } from '../model/verdict.js';
 import { MadeRun, vmcoreFrame } from '../testing/builders/runs.js';
@@ -197,4 +198,26 @@ void t.test('an expected degradation that could not be judged is inconclusive', 
   t.equal(judge(busy, { verdict: 'captured' }), 'expected');
   t.equal(judge(busy, { verdict: 'captured', degradedBy: ['nobody-cared'] }), 'unexpected');
   t.equal(judge(busy, { verdict: 'capture-hang' }), 'unexpected');
+});
+
+void t.test('a watchdog of a machine that the host suspended is not judged', async (t) => {
+  const LOCKUP = '[   30.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 25s! [swapper/0:1]';
+  const report = (ranMs: number): HostFact => ({
+    fact: 'host-time',
+    threads: [
+      { thread: 'main', ranMs, waitedMs: 0 },
+      { thread: 'vcpu0', ranMs: ranMs * 3, waitedMs: 0 },
+    ],
+  });
+  const capture = (ran: (second: number) => number) => {
+    const run = atCapture();
+    for (let second = 0; second < 25; second++) run.later(990).host(report(ran(second)));
+    return run.console(LOCKUP).captureHello().control(vmcoreFrame());
+  };
+  t.match(
+    undecidedOf(capture(() => 7)),
+    { quality: 'clean', undecided: ['soft-lockup'] },
+    'no CPU time at all',
+  );
+  t.match(undecidedOf(capture((second) => 7 + second)), { quality: 'degraded', degradedBy: ['soft-lockup'] });
 });

@@ -1,5 +1,5 @@
 import type { EventOf, RunEvent } from '../model/event.js';
-import { waitedMs } from '../timeline/own-time.js';
+import { suspensions, waitedMs } from '../timeline/own-time.js';
 import type { Facts } from './facts.js';
 import { type FactEvent, factsOf, first } from './phases.js';
 
@@ -131,6 +131,7 @@ function busyIn(
   const end = times.findIndex(({ atMs }) => atMs >= toMs);
   const last = end < 0 ? times.length - 1 : end;
   if ((times[last]?.atMs ?? 0) < fromMs) return undefined;
+  const suspended = suspensions(times.map(({ atMs, fact: { threads } }) => ({ atMs, threads })));
   for (let index = first; index < last; index += 1) {
     const before = times[index];
     // A check that began before the next fact has ended its length after that one, at the latest.
@@ -140,7 +141,10 @@ function busyIn(
         ? times[last]
         : (times.slice(index + 1, last + 1).find(({ atMs }) => atMs >= from + stretchMs) ?? times[last]);
     if (before === undefined || after === undefined) return undefined;
-    const waited = waitedMs(before.fact.threads, after.fact.threads);
+    const heldMs = suspended
+      .slice(index + 1, times.indexOf(after) + 1)
+      .reduce((sum, partMs) => sum + partMs, 0);
+    const waited = Math.max(heldMs, waitedMs(before.fact.threads, after.fact.threads));
     if (waited >= spoiledByMs) return { waitedMs: waited, evidence: [before, after] };
     if (after === times[last]) return undefined;
   }

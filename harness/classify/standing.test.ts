@@ -95,3 +95,29 @@ void t.test('a guest that does not answer and is not in panic()', async (t) => {
     'one vCPU stands still with interrupts off',
   );
 });
+
+void t.test('a capture kernel that reports its end and powers off did not panic before', async (t) => {
+  const PANIC = '[    3.000000] Kernel panic - not syncing: of an earlier crash';
+  const DONE = frame({ ev: 'capture-done' });
+  const proved = () =>
+    firedAfter((run) => run)
+      .panic()
+      .captureBanner()
+      .console(PANIC)
+      .captureHello()
+      .control(vmcoreFrame());
+  t.equal(verdict(proved().control(DONE).shutdown('guest-shutdown')), 'captured/nonce-verified');
+  t.match(verdict(proved().control(DONE).shutdown('guest-reset')), /degraded panic-in-capture/, 'it resets');
+  t.match(verdict(proved().shutdown('guest-shutdown')), /degraded panic-in-capture/, 'it reports no end');
+  const late = firedAfter((run) => run)
+    .panic()
+    .captureBanner()
+    .captureHello()
+    .control(vmcoreFrame())
+    .control(DONE);
+  t.match(
+    verdict(late.console(PANIC).shutdown('guest-shutdown')),
+    /degraded panic-in-capture/,
+    'in its power-off',
+  );
+});

@@ -15,7 +15,8 @@ const ENDS: ReadonlySet<EventType> = new Set([
  * other kernel had printed it: it was a quotation, as of the log of an earlier crash (pstore). The last answer before
  * firing refutes what the console told until then. An answer to a question that was asked after a panic's first line
  * refutes a capture kernel that only the console tells of; the panic itself stays, because another CPU may be stuck in
- * it.
+ * it. A capture kernel that reports its end and powers off afterwards did not panic before: a panic ends in a loop or in
+ * a reset.
  */
 export function standingEvents(events: readonly RunEvent[]): readonly RunEvent[] {
   const refuted = refutedEvents(events);
@@ -28,6 +29,10 @@ export function refutedEvents(events: readonly RunEvent[]): ReadonlySet<RunEvent
   const beforeFiring = fired < 0 ? events : events.slice(0, fired);
   const answered = beforeFiring.findLastIndex(({ type }) => ANSWERS.has(type));
   const refuted = new Set(beforeFiring.slice(0, Math.max(0, answered)).filter(isQuotation));
+  for (const event of events.slice(0, cameToItsEnd(events))) {
+    if ((event.type === 'panic' || event.type === 'panic-ended') && event.side === 'capture')
+      refuted.add(event);
+  }
   const livesOn = events.findIndex((event) => isFact(event, 'watch-ended') && event.fact.answered);
   if (
     livesOn < 0 ||
@@ -39,6 +44,19 @@ export function refutedEvents(events: readonly RunEvent[]): ReadonlySet<RunEvent
     if (isQuotation(event) && !(event.type === 'panic' && event.side === 'production')) refuted.add(event);
   }
   return refuted;
+}
+
+/** Where a capture kernel reports its end that powers off then; 0 without. */
+function cameToItsEnd(events: readonly RunEvent[]): number {
+  const poweredOff = events.some(
+    (event) => event.type === 'shutdown' && event.byGuest && event.reason === 'guest-shutdown',
+  );
+  return poweredOff
+    ? Math.max(
+        0,
+        events.findIndex(({ type }) => type === 'capture-done'),
+      )
+    : 0;
 }
 
 /** A line of the console that tells an end, or that another kernel than the first one printed it. */

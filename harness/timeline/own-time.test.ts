@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createOwnTime } from './own-time.js';
+import { createOwnTime, suspensions } from './own-time.js';
 
 const threads = (waited: Readonly<Record<string, number>>) =>
   Object.entries(waited).map(([thread, waitedMs]) => ({ thread, ranMs: 0, waitedMs }));
@@ -77,4 +77,16 @@ t.test("a time that crashpath did not see is not the guest's", async (t) => {
   t.equal(own.at(2_900), 2_900, 'late, as on a busy host');
   own.hostTime(122_900, threads({ main: 40 }));
   t.equal(own.at(122_900), 2_900);
+});
+
+t.test('how much of each interval was a suspension', async (t) => {
+  const at = (atMs: number, ranMs: number) => ({ atMs, threads: [{ thread: 'main', ranMs, waitedMs: 0 }] });
+  t.strictSame(suspensions([]), []);
+  t.strictSame(suspensions([at(0, 1), at(900, 1), at(1_800, 1), at(2_000, 2)]), [0, 0, 0, 0], 'too short');
+  t.strictSame(
+    suspensions([at(0, 1), at(250, 2), at(1_250, 2), at(2_500, 2), at(2_750, 3), at(3_000, 3)]),
+    [0, 0, 1_000, 1_250, 0, 0],
+    'a long row counts from its beginning',
+  );
+  t.strictSame(suspensions([at(0, 1), at(9_000, 5)]), [0, 9_000], 'crashpath did not run');
 });

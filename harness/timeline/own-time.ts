@@ -75,8 +75,34 @@ export function waitedMs(before: Threads, after: Threads): number {
   return Math.max(0, ...waits);
 }
 
-/** Whether no thread of the machine ran between two facts. */
+/**
+ * For each fact, how much of the time since the one before the host suspended a sampled machine, or crashpath;
+ * milliseconds.
+ */
+export function suspensions(
+  facts: readonly { readonly atMs: number; readonly threads: Threads }[],
+): number[] {
+  const intervals = facts.map(({ atMs, threads }, index) => {
+    const before = facts[index - 1];
+    const forMs = before === undefined ? 0 : Math.max(0, atMs - before.atMs);
+    return { forMs, isStill: before !== undefined && usesNoCpu(before.threads, threads) };
+  });
+  const rows: number[] = [];
+  for (const [index, { forMs, isStill }] of intervals.entries()) {
+    rows.push(isStill ? (rows[index - 1] ?? 0) + forMs : 0);
+  }
+  let row = 0;
+  const suspended = intervals.map(() => 0);
+  for (let index = intervals.length - 1; index >= 0; index -= 1) {
+    const { forMs = 0, isStill = false } = intervals[index] ?? {};
+    row = isStill ? Math.max(row, rows[index] ?? 0) : 0;
+    suspended[index] = row >= SUSPENDED_MS || forMs >= GAP_MS ? forMs : 0;
+  }
+  return suspended;
+}
+
+/** Whether no thread of the machine ran between two facts. One that never ran has made numbers. */
 function usesNoCpu(before: Threads, after: Threads): boolean {
   const earlier = new Map(before.map(({ thread, ranMs }) => [thread, ranMs]));
-  return after.length > 0 && after.every(({ thread, ranMs }) => earlier.get(thread) === ranMs);
+  return after.length > 0 && after.every(({ thread, ranMs }) => ranMs > 0 && earlier.get(thread) === ranMs);
 }
