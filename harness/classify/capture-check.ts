@@ -11,6 +11,7 @@ import type { Check, Facts } from './facts.js';
 import { partByHost } from './host-busy.js';
 import { first } from './phases.js';
 import { cpuNotes, stoppedCpus } from './stopped-cpus.js';
+import { taintDegradations } from './taint.js';
 import { lostLapicTimer, saidBefore } from './timer-degradation.js';
 
 /**
@@ -120,6 +121,9 @@ function degradations(known: Facts): [string, RunEvent][] {
       const reason = `${event.type}-in-capture`;
       if (!reasons.some(([name]) => name === reason)) reasons.push([reason, event]);
     }
+  }
+  for (const [name, event] of taintDegradations(events)) {
+    if (!reasons.some(([already]) => already === name)) reasons.push([name, event]);
   }
   const slow = lostLapicTimer(known);
   if (slow !== undefined) reasons.push(['lapic-timer-lost', slow]);

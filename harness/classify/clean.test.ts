@@ -233,3 +233,22 @@ void t.test('a first read error is cited with its offset', async (t) => {
   const { evidence } = verdictOf(whole({ unreadable: 3 }).end().records, PLAN);
   t.ok(evidence.some(({ excerpt }) => excerpt.includes('the first at 0x123000 (errno 5)')));
 });
+
+void t.test("the capture kernel's own taint, whatever its console shows", async (t) => {
+  const ended = (taint: number, ...lines: string[]) =>
+    judge(
+      captured()
+        .console(...lines)
+        .control(frame({ ev: 'capture-done', taint }))
+        .shutdown('guest-shutdown'),
+    );
+  t.equal(ended(0), 'clean');
+  t.equal(ended(1 << 7), 'degraded oops-in-capture');
+  t.equal(ended(1 << 9), 'degraded warning-in-capture');
+  t.equal(
+    ended((1 << 0) | (1 << 12) | (1 << 13)),
+    'clean',
+    'modules that are out of tree, unsigned or proprietary',
+  );
+  t.equal(ended(1 << 7, '[    2.000000] kernel BUG at mm/made.c:1!'), 'degraded oops-in-capture', 'once');
+});

@@ -102,8 +102,9 @@ function excerptOf(event: RunEvent): string {
     case 'panic-ended':
     case 'reboot-announced':
     case 'firing':
-    case 'capture-done':
       return event.type;
+    case 'capture-done':
+      return event.taint === undefined ? event.type : `${event.type}, taint ${event.taint}`;
     case 'capture-facts':
       return escapeGuestText(captureFactsText(event), 300);
   }

@@ -79,7 +79,8 @@ export type EventBody =
       readonly timers?: TimerFacts | undefined;
     }
   | { readonly type: 'exercise'; readonly exercise: Exercise }
-  | { readonly type: 'capture-done' }
+  /** `taint`: /proc/sys/kernel/tainted of the capture kernel; absent in older recordings. */
+  | { readonly type: 'capture-done'; readonly taint?: number | undefined }
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
   | { readonly type: 'cpus-parked'; readonly parked: number }

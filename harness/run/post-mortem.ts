@@ -5,6 +5,7 @@ import { resetCause } from '../autopsy/reset-cause.js';
 import { panicCpuOf } from '../autopsy/panic-cpu.js';
 import { panicTextOf } from '../autopsy/panic-text.js';
 import { placesOf } from '../autopsy/stacks.js';
+import { taintDegradations } from '../classify/taint.js';
 import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { Debugger } from '../machine/debugger.js';
 import type { RunEvent } from '../model/event.js';
@@ -50,7 +51,8 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
   const captured = events.some(({ type }) => type === 'capture-done');
   // After a capture, the logs of kernels with a silent console still hold the report of the panic, for the proofs about
   // it, and what would degrade the capture.
-  if (captured && isLoud(events) && !options.mayBeSilent) return;
+  const isTold = isLoud(events) && !options.mayBeSilent && taintDegradations(events).length === 0;
+  if (captured && isTold) return;
   // Samples of the machine that is stopped here would look like a hang.
   const resumeSamples = guest.watch.holdSamples();
   await orNothing(async () => {

@@ -34,6 +34,13 @@ void t.test('every frame of the guests', async (t) => {
     interrupts: '  0:  5\n',
   });
   t.strictSame(read({ ev: 'capture-done' }), { type: 'capture-done' });
+  t.strictSame(read({ ev: 'capture-done', taint: 640 }), { type: 'capture-done', taint: 640 });
+  t.strictSame(
+    read({ ev: 'capture-done', taint: null }),
+    { type: 'capture-done' },
+    'a kernel without sysctl',
+  );
+  t.match(read({ ev: 'capture-done', taint: -1 }), { type: 'control-noise' });
   t.match(readControlLine(vmcoreFrame({ cpus: 3 }).trim()), {
     type: 'vmcore',
     vmcore: { prstatusNotes: 3, hasVmcoreinfo: true, nodename: 'cp-made' },

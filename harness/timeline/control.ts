@@ -50,7 +50,7 @@ const Frame = z.discriminatedUnion('ev', [
     timers: base64.optional(),
   }),
   z.object({ ev: z.literal('exercise'), device: base64, before: base64, after: base64, received: count }),
-  z.object({ ev: z.literal('capture-done') }),
+  z.object({ ev: z.literal('capture-done'), taint: count.nullable().optional() }),
 ]);
 
 /** What only the first kernel's living init sends. */
@@ -136,7 +136,7 @@ export function readControlLine(line: string): EventBody {
         }),
       };
     case 'capture-done':
-      return { type: 'capture-done' };
+      return { type: 'capture-done', ...(typeof frame.taint === 'number' ? { taint: frame.taint } : {}) };
   }
 }
 
