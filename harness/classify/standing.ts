@@ -33,13 +33,17 @@ export function refutedEvents(events: readonly RunEvent[]): ReadonlySet<RunEvent
     if ((event.type === 'panic' || event.type === 'panic-ended') && event.side === 'capture')
       refuted.add(event);
   }
-  const livesOn = events.findIndex((event) => isFact(event, 'watch-ended') && event.fact.answered);
-  if (
-    livesOn < 0 ||
-    events.slice(0, livesOn).some(({ type }) => type === 'jumped' || type === 'capture-hello')
-  ) {
-    return refuted;
-  }
+  const panicked = events.findIndex((event) => event.type === 'panic' && !refuted.has(event));
+  const livesOn = events.findIndex(
+    (event, index) =>
+      isFact(event, 'watch-ended') &&
+      event.fact.answered &&
+      (event.fact.afterPanic === true || panicked < 0 || index < panicked),
+  );
+  const captureRuns = events
+    .slice(0, Math.max(0, livesOn))
+    .some(({ type }) => type === 'jumped' || type === 'capture-hello');
+  if (livesOn < 0 || captureRuns) return refuted;
   for (const event of events.slice(0, livesOn)) {
     if (isQuotation(event) && !(event.type === 'panic' && event.side === 'production')) refuted.add(event);
   }
