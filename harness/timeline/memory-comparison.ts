@@ -12,6 +12,7 @@ export class MemoryComparison {
   readonly #differing: number[] = [];
   readonly #missing: number[] = [];
   #segmentsLeftOut = 0;
+  #headers: { readonly notesDiffer?: boolean; readonly addressesDiffer?: number } = {};
 
   /** `chunks`: what the capture kernel read, by number. */
   constructor(chunks: ReadonlyMap<number, VmcoreChunk>) {
@@ -42,6 +43,11 @@ export class MemoryComparison {
     this.#segmentsLeftOut += 1;
   }
 
+  /** How the notes and the headers of the vmcore compare with those of the crash image. */
+  addHeaders(headers: { readonly notesDiffer?: boolean; readonly addressesDiffer?: number }): void {
+    this.#headers = { ...this.#headers, ...headers };
+  }
+
   /** The result as a fact of the host. */
   fact(): Extract<HostFact, { fact: 'memory-compared' }> {
     const { compared, partly } = this.#counts;
@@ -51,11 +57,14 @@ export class MemoryComparison {
       offsets('pages missing at', this.#missing),
       offsets('other differences at', this.#differing),
       this.#segmentsLeftOut === 0 ? '' : 'a segment of memory is not in /proc/vmcore',
+      this.#headers.notesDiffer === true ? 'the notes are not those of the crash image' : '',
+      (this.#headers.addressesDiffer ?? 0) > 0 ? 'virtual addresses are not those of the crash image' : '',
     ];
     return {
       fact: 'memory-compared',
       chunkBytes: CHUNK_BYTES,
       ...this.#counts,
+      ...this.#headers,
       differing,
       saw: saw.filter((part) => part !== '').join('; '),
     };

@@ -25,6 +25,8 @@ interface Seen {
 }
 
 /**
+ * A vCPU that the capture kernel starts itself (`nr_cpus=2`) counts until it is there: it was to be stopped, too.
+ *
  * A vCPU is stopped when it is halted with interrupts off; it is elsewhere when it is in the capture kernel, or in
  * firmware (never started). Page tables tell which kernel it is in. A CPU that was offline at firing waits with
  * interrupts off, too, but not in `hlt` where the CPU has MWAIT (arch/x86/kernel/smpboot.c, mwait_play_dead(), v6.1).
@@ -45,7 +47,9 @@ export function createStoppedCpus(): StoppedCpus {
       if (startedMs === undefined || atMs < startedMs + GRACE_MS) return;
       for (const vcpu of vcpus) {
         const known = seen.get(vcpu.index);
-        const crashed = vcpu.place === 'first-kernel' || vcpu.place === 'user';
+        // The page tables of the capture kernel's processes may lie outside of the reservation, in low memory.
+        const isTaken = inCapture.has(vcpu.index);
+        const crashed = !isTaken && (vcpu.place === 'first-kernel' || vcpu.place === 'user');
         const stopped = vcpu.halted && !vcpu.interruptsOn;
         if (!crashed || stopped || isOffline(vcpu)) {
           if (known !== undefined) known.stoppedLater = true;
@@ -67,8 +71,7 @@ export function createStoppedCpus(): StoppedCpus {
       return [...seen.values()].flatMap(
         ({ sinceMs, samples, addresses, last, lastAt, stoppedLater }): RunEvent[] => {
           const forMs = lastAt.atMs - sinceMs;
-          // The page tables of the capture kernel's processes may lie outside of the reservation, in low memory.
-          if (inCapture.has(last.index) || samples < MIN_SAMPLES || forMs < MIN_MS) return [];
+          if (samples < MIN_SAMPLES || forMs < MIN_MS) return [];
           const cpu: NotStopped = { ...last, samples, forMs, addresses: addresses.size, stoppedLater };
           return [{ ...lastAt, type: 'cpu-not-stopped', cpu }];
         },

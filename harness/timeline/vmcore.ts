@@ -1,4 +1,5 @@
 import type { Vmcore } from '../model/event.js';
+import { chunkSums, PAGE_BYTES } from './chunk-sums.js';
 import { loadsOf } from './core-headers.js';
 
 const NT_PRSTATUS = 1;
@@ -18,18 +19,22 @@ export interface VmcoreBytes {
  */
 export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
   if (!isCoreHead(bytes.head)) return undefined;
-  let prstatusNotes = 0;
+  const registers = new Set<string>();
   let vmcoreinfo: string | undefined;
   for (const note of elfNotes(bytes.notes)) {
-    if (note.type === NT_PRSTATUS && note.name === 'CORE') prstatusNotes += 1;
+    if (note.type === NT_PRSTATUS && note.name === 'CORE') {
+      const saved = registersOf(note.description);
+      if (saved.some((byte) => byte !== 0)) registers.add(saved.toString('latin1'));
+    }
     if (note.name === 'VMCOREINFO') vmcoreinfo = note.description.toString('latin1');
   }
   return {
     sizeBytes: bytes.sizeBytes,
-    prstatusNotes,
+    prstatusNotes: registers.size,
     hasVmcoreinfo: vmcoreinfo !== undefined,
     crashedRelease: /^OSRELEASE=(\S{1,64})$/m.exec(vmcoreinfo ?? '')?.[1],
     nodename: nodenameOf(bytes.uts),
+    notesSum: notesSum([bytes.notes]),
     loads: loadsOf(bytes.head),
   };
 }
@@ -41,10 +46,32 @@ function isCoreHead(head: Buffer): boolean {
   return head.length >= headerBytes && head.readUInt16LE(16) === 4;
 }
 
+/** Where `pr_reg` lies in struct elf_prstatus, by its size (include/linux/elfcore.h, v6.1): 64 bits, 32 bits. */
+const REGISTERS: Readonly<Record<number, readonly [first: number, end: number]>> = {
+  336: [112, 328],
+  144: [72, 140],
+};
+
+function registersOf(prstatus: Buffer): Buffer {
+  return prstatus.subarray(...(REGISTERS[prstatus.length] ?? []));
+}
+
+/** The sum of the notes of several segments, one after another as /proc/vmcore merges them. */
+export function notesSum(segments: readonly Buffer[]): string {
+  const bytes = Buffer.concat(
+    segments.map((segment) => segment.subarray(0, elfNotes(segment).at(-1)?.end ?? 0)),
+  );
+  const pages = Buffer.alloc(Math.ceil(bytes.length / PAGE_BYTES) * PAGE_BYTES);
+  bytes.copy(pages);
+  return chunkSums(pages).sums;
+}
+
 interface ElfNote {
   readonly name: string;
   readonly type: number;
   readonly description: Buffer;
+  /** Where the next one begins. */
+  readonly end: number;
 }
 
 /** Walks ELF notes (name and description padded to 4 bytes); stops at the first that does not fit. */
@@ -64,6 +91,7 @@ function elfNotes(bytes: Buffer): ElfNote[] {
       name: bytes.toString('latin1', name, name + nameSize).replace(/\0.*$/s, ''),
       type,
       description: bytes.subarray(description, description + descriptionSize),
+      end,
     });
     at = end;
   }

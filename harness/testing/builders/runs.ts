@@ -93,12 +93,19 @@ export function utsNamespace(nodename: string, before = 0): Buffer {
   return bytes;
 }
 
+/** A CPU's NT_PRSTATUS note: struct elf_prstatus of 64 bits with a stack pointer of its own. */
+export function prstatusNote(cpu: number): Buffer {
+  const description = Buffer.alloc(336);
+  description.writeBigUInt64LE(0xffffc90000000000n + BigInt(cpu) * 0x4000n, 112 + 19 * 8);
+  return elfNote('CORE', 1, description);
+}
+
 /** A vmcore frame of the capture init. */
 export function vmcoreFrame(
   options: { nodename?: string; cpus?: number; release?: string; vmcoreinfo?: boolean; uts?: Buffer } = {},
 ): string {
   const { nodename = NONCE, cpus = 2, release = RELEASE, vmcoreinfo = true } = options;
-  const notes = Array.from({ length: cpus }, () => elfNote('CORE', 1, Buffer.alloc(336)));
+  const notes = Array.from({ length: cpus }, (_, cpu) => prstatusNote(cpu));
   if (vmcoreinfo) notes.push(elfNote('VMCOREINFO', 0, Buffer.from(`OSRELEASE=${release}\nPAGESIZE=4096\n`)));
   return frame({
     ev: 'vmcore',
@@ -246,8 +253,8 @@ export class MadeRun {
     );
   }
 
-  captureHello(): this {
-    return this.control(frame({ ev: 'capture-hello', release: b64(RELEASE), cmdline: b64('elfcorehdr=1') }));
+  captureHello(commandLine = 'elfcorehdr=1'): this {
+    return this.control(frame({ ev: 'capture-hello', release: b64(RELEASE), cmdline: b64(commandLine) }));
   }
 
   end(): this {
