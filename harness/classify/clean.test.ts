@@ -68,7 +68,19 @@ void t.test('every other vCPU is stopped', async (t) => {
   t.equal(judge(beside(() => IN_CAPTURE)), 'clean', 'nr_cpus=2 in the capture kernel');
   const until = (last: number, before: MadeVcpu) => beside((index) => (index < last ? before : IN_CAPTURE));
   t.equal(judge(until(25, PARKED)), 'clean', 'started by the capture kernel');
-  t.equal(judge(until(13, spinning)), 'clean', 'on its way into the capture kernel');
+  t.equal(judge(until(2, spinning)), 'clean', 'on its way into the capture kernel');
+  t.equal(judge(until(6, IDLE)), 'clean', 'it may have been starved until the capture kernel took it');
+  const moving = (index: number) => (index % 2 === 0 ? IDLE : user);
+  t.equal(
+    judge(beside((index) => (index < 6 ? moving(index) : IN_CAPTURE))),
+    'degraded cpu-not-stopped',
+    'a fast capture kernel took it within the grace',
+  );
+  t.equal(
+    judge(beside((index) => (index < 6 ? moving(index) : index < 7 ? PARKED : IN_CAPTURE))),
+    'clean',
+    'it was stopped before',
+  );
   t.equal(
     judge(beside((index) => (index < 25 ? (index % 2 === 0 ? IDLE : user) : IN_CAPTURE))),
     'degraded cpu-not-stopped',

@@ -2,7 +2,7 @@ import type { EventOf, RunEvent } from '../model/event.js';
 import { isQuiet } from '../timeline/printk.js';
 import { waitedMs } from '../timeline/own-time.js';
 import type { Facts } from './facts.js';
-import { type FactEvent, factsOf, first } from './phases.js';
+import { type FactEvent, factsOf, first, lastMs } from './phases.js';
 
 /** A check of the kernel that fails by itself when the machine's threads get no CPU. */
 interface Check {
@@ -129,7 +129,7 @@ function isShown({ events, captureUserspace }: Facts): boolean {
 /** In the boot of the capture kernel, or of the first one when there is none. */
 function busyInBoot({ events, captureEntered, captureUserspace }: Facts): HostBusy | undefined {
   const fromMs = captureEntered?.atMs ?? 0;
-  const toMs = captureUserspace?.atMs ?? events.at(-1)?.atMs ?? 0;
+  const toMs = captureUserspace?.atMs ?? lastMs(events);
   const times = factsOf(events, 'host-time');
   return times
     .filter(({ atMs }) => atMs > fromMs && atMs <= toMs)

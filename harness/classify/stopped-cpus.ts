@@ -1,7 +1,7 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import { type Aspect, HOLDS, degraded, open } from './aspect.js';
 import type { Facts } from './facts.js';
-import { factsOf, type FactEvent, first } from './phases.js';
+import { factsOf, type FactEvent, first, lastMs } from './phases.js';
 
 /** vCPUs that ran the crashed kernel while the capture kernel ran. */
 export function notStopped(events: readonly RunEvent[]): EventOf<'cpu-not-stopped'>[] {
@@ -41,8 +41,7 @@ const WATCHED_MS = 2_000;
 function wereWatched(facts: Facts): boolean {
   if (onlineCpus(facts) === 1) return true;
   const entered = first(facts.events, 'jumped', ({ place }) => place === 'capture-kernel');
-  const last = facts.events.at(-1);
-  return entered !== undefined && last !== undefined && last.atMs - entered.atMs >= WATCHED_MS;
+  return entered !== undefined && lastMs(facts.events) - entered.atMs >= WATCHED_MS;
 }
 
 /** Does the vmcore hold the registers of every CPU that was online at firing? */

@@ -198,8 +198,17 @@ export interface Vmcore {
   readonly nodename?: string | undefined;
   /** A sum of all notes' bytes; absent in events of older versions. */
   readonly notesSum?: string | undefined;
+  /** The headers and the notes at its start, whole pages, with their sums; absent when they were not all sent. */
+  readonly start?: VmcoreStart | undefined;
   /** Its PT_LOAD segments, as far as the first page shows them; absent in events of older versions. */
   readonly loads?: readonly VmcoreLoad[] | undefined;
+}
+
+/** The first bytes of /proc/vmcore, which show no memory. */
+export interface VmcoreStart {
+  readonly bytes: number;
+  readonly sums: string;
+  readonly zeroPages: number;
 }
 
 /** 1 MiB of /proc/vmcore (the last chunk may be shorter), as the capture kernel read it. */

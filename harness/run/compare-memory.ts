@@ -1,5 +1,5 @@
 import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
-import type { RunEvent, VmcoreChunk, VmcoreLoad } from '../model/event.js';
+import type { RunEvent, VmcoreChunk, VmcoreLoad, VmcoreStart } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { isReserved } from '../timeline/armed.js';
 import { CHUNK_BYTES, PAGE_BYTES } from '../timeline/chunk-sums.js';
@@ -78,6 +78,7 @@ interface Reading {
   readonly sizeBytes: number;
   readonly loads: readonly VmcoreLoad[];
   readonly notesSum: string | undefined;
+  readonly start: VmcoreStart | undefined;
   readonly chunks: ReadonlyMap<number, VmcoreChunk>;
 }
 
@@ -90,8 +91,8 @@ function readingOf(events: readonly RunEvent[]): Reading | undefined {
     if (event.type !== 'vmcore-chunks') continue;
     event.chunks.forEach((chunk, index) => chunks.set(event.first + index, chunk));
   }
-  const { loads, notesSum: sum } = core.vmcore;
-  return { sizeBytes: end.read.sizeBytes, loads, notesSum: sum, chunks };
+  const { loads, notesSum: sum, start } = core.vmcore;
+  return { sizeBytes: end.read.sizeBytes, loads, notesSum: sum, start, chunks };
 }
 
 /** The segments in the ELF headers of the crash image, which the first kernel's kexec wrote into the reservation. */
@@ -132,7 +133,7 @@ async function imageNotes(memory: Memory, segments: readonly VmcoreLoad[]): Prom
 /** Reads the memory in windows, in the order of the file; undefined when it is cut off. */
 async function compare(
   memory: Memory,
-  { sizeBytes, chunks }: Reading,
+  { sizeBytes, chunks, start: startPart }: Reading,
   { pieces, leftOut, isCut }: Pick<VmcoreLayout, 'pieces' | 'leftOut'> & { readonly isCut: () => boolean },
 ): Promise<MemoryComparison | undefined> {
   const comparison = new MemoryComparison(chunks);
@@ -141,9 +142,10 @@ async function compare(
     const window = Buffer.alloc(inPages(Math.min(WINDOW_BYTES, sizeBytes - start)));
     const known = await fill(window, { memory, pieces, start });
     for (let at = 0; at < window.length; at += CHUNK_BYTES) {
-      const chunk = window.subarray(at, at + CHUNK_BYTES);
+      const before = start + at === 0 && isAtStart(startPart, pieces) ? startPart : undefined;
+      const chunk = window.subarray(at + (before?.bytes ?? 0), at + CHUNK_BYTES);
       const unknownPages = chunk.length / PAGE_BYTES - (known.get(at) ?? 0);
-      comparison.add((start + at) / CHUNK_BYTES, chunk, { unknownPages });
+      comparison.add((start + at) / CHUNK_BYTES, chunk, { unknownPages, before });
     }
   }
   for (const { address, bytes } of leftOut) {
@@ -152,6 +154,11 @@ async function compare(
     }
   }
   return comparison;
+}
+
+/** Whether the memory begins where the headers and the notes end, within the first chunk. */
+function isAtStart(start: VmcoreStart | undefined, pieces: readonly VmcorePiece[]): boolean {
+  return start !== undefined && start.bytes < CHUNK_BYTES && pieces[0]?.offset === start.bytes;
 }
 
 /** Copies the memory that belongs into a window of the file. Returns how many pages of each chunk are known. */

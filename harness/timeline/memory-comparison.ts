@@ -1,6 +1,6 @@
 import type { VmcoreChunk } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
-import { CHUNK_BYTES, chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import { CHUNK_BYTES, type ChunkSums, chunkSums, PAGE_BYTES } from './chunk-sums.js';
 
 /** Most offsets that are named of each kind. */
 const NAMED_OFFSETS = 8;
@@ -19,11 +19,18 @@ export class MemoryComparison {
     this.#chunks = chunks;
   }
 
-  /** The memory of a chunk, whole pages; zeros where the host does not know what /proc/vmcore should hold. */
-  add(number: number, memory: Buffer, { unknownPages }: { unknownPages: number }): void {
-    const { sums, zeroPages } = chunkSums(memory);
+  /**
+   * The memory of a chunk, whole pages; zeros where the host does not know what /proc/vmcore should hold. `before`: the
+   * sums of what precedes it in the chunk and is no memory.
+   */
+  add(
+    number: number,
+    memory: Buffer,
+    { unknownPages, before }: { unknownPages: number; before?: ChunkSums | undefined },
+  ): void {
+    const { sums, zeroPages } = chunkSums(memory, before);
     const counts = this.#counts;
-    counts.dataPages += memory.length / PAGE_BYTES - zeroPages;
+    counts.dataPages += memory.length / PAGE_BYTES - (zeroPages - (before?.zeroPages ?? 0));
     const read = this.#chunks.get(number);
     const isWhole = read !== undefined && unknownPages === 0;
     if (isWhole) counts.compared += 1;

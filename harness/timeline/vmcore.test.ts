@@ -1,5 +1,6 @@
 import t from 'tap';
 import { coreHead, elfNote, prstatusNote, utsNamespace } from '../testing/builders/runs.js';
+import { chunkSums } from './chunk-sums.js';
 import { notesSum, readVmcore, type VmcoreBytes } from './vmcore.js';
 
 const PRSTATUS = prstatusNote(0);
@@ -73,6 +74,23 @@ void t.test('notes without registers, or with those of another CPU, are no CPUs'
   const other = Buffer.from(PRSTATUS);
   other.writeUInt32LE(1, 20 + 32);
   t.equal(cpus(PRSTATUS, other), 1, 'the process id does not make another CPU');
+});
+
+void t.test('the headers and the notes at the start of the file', async (t) => {
+  const head = Buffer.alloc(4096);
+  coreHead().copy(head);
+  head.writeBigUInt64LE(64n, 32);
+  head.writeUInt16LE(56, 54);
+  head.writeUInt16LE(1, 56);
+  head.writeUInt32LE(4, 64);
+  head.writeBigUInt64LE(4096n, 64 + 8);
+  head.writeBigUInt64LE(BigInt(NOTES.length), 64 + 32);
+  const file = Buffer.alloc(2 * 4096);
+  head.copy(file);
+  NOTES.copy(file, 4096);
+  t.strictSame(read({ head })?.start, { bytes: 8192, ...chunkSums(file) });
+  t.equal(read({ head, notes: NOTES.subarray(0, -4) })?.start, undefined, 'cut off');
+  t.equal(read({ head: head.subarray(0, 2048) })?.start, undefined, 'not all of the headers');
 });
 
 void t.test('the sum of notes is that of their parts', async (t) => {

@@ -1,6 +1,6 @@
 import type { Vmcore } from '../model/event.js';
 import { chunkSums, PAGE_BYTES } from './chunk-sums.js';
-import { loadsOf } from './core-headers.js';
+import { loadsOf, noteSegmentsOf } from './core-headers.js';
 
 const NT_PRSTATUS = 1;
 
@@ -35,6 +35,7 @@ export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
     crashedRelease: /^OSRELEASE=(\S{1,64})$/m.exec(vmcoreinfo ?? '')?.[1],
     nodename: nodenameOf(bytes.uts),
     notesSum: notesSum([bytes.notes]),
+    ...startOf(bytes),
     loads: loadsOf(bytes.head),
   };
 }
@@ -56,14 +57,30 @@ function registersOf(prstatus: Buffer): Buffer {
   return prstatus.subarray(...(REGISTERS[prstatus.length] ?? []));
 }
 
+/**
+ * /proc/vmcore begins with the headers and one segment of notes, each in pages that are filled up with zeros
+ * (fs/proc/vmcore.c, merge_note_headers_elf64(), v6.1).
+ */
+function startOf({ head, notes }: VmcoreBytes): Pick<Vmcore, 'start'> {
+  const [segment, ...others] = noteSegmentsOf(head);
+  const isWhole = segment?.offset === head.length && segment.sizeBytes === notes.length;
+  if (!isWhole || others.length > 0 || head.length % PAGE_BYTES !== 0) return {};
+  const pages = inPages(Buffer.concat([head, notes]));
+  return { start: { bytes: pages.length, ...chunkSums(pages) } };
+}
+
+function inPages(bytes: Buffer): Buffer {
+  const pages = Buffer.alloc(Math.ceil(bytes.length / PAGE_BYTES) * PAGE_BYTES);
+  bytes.copy(pages);
+  return pages;
+}
+
 /** The sum of the notes of several segments, one after another as /proc/vmcore merges them. */
 export function notesSum(segments: readonly Buffer[]): string {
   const bytes = Buffer.concat(
     segments.map((segment) => segment.subarray(0, elfNotes(segment).at(-1)?.end ?? 0)),
   );
-  const pages = Buffer.alloc(Math.ceil(bytes.length / PAGE_BYTES) * PAGE_BYTES);
-  bytes.copy(pages);
-  return chunkSums(pages).sums;
+  return chunkSums(inPages(bytes)).sums;
 }
 
 interface ElfNote {
