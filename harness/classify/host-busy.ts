@@ -77,11 +77,13 @@ export function hostBusyAt(facts: Facts, name: string, at: RunEvent): HostBusy |
   const check = CHECKS[name];
   if (check === undefined) return undefined;
   const stuckMs = at.type === 'signature' ? Number(STUCK_FOR.exec(at.text)?.[1] ?? 0) * 1_000 : 0;
-  if (stuckMs > check.windowMs && at.at.source === 'console') {
-    // What is left of it without the waiting is a lockup.
+  if (stuckMs > check.windowMs) {
+    // What is left of it without the waiting is a lockup. A line of a log that was read from memory has no time.
+    const isTimed = at.at.source === 'console';
+    const fromMs = isTimed ? at.atMs - stuckMs : (facts.captureEntered?.atMs ?? 0);
     const spoiledByMs = stuckMs - LOCKUP_MS;
     const times = factsOf(facts.events, 'host-time');
-    return busyIn(times, { fromMs: at.atMs - stuckMs, toMs: at.atMs }, { windowMs: stuckMs, spoiledByMs });
+    return busyIn(times, { fromMs, toMs: at.atMs }, { windowMs: stuckMs, spoiledByMs });
   }
   // A line out of the kernel's log has the time at which the log was read.
   if (at.at.source !== 'console') return busyInBoot(facts);

@@ -113,6 +113,8 @@ void t.test('where the ELF headers are', async (t) => {
   t.equal(elfcorehdrOf('console=ttyS0 elfcorehdr=637228K quiet'), 637228 * 1024);
   t.equal(elfcorehdrOf('elfcorehdr=0x2ef00000'), 0x2ef00000);
   t.equal(elfcorehdrOf('elfcorehdr=4K@16M'), 16 * MIB);
+  t.equal(elfcorehdrOf('elfcorehdr=1M quiet elfcorehdr=2M'), 2 * MIB, 'the last one counts');
+  t.equal(elfcorehdrOf('elfcorehdr=1M elfcorehdr=x'), undefined);
   for (const line of [
     '',
     'elfcorehdr=',

@@ -95,11 +95,13 @@ function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcoreP
   };
 }
 
-/** The address in `elfcorehdr=[size[KMG]@]address[KMG]` (kernel/crash_dump.c, setup_elfcorehdr(), v6.1). */
+/**
+ * The address in `elfcorehdr=[size[KMG]@]address[KMG]`; the last one counts (kernel/crash_dump.c, setup_elfcorehdr(),
+ * v6.1).
+ */
 export function elfcorehdrOf(commandLine: string): number | undefined {
-  const word = /(?:^|\s)elfcorehdr=(?:\w{1,20}@)?(0x[0-9a-f]{1,13}|\d{1,15})([KMG]?)(?=\s|$)/i.exec(
-    commandLine,
-  );
+  const last = commandLine.split(/\s+/).findLast((text) => text.startsWith('elfcorehdr='));
+  const word = /^elfcorehdr=(?:\w{1,20}@)?(0x[0-9a-f]{1,13}|\d{1,15})([KMG]?)$/i.exec(last ?? '');
   if (word?.[1] === undefined) return undefined;
   const unit = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[(word[2] ?? '').toUpperCase()] ?? 1;
   const address = Number(word[1]) * unit;
