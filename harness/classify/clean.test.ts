@@ -65,6 +65,11 @@ void t.test('every other vCPU is stopped', async (t) => {
   t.equal(judge(beside(() => spinning)), 'degraded cpu-not-stopped', 'spins with interrupts off');
   t.equal(judge(beside(() => spinning, '0')), 'clean', 'it was offline at firing');
   t.equal(judge(beside(() => IDLE, '0')), 'degraded cpu-not-stopped', 'no offline CPU has its interrupts on');
+  const firmware: MadeVcpu = { rip: 0x9f000n, real: true };
+  t.equal(judge(beside(() => firmware)), 'degraded cpu-not-stopped', 'it was online, and runs firmware');
+  t.equal(judge(beside(() => ({ ...firmware, halted: true }))), 'clean', 'halted there, or waits for a SIPI');
+  t.equal(judge(beside(() => firmware, '0')), 'clean', 'never started');
+  t.equal(judge(beside((index) => (index < 14 ? firmware : IN_CAPTURE))), 'clean', 'being started');
   t.equal(judge(beside(() => IN_CAPTURE)), 'clean', 'nr_cpus=2 in the capture kernel');
   const until = (last: number, before: MadeVcpu) => beside((index) => (index < last ? before : IN_CAPTURE));
   t.equal(judge(until(25, PARKED)), 'clean', 'started by the capture kernel');

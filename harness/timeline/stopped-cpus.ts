@@ -32,7 +32,7 @@ interface Seen {
  * seen stopped: the shootdown should have stopped it.
  *
  * A vCPU is stopped when it is halted with interrupts off; it is elsewhere when it is in the capture kernel, or in
- * firmware (never started). Page tables tell which kernel it is in. A CPU that was offline at firing waits with
+ * firmware (never started; one that was online must be halted there, too). Page tables tell which kernel it is in. A CPU that was offline at firing waits with
  * interrupts off, too, but not in `hlt` where the CPU has MWAIT (arch/x86/kernel/smpboot.c, mwait_play_dead(), v6.1).
  */
 export function createStoppedCpus(): StoppedCpus {
@@ -43,10 +43,12 @@ export function createStoppedCpus(): StoppedCpus {
   const sinceJump = new Map<number, Seen>();
   const seen = new Map<number, Seen>();
   const isOffline = (vcpu: VcpuState) => online?.includes(vcpu.index) === false && !vcpu.interruptsOn;
+  // It was online, and is in firmware now: it never came back from it, or fell into it.
+  const isLost = (vcpu: VcpuState) => vcpu.place === 'firmware' && online?.includes(vcpu.index) === true;
   // The page tables of the capture kernel's processes may lie outside of the reservation, in low memory.
   const isNotStopped = (vcpu: VcpuState) =>
     !inCapture.has(vcpu.index) &&
-    (vcpu.place === 'first-kernel' || vcpu.place === 'user') &&
+    (vcpu.place === 'first-kernel' || vcpu.place === 'user' || isLost(vcpu)) &&
     !isStopped(vcpu) &&
     !isOffline(vcpu);
   return {

@@ -143,14 +143,23 @@ export interface MadeVcpu {
   readonly interrupts?: boolean;
   readonly halted?: boolean;
   readonly cpl?: number;
+  /** In real mode, as firmware is. */
+  readonly real?: boolean;
 }
 
 /** `info registers -a` text in QEMU 7.2's form. */
 export function registers(vcpus: readonly MadeVcpu[]): string {
   return vcpus
-    .map(({ rip, cr3 = FIRST_CR3, interrupts = false, halted = false, cpl = 0 }, index) => {
+    .map(({ rip, cr3 = FIRST_CR3, interrupts = false, halted = false, cpl = 0, real = false }, index) => {
       const hex = (value: bigint) => value.toString(16).padStart(16, '0');
       const flags = interrupts ? '00000246' : '00000046';
+      if (real) {
+        return [
+          `CPU#${index}`,
+          `EIP=${rip.toString(16).padStart(8, '0')} EFL=${flags} [---Z-P-] CPL=${cpl} II=0 A20=1 SMM=0 HLT=${halted ? 1 : 0}`,
+          'CR0=60000010 CR2=00000000 CR3=00000000 CR4=00000000',
+        ].join('\n');
+      }
       return [
         `CPU#${index}`,
         'RAX=0000000000000000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000000',
