@@ -73,7 +73,13 @@ void t.test('notes without registers, or with those of another CPU, are no CPUs'
   t.equal(cpus(PRSTATUS, elfNote('CORE', 1, empty)), 1, 'a process id and no registers');
   const other = Buffer.from(PRSTATUS);
   other.writeUInt32LE(1, 20 + 32);
-  t.equal(cpus(PRSTATUS, other), 1, 'the process id does not make another CPU');
+  t.equal(cpus(PRSTATUS, other), 1, 'in kernel mode the process id does not make another CPU');
+  const user = Buffer.from(PRSTATUS);
+  user.writeUInt8(0x33, 20 + 112 + 17 * 8);
+  const twin = Buffer.from(user);
+  twin.writeUInt32LE(1, 20 + 32);
+  t.equal(cpus(user, twin), 2, 'two processes may have the same registers');
+  t.equal(cpus(user, user), 1);
 });
 
 void t.test('the headers and the notes at the start of the file', async (t) => {

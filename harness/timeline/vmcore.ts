@@ -19,18 +19,18 @@ export interface VmcoreBytes {
  */
 export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
   if (!isCoreHead(bytes.head)) return undefined;
-  const registers = new Set<string>();
+  const owners = new Set<string>();
   let vmcoreinfo: string | undefined;
   for (const note of elfNotes(bytes.notes)) {
     if (note.type === NT_PRSTATUS && note.name === 'CORE') {
-      const saved = registersOf(note.description);
-      if (saved.some((byte) => byte !== 0)) registers.add(saved.toString('latin1'));
+      const owner = ownerOf(note.description);
+      if (owner !== undefined) owners.add(owner);
     }
     if (note.name === 'VMCOREINFO') vmcoreinfo = note.description.toString('latin1');
   }
   return {
     sizeBytes: bytes.sizeBytes,
-    prstatusNotes: registers.size,
+    prstatusNotes: owners.size,
     hasVmcoreinfo: vmcoreinfo !== undefined,
     crashedRelease: /^OSRELEASE=(\S{1,64})$/m.exec(vmcoreinfo ?? '')?.[1],
     nodename: nodenameOf(bytes.uts),
@@ -47,14 +47,23 @@ function isCoreHead(head: Buffer): boolean {
   return head.length >= headerBytes && head.readUInt16LE(16) === 4;
 }
 
-/** Where `pr_reg` lies in struct elf_prstatus, by its size (include/linux/elfcore.h, v6.1): 64 bits, 32 bits. */
-const REGISTERS: Readonly<Record<number, readonly [first: number, end: number]>> = {
-  336: [112, 328],
-  144: [72, 140],
+/** Where things lie in struct elf_prstatus, by its size (include/linux/elfcore.h, v6.1): 64 bits, 32 bits. */
+const PRSTATUS: Readonly<Record<number, { pid: number; registers: number; end: number; cs: number }>> = {
+  336: { pid: 32, registers: 112, end: 328, cs: 112 + 17 * 8 },
+  144: { pid: 24, registers: 72, end: 140, cs: 72 + 13 * 4 },
 };
+const USER_LEVEL = 3;
 
-function registersOf(prstatus: Buffer): Buffer {
-  return prstatus.subarray(...(REGISTERS[prstatus.length] ?? []));
+/**
+ * The registers of a PRSTATUS note, as a text that no other CPU's has: in kernel mode the stack pointer is the CPU's own,
+ * in user mode two processes may have equal registers, and not the same process id. Undefined: there are none.
+ */
+function ownerOf(prstatus: Buffer): string | undefined {
+  const layout = PRSTATUS[prstatus.length];
+  const registers = prstatus.subarray(layout?.registers, layout?.end);
+  if (registers.every((byte) => byte === 0)) return undefined;
+  const isUser = layout !== undefined && ((prstatus[layout.cs] ?? 0) & USER_LEVEL) === USER_LEVEL;
+  return `${isUser ? prstatus.readUInt32LE(layout.pid) : ''} ${registers.toString('latin1')}`;
 }
 
 /**
