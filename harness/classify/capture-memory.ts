@@ -88,7 +88,10 @@ export function wholeMemory(facts: Facts): Aspect {
   if (end.read.unreadablePages > 0) degradedBy.push(['vmcore-unreadable', end]);
   if (compared === undefined) undecided.push('vmcore-compared');
   else {
-    const { pagesMissing, differing } = compared.fact;
+    const { pagesMissing, differing, notesDiffer, addressesDiffer } = compared.fact;
+    if (notesDiffer === true) degradedBy.push(['vmcore-notes-differ', compared]);
+    if (addressesDiffer !== undefined && addressesDiffer > 0)
+      degradedBy.push(['vmcore-headers-differ', compared]);
     if (pagesMissing > 0) degradedBy.push(['vmcore-incomplete', compared]);
     else if (differing > 0 && plan.scenario.guest.nic === undefined)
       degradedBy.push(['vmcore-differs', compared]);

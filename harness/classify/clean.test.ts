@@ -35,18 +35,24 @@ const IN_CAPTURE: MadeVcpu = { rip: 0xffffffff81000000n, cr3: CRASH_CR3, interru
 
 /** A capture with samples of the other vCPU for three seconds after the capture kernel's start. */
 function beside(other: (sample: number) => MadeVcpu, online = '0-1', others = 1): MadeRun {
-  const run = new MadeRun().boot().arm();
+  return finished(besideFrom(new MadeRun(), other, { online, others }));
+}
+
+function besideFrom(
+  run: MadeRun,
+  other: (sample: number) => MadeVcpu,
+  { online = '0-1', others = 1 } = {},
+): MadeRun {
+  run.boot().arm();
   run.control(frame({ ev: 'firing', id: 2, online })).panic();
   run.sample([{ rip: 0xffffffff81000000n }, ...Array<MadeVcpu>(others).fill(PARKED)]);
   for (let index = 0; index < 30; index++) {
     run.later(90).sample([IN_CAPTURE, ...Array<MadeVcpu>(others).fill(other(index))]);
   }
-  return finished(
-    run
-      .captureBanner()
-      .captureHello()
-      .control(vmcoreFrame({ cpus: online === '0' ? 1 : 1 + others })),
-  );
+  return run
+    .captureBanner()
+    .captureHello()
+    .control(vmcoreFrame({ cpus: online === '0' ? 1 : 1 + others }));
 }
 
 void t.test('every other vCPU is stopped', async (t) => {
@@ -59,7 +65,37 @@ void t.test('every other vCPU is stopped', async (t) => {
   t.equal(judge(beside(() => spinning)), 'degraded cpu-not-stopped', 'spins with interrupts off');
   t.equal(judge(beside(() => spinning, '0')), 'clean', 'it was offline at firing');
   t.equal(judge(beside(() => IDLE, '0')), 'degraded cpu-not-stopped', 'no offline CPU has its interrupts on');
+  const firmware: MadeVcpu = { rip: 0x9f000n, real: true };
+  t.equal(judge(beside(() => firmware)), 'degraded cpu-not-stopped', 'it was online, and runs firmware');
+  t.equal(judge(beside(() => ({ ...firmware, halted: true }))), 'clean', 'halted there, or waits for a SIPI');
+  t.equal(judge(beside(() => firmware, '0')), 'clean', 'never started');
+  t.equal(judge(beside((index) => (index < 14 ? firmware : IN_CAPTURE))), 'clean', 'being started');
   t.equal(judge(beside(() => IN_CAPTURE)), 'clean', 'nr_cpus=2 in the capture kernel');
+  const until = (last: number, before: MadeVcpu) => beside((index) => (index < last ? before : IN_CAPTURE));
+  t.equal(judge(until(25, PARKED)), 'clean', 'started by the capture kernel');
+  t.equal(judge(until(2, spinning)), 'clean', 'on its way into the capture kernel');
+  t.equal(judge(until(6, IDLE)), 'clean', 'it may have been starved until the capture kernel took it');
+  const moving = (index: number) => (index % 2 === 0 ? IDLE : user);
+  t.equal(
+    judge(beside((index) => (index < 6 ? moving(index) : IN_CAPTURE))),
+    'degraded cpu-not-stopped',
+    'a fast capture kernel took it within the grace',
+  );
+  t.equal(
+    judge(beside((index) => (index < 6 ? moving(index) : index < 7 ? PARKED : IN_CAPTURE))),
+    'clean',
+    'it was stopped before',
+  );
+  t.equal(
+    judge(beside((index) => (index < 25 ? (index % 2 === 0 ? IDLE : user) : IN_CAPTURE))),
+    'degraded cpu-not-stopped',
+    'it ran until the capture kernel took it',
+  );
+  t.equal(
+    judge(beside((index) => (index < 14 ? PARKED : index < 15 ? IN_CAPTURE : user))),
+    'clean',
+    "page tables of the capture kernel's process in low memory",
+  );
   t.equal(judge(beside((index) => (index < 8 ? IDLE : PARKED))), 'clean', 'stopped within the grace');
   t.equal(
     judge(beside((index) => (index === 20 ? spinning : PARKED))),
@@ -67,6 +103,18 @@ void t.test('every other vCPU is stopped', async (t) => {
     'an NMI woke it for a moment',
   );
   t.equal(judge(beside((index) => (index < 25 ? spinning : PARKED))), 'clean', 'it may have been starved');
+  const timed = (waitedMs: number) => {
+    const threads = (waited: number) => [{ thread: 'vcpu1', ranMs: 5, waitedMs: waited }];
+    const run = new MadeRun().host({ fact: 'host-time', threads: threads(0) });
+    return finished(
+      besideFrom(run, (index) => (index < 25 ? spinning : PARKED)).host({
+        fact: 'host-time',
+        threads: threads(waitedMs),
+      }),
+    );
+  };
+  t.equal(judge(timed(1_200)), 'clean', 'it waited for the host all the time');
+  t.equal(judge(timed(30)), 'degraded cpu-not-stopped', 'it did not wait for the host');
   const undecided = (run: MadeRun) => {
     const verdict = verdictOf(run.end().records, PLAN);
     return verdict.word === 'captured' && verdict.undecided.includes('cpus-stopped');
@@ -168,6 +216,8 @@ function whole(
     missing?: number;
     differing?: number;
     compared?: boolean;
+    notesDiffer?: boolean;
+    addressesDiffer?: number;
   } = {},
 ): MadeRun {
   const {
@@ -177,6 +227,7 @@ function whole(
     missing = 0,
     differing = 0,
     compared = true,
+    ...headers
   } = changes;
   const pages = Array.from({ length: patterns }, (_, index) => index);
   const seen = Buffer.alloc(128);
@@ -198,7 +249,14 @@ function whole(
   finished(run.control(frame({ ev: 'vmcore-reader', status: 0 })));
   const counts = { chunkBytes: 1024 * 1024, compared: 63, partly: 1, dataPages: 8000 };
   if (!compared) return run;
-  return run.host({ fact: 'memory-compared', ...counts, differing, pagesMissing: missing, saw: 'made' });
+  return run.host({
+    fact: 'memory-compared',
+    ...counts,
+    ...headers,
+    differing,
+    pagesMissing: missing,
+    saw: 'made',
+  });
 }
 
 void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', async (t) => {
@@ -215,6 +273,9 @@ void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', asy
   const card = madePlan({ scenario: { guest: { nic: { model: 'e1000', net: 'frames' } } } });
   t.equal(judge(whole({ differing: 2 }), card), 'clean vmcore-compared?', 'the card may have written');
   t.equal(judge(whole({ missing: 2 }), card), 'degraded vmcore-incomplete', 'a card does not make zeros');
+  t.equal(judge(whole({ notesDiffer: false, addressesDiffer: 0 })), 'clean');
+  t.equal(judge(whole({ notesDiffer: true })), 'degraded vmcore-notes-differ');
+  t.equal(judge(whole({ addressesDiffer: 1 })), 'degraded vmcore-headers-differ');
   t.equal(judge(whole({ patterns: 1023 })), 'degraded patterns-missing');
   t.equal(judge(whole({ nonce: 'cp-other' })), 'degraded patterns-missing', "another run's");
   t.equal(judge(whole({ patterns: 0 })), 'capture-no-vmcore/patterns-missing');

@@ -28,12 +28,16 @@ function pass(
 }
 
 /** A capture in whose boot these lines come while the host is as busy as `part`. */
-function captureWith(lines: readonly string[], busy: Parameters<typeof pass>[1]): MadeRun {
+function captureWith(
+  lines: readonly string[],
+  busy: Parameters<typeof pass>[1],
+  commandLine?: string,
+): MadeRun {
   const waited = { ms: 0 };
   const run = pass(atCapture(), { forMs: 2_000, part: 0 }, waited);
   for (const line of lines) pass(run, busy, waited).console(line);
   pass(run, busy, waited);
-  return pass(run, { forMs: 2_000, part: 0 }, waited).captureHello().control(vmcoreFrame());
+  return pass(run, { forMs: 2_000, part: 0 }, waited).captureHello(commandLine).control(vmcoreFrame());
 }
 
 /** Made runs leave the conditions of a clean capture open. */
@@ -132,7 +136,8 @@ void t.test('a watchdog is judged by what remains of its time', async (t) => {
 
 void t.test('the local APIC timer that was lost while the host was busy', async (t) => {
   const disabled = '[    0.100000] APIC timer disabled due to verification failure';
-  const run = (part: number, ...lines: string[]) => {
+  const run = (part: number, line?: string, words?: string) => {
+    const lines = [line ?? '[    0.100000] x'];
     const timers = (device: string) =>
       Buffer.from(`clocksource=tsc\nclockevent=${device}\n`).toString('base64');
     const facts = {
@@ -142,7 +147,9 @@ void t.test('the local APIC timer that was lost while the host was busy', async 
       interrupts: '',
       timers: timers('pit'),
     };
-    const captured = captureWith(lines, { forMs: 1_000, part }).control(`CP1 ${JSON.stringify(facts)}\n`);
+    const captured = captureWith(lines, { forMs: 1_000, part }, words).control(
+      `CP1 ${JSON.stringify(facts)}\n`,
+    );
     for (const record of captured.records) {
       if (record.kind !== 'chunk' || record.channel !== 'control') continue;
       const text = record.bytes.toString('latin1');
@@ -156,9 +163,28 @@ void t.test('the local APIC timer that was lost while the host was busy', async 
     return undecidedOf(captured);
   };
   t.match(run(0.4, disabled), { undecided: ['apic-timer-disabled', 'lapic-timer-lost'] });
-  t.match(run(0.4), { undecided: ['lapic-timer-lost'] }, 'a quiet console: the whole boot');
+  t.match(
+    run(0.4, undefined, 'elfcorehdr=1 quiet'),
+    { undecided: ['lapic-timer-lost'] },
+    'a quiet console: the whole boot',
+  );
+  t.match(run(0.4), { degradedBy: ['lapic-timer-lost'] }, 'a console that would show a failed calibration');
   t.match(run(0.02, disabled), { degradedBy: ['apic-timer-disabled', 'lapic-timer-lost'], undecided: [] });
   t.match(run(0.1), { degradedBy: ['lapic-timer-lost'] }, 'waiting that a quiet host shows too');
+});
+
+void t.test('a lockup that says how long it lasts is judged by what is left of it', async (t) => {
+  const stuck = (seconds: number, part: number, length = seconds) => {
+    const waited = { ms: 0 };
+    const run = pass(atCapture(), { forMs: 1_000, part: 0 }, waited);
+    pass(run, { forMs: length * 1_000, part }, waited);
+    run.console(`[   90.000000] watchdog: BUG: soft lockup - CPU#0 stuck for ${seconds}s! [swapper/0:1]`);
+    pass(run, { forMs: 500, part }, waited);
+    return undecidedOf(run.captureHello().control(vmcoreFrame()));
+  };
+  t.match(stuck(22, 0.3), { degradedBy: [], undecided: ['soft-lockup'] }, '22 s less 7 are no lockup');
+  t.match(stuck(52, 0.3), { degradedBy: ['soft-lockup'], undecided: [] }, '52 s less 16 are one');
+  t.match(stuck(52, 0.7), { degradedBy: [], undecided: ['soft-lockup'] }, '52 s less 36 are none');
 });
 
 void t.test('a panic over the timer check', async (t) => {

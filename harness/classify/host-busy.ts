@@ -1,7 +1,8 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import { suspensions, waitedMs } from '../timeline/own-time.js';
+import { isQuiet } from '../timeline/printk.js';
 import type { Facts } from './facts.js';
-import { type FactEvent, factsOf, first } from './phases.js';
+import { type FactEvent, factsOf, first, lastMs } from './phases.js';
 
 /** A check of the kernel that fails by itself when the machine's threads get no CPU. */
 interface Check {
@@ -44,7 +45,13 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'hpet-disabled': TIMER,
   'soft-lockup': WATCHDOG,
   'rcu-stall': WATCHDOG,
+  'workqueue-lockup': { windowMs: 32_000, spoiledByMs: 2_000 },
+  'hung-task': { windowMs: 122_000, spoiledByMs: 2_000 },
 };
+
+/** A lockup that says how long it lasts, and the seconds after which the kernel reports it (kernel/watchdog.c, v6.1). */
+const STUCK_FOR = /soft lockup - CPU#\d+ stuck for (\d{1,6})s!$/;
+const LOCKUP_MS = 20_000;
 
 /** Where the moment of the check is not known, the whole boot counts, and only waiting that no quiet host shows. */
 const SOME_TIME: Check = { windowMs: 600, spoiledByMs: 100 };
@@ -63,10 +70,21 @@ export interface HostBusy {
 export function hostBusyAt(facts: Facts, name: string, at: RunEvent): HostBusy | undefined {
   if (name === 'lapic-timer-lost') {
     const message = first(facts.events, 'signature', isNamed('apic-timer-disabled'));
-    return message === undefined ? busyInBoot(facts) : hostBusyAt(facts, message.name, message);
+    if (message !== undefined) return hostBusyAt(facts, message.name, message);
+    // On a console that shows the capture kernel the message would be there: it was not the calibration that failed.
+    return isShown(facts) ? undefined : busyInBoot(facts);
   }
   const check = CHECKS[name];
   if (check === undefined) return undefined;
+  const stuckMs = at.type === 'signature' ? Number(STUCK_FOR.exec(at.text)?.[1] ?? 0) * 1_000 : 0;
+  if (stuckMs > check.windowMs) {
+    // What is left of it without the waiting is a lockup. A line of a log that was read from memory has no time.
+    const isTimed = at.at.source === 'console';
+    const fromMs = isTimed ? at.atMs - stuckMs : (facts.captureEntered?.atMs ?? 0);
+    const spoiledByMs = stuckMs - LOCKUP_MS;
+    const times = factsOf(facts.events, 'host-time');
+    return busyIn(times, { fromMs, toMs: at.atMs }, { windowMs: stuckMs, spoiledByMs });
+  }
   // A line out of the kernel's log has the time at which the log was read.
   if (at.at.source !== 'console') return busyInBoot(facts);
   return busyIn(
@@ -104,10 +122,16 @@ function isNamed(name: string): (event: EventOf<'signature'>) => boolean {
   return (event) => event.name === name;
 }
 
+/** Whether the console showed the capture kernel from its start, and goes on to show what it warns of. */
+function isShown({ events, captureUserspace }: Facts): boolean {
+  const line = first(events, 'capture-command-line');
+  return line?.at.source === 'console' && !isQuiet(captureUserspace?.commandLine ?? '');
+}
+
 /** In the boot of the capture kernel, or of the first one when there is none. */
 function busyInBoot({ events, captureEntered, captureUserspace }: Facts): HostBusy | undefined {
   const fromMs = captureEntered?.atMs ?? 0;
-  const toMs = captureUserspace?.atMs ?? events.at(-1)?.atMs ?? 0;
+  const toMs = captureUserspace?.atMs ?? lastMs(events);
   const times = factsOf(events, 'host-time');
   return times
     .filter(({ atMs }) => atMs > fromMs && atMs <= toMs)

@@ -12,6 +12,11 @@ export function first<T extends EventType>(
   return events.filter(is).find(test);
 }
 
+/** When the last event was, milliseconds; what is known of a vCPU at the end comes last and has its own time. */
+export function lastMs(events: readonly RunEvent[]): number {
+  return events.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
+}
+
 /** A host event that carries one kind of fact. */
 export type FactEvent<F extends HostFact['fact']> = EventOf<'host'> & {
   readonly fact: Extract<HostFact, { fact: F }>;

@@ -1,3 +1,4 @@
+import { lastMs } from './phases.js';
 import type { RunEvent } from '../model/event.js';
 import { type Cell, explainVoid } from '../model/cell.js';
 import { expectationText, judge } from '../model/expectation.js';
@@ -42,7 +43,7 @@ export function resultOf(
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
-    durationMs: Math.round(events.at(-1)?.atMs ?? 0),
+    durationMs: Math.round(lastMs(events)),
     directory,
   };
 }

@@ -1,16 +1,27 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import { type Aspect, HOLDS, degraded, open } from './aspect.js';
 import type { Facts } from './facts.js';
-import { first } from './phases.js';
+import { factsOf, type FactEvent, first, lastMs } from './phases.js';
 
 /** vCPUs that ran the crashed kernel while the capture kernel ran. */
 export function notStopped(events: readonly RunEvent[]): EventOf<'cpu-not-stopped'>[] {
-  return events.filter((event) => event.type === 'cpu-not-stopped').filter(({ cpu }) => !maybeStarved(cpu));
+  return events
+    .filter((event) => event.type === 'cpu-not-stopped')
+    .filter((event) => !maybeStarved(event, events));
 }
 
-/** A vCPU that did not move, and was stopped then, may have waited for the host. */
-function maybeStarved({ addresses, stoppedLater }: EventOf<'cpu-not-stopped'>['cpu']): boolean {
-  return addresses === 1 && stoppedLater;
+/**
+ * A vCPU that did not move, and was stopped then, may have waited for the host: its thread then waited for a CPU most of
+ * that time. One that was asleep, or ran, was not stopped. A recording without the threads' times does not tell.
+ */
+function maybeStarved({ atMs, cpu }: EventOf<'cpu-not-stopped'>, events: readonly RunEvent[]): boolean {
+  if (cpu.addresses > 1 || !cpu.stoppedLater) return false;
+  const times = factsOf(events, 'host-time');
+  const waitedAt = (fact: FactEvent<'host-time'> | undefined) =>
+    fact?.fact.threads.find(({ thread }) => thread === `vcpu${cpu.index}`)?.waitedMs;
+  const before = waitedAt(times.findLast((time) => time.atMs <= atMs - cpu.forMs));
+  const after = waitedAt(times.find((time) => time.atMs >= atMs) ?? times.at(-1));
+  return before === undefined || after === undefined || (after - before) * 2 >= cpu.forMs;
 }
 
 /** Was every vCPU but the capture kernel's own stopped? */
@@ -30,8 +41,7 @@ const WATCHED_MS = 2_000;
 function wereWatched(facts: Facts): boolean {
   if (onlineCpus(facts) === 1) return true;
   const entered = first(facts.events, 'jumped', ({ place }) => place === 'capture-kernel');
-  const last = facts.events.at(-1);
-  return entered !== undefined && last !== undefined && last.atMs - entered.atMs >= WATCHED_MS;
+  return entered !== undefined && lastMs(facts.events) - entered.atMs >= WATCHED_MS;
 }
 
 /** Does the vmcore hold the registers of every CPU that was online at firing? */

@@ -52,7 +52,12 @@ export type EventBody =
     }
   | { readonly type: 'armed'; readonly armed: Armed }
   /** `online`, here and in a reply: numbers of the CPUs that are online; absent where the guest does not report them. */
-  | { readonly type: 'firing'; readonly online?: readonly number[] | undefined }
+  | {
+      readonly type: 'firing';
+      readonly online?: readonly number[] | undefined;
+      /** As in {@link Armed}. */
+      readonly ram?: readonly AddressRange[] | undefined;
+    }
   | {
       readonly type: 'reply';
       readonly id: number;
@@ -145,6 +150,8 @@ export interface Armed {
   readonly crashSize: bigint;
   /** Physical ranges reserved for the crash kernel: one, or two with `crashkernel=X,high`; none: nothing is reserved. */
   readonly ranges: readonly AddressRange[];
+  /** "System RAM" of /proc/iomem, the reservation included; absent in recordings of images that did not report it. */
+  readonly ram?: readonly AddressRange[] | undefined;
   /** Physical ranges of the loaded segments; empty with kexec_file_load, which does not report them. */
   readonly segments: readonly AddressRange[];
   /** The segment that kexec enters: purgatory. */
@@ -180,15 +187,29 @@ export interface AddressRange {
 /** What the capture kernel's init read out of /proc/vmcore, parsed from the bytes that it sent. */
 export interface Vmcore {
   readonly sizeBytes: number;
-  /** NT_PRSTATUS notes: one for each CPU whose registers were saved. */
+  /**
+   * NT_PRSTATUS notes that hold registers, each of other ones: one for each CPU whose registers were saved. No two CPUs
+   * have the same stack pointer.
+   */
   readonly prstatusNotes: number;
   readonly hasVmcoreinfo: boolean;
   /** OSRELEASE of the crashed kernel, from VMCOREINFO. */
   readonly crashedRelease?: string | undefined;
   /** Host name in the crashed kernel's init_uts_ns; absent when it could not be read. */
   readonly nodename?: string | undefined;
+  /** A sum of all notes' bytes; absent in events of older versions. */
+  readonly notesSum?: string | undefined;
+  /** The headers and the notes at its start, whole pages, with their sums; absent when they were not all sent. */
+  readonly start?: VmcoreStart | undefined;
   /** Its PT_LOAD segments, as far as the first page shows them; absent in events of older versions. */
   readonly loads?: readonly VmcoreLoad[] | undefined;
+}
+
+/** The first bytes of /proc/vmcore, which show no memory. */
+export interface VmcoreStart {
+  readonly bytes: number;
+  readonly sums: string;
+  readonly zeroPages: number;
 }
 
 /** 1 MiB of /proc/vmcore (the last chunk may be shorter), as the capture kernel read it. */
@@ -218,6 +239,8 @@ export interface VmcoreLoad {
   readonly offset: number;
   /** Physical address. */
   readonly address: number;
+  /** Virtual address, hexadecimal; absent in events of older versions. */
+  readonly virtual?: string | undefined;
   readonly sizeBytes: number;
 }
 

@@ -117,6 +117,10 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     pagesMissing: z.number(),
     /** Pages that hold data in memory. */
     dataPages: z.number(),
+    /** The notes of the crash image are not those of the vmcore; absent: they were not compared. */
+    notesDiffer: z.boolean().optional(),
+    /** Segments whose virtual address is not that of the crash image; absent: they were not compared. */
+    addressesDiffer: z.number().optional(),
     saw: z.string(),
   }),
   /** The guest was asked whether it is alive: after the watch, or seconds after the first line of a panic. */

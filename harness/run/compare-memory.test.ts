@@ -1,10 +1,11 @@
 import t from 'tap';
 import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
-import type { RunEvent } from '../model/event.js';
+import type { RunEvent, Vmcore } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { CHUNK_BYTES, chunkSums } from '../timeline/chunk-sums.js';
 import { parseArmed } from '../timeline/armed.js';
-import { armedReport } from '../testing/builders/runs.js';
+import { armedReport, prstatusNote } from '../testing/builders/runs.js';
+import { notesSum } from '../timeline/vmcore.js';
 import { compareMemory } from './compare-memory.js';
 
 const MIB = CHUNK_BYTES;
@@ -12,13 +13,22 @@ const LOADS = [{ offset: 0, address: MIB, sizeBytes: 3 * MIB }];
 const PHYSICAL = Buffer.alloc(4 * MIB, 'crashed memory');
 const AT = { atMs: 1, at: { source: 'control', offset: 0, length: 1 } } as const;
 
+interface Reported {
+  readonly sizeBytes?: number;
+  readonly end?: string;
+  readonly core?: Partial<Vmcore>;
+}
+
 /** What a capture kernel reported that read `vmcore`, up to its power-off. */
-function events(vmcore: Buffer, { sizeBytes = vmcore.length, end = 'guest-shutdown' } = {}): RunEvent[] {
+function events(
+  vmcore: Buffer,
+  { sizeBytes = vmcore.length, end = 'guest-shutdown', core: more = {} }: Reported = {},
+): RunEvent[] {
   const chunks = [0, 1, 2].map((index) => {
     const part = Buffer.from(vmcore.subarray(index * MIB, (index + 1) * MIB));
     return { ...chunkSums(part), unreadablePages: 0 };
   });
-  const core = { sizeBytes, prstatusNotes: 1, hasVmcoreinfo: true, loads: LOADS };
+  const core = { sizeBytes, prstatusNotes: 1, hasVmcoreinfo: true, loads: LOADS, ...more };
   const bodies = [
     { type: 'armed', armed: parseArmed(armedReport()) },
     { type: 'capture-hello', release: '6.1', commandLine: 'elfcorehdr=0x1b000000' },
@@ -60,6 +70,20 @@ t.test('the vmcore is compared with the memory that its headers name', async (t)
   t.match(await compared(events(changed)), { differing: 1, pagesMissing: 0, saw: /differences at 0x100000/ });
 });
 
+t.test('the first chunk is compared behind the headers and the notes', async (t) => {
+  const start = Buffer.alloc(8192, 'headers');
+  const vmcore = Buffer.concat([start, PHYSICAL.subarray(MIB, 4 * MIB - 8192)]);
+  const core = {
+    loads: [{ offset: 8192, address: MIB, sizeBytes: 3 * MIB - 8192 }],
+    start: { bytes: 8192, ...chunkSums(start) },
+  };
+  t.match(await compared(events(vmcore, { core })), { compared: 3, partly: 0, differing: 0 });
+  const changed = Buffer.from(vmcore).fill('x', 8192, 8193);
+  t.match(await compared(events(changed, { core })), { compared: 3, differing: 1 });
+  const unknown = { loads: core.loads };
+  t.match(await compared(events(changed, { core: unknown })), { compared: 2, partly: 1, differing: 0 });
+});
+
 t.test('nothing is recorded without a whole reading of a stopped machine', async (t) => {
   const vmcore = Buffer.from(PHYSICAL.subarray(MIB));
   t.equal(await compared(events(vmcore, { end: '' })), undefined, 'it runs');
@@ -76,6 +100,42 @@ t.test('nothing is recorded without a whole reading of a stopped machine', async
   const gone: Memory = { read: () => Promise.reject(new MachineFailure('QEMU has ended', { gone: true })) };
   t.equal(await compared(events(vmcore), gone), undefined);
 });
+
+t.test('the notes are those in the memory that the crash image names', async (t) => {
+  const vmcore = Buffer.from(PHYSICAL.subarray(MIB));
+  const notes = Buffer.concat([prstatusNote(0), Buffer.alloc(12)]);
+  const machine: Memory = {
+    async read(address, bytes) {
+      if (address === 0x1b000000) return imageHead(notes.length).subarray(0, bytes);
+      const read = await physical().read(address, bytes);
+      if (address === 16 * MIB) notes.copy(read, 0x40);
+      return read;
+    },
+  };
+  const fact = (notesSeen: Buffer, virtual = '0') => {
+    const loads = LOADS.map((load) => ({ ...load, virtual }));
+    return compared(events(vmcore, { core: { notesSum: notesSum([notesSeen]), loads } }), machine);
+  };
+  t.match(await fact(prstatusNote(0)), { notesDiffer: false, addressesDiffer: 0 });
+  t.match(await fact(prstatusNote(1)), { notesDiffer: true, saw: /the notes are not those/ });
+  t.match(await fact(prstatusNote(0), '1000'), { notesDiffer: false, addressesDiffer: 1 });
+});
+
+/** ELF headers with notes at 16 MiB and 64 bytes, and the segment of {@link LOADS}. */
+function imageHead(noteBytes: number): Buffer {
+  const head = Buffer.alloc(4096);
+  head[4] = 2;
+  head.writeBigUInt64LE(64n, 32);
+  head.writeUInt16LE(56, 54);
+  head.writeUInt16LE(2, 56);
+  head.writeUInt32LE(4, 64);
+  head.writeBigUInt64LE(BigInt(16 * MIB + 0x40), 64 + 8);
+  head.writeBigUInt64LE(BigInt(noteBytes), 64 + 32);
+  head.writeUInt32LE(1, 120);
+  for (const at of [8, 24]) head.writeBigUInt64LE(BigInt(MIB), 120 + at);
+  head.writeBigUInt64LE(BigInt(3 * MIB), 120 + 32);
+  return head;
+}
 
 t.test("the crash image's headers may name any size", async (t) => {
   const vmcore = Buffer.from(PHYSICAL.subarray(MIB));

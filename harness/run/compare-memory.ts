@@ -1,12 +1,14 @@
 import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
-import type { RunEvent, VmcoreChunk, VmcoreLoad } from '../model/event.js';
+import type { RunEvent, VmcoreChunk, VmcoreLoad, VmcoreStart } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { isReserved } from '../timeline/armed.js';
 import { CHUNK_BYTES, PAGE_BYTES } from '../timeline/chunk-sums.js';
-import { loadsOf } from '../timeline/core-headers.js';
+import { HEADERS_BYTES, loadsOf, noteSegmentsOf } from '../timeline/core-headers.js';
+import { notesSum } from '../timeline/vmcore.js';
 import { MemoryComparison } from '../timeline/memory-comparison.js';
 import {
   elfcorehdrOf,
+  unnamedMemory,
   type VmcoreLayout,
   type VmcorePiece,
   vmcoreLayout,
@@ -16,6 +18,10 @@ import {
 const WINDOW_BYTES = 32 * CHUNK_BYTES;
 /** A larger /proc/vmcore than this many times the memory is no image of it: the kernel's text is in it twice. */
 const MOST_MEMORIES = 2;
+
+/** Segments of notes that are read, and the bytes of one: the kernel's buffers have less than a page for each CPU. */
+const MOST_NOTES = 512;
+const MOST_NOTE_BYTES = 64 * 1024;
 
 /** What of a guest is needed to compare its memory. */
 export interface ComparedGuest {
@@ -35,13 +41,20 @@ export async function compareMemory({ machine, watch }: ComparedGuest, memoryMiB
   if (memory === undefined || reading === undefined || !stopped) return;
   if (reading.sizeBytes > MOST_MEMORIES * memoryMiB * CHUNK_BYTES) return;
   try {
-    const headers = await imageHeaders(memory, watch.events);
-    const layout = vmcoreLayout(reading.loads, { headers, sizeBytes: reading.sizeBytes });
+    const image = await crashImage(memory, watch.events);
+    const layout = vmcoreLayout(reading.loads, { headers: image?.loads, sizeBytes: reading.sizeBytes });
+    const leftOut = [...layout.leftOut, ...(image === undefined ? [] : unnamed(image.loads, watch.events))];
     // The headers lie in the guest's memory, and can name any size.
-    const leftOutBytes = layout.leftOut.reduce((sum, { bytes }) => sum + bytes, 0);
+    const leftOutBytes = leftOut.reduce((sum, { bytes }) => sum + bytes, 0);
     if (leftOutBytes > MOST_MEMORIES * memoryMiB * CHUNK_BYTES) return;
     const isCut = () => watch.events.some(isInterrupt);
-    const comparison = await compare(memory, reading, { ...layout, isCut });
+    const comparison = await compare(memory, reading, { ...layout, leftOut, isCut });
+    if (image !== undefined && comparison !== undefined) {
+      comparison.addHeaders({ addressesDiffer: layout.addressesDiffer });
+      const notes = await imageNotes(memory, image.notes);
+      if (notes !== undefined && reading.notesSum !== undefined)
+        comparison.addHeaders({ notesDiffer: notes !== reading.notesSum });
+    }
     if (comparison !== undefined) watch.fact(comparison.fact());
   } catch (error) {
     // A machine that is gone shows no memory.
@@ -64,6 +77,8 @@ function isInterrupt(event: RunEvent): boolean {
 interface Reading {
   readonly sizeBytes: number;
   readonly loads: readonly VmcoreLoad[];
+  readonly notesSum: string | undefined;
+  readonly start: VmcoreStart | undefined;
   readonly chunks: ReadonlyMap<number, VmcoreChunk>;
 }
 
@@ -76,26 +91,50 @@ function readingOf(events: readonly RunEvent[]): Reading | undefined {
     if (event.type !== 'vmcore-chunks') continue;
     event.chunks.forEach((chunk, index) => chunks.set(event.first + index, chunk));
   }
-  return { sizeBytes: end.read.sizeBytes, loads: core.vmcore.loads, chunks };
+  const { loads, notesSum: sum, start } = core.vmcore;
+  return { sizeBytes: end.read.sizeBytes, loads, notesSum: sum, start, chunks };
 }
 
 /** The segments in the ELF headers of the crash image, which the first kernel's kexec wrote into the reservation. */
-async function imageHeaders(
-  memory: Memory,
-  events: readonly RunEvent[],
-): Promise<readonly VmcoreLoad[] | undefined> {
+interface CrashImage {
+  readonly loads: readonly VmcoreLoad[];
+  readonly notes: readonly VmcoreLoad[];
+}
+
+async function crashImage(memory: Memory, events: readonly RunEvent[]): Promise<CrashImage | undefined> {
   const address = elfcorehdrOf(events.find((event) => event.type === 'capture-hello')?.commandLine ?? '');
   const armed = events.findLast((event) => event.type === 'armed')?.armed;
   if (address === undefined || armed === undefined || !isReserved(armed, BigInt(address))) return undefined;
-  const loads = loadsOf(await memory.read(address, PAGE_BYTES));
-  return loads.length === 0 ? undefined : loads;
+  const head = await memory.read(address, HEADERS_BYTES);
+  const loads = loadsOf(head);
+  return loads.length === 0 ? undefined : { loads, notes: noteSegmentsOf(head) };
+}
+
+/** Memory that the first kernel listed right before firing, or else when the crash kernel was loaded. */
+function unnamed(loads: readonly VmcoreLoad[], events: readonly RunEvent[]): VmcorePiece[] {
+  const armed = events.findLast((event) => event.type === 'armed')?.armed;
+  const firing = events.findLast((event) => event.type === 'firing');
+  const ram = firing?.ram ?? armed?.ram ?? [];
+  return unnamedMemory(loads, { ram, reserved: armed?.ranges ?? [] });
+}
+
+/** The sum of the notes that the crash image's headers name; undefined when they name too many, or too large ones. */
+async function imageNotes(memory: Memory, segments: readonly VmcoreLoad[]): Promise<string | undefined> {
+  if (segments.length > MOST_NOTES || segments.some(({ sizeBytes }) => sizeBytes > MOST_NOTE_BYTES))
+    return undefined;
+  const notes: Buffer[] = [];
+  for (const { offset, sizeBytes } of segments) {
+    const before = offset % PAGE_BYTES;
+    notes.push((await memory.read(offset - before, inPages(before + sizeBytes))).subarray(before));
+  }
+  return notesSum(notes.map((bytes, index) => bytes.subarray(0, segments[index]?.sizeBytes)));
 }
 
 /** Reads the memory in windows, in the order of the file; undefined when it is cut off. */
 async function compare(
   memory: Memory,
-  { sizeBytes, chunks }: Reading,
-  { pieces, leftOut, isCut }: VmcoreLayout & { readonly isCut: () => boolean },
+  { sizeBytes, chunks, start: startPart }: Reading,
+  { pieces, leftOut, isCut }: Pick<VmcoreLayout, 'pieces' | 'leftOut'> & { readonly isCut: () => boolean },
 ): Promise<MemoryComparison | undefined> {
   const comparison = new MemoryComparison(chunks);
   for (let start = 0; start < sizeBytes; start += WINDOW_BYTES) {
@@ -103,9 +142,10 @@ async function compare(
     const window = Buffer.alloc(inPages(Math.min(WINDOW_BYTES, sizeBytes - start)));
     const known = await fill(window, { memory, pieces, start });
     for (let at = 0; at < window.length; at += CHUNK_BYTES) {
-      const chunk = window.subarray(at, at + CHUNK_BYTES);
+      const before = start + at === 0 && isAtStart(startPart, pieces) ? startPart : undefined;
+      const chunk = window.subarray(at + (before?.bytes ?? 0), at + CHUNK_BYTES);
       const unknownPages = chunk.length / PAGE_BYTES - (known.get(at) ?? 0);
-      comparison.add((start + at) / CHUNK_BYTES, chunk, { unknownPages });
+      comparison.add((start + at) / CHUNK_BYTES, chunk, { unknownPages, before });
     }
   }
   for (const { address, bytes } of leftOut) {
@@ -114,6 +154,11 @@ async function compare(
     }
   }
   return comparison;
+}
+
+/** Whether the memory begins where the headers and the notes end, within the first chunk. */
+function isAtStart(start: VmcoreStart | undefined, pieces: readonly VmcorePiece[]): boolean {
+  return start !== undefined && start.bytes < CHUNK_BYTES && pieces[0]?.offset === start.bytes;
 }
 
 /** Copies the memory that belongs into a window of the file. Returns how many pages of each chunk are known. */

@@ -11,6 +11,7 @@ import type { Debugger } from '../machine/debugger.js';
 import type { RunEvent } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import type { SymbolTable } from '../symbols/index.js';
+import { isQuiet } from '../timeline/printk.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import type { DebugSession } from './choreograph.js';
 import type { Guest } from './guest.js';
@@ -65,8 +66,10 @@ export async function postMortem(guest: Guest, options: PostMortem): Promise<voi
   resumeSamples();
 }
 
-/** The console showed both kernels. */
+/** The console showed both kernels, and all that the capture kernel had to say. */
 function isLoud(events: readonly RunEvent[]): boolean {
+  const hello = events.find(({ type }) => type === 'capture-hello');
+  if (hello?.type === 'capture-hello' && isQuiet(hello.commandLine)) return false;
   const panicked = events.some((event) => event.type === 'panic' && event.side === 'production');
   return (
     panicked && events.some(({ type, at }) => type === 'capture-command-line' && at.source === 'console')

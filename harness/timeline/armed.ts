@@ -51,6 +51,7 @@ export function parseArmed(report: string): Armed {
     ...(values.get('loaded') === '' ? { withoutKexec: true } : {}),
     crashSize: BigInt(decimal(values.get('size')) ?? 0),
     ranges,
+    ...(values.has('ram') ? { ram: parseRanges(values.get('ram') ?? '') } : {}),
     segments,
     purgatory: entry === undefined ? undefined : segments.find((segment) => contains(segment, entry)),
     errors,
@@ -91,4 +92,14 @@ function parseRange(text: string | undefined): AddressRange | undefined {
   const match = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) : Crash kernel$/i.exec(text ?? '');
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   return { first: BigInt(`0x${match[1]}`), last: BigInt(`0x${match[2]}`) };
+}
+
+/** Ranges as `system_ram` of images/init/lib.sh lists them, `1000-9fbff,100000-2fffffff,`; others are left out. */
+export function parseRanges(text: string): AddressRange[] {
+  return text.split(',').flatMap((item) => {
+    const match = /^([0-9a-f]{1,13})-([0-9a-f]{1,13})$/.exec(item);
+    return match?.[1] === undefined || match[2] === undefined
+      ? []
+      : [{ first: BigInt(`0x${match[1]}`), last: BigInt(`0x${match[2]}`) }];
+  });
 }

@@ -109,4 +109,14 @@ export const MEMORY_SIGNATURES: readonly Signature[] = [
     degrades: true,
     source: 'mm/page_alloc.c, warn_alloc() (v6.1)',
   },
+  {
+    name: 'bad-page',
+    // What the kernel finds when something else wrote to its memory.
+    pattern: kernelMessage(
+      'BUG: (?:Bad page (?:state|map|cache) in process |Bad rss-counter state |non-zero pgtables_bytes on freeing mm)',
+    ),
+    side: 'capture',
+    degrades: true,
+    source: 'mm/page_alloc.c, bad_page(); mm/memory.c, print_bad_pte(); kernel/fork.c, check_mm() (v6.1)',
+  },
 ];

@@ -10,17 +10,19 @@ export interface ChunkSums {
   readonly zeroPages: number;
 }
 
+const NOTHING: ChunkSums = { sums: '0'.repeat(16), zeroPages: 0 };
+
 /**
  * The checksum of images/init/vmcore-reader.hex: the sum of the 32-bit little-endian words, then the sum of that sum
  * after each word, both modulo 2^32 (Fletcher's checksum). A page more or less of zeros, two words that changed places,
  * and any change of fewer than 32 bits in one word change it. `bytes` are whole pages, and no view of other memory that
- * is not aligned to 4 bytes.
+ * is not aligned to 4 bytes. `before`: the result for what precedes them, to continue with.
  */
-export function chunkSums(bytes: Buffer): ChunkSums {
+export function chunkSums(bytes: Buffer, before: ChunkSums = NOTHING): ChunkSums {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  let sum = 0;
-  let sumOfSums = 0;
-  let zeroPages = 0;
+  let sum = Number.parseInt(before.sums.slice(0, 8), 16) | 0;
+  let sumOfSums = Number.parseInt(before.sums.slice(8), 16) | 0;
+  let { zeroPages } = before;
   for (let page = 0; page < words.length; page += PAGE_WORDS) {
     if (isZero(words, page)) {
       zeroPages += 1;

@@ -1,6 +1,6 @@
 import stripAnsi from 'strip-ansi';
 import type { EventBody, Side } from '../model/event.js';
-import { FUNCTION_AT, kernelMessage } from './printk.js';
+import { FUNCTION_AT, kernelMessage, WARNING_AT } from './printk.js';
 import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 import { createInt3Reader } from './stale-int3.js';
@@ -22,8 +22,8 @@ const OOPS = kernelMessage(
   '((?:BUG: (?:unable to handle|kernel NULL pointer|stack guard)|kernel BUG at |general protection fault|invalid opcode|Oops: |[a-z][a-z -]{2,40}: [0-9a-f]{4} \\[#).*)',
 );
 
-/** kernel/panic.c, __warn() (v6.1). After the panic of the first kernel it is a fault of the crash path. */
-const WARNING = kernelMessage(String.raw`(WARNING: CPU: \d+ PID: \d+ at .*)`);
+/** After the panic of the first kernel it is a fault of the crash path. */
+const WARNING = kernelMessage(`(${WARNING_AT}.*)`);
 
 /**
  * arch/x86/kernel/dumpstack.c, printk_stack_address() and show_iret_regs() (v6.1): a frame, indented by one space, or

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { EventBody, EventType } from '../model/event.js';
-import { parseArmed } from './armed.js';
+import type { AddressRange, EventBody, EventType } from '../model/event.js';
+import { parseArmed, parseRanges } from './armed.js';
 import { escapeGuestText } from '../model/escape.js';
 import { readExercise } from './exercise.js';
 import { parseCpuList } from './cpu-list.js';
@@ -21,7 +21,7 @@ const hex64 = z.string().regex(/^[0-9a-f]{16}$/);
 const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('hello'), release: base64, cpus: count, modulesFailed: base64 }),
   z.object({ ev: z.literal('armed'), id: count, out: base64 }),
-  z.object({ ev: z.literal('firing'), id: count, online }),
+  z.object({ ev: z.literal('firing'), id: count, online, ram: z.string().max(65_536).optional() }),
   z.object({ ev: z.literal('reply'), id: count, status: count, out: base64, online }),
   z.object({ ev: z.literal('capture-hello'), release: base64, cmdline: base64 }),
   z.object({ ev: z.literal('vmcore'), size: count, head: base64, notes: base64, uts: base64 }),
@@ -86,7 +86,7 @@ export function readControlLine(line: string): EventBody {
     case 'armed':
       return { type: 'armed', armed: parseArmed(text(frame.out)) };
     case 'firing':
-      return { type: 'firing', ...onlineIn(frame) };
+      return { type: 'firing', ...onlineIn(frame), ...ramIn(frame) };
     case 'reply':
       return {
         type: 'reply',
@@ -143,6 +143,10 @@ export function readControlLine(line: string): EventBody {
 function onlineIn(frame: { readonly online?: string | undefined }): { readonly online?: readonly number[] } {
   const cpus = frame.online === undefined ? undefined : parseCpuList(frame.online);
   return cpus === undefined ? {} : { online: cpus };
+}
+
+function ramIn(frame: { readonly ram?: string | undefined }): { readonly ram?: readonly AddressRange[] } {
+  return frame.ram === undefined ? {} : { ram: parseRanges(frame.ram) };
 }
 
 function bytes(encoded: string): Buffer {

@@ -1,6 +1,6 @@
 import type { VmcoreChunk } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
-import { CHUNK_BYTES, chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import { CHUNK_BYTES, type ChunkSums, chunkSums, PAGE_BYTES } from './chunk-sums.js';
 
 /** Most offsets that are named of each kind. */
 const NAMED_OFFSETS = 8;
@@ -12,17 +12,25 @@ export class MemoryComparison {
   readonly #differing: number[] = [];
   readonly #missing: number[] = [];
   #segmentsLeftOut = 0;
+  #headers: { readonly notesDiffer?: boolean; readonly addressesDiffer?: number } = {};
 
   /** `chunks`: what the capture kernel read, by number. */
   constructor(chunks: ReadonlyMap<number, VmcoreChunk>) {
     this.#chunks = chunks;
   }
 
-  /** The memory of a chunk, whole pages; zeros where the host does not know what /proc/vmcore should hold. */
-  add(number: number, memory: Buffer, { unknownPages }: { unknownPages: number }): void {
-    const { sums, zeroPages } = chunkSums(memory);
+  /**
+   * The memory of a chunk, whole pages; zeros where the host does not know what /proc/vmcore should hold. `before`: the
+   * sums of what precedes it in the chunk and is no memory.
+   */
+  add(
+    number: number,
+    memory: Buffer,
+    { unknownPages, before }: { unknownPages: number; before?: ChunkSums | undefined },
+  ): void {
+    const { sums, zeroPages } = chunkSums(memory, before);
     const counts = this.#counts;
-    counts.dataPages += memory.length / PAGE_BYTES - zeroPages;
+    counts.dataPages += memory.length / PAGE_BYTES - (zeroPages - (before?.zeroPages ?? 0));
     const read = this.#chunks.get(number);
     const isWhole = read !== undefined && unknownPages === 0;
     if (isWhole) counts.compared += 1;
@@ -42,6 +50,11 @@ export class MemoryComparison {
     this.#segmentsLeftOut += 1;
   }
 
+  /** How the notes and the headers of the vmcore compare with those of the crash image. */
+  addHeaders(headers: { readonly notesDiffer?: boolean; readonly addressesDiffer?: number }): void {
+    this.#headers = { ...this.#headers, ...headers };
+  }
+
   /** The result as a fact of the host. */
   fact(): Extract<HostFact, { fact: 'memory-compared' }> {
     const { compared, partly } = this.#counts;
@@ -51,11 +64,14 @@ export class MemoryComparison {
       offsets('pages missing at', this.#missing),
       offsets('other differences at', this.#differing),
       this.#segmentsLeftOut === 0 ? '' : 'a segment of memory is not in /proc/vmcore',
+      this.#headers.notesDiffer === true ? 'the notes are not those of the crash image' : '',
+      (this.#headers.addressesDiffer ?? 0) > 0 ? 'virtual addresses are not those of the crash image' : '',
     ];
     return {
       fact: 'memory-compared',
       chunkBytes: CHUNK_BYTES,
       ...this.#counts,
+      ...this.#headers,
       differing,
       saw: saw.filter((part) => part !== '').join('; '),
     };

@@ -23,3 +23,18 @@ export const FUNCTION_AT = String.raw`([A-Za-z_][\w.]{0,255})\+0x`;
 export function withoutStamp(line: string): string {
   return line.replace(STAMP, '');
 }
+
+/**
+ * How a WARN() begins: `WARNING: CPU: 0 PID: 1 at mm/slub.c:1 f+0x1/0x2`, and since v6.19 (28ea295f941e) `WARNING:
+ * mm/slub.c:1 at f+0x1/0x2 [module], CPU#0: swapper/0/1`, with a part of the condition before the file
+ * (kernel/panic.c, __warn()).
+ */
+export const WARNING_AT = String.raw`WARNING: (?:CPU: \d+ PID: \d+ at |(?:\S.{0,512}:\d+ )?at \S{1,256}(?: \[\S{1,64}\])?, CPU#\d+: )`;
+
+/** Words that keep a kernel's warnings from its console (Documentation/admin-guide/kernel-parameters.txt, v6.1). */
+const QUIET = /(?:^|\s)(?:quiet|loglevel=\S*|sysctl\.kernel[./]printk=\S*)(?=\s|$)/;
+
+/** Whether a kernel's command line asks it to print less than usual; its log in memory has all of it. */
+export function isQuiet(commandLine: string): boolean {
+  return QUIET.test(commandLine);
+}

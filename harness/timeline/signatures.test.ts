@@ -48,8 +48,47 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     misses: ['rcu: INFO: stall warnings suppressed', 'rcu: Hierarchical RCU implementation.'],
   },
   'warning-in-capture': {
-    hits: ['WARNING: CPU: 0 PID: 1 at kernel/irq/chip.c:210 irq_startup+0x1/0x2'],
-    misses: ['WARNING: unsafe configuration', 'libata: WARNING: CPU: 0 PID: 1 at x'],
+    hits: [
+      'WARNING: CPU: 0 PID: 1 at kernel/irq/chip.c:210 irq_startup+0x1/0x2',
+      'WARNING: kernel/irq/chip.c:210 at irq_startup+0x1/0x2, CPU#0: swapper/0/1',
+      'WARNING: [ptr == 0 && 1] kernel/irq/chip.c:210 at irq_startup+0x1/0x2 [e1000], CPU#3: kworker/3:1/77',
+      'WARNING: at irq_startup+0x1/0x2, CPU#0: swapper/0/1',
+    ],
+    misses: [
+      'WARNING: unsafe configuration',
+      'libata: WARNING: CPU: 0 PID: 1 at x',
+      'WARNING: disk 3:1 at home, CPU: 0',
+    ],
+  },
+  'hard-lockup': {
+    hits: [
+      'NMI watchdog: Watchdog detected hard LOCKUP on cpu 0',
+      'watchdog: Watchdog detected hard LOCKUP on cpu 1',
+    ],
+    misses: ['NMI watchdog: Enabled. Permanently consumes one hw-PMU counter.'],
+  },
+  'hung-task': {
+    hits: ['INFO: task kworker/u4:0 events:7 blocked for more than 120 seconds.'],
+    misses: ['INFO: lockdep is turned off.', 'mail: INFO: task x:1 blocked for more than 120 seconds.'],
+  },
+  'workqueue-lockup': {
+    hits: ['BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 35s!'],
+    misses: ['workqueue: round-robin CPU selection forced', 'said BUG: workqueue lockup - pool'],
+  },
+  'scheduled-while-atomic': {
+    hits: [
+      'BUG: scheduling while atomic: swapper/0/1/0x00000200',
+      'BUG: sleeping function called from invalid context at mm/slab.h:1',
+    ],
+    misses: ['BUG: scheduling', 'said BUG: scheduling while atomic: x'],
+  },
+  'bad-page': {
+    hits: [
+      'BUG: Bad page state in process swapper/0  pfn:22f01',
+      'BUG: Bad page map in process init  pte:8000 pmd:1',
+      'BUG: Bad rss-counter state mm:00000000 type:MM_ANONPAGES val:2',
+    ],
+    misses: ['Bad page state in process x', 'page: Bad page', 'BUG: Bad'],
   },
   'timer-as-virtual-wire': {
     hits: ['...trying to set up timer as Virtual Wire IRQ...'],

@@ -1,5 +1,5 @@
 import { MEMORY_SIGNATURES, TIMER_SIGNATURES } from './capture-signatures.js';
-import { kernelMessage } from './printk.js';
+import { kernelMessage, WARNING_AT } from './printk.js';
 import type { Signature } from './signature.js';
 
 /**
@@ -47,7 +47,7 @@ export const SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'soft-lockup',
-    pattern: kernelMessage('watchdog: BUG: soft lockup'),
+    pattern: kernelMessage(String.raw`watchdog: BUG: soft lockup(?: - CPU#\d+ stuck for \d+s!)?`),
     side: 'capture',
     degrades: true,
     source: 'kernel/watchdog.c, watchdog_timer_fn() (v6.1)',
@@ -61,10 +61,40 @@ export const SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'warning-in-capture',
-    pattern: kernelMessage(String.raw`WARNING: CPU: \d+ PID: \d+ at `),
+    pattern: kernelMessage(WARNING_AT),
     side: 'capture',
     degrades: true,
-    source: 'kernel/panic.c, __warn() (v6.1)',
+    source: 'kernel/panic.c, __warn() (v6.1, v6.19)',
+  },
+  {
+    name: 'hard-lockup',
+    pattern: kernelMessage('(?:NMI )?watchdog: Watchdog detected hard LOCKUP'),
+    side: 'capture',
+    degrades: true,
+    source: 'kernel/watchdog_hld.c, watchdog_overflow_callback() (v6.1)',
+  },
+  {
+    name: 'hung-task',
+    pattern: kernelMessage(String.raw`INFO: task \S.{0,31} blocked for more than \d+ seconds`),
+    side: 'capture',
+    degrades: true,
+    source: 'kernel/hung_task.c, check_hung_task() (v6.1)',
+  },
+  {
+    name: 'workqueue-lockup',
+    pattern: kernelMessage('BUG: workqueue lockup - pool'),
+    side: 'capture',
+    degrades: true,
+    source: 'kernel/workqueue.c, wq_watchdog_timer_fn() (v6.1)',
+  },
+  {
+    name: 'scheduled-while-atomic',
+    pattern: kernelMessage(
+      'BUG: (?:scheduling while atomic: |sleeping function called from invalid context at )',
+    ),
+    side: 'capture',
+    degrades: true,
+    source: 'kernel/sched/core.c, __schedule_bug(), __might_resched() (v6.1)',
   },
   {
     name: 'unknown-nmi',

@@ -1,4 +1,5 @@
 import type { EventBody, EventSource, NotStopped, RunEvent, VcpuState } from '../model/event.js';
+import { crashPathRank } from '../model/place.js';
 
 /** A vCPU that the shootdown reaches this late, milliseconds after the capture kernel's start, was not stopped in time. */
 const GRACE_MS = 1_000;
@@ -21,58 +22,102 @@ interface Seen {
   readonly addresses: Set<string>;
   last: VcpuState;
   lastAt: { readonly atMs: number; readonly at: EventSource };
+  /** It is not seen so any more; and it was seen halted with interrupts off in the crashed kernel. */
   stoppedLater: boolean;
+  wasStopped: boolean;
 }
 
 /**
+ * A vCPU that the capture kernel starts itself (`nr_cpus=2`) counts until it is there, from the jump on when it was never
+ * seen stopped: the shootdown should have stopped it.
+ *
  * A vCPU is stopped when it is halted with interrupts off; it is elsewhere when it is in the capture kernel, or in
- * firmware (never started). Page tables tell which kernel it is in. A CPU that was offline at firing waits with
+ * firmware (never started; one that was online must be halted there, too). Page tables tell which kernel it is in. A CPU that was offline at firing waits with
  * interrupts off, too, but not in `hlt` where the CPU has MWAIT (arch/x86/kernel/smpboot.c, mwait_play_dead(), v6.1).
  */
 export function createStoppedCpus(): StoppedCpus {
   let startedMs: number | undefined;
+  let jumped = false;
   let online: readonly number[] | undefined;
   const inCapture = new Set<number>();
+  const sinceJump = new Map<number, Seen>();
   const seen = new Map<number, Seen>();
   const isOffline = (vcpu: VcpuState) => online?.includes(vcpu.index) === false && !vcpu.interruptsOn;
+  // It was online, and is in firmware now: it never came back from it, or fell into it.
+  const isLost = (vcpu: VcpuState) => vcpu.place === 'firmware' && online?.includes(vcpu.index) === true;
+  // The page tables of the capture kernel's processes may lie outside of the reservation, in low memory.
+  const isNotStopped = (vcpu: VcpuState) =>
+    !inCapture.has(vcpu.index) &&
+    (vcpu.place === 'first-kernel' || vcpu.place === 'user' || isLost(vcpu)) &&
+    !isStopped(vcpu) &&
+    !isOffline(vcpu);
   return {
     note(body) {
       if (body.type === 'firing' || body.type === 'reply') online = body.online ?? online;
     },
     sample(vcpus, { atMs, line }) {
+      jumped ||= vcpus.some(({ place }) => crashPathRank(place) > crashPathRank('first-kernel'));
       for (const { index, place } of vcpus) if (place === 'capture-kernel') inCapture.add(index);
       if (inCapture.size > 0) startedMs ??= atMs;
-      if (startedMs === undefined || atMs < startedMs + GRACE_MS) return;
+      const isLate = startedMs !== undefined && atMs >= startedMs + GRACE_MS;
+      const lastAt = { atMs, at: { source: 'samples', line } as const };
       for (const vcpu of vcpus) {
-        const known = seen.get(vcpu.index);
-        const crashed = vcpu.place === 'first-kernel' || vcpu.place === 'user';
-        const stopped = vcpu.halted && !vcpu.interruptsOn;
-        if (!crashed || stopped || isOffline(vcpu)) {
-          if (known !== undefined) known.stoppedLater = true;
-          continue;
-        }
-        const lastAt = { atMs, at: { source: 'samples', line } as const };
-        if (known === undefined) {
-          const addresses = new Set([vcpu.rip]);
-          const counts = { sinceMs: atMs, samples: 1, addresses, stoppedLater: false };
-          seen.set(vcpu.index, { ...counts, last: vcpu, lastAt });
-        } else {
-          known.samples += 1;
-          known.addresses.add(vcpu.rip);
-          Object.assign(known, { last: vcpu, lastAt, stoppedLater: false });
-        }
+        const one = { vcpu, lastAt, notStopped: isNotStopped(vcpu) };
+        if (jumped) count(sinceJump, one);
+        if (isLate) count(seen, one);
       }
     },
     finish() {
-      return [...seen.values()].flatMap(
-        ({ sinceMs, samples, addresses, last, lastAt, stoppedLater }): RunEvent[] => {
-          const forMs = lastAt.atMs - sinceMs;
-          // The page tables of the capture kernel's processes may lie outside of the reservation, in low memory.
-          if (inCapture.has(last.index) || samples < MIN_SAMPLES || forMs < MIN_MS) return [];
-          const cpu: NotStopped = { ...last, samples, forMs, addresses: addresses.size, stoppedLater };
-          return [{ ...lastAt, type: 'cpu-not-stopped', cpu }];
-        },
+      const late = [...seen.values()].filter((one) => one.samples >= MIN_SAMPLES && forMs(one) >= MIN_MS);
+      // The capture kernel of a fast machine starts its other CPUs before the grace is over.
+      const taken = [...sinceJump.values()].filter(
+        ({ last: { index }, samples, wasStopped }) =>
+          inCapture.has(index) &&
+          samples >= MIN_SAMPLES &&
+          !wasStopped &&
+          !late.some((one) => one.last.index === index),
       );
+      return [...late, ...taken].map((one): RunEvent => {
+        const { last, lastAt, samples, addresses, stoppedLater } = one;
+        const cpu: NotStopped = {
+          ...last,
+          samples,
+          forMs: forMs(one),
+          addresses: addresses.size,
+          stoppedLater,
+        };
+        return { ...lastAt, type: 'cpu-not-stopped', cpu };
+      });
     },
   };
+}
+
+function isStopped({ halted, interruptsOn }: VcpuState): boolean {
+  return halted && !interruptsOn;
+}
+
+function forMs({ sinceMs, lastAt }: Seen): number {
+  return lastAt.atMs - sinceMs;
+}
+
+/** Counts a sample of a vCPU, from the first that shows it not stopped. */
+function count(
+  seen: Map<number, Seen>,
+  { vcpu, lastAt, notStopped }: { vcpu: VcpuState; lastAt: Seen['lastAt']; notStopped: boolean },
+): void {
+  const known = seen.get(vcpu.index);
+  if (!notStopped) {
+    if (known !== undefined) {
+      known.stoppedLater = true;
+      known.wasStopped ||= isStopped(vcpu) && vcpu.place === 'first-kernel';
+    }
+  } else if (known === undefined) {
+    const addresses = new Set([vcpu.rip]);
+    const counts = { sinceMs: lastAt.atMs, samples: 1, addresses, stoppedLater: false, wasStopped: false };
+    seen.set(vcpu.index, { ...counts, last: vcpu, lastAt });
+  } else {
+    known.samples += 1;
+    known.addresses.add(vcpu.rip);
+    Object.assign(known, { last: vcpu, lastAt, stoppedLater: false });
+  }
 }

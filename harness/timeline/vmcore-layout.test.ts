@@ -1,6 +1,7 @@
 import t from 'tap';
 import { loadsOf } from './core-headers.js';
-import { elfcorehdrOf, vmcoreLayout } from './vmcore-layout.js';
+import type { VmcoreLoad } from '../model/event.js';
+import { elfcorehdrOf, unnamedMemory, vmcoreLayout } from './vmcore-layout.js';
 
 const MIB = 1024 * 1024;
 
@@ -25,7 +26,9 @@ function head(loads: readonly { offset: bigint; address: bigint; size: bigint }[
 
 void t.test('segments of a core, and of hostile ones', async (t) => {
   const load = { offset: 0x2000n, address: 0x100000n, size: 0x1000n };
-  t.strictSame(loadsOf(head([load])), [{ offset: 0x2000, address: 0x100000, sizeBytes: 0x1000 }]);
+  t.strictSame(loadsOf(head([load])), [
+    { offset: 0x2000, address: 0x100000, virtual: '0', sizeBytes: 0x1000 },
+  ]);
   t.strictSame(loadsOf(head([{ ...load, size: 0n }])), [], 'empty');
   t.strictSame(loadsOf(head([{ ...load, size: 1n << 63n }])), [], 'no exact number');
   t.strictSame(loadsOf(head([load]).subarray(0, 130)), [], 'cut off');
@@ -52,6 +55,7 @@ void t.test('the crash image says which memory the file shows', async (t) => {
   t.strictSame(vmcoreLayout([low, high], { headers, sizeBytes }), {
     pieces: [{ offset: 0x3000, address: 0x26f00000, bytes: 0x9f000 }, upper],
     leftOut: [],
+    addressesDiffer: 0,
   });
   t.strictSame(
     vmcoreLayout([low, high], { headers: undefined, sizeBytes }).pieces,
@@ -67,16 +71,50 @@ void t.test('the crash image says which memory the file shows', async (t) => {
     'an overlap counts once',
   );
   t.strictSame(
-    vmcoreLayout([high], { headers: undefined, sizeBytes: MIB }).pieces,
+    vmcoreLayout([high], { headers: undefined, sizeBytes: 0xa2000 }).pieces,
     [],
     'behind the end of the file',
   );
+  t.match(
+    vmcoreLayout([low, high], { headers, sizeBytes: sizeBytes - 0x3000 }),
+    {
+      pieces: [{ offset: 0x3000 }, { ...upper, bytes: 2 * MIB - 0x3000 }],
+      leftOut: [{ address: 3 * MIB - 0x3000, bytes: 0x3000 }],
+    },
+    'the file ends before its last segment does',
+  );
+  const at = (virtual: string) => ({ ...high, virtual });
+  const differing = (shown: string, image: string) =>
+    vmcoreLayout([at(shown)], { headers: [{ ...at(image), offset: MIB }], sizeBytes }).addressesDiffer;
+  t.equal(differing('ffff888000100000', 'ffff888000100000'), 0);
+  t.equal(differing('ffff888000300000', 'ffff888000100000'), 1);
+});
+
+void t.test('memory that no header names', async (t) => {
+  const range = (first: number, end: number) => ({ first: BigInt(first), last: BigInt(end - 1) });
+  const header = (address: number, end: number) => ({ offset: address, address, sizeBytes: end - address });
+  const reserved = [range(5 * MIB, 6 * MIB)];
+  const ram = [range(0x1000, 0x9fc00), range(MIB, 8 * MIB)];
+  const low = header(0x1000, 0x9fc00);
+  const all = [header(6 * MIB, 8 * MIB), low, header(MIB, 5 * MIB), header(2 * MIB, 3 * MIB)];
+  const bytes = (headers: readonly VmcoreLoad[], of = ram) =>
+    unnamedMemory(headers, { ram: of, reserved }).map((piece) => [piece.address, piece.bytes]);
+  t.strictSame(bytes(all), [], "the kernel's text is named twice");
+  t.strictSame(bytes([low, header(MIB, 5 * MIB)]), [[6 * MIB, 2 * MIB]]);
+  t.strictSame(bytes([low, header(MIB, 2 * MIB), header(4 * MIB, 5 * MIB), header(6 * MIB, 8 * MIB)]), [
+    [2 * MIB, 2 * MIB],
+  ]);
+  t.strictSame(bytes(all.slice(0, 1).concat(all.slice(2))), [[0x1000, 0x9e000]], 'whole pages');
+  t.strictSame(bytes(all, [...ram, range(16 * MIB, 17 * MIB)]), [[16 * MIB, MIB]], 'added after the load');
+  t.strictSame(bytes([], []), [], 'an image that does not report it');
 });
 
 void t.test('where the ELF headers are', async (t) => {
   t.equal(elfcorehdrOf('console=ttyS0 elfcorehdr=637228K quiet'), 637228 * 1024);
   t.equal(elfcorehdrOf('elfcorehdr=0x2ef00000'), 0x2ef00000);
   t.equal(elfcorehdrOf('elfcorehdr=4K@16M'), 16 * MIB);
+  t.equal(elfcorehdrOf('elfcorehdr=1M quiet elfcorehdr=2M'), 2 * MIB, 'the last one counts');
+  t.equal(elfcorehdrOf('elfcorehdr=1M elfcorehdr=x'), undefined);
   for (const line of [
     '',
     'elfcorehdr=',

@@ -1,4 +1,4 @@
-import type { VmcoreLoad } from '../model/event.js';
+import type { AddressRange, VmcoreLoad } from '../model/event.js';
 import { PAGE_BYTES } from './chunk-sums.js';
 
 /** A part of /proc/vmcore, and the physical memory that it shows; whole pages. */
@@ -14,6 +14,8 @@ export interface VmcoreLayout {
   readonly pieces: readonly VmcorePiece[];
   /** Memory that the crash image's ELF headers name and that /proc/vmcore does not show. */
   readonly leftOut: readonly VmcorePiece[];
+  /** Segments whose virtual address is not that of the crash image's headers. */
+  readonly addressesDiffer: number;
 }
 
 /** Below it lies what purgatory copies away, because the capture kernel boots there (kexec-tools, purgatory/arch/i386). */
@@ -31,6 +33,8 @@ export function vmcoreLayout(
   { headers, sizeBytes }: { headers: readonly VmcoreLoad[] | undefined; sizeBytes: number },
 ): VmcoreLayout {
   const pieces: VmcorePiece[] = [];
+  const leftOut: VmcorePiece[] = [];
+  let addressesDiffer = 0;
   const shown = new Set<VmcoreLoad>();
   let end = 0;
   for (const load of loads) {
@@ -38,14 +42,48 @@ export function vmcoreLayout(
       (header) =>
         !shown.has(header) && header.address === load.address && header.sizeBytes === load.sizeBytes,
     );
-    if (source !== undefined) shown.add(source);
     const piece = wholePages(load, source?.offset ?? load.address);
-    if (piece.offset < end || piece.offset + piece.bytes > sizeBytes) continue;
-    end = piece.offset + piece.bytes;
-    if (headers === undefined ? load.address >= BACKED_UP_BYTES : source !== undefined) pieces.push(piece);
+    const bytes = Math.min(piece.bytes, sizeBytes - piece.offset);
+    if (piece.offset < end || bytes <= 0) continue;
+    end = piece.offset + bytes;
+    if (source !== undefined) {
+      shown.add(source);
+      if (source.virtual !== load.virtual) addressesDiffer += 1;
+      // The file ends before the segment does.
+      const rest = { offset: 0, address: piece.address + bytes, bytes: piece.bytes - bytes };
+      if (rest.bytes > 0) leftOut.push(rest);
+    }
+    if (headers === undefined ? load.address >= BACKED_UP_BYTES : source !== undefined)
+      pieces.push({ ...piece, bytes });
   }
-  const leftOut = (headers ?? []).filter((header) => !shown.has(header));
-  return { pieces, leftOut: leftOut.map((header) => ({ ...wholePages(header, header.offset), offset: 0 })) };
+  for (const header of headers ?? []) {
+    if (!shown.has(header)) leftOut.push({ ...wholePages(header, header.offset), offset: 0 });
+  }
+  return { pieces, leftOut, addressesDiffer };
+}
+
+/** Memory of the kernel (`ram`) that no header names, whole pages; the reservation (`reserved`) belongs to none. */
+export function unnamedMemory(
+  headers: readonly VmcoreLoad[],
+  { ram, reserved }: { ram: readonly AddressRange[]; reserved: readonly AddressRange[] },
+): VmcorePiece[] {
+  const named = [
+    ...headers.map(({ address, sizeBytes }) => [address, address + sizeBytes] as const),
+    ...reserved.map(({ first, last }) => [Number(first), Number(last) + 1] as const),
+  ].toSorted(([one], [other]) => one - other);
+  return ram.flatMap(({ first, last }) => {
+    const pieces: VmcorePiece[] = [];
+    const end = Number(last) + 1;
+    let from = Number(first);
+    for (const [start, stop] of [...named, [end, end] as const]) {
+      const to = Math.min(start, end);
+      const address = Math.ceil(from / PAGE_BYTES) * PAGE_BYTES;
+      const bytes = Math.floor(to / PAGE_BYTES) * PAGE_BYTES - address;
+      if (bytes > 0) pieces.push({ offset: 0, address, bytes });
+      from = Math.max(from, stop);
+    }
+    return pieces;
+  });
 }
 
 function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcorePiece {
@@ -57,11 +95,13 @@ function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcoreP
   };
 }
 
-/** The address in `elfcorehdr=[size[KMG]@]address[KMG]` (kernel/crash_dump.c, setup_elfcorehdr(), v6.1). */
+/**
+ * The address in `elfcorehdr=[size[KMG]@]address[KMG]`; the last one counts (kernel/crash_dump.c, setup_elfcorehdr(),
+ * v6.1).
+ */
 export function elfcorehdrOf(commandLine: string): number | undefined {
-  const word = /(?:^|\s)elfcorehdr=(?:\w{1,20}@)?(0x[0-9a-f]{1,13}|\d{1,15})([KMG]?)(?=\s|$)/i.exec(
-    commandLine,
-  );
+  const last = commandLine.split(/\s+/).findLast((text) => text.startsWith('elfcorehdr='));
+  const word = /^elfcorehdr=(?:\w{1,20}@)?(0x[0-9a-f]{1,13}|\d{1,15})([KMG]?)$/i.exec(last ?? '');
   if (word?.[1] === undefined) return undefined;
   const unit = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[(word[2] ?? '').toUpperCase()] ?? 1;
   const address = Number(word[1]) * unit;

@@ -1,15 +1,18 @@
 import t from 'tap';
-import { coreHead, elfNote, utsNamespace } from '../testing/builders/runs.js';
-import { readVmcore, type VmcoreBytes } from './vmcore.js';
+import { coreHead, elfNote, prstatusNote, utsNamespace } from '../testing/builders/runs.js';
+import { chunkSums } from './chunk-sums.js';
+import { notesSum, readVmcore, type VmcoreBytes } from './vmcore.js';
 
-const PRSTATUS = elfNote('CORE', 1, Buffer.alloc(336));
+const PRSTATUS = prstatusNote(0);
 const INFO = elfNote('VMCOREINFO', 0, Buffer.from('OSRELEASE=6.1.0-56-amd64\nPAGESIZE=4096\n'));
+
+const NOTES = Buffer.concat([PRSTATUS, prstatusNote(1), INFO]);
 
 function read(changes: Partial<VmcoreBytes> = {}) {
   return readVmcore({
     sizeBytes: 5,
     head: coreHead(),
-    notes: Buffer.concat([PRSTATUS, PRSTATUS, INFO]),
+    notes: NOTES,
     uts: utsNamespace('cp-1'),
     ...changes,
   });
@@ -22,6 +25,7 @@ void t.test('a whole vmcore', async (t) => {
     hasVmcoreinfo: true,
     crashedRelease: '6.1.0-56-amd64',
     nodename: 'cp-1',
+    notesSum: notesSum([NOTES]),
     loads: [],
   });
 });
@@ -53,11 +57,55 @@ void t.test('only CORE notes of type PRSTATUS are CPUs', async (t) => {
   const notes = Buffer.concat([
     elfNote('CORE', 3, Buffer.alloc(8)),
     elfNote('LINUX', 1, Buffer.alloc(8)),
-    elfNote('CORE', 1, Buffer.alloc(7)),
+    elfNote('CORE', 1, Buffer.alloc(7, 1)),
     INFO,
   ]);
   t.equal(read({ notes })?.prstatusNotes, 1);
   t.equal(read({ notes })?.hasVmcoreinfo, true, 'an odd length is padded');
+});
+
+void t.test('notes without registers, or with those of another CPU, are no CPUs', async (t) => {
+  const cpus = (...notes: Buffer[]) => read({ notes: Buffer.concat([...notes, INFO]) })?.prstatusNotes;
+  const empty = Buffer.alloc(336);
+  empty.writeUInt32LE(77, 32);
+  t.equal(cpus(PRSTATUS, prstatusNote(1)), 2);
+  t.equal(cpus(PRSTATUS, PRSTATUS), 1, 'the same registers twice');
+  t.equal(cpus(PRSTATUS, elfNote('CORE', 1, empty)), 1, 'a process id and no registers');
+  const other = Buffer.from(PRSTATUS);
+  other.writeUInt32LE(1, 20 + 32);
+  t.equal(cpus(PRSTATUS, other), 1, 'in kernel mode the process id does not make another CPU');
+  const user = Buffer.from(PRSTATUS);
+  user.writeUInt8(0x33, 20 + 112 + 17 * 8);
+  const twin = Buffer.from(user);
+  twin.writeUInt32LE(1, 20 + 32);
+  t.equal(cpus(user, twin), 2, 'two processes may have the same registers');
+  t.equal(cpus(user, user), 1);
+});
+
+void t.test('the headers and the notes at the start of the file', async (t) => {
+  const head = Buffer.alloc(4096);
+  coreHead().copy(head);
+  head.writeBigUInt64LE(64n, 32);
+  head.writeUInt16LE(56, 54);
+  head.writeUInt16LE(1, 56);
+  head.writeUInt32LE(4, 64);
+  head.writeBigUInt64LE(4096n, 64 + 8);
+  head.writeBigUInt64LE(BigInt(NOTES.length), 64 + 32);
+  const file = Buffer.alloc(2 * 4096);
+  head.copy(file);
+  NOTES.copy(file, 4096);
+  t.strictSame(read({ head })?.start, { bytes: 8192, ...chunkSums(file) });
+  t.equal(read({ head, notes: NOTES.subarray(0, -4) })?.start, undefined, 'cut off');
+  t.equal(read({ head: head.subarray(0, 2048) })?.start, undefined, 'not all of the headers');
+});
+
+void t.test('the sum of notes is that of their parts', async (t) => {
+  const padded = (notes: Buffer) => Buffer.concat([notes, Buffer.alloc(100)]);
+  const [first, second] = [PRSTATUS, prstatusNote(1)];
+  t.equal(notesSum([padded(first), padded(second)]), notesSum([Buffer.concat([first, second])]));
+  t.not(notesSum([second, first]), notesSum([first, second]), 'their order counts');
+  t.not(notesSum([first]), notesSum([first, second]));
+  t.equal(notesSum([Buffer.alloc(8)]), notesSum([]), 'none');
 });
 
 void t.test('notes that do not fit end the walk', async (t) => {

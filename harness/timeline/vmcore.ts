@@ -1,5 +1,6 @@
 import type { Vmcore } from '../model/event.js';
-import { loadsOf } from './core-headers.js';
+import { chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import { loadsOf, noteSegmentsOf } from './core-headers.js';
 
 const NT_PRSTATUS = 1;
 
@@ -18,18 +19,23 @@ export interface VmcoreBytes {
  */
 export function readVmcore(bytes: VmcoreBytes): Vmcore | undefined {
   if (!isCoreHead(bytes.head)) return undefined;
-  let prstatusNotes = 0;
+  const owners = new Set<string>();
   let vmcoreinfo: string | undefined;
   for (const note of elfNotes(bytes.notes)) {
-    if (note.type === NT_PRSTATUS && note.name === 'CORE') prstatusNotes += 1;
+    if (note.type === NT_PRSTATUS && note.name === 'CORE') {
+      const owner = ownerOf(note.description);
+      if (owner !== undefined) owners.add(owner);
+    }
     if (note.name === 'VMCOREINFO') vmcoreinfo = note.description.toString('latin1');
   }
   return {
     sizeBytes: bytes.sizeBytes,
-    prstatusNotes,
+    prstatusNotes: owners.size,
     hasVmcoreinfo: vmcoreinfo !== undefined,
     crashedRelease: /^OSRELEASE=(\S{1,64})$/m.exec(vmcoreinfo ?? '')?.[1],
     nodename: nodenameOf(bytes.uts),
+    notesSum: notesSum([bytes.notes]),
+    ...startOf(bytes),
     loads: loadsOf(bytes.head),
   };
 }
@@ -41,10 +47,57 @@ function isCoreHead(head: Buffer): boolean {
   return head.length >= headerBytes && head.readUInt16LE(16) === 4;
 }
 
+/** Where things lie in struct elf_prstatus, by its size (include/linux/elfcore.h, v6.1): 64 bits, 32 bits. */
+const PRSTATUS: Readonly<Record<number, { pid: number; registers: number; end: number; cs: number }>> = {
+  336: { pid: 32, registers: 112, end: 328, cs: 112 + 17 * 8 },
+  144: { pid: 24, registers: 72, end: 140, cs: 72 + 13 * 4 },
+};
+const USER_LEVEL = 3;
+
+/**
+ * The registers of a PRSTATUS note, as a text that no other CPU's has: in kernel mode the stack pointer is the CPU's own,
+ * in user mode two processes may have equal registers, and not the same process id. Undefined: there are none.
+ */
+function ownerOf(prstatus: Buffer): string | undefined {
+  const layout = PRSTATUS[prstatus.length];
+  const registers = prstatus.subarray(layout?.registers, layout?.end);
+  if (registers.every((byte) => byte === 0)) return undefined;
+  const isUser = layout !== undefined && ((prstatus[layout.cs] ?? 0) & USER_LEVEL) === USER_LEVEL;
+  return `${isUser ? prstatus.readUInt32LE(layout.pid) : ''} ${registers.toString('latin1')}`;
+}
+
+/**
+ * /proc/vmcore begins with the headers and one segment of notes, each in pages that are filled up with zeros
+ * (fs/proc/vmcore.c, merge_note_headers_elf64(), v6.1).
+ */
+function startOf({ head, notes }: VmcoreBytes): Pick<Vmcore, 'start'> {
+  const [segment, ...others] = noteSegmentsOf(head);
+  const isWhole = segment?.offset === head.length && segment.sizeBytes === notes.length;
+  if (!isWhole || others.length > 0 || head.length % PAGE_BYTES !== 0) return {};
+  const pages = inPages(Buffer.concat([head, notes]));
+  return { start: { bytes: pages.length, ...chunkSums(pages) } };
+}
+
+function inPages(bytes: Buffer): Buffer {
+  const pages = Buffer.alloc(Math.ceil(bytes.length / PAGE_BYTES) * PAGE_BYTES);
+  bytes.copy(pages);
+  return pages;
+}
+
+/** The sum of the notes of several segments, one after another as /proc/vmcore merges them. */
+export function notesSum(segments: readonly Buffer[]): string {
+  const bytes = Buffer.concat(
+    segments.map((segment) => segment.subarray(0, elfNotes(segment).at(-1)?.end ?? 0)),
+  );
+  return chunkSums(inPages(bytes)).sums;
+}
+
 interface ElfNote {
   readonly name: string;
   readonly type: number;
   readonly description: Buffer;
+  /** Where the next one begins. */
+  readonly end: number;
 }
 
 /** Walks ELF notes (name and description padded to 4 bytes); stops at the first that does not fit. */
@@ -64,6 +117,7 @@ function elfNotes(bytes: Buffer): ElfNote[] {
       name: bytes.toString('latin1', name, name + nameSize).replace(/\0.*$/s, ''),
       type,
       description: bytes.subarray(description, description + descriptionSize),
+      end,
     });
     at = end;
   }

@@ -41,3 +41,6 @@ timers() {
 	echo "clockevent=$(cat $system/clockevents/clockevent0/current_device)"
 	echo "broadcast=$(cat $system/clockevents/broadcast/current_device)"
 }
+
+# Where the kernel's memory is, as /proc/iomem lists it: FIRST-LAST,FIRST-LAST,...
+system_ram() { sed -n 's/^\([0-9a-f]*-[0-9a-f]*\) : System RAM.*/\1/p' /proc/iomem | head -n 1024 | tr '\n' ','; }

@@ -93,12 +93,19 @@ export function utsNamespace(nodename: string, before = 0): Buffer {
   return bytes;
 }
 
+/** A CPU's NT_PRSTATUS note: struct elf_prstatus of 64 bits with a stack pointer of its own. */
+export function prstatusNote(cpu: number): Buffer {
+  const description = Buffer.alloc(336);
+  description.writeBigUInt64LE(0xffffc90000000000n + BigInt(cpu) * 0x4000n, 112 + 19 * 8);
+  return elfNote('CORE', 1, description);
+}
+
 /** A vmcore frame of the capture init. */
 export function vmcoreFrame(
   options: { nodename?: string; cpus?: number; release?: string; vmcoreinfo?: boolean; uts?: Buffer } = {},
 ): string {
   const { nodename = NONCE, cpus = 2, release = RELEASE, vmcoreinfo = true } = options;
-  const notes = Array.from({ length: cpus }, () => elfNote('CORE', 1, Buffer.alloc(336)));
+  const notes = Array.from({ length: cpus }, (_, cpu) => prstatusNote(cpu));
   if (vmcoreinfo) notes.push(elfNote('VMCOREINFO', 0, Buffer.from(`OSRELEASE=${release}\nPAGESIZE=4096\n`)));
   return frame({
     ev: 'vmcore',
@@ -136,14 +143,23 @@ export interface MadeVcpu {
   readonly interrupts?: boolean;
   readonly halted?: boolean;
   readonly cpl?: number;
+  /** In real mode, as firmware is. */
+  readonly real?: boolean;
 }
 
 /** `info registers -a` text in QEMU 7.2's form. */
 export function registers(vcpus: readonly MadeVcpu[]): string {
   return vcpus
-    .map(({ rip, cr3 = FIRST_CR3, interrupts = false, halted = false, cpl = 0 }, index) => {
+    .map(({ rip, cr3 = FIRST_CR3, interrupts = false, halted = false, cpl = 0, real = false }, index) => {
       const hex = (value: bigint) => value.toString(16).padStart(16, '0');
       const flags = interrupts ? '00000246' : '00000046';
+      if (real) {
+        return [
+          `CPU#${index}`,
+          `EIP=${rip.toString(16).padStart(8, '0')} EFL=${flags} [---Z-P-] CPL=${cpl} II=0 A20=1 SMM=0 HLT=${halted ? 1 : 0}`,
+          'CR0=60000010 CR2=00000000 CR3=00000000 CR4=00000000',
+        ].join('\n');
+      }
       return [
         `CPU#${index}`,
         'RAX=0000000000000000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000000',
@@ -246,8 +262,8 @@ export class MadeRun {
     );
   }
 
-  captureHello(): this {
-    return this.control(frame({ ev: 'capture-hello', release: b64(RELEASE), cmdline: b64('elfcorehdr=1') }));
+  captureHello(commandLine = 'elfcorehdr=1'): this {
+    return this.control(frame({ ev: 'capture-hello', release: b64(RELEASE), cmdline: b64(commandLine) }));
   }
 
   end(): this {
