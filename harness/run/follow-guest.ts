@@ -1,3 +1,4 @@
+import type { RunEvent } from '../model/event.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import type { Guest } from './guest.js';
 
@@ -9,6 +10,8 @@ const POWER_OFF_LIMIT_MS = 60_000;
  * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
  */
 const ASK_EVERY_MS = 5_000;
+/** Samples come several times a second: so long after the end mark, one shows whether interrupts are on. */
+const AFTER_MARK_MS = 2_000;
 
 /**
  * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that lives on, it
@@ -55,19 +58,29 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
  * Asks a guest that printed the first line of a panic whether it lives on, until it answers or a capture kernel shows
  * up. Anybody can print that line. An answer counts only from a guest of which no vCPU stands still with interrupts
  * off: the others may run on while one is stuck in panic(). A guest that takes no interrupts cannot answer, and is left
- * alone. The end mark of a panic (kernel/panic.c, panic(), v6.1) ends the run, unless the guest answers then.
+ * alone. The end mark of a panic ends the run, unless the guest answers then. panic() switches interrupts on right behind
+ * it (kernel/panic.c, v2.6.12 to v6.12): from a guest that does not take any, the mark is a quotation.
  */
 async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
   if ((await watch.tryWaitFor('panic', () => true, 'totalMs')) === undefined) return false;
+  const marks = new Set<RunEvent>();
   for (;;) {
-    const sign = await watch.tryWaitFor([...CAPTURE_SIGNS, 'panic-ended'], () => true, ASK_EVERY_MS);
+    const sign = await watch.tryWaitFor(
+      [...CAPTURE_SIGNS, 'panic-ended'],
+      (event) => !marks.has(event),
+      ASK_EVERY_MS,
+    );
     if (sign !== undefined && sign.type !== 'panic-ended') return false;
+    if (sign !== undefined) {
+      marks.add(sign);
+      if ((await watch.tryWaitFor(CAPTURE_SIGNS, () => true, AFTER_MARK_MS)) !== undefined) return false;
+    }
     const answers =
       watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && watch.stuckVcpus.length === 0;
     if (answers) {
       watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
       return true;
     }
-    if (sign !== undefined) watch.stop('the panic has ended');
+    if (sign !== undefined && watch.takesInterrupts) watch.stop('the panic has ended');
   }
 }

@@ -49,10 +49,33 @@ void t.test('a sleep at one address is suspected soon', async (t) => {
   t.match(watch(3_000, () => [{ ...idle, index: 0 }, parked])[0], { shape: 'idle-forever', atMs: 2100 });
 });
 
-void t.test('all halted with interrupts off needs no examination', async (t) => {
+void t.test('all halted with interrupts off: something may send an NMI', async (t) => {
+  t.match(watch(3_000, () => [{ ...parked, index: 0 }, parked])[0], {
+    shape: 'all-vcpus-halted',
+    atMs: 2100,
+  });
+});
+
+void t.test('a vCPU that stands still with interrupts off beside one that works and prints', async (t) => {
+  const busy = (atMs: number): VcpuState => ({ ...idle, halted: false, rip: String(atMs), place: 'user' });
+  const talking = (atMs: number, detector: SuspicionDetector) => {
+    if (atMs % 1500 === 0) detector.heard();
+  };
+  const found = watch(70_000, (atMs) => [spinning, busy(atMs)], talking);
+  t.match(found[0], { shape: 'spin', forMs: 4050 });
   t.strictSame(
-    watch(60_000, () => [{ ...parked, index: 0 }, parked]),
+    found.map(({ atMs }) => Math.round(atMs / 1000)),
+    [4, 12, 29, 59],
+  );
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: String(atMs) }, busy(atMs)], talking),
     [],
+    'one that moves works',
+  );
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, interruptsOn: atMs % 3000 === 0 }, busy(atMs)], talking),
+    [],
+    'one that takes interrupts now and then does not stand still',
   );
 });
 
@@ -69,7 +92,7 @@ void t.test('what is printed, and many instructions, are progress', async (t) =>
   t.strictSame(
     watch(
       60_000,
-      () => [spinning, parked],
+      () => [{ ...idle, index: 0 }, parked],
       (atMs, detector) => {
         if (atMs % 1500 === 0) detector.heard();
       },
