@@ -3,8 +3,11 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
-/** A capture kernel's init powers off right after its report. */
-const POWER_OFF_LIMIT_MS = 60_000;
+/**
+ * A capture kernel's init powers off right after its report. Drivers may wait for their devices first: a cache's flush has
+ * 60 s (drivers/scsi/sd.h, SD_FLUSH_TIMEOUT, v6.1).
+ */
+const POWER_OFF_LIMIT_MS = 120_000;
 /**
  * A guest whose panic is followed by no sign of the capture kernel is asked this often whether it is alive. A stock
  * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
@@ -50,6 +53,7 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
   await watch.waitFor('shutdown', () => true, {
     what: "the capture kernel's power-off",
     within: POWER_OFF_LIMIT_MS,
+    whileProgress: true,
   });
   watch.end('the capture kernel has reported');
 }

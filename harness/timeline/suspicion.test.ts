@@ -88,6 +88,26 @@ void t.test('it comes again, with growing pauses, and says for how long', async 
   t.ok((found.at(-1)?.forMs ?? 0) > 60_000);
 });
 
+void t.test('a loop of some functions is suspected when it shows nothing new', async (t) => {
+  // Of 40 addresses, in no order.
+  const loop = (atMs: number, count: number) =>
+    String(((atMs / EVERY_MS) ** 2 * 7 + atMs / EVERY_MS) % count);
+  const found = watch(60_000, (atMs) => [{ ...spinning, rip: loop(atMs, 41) }, parked]);
+  t.match(found[0], { shape: 'spin' });
+  t.ok((found[0]?.atMs ?? 0) > 6_000, 'later than a handful');
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: turning(atMs, 65) }, parked]),
+    [],
+    'too many',
+  );
+  const growing = (atMs: number) => String(Math.floor(Math.sqrt(atMs / EVERY_MS) * 30));
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: growing(atMs) }, parked]),
+    [],
+    'something new each time',
+  );
+});
+
 void t.test('what is printed, and many instructions, are progress', async (t) => {
   t.strictSame(
     watch(

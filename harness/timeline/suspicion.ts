@@ -18,19 +18,25 @@ export interface SuspicionDetector {
   readonly sinceMs: number | undefined;
 }
 
-/** More distinct instruction addresses of one vCPU are progress (measured: a booting kernel ~94 in 175 samples). */
+/** A handful of instruction addresses of one vCPU (measured: a booting kernel shows ~94 in 175 samples). */
 const MOST_ADDRESSES = 12;
+/** A loop of some functions has more: it is one when all of its addresses were seen, and none is new any more. */
+const MOST_LOOP_ADDRESSES = 64;
+/** So many samples for each address show no new one: a loop in which each is as likely would have shown it. */
+const SAMPLES_PER_ADDRESS = 3;
 const MIN_SAMPLES = 5;
 /** How long a shape must be steady before each of the examinations in a row; the last one repeats. */
 const STEADY_MS = [2_000, 4_000, 8_000, 16_000, 30_000];
 
 /**
- * Suspects a guest whose vCPUs each stay at a handful of addresses, asleep or running, while it prints nothing; or of
+ * Suspects a guest whose vCPUs each stay at a handful of addresses, asleep or running, or at some more again and again,
+ * while it prints nothing; or of
  * which one vCPU does so with interrupts off, whatever the others do and print. That is no proof: a delay, a digest, a
  * wait for a timer and an idle system look the same. It comes again with growing pauses while the shape lasts.
  */
 export function createSuspicionDetector(): SuspicionDetector {
   const masked = createMaskedWatch();
+  const loop = createLoopWatch();
   let addresses = new Map<number, Set<string>>();
   let windowMs: number | undefined;
   let sinceMs: number | undefined;
@@ -70,19 +76,24 @@ export function createSuspicionDetector(): SuspicionDetector {
     get sinceMs() {
       return suspectedMs ?? sinceMs;
     },
-    heard: progress,
+    heard() {
+      progress();
+      loop.begin();
+    },
     examined() {
       begin();
       masked.begin();
+      loop.begin();
     },
     sample(atMs, vcpus) {
       if (vcpus.length === 0) return undefined;
       const all = sampleAll(atMs, vcpus);
-      const stuckMs = masked.sample(atMs, vcpus, windowMs);
+      const stuckMs = masked.sample(atMs, vcpus, windowMs) ?? loop.sample(atMs, vcpus);
       if (all === undefined && stuckMs === undefined) return undefined;
       raised += 1;
       begin();
       masked.begin();
+      loop.begin();
       suspectedMs = stuckMs === undefined ? undefined : atMs - stuckMs;
       return all ?? { shape: 'spin', forMs: stuckMs ?? 0, vcpus };
     },
@@ -145,6 +156,33 @@ function createMaskedWatch() {
         stuckMs = Math.max(stuckMs ?? 0, atMs - vcpu.sinceMs);
       }
       return stuckMs;
+    },
+  };
+}
+
+/** Watches whether all vCPUs together are in a loop of some functions: at more addresses, of which none is new any more. */
+function createLoopWatch() {
+  const addresses = new Set<string>();
+  let sinceMs: number | undefined;
+  let sinceNew = 0;
+  const begin = () => {
+    addresses.clear();
+    sinceMs = undefined;
+    sinceNew = 0;
+  };
+  return {
+    begin,
+    /** For how long, when it is time to suspect it. */
+    sample(atMs: number, vcpus: readonly VcpuState[]): number | undefined {
+      sinceMs ??= atMs;
+      sinceNew += 1;
+      for (const { index, rip } of vcpus) {
+        if (!addresses.has(`${index} ${rip}`)) sinceNew = 0;
+        addresses.add(`${index} ${rip}`);
+      }
+      if (addresses.size > MOST_LOOP_ADDRESSES) begin();
+      const isLoop = addresses.size > MOST_ADDRESSES && sinceNew >= addresses.size * SAMPLES_PER_ADDRESS;
+      return isLoop && sinceMs !== undefined ? atMs - sinceMs : undefined;
     },
   };
 }
