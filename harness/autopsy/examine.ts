@@ -155,10 +155,13 @@ async function followAll(scene: Scene, machine: SuspectMachine): Promise<void> {
   const inOrder = scene.suspects
     .filter(({ state }) => state === 'running')
     .toSorted((one, other) => urgency(other) - urgency(one));
+  const hasCarrier = scene.suspects.some(isCarrier);
   for (const suspect of inOrder) {
     const loop = await follow(suspect, machine, forMs);
     replace(scene, { ...suspect, loop, nmi: await nmiOf(suspect, machine, irqchips) });
-    if (loop.kind !== 'recurs' && (isCarrier(suspect) || suspect.interruptsOn)) return;
+    // Beside a crash path that is dead, others may do what they like.
+    const decides = !hasCarrier || isCarrier(suspect) || suspect.interruptsOn;
+    if (loop.kind !== 'recurs' && decides) return;
   }
 }
 
