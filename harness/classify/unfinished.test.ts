@@ -158,7 +158,7 @@ void t.test('what sleeps after a fault of the crash path is left of the kernel',
   const looks = (...states: readonly ('asleep' | 'running')[]) => {
     const run = firedRun().panic().console(bug).later(100_000);
     for (const state of states) {
-      const vcpu = { vcpu: 0, state, place: 'first-kernel', rip: '1', saw: [] } as const;
+      const vcpu = { vcpu: 0, state, place: 'first-kernel' as const, rip: '1', saw: [] };
       run.host({ fact: 'examination', finding: 'waiting', why: 'x', tookMs: 1, vcpus: [vcpu] });
     }
     return verdict(run.host(LATE_CROSSING));
