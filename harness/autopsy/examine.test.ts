@@ -5,13 +5,15 @@ import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
 import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
 import { parseKallsyms } from '../symbols/index.js';
 import { parseArmed } from '../timeline/armed.js';
-import { examine, type SuspectMachine } from './examine.js';
+import { cannotChange, examine, type SuspectMachine } from './examine.js';
+import { haltsAgain } from './halts-again.js';
 
 const RIP = 0xffffffff81234000n;
 const text = (vcpus: readonly MadeVcpu[]) => in64Bit(registers(vcpus));
 const EXPIRED = LAPIC_PC.replace('current_count = 81044012', 'current_count = 0');
 
 interface Made {
+  readonly pic?: string;
   readonly vcpus: readonly MadeVcpu[];
   /** Bytes at the running vCPU's RIP. */
   readonly code?: string;
@@ -23,7 +25,7 @@ interface Made {
 }
 
 /** A machine that is examined. */
-function machine({ vcpus, code, lapic = EXPIRED, later, printsLater, panicked = true }: Made) {
+function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLater, panicked = true }: Made) {
   const { gdb, did } = stillDebugger(vcpus, code);
   const ran = () => did.includes('continue');
   let now = 0;
@@ -31,7 +33,7 @@ function machine({ vcpus, code, lapic = EXPIRED, later, printsLater, panicked = 
     gdb,
     monitor: {
       registers: async () => text(ran() && later !== undefined ? later : vcpus),
-      irqchips: async () => PIC_PC,
+      irqchips: async () => pic,
       interruptCounts: async () => 'IRQ statistics for isa-i8259:\n 4: 7\n',
       lapic: async () => lapic,
     },
@@ -100,6 +102,63 @@ void t.test("a watchdog's NMI may come to a capture kernel that spins", async (t
     { finding: 'hung' },
     'on the crash path its handler does nothing that goes on',
   );
+});
+
+void t.test('an NMI that the machine is programmed to send ends a halt', async (t) => {
+  const vcpus = [PARKED, PARKED];
+  t.match(await examine(machine({ vcpus }).suspect), { finding: 'hung', shape: 'all-vcpus-halted' });
+  const byPit = PIC_PC.replace(/pin 2 +0x[\da-f]{16}/, 'pin 2  0x0000000000000400');
+  t.not(byPit, PIC_PC);
+  t.match(await examine(machine({ vcpus, pic: byPit }).suspect), { finding: 'waiting', why: /pin 2/ });
+  const off = EXPIRED.replace('APIC enabled', 'APIC disabled');
+  t.match(
+    await examine(machine({ vcpus, pic: byPit, lapic: off }).suspect),
+    { finding: 'waiting' },
+    'a local APIC that is disabled accepts NMIs from the IO-APIC',
+  );
+  const by8259 = EXPIRED.replace('0x00010700', '0x00000400');
+  t.match(await examine(machine({ vcpus, lapic: by8259 }).suspect), { finding: 'waiting', why: /LINT0/ });
+  const masked = off.replace('0x00010700', '0x00000400');
+  t.match(
+    await examine(machine({ vcpus, lapic: masked }).suspect),
+    { finding: 'hung' },
+    'its own lines are off',
+  );
+});
+
+void t.test('what a vCPU that runs cannot change', async (t) => {
+  const armed = parseArmed(armedReport());
+  const inside = armed?.ranges[0]?.first ?? 0n;
+  const read = { address: RIP, length: 4, physical: 0x1000n };
+  const lock = { place: 'first-kernel', stack: ['native_queued_spin_lock_slowpath', 'panic'] } as const;
+  const idle = {
+    vcpu: 1,
+    state: 'asleep',
+    place: 'first-kernel',
+    stack: ['native_safe_halt', 'default_idle', 'do_idle', 'cpu_startup_entry'],
+  } as const;
+  t.match(cannotChange(read, lock, { by: idle, armed }), /vCPU 1 is idle, and holds no spin lock/);
+  t.match(cannotChange(read, lock, { by: { ...idle, place: 'user', stack: [] }, armed }), /runs a program/);
+  for (const stack of [['mutex_spin_on_owner', 'panic'], ['csd_lock_wait'], []])
+    t.equal(cannotChange(read, { ...lock, stack }, { by: idle, armed }), undefined, String(stack));
+  const handler = ['serial8250_interrupt', 'asm_common_interrupt', ...idle.stack];
+  t.equal(cannotChange(read, lock, { by: { ...idle, stack: handler }, armed }), undefined, 'it may hold it');
+  t.equal(cannotChange(read, lock, { by: { ...idle, state: 'running' }, armed }), undefined);
+  const capture = { place: 'capture-kernel', stack: [] } as const;
+  t.match(cannotChange({ ...read, physical: inside }, capture, { by: idle, armed }), /the crashed kernel/);
+  t.equal(cannotChange(read, capture, { by: idle, armed }), undefined, 'outside of the reservation');
+  const second = { ...idle, place: 'capture-kernel' } as const;
+  t.equal(cannotChange({ ...read, physical: inside }, capture, { by: second, armed }), undefined);
+});
+
+void t.test('a halt that an NMI would not end', async (t) => {
+  // RIP is behind hlt: jmp to a hlt; test and a conditional jump; sti
+  const at = (code: string) => haltsAgain(0, stillDebugger([{ rip: RIP }], code).gdb);
+  t.equal(await at('f4'), true);
+  t.equal(await at('90fa0f1f4000f4'.slice(0, 4)), false, 'only nops');
+  t.equal(await at('84c075fbf4'), false, 'a condition');
+  t.equal(await at('fbf4'), false, 'interrupts are on then');
+  t.equal(await at('ebfe'), false, 'no halt');
 });
 
 void t.test('a sleep is watched for a while when nothing is armed', async (t) => {

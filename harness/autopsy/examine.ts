@@ -1,22 +1,30 @@
 import { HPET_BASE, HPET_BYTES, readHpet } from '../hmp/hpet.js';
 import { readIrqCounts } from '../hmp/irq-counts.js';
-import { readIrqchips } from '../hmp/irqchips.js';
+import { type Irqchips, readIrqchips } from '../hmp/irqchips.js';
 import { readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
 import { MachineFailure, type Monitor } from '../machine/machine.js';
 import type { Armed, VcpuState } from '../model/event.js';
-import { KERNEL_IMAGE, type Place } from '../model/place.js';
+import { crashPathRank, KERNEL_IMAGE, type Place } from '../model/place.js';
 import type { HostFact } from '../model/record.js';
 import { GdbClosedError, GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
-import { type ExaminedVcpu, type Finding, judge, type PlacedAccess } from '../standstill/judge.js';
+import {
+  type ExaminedVcpu,
+  type Finding,
+  judge,
+  type PlacedAccess,
+  type Standstill,
+} from '../standstill/judge.js';
 import { isOnStack } from '../standstill/loop-trace.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { type InterruptReading, wakeOf } from '../standstill/wake.js';
+import { isReserved } from '../timeline/armed.js';
 import { readVcpus } from '../timeline/vcpus.js';
 import { orUnreadable } from './debugger.js';
 import { describeVcpu, LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
+import { haltsAgain } from './halts-again.js';
 import { followLoop } from './follow-loop.js';
 import { stackOf } from './inspect-vcpu.js';
 import { steppedVcpu } from './stepped-vcpu.js';
@@ -130,19 +138,35 @@ function stateOf({ halted, interruptsOn }: VcpuState, { cr0 }: VcpuRegisters): E
   return interruptsOn ? 'asleep' : 'parked';
 }
 
-/** Follows the vCPUs that run: first those with interrupts off, until one of them is not in a loop that recurs. */
+/**
+ * Follows the vCPUs that run: first those that carry the crash path, then those with interrupts off, until one of these
+ * is not in a loop that recurs. Of parked ones it finds out whether an NMI could let them go on.
+ */
 async function followAll(scene: Scene, machine: SuspectMachine): Promise<void> {
   const forMs = FOLLOW_MS * 2 ** Math.min(machine.examinedBefore, MOST_DOUBLINGS);
-  const running = scene.suspects.filter(({ state }) => state === 'running');
-  const inOrder = [
-    ...running.filter(({ interruptsOn }) => !interruptsOn),
-    ...running.filter(({ interruptsOn }) => interruptsOn),
-  ];
+  const irqchips = readIrqchips(await machine.monitor.irqchips());
+  for (const suspect of scene.suspects.filter(({ state }) => state === 'parked')) {
+    const nmi = await nmiOf(suspect, machine, irqchips);
+    const again = isCarrier(suspect) ? await haltsAgain(suspect.vcpu, machine.gdb) : undefined;
+    replace(scene, { ...suspect, nmi, haltsAgain: again });
+  }
+  const urgency = (suspect: Suspect) =>
+    Number(isCarrier(suspect)) * 2 + Number(!suspect.interruptsOn) + Number(suspect.place !== 'user');
+  const inOrder = scene.suspects
+    .filter(({ state }) => state === 'running')
+    .toSorted((one, other) => urgency(other) - urgency(one));
+  const hasCarrier = scene.suspects.some(isCarrier);
   for (const suspect of inOrder) {
     const loop = await follow(suspect, machine, forMs);
-    replace(scene, { ...suspect, loop, nmi: await nmiOf(suspect, machine) });
-    if (loop.kind !== 'recurs') return;
+    replace(scene, { ...suspect, loop, nmi: await nmiOf(suspect, machine, irqchips) });
+    // Beside a crash path that is dead, others may do what they like.
+    const decides = !hasCarrier || isCarrier(suspect) || suspect.interruptsOn;
+    if (loop.kind !== 'recurs' && decides) return;
   }
+}
+
+function isCarrier({ place, crashing }: Suspect): boolean {
+  return crashing || crashPathRank(place) > 0;
 }
 
 async function follow(
@@ -163,33 +187,84 @@ function replace(scene: Scene, suspect: Suspect): void {
 }
 
 /**
- * Whether the local APIC itself may send an NMI. On the first kernel's crash path its handler does nothing that goes on:
- * the watchdog's panic() returns on the CPU that panics already (kernel/panic.c, nmi_panic(), v6.1). A capture kernel's
- * watchdog may panic.
+ * Whether something of the machine may send a vCPU an NMI: a pin of the IO-APIC or its line LINT0 that is programmed to
+ * (the NMI watchdog of old, Documentation/nmi_watchdog.txt, v2.6), or its performance counters. Those of the first kernel
+ * do not count on its crash path: their handler changes nothing there, because the watchdog's panic() returns on the CPU
+ * that panics already (kernel/panic.c, nmi_panic(), v6.1). A capture kernel's watchdog may panic. LINT1 is the machine's
+ * NMI button.
  */
 async function nmiOf(
   { vcpu, place }: Suspect,
   { monitor, panicked }: SuspectMachine,
+  { ioApic }: Irqchips,
 ): Promise<string | undefined> {
-  if (panicked && place === 'first-kernel') return undefined;
+  // A local APIC that software has disabled still accepts NMI messages (Intel SDM volume 3, 10.4.7.2).
+  const pin = ioApic?.pins.find(({ masked, delivery }) => !masked && delivery === 'NMI');
+  if (pin !== undefined) return `pin ${pin.pin} of the IO-APIC may send it a non-maskable interrupt`;
   const text = await monitor.lapic(vcpu);
   const lapic = text === undefined ? undefined : readLapic(text);
-  const entry = lapic?.enabled === true ? lapic.lvt.LVTPC : undefined;
-  return entry !== undefined && !entry.masked && entry.delivery === 'NMI'
+  if (lapic?.enabled !== true) return undefined;
+  const { LVT0: line, LVTPC: counters } = lapic.lvt;
+  if (line !== undefined && !line.masked && line.delivery === 'NMI')
+    return 'the 8259 may send it a non-maskable interrupt through LINT0';
+  if (panicked && place === 'first-kernel') return undefined;
+  return counters !== undefined && !counters.masked && counters.delivery === 'NMI'
     ? 'its performance counters may send a non-maskable interrupt'
     : undefined;
 }
 
-function standstill({ suspects }: Scene, { hasBusMaster }: SuspectMachine) {
+function standstill({ suspects }: Scene, { hasBusMaster, armed }: SuspectMachine): Standstill {
+  const suspectOf = ({ vcpu }: ExaminedVcpu) => suspects.find((suspect) => suspect.vcpu === vcpu);
   return {
     vcpus: suspects,
-    deviceMayWrite: (read: PlacedAccess, { vcpu }: ExaminedVcpu) =>
-      hasBusMaster &&
-      !isNoBuffer(
-        read,
-        suspects.find((suspect) => suspect.vcpu === vcpu),
-      ),
+    deviceMayWrite: (read, vcpu) => hasBusMaster && !isNoBuffer(read, suspectOf(vcpu)),
+    cannotChange: (read, reader, writer) => {
+      const [by, of] = [suspectOf(writer), suspectOf(reader)];
+      return by === undefined || of === undefined ? undefined : cannotChange(read, of, { by, armed });
+    },
   };
+}
+
+/** Functions that spin for a lock with preemption off; mutexes and semaphores are held by tasks that may sleep. */
+const SPIN_LOCK_FUNCTION = /^(?:(?:native_|__pv_)?queued_(?:spin|read|write)_lock_slowpath)(?:\..*)?$/;
+/** The idle task (kernel/sched/idle.c, do_idle(), v6.1), and what it calls to halt. */
+const IDLE_TASK = /^(?:do_idle|cpu_startup_entry)(?:\..*)?$/;
+const IDLE_FUNCTION = /idle|halt/;
+
+/**
+ * Why a vCPU that may run cannot change what another one's loop reads. The crashed kernel has no writable mapping of the
+ * crash kernel's memory once its image is loaded (arch/x86/kernel/machine_kexec_64.c, kexec_mark_crashkres(), v6.1).
+ * Whoever holds a spin lock, or is queued for one, runs in the kernel with preemption off: neither the idle task in its
+ * halt nor a program in user mode does.
+ */
+export function cannotChange(
+  read: PlacedAccess,
+  { place, stack }: Pick<Suspect, 'place' | 'stack'>,
+  {
+    by,
+    armed,
+  }: {
+    readonly by: Pick<Suspect, 'vcpu' | 'state' | 'place' | 'stack'>;
+    readonly armed: Armed | undefined;
+  },
+): string | undefined {
+  const who = `vCPU ${by.vcpu}`;
+  const isBeyond = crashPathRank(place) > 0;
+  if (isBeyond && by.place === 'first-kernel' && armed !== undefined && isReserved(armed, read.physical))
+    return `${who} is in the crashed kernel, which cannot write to the crash kernel's memory`;
+  if (isBeyond || !SPIN_LOCK_FUNCTION.test(stack[0] ?? '')) return undefined;
+  if (by.place === 'user') return `${who} runs a program, and holds no spin lock`;
+  return isIdle(by) ? `${who} is idle, and holds no spin lock` : undefined;
+}
+
+function isIdle({ state, place, stack }: Pick<Suspect, 'state' | 'place' | 'stack'>): boolean {
+  const task = stack.findIndex((name) => IDLE_TASK.test(name));
+  return (
+    state === 'asleep' &&
+    place === 'first-kernel' &&
+    task >= 0 &&
+    stack.slice(0, task).every((name) => IDLE_FUNCTION.test(name))
+  );
 }
 
 /** Memory that no driver hands to a device: the kernel image, a stack, a lock's nodes, the loaded crash image. */

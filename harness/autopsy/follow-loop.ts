@@ -1,6 +1,14 @@
 import type { Registers } from '../machine/debugger.js';
 import { effectsOf, type Access, type Effects } from '../standstill/instruction-effects.js';
-import { createLoopTrace, rangesOf, readFromOutside, type Store } from '../standstill/loop-trace.js';
+import {
+  bytesOf,
+  createLoopTrace,
+  overlap,
+  rangesOf,
+  readFromOutside,
+  type Store,
+  type TracedStep,
+} from '../standstill/loop-trace.js';
 import type { LoopFinding, PlacedAccess } from '../standstill/judge.js';
 
 /** One vCPU that can be stepped while all others are held. */
@@ -55,7 +63,8 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
           if (placed === undefined) return ended('unknown', 'it reads memory across pages');
           reads.push(placed);
         }
-        return { kind: 'recurs', steps: trace.steps, loop, reads, stores, stack: registers.rsp };
+        const changing = stores.filter((store) => !isConstant(store, loop));
+        return { kind: 'recurs', steps: trace.steps, loop, reads, stores: changing, stack: registers.rsp };
       }
       trace.storedAnew = true;
     }
@@ -104,10 +113,13 @@ interface At {
 /** Instructions in a row that are `pause`. */
 const MOST_PAUSES = 8;
 
+/** Instructions that change nothing but RIP, and at which QEMU leaves its loop. */
+const PAUSES: ReadonlySet<string> = new Set(['pause', 'mwait']);
+
 /**
  * The instructions of the next step. It is one, except that QEMU leaves its loop at `pause` without counting that as a
- * step, and executes the next instruction as well (QEMU 7.2, target/i386/tcg/misc_helper.c, do_pause()). `pause` changes
- * nothing but RIP.
+ * step, and executes the next instruction as well (QEMU 7.2, target/i386/tcg/misc_helper.c, do_pause()). `mwait` is the
+ * same on a machine with two vCPUs or more (helper_mwait()).
  */
 async function plan(vcpu: SteppedVcpu, { registers, code }: At): Promise<readonly Planned[] | Obstacle> {
   const planned: Planned[] = [];
@@ -116,7 +128,7 @@ async function plan(vcpu: SteppedVcpu, { registers, code }: At): Promise<readonl
     const one = await planOne(vcpu, { registers: at, code });
     if ('kind' in one) return one;
     planned.push(one);
-    if (one.effects.text !== 'pause') break;
+    if (!PAUSES.has(one.effects.text)) break;
     at = { ...registers, rip: one.address + BigInt(one.effects.length) };
   }
   return planned;
@@ -170,6 +182,23 @@ function executedOf(
 function landedElsewhere(effects: Effects, from: Registers, to: Registers): boolean {
   if (effects.next !== undefined) return !effects.next.includes(to.rip);
   return to.rsp !== BigInt.asUintN(64, from.rsp + effects.stackBytes);
+}
+
+/**
+ * Whether a store is one of the loop's and writes what is there already: `xchg` of a lock word that is 1 with 1, a
+ * `cmpxchg` that fails. Memory is again what it was after a round, so that equal bytes before all stores to a place mean
+ * that none of them changes it.
+ */
+function isConstant(store: Access, loop: readonly TracedStep[]): boolean {
+  const inLoop = loop.flatMap(({ stores }) => stores);
+  return bytesOf(store).every((at) => {
+    const held = new Set(
+      inLoop
+        .filter((other) => overlap(other, { address: at, length: 1 }))
+        .map(({ address, before }) => before[Number(at - address)]),
+    );
+    return held.size === 1;
+  });
 }
 
 /** Whether memory holds these bytes now. */

@@ -155,6 +155,16 @@ void t.test('what sleeps after a fault of the crash path is left of the kernel',
   );
   const warning = '[   10.100000] WARNING: CPU: 0 PID: 1 at kernel/smp.c:1 smp_call+0x1/0x2';
   t.equal(verdict(ended(warning, 'asleep')), 'cannot-tell/still-waiting');
+  const looks = (...states: readonly ('asleep' | 'running')[]) => {
+    const run = firedRun().panic().console(bug).later(100_000);
+    for (const state of states) {
+      const vcpu = { vcpu: 0, state, place: 'first-kernel' as const, rip: '1', saw: [] };
+      run.host({ fact: 'examination', finding: 'waiting', why: 'x', tookMs: 1, vcpus: [vcpu] });
+    }
+    return verdict(run.host(LATE_CROSSING));
+  };
+  t.equal(looks('asleep', 'running'), 'crash-path-hang/deadline', 'a timer interrupt at the last look');
+  t.equal(looks('asleep', 'running', 'running'), 'cannot-tell/still-waiting');
   const lives = firedRun()
     .panic()
     .console(bug)

@@ -60,7 +60,7 @@ export class EventWaits {
 
   /**
    * The first matching event: one of `seen`, or one that is offered. Undefined when the deadline has passed and `late`
-   * has been called. Throws {@link RunEnded} when the run ends.
+   * has been called, after `lastLook`, in which the event may still come. Throws {@link RunEnded} when the run ends.
    */
   async next<T extends EventType>(
     { types, test }: WantedEvent<T>,
@@ -69,7 +69,13 @@ export class EventWaits {
       limitMs,
       whileProgress,
       late,
-    }: { readonly limitMs: number; readonly whileProgress: boolean; readonly late?: () => void },
+      lastLook,
+    }: {
+      readonly limitMs: number;
+      readonly whileProgress: boolean;
+      readonly late?: () => void;
+      readonly lastLook?: (() => Promise<void>) | undefined;
+    },
   ): Promise<EventOf<T> | undefined> {
     const wanted: readonly EventType[] = typeof types === 'string' ? [types] : types;
     const is = (event: RunEvent): event is EventOf<T> => wanted.includes(event.type);
@@ -78,6 +84,7 @@ export class EventWaits {
     if (this.#why !== undefined) throw new RunEnded(this.#why);
     let cancel: (() => void) | undefined;
     let waiter: Waiter | undefined;
+    let isOver = false;
     try {
       return await new Promise<EventOf<T> | undefined>((resolve, reject) => {
         waiter = {
@@ -88,12 +95,18 @@ export class EventWaits {
         };
         this.#pending.add(waiter);
         const pass = () => {
+          if (isOver || this.#why !== undefined) return;
           late?.();
           resolve(undefined);
         };
-        cancel = this.#after(limitMs, pass, { whileProgress });
+        const look = () => {
+          if (lastLook === undefined) pass();
+          else lastLook().then(pass, reject);
+        };
+        cancel = this.#after(limitMs, look, { whileProgress });
       });
     } finally {
+      isOver = true;
       cancel?.();
       if (waiter !== undefined) this.#pending.delete(waiter);
     }

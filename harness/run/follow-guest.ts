@@ -6,13 +6,18 @@ import type { Guest } from './guest.js';
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
 /** The vCPUs' page tables, and the capture kernel's own report: no line of a console, which anybody can print. */
 const CAPTURE_PROOFS = ['jumped', 'capture-hello'] as const;
-/** A capture kernel's init powers off right after its report. */
-const POWER_OFF_LIMIT_MS = 60_000;
+/**
+ * A capture kernel's init powers off right after its report. Drivers may wait for their devices first: a cache's flush has
+ * 60 s (drivers/scsi/sd.h, SD_FLUSH_TIMEOUT, v6.1).
+ */
+const POWER_OFF_LIMIT_MS = 120_000;
 /**
  * A guest whose panic is followed by no sign of the capture kernel is asked this often whether it is alive. A stock
  * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
  */
 const ASK_EVERY_MS = 5_000;
+/** Samples come several times a second: so long after the end mark, one shows whether interrupts are on. */
+const AFTER_MARK_MS = 2_000;
 
 /**
  * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that lives on, it
@@ -54,16 +59,19 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
   await watch.waitFor('shutdown', () => true, {
     what: "the capture kernel's power-off",
     within: POWER_OFF_LIMIT_MS,
+    whileProgress: true,
   });
   watch.end('the capture kernel has reported');
 }
 
 /**
+/**
  * Asks a guest that printed the first line of a panic, or that of a capture kernel, whether it lives on, until it
  * answers or the capture kernel is proved to run. Anybody can print those lines. An answer counts only from a guest of
  * which no vCPU stands still with interrupts off: the others may run on while one is stuck in panic(). A guest that
- * takes no interrupts cannot answer, and is left alone. The end mark of a panic (kernel/panic.c, panic(), v6.1) ends the
- * run, unless the guest answers then, or a capture kernel shows up meanwhile.
+ * takes no interrupts cannot answer, and is left alone. The end mark of a panic ends the run, unless the guest answers
+ * then, or a capture kernel shows up meanwhile. panic() switches interrupts on right behind it (kernel/panic.c, v2.6.12
+ * to v6.12): from a guest that does not take any, the mark is a quotation.
  */
 async function answersAfterPanic(
   { watch, shell, machine }: Guest,
@@ -72,16 +80,29 @@ async function answersAfterPanic(
   // Without samples, the console is all that tells of a capture kernel early.
   const proofs = machine.abilities.monitor === undefined ? CAPTURE_SIGNS : CAPTURE_PROOFS;
   if ((await watch.tryWaitFor(['panic', ...CAPTURE_SIGNS], stands, 'totalMs')) === undefined) return false;
+  const marks = new Set<RunEvent>();
   for (;;) {
-    const sign = await watch.tryWaitFor([...proofs, 'panic-ended'], stands, ASK_EVERY_MS);
+    const sign = await watch.tryWaitFor(
+      [...proofs, 'panic-ended'],
+      (event) => !marks.has(event),
+      ASK_EVERY_MS,
+    );
     if (sign !== undefined && sign.type !== 'panic-ended') return false;
+    if (sign !== undefined) {
+      marks.add(sign);
+      if ((await watch.tryWaitFor(proofs, () => true, AFTER_MARK_MS)) !== undefined) return false;
+    }
     const answers =
       watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && watch.stuckVcpus.length === 0;
     if (answers) {
       watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
       return true;
     }
-    if (sign !== undefined && !watch.events.some((event) => isOneOf(event, proofs))) {
+    if (
+      sign !== undefined &&
+      watch.takesInterrupts &&
+      !watch.events.some((event) => isOneOf(event, proofs))
+    ) {
       watch.stop('the panic has ended');
     }
   }

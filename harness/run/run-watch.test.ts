@@ -28,6 +28,32 @@ t.test('a panic that overtakes the announcement of firing does not end the run',
   t.equal(watch.ended, undefined);
 });
 
+t.test('a deadline is recorded after a last look, in which the event may still come', async (t) => {
+  const clock = new SteppedClock();
+  const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
+  const looked: boolean[] = [];
+  const isRecorded = () =>
+    watch.events.some((event) => event.type === 'host' && event.fact.fact === 'deadline');
+  let come = true;
+  watch.lastLook = async () => {
+    looked.push(isRecorded());
+    if (come) print(watch, 'control', FIRING);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const firing = watch.waitFor('firing', () => true, { what: 'x', within: 1_000 });
+  clock.forwardTo(1_100);
+  t.match(await firing, { type: 'firing' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(watch.ended, undefined, 'it came in time');
+  t.notOk(isRecorded());
+  come = false;
+  const hello = watch.waitFor('hello', () => true, { what: 'x', within: 1_000 });
+  clock.forwardTo(2_400);
+  await t.rejects(hello, RunEnded);
+  t.strictSame(looked, [false, false]);
+  t.ok(isRecorded());
+});
+
 t.test('a panic before anything was fired ends it', async (t) => {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(clock), { limits, clock });

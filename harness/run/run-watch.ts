@@ -49,6 +49,8 @@ export class RunWatch implements MachineLog {
   /** The page tables that each kernel was seen on. */
   readonly tablesSeen = createTablesSeen();
   #armed: Armed | undefined;
+  /** What is done when a deadline has passed, before that is recorded. Must not reject. */
+  lastLook: (() => Promise<void>) | undefined;
   readonly #recorder: Recorder;
   readonly #limits: Limits;
   readonly #timeline;
@@ -151,7 +153,9 @@ export class RunWatch implements MachineLog {
       this.fact({ fact: 'deadline', what, limitMs, ownMs: Math.round(ownMs), wallMs: Math.round(wallMs) });
       this.end(`${what} did not end in time`);
     };
-    const found = await this.#waits.next({ types, test }, this.events, { limitMs, whileProgress, late });
+    const { lastLook } = this;
+    const options = { limitMs, whileProgress, late, lastLook };
+    const found = await this.#waits.next({ types, test }, this.events, options);
     // The deadline has ended the run, which rejects the wait.
     if (found === undefined) throw new RunEnded(this.ended ?? what);
     return found;

@@ -71,7 +71,6 @@ void t.test('what sees time or a device, acts, or is not judged', async (t) => {
     '0f32': 'time',
     ec: 'time',
     f4: 'time',
-    '0f01c9': 'time',
     ee: 'acts',
     '0f30': 'acts',
     fb: 'acts',

@@ -78,6 +78,9 @@ const PLAIN: ReadonlySet<Mnemonic> = new Set([
   Mnemonic.Stac,
   // The bases of GS are among the registers that are compared.
   Mnemonic.Swapgs,
+  // A vCPU may leave mwait at any time (Intel SDM volume 2, MWAIT), and goes on with the next instruction.
+  Mnemonic.Monitor,
+  Mnemonic.Mwait,
 ]);
 
 const TIME: ReadonlyMap<Mnemonic, string> = new Map([
@@ -93,7 +96,6 @@ const TIME: ReadonlyMap<Mnemonic, string> = new Map([
   [Mnemonic.Insd, 'reads a port (ins)'],
   [Mnemonic.Tpause, 'waits for a time (tpause)'],
   [Mnemonic.Umwait, 'waits for a time (umwait)'],
-  [Mnemonic.Mwait, 'waits in mwait'],
   [Mnemonic.Mwaitx, 'waits in mwaitx'],
   [Mnemonic.Hlt, 'halts (hlt)'],
 ]);

@@ -29,8 +29,12 @@ const asleep = make(1, { state: 'asleep', interruptsOn: true });
 const spinner = (loop: LoopFinding, changes: Partial<ExaminedVcpu> = {}) =>
   make(0, { state: 'running', loop, crashing: true, ...changes });
 
-const found = (vcpus: readonly ExaminedVcpu[], changes: { device?: boolean } = {}) =>
-  judge({ vcpus, deviceMayWrite: () => changes.device ?? false });
+const found = (vcpus: readonly ExaminedVcpu[], changes: { device?: boolean; cannot?: string } = {}) =>
+  judge({
+    vcpus,
+    deviceMayWrite: () => changes.device ?? false,
+    cannotChange: (_, __, { state }) => (state === 'asleep' ? changes.cannot : undefined),
+  });
 
 void t.test('a loop that recurs beside vCPUs that cannot run', async (t) => {
   for (const other of [parked, off]) {
@@ -161,4 +165,60 @@ void t.test('a loop with interrupts on is dead only when none can come', async (
 
 void t.test('every vCPU halted with interrupts off', async (t) => {
   t.match(found([make(0, {}), off]), { finding: 'hung', shape: 'all-vcpus-halted' });
+});
+
+void t.test('a lock that nobody who runs can release', async (t) => {
+  const owner = make(2, { state: 'running', loop: recurs() });
+  const waiter = spinner(recurs([LOCK]));
+  t.match(found([waiter, asleep, owner], { cannot: 'vCPU 1 is idle, and holds no spin lock' }), {
+    finding: 'hung',
+    shape: 'spin',
+    why: /no vCPU that can still run changes what it reads: vCPU 1 is idle, .*; vCPU 1 can still run/,
+  });
+  t.match(
+    found([waiter, asleep, make(2, { state: 'running', loop: waits })], { cannot: 'x' }),
+    { finding: 'waiting' },
+    'its owner may be in a delay',
+  );
+  t.match(
+    found([waiter, asleep, make(2, { state: 'running', loop: recurs([], [LOCK]) })], { cannot: 'x' }),
+    { finding: 'ask-wake' },
+    'another loop stores what it reads',
+  );
+  const told = make(2, { state: 'running', loop: recurs([OTHER]) });
+  t.match(
+    judge({
+      vcpus: [waiter, asleep, told],
+      deviceMayWrite: () => false,
+      cannotChange: ({ address }, _, { state }) =>
+        address === LOCK.address && state === 'asleep' ? 'idle' : undefined,
+    }),
+    { finding: 'ask-wake' },
+    'its owner waits for something that a vCPU which runs may change',
+  );
+});
+
+void t.test('who carries the crash path is dead, whatever another one waits for', async (t) => {
+  const delayed = make(1, { state: 'running', loop: waits });
+  t.match(found([spinner(recurs()), delayed]), { finding: 'hung', why: /vCPU 1 can still run/ });
+  t.match(found([spinner(recurs(), { crashing: false }), delayed]), { finding: 'waiting' });
+});
+
+void t.test('a halt with interrupts off, and NMIs', async (t) => {
+  t.match(found([make(0, { nmi: 'pin 2 may send one' }), parked]), {
+    finding: 'waiting',
+    why: 'vCPU 0 is halted with interrupts off, and pin 2 may send one',
+  });
+  t.match(found([make(0, {}), parked]), { finding: 'hung', shape: 'all-vcpus-halted' });
+  const halted = make(0, { crashing: true, haltsAgain: true });
+  t.match(found([halted, asleep]), {
+    finding: 'hung',
+    shape: 'idle-forever',
+    why: /halts again after an NMI/,
+  });
+  t.match(
+    found([{ ...halted, haltsAgain: false }, asleep]),
+    { finding: 'ask-wake' },
+    'an NMI from the other one may let it go on',
+  );
 });

@@ -41,6 +41,8 @@ export interface ExaminedVcpu {
   readonly wake?: Wake | undefined;
   /** Why a non-maskable interrupt may come to it; undefined when nothing sends one. */
   readonly nmi?: string | undefined;
+  /** Of a parked vCPU: its code leads back to the halt, so that an NMI that another vCPU sends changes nothing. */
+  readonly haltsAgain?: boolean | undefined;
 }
 
 /** The machine, for {@link judge}. */
@@ -48,6 +50,8 @@ export interface Standstill {
   readonly vcpus: readonly ExaminedVcpu[];
   /** Memory that a device may write; undefined when the machine has no such device. */
   deviceMayWrite(read: PlacedAccess, vcpu: ExaminedVcpu): boolean;
+  /** Why a vCPU that may run cannot change what a loop of another one reads; undefined when it may. */
+  cannotChange(read: PlacedAccess, reader: ExaminedVcpu, writer: ExaminedVcpu): string | undefined;
 }
 
 /** What an examination finds. */
@@ -63,32 +67,22 @@ export type Finding =
  * A vCPU that is parked or off can do nothing. One that runs with interrupts off in a loop whose state recurs does the
  * same for ever, as long as nobody changes what the loop reads. A vCPU with interrupts on is dead only when no interrupt
  * can come to it, and a loop of it recurs. When all are dead, the machine hangs. When some are alive, the crash path hangs
- * nevertheless if the vCPUs that carry it are dead and read nothing that others could change.
+ * nevertheless if the vCPUs that carry it are dead, and those that are alive cannot change what their loops read.
  */
 export function judge(machine: Standstill): Finding {
   const { vcpus } = machine;
+  const beside = hungBeside(machine);
+  if (beside !== undefined) return beside;
   // What was followed says more than what was not.
   const followedFirst = vcpus.toSorted(
     (one, other) => Number(other.loop !== undefined) - Number(one.loop !== undefined),
   );
   for (const vcpu of followedFirst) {
-    if (vcpu.state !== 'running' || vcpu.interruptsOn) continue;
     const obstacle = obstacleOf(vcpu, machine);
     if (obstacle !== undefined) return obstacle;
   }
   const alive = vcpus.filter((vcpu) => mayRun(vcpu));
-  const spinners = vcpus.filter(({ loop, interruptsOn }) => loop?.kind === 'recurs' && !interruptsOn);
   if (alive.length > 0) {
-    const carriers = carriersOf(machine);
-    const isDead = carriers.length > 0 && carriers.every((vcpu) => !mayRun(vcpu));
-    const independent = spinners.every(({ loop }) => loop?.kind === 'recurs' && loop.reads.length === 0);
-    if (isDead && independent && spinners.length > 0) {
-      return {
-        finding: 'hung',
-        shape: 'spin',
-        why: `${names(spinners)} repeats the same instructions for ever with interrupts off, and reads nothing that another vCPU could change; ${names(alive)} can still run, but does not carry the crash path`,
-      };
-    }
     const unasked = alive.filter((vcpu) => vcpu.wake === undefined && needsInterrupt(vcpu));
     if (unasked.length === alive.length)
       return { finding: 'ask-wake', vcpus: unasked.map(({ vcpu }) => vcpu) };
@@ -99,6 +93,58 @@ export function judge(machine: Standstill): Finding {
   return hungOf(machine);
 }
 
+/**
+ * The crash path hangs beside vCPUs that may run: each vCPU that carries it is dead, whatever those do. What a dead vCPU
+ * waits for may come from another dead one, but not from one that may run.
+ */
+function hungBeside(machine: Standstill): Finding | undefined {
+  const { vcpus } = machine;
+  const carriers = carriersOf(machine);
+  const dead = new Set(vcpus.filter((vcpu) => !mayRun(vcpu)));
+  for (const vcpu of dead) {
+    if (readsOf(vcpu).some((read) => machine.deviceMayWrite(read, vcpu))) dead.delete(vcpu);
+  }
+  const reasons = new Set<string>();
+  for (let isSettled = false; !isSettled; ) {
+    isSettled = true;
+    const alive = vcpus.filter((vcpu) => !dead.has(vcpu));
+    if (alive.length === 0) return undefined;
+    reasons.clear();
+    for (const reader of dead) {
+      const whys = readsOf(reader).flatMap((read) =>
+        alive.map((writer) => machine.cannotChange(read, reader, writer)),
+      );
+      for (const why of whys) if (why !== undefined) reasons.add(why);
+      if (!whys.includes(undefined)) continue;
+      dead.delete(reader);
+      isSettled = false;
+    }
+  }
+  if (carriers.length === 0 || !carriers.every((vcpu) => dead.has(vcpu))) return undefined;
+  if (sharedMemory([...dead]) !== undefined) return undefined;
+  const alive = vcpus.filter((vcpu) => !dead.has(vcpu));
+  const rest = `${names(alive)} can still run, but does not carry the crash path`;
+  const spinners = carriers.filter(({ loop }) => loop?.kind === 'recurs');
+  if (spinners.length === 0) {
+    if (!carriers.every(({ haltsAgain }) => haltsAgain === true)) return undefined;
+    const why = `${names(carriers)} is halted with interrupts off, in a loop that halts again after an NMI; ${rest}`;
+    return { finding: 'hung', shape: 'idle-forever', why };
+  }
+  const reads = spinners.some((vcpu) => readsOf(vcpu).length > 0)
+    ? 'no vCPU that can still run changes what it reads'
+    : 'reads nothing that another vCPU could change';
+  const because = reasons.size === 0 ? '' : `: ${[...reasons].join('; ')}`;
+  return {
+    finding: 'hung',
+    shape: 'spin',
+    why: `${names(spinners)} repeats the same instructions for ever with interrupts off, and ${reads}${because}; ${rest}`,
+  };
+}
+
+function readsOf({ loop }: ExaminedVcpu): readonly PlacedAccess[] {
+  return loop?.kind === 'recurs' ? loop.reads : [];
+}
+
 /** Whether it is dead unless an interrupt comes. */
 function needsInterrupt({ state, loop }: ExaminedVcpu): boolean {
   return state === 'asleep' || loop?.kind === 'recurs';
@@ -106,8 +152,11 @@ function needsInterrupt({ state, loop }: ExaminedVcpu): boolean {
 
 /** Why a vCPU with interrupts off is not shown to be dead; undefined when it is. */
 function obstacleOf(vcpu: ExaminedVcpu, machine: Standstill): Finding | undefined {
-  const { loop, nmi } = vcpu;
+  const { loop, nmi, state, interruptsOn } = vcpu;
   const who = `vCPU ${vcpu.vcpu}`;
+  if (state === 'parked' && nmi !== undefined)
+    return { finding: 'waiting', why: `${who} is halted with interrupts off, and ${nmi}` };
+  if (state !== 'running' || interruptsOn) return undefined;
   if (loop === undefined) return { finding: 'unknown', why: `${who} runs, and was not followed` };
   switch (loop.kind) {
     case 'waits':
@@ -131,7 +180,8 @@ function obstacleOf(vcpu: ExaminedVcpu, machine: Standstill): Finding | undefine
 
 /** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
 function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean {
-  if (state === 'parked' || state === 'off') return false;
+  if (state === 'off') return false;
+  if (state === 'parked') return nmi !== undefined;
   if (state === 'running' && (loop?.kind !== 'recurs' || nmi !== undefined)) return true;
   return interruptsOn && wake?.kind !== 'none';
 }

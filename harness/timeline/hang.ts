@@ -15,7 +15,7 @@ const MIN_SAMPLES = 5;
 
 /**
  * Watches samples of all vCPUs for the one shape that cannot end by itself: every vCPU halted with interrupts off. Only an
- * NMI could wake one, and nobody is left to send it.
+ * NMI could wake one, and no vCPU is left to send it; that no device sends one is for an examination to find.
  */
 export function createHangDetector({
   haltedHangMs,
@@ -23,8 +23,7 @@ export function createHangDetector({
   let sinceMs = 0;
   let samples = 0;
   return (atMs, vcpus) => {
-    const halted = vcpus.length > 0 && vcpus.every((vcpu) => vcpu.halted && !vcpu.interruptsOn);
-    if (!halted) {
+    if (!allHalted(vcpus)) {
       samples = 0;
       return undefined;
     }
@@ -33,4 +32,9 @@ export function createHangDetector({
     const forMs = atMs - sinceMs;
     return samples >= MIN_SAMPLES && forMs >= haltedHangMs ? { forMs, vcpus } : undefined;
   };
+}
+
+/** Whether every vCPU is halted with interrupts off. */
+export function allHalted(vcpus: readonly VcpuState[]): boolean {
+  return vcpus.length > 0 && vcpus.every((vcpu) => vcpu.halted && !vcpu.interruptsOn);
 }

@@ -49,10 +49,33 @@ void t.test('a sleep at one address is suspected soon', async (t) => {
   t.match(watch(3_000, () => [{ ...idle, index: 0 }, parked])[0], { shape: 'idle-forever', atMs: 2100 });
 });
 
-void t.test('all halted with interrupts off needs no examination', async (t) => {
+void t.test('all halted with interrupts off: something may send an NMI', async (t) => {
+  t.match(watch(3_000, () => [{ ...parked, index: 0 }, parked])[0], {
+    shape: 'all-vcpus-halted',
+    atMs: 2100,
+  });
+});
+
+void t.test('a vCPU that stands still with interrupts off beside one that works and prints', async (t) => {
+  const busy = (atMs: number): VcpuState => ({ ...idle, halted: false, rip: String(atMs), place: 'user' });
+  const talking = (atMs: number, detector: SuspicionDetector) => {
+    if (atMs % 1500 === 0) detector.heard();
+  };
+  const found = watch(70_000, (atMs) => [spinning, busy(atMs)], talking);
+  t.match(found[0], { shape: 'spin', forMs: 4050 });
   t.strictSame(
-    watch(60_000, () => [{ ...parked, index: 0 }, parked]),
+    found.map(({ atMs }) => Math.round(atMs / 1000)),
+    [4, 12, 29, 59],
+  );
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: String(atMs) }, busy(atMs)], talking),
     [],
+    'one that moves works',
+  );
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, interruptsOn: atMs % 3000 === 0 }, busy(atMs)], talking),
+    [],
+    'one that takes interrupts now and then does not stand still',
   );
 });
 
@@ -65,11 +88,31 @@ void t.test('it comes again, with growing pauses, and says for how long', async 
   t.ok((found.at(-1)?.forMs ?? 0) > 60_000);
 });
 
+void t.test('a loop of some functions is suspected when it shows nothing new', async (t) => {
+  // Of 40 addresses, in no order.
+  const loop = (atMs: number, count: number) =>
+    String(((atMs / EVERY_MS) ** 2 * 7 + atMs / EVERY_MS) % count);
+  const found = watch(60_000, (atMs) => [{ ...spinning, rip: loop(atMs, 41) }, parked]);
+  t.match(found[0], { shape: 'spin' });
+  t.ok((found[0]?.atMs ?? 0) > 6_000, 'later than a handful');
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: turning(atMs, 65) }, parked]),
+    [],
+    'too many',
+  );
+  const growing = (atMs: number) => String(Math.floor(Math.sqrt(atMs / EVERY_MS) * 30));
+  t.strictSame(
+    watch(60_000, (atMs) => [{ ...spinning, rip: growing(atMs) }, parked]),
+    [],
+    'something new each time',
+  );
+});
+
 void t.test('what is printed, and many instructions, are progress', async (t) => {
   t.strictSame(
     watch(
       60_000,
-      () => [spinning, parked],
+      () => [{ ...idle, index: 0 }, parked],
       (atMs, detector) => {
         if (atMs % 1500 === 0) detector.heard();
       },

@@ -3,7 +3,7 @@ import type { Shape } from './hang.js';
 
 /** A steady shape that may be a hang, and asks for an examination. */
 export interface Suspicion extends Shape {
-  readonly shape: Exclude<HangShape, 'all-vcpus-halted'>;
+  readonly shape: HangShape;
 }
 
 /** Watches for a guest that seems to stand still. */
@@ -18,18 +18,25 @@ export interface SuspicionDetector {
   readonly sinceMs: number | undefined;
 }
 
-/** More distinct instruction addresses of one vCPU are progress (measured: a booting kernel ~94 in 175 samples). */
+/** A handful of instruction addresses of one vCPU (measured: a booting kernel shows ~94 in 175 samples). */
 const MOST_ADDRESSES = 12;
+/** A loop of some functions has more: it is one when all of its addresses were seen, and none is new any more. */
+const MOST_LOOP_ADDRESSES = 64;
+/** So many samples for each address show no new one: a loop in which each is as likely would have shown it. */
+const SAMPLES_PER_ADDRESS = 3;
 const MIN_SAMPLES = 5;
 /** How long a shape must be steady before each of the examinations in a row; the last one repeats. */
 const STEADY_MS = [2_000, 4_000, 8_000, 16_000, 30_000];
 
 /**
- * Suspects a guest whose vCPUs each stay at a handful of addresses, asleep or running, while it prints nothing. That is
- * no proof: a delay, a digest, a wait for a timer and an idle system look the same. It comes again with growing pauses
- * while the shape lasts.
+ * Suspects a guest whose vCPUs each stay at a handful of addresses, asleep or running, or at some more again and again,
+ * while it prints nothing; or of
+ * which one vCPU does so with interrupts off, whatever the others do and print. That is no proof: a delay, a digest, a
+ * wait for a timer and an idle system look the same. It comes again with growing pauses while the shape lasts.
  */
 export function createSuspicionDetector(): SuspicionDetector {
+  const masked = createMaskedWatch();
+  const loop = createLoopWatch();
   let addresses = new Map<number, Set<string>>();
   let windowMs: number | undefined;
   let sinceMs: number | undefined;
@@ -45,38 +52,137 @@ export function createSuspicionDetector(): SuspicionDetector {
     sinceMs = undefined;
     raised = 0;
   };
+  let suspectedMs: number | undefined;
+  const sampleAll = (atMs: number, vcpus: readonly VcpuState[]): Suspicion | undefined => {
+    for (const { index, rip, halted } of vcpus) {
+      const seen = addresses.get(index) ?? new Set();
+      seen.add(halted ? `${rip} halted` : rip);
+      addresses.set(index, seen);
+    }
+    if ([...addresses.values()].some(({ size }) => size > MOST_ADDRESSES)) {
+      progress();
+      return undefined;
+    }
+    windowMs ??= atMs;
+    sinceMs ??= atMs;
+    samples += 1;
+    const steadyMs = STEADY_MS[Math.min(raised, STEADY_MS.length - 1)] ?? 0;
+    const few = Math.floor(samples / 2) + 1;
+    const isSteady = [...addresses.values()].every(({ size }) => size <= few);
+    if (samples < MIN_SAMPLES || atMs - windowMs < steadyMs || !isSteady) return undefined;
+    return { shape: shapeOf(vcpus), forMs: atMs - sinceMs, vcpus };
+  };
   return {
     get sinceMs() {
-      return sinceMs;
+      return suspectedMs ?? sinceMs;
     },
-    heard: progress,
-    examined: begin,
+    heard() {
+      progress();
+      loop.begin();
+    },
+    examined() {
+      begin();
+      masked.begin();
+      loop.begin();
+    },
     sample(atMs, vcpus) {
-      const awake = vcpus.filter(({ halted, interruptsOn }) => !halted || interruptsOn);
-      if (awake.length === 0) {
-        progress();
-        return undefined;
-      }
-      for (const { index, rip, halted } of vcpus) {
-        const seen = addresses.get(index) ?? new Set();
-        seen.add(halted ? `${rip} halted` : rip);
-        addresses.set(index, seen);
-      }
-      if ([...addresses.values()].some(({ size }) => size > MOST_ADDRESSES)) {
-        progress();
-        return undefined;
-      }
-      windowMs ??= atMs;
-      sinceMs ??= atMs;
-      samples += 1;
-      const steadyMs = STEADY_MS[Math.min(raised, STEADY_MS.length - 1)] ?? 0;
-      const few = Math.floor(samples / 2) + 1;
-      const isSteady = [...addresses.values()].every(({ size }) => size <= few);
-      if (samples < MIN_SAMPLES || atMs - windowMs < steadyMs || !isSteady) return undefined;
+      if (vcpus.length === 0) return undefined;
+      const all = sampleAll(atMs, vcpus);
+      const stuckMs = masked.sample(atMs, vcpus, windowMs) ?? loop.sample(atMs, vcpus);
+      if (all === undefined && stuckMs === undefined) return undefined;
       raised += 1;
       begin();
-      const shape = awake.every(({ halted }) => halted) ? 'idle-forever' : 'spin';
-      return { shape, forMs: atMs - sinceMs, vcpus };
+      masked.begin();
+      loop.begin();
+      suspectedMs = stuckMs === undefined ? undefined : atMs - stuckMs;
+      return all ?? { shape: 'spin', forMs: stuckMs ?? 0, vcpus };
+    },
+  };
+}
+
+function shapeOf(vcpus: readonly VcpuState[]): HangShape {
+  const awake = vcpus.filter(({ halted, interruptsOn }) => !halted || interruptsOn);
+  if (awake.length === 0) return 'all-vcpus-halted';
+  return awake.every(({ halted }) => halted) ? 'idle-forever' : 'spin';
+}
+
+/** As {@link STEADY_MS}, for one vCPU beside others that do something: a kernel that prints, too, has interrupts off. */
+const MASKED_STEADY_MS = [4_000, 8_000, 16_000, 30_000];
+
+interface Masked {
+  readonly sinceMs: number;
+  windowMs: number | undefined;
+  samples: number;
+  addresses: Set<string>;
+  raised: number;
+}
+
+/** Watches each vCPU that runs with interrupts off for as long as every sample shows it at a handful of addresses. */
+function createMaskedWatch() {
+  const masked = new Map<number, Masked>();
+  const begin = (vcpu: Masked) => {
+    Object.assign(vcpu, { windowMs: undefined, samples: 0, addresses: new Set() });
+  };
+  return {
+    /** What samples showed before does not count. */
+    begin() {
+      for (const vcpu of masked.values()) begin(vcpu);
+    },
+    /**
+     * For how long a vCPU has stood still, when it is time to suspect it and the guest did something since: all vCPUs
+     * together stand still since `allSinceMs`.
+     */
+    sample(atMs: number, vcpus: readonly VcpuState[], allSinceMs: number | undefined): number | undefined {
+      let stuckMs: number | undefined;
+      for (const { index, rip, halted, interruptsOn } of vcpus) {
+        if (halted || interruptsOn) {
+          masked.delete(index);
+          continue;
+        }
+        const vcpu = masked.get(index) ?? {
+          ...{ sinceMs: atMs, windowMs: undefined, samples: 0, raised: 0 },
+          addresses: new Set<string>(),
+        };
+        vcpu.windowMs ??= atMs;
+        vcpu.addresses.add(rip);
+        vcpu.samples += 1;
+        if (vcpu.addresses.size > MOST_ADDRESSES) masked.delete(index);
+        else masked.set(index, vcpu);
+        const steadyMs = MASKED_STEADY_MS[Math.min(vcpu.raised, MASKED_STEADY_MS.length - 1)] ?? 0;
+        const isSteady = vcpu.addresses.size <= Math.min(MOST_ADDRESSES, Math.floor(vcpu.samples / 2) + 1);
+        const isAlone = allSinceMs === undefined || allSinceMs > vcpu.windowMs;
+        if (!isAlone || vcpu.samples < MIN_SAMPLES || atMs - vcpu.windowMs < steadyMs || !isSteady) continue;
+        vcpu.raised += 1;
+        stuckMs = Math.max(stuckMs ?? 0, atMs - vcpu.sinceMs);
+      }
+      return stuckMs;
+    },
+  };
+}
+
+/** Watches whether all vCPUs together are in a loop of some functions: at more addresses, of which none is new any more. */
+function createLoopWatch() {
+  const addresses = new Set<string>();
+  let sinceMs: number | undefined;
+  let sinceNew = 0;
+  const begin = () => {
+    addresses.clear();
+    sinceMs = undefined;
+    sinceNew = 0;
+  };
+  return {
+    begin,
+    /** For how long, when it is time to suspect it. */
+    sample(atMs: number, vcpus: readonly VcpuState[]): number | undefined {
+      sinceMs ??= atMs;
+      sinceNew += 1;
+      for (const { index, rip } of vcpus) {
+        if (!addresses.has(`${index} ${rip}`)) sinceNew = 0;
+        addresses.add(`${index} ${rip}`);
+      }
+      if (addresses.size > MOST_LOOP_ADDRESSES) begin();
+      const isLoop = addresses.size > MOST_ADDRESSES && sinceNew >= addresses.size * SAMPLES_PER_ADDRESS;
+      return isLoop && sinceMs !== undefined ? atMs - sinceMs : undefined;
     },
   };
 }

@@ -121,6 +121,7 @@ const steady = (run: MadeRun, vcpus: readonly MadeVcpu[], times = 20) => {
 };
 const suspicionsIn = (run: MadeRun) => namesOf(run).filter((name) => /hang/.test(name));
 const SPINNING: MadeVcpu = { rip: 0xffffffff81000000n };
+const HALTED = { ...PROVED, shape: 'all-vcpus-halted' as const };
 
 void t.test('a steady shape is suspected once the crash path is entered, or nobody answers', async (t) => {
   t.strictSame(suspicionsIn(steady(firedRun(), [IDLE, IDLE])), [], 'a first kernel may be idle');
@@ -174,6 +175,22 @@ void t.test('an examination makes a hang of it, or does not', async (t) => {
   ]);
   const twice = steady(steady(firedRun().panic(), [SPINNING, PARKED]).host(PROVED), [SPINNING, PARKED], 60);
   t.strictSame(suspicionsIn(twice.host(PROVED)), ['suspected-hang spin', 'hang spin'], 'once');
+});
+
+void t.test('vCPUs that are all halted, and an NMI that may come', async (t) => {
+  const halted = () => steady(firedRun().panic(), [PARKED, PARKED]);
+  t.strictSame(suspicionsIn(steady(halted(), [PARKED, PARKED], 30)), [
+    'suspected-hang all-vcpus-halted',
+    'hang all-vcpus-halted',
+  ]);
+  const isHang = (name: string) => name.startsWith('hang');
+  const nmi = () => halted().host(WAITING);
+  t.notOk(suspicionsIn(steady(nmi(), [PARKED, PARKED], 100)).some(isHang), 'the examination saw more');
+  t.ok(suspicionsIn(steady(nmi(), [PARKED, PARKED], 30).host(HALTED)).some(isHang));
+  const later = steady(steady(nmi(), [SPINNING, PARKED], 1), [PARKED, PARKED], 60);
+  t.ok(suspicionsIn(later).some(isHang), 'another halt is another shape');
+  const before = steady(firedRun().panic(), [SPINNING, PARKED]).host(WAITING);
+  t.ok(suspicionsIn(steady(before, [PARKED, PARKED], 60)).some(isHang), 'it was about another shape');
 });
 
 void t.test('the segments of the last arming count', async (t) => {

@@ -4,7 +4,7 @@ import { crashPathRank } from '../model/place.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
 import { ANSWERS, MAX_FRAME_BYTES, readControlLine } from './control.js';
-import { createHangDetector, type HangLimits } from './hang.js';
+import { allHalted, createHangDetector, type HangLimits } from './hang.js';
 import { createLogMerger } from './kernel-log.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
 import { createOwnTime } from './own-time.js';
@@ -157,6 +157,8 @@ function createWhereabouts(
   let parked = false;
   let furthest = crashPathRank('first-kernel');
   let hung = false;
+  /** An examination found that something may still wake vCPUs which are all halted with interrupts off. */
+  let mayWake = false;
   /** No vCPU runs any more: samples show again and again where they stand, and no time passes. */
   let stopped = false;
   let last: readonly VcpuState[] = [];
@@ -209,7 +211,8 @@ function createWhereabouts(
         }
       }
       if (stopped) return events;
-      const hang = hung ? undefined : detect(atMs, vcpus);
+      if (!allHalted(vcpus)) mayWake = false;
+      const hang = hung || mayWake ? undefined : detect(atMs, vcpus);
       if (hang !== undefined) {
         hung = true;
         events.push({ type: 'hang', shape: 'all-vcpus-halted', ...hang });
@@ -226,6 +229,7 @@ function createWhereabouts(
     examined(atMs, { finding, shape }) {
       const forMs = atMs - (suspicion.sinceMs ?? atMs);
       suspicion.examined();
+      mayWake = finding !== 'hung' && allHalted(last);
       if (hung || finding !== 'hung' || shape === undefined) return [];
       hung = true;
       stopped = true;
