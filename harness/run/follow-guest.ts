@@ -82,6 +82,7 @@ async function answersAfterPanic(
       return true;
     }
     if (sign !== undefined && !watch.events.some((event) => isOneOf(event, proofs))) {
+      watch.fact({ fact: 'watch-ended', answered: false, afterPanic: true });
       watch.stop('the panic has ended');
     }
   }
