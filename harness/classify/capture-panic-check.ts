@@ -12,9 +12,10 @@ const REASONS: readonly {
 }[] = [
   {
     detail: 'out-of-memory',
-    message: /^(System is deadlocked on memory|Out of memory(:|$)|\w+: Failed to allocate \d+ bytes)/,
+    message:
+      /^(System is deadlocked on memory|Out of memory(:|$| and no killable processes)|\w+: Failed to allocate \d+ bytes)/,
     source:
-      'mm/oom_kill.c, out_of_memory(), check_panic_on_oom(); mm/page_ext.c; memblock users, mm/percpu.c (v6.1)',
+      'mm/oom_kill.c, out_of_memory(), check_panic_on_oom(); mm/page_ext.c; memblock users, mm/percpu.c (v6.1); "and no killable processes" before v5.0',
   },
   {
     detail: 'no-init',

@@ -30,6 +30,8 @@ void t.test('why a capture kernel panicked', async (t) => {
   for (const [message, detail] of [
     ['System is deadlocked on memory', 'out-of-memory'],
     ['Out of memory: compulsory panic_on_oom is enabled', 'out-of-memory'],
+    ['Out of memory and no killable processes...', 'out-of-memory'],
+    ['Out of memory is no reason', 'panic-in-capture'],
     ['VFS: Unable to mount root fs on unknown-block(0,0)', 'no-init'],
     ['Requested init /nonexistent failed (error -2).', 'no-init'],
     ['No working init found.  Try passing init= option to kernel.', 'no-init'],

@@ -6,19 +6,20 @@ const NO_CPU = -1;
 
 /**
  * The guest does not answer, and yet it did not panic: no CPU has entered panic(), and its vCPUs take interrupts. Its
- * init was killed, is blocked, or gets no time.
+ * init was killed, is blocked, or gets no time. A panic that its console tells of is a quotation then: panic() names its
+ * CPU before it prints, and does not return.
  */
 export const neverPanickedCheck: Check = (facts) => {
-  const { events, fired, panic, furthest, captureEntered } = facts;
+  const { events, fired, panic, furthest, captureUserspace } = facts;
   const proof = firstFact(events, 'panic-cpu');
   if (fired === undefined || proof?.fact.cpu !== NO_CPU) return undefined;
-  if (panic !== undefined || furthest !== undefined || captureEntered !== undefined) return undefined;
+  if (furthest !== undefined || captureUserspace !== undefined) return undefined;
   if (first(events, 'hang') !== undefined || !takesInterrupts(facts)) return undefined;
   return {
     word: 'no-panic',
     detail: 'never-panicked',
-    explanation: 'the guest did not panic: no CPU is in panic() (panic_cpu = -1); its init does not answer',
-    evidence: [firstFact(events, 'watch-ended'), proof, ...factsOf(events, 'last-place')],
+    explanation: `the guest did not panic: no CPU is in panic() (panic_cpu = -1)${panic === undefined ? '' : ', although its console tells of a panic'}; its init does not answer`,
+    evidence: [panic, firstFact(events, 'watch-ended'), proof, ...factsOf(events, 'last-place')],
   };
 };
 

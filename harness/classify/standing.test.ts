@@ -86,7 +86,10 @@ void t.test('a guest that does not answer and is not in panic()', async (t) => {
       .host({ fact: 'panic-cpu', cpu });
   t.equal(verdict(silent(-1)), 'no-panic/never-panicked');
   t.equal(verdict(silent(0)), 'crash-path-hang/deadline', 'CPU 0 is in panic()');
-  t.equal(verdict(silent(-1).panic()), 'crash-path-hang/deadline', 'it printed a panic');
+  t.equal(verdict(silent(-1).panic()), 'no-panic/never-panicked', 'it printed a panic');
+  t.equal(verdict(silent(0).panic()), 'crash-path-hang/deadline');
+  t.equal(verdict(silent(-1).console(...OTHER_KERNEL)), 'no-panic/never-panicked', 'and of another kernel');
+  t.equal(verdict(silent(-1).captureHello()), 'capture-hang/deadline', 'a capture kernel runs');
   const stuck = firedAfter((run) => run);
   for (let i = 0; i < 60; i++) stuck.later(100).sample([{ rip: 0xffffffff81003000n }, IDLE]);
   t.equal(

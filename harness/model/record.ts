@@ -94,7 +94,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('symbols'), state: z.enum(['reading', 'known', 'unknown']), saw: z.string() }),
   /** A kernel's own log, read from the guest's memory; the newest lines, as `dmesg` prints them. */
   z.object({ fact: z.literal('kernel-log'), side: z.enum(['production', 'capture']), text: z.string() }),
-  /** The first kernel's variable `panic_cpu` at the end of a run without a panic: -1 when no CPU is in panic(). */
+  /** The first kernel's variable `panic_cpu` at the end of a run without a capture: -1 when no CPU is in panic(). */
   z.object({ fact: z.literal('panic-cpu'), cpu: z.number() }),
   /** Why the machine reset or powered off, as far as the machine shows it. */
   z.object({

@@ -103,6 +103,7 @@ async function answersAfterPanic(
       watch.takesInterrupts &&
       !watch.events.some((event) => isOneOf(event, proofs))
     ) {
+      watch.fact({ fact: 'watch-ended', answered: false, afterPanic: true });
       watch.stop('the panic has ended');
     }
   }

@@ -170,8 +170,7 @@ async function examine(
     if (cause !== undefined) watch.fact(cause);
   }
   const { production } = kernels;
-  const panicked = watch.events.some((event) => event.type === 'panic' && event.side === 'production');
-  const panicCpu = production === undefined || panicked ? undefined : await panicCpuOf(production);
+  const panicCpu = production === undefined ? undefined : await panicCpuOf(production);
   if (panicCpu !== undefined) watch.fact(panicCpu);
   for (const fact of await placesOf({ gdb, registersText, armed, symbols })) watch.fact(fact);
   await recordInterruptControllers(guest, gdb);

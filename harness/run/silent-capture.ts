@@ -17,22 +17,25 @@ const LATER = 2;
 const SIDES: readonly KernelSide[] = ['capture'];
 
 /**
- * Watches a capture kernel that is known to run by its page tables only and prints nothing: reads its log out of memory
- * now and then. A panic that is found there ends the run, as one on the console does. Resolves when the capture kernel
- * shows that it lives, or the run ends. A machine without a debugger is not watched, nor one whose vCPUs a choreography
- * may hold. Never rejects: a failure is recorded, and ends the run.
+ * Watches a capture kernel that is known to run by its page tables and prints nothing, from its start or any longer:
+ * reads its log out of memory now and then. A panic that is found there ends the run, as one on the console does. A boot
+ * console may be loud before `loglevel=0` silences even a panic (include/linux/printk.h, console_verbose(), v6.1).
+ * Resolves when the capture kernel's userspace reports, or the run ends. A machine without a debugger is not watched, nor
+ * one whose vCPUs a choreography may hold. Never rejects: a failure is recorded, and ends the run.
  */
 export async function watchSilentCapture(guest: Guest, options: PostMortem): Promise<void> {
   const { watch, machine } = guest;
   if (machine.abilities.debugger === undefined || options.session !== undefined) return;
   try {
     await watch.tryWaitFor('jumped', (event) => event.place === 'capture-kernel', 'totalMs');
-    for (let waitMs = FIRST_LOOK_MS; ; waitMs *= LATER) {
-      const sign = await watch.tryWaitFor(['capture-command-line', 'capture-hello'], isFromGuest, waitMs);
-      if (sign !== undefined) return;
+    for (let waitMs = FIRST_LOOK_MS; ; ) {
+      const { receivedBytes } = watch;
+      const sign = await watch.tryWaitFor('capture-hello', () => true, waitMs);
       // The post-mortem must not be disturbed.
-      if (watch.ended !== undefined) return;
-      await look(guest, options);
+      if (sign !== undefined || watch.ended !== undefined) return;
+      const isSilent = watch.receivedBytes === receivedBytes;
+      waitMs = isSilent ? waitMs * LATER : FIRST_LOOK_MS;
+      if (isSilent) await look(guest, options);
     }
   } catch (error) {
     if (error instanceof RunEnded || watch.ended !== undefined) return;
@@ -49,9 +52,4 @@ async function look(guest: Guest, options: PostMortem): Promise<void> {
     if (error instanceof MissingAbility || error instanceof CannotContinue) throw error;
     if (isGone(error) || !(error instanceof Fault)) throw error;
   }
-}
-
-/** The console or the control channel, and not a log that was read from memory. */
-function isFromGuest({ at }: { readonly at: { readonly source: string } }): boolean {
-  return at.source === 'console' || at.source === 'control';
 }

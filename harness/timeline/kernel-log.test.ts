@@ -51,3 +51,13 @@ void t.test("a log's boot shows no second boot", async (t) => {
     .join('\n');
   t.strictSame(createLogMerger().log('production', log), []);
 });
+
+void t.test('a console that shows callers shows the same messages', async (t) => {
+  const merger = createLogMerger();
+  const signature = (text: string) =>
+    ({ type: 'signature', name: 'nobody-cared', side: 'capture', degrades: true, text }) as const;
+  merger.note(signature('[    3.000000][  T1] irq 11: nobody cared'));
+  const log = (...lines: string[]) => merger.log('capture', lines.map((line) => `${line}\n`).join(''));
+  t.strictSame(log('[    3.000000] irq 11: nobody cared'), []);
+  t.strictSame(log('[    3.000000] irq 11: nobody cared', '[    4.000000] irq 11: nobody cared').length, 1);
+});

@@ -1,5 +1,6 @@
 import type { EventBody } from '../model/event.js';
 import { createConsoleReader } from './console.js';
+import { withoutStamp } from './printk.js';
 import type { KernelSide } from './tables-seen.js';
 
 /** Events that a kernel's own log can add. Its banner and an older command line tell nothing about what happened. */
@@ -32,7 +33,9 @@ export interface LogMerger {
  */
 export function createLogMerger(): LogMerger {
   const seen = new Map<string, number>();
-  const keyOf = (body: EventBody) => JSON.stringify(body);
+  // The console may show callers as well as times (CONFIG_PRINTK_CALLER).
+  const keyOf = (body: EventBody) =>
+    JSON.stringify(body.type === 'signature' ? { ...body, text: withoutStamp(body.text) } : body);
   return {
     note(body) {
       if (!FROM_LOG.has(body.type)) return;
