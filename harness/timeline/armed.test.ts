@@ -17,6 +17,11 @@ void t.test('a report of a loaded crash kernel', async (t) => {
   });
 });
 
+void t.test('the memory of the first kernel', async (t) => {
+  t.strictSame(parseArmed(`${armedReport()}ram=1000-9fbff,\n`).ram, [{ first: 0x1000n, last: 0x9fbffn }]);
+  t.equal(parseArmed(armedReport()).ram, undefined, 'an older image');
+});
+
 void t.test('nothing reserved, nothing loaded', async (t) => {
   const armed = parseArmed(
     'status=255\nloaded=0\nsize=0\nerror=Memory for crashkernel is not reserved\nerror=try=2\n',

@@ -119,4 +119,13 @@ export const MEMORY_SIGNATURES: readonly Signature[] = [
     degrades: true,
     source: 'mm/page_alloc.c, bad_page(); mm/memory.c, print_bad_pte(); kernel/fork.c, check_mm() (v6.1)',
   },
+  {
+    name: 'corrupted-object',
+    pattern: kernelMessage(
+      String.raw`BUG(?:: (?:KASAN|KFENCE|KMSAN): | \S{1,64} \((?:Not tainted|Tainted: .{1,64})\): )`,
+    ),
+    side: 'capture',
+    degrades: true,
+    source: 'mm/slub.c, slab_bug(); mm/kfence/report.c; mm/kasan/report.c (v6.1)',
+  },
 ];

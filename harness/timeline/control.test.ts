@@ -82,6 +82,22 @@ void t.test('noise is quoted safely and briefly', async (t) => {
   t.ok('why' in event && event.why.length < 120);
 });
 
+void t.test('the memory that the first kernel lists right before firing', async (t) => {
+  t.strictSame(read({ ev: 'firing', id: 2, online: '0-1', ram: '1000-9fbff,100000-2ffdffff,' }), {
+    type: 'firing',
+    online: [0, 1],
+    ram: [
+      { first: 0x1000n, last: 0x9fbffn },
+      { first: 0x100000n, last: 0x2ffdffffn },
+    ],
+  });
+  t.strictSame(read({ ev: 'firing', id: 2, ram: 'x,1-,-2,1-2 : System RAM,fffffffffffffff-1' }), {
+    type: 'firing',
+    ram: [],
+  });
+  t.strictSame(read({ ev: 'firing', id: 2 }), { type: 'firing' }, 'an older image');
+});
+
 void t.test('a vmcore frame without an ELF core is a missing vmcore', async (t) => {
   t.match(read({ ev: 'vmcore', size: 1, head: b64('not ELF'), notes: '', uts: '' }), {
     type: 'vmcore-missing',

@@ -82,6 +82,14 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     ],
     misses: ['BUG: scheduling', 'said BUG: scheduling while atomic: x'],
   },
+  'corrupted-object': {
+    hits: [
+      'BUG: KFENCE: use-after-free read in test+0x1/0x2',
+      'BUG kmalloc-64 (Not tainted): Poison overwritten',
+      'BUG dentry (Tainted: G    B   W         ): Object already free',
+    ],
+    misses: ['kfence: initialized - using 2097152 bytes', 'BUG kmalloc-64: said', 'said BUG: KFENCE: x'],
+  },
   'bad-page': {
     hits: [
       'BUG: Bad page state in process swapper/0  pfn:22f01',
