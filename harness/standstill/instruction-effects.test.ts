@@ -60,6 +60,7 @@ void t.test('plain instructions', async (t) => {
     mwait: '0f01c9',
     clflush: '0fae3f',
     prefetchw: '0f0d0f',
+    rdgsbase: 'f3480faec8',
   })) {
     t.match(effects(hex), { outside: undefined }, name);
   }

@@ -65,6 +65,8 @@ const PLAIN_FEATURES: ReadonlySet<CpuidFeature> = new Set([
   CpuidFeature.MULTIBYTENOP,
   CpuidFeature.CET_IBT,
   CpuidFeature.SMAP,
+  // The bases of FS and GS are among the registers that are compared.
+  CpuidFeature.FSGSBASE,
   // They move data between caches and memory, and change neither.
   CpuidFeature.CLFSH,
   CpuidFeature.CLFLUSHOPT,
