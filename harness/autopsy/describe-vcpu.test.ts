@@ -74,6 +74,26 @@ void t.test('a wait for a lock names the lock, and who was stopped with it', asy
   }
 });
 
+void t.test('an owner that runs, in a loop of its own', async (t) => {
+  const one = waiter(LOCKING);
+  const stack = [
+    'spin',
+    'take_lock',
+    'generic_smp_call_function_single_interrupt',
+    'asm_sysvec_call_function',
+  ];
+  const owner = suspect(1, { loop: { ...loop, reads: [] }, stack });
+  const line =
+    'vCPU 1, in a loop of its own in spin < take_lock < generic_smp_call_function_single_interrupt, cannot release a lock';
+  t.ok((await describeVcpu(one, { all: [one, owner], gdb })).saw.includes(line));
+  const delayed = suspect(1, { loop: { kind: 'waits', why: 'it reads the time', steps: 1 }, stack });
+  const { saw } = await describeVcpu(one, { all: [one, delayed], gdb });
+  t.notOk(
+    saw.some((text) => text.startsWith('vCPU 1')),
+    'one that may go on may release it',
+  );
+});
+
 void t.test('its own interrupted context', async (t) => {
   const one = waiter([...LOCKING, 'exc_nmi', 'asm_exc_nmi', 'vprintk_emit']);
   const { saw } = await describeVcpu(one, { all: [one], gdb });

@@ -26,6 +26,7 @@ const ENTRY = /^(asm_\w+|end_repeat_nmi|repeat_nmi|nmi_restore|first_nmi|paranoi
 const MOST_INSTRUCTIONS = 32;
 const MOST_READS = 12;
 const MOST_FRAMES = 16;
+const MOST_HOLDER_FRAMES = 3;
 
 /** One vCPU as an examination's fact describes it: every statement of the argument, so that a reader can check it. */
 export async function describeVcpu(
@@ -95,6 +96,9 @@ function describeLock({ vcpu, stack, loop, symbols }: Suspect, all: readonly Sus
       if (inside !== undefined) saw.push(`its own interrupted context may hold it: ${inside}`);
     } else if (other.state === 'parked' && inside !== undefined) {
       saw.push(`vCPU ${other.vcpu}, stopped in ${inside}, is parked and cannot release a lock`);
+    } else if (other.loop?.kind === 'recurs' && !other.interruptsOn && other.stack.length > 0) {
+      const where = other.stack.slice(0, MOST_HOLDER_FRAMES).join(' < ');
+      saw.push(`vCPU ${other.vcpu}, in a loop of its own in ${where}, cannot release a lock`);
     }
   }
   return saw;
@@ -103,6 +107,6 @@ function describeLock({ vcpu, stack, loop, symbols }: Suspect, all: readonly Sus
 /** The first functions below the outermost entry of an interrupt or exception. */
 function interruptedIn(stack: readonly string[]): string | undefined {
   const entry = stack.findLastIndex((name) => ENTRY.test(name));
-  const inside = entry < 0 ? [] : stack.slice(entry + 1, entry + 4);
+  const inside = entry < 0 ? [] : stack.slice(entry + 1, entry + 1 + MOST_HOLDER_FRAMES);
   return inside.length === 0 ? undefined : inside.join(' < ');
 }

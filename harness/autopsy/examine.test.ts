@@ -144,6 +144,8 @@ void t.test('what a vCPU that runs cannot change', async (t) => {
   const handler = ['serial8250_interrupt', 'asm_common_interrupt', ...idle.stack];
   t.equal(cannotChange(read, lock, { by: { ...idle, stack: handler }, armed }), undefined, 'it may hold it');
   t.equal(cannotChange(read, lock, { by: { ...idle, state: 'running' }, armed }), undefined);
+  const polls = { ...idle, state: 'running' as const, stack: ['cpu_idle_poll', 'do_idle'] };
+  t.match(cannotChange(read, lock, { by: polls, armed }), /is idle/, 'idle=poll');
   const capture = { place: 'capture-kernel', stack: [] } as const;
   t.match(cannotChange({ ...read, physical: inside }, capture, { by: idle, armed }), /the crashed kernel/);
   t.equal(cannotChange(read, capture, { by: idle, armed }), undefined, 'outside of the reservation');

@@ -230,6 +230,8 @@ const SPIN_LOCK_FUNCTION = /^(?:(?:native_|__pv_)?queued_(?:spin|read|write)_loc
 /** The idle task (kernel/sched/idle.c, do_idle(), v6.1), and what it calls to halt. */
 const IDLE_TASK = /^(?:do_idle|cpu_startup_entry)(?:\..*)?$/;
 const IDLE_FUNCTION = /idle|halt/;
+/** With idle=poll it runs (kernel/sched/idle.c, cpu_idle_poll(), v6.1). */
+const IDLE_POLL = /^cpu_idle_poll(?:\..*)?$/;
 
 /**
  * Why a vCPU that may run cannot change what another one's loop reads. The crashed kernel has no writable mapping of the
@@ -259,8 +261,9 @@ export function cannotChange(
 
 function isIdle({ state, place, stack }: Pick<Suspect, 'state' | 'place' | 'stack'>): boolean {
   const task = stack.findIndex((name) => IDLE_TASK.test(name));
+  const rests = state === 'asleep' || (state === 'running' && IDLE_POLL.test(stack[0] ?? ''));
   return (
-    state === 'asleep' &&
+    rests &&
     place === 'first-kernel' &&
     task >= 0 &&
     stack.slice(0, task).every((name) => IDLE_FUNCTION.test(name))

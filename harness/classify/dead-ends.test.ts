@@ -112,6 +112,27 @@ void t.test('a steady shape of samples proves nothing', async (t) => {
   t.match(cited?.excerpt, /^hung: vCPU 0 repeats .* 1000: jmp 0x1000/, 'the argument is evidence');
 });
 
+void t.test('the lock and its owner are named in the explanation', async (t) => {
+  const explained = (...saw: string[]) => {
+    const [first, ...others] = PROVED.vcpus.map((vcpu) => ({ ...vcpu }));
+    if (first === undefined) throw new Error('no vCPU');
+    const vcpus = [{ ...first, saw: ['1000: pause', ...saw] }, ...others];
+    const run = stuckAt(0xffffffff81000000n, 0x13a8000n).host({ ...PROVED, vcpus });
+    return verdictOf(run.end().records, PLAN).explanation;
+  };
+  const waits = 'it waits for the lock console_sem, which down_trylock takes';
+  t.match(
+    explained(waits),
+    /with interrupts off; vCPU 0 waits for the lock console_sem, which down_trylock takes/,
+  );
+  t.match(
+    explained(waits, 'vCPU 1, stopped in mask_ioapic_irq, is parked and cannot release a lock'),
+    /down_trylock takes; vCPU 1, stopped in mask_ioapic_irq, is parked/,
+  );
+  t.notMatch(explained(waits, 'stack: panic'), /stack: panic/);
+  t.notMatch(explained('reads 4 bytes'), /waits for/);
+});
+
 void t.test('a hang that is not proved is not reported as one', async (t) => {
   const run = firedRun().panic();
   for (let i = 0; i < 400; i++) run.later(140).sample([PARKED, PARKED, IDLE]);

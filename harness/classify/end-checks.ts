@@ -1,6 +1,9 @@
 import type { HangShape } from '../model/event.js';
+import { escapeGuestText } from '../model/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
+
+const MOST_LOCK_BYTES = 300;
 
 /** With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted. */
 export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
@@ -57,7 +60,10 @@ export const stuckCheck: Check = (facts) => {
   const watch = firstFact(events, 'watch-ended');
   if (hang !== undefined) {
     const proof = factsOf(events, 'examination').find(({ fact }) => fact.finding === 'hung');
-    const how = proof?.fact.why ?? `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`;
+    const how =
+      proof === undefined
+        ? `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`
+        : `${proof.fact.why}${lockOf(proof)}`;
     return stuck(facts, hang.shape, how, hang, proof);
   }
   if (flood !== undefined) {
@@ -79,6 +85,18 @@ export const stuckCheck: Check = (facts) => {
   }
   return undefined;
 };
+
+/** The lock that a vCPU waits for, and the CPU that may hold it, as autopsy/describe-vcpu.ts words them. */
+function lockOf({ fact }: FactEvent<'examination'>): string {
+  for (const { vcpu, saw } of fact.vcpus) {
+    const at = saw.findIndex((text) => text.startsWith('it waits for '));
+    const [waits, holder] = saw.slice(at, at + 2);
+    if (at < 0 || waits === undefined) continue;
+    const held = holder !== undefined && /lock$|hold it: /.test(holder) ? `; ${holder}` : '';
+    return escapeGuestText(`; vCPU ${vcpu} ${waits.slice('it '.length)}${held}`, MOST_LOCK_BYTES);
+  }
+  return '';
+}
 
 function describeShape(shape: HangShape): string {
   switch (shape) {

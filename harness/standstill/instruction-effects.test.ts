@@ -56,6 +56,11 @@ void t.test('plain instructions', async (t) => {
     swapgs: '0f01f8',
     lea: '488d0411',
     leave: 'c9',
+    monitor: '0f01c8',
+    mwait: '0f01c9',
+    clflush: '0fae3f',
+    prefetchw: '0f0d0f',
+    rdgsbase: 'f3480faec8',
   })) {
     t.match(effects(hex), { outside: undefined }, name);
   }

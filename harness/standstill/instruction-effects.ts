@@ -65,6 +65,13 @@ const PLAIN_FEATURES: ReadonlySet<CpuidFeature> = new Set([
   CpuidFeature.MULTIBYTENOP,
   CpuidFeature.CET_IBT,
   CpuidFeature.SMAP,
+  // The bases of FS and GS are among the registers that are compared.
+  CpuidFeature.FSGSBASE,
+  // They move data between caches and memory, and change neither.
+  CpuidFeature.CLFSH,
+  CpuidFeature.CLFLUSHOPT,
+  CpuidFeature.CLWB,
+  CpuidFeature.PREFETCHW,
 ]);
 
 /** Instructions that pass their feature's test, and are plain; fences have no registers (their feature is SSE or SSE2). */
