@@ -42,6 +42,8 @@ export type PackageLists = z.infer<typeof listsSchema>;
 const UPDATE_DEADLINE_MS = 10 * 60_000;
 const DOWNLOAD_DEADLINE_MS = 60 * 60_000;
 const QUERY_DEADLINE_MS = 2 * 60_000;
+/** Of apt-get: only what is needed; dpkg's own lock belongs to the host, runApt's protects this directory. */
+const INSTALL = ['-q', '--no-install-recommends', '-o', 'Debug::NoLocking=1'];
 
 /**
  * Read after the host's own configuration (apt-get -c): drops its hooks, which concern the host, and every setting that
@@ -125,6 +127,75 @@ export async function downloadPackage(
   }
   const files = (await readdir(options.dir)).filter((name) => name.endsWith('.deb'));
   return files[0] === undefined ? undefined : join(options.dir, files[0]);
+}
+
+/** A package that an installation would bring, by the archive's index. */
+export interface PlannedPackage {
+  readonly package: string;
+  readonly packageVersion: string;
+  readonly arch: string;
+}
+
+/** What apt would install, from the named packages on a system with none: with all that they depend on. */
+interface Installation {
+  readonly names: readonly string[];
+  /** Preferred for every package (`apt-get -t`); needed for suites that are not automatic, as backports are. */
+  readonly suite: string;
+}
+
+/**
+ * The packages which an installation would bring, in the order of their names. Nothing is downloaded. Faults: usage
+ * when the archive lacks one of them, else harness.
+ */
+export async function plannedPackages(
+  apt: AptDir,
+  { names, suite }: Installation,
+  options: KernelOptions,
+): Promise<PlannedPackage[]> {
+  const args = [...INSTALL, '-s', '-t', suite, 'install', ...names];
+  const simulated = await runApt(apt, ['-s', 'apt-get', ...args], {
+    deadlineMs: QUERY_DEADLINE_MS,
+    signal: options.signal,
+  });
+  if (!simulated.ok) {
+    if (!/Unable to locate package|has no installation candidate/.test(simulated.stderr)) {
+      throw queryFault(simulated, options);
+    }
+    throw usageFault(
+      `cannot unpack "${names.join(' ')}": Debian ${suite} does not offer all of them (${simulated.why}); name another suite`,
+    );
+  }
+  return parseInstallation(simulated.stdout);
+}
+
+/** The lines `Inst NAME (VERSION ARCHIVE [ARCH])` of a simulation, by name. Pure. */
+export function parseInstallation(text: string): PlannedPackage[] {
+  const found = [...text.matchAll(/^Inst (\S+) \((\S+) .*\[(\w+)\]\)/gm)];
+  return found
+    .map(([, name = '', packageVersion = '', arch = '']) => ({ package: name, packageVersion, arch }))
+    .toSorted((a, b) => (a.package < b.package ? -1 : 1));
+}
+
+/** Downloads these packages into `dir`, which apt checks against the signed lists. Throws harness faults. */
+export async function downloadInstallation(
+  apt: AptDir,
+  { names, suite, dir }: Installation & { readonly dir: string },
+  options: KernelOptions,
+): Promise<void> {
+  const settings = ['-o', `Dir::Cache::archives=${dir}`, '-o', 'APT::Status-Fd=3'];
+  const args = [...INSTALL, ...settings, '-y', '-t', suite, '--download-only', 'install', ...names];
+  const result = await runApt(apt, ['-s', 'apt-get', ...args], {
+    deadlineMs: DOWNLOAD_DEADLINE_MS,
+    signal: options.signal,
+    lines: { from: 'fd3', each: percentReporter(names.join(' '), options) },
+  });
+  if (result.ok) return;
+  throw (
+    cacheFaultInText(kernelCache(options.cacheDir), result.stderr) ??
+    harnessFault(
+      `cannot download packages "${names.join(' ')}": ${result.why}; check the network, and try again`,
+    )
+  );
 }
 
 /**
