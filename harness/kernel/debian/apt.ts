@@ -42,8 +42,6 @@ export type PackageLists = z.infer<typeof listsSchema>;
 const UPDATE_DEADLINE_MS = 10 * 60_000;
 const DOWNLOAD_DEADLINE_MS = 60 * 60_000;
 const QUERY_DEADLINE_MS = 2 * 60_000;
-/** Of apt-get: only what is needed; dpkg's own lock belongs to the host, runApt's protects this directory. */
-const INSTALL = ['-q', '--no-install-recommends', '-o', 'Debug::NoLocking=1'];
 
 /**
  * Read after the host's own configuration (apt-get -c): drops its hooks, which concern the host, and every setting that
@@ -152,7 +150,7 @@ export async function plannedPackages(
   { names, suite }: Installation,
   options: KernelOptions,
 ): Promise<PlannedPackage[]> {
-  const args = [...INSTALL, '-s', '-t', suite, 'install', ...names];
+  const args = ['-q', '-s', '--no-install-recommends', '-t', suite, 'install', ...names];
   const simulated = await runApt(apt, ['-s', 'apt-get', ...args], {
     deadlineMs: QUERY_DEADLINE_MS,
     signal: options.signal,
@@ -176,25 +174,29 @@ export function parseInstallation(text: string): PlannedPackage[] {
     .toSorted((a, b) => (a.package < b.package ? -1 : 1));
 }
 
-/** Downloads these packages into `dir`, which apt checks against the signed lists. Throws harness faults. */
-export async function downloadInstallation(
+/** Downloads planned packages into `dir`; apt checks them against the signed lists. Throws harness faults. */
+export async function downloadPackages(
   apt: AptDir,
-  { names, suite, dir }: Installation & { readonly dir: string },
-  options: KernelOptions,
+  packages: readonly PlannedPackage[],
+  options: KernelOptions & { readonly dir: string },
 ): Promise<void> {
-  const settings = ['-o', `Dir::Cache::archives=${dir}`, '-o', 'APT::Status-Fd=3'];
-  const args = [...INSTALL, ...settings, '-y', '-t', suite, '--download-only', 'install', ...names];
-  const result = await runApt(apt, ['-s', 'apt-get', ...args], {
-    deadlineMs: DOWNLOAD_DEADLINE_MS,
-    signal: options.signal,
-    lines: { from: 'fd3', each: percentReporter(names.join(' '), options) },
-  });
+  const targets = packages.map((one) => `${one.package}=${one.packageVersion}`);
+  const what = `${packages.length} packages`;
+  // Unlike `install --download-only` it copies packages of a mirror on this disk as well.
+  const result = await runApt(
+    apt,
+    ['-s', 'apt-get', '-q', '-o', 'APT::Status-Fd=3', 'download', ...targets],
+    {
+      deadlineMs: DOWNLOAD_DEADLINE_MS,
+      signal: options.signal,
+      cwd: options.dir,
+      lines: { from: 'fd3', each: percentReporter(what, options) },
+    },
+  );
   if (result.ok) return;
   throw (
     cacheFaultInText(kernelCache(options.cacheDir), result.stderr) ??
-    harnessFault(
-      `cannot download packages "${names.join(' ')}": ${result.why}; check the network, and try again`,
-    )
+    harnessFault(`cannot download "${what}": ${result.why}; check the network, and try again`)
   );
 }
 

@@ -13,7 +13,7 @@ import type { KernelOptions } from '../options.js';
 import { runTool } from '../tool.js';
 import {
   aptDirFor,
-  downloadInstallation,
+  downloadPackages,
   type PlannedPackage,
   plannedPackages,
   readLists,
@@ -72,7 +72,7 @@ export async function packageTree(request: TreeRequest, options: KernelOptions):
     const packages = await plannedPackages(apt, request, options);
     const tree = sha256Of(`${TREE_FORMAT}\n${packages.map(lineOf).join('')}`).slice(0, 32);
     const dir = join(trees, tree);
-    if (!(await isDirectory(dir))) await make({ apt, request, dir }, options);
+    if (!(await isDirectory(dir))) await make({ apt, request, packages, dir }, options);
     const versions = Object.fromEntries(packages.map((one) => [one.package, one.packageVersion]));
     await writeWhole(record, `${JSON.stringify({ format: TREE_FORMAT, tree, versions })}\n`);
     return { dir, versions: new Map(Object.entries(versions)) };
@@ -126,20 +126,21 @@ async function lastTree(trees: string, record: string, { names, suite }: TreeReq
 interface Made {
   readonly apt: Parameters<typeof plannedPackages>[0];
   readonly request: TreeRequest;
+  readonly packages: readonly PlannedPackage[];
   readonly dir: string;
 }
 
-async function make({ apt, request, dir }: Made, options: KernelOptions): Promise<void> {
+async function make({ apt, request, packages, dir }: Made, options: KernelOptions): Promise<void> {
   const place = kernelCache(options.cacheDir);
   await withTempDir(place, async (temp) => {
     const debs = join(temp, 'debs');
     const tree = join(temp, 'tree');
     await inCache(place, async () => {
-      await mkdir(join(debs, 'partial'), { recursive: true });
+      await mkdir(debs);
       await mkdir(tree);
     });
     options.onProgress?.(`downloading ${request.names.join(' ')} of Debian ${request.suite}`);
-    await downloadInstallation(apt, { ...request, dir: debs }, options);
+    await downloadPackages(apt, packages, { ...options, dir: debs });
     const files = (await readdir(debs)).filter((name) => name.endsWith('.deb')).sort();
     options.onProgress?.(`unpacking ${files.length} packages`);
     const result = await runTool(['sh', '-c', UNPACK, 'sh', tree, ...files.map((name) => join(debs, name))], {
