@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +82,10 @@ export async function bringUp(request: LabRequest, options: Options): Promise<La
 /** Starts the emulator as the leader of a group that outlives this process. */
 async function start(emulator: Emulator, paths: LabPaths) {
   for (const [name, text] of Object.entries(emulator.files)) await writeWhole(join(paths.dir, name), text);
+  for (const [name, target] of Object.entries(emulator.links)) {
+    await rm(join(paths.dir, name), { force: true });
+    await symlink(target, join(paths.dir, name));
+  }
   await rm(paths.serial, { force: true });
   const [file, ...args] = emulator.command;
   const log = openSync(paths.log, 'w');

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { treeCommand } from '../kernel/debian/package-tree.js';
 import { HOST_COMMAND_LINE, type HostParts } from './host-image.js';
 import type { LabPaths } from './lab-directory.js';
@@ -9,6 +9,8 @@ export interface Emulator {
   readonly environment: Readonly<Record<string, string>>;
   /** Text by file name. */
   readonly files: Readonly<Record<string, string>>;
+  /** Files of the cache by their name in the lab's directory: a path may hold what a configuration cannot quote. */
+  readonly links: Readonly<Record<string, string>>;
 }
 
 /** What decides a command besides the parts. */
@@ -49,17 +51,17 @@ hostfwd = tcp:127.0.0.1:${port}-${HOST_ADDRESS}:22
 `,
       bochsrc: `cpu: model=corei7_haswell_4770, count=1, ips=200000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest=${MEMORY_MIB}, host=${MEMORY_MIB}
-romimage: file=${share}/BIOS-bochs-latest
-vgaromimage: file=${share}/VGABIOS-lgpl-latest
+romimage: file=bios
+vgaromimage: file=vgabios
 pci: enabled=1, chipset=i440fx, slot1=e1000
 plugin_ctrl: unmapped=1, biosdev=1, serial=1, e1000=1
 e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=slirp, script=slirp.conf
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-ata0-master: type=disk, path=${disk}, mode=volatile, journal=${join(paths.dir, 'redolog')}, translation=lba
+ata0-master: type=disk, path=disk.img, mode=volatile, journal=redolog, translation=lba
 ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
-ata1-master: type=cdrom, path=${paths.iso}, status=inserted
+ata1-master: type=cdrom, path=${basename(paths.iso)}, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=${paths.serial}
+com1: enabled=1, mode=file, dev=${basename(paths.serial)}
 display_library: sdl2
 clock: sync=slowdown, time0=local
 panic: action=fatal
@@ -70,6 +72,11 @@ magic_break: enabled=0
 sound: driver=dummy
 speaker: enabled=0
 `,
+    },
+    links: {
+      'disk.img': disk,
+      bios: join(share, 'BIOS-bochs-latest'),
+      vgabios: join(share, 'VGABIOS-lgpl-latest'),
     },
   };
 }
@@ -84,12 +91,13 @@ export function qemuAsAmd(
       qemu,
       ...['-machine', 'pc', '-cpu', 'EPYC,+svm,+npt', '-smp', '1', '-m', `${MEMORY_MIB}`],
       ...['-accel', 'tcg,thread=single', '-icount', 'shift=0'],
-      ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', `file:${paths.serial}`],
-      ...['-drive', `file=${disk},format=raw,if=ide,snapshot=on`],
+      ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', `file:${basename(paths.serial)}`],
+      ...['-drive', 'file=disk.img,format=raw,if=ide,snapshot=on'],
       ...['-nic', `user,model=e1000,restrict=on,hostfwd=tcp:127.0.0.1:${port}-${HOST_ADDRESS}:22`],
-      ...['-kernel', kernel.bzImage, '-initrd', paths.initrd, '-append', HOST_COMMAND_LINE],
+      ...['-kernel', kernel.bzImage, '-initrd', basename(paths.initrd), '-append', HOST_COMMAND_LINE],
     ],
     environment: {},
     files: {},
+    links: { 'disk.img': disk },
   };
 }
