@@ -10,6 +10,8 @@ const SCRIPTS = [
   'images/init/exercise.sh',
   'images/init/production',
   'images/init/capture',
+  'images/lab/init',
+  'images/lab/host',
 ];
 
 function lacks(program: string): string | false {

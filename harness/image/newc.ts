@@ -1,9 +1,12 @@
 import { harnessFault } from '../model/fault.js';
 import type { PlannedEntry } from './plan-image.js';
 
+/** What an archive says of an entry. */
+type NamedEntry = Pick<PlannedEntry, 'kind' | 'path' | 'mode'>;
+
 /** An entry and the bytes of its file; directories have none. */
-export interface ArchiveEntry {
-  readonly entry: PlannedEntry;
+export interface ArchiveEntry<Entry extends NamedEntry = PlannedEntry> {
+  readonly entry: Entry;
   readonly bytes?: Buffer | undefined;
 }
 
@@ -21,7 +24,7 @@ const S_IFREG = 0o100000;
  * They are the bytes of GNU cpio with `--reproducible --owner=0:0`. It has no device nodes (devtmpfs makes them) and no
  * hard links. Throws a harness Fault for an archive of more than 1 GiB.
  */
-export function packNewc(entries: readonly ArchiveEntry[]): Buffer {
+export function packNewc(entries: readonly ArchiveEntry<NamedEntry>[]): Buffer {
   const parts = entries.flatMap(({ entry, bytes }, inode) => {
     const isDir = entry.kind === 'dir';
     const data = isDir || bytes === undefined ? Buffer.alloc(0) : bytes;

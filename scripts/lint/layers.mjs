@@ -32,6 +32,7 @@ const LAYERS = [
   ['prepare'],
   ['cli'],
   ['bench'],
+  ['lab'],
   ['testing'],
 ];
 

@@ -127,6 +127,79 @@ export async function downloadPackage(
   return files[0] === undefined ? undefined : join(options.dir, files[0]);
 }
 
+/** A package that an installation would bring, by the archive's index. */
+export interface PlannedPackage {
+  readonly package: string;
+  readonly packageVersion: string;
+  readonly arch: string;
+}
+
+/** What apt would install, from the named packages on a system with none: with all that they depend on. */
+interface Installation {
+  readonly names: readonly string[];
+  /** Preferred for every package (`apt-get -t`); needed for suites that are not automatic, as backports are. */
+  readonly suite: string;
+}
+
+/**
+ * The packages which an installation would bring, in the order of their names. Nothing is downloaded. Faults: usage
+ * when the archive lacks one of them, else harness.
+ */
+export async function plannedPackages(
+  apt: AptDir,
+  { names, suite }: Installation,
+  options: KernelOptions,
+): Promise<PlannedPackage[]> {
+  const args = ['-q', '-s', '--no-install-recommends', '-t', suite, 'install', ...names];
+  const simulated = await runApt(apt, ['-s', 'apt-get', ...args], {
+    deadlineMs: QUERY_DEADLINE_MS,
+    signal: options.signal,
+  });
+  if (!simulated.ok) {
+    if (!/Unable to locate package|has no installation candidate/.test(simulated.stderr)) {
+      throw queryFault(simulated, options);
+    }
+    throw usageFault(
+      `cannot unpack "${names.join(' ')}": Debian ${suite} does not offer all of them (${simulated.why}); name another suite`,
+    );
+  }
+  return parseInstallation(simulated.stdout);
+}
+
+/** The lines `Inst NAME (VERSION ARCHIVE [ARCH])` of a simulation, by name. Pure. */
+export function parseInstallation(text: string): PlannedPackage[] {
+  const found = [...text.matchAll(/^Inst (\S+) \((\S+) .*\[(\w+)\]\)/gm)];
+  return found
+    .map(([, name = '', packageVersion = '', arch = '']) => ({ package: name, packageVersion, arch }))
+    .toSorted((a, b) => (a.package < b.package ? -1 : 1));
+}
+
+/** Downloads planned packages into `dir`; apt checks them against the signed lists. Throws harness faults. */
+export async function downloadPackages(
+  apt: AptDir,
+  packages: readonly PlannedPackage[],
+  options: KernelOptions & { readonly dir: string },
+): Promise<void> {
+  const targets = packages.map((one) => `${one.package}=${one.packageVersion}`);
+  const what = `${packages.length} packages`;
+  // Unlike `install --download-only` it copies packages of a mirror on this disk as well.
+  const result = await runApt(
+    apt,
+    ['-s', 'apt-get', '-q', '-o', 'APT::Status-Fd=3', 'download', ...targets],
+    {
+      deadlineMs: DOWNLOAD_DEADLINE_MS,
+      signal: options.signal,
+      cwd: options.dir,
+      lines: { from: 'fd3', each: percentReporter(what, options) },
+    },
+  );
+  if (result.ok) return;
+  throw (
+    cacheFaultInText(kernelCache(options.cacheDir), result.stderr) ??
+    harnessFault(`cannot download "${what}": ${result.why}; check the network, and try again`)
+  );
+}
+
 /**
  * All versions of one package in the lists of the last update (`version` is the package's own); none when the
  * archive has no such package. A harness Fault when the lists cannot be read.

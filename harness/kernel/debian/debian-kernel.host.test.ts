@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { availableDebianKernels } from './debian-kernel.js';
+import { packageTree } from './package-tree.js';
 import { makeDeb } from '../../testing/builders/kernels.js';
 import { writeTree } from '../../testing/files.js';
 import type { KernelOptions } from '../options.js';
@@ -18,20 +19,28 @@ interface Archive {
   readonly gnupg: string;
 }
 
+type MadePackage = readonly [name: string, version: string, more?: Contents];
+
+/** Of a package that is no kernel. */
+interface Contents {
+  readonly depends?: string;
+  readonly files: Readonly<Record<string, string>>;
+}
+
 /** Publishes packages as a suite, signed by default. */
 async function publish(
   archive: Archive,
   suite: string,
-  { packages, signed = true }: { packages: readonly [name: string, version: string][]; signed?: boolean },
+  { packages, signed = true }: { packages: readonly MadePackage[]; signed?: boolean },
 ): Promise<void> {
   const pool = join(archive.root, 'pool');
   await mkdir(pool, { recursive: true });
   const records: string[] = [];
-  for (const [name, version] of packages) {
-    const deb = await makeDeb(pool, { name, version });
+  for (const [name, version, more] of packages) {
+    const deb = await makeDeb(pool, { name, version, files: more?.files });
     const bytes = await readFile(deb);
     records.push(
-      `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nMaintainer: nobody\nFilename: pool/${basename(deb)}\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\nDescription: made\n`,
+      `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nMaintainer: nobody\n${more?.depends === undefined ? '' : `Depends: ${more.depends}\n`}Filename: pool/${basename(deb)}\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\nDescription: made\n`,
     );
   }
   const plain = Buffer.from(records.join('\n'));
@@ -245,4 +254,43 @@ void t.test('a mirror named in the environment', async (t) => {
     kind: 'harness',
     message: /name no such Debian archive; set CRASHPATH_DEBIAN_MIRROR/,
   });
+});
+
+void t.test('packages are unpacked with what they depend on', async (t) => {
+  const tool = {
+    depends: 'libtool (>= 2)',
+    files: { 'usr/bin/tool': 'new', 'usr/share/doc/tool/README': 'no' },
+  };
+  const library = { files: { 'lib/x86_64-linux-gnu/libtool.so.2': 'library', 'lib64/ld.so': 'loader' } };
+  const other = { files: { 'usr/bin/other': 'not wanted' } };
+  const base: MadePackage[] = [
+    ['tool', '1.0-1', { files: { 'usr/bin/tool': 'old' } }],
+    ['libtool', '2.0-1', library],
+    ['other', '1.0-1', other],
+  ];
+  await publish(archive, 'duke', { packages: base });
+  await publish(archive, 'duke-security', { packages: [] });
+  await publish(archive, 'duke-backports', { packages: [['tool', '1.1-1~bpo1+1', tool]] });
+  const request = { names: ['tool'], suite: 'duke-backports' };
+  const tree = await packageTree(request, options);
+  t.strictSame(Object.fromEntries(tree.versions), { libtool: '2.0-1', tool: '1.1-1~bpo1+1' });
+  const text = (path: string) => readFile(join(tree.dir, path), 'utf8').catch(() => undefined);
+  t.equal(await text('usr/bin/tool'), 'new');
+  t.equal(await text('usr/lib/x86_64-linux-gnu/libtool.so.2'), 'library', '/usr is merged');
+  t.equal(await text('lib64/ld.so'), 'loader');
+  t.equal(await text('usr/share/doc/tool/README'), undefined);
+  t.equal(await text('usr/bin/other'), undefined);
+  const offline = { ...options, offline: true, aptEtcDir: '/nonexistent' };
+  t.strictSame(await packageTree(request, offline), tree);
+  await t.rejects(packageTree({ names: ['other'], suite: 'duke' }, offline), {
+    kind: 'harness',
+    message: /offline/,
+  });
+  await t.rejects(packageTree({ names: ['tool', 'none'], suite: 'duke' }, options), {
+    kind: 'usage',
+    message:
+      /^cannot unpack "tool none": Debian duke does not offer all of them \(.*none.*\); name another suite$/,
+  });
+  t.equal((await packageTree({ names: ['tool'], suite: 'duke' }, options)).versions.get('tool'), '1.0-1');
+  t.strictSame(await readdir(join(cacheDir, 'tmp')), []);
 });

@@ -45,7 +45,8 @@ export function qemuArguments(guest: GuestSpec): string[] {
       ? ['-device', 'isa-serial,index=1,chardev=control']
       : ['-serial', 'chardev:control'],
     ['-chardev', `socket,id=qmp,path=${RUN_FILES.qmpSocket},server=on,wait=off`],
-    ['-mon', 'chardev=qmp,mode=control'],
+    // -mon is deprecated (QEMU 11.1); -qmp takes a chardev in 7.2 as well (monitor/monitor.c, monitor_parse()).
+    ['-qmp', 'chardev:qmp'],
     ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
     ...nicArguments(guest.nic),

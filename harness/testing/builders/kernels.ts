@@ -87,7 +87,7 @@ export interface MadeDeb {
   readonly name: string;
   readonly version: string;
   /** Files of the package; default a kernel of that release with a config and one module. */
-  readonly files?: Readonly<Record<string, string | Buffer>>;
+  readonly files?: Readonly<Record<string, string | Buffer>> | undefined;
 }
 
 /** Builds a package in `dir` with dpkg-deb and returns its path. */

@@ -36,7 +36,7 @@ export async function realQemu(): Promise<RealQemu> {
       ['-M', 'none', '-accel', 'tcg', '-display', 'none', '-nodefaults', '-S'],
       ['-qmp', `unix:${path},server=on,wait=off`],
       ['-chardev', `socket,id=ws,path=${webSocketPath},server=on,wait=off,websocket=on`],
-      ['-mon', 'chardev=ws,mode=control'],
+      ['-qmp', 'chardev:ws'],
     ].flat(),
     { reject: false, timeout: LIFETIME_MS, killSignal: 'SIGKILL', stdin: 'ignore', stdout: 'ignore' },
   );

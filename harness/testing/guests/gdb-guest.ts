@@ -53,7 +53,7 @@ export async function bootGuest(cacheDir: string, cpus: number): Promise<RealGue
     ['-chardev', 'socket,id=console,path=console.sock', '-serial', 'chardev:console'],
     ['-chardev', 'socket,id=control,path=control.sock', '-serial', 'chardev:control'],
     ['-chardev', 'socket,id=gs,path=gdb.sock,server=on,wait=off', '-gdb', 'chardev:gs'],
-    ['-chardev', 'socket,id=qmp,path=qmp.sock,server=on,wait=off', '-mon', 'chardev=qmp,mode=control'],
+    ['-chardev', 'socket,id=qmp,path=qmp.sock,server=on,wait=off', '-qmp', 'chardev:qmp'],
     ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
   ].flat();
   const qemu = await startQemu('qemu-system-x86_64', args, directory);
