@@ -6,8 +6,12 @@ import { type Aspect, degraded, open } from './aspect.js';
 import type { Facts, Finding } from './facts.js';
 import { type FactEvent, first, firstFact } from './phases.js';
 
-/** Exit statuses of a shell whose program cannot be executed (a 32-bit kernel), or is not there. */
-const NOT_EXECUTED: ReadonlySet<number> = new Set([126, 127]);
+/**
+ * Exit statuses of a shell whose program cannot be executed (a 32-bit kernel), or is not there. busybox takes a program
+ * that the kernel refuses for a script, and its first line for a syntax error: 2, measured with 1.35 on 6.1-686-pae. The
+ * program itself ends with 0 or 1.
+ */
+const NOT_EXECUTED: ReadonlySet<number> = new Set([2, 126, 127]);
 
 /** What a run shows about the memory behind /proc/vmcore. */
 interface Memory {

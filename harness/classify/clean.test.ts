@@ -287,6 +287,8 @@ void t.test('a program that cannot read to the end', async (t) => {
   t.match(ended(137), { quality: 'degraded', degradedBy: ['vmcore-read-failed'] }, 'killed');
   const open = { quality: 'clean', undecided: ['cpus-stopped', 'vmcore-whole'] };
   t.match(ended(126), open, 'not executable on a 32-bit kernel');
+  t.match(ended(2), open, 'the same, taken for a script by busybox');
+  t.match(ended(1), { quality: 'degraded', degradedBy: ['vmcore-read-failed'] }, 'its own failure');
   t.match(verdictOf(finished(captured()).end().records, PLAN), open);
 });
 
