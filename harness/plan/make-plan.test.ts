@@ -15,17 +15,18 @@ function plan(
     guest?: Scenario['guest'];
     choices?: GuestChoices;
     accel?: 'kvm' | 'tcg';
+    unproved?: string;
     watchMs?: number;
     trigger?: Scenario['trigger'];
   } = {},
 ) {
-  const { guest = {}, choices = {}, accel = 'tcg', watchMs, trigger = SCENARIO.trigger } = options;
+  const { guest = {}, choices = {}, accel = 'tcg', unproved, watchMs, trigger = SCENARIO.trigger } = options;
   return makePlan(
     { ...SCENARIO, guest, trigger, ...(watchMs === undefined ? {} : { watchMs }) },
     {
       kernel,
       captureKernel,
-      accel: { accel, reason: 'made' },
+      accel: { accel, reason: 'made', ...(unproved === undefined ? {} : { unproved }) },
       qemu: { binary: 'qemu', version: '7.2', argumentsFor: qemuArguments },
       initrd: '/images/p.cpio',
     },
@@ -46,6 +47,16 @@ void t.test('defaults', async (t) => {
   t.equal(made.captureAppend, 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices');
   t.match(made, { campaign: 'c', runId: 'r-1', trial: 3, nonce: 'cp-1', modules: [] });
   t.equal(plan({ accel: 'kvm' }).machine.cpuModel, 'host');
+});
+
+void t.test('a KVM that is not proved has the deadlines of TCG, and the plan says so', async (t) => {
+  const unproved = 'it crawls';
+  const made = plan({ accel: 'kvm', unproved });
+  t.match(made.accel, { accel: 'kvm', unproved });
+  t.equal(made.machine.cpuModel, 'host');
+  t.strictSame(made.limits, plan({ accel: 'tcg' }).limits);
+  t.notSame(plan({ accel: 'kvm' }).limits, made.limits);
+  t.strictSame(RunPlanSchema.parse(made).accel, made.accel);
 });
 
 void t.test('the scenario overrides the defaults, the caller overrides the scenario', async (t) => {

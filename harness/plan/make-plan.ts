@@ -26,7 +26,11 @@ export interface GuestChoices extends MachineChoices {
 export interface Resources {
   readonly kernel: Kernel;
   readonly captureKernel: Kernel;
-  readonly accel: { readonly accel: 'kvm' | 'tcg'; readonly reason: string };
+  readonly accel: {
+    readonly accel: 'kvm' | 'tcg';
+    readonly reason: string;
+    readonly unproved?: string | undefined;
+  };
   readonly qemu: {
     readonly binary: string;
     readonly version: string;
@@ -59,7 +63,7 @@ export function makePlan(
   resources: Resources,
   { identity, choices }: { identity: RunIdentity; choices: GuestChoices },
 ): RunPlan {
-  const { accel } = resources.accel;
+  const { accel, unproved } = resources.accel;
   const machine = chooseMachine(scenario, choices, accel);
   requireDirectable(scenario, resources.kernel);
   const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
@@ -82,12 +86,13 @@ export function makePlan(
     scenario,
     kernel: resources.kernel,
     captureKernel: resources.captureKernel,
-    accel: { accel, reason: resources.accel.reason },
+    accel: resources.accel,
     machine,
     append,
     captureAppend,
     modules: scenario.guest.modules ?? [],
-    limits: limitsFor(accel, {
+    // A KVM that is not shown to be faster than TCG has the deadlines of TCG.
+    limits: limitsFor(unproved === undefined ? accel : 'tcg', {
       scale: choices.timeoutScale ?? 1,
       watchMs: scenario.watchMs,
       readMiB: vmcore === 'whole' ? machine.memoryMiB : 0,
