@@ -43,7 +43,8 @@ export function resultOf(
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
-    durationMs: Math.round(events.at(-1)?.atMs ?? 0),
+    // Events about the whole recording come last, with an earlier time.
+    durationMs: Math.round(events.reduce((lastMs, { atMs }) => Math.max(lastMs, atMs), 0)),
     directory,
   };
 }

@@ -9,6 +9,7 @@ const POWER_OFF_LIMIT_MS = 60_000;
  * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
  */
 const ASK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 500;
 
 /**
  * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that lives on, it
@@ -62,12 +63,17 @@ async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
   for (;;) {
     const sign = await watch.tryWaitFor([...CAPTURE_SIGNS, 'panic-ended'], () => true, ASK_EVERY_MS);
     if (sign !== undefined && sign.type !== 'panic-ended') return false;
-    const answers =
-      watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && watch.stuckVcpus.length === 0;
+    const answers = watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && !(await isStuck(watch));
     if (answers) {
       watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
       return true;
     }
     if (sign !== undefined) watch.stop('the panic has ended');
   }
+}
+
+/** Where samples come once every few seconds, a few more of them tell whether a vCPU is stuck. */
+async function isStuck(watch: Guest['watch']): Promise<boolean> {
+  while (watch.mayBeStuck) await watch.tryWaitFor([...CAPTURE_SIGNS], () => false, LOOK_EVERY_MS);
+  return watch.stuckVcpus.length > 0;
 }

@@ -238,6 +238,11 @@ export class RunWatch implements MachineLog {
     return this.#timeline.takesInterrupts();
   }
 
+  /** Whether samples are too few to tell if a vCPU is stuck in the first kernel. */
+  get mayBeStuck(): boolean {
+    return this.#timeline.mayBeStuck();
+  }
+
   /** vCPUs that seem to be stuck in the first kernel; see {@link Progress.stuckVcpus}. */
   get stuckVcpus(): readonly number[] {
     return this.#progress(this.#limits.crashPathMs).stuckVcpus;

@@ -142,3 +142,40 @@ t.test('a guest that takes no interrupts cannot answer', async (t) => {
   tracker.sample([vcpu(0, { interruptsOn: false })], 2);
   t.notOk(tracker.takesInterrupts);
 });
+
+t.test('samples once in five seconds tell a working guest from one that stands still, too', async (t) => {
+  const every = (code: (index: number) => number, samples = 12) => {
+    const { tracker, at } = made();
+    for (let i = 0; i < samples; i += 1) tracker.sample([vcpu(code(i))], i * 5_000);
+    return at((samples - 1) * 5_000 + 4_000);
+  };
+  t.ok(executesNewCode(every((i) => i * 64)), 'a booting kernel');
+  t.ok(executesNewCode(every((i) => (i % 3 === 0 ? i * 64 : 0))), 'one that waits two thirds of its time');
+  t.notOk(executesNewCode(every((i) => 4 * (i % 4))), 'a loop');
+  t.notOk(executesNewCode(every((i) => (i === 9 ? 0x10000 : 0))), 'a timer interrupt');
+  t.notOk(executesNewCode(every((i) => (i < 6 ? i * 64 : 0))), 'half a minute ago');
+});
+
+t.test('a short stretch has the samples before it, if they belong to the deadline', async (t) => {
+  const { tracker, at } = made();
+  for (let i = 0; i < 12; i += 1) tracker.sample([vcpu(i * 64)], i * 5_000);
+  t.equal(at(55_000, 30_000).samples, 6, 'ten seconds have three');
+  t.equal(at(55_000, 9_000).samples, 2, 'no more are younger than the deadline');
+});
+
+t.test('two samples with interrupts off are nobody stuck, and no proof of the opposite', async (t) => {
+  const off = vcpu(0, { place: 'first-kernel', interruptsOn: false });
+  for (const everyMs of [150, 5_000]) {
+    const { tracker, at } = made();
+    t.notOk(tracker.mayBeStuck, 'without samples nothing is known');
+    for (let i = 0; i < 3; i += 1) tracker.sample([off], i * everyMs);
+    t.strictSame(at(10_000).stuckVcpus, [], `${everyMs} ms`);
+    t.ok(tracker.mayBeStuck);
+    for (let i = 3; i < 40; i += 1) tracker.sample([off], i * everyMs);
+    t.strictSame(at(40 * everyMs).stuckVcpus, [0]);
+    t.notOk(tracker.mayBeStuck);
+    tracker.sample([vcpu(0)], 40 * everyMs);
+    t.strictSame(at(40 * everyMs).stuckVcpus, []);
+    t.notOk(tracker.mayBeStuck);
+  }
+});

@@ -10,7 +10,10 @@ const MIN_MS = 1_000;
 export interface StoppedCpus {
   note(body: EventBody): void;
   sample(vcpus: readonly VcpuState[], at: { readonly atMs: number; readonly line: number }): void;
-  /** One event for each such vCPU, at the end of the recording. */
+  /**
+   * One event for each such vCPU, at the end of the recording, and one if the samples of the time of a capture kernel that
+   * reported are too few to find any: on a slow host they come once every few seconds.
+   */
   finish(): RunEvent[];
 }
 
@@ -31,18 +34,28 @@ interface Seen {
  */
 export function createStoppedCpus(): StoppedCpus {
   let startedMs: number | undefined;
+  let watchedSinceMs: number | undefined;
   let online: readonly number[] | undefined;
+  let hasVmcore = false;
+  const watched = { samples: 0, forMs: 0 };
+  let lastSeen: { readonly atMs: number; readonly at: EventSource } | undefined;
   const inCapture = new Set<number>();
   const seen = new Map<number, Seen>();
   const isOffline = (vcpu: VcpuState) => online?.includes(vcpu.index) === false && !vcpu.interruptsOn;
   return {
     note(body) {
       if (body.type === 'firing' || body.type === 'reply') online = body.online ?? online;
+      if (body.type === 'vmcore') hasVmcore = true;
     },
     sample(vcpus, { atMs, line }) {
       for (const { index, place } of vcpus) if (place === 'capture-kernel') inCapture.add(index);
       if (inCapture.size > 0) startedMs ??= atMs;
-      if (startedMs === undefined || atMs < startedMs + GRACE_MS) return;
+      if (startedMs === undefined) return;
+      lastSeen = { atMs, at: { source: 'samples', line } };
+      if (atMs < startedMs + GRACE_MS) return;
+      watchedSinceMs ??= atMs;
+      watched.samples += 1;
+      watched.forMs = atMs - watchedSinceMs;
       for (const vcpu of vcpus) {
         const known = seen.get(vcpu.index);
         const crashed = vcpu.place === 'first-kernel' || vcpu.place === 'user';
@@ -64,7 +77,12 @@ export function createStoppedCpus(): StoppedCpus {
       }
     },
     finish() {
-      return [...seen.values()].flatMap(
+      const isEnough = watched.samples >= MIN_SAMPLES && watched.forMs >= MIN_MS;
+      const unwatched: RunEvent[] =
+        lastSeen === undefined || isEnough || !hasVmcore
+          ? []
+          : [{ ...lastSeen, type: 'cpus-unwatched', ...watched }];
+      const running = [...seen.values()].flatMap(
         ({ sinceMs, samples, addresses, last, lastAt, stoppedLater }): RunEvent[] => {
           const forMs = lastAt.atMs - sinceMs;
           // The page tables of the capture kernel's processes may lie outside of the reservation, in low memory.
@@ -73,6 +91,7 @@ export function createStoppedCpus(): StoppedCpus {
           return [{ ...lastAt, type: 'cpu-not-stopped', cpu }];
         },
       );
+      return [...unwatched, ...running];
     },
   };
 }

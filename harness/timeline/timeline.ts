@@ -28,6 +28,8 @@ export interface Timeline {
   progress(atMs: number, limitMs: number): Progress;
   /** Whether the latest sample shows a vCPU that takes interrupts; true without samples. */
   takesInterrupts(): boolean;
+  /** Whether samples are too few to tell if a vCPU is stuck; see timeline/progress.ts. */
+  mayBeStuck(): boolean;
 }
 
 /** Limits of {@link createTimeline}. */
@@ -107,6 +109,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     ownMs: (atMs) => own.at(atMs),
     progress: (atMs, limitMs) => progress(atMs, limitMs),
     takesInterrupts: () => done.takesInterrupts,
+    mayBeStuck: () => done.mayBeStuck,
     finish() {
       const rests = (['console', 'control'] as const).flatMap((channel) => {
         const rest = splitters[channel].flush();
