@@ -68,7 +68,7 @@ class Tracer {
     this.#vcpu = vcpu;
     this.#context = context;
     this.#options = options;
-    this.#untilMs = performance.now() + options.withinMs;
+    this.#untilMs = context.nowMs() + options.withinMs;
   }
 
   get count(): number {
@@ -137,9 +137,9 @@ class Tracer {
       return { executed: 'step' };
     }
     const bounds = { bits: this.#bits, untilMs: this.#untilMs, patienceMs: PATIENCE_MS, purpose: PURPOSE };
-    const begunMs = performance.now();
+    const begunMs = this.#context.nowMs();
     const by = await stepOver(this.#vcpu, this.#context, { instruction, registers, ...bounds });
-    const tookMs = Math.round(performance.now() - begunMs);
+    const tookMs = Math.round(this.#context.nowMs() - begunMs);
     await this.#readMode();
     return { executed: 'over', tookMs, ...(by === 'watch' ? { noticed: by } : {}) };
   }

@@ -55,6 +55,7 @@ export async function choreograph(
     ...run,
     gdb,
     symbols,
+    nowMs: () => watch.ownMs(),
     vcpuRegisters: () => guest.registers(),
     async interrupt(vcpu, message) {
       const interrupts = need(machine, 'interrupts');
@@ -64,7 +65,7 @@ export async function choreograph(
     irqchips: () => guest.irqchips(),
     lapic: (vcpu) => guest.lapic(vcpu),
     pinOf,
-    sourcesWithinMs: hasSources ? SOURCES_WITHIN_MS : 0,
+    sourcesWithinMs: hasSources ? SOURCES_WITHIN_MS * run.deadlineScale : 0,
     firing: aboutToFire,
     fact: (fact) => watch.fact(fact),
   };

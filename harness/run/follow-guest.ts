@@ -2,13 +2,6 @@ import type { OpenQuestion } from '../proof/proof.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
-/** A capture kernel's init powers off right after its report. */
-const POWER_OFF_LIMIT_MS = 60_000;
-/**
- * A guest whose panic is followed by no sign of the capture kernel is asked this often whether it is alive. A stock
- * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
- */
-const ASK_EVERY_MS = 5_000;
 const LOOK_EVERY_MS = 500;
 
 /**
@@ -47,7 +40,7 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
   });
   await watch.waitFor('shutdown', () => true, {
     what: "the capture kernel's power-off",
-    within: POWER_OFF_LIMIT_MS,
+    within: 'powerOffMs',
   });
   watch.end('the capture kernel has reported');
 }
@@ -61,9 +54,9 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
 async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
   if ((await watch.tryWaitFor('panic', () => true, 'totalMs')) === undefined) return false;
   for (;;) {
-    const sign = await watch.tryWaitFor([...CAPTURE_SIGNS, 'panic-ended'], () => true, ASK_EVERY_MS);
+    const sign = await watch.tryWaitFor([...CAPTURE_SIGNS, 'panic-ended'], () => true, 'askAgainMs');
     if (sign !== undefined && sign.type !== 'panic-ended') return false;
-    const answers = watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && !(await isStuck(watch));
+    const answers = watch.takesInterrupts && (await shell.answers('askAgainMs')) && !(await isStuck(watch));
     if (answers) {
       watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
       return true;

@@ -100,7 +100,7 @@ void t.test('samples of a QEMU that answers slowly', async (t) => {
     return 'RIP=0';
   };
   await sampleVcpus(
-    { execute: execute as QmpClient['execute'] },
+    { execute },
     {
       signal: stopping.signal,
       clock,

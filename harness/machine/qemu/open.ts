@@ -25,8 +25,11 @@ import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
 import { openUartChannel, type UartChannel } from './uart.js';
 
+/** Longest wait for one answer of the debugger, by the host's clock; it takes a millisecond. */
+const DEBUGGER_MS = 5_000;
+
 /** The parts of a plan that decide the QEMU. */
-export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel'> & {
+export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
 };
@@ -137,7 +140,9 @@ async function start(
     debugger: {
       async connect() {
         const path = join(base, RUN_FILES.gdbSocket);
-        const gdb = await connectGdb({ path }, { accel: plan.accel.accel, signal: gone.signal });
+        const deadlineMs = DEBUGGER_MS * Math.max(1, plan.timeoutScale);
+        const options = { accel: plan.accel.accel, signal: gone.signal, deadlineMs };
+        const gdb = await connectGdb({ path }, options);
         // QEMU is killed next: its vCPUs need not be released.
         teardown.defer('close the debugger', () => gdb.close({ guest: 'leave' }));
         return gdb;
