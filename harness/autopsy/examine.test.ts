@@ -39,6 +39,7 @@ function machine({ vcpus, code, lapic = EXPIRED, later, printsLater, panicked = 
     panicked,
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
+    accel: 'tcg',
     symbols: {},
     examinedBefore: 0,
     nowMs: () => now++,

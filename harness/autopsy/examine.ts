@@ -34,6 +34,7 @@ export interface SuspectMachine {
   readonly memory: MemoryMap;
   /** The machine has a device that writes to memory by itself. */
   readonly hasBusMaster: boolean;
+  readonly accel: 'kvm' | 'tcg';
   /** The symbols of both kernels at their addresses, where they are known. */
   readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
   nowMs(): number;
@@ -65,7 +66,8 @@ const STOPPED_FUNCTION =
 
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
- * `hung`. Only single steps are taken in the guest, and a pause of {@link WATCH_MS} in which it runs. Undefined when the
+ * `hung`. Only single steps are taken in the guest, handlers of interrupts that come in meanwhile, and a pause of
+ * {@link WATCH_MS} in which it runs. Undefined when the
  * debugger or the monitor does not answer in time.
  */
 export async function examine(machine: SuspectMachine): Promise<Examination | undefined> {
@@ -213,7 +215,7 @@ async function askWake(
       if (suspect === undefined) continue;
       const wake = wakeOf(
         { first: reading, second: second?.get(vcpu), ranMs: WATCH_MS },
-        { hasCard: machine.hasBusMaster },
+        { hasCard: machine.hasBusMaster, inKernelApic: machine.accel === 'kvm' },
       );
       replace(scene, { ...suspect, wake });
     }

@@ -4,7 +4,7 @@ import { parseKallsyms } from '../symbols/index.js';
 import { madeRegisters } from '../testing/builders/registers.js';
 import type { TraceContext } from './context.js';
 import { NotReached } from './not-reached.js';
-import { stepWithin, stopWithin } from './stop-within.js';
+import { stepOn, stepWithin, stopWithin } from './stop-within.js';
 
 const STOP = { vcpu: 0, reason: { kind: 'trap' } } as const;
 
@@ -61,4 +61,23 @@ t.test('a step that a busy host delays', async (t) => {
   const busy = made({ stopsAfterMs: 9_000, share: 0.5 });
   t.strictSame(await stepWithin(0, busy.context, 'step'), STOP);
   t.equal(busy.interrupts(), 0);
+});
+
+t.test('a step that did not move is taken again', async (t) => {
+  const rips = [0x10n, 0x10n, 0x10n, 0x13n];
+  let steps = 0;
+  const moving = made({ stopsAfterMs: 0 });
+  const gdb = {
+    ...moving.context.gdb,
+    readRegisters: async () => madeRegisters({ rip: rips[steps] ?? 0x13n }),
+    step: async () => {
+      steps += 1;
+      return STOP;
+    },
+  };
+  t.strictSame(await stepOn(0, { ...moving.context, gdb }, 'step'), STOP);
+  t.equal(steps, 3);
+  steps = 4;
+  await stepOn(0, { ...moving.context, gdb }, 'step');
+  t.equal(steps, 8, 'a jump to itself is executed');
 });

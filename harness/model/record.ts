@@ -26,6 +26,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     fact: z.literal('interrupt-state'),
     pic: z.string(),
     lapics: z.array(z.object({ vcpu: z.number(), text: z.string() })),
+    /** Under KVM, of vCPUs that were held: each text is as old as the vCPU's stop. */
+    lapicsOf: z.literal('stop').optional(),
   }),
   /** How much an interrupt source outside the guest has done so far. */
   z.object({

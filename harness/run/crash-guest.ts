@@ -44,7 +44,8 @@ export async function crashGuest(
 ): Promise<void> {
   const { watch } = guest;
   const aboutToFire = async () => {
-    await guest.recordInterruptState();
+    const isHeld = crash.trigger.kind === 'choreography' && accel === 'kvm';
+    await guest.recordInterruptState({ lapicsOf: isHeld ? 'stop' : undefined });
     sources.firing();
   };
   let session: DebugSession | undefined;
@@ -52,7 +53,7 @@ export async function crashGuest(
     session = await fire(guest, crash, aboutToFire);
     await sources.fired();
     afterwards(watchSilentCapture(guest, { known, session, accel }));
-    const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session });
+    const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session, accel });
     try {
       await followGuest(guest, openQuestions);
     } finally {

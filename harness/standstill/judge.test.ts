@@ -162,3 +162,17 @@ void t.test('a loop with interrupts on is dead only when none can come', async (
 void t.test('every vCPU halted with interrupts off', async (t) => {
   t.match(found([make(0, {}), off]), { finding: 'hung', shape: 'all-vcpus-halted' });
 });
+
+void t.test(
+  'a loop that interrupts come into waits, whatever is seen of the interrupt controllers',
+  async (t) => {
+    const quietly = recurs();
+    if (quietly.kind !== 'recurs') throw new Error(quietly.kind);
+    const came: LoopFinding = { ...quietly, interrupts: 1 };
+    const on = { interruptsOn: true, loop: came } as const;
+    t.match(found([spinner(came, on), parked]), { finding: 'waiting', why: /vCPU 0 .*takes interrupts/ });
+    const quiet = { kind: 'none', saw: [] } as const;
+    t.match(found([spinner(came, { ...on, wake: quiet }), parked]), { finding: 'waiting' });
+    t.match(found([spinner(recurs(), { interruptsOn: true }), parked]), { finding: 'ask-wake' });
+  },
+);

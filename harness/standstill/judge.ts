@@ -22,6 +22,8 @@ export type LoopFinding =
       /** Every store while it was followed. */
       readonly stores: readonly PlacedAccess[];
       readonly stack: bigint;
+      /** Interrupts that came in while it was followed; absent: none. */
+      readonly interrupts?: number;
     }
   /** `waits`: it sees time or a device; `works`: it counts, stores, prints, or takes too long. */
   | { readonly kind: 'waits' | 'works' | 'unknown'; readonly why: string; readonly steps: number };
@@ -101,7 +103,7 @@ export function judge(machine: Standstill): Finding {
 
 /** Whether it is dead unless an interrupt comes. */
 function needsInterrupt({ state, loop }: ExaminedVcpu): boolean {
-  return state === 'asleep' || loop?.kind === 'recurs';
+  return state === 'asleep' || (loop?.kind === 'recurs' && !isInterrupted(loop));
 }
 
 /** Why a vCPU with interrupts off is not shown to be dead; undefined when it is. */
@@ -129,10 +131,16 @@ function obstacleOf(vcpu: ExaminedVcpu, machine: Standstill): Finding | undefine
   }
 }
 
+/** Whether interrupts came to it while it was followed. */
+function isInterrupted(loop: LoopFinding | undefined): boolean {
+  return loop?.kind === 'recurs' && loop.interrupts !== undefined;
+}
+
 /** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
 function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean {
   if (state === 'parked' || state === 'off') return false;
   if (state === 'running' && (loop?.kind !== 'recurs' || nmi !== undefined)) return true;
+  if (isInterrupted(loop)) return true;
   return interruptsOn && wake?.kind !== 'none';
 }
 
@@ -156,6 +164,8 @@ function undecided(alive: readonly ExaminedVcpu[]): Finding {
         why: `${who}: ${loop.why}`,
       };
     if (nmi !== undefined) return { finding: 'unknown', why: `${who}: ${nmi}` };
+    if (isInterrupted(loop))
+      return { finding: 'waiting', why: `${who} repeats the same instructions, and takes interrupts` };
     if (wake?.kind === 'armed') return { finding: 'waiting', why: `${who} can be woken: ${wake.why}` };
     if (wake?.kind === 'unknown') return { finding: 'unknown', why: `${who}: ${wake.why}` };
   }
