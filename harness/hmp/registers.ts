@@ -77,20 +77,18 @@ function readVcpu(index: number, part: string): VcpuRegisters {
 const RESET_IP = 0xfff0n;
 const PROTECTED = 1n;
 
+/** Whether a vCPU is at the reset vector, in real mode: after power-on, a reset or INIT. */
+export function isAtReset({ execution, cr0 = 0n }: Pick<VcpuRegisters, 'execution' | 'cr0'>): boolean {
+  return execution?.width === 32 && execution.ip === RESET_IP && (cr0 & PROTECTED) === 0n;
+}
+
 /**
  * A vCPU other than the first that waits for INIT or a start-up IPI: it is at the reset vector, where it never executes
  * anything, because the IPI names another address. TCG shows HLT=1 for it, KVM with its own APIC HLT=0: there HLT is
  * only KVM_MP_STATE_HALTED (target/i386/kvm/kvm.c, kvm_get_mp_state(), 7.2).
  */
-function waitsForStartup({
-  index,
-  execution,
-  cr0 = 0n,
-}: Pick<VcpuRegisters, 'index'> & {
-  readonly execution: VcpuExecution;
-  readonly cr0: bigint | undefined;
-}): boolean {
-  return index > 0 && execution.width === 32 && execution.ip === RESET_IP && (cr0 & PROTECTED) === 0n;
+function waitsForStartup(vcpu: Pick<VcpuRegisters, 'index' | 'execution' | 'cr0'>): boolean {
+  return vcpu.index > 0 && isAtReset(vcpu);
 }
 
 function readExecution(part: string): VcpuExecution | undefined {

@@ -91,6 +91,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     halted: z.boolean(),
     interruptsOn: z.boolean(),
     where: z.string().optional(),
+    /** From the last sample, because KVM has re-initialised the vCPU; absent: from the machine at its end. */
+    seen: z.literal('last-sample').optional(),
   }),
   /** The first kernel's symbols, where the run had to read them from the guest for the autopsy. */
   z.object({ fact: z.literal('symbols'), state: z.enum(['reading', 'known', 'unknown']), saw: z.string() }),

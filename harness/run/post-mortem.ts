@@ -1,7 +1,7 @@
 import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
-import { resetCause } from '../autopsy/reset-cause.js';
+import { reinitialised, resetCause } from '../autopsy/reset-cause.js';
 import { panicTextOf } from '../autopsy/panic-text.js';
 import { placesOf } from '../autopsy/stacks.js';
 import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
@@ -149,6 +149,8 @@ async function examine(
   const symbols = symbolsOf(kernels);
   const armed = armedOf(guest);
   const shutdown = watch.events.find((event) => event.type === 'shutdown');
+  const sampleBefore = watch.sampleBeforeShutdown;
+  const lost = shutdown === undefined ? [] : reinitialised({ accel, registersText, sampleBefore, armed });
   if (shutdown !== undefined) {
     const kind = await machine.abilities.resetLog?.kind();
     const cause = resetCause({
@@ -156,12 +158,13 @@ async function examine(
       kind,
       accel,
       registersText,
+      sampleBefore,
       armed,
       sameImage: known.sameImage,
     });
     if (cause !== undefined) watch.fact(cause);
   }
-  for (const fact of await placesOf({ gdb, registersText, armed, symbols })) watch.fact(fact);
+  for (const fact of await placesOf({ gdb, registersText, armed, symbols, lost })) watch.fact(fact);
   await recordInterruptControllers(guest, gdb);
 }
 

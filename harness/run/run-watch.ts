@@ -62,6 +62,7 @@ export class RunWatch implements MachineLog {
   /** The first terminal event, while its grace lasts. */
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
   #fired = false;
+  #sampleBeforeShutdown: string | undefined;
   #fault: unknown;
   #misread = false;
   /** Samples are dropped while this is above 0. */
@@ -127,8 +128,14 @@ export class RunWatch implements MachineLog {
   /** Records a sample of all vCPUs' registers. */
   sample(text: string): void {
     if (this.#samplesHeld > 0) return;
+    if (!this.events.some(({ type }) => type === 'shutdown')) this.#sampleBeforeShutdown = text;
     this.tablesSeen.sample(text, this.#armed);
     this.#record((recorder) => recorder.sample(text));
+  }
+
+  /** The last sample before the machine reset or powered off, so far; undefined without samples. */
+  get sampleBeforeShutdown(): string | undefined {
+    return this.#sampleBeforeShutdown;
   }
 
   /** Records a host fact. */
