@@ -7,6 +7,7 @@ import type { Debugger } from '../machine/debugger.js';
 import { MachineFailure, type Monitor } from '../machine/machine.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { KERNEL_IMAGE, type Place } from '../model/place.js';
+import { waitsForPvLock } from '../model/pv-wait.js';
 import type { HostFact } from '../model/record.js';
 import { GdbClosedError, GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
@@ -109,7 +110,19 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
     const stack = symbols === undefined ? [] : functionsOf(await stackOf(vcpu, { gdb, symbols }));
     const { interruptsOn, place } = seen;
     const crashing = isCrashing(stack);
-    suspects.push({ vcpu, state, interruptsOn, place, crashing, seen, registers, symbols, stack });
+    const waitsForLock = state === 'parked' && waitsForPvLock(stack);
+    suspects.push({
+      vcpu,
+      state,
+      interruptsOn,
+      place,
+      crashing,
+      waitsForLock,
+      seen,
+      registers,
+      symbols,
+      stack,
+    });
   }
   return { suspects };
 }

@@ -98,6 +98,14 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('symbols'), state: z.enum(['reading', 'known', 'unknown']), saw: z.string() }),
   /** A kernel's own log, read from the guest's memory; the newest lines, as `dmesg` prints them. */
   z.object({ fact: z.literal('kernel-log'), side: z.enum(['production', 'capture']), text: z.string() }),
+  /** QEMU has given the guest up, and what it printed does not show that the host failed. */
+  z.object({
+    fact: z.literal('given-up'),
+    /** QEMU's run state (qapi/run-state.json). */
+    state: z.string(),
+    whose: z.enum(['guest', 'unknown']),
+    why: z.string(),
+  }),
   /** Why the machine reset or powered off, as far as the machine shows it. */
   z.object({
     fact: z.literal('reset-cause'),

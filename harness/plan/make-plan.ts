@@ -112,7 +112,7 @@ export function makePlan(
         initrd: resources.initrd,
         append,
         nic: scenario.guest.nic,
-        qtest: needsQtest(scenario),
+        qtest: needsQtest(scenario, accel),
       }),
     },
   };

@@ -176,3 +176,18 @@ void t.test(
     t.match(found([spinner(recurs(), { interruptsOn: true }), parked]), { finding: 'ask-wake' });
   },
 );
+
+void t.test(
+  'a crash path that is parked in the wait for a paravirtual lock may be kicked by a vCPU that lives',
+  async (t) => {
+    const carrier = make(0, { crashing: true });
+    const loop = make(2, { state: 'running', loop: recurs() });
+    t.match(found([carrier, asleep, loop]), { finding: 'hung', shape: 'spin' });
+    t.notMatch(found([{ ...carrier, waitsForLock: true }, asleep, loop]), { finding: 'hung' });
+    t.match(
+      found([{ ...carrier, waitsForLock: true }, parked, loop]),
+      { finding: 'hung' },
+      'nobody is left to kick it',
+    );
+  },
+);

@@ -37,6 +37,8 @@ export interface ExaminedVcpu {
   readonly place: Place;
   /** Its stack shows that it carries the crash path, in the first kernel. */
   readonly crashing: boolean;
+  /** Parked in the wait for a paravirtual lock: a vCPU that lives may kick it. */
+  readonly waitsForLock?: boolean;
   /** Of a running vCPU in kernel mode. */
   readonly loop?: LoopFinding | undefined;
   /** Of a vCPU with interrupts on, once it was asked for. */
@@ -82,7 +84,8 @@ export function judge(machine: Standstill): Finding {
   const spinners = vcpus.filter(({ loop, interruptsOn }) => loop?.kind === 'recurs' && !interruptsOn);
   if (alive.length > 0) {
     const carriers = carriersOf(machine);
-    const isDead = carriers.length > 0 && carriers.every((vcpu) => !mayRun(vcpu));
+    const isDead =
+      carriers.length > 0 && carriers.every((vcpu) => !mayRun(vcpu) && vcpu.waitsForLock !== true);
     const independent = spinners.every(({ loop }) => loop?.kind === 'recurs' && loop.reads.length === 0);
     if (isDead && independent && spinners.length > 0) {
       return {
