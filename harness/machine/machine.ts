@@ -134,6 +134,8 @@ export interface Interrupts {
   send(pulses: readonly Pulse[], options?: { readonly deadlineMs?: number }): Promise<void>;
   /** The APIC id that messages to a vCPU go to. Throws a RangeError when there is no such vCPU. */
   apicIdOf(vcpu: number): Promise<number>;
+  /** Pins among them that no line drives. */
+  readonly deadPins?: readonly number[];
   /** How many pins of the IO-APIC can be driven; 0 on a machine without one. */
   ioApicPins(): Promise<number>;
 }

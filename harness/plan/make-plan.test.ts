@@ -4,6 +4,7 @@ import type { Scenario } from './scenario.js';
 import { RunPlanSchema } from './run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
+import { MachineProfileSchema } from './machine-profile.js';
 import { type GuestChoices, makePlan, renamedPlan } from './make-plan.js';
 import { qemuArguments, RUN_FILES } from '../machine/qemu/arguments.js';
 
@@ -207,4 +208,23 @@ void t.test('a plan for another run of the same guest: its name, everywhere, and
   t.equal(after(renamed.qemu.args, '-name'), 'crashpath-r-1.2');
   t.match(renamed, { runId: 'r-1.2', nonce: 'cp-2' });
   t.strictSame(renamedPlan(renamed, { runId: 'r-1', nonce: 'cp-1' }), made);
+});
+
+void t.test("a profile's command lines are those of the accelerator", async (t) => {
+  const profile = MachineProfileSchema.parse({
+    version: 1,
+    name: 'no-pit',
+    summary: 'made',
+    machine: 'pc,pit=off',
+    cpuModel: 'max',
+    append: { tcg: 'tsc_early_khz=2600000 no_timer_check', kvm: 'no_timer_check' },
+    captureAppend: 'no_timer_check',
+    prove: [{ read: { path: '/proc/cmdline', matches: 'x' } }],
+  });
+  const choices = { profile: { profile, askedBy: 'caller' } } as const;
+  t.match(plan({ choices }).append, / tsc_early_khz=2600000 no_timer_check$/);
+  const kvm = plan({ choices, accel: 'kvm' });
+  t.match(kvm.append, / no_timer_check$/);
+  t.notMatch(kvm.append, /tsc_early_khz/, "no file knows the host's frequency");
+  t.match(kvm.captureAppend, / no_timer_check$/);
 });

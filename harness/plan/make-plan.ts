@@ -6,12 +6,13 @@ import { contradictionOf, needsOf } from '../trigger/triggers.js';
 import type { RunPlan } from './run-plan.js';
 import type { Scenario } from './scenario.js';
 import { contradictionInSources } from './check-sources.js';
-import { chooseMachine, type MachineChoices } from './choose-machine.js';
+import { type ChosenProfile, chooseMachine, type MachineChoices } from './choose-machine.js';
 import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
 import { GUEST_DEFAULTS, type VmcoreReading } from './guest-defaults.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
+import { under } from './machine-profile.js';
 
 /** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
@@ -79,7 +80,7 @@ export function makePlan(
     );
   }
   const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
-  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore });
+  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore }, accel);
   return {
     schema: STORE_SCHEMA,
     ...identity,
@@ -143,6 +144,7 @@ interface Layer {
 function commandLines(
   { guest, capture, name }: Scenario,
   { profile: chosen, ...choices }: GuestChoices,
+  accel: 'kvm' | 'tcg',
 ): { append: string; captureAppend: string } {
   const inFile = (file: string) => ({
     crashkernel: `the crashkernel of ${file}`,
@@ -150,8 +152,13 @@ function commandLines(
     captureAppend: `the captureAppend of ${file}`,
   });
   const scenario: Layer = { ...guest, names: inFile(`scenario "${name}"`) };
-  const profile: Layer[] =
-    chosen === undefined ? [] : [{ ...chosen.profile, names: inFile(`machine "${chosen.profile.name}"`) }];
+  const ofProfile = ({ profile }: ChosenProfile): Layer => ({
+    crashkernel: profile.crashkernel,
+    append: under(accel, profile.append),
+    captureAppend: under(accel, profile.captureAppend),
+    names: inFile(`machine "${profile.name}"`),
+  });
+  const profile: Layer[] = chosen === undefined ? [] : [ofProfile(chosen)];
   const caller: Layer = {
     ...choices,
     names: { crashkernel: '--crashkernel', append: '--append', captureAppend: '--capture-append' },

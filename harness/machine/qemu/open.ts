@@ -115,6 +115,7 @@ async function start(
   const interrupts = qtestInterrupts({
     apicIds,
     ioApicPath: () => ioApicPath(qmp),
+    accel: plan.accel.accel,
     async connectQtest() {
       const path = join(base, RUN_FILES.qtestSocket);
       const qtest = await connectQtest({ path }, { signal: gone.signal });
