@@ -25,8 +25,16 @@ import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
 import { openUartChannel, type UartChannel } from './uart.js';
 
-/** Longest wait for one answer of the debugger, by the host's clock; it takes a millisecond. */
+/** Longest wait for one answer of the debugger and of the monitor, by the host's clock; it takes a millisecond. */
 const DEBUGGER_MS = 5_000;
+const MONITOR_MS = 10_000;
+/** On an emulated KVM host QEMU was silent for 26 s in purgatory's digest (measured, 7.2). */
+const UNPROVED_FACTOR = 6;
+
+/** Factor on these waits. */
+function patience({ accel, timeoutScale }: Pick<QemuPlan, 'accel' | 'timeoutScale'>): number {
+  return Math.max(1, timeoutScale) * (accel.unproved === undefined ? 1 : UNPROVED_FACTOR);
+}
 
 /** The parts of a plan that decide the QEMU. */
 export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale'> & {
@@ -93,6 +101,7 @@ async function start(
       { path: join(base, RUN_FILES.qmpSocket) },
       {
         connectDeadlineMs: plan.limits.qemuStartMs,
+        deadlineMs: MONITOR_MS * patience(plan),
         signal: gone.signal,
         stderrTail: () => qemu.stderrTail(),
         onMessage: (direction, message) => {
@@ -141,7 +150,7 @@ async function start(
     debugger: {
       async connect() {
         const path = join(base, RUN_FILES.gdbSocket);
-        const deadlineMs = DEBUGGER_MS * Math.max(1, plan.timeoutScale);
+        const deadlineMs = DEBUGGER_MS * patience(plan);
         const options = { accel: plan.accel.accel, signal: gone.signal, deadlineMs };
         const gdb = await connectGdb({ path }, options);
         // QEMU is killed next: its vCPUs need not be released.
