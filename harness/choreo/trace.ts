@@ -137,9 +137,9 @@ class Tracer {
       return { executed: 'step' };
     }
     const bounds = { bits: this.#bits, untilMs: this.#untilMs, patienceMs: PATIENCE_MS, purpose: PURPOSE };
-    const begunMs = this.#context.nowMs();
+    const begunMs = performance.now();
     const by = await stepOver(this.#vcpu, this.#context, { instruction, registers, ...bounds });
-    const tookMs = Math.round(this.#context.nowMs() - begunMs);
+    const tookMs = Math.round(performance.now() - begunMs);
     await this.#readMode();
     return { executed: 'over', tookMs, ...(by === 'watch' ? { noticed: by } : {}) };
   }

@@ -1,4 +1,5 @@
 import type { OpenQuestion } from '../proof/proof.js';
+import { isOpen } from '../timeline/progress.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
@@ -65,8 +66,18 @@ async function answersAfterPanic({ watch, shell }: Guest): Promise<boolean> {
   }
 }
 
-/** Where samples come once every few seconds, a few more of them tell whether a vCPU is stuck. */
+/**
+ * Whether a vCPU is stuck in the first kernel. Where samples come once every few seconds, a few more of them tell it about
+ * those that have their interrupts off now; another one may have them off for a moment in any sample.
+ */
 async function isStuck(watch: Guest['watch']): Promise<boolean> {
-  while (watch.mayBeStuck) await watch.tryWaitFor([...CAPTURE_SIGNS], () => false, LOOK_EVERY_MS);
+  const now = watch.offStreaks;
+  const isUndecided = () =>
+    watch.offStreaks.some(
+      (streak) =>
+        isOpen(streak) &&
+        now.some(({ index, sinceMs }) => index === streak.index && sinceMs === streak.sinceMs),
+    );
+  while (isUndecided()) await watch.tryWaitFor([...CAPTURE_SIGNS], () => false, LOOK_EVERY_MS);
   return watch.stuckVcpus.length > 0;
 }

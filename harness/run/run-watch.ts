@@ -7,7 +7,7 @@ import type { Armed, EventOf, EventType, Progress, RunEvent } from '../model/eve
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
-import { makesProgress } from '../timeline/progress.js';
+import { makesProgress, type OffStreak } from '../timeline/progress.js';
 import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
 import { EventWaits, RunEnded } from './event-waits.js';
@@ -245,9 +245,9 @@ export class RunWatch implements MachineLog {
     return this.#timeline.takesInterrupts();
   }
 
-  /** Whether samples are too few to tell if a vCPU is stuck in the first kernel. */
-  get mayBeStuck(): boolean {
-    return this.#timeline.mayBeStuck();
+  /** vCPUs that the latest samples show running in the first kernel with interrupts off. */
+  get offStreaks(): readonly OffStreak[] {
+    return this.#timeline.offStreaks();
   }
 
   /** vCPUs that seem to be stuck in the first kernel; see {@link Progress.stuckVcpus}. */

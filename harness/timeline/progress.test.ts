@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { VcpuState } from '../model/event.js';
 import type { Channel } from '../model/record.js';
-import { createProgressTracker, executesNewCode, makesProgress, talks } from './progress.js';
+import { createProgressTracker, executesNewCode, isOpen, makesProgress, talks } from './progress.js';
 
 const QUIET_MS = 30_000;
 const LIMIT_MS = 180_000;
@@ -167,15 +167,30 @@ t.test('two samples with interrupts off are nobody stuck, and no proof of the op
   const off = vcpu(0, { place: 'first-kernel', interruptsOn: false });
   for (const everyMs of [150, 5_000]) {
     const { tracker, at } = made();
-    t.notOk(tracker.mayBeStuck, 'without samples nothing is known');
+    const isUndecided = () => tracker.offStreaks.some(isOpen);
+    t.notOk(isUndecided(), 'without samples nothing is known');
     for (let i = 0; i < 3; i += 1) tracker.sample([off], i * everyMs);
     t.strictSame(at(10_000).stuckVcpus, [], `${everyMs} ms`);
-    t.ok(tracker.mayBeStuck);
+    t.ok(isUndecided());
     for (let i = 3; i < 40; i += 1) tracker.sample([off], i * everyMs);
     t.strictSame(at(40 * everyMs).stuckVcpus, [0]);
-    t.notOk(tracker.mayBeStuck);
+    t.notOk(isUndecided());
     tracker.sample([vcpu(0)], 40 * everyMs);
     t.strictSame(at(40 * everyMs).stuckVcpus, []);
-    t.notOk(tracker.mayBeStuck);
+    t.notOk(isUndecided());
   }
+});
+
+t.test('a streak of one vCPU is told from the next one', async (t) => {
+  const off = (index: number) => vcpu(0, { index, place: 'first-kernel', interruptsOn: false });
+  const { tracker } = made();
+  tracker.sample([off(0), vcpu(0, { index: 1 })], 1_000);
+  tracker.sample([off(0), off(1)], 2_000);
+  t.strictSame(tracker.offStreaks, [
+    { index: 0, sinceMs: 1_000, samples: 2 },
+    { index: 1, sinceMs: 2_000, samples: 1 },
+  ]);
+  tracker.sample([vcpu(0), off(1)], 3_000);
+  tracker.sample([off(0), off(1)], 4_000);
+  t.strictSame(tracker.offStreaks[0], { index: 0, sinceMs: 4_000, samples: 1 });
 });

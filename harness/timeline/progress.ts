@@ -61,8 +61,21 @@ export interface ProgressTracker {
   at(now: { readonly ownMs: number; readonly wallMs: number }, limitMs: number): Progress;
   /** Whether the latest sample shows a vCPU that takes interrupts; true without samples. */
   readonly takesInterrupts: boolean;
-  /** Whether samples are too few to tell if a vCPU is stuck in the first kernel: the latest ones show it there so. */
-  readonly mayBeStuck: boolean;
+  /** vCPUs that the latest samples show running in the first kernel with interrupts off. */
+  readonly offStreaks: readonly OffStreak[];
+}
+
+/** Samples in a row that show a vCPU in the first kernel with interrupts off. */
+export interface OffStreak {
+  readonly index: number;
+  /** The first of them, in the guest's own time. */
+  readonly sinceMs: number;
+  readonly samples: number;
+}
+
+/** Whether a streak is too short to tell if the vCPU is stuck: two samples with interrupts off show any vCPU. */
+export function isOpen({ samples }: OffStreak): boolean {
+  return samples < STUCK_SAMPLES;
 }
 
 /** A tracker for one run; `longestMs`: {@link Progress.quietMs} of long deadlines. Pure. */
@@ -74,7 +87,7 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
   let stretch: { readonly ownMs: number; readonly isNew: boolean }[] = [];
   let lastCode: Progress['lastCode'];
   let latest: readonly VcpuState[] = [];
-  let off = new Map<number, { readonly sinceMs: number; readonly samples: number }>();
+  let off: readonly OffStreak[] = [];
 
   function talk(channel: Channel, ownMs: number): void {
     if (channel === 'control' || ownMs >= reportUntilMs) talked = { ownMs, channel };
@@ -117,14 +130,12 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
       if (stretch.length > 64 && (stretch[stretch.length >> 1]?.ownMs ?? 0) < ownMs - longestMs) {
         stretch = stretch.slice(stretch.length >> 1);
       }
-      off = new Map(
-        vcpus
-          .filter((vcpu) => vcpu.place === 'first-kernel' && !vcpu.halted && !vcpu.interruptsOn)
-          .map(({ index }) => {
-            const { sinceMs = ownMs, samples = 0 } = off.get(index) ?? {};
-            return [index, { sinceMs, samples: samples + 1 }];
-          }),
-      );
+      off = vcpus
+        .filter((vcpu) => vcpu.place === 'first-kernel' && !vcpu.halted && !vcpu.interruptsOn)
+        .map(({ index }) => {
+          const before = off.find((streak) => streak.index === index) ?? { sinceMs: ownMs, samples: 0 };
+          return { index, sinceMs: before.sinceMs, samples: before.samples + 1 };
+        });
     },
     at({ ownMs, wallMs }, limitMs) {
       const quietMs = Math.min(longestMs, limitMs / QUIET_PART);
@@ -142,13 +153,13 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
         samples: recent.length,
         newCode: recent.filter(({ isNew }) => isNew).length,
         ...(lastCode === undefined ? {} : { lastCode }),
-        stuckVcpus: [...off]
-          .filter(([, { sinceMs, samples }]) => ownMs - sinceMs >= STUCK_MS && samples >= STUCK_SAMPLES)
-          .map(([index]) => index),
+        stuckVcpus: off
+          .filter((streak) => ownMs - streak.sinceMs >= STUCK_MS && !isOpen(streak))
+          .map(({ index }) => index),
       };
     },
-    get mayBeStuck() {
-      return [...off.values()].some(({ samples }) => samples < STUCK_SAMPLES);
+    get offStreaks() {
+      return off;
     },
     get takesInterrupts() {
       return latest.length === 0 || latest.some(({ interruptsOn }) => interruptsOn);
