@@ -75,9 +75,16 @@ function cpuWords(model) {
 }
 
 function commandLines(append, captureAppend) {
-  if (append !== undefined && append === captureAppend) return [`both kernels ${code(append)}`];
+  if (append !== undefined && words(append) === words(captureAppend))
+    return [`both kernels ${words(append)}`];
   return [
-    append !== undefined && `first kernel ${code(append)}`,
-    captureAppend !== undefined && `capture kernel ${code(captureAppend)}`,
+    append !== undefined && `first kernel ${words(append)}`,
+    captureAppend !== undefined && `capture kernel ${words(captureAppend)}`,
   ];
+}
+
+/** One command line, or that of each accelerator. */
+function words(line) {
+  if (line === undefined || typeof line === 'string') return line === undefined ? undefined : code(line);
+  return `${code(line.tcg)} (KVM: ${code(line.kvm)})`;
 }

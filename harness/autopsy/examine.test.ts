@@ -41,6 +41,7 @@ function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLate
     panicked,
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
+    accel: 'tcg',
     symbols: {},
     examinedBefore: 0,
     nowMs: () => now++,

@@ -7,6 +7,7 @@ import type { Debugger } from '../machine/debugger.js';
 import { MachineFailure, type Monitor } from '../machine/machine.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { crashPathRank, KERNEL_IMAGE, type Place } from '../model/place.js';
+import { waitsForPvLock } from '../model/pv-wait.js';
 import type { HostFact } from '../model/record.js';
 import { GdbClosedError, GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
@@ -42,6 +43,7 @@ export interface SuspectMachine {
   readonly memory: MemoryMap;
   /** The machine has a device that writes to memory by itself. */
   readonly hasBusMaster: boolean;
+  readonly accel: 'kvm' | 'tcg';
   /** The symbols of both kernels at their addresses, where they are known. */
   readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
   nowMs(): number;
@@ -73,7 +75,8 @@ const STOPPED_FUNCTION =
 
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
- * `hung`. Only single steps are taken in the guest, and a pause of {@link WATCH_MS} in which it runs. Undefined when the
+ * `hung`. Only single steps are taken in the guest, handlers of interrupts that come in meanwhile, and a pause of
+ * {@link WATCH_MS} in which it runs. Undefined when the
  * debugger or the monitor does not answer in time.
  */
 export async function examine(machine: SuspectMachine): Promise<Examination | undefined> {
@@ -115,7 +118,19 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
     const stack = symbols === undefined ? [] : functionsOf(await stackOf(vcpu, { gdb, symbols }));
     const { interruptsOn, place } = seen;
     const crashing = isCrashing(stack);
-    suspects.push({ vcpu, state, interruptsOn, place, crashing, seen, registers, symbols, stack });
+    const waitsForLock = state === 'parked' && waitsForPvLock(stack);
+    suspects.push({
+      vcpu,
+      state,
+      interruptsOn,
+      place,
+      crashing,
+      waitsForLock,
+      seen,
+      registers,
+      symbols,
+      stack,
+    });
   }
   return { suspects };
 }
@@ -291,7 +306,7 @@ async function askWake(
       if (suspect === undefined) continue;
       const wake = wakeOf(
         { first: reading, second: second?.get(vcpu), ranMs: WATCH_MS },
-        { hasCard: machine.hasBusMaster },
+        { hasCard: machine.hasBusMaster, inKernelApic: machine.accel === 'kvm' },
       );
       replace(scene, { ...suspect, wake });
     }

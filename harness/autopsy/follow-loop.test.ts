@@ -38,6 +38,10 @@ function machine(
       registers = { ...registers, ...does(registers, memory), rflags: registers.rflags ^ 0x10000n };
       return true;
     },
+    async returnTo({ rip, rsp }) {
+      registers = { ...registers, rip, rsp, rflags: registers.rflags | 0x200n };
+      return true;
+    },
   };
 }
 
@@ -235,4 +239,90 @@ void t.test('what cannot be followed is not judged', async (t) => {
     kind: 'unknown',
     why: /step/,
   });
+});
+
+/** A machine of which some steps end where they began, by their number. */
+function repeating(steps: readonly number[], made: SteppedVcpu): SteppedVcpu {
+  let step = 0;
+  return { ...made, step: async () => steps.includes(step++) || made.step() };
+}
+
+void t.test('a step that did not move is no round of a loop', async (t) => {
+  const counting = () =>
+    machine(
+      [
+        ['48ffc8', next(3, ({ rax }) => ({ rax: rax - 1n }))],
+        ['75fb', to(RIP)],
+      ],
+      { rax: 1_000_000n },
+    );
+  t.match(await followLoop(repeating([0, 5, 6, 11], counting()), limits()), { kind: 'works', why: /counts/ });
+  // jmp *%rax, to nop and jmp back: where an indirect jump goes is seen only when it moves.
+  const indirect = () =>
+    machine(
+      [
+        ['ffe0', ({ rax }) => ({ rip: rax })],
+        ['90', next(1)],
+        ['ebfb', to(RIP)],
+      ],
+      { rax: RIP + 2n },
+    );
+  t.match(await followLoop(repeating([0, 4], indirect()), limits()), { kind: 'recurs', loop: { length: 3 } });
+  t.match(await followLoop(repeating([0, 1, 2, 3], indirect()), limits()), {
+    kind: 'unknown',
+    why: 'a step of it did not move',
+  });
+  // pause; jne -4; hlt: whether the branch is taken cannot be told from a step that did not move.
+  const leaving = machine([
+    ['f390', next(2)],
+    ['75fc', next(2)],
+    ['f4', next(1)],
+  ]);
+  t.notMatch(await followLoop(repeating([0], leaving), limits()), { kind: 'recurs' });
+});
+
+void t.test('a loop is not lost to an interrupt that came in', async (t) => {
+  const HANDLER = RIP + 0x1000n;
+  /** The interrupt comes at the second step; its frame says where it came. */
+  const interrupted = (saved: { readonly rip: bigint; readonly cs: bigint }): SteppedVcpu => {
+    const made = machine(
+      [
+        ['90', next(1)],
+        ['ebfd', to(RIP)],
+      ],
+      { rflags: 0x246n, cs: 0x10n },
+    );
+    let step = 0;
+    let inHandler = false;
+    return {
+      ...made,
+      registers: async () => {
+        const registers = await made.registers();
+        return inHandler ? { ...registers, rip: HANDLER, rsp: STACK - 40n, rflags: 0x46n } : registers;
+      },
+      async step() {
+        inHandler = step++ === 1;
+        if (!inHandler) return made.step();
+        for (const [index, value] of [saved.rip, saved.cs, 0x246n, STACK, 0x18n].entries())
+          for (let byte = 0n; byte < 8n; byte += 1n)
+            made.memory.set(STACK - 40n + BigInt(8 * index) + byte, Number((value >> (8n * byte)) & 0xffn));
+        return true;
+      },
+      async returnTo(where) {
+        inHandler = false;
+        return made.returnTo(where);
+      },
+    };
+  };
+  t.match(await followLoop(interrupted({ rip: RIP, cs: 0x10n }), limits()), {
+    kind: 'recurs',
+    interrupts: 1,
+    loop: { length: 2 },
+  });
+  t.match(await followLoop(interrupted({ rip: 0xffffffff81234567n, cs: 0x10n }), limits()), {
+    kind: 'unknown',
+    why: /exception/,
+  });
+  const stuck = { ...interrupted({ rip: RIP, cs: 0x10n }), returnTo: async () => false };
+  t.match(await followLoop(stuck, limits()), { kind: 'unknown', why: /did not return/ });
 });

@@ -3,6 +3,7 @@ import { effectsOf, type Access, type Effects } from '../standstill/instruction-
 import {
   bytesOf,
   createLoopTrace,
+  isSameState,
   overlap,
   rangesOf,
   readFromOutside,
@@ -20,6 +21,11 @@ export interface SteppedVcpu {
   physicalOf(address: bigint): Promise<bigint | undefined>;
   /** Executes one instruction. False when it did not end in time. */
   step(): Promise<boolean>;
+  /**
+   * Lets the vCPU run until it is about to execute the instruction at `rip` with this stack pointer: until the handler of
+   * an interrupt has returned. False when it does not in time.
+   */
+  returnTo(at: { readonly rip: bigint; readonly rsp: bigint }): Promise<boolean>;
   /** Whether a guest-physical address is RAM. */
   isRam(physical: bigint): boolean;
 }
@@ -33,14 +39,24 @@ export interface FollowLimits {
 }
 
 const LONGEST_INSTRUCTION = 15;
+/** Steps until one is believed not to move. */
+const MOST_UNMOVED = 4;
+/** Interrupts that may come in while a vCPU is followed. */
+const MOST_INTERRUPTS = 16;
+const INTERRUPT_FLAG = 0x200n;
 
 /**
  * Steps a vCPU until its whole state recurs: all registers, and every byte that it stored in between. A computer without
  * input that is twice in the same state is there for ever. It ends without that proof at an instruction that sees more
  * than registers and RAM, and at the bounds.
+ *
+ * A step may end where it began: under KVM one after a write to the local APIC's EOI did (measured, QEMU 7.2). It is
+ * taken again, and is no round of a loop. KVM on hosts before Linux 5.15 does not keep interrupts from a vCPU that is
+ * stepped (KVM_GUESTDBG_BLOCKIRQ): when one comes in, its handler runs, and following starts over behind it.
  */
 export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promise<LoopFinding> {
-  const trace = createLoopTrace();
+  let trace = createLoopTrace();
+  let interrupts = 0;
   const untilMs = limits.nowMs() + limits.forMs;
   const stores: PlacedAccess[] = [];
   const code = new Map<bigint, Uint8Array>();
@@ -63,8 +79,17 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
           if (placed === undefined) return ended('unknown', 'it reads memory across pages');
           reads.push(placed);
         }
+        const came = interrupts === 0 ? {} : { interrupts };
         const changing = stores.filter((store) => !isConstant(store, loop));
-        return { kind: 'recurs', steps: trace.steps, loop, reads, stores: changing, stack: registers.rsp };
+        return {
+          kind: 'recurs',
+          steps: trace.steps,
+          loop,
+          reads,
+          stores: changing,
+          stack: registers.rsp,
+          ...came,
+        };
       }
       trace.storedAnew = true;
     }
@@ -78,10 +103,28 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
     }
     const planned = await plan(vcpu, { registers, code });
     if ('kind' in planned) return ended(planned.kind, planned.why);
-    if (!(await vcpu.step())) return ended('unknown', 'a step of it did not end');
-    const after = await vcpu.registers();
+    const next = planned.at(-1)?.effects.next ?? [];
+    const canStay = next.includes(registers.rip);
+    // A jump to itself, with `pause` before it or not: each step ends where it began.
+    const most = canStay && next.length === 1 ? 1 : MOST_UNMOVED;
+    let after = registers;
+    for (let tries = 0; tries < most && isSameState(registers, after); tries += 1) {
+      if (!(await vcpu.step())) return ended('unknown', 'a step of it did not end');
+      after = await vcpu.registers();
+    }
+    if (isSameState(registers, after) && !canStay) return ended('unknown', 'a step of it did not move');
     const executed = executedOf(planned, { from: registers, to: after });
-    if (executed === undefined) return ended('unknown', `an exception came at ${planned[0]?.effects.text}`);
+    if (executed === undefined) {
+      const why = `an exception came at ${planned[0]?.effects.text}`;
+      const back = await interruptedAt(vcpu, { planned, from: registers, handler: after });
+      interrupts += 1;
+      if (back === undefined || interrupts > MOST_INTERRUPTS) return ended('unknown', why);
+      if (!(await vcpu.returnTo({ rip: back, rsp: registers.rsp })))
+        return ended('unknown', 'an interrupt came, and its handler did not return');
+      trace = createLoopTrace();
+      registers = await vcpu.registers();
+      continue;
+    }
     for (const { address, effects, before, placed } of executed) {
       trace.step({ address, text: effects.text, reads: effects.reads, stores: before });
       stores.push(...placed);
@@ -199,6 +242,25 @@ function isConstant(store: Access, loop: readonly TracedStep[]): boolean {
     );
     return held.size === 1;
   });
+}
+
+/**
+ * Where an interrupt's handler returns to, if the vCPU is at its first instruction: the stack holds RIP, CS, RFLAGS and
+ * RSP of the interrupted code (Intel SDM volume 3, 6.14.2). An exception with an error code has another frame, and one
+ * without returns to no place of a vCPU that was stepped with interrupts on.
+ */
+async function interruptedAt(
+  vcpu: SteppedVcpu,
+  { planned, from, handler }: { planned: readonly Planned[]; from: Registers; handler: Registers },
+): Promise<bigint | undefined> {
+  if ((from.rflags & INTERRUPT_FLAG) === 0n || (handler.rflags & INTERRUPT_FLAG) !== 0n) return undefined;
+  const frame = await vcpu.read(handler.rsp, 32);
+  if (frame === undefined) return undefined;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const [rip, cs, rsp] = [0, 8, 24].map((offset) => view.getBigUint64(offset, true));
+  if (rip === undefined || cs !== from.cs || rsp !== from.rsp) return undefined;
+  const places = [from.rip, ...planned.flatMap(({ address, effects }) => [address, ...(effects.next ?? [])])];
+  return places.includes(rip) ? rip : undefined;
 }
 
 /** Whether memory holds these bytes now. */

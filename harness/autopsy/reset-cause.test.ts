@@ -52,3 +52,37 @@ void t.test('other ends', async (t) => {
   });
   t.equal(resetCause({ ...end, reason: 'guest-reset', kind: undefined }), undefined, 'no log');
 });
+
+/** A vCPU at the reset vector, as KVM leaves it after INIT (measured under kvm_amd, QEMU 7.2). */
+const AT_RESET = (cpu: number) =>
+  [
+    `CPU#${cpu}`,
+    'EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0',
+    'IDT=     00000000 0000ffff',
+    'CR0=60000010 CR2=00000000 CR3=00000000 CR4=00000000',
+    '',
+  ].join('\n');
+
+void t.test('KVM re-initialises the vCPU of a triple fault on AMD: its last sample says where', async (t) => {
+  const jumping = registers([{ rip: CAPTURE_START_RIP, cr3: CRASH_CR3 }]);
+  const end = { armed, sameImage: true, accel: 'kvm', reason: 'guest-reset', kind: undefined } as const;
+  const cause = resetCause({ ...end, registersText: AT_RESET(0), sampleBefore: jumping });
+  t.match(cause, {
+    cause: 'triple-fault',
+    vcpu: 0,
+    saw: `a triple fault: KVM has re-initialised vCPU 0, last seen in capture-start at 0x${CAPTURE_START_RIP.toString(16)}`,
+  });
+  const unknown = { cause: 'other-reset', saw: /does not tell them apart/ };
+  t.match(resetCause({ ...end, registersText: jumping, sampleBefore: jumping }), unknown, 'as on Intel');
+  t.match(resetCause({ ...end, registersText: AT_RESET(0) }), unknown, 'no sample');
+  const beside = (before: string, after: string) =>
+    resetCause({ ...end, registersText: `${jumping}\n${after}`, sampleBefore: `${jumping}\n${before}` });
+  t.match(beside(AT_RESET(1), AT_RESET(1)), unknown, 'a vCPU that was never started');
+  t.match(beside(WAITING(1), AT_RESET(1)), unknown, 'nor by the kernel');
+  const second = SHOOTER.replace('CPU#0', 'CPU#1');
+  t.match(beside(second, AT_RESET(1)), { cause: 'triple-fault', vcpu: 1 });
+  const capture = registers([{ rip: 0xffffffff81000000n, cr3: CRASH_CR3 }]);
+  const starting = { registersText: `${capture}\n${AT_RESET(1)}`, sampleBefore: `${capture}\n${second}` };
+  t.match(resetCause({ ...end, ...starting }), unknown, 'the capture kernel starts its CPUs with INIT');
+  t.match(resetCause({ ...end, ...starting, accel: 'tcg', kind: 'other reset' }), { saw: /no triple fault/ });
+});

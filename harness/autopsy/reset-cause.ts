@@ -1,6 +1,6 @@
 import { GATE_BYTES, gateOffset } from '../hmp/idt-gate.js';
-import { readRegisters } from '../hmp/registers.js';
-import type { Armed } from '../model/event.js';
+import { isAtReset, readRegisters } from '../hmp/registers.js';
+import type { Armed, VcpuState } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { readVcpus } from '../timeline/vcpus.js';
 
@@ -19,6 +19,8 @@ export interface Shutdown {
   readonly accel: 'kvm' | 'tcg';
   /** The text of HMP `info registers -a` afterwards. */
   readonly registersText: string;
+  /** The last sample before, as far as samples are kept. */
+  readonly sampleBefore?: string | undefined;
   readonly armed: Armed | undefined;
   /** The capture kernel is the image of the first kernel: it can do what that one did. */
   readonly sameImage: boolean;
@@ -46,8 +48,41 @@ export function resetCause(shutdown: Shutdown): ResetCause | undefined {
     return { fact: 'reset-cause', cause: 'other-reset', saw };
   }
   if (accel !== 'kvm') return undefined;
+  const lost = reinitialised(shutdown);
+  if (lost.length > 0) {
+    const [only] = lost;
+    const vcpu = lost.length === 1 ? only?.index : undefined;
+    const who = lost
+      .map(({ index, place, rip }) => `vCPU ${index}, last seen in ${place} at 0x${rip}`)
+      .join(', ');
+    const saw = `a triple fault: KVM has re-initialised ${who}`;
+    return { fact: 'reset-cause', cause: 'triple-fault', ...(vcpu === undefined ? {} : { vcpu }), saw };
+  }
   const saw = 'a triple fault or a requested reset: under KVM the log does not tell them apart';
   return { fact: 'reset-cause', cause: 'other-reset', saw };
+}
+
+/**
+ * vCPUs that KVM has re-initialised, as the last sample before shows them. KVM on AMD does that after a triple fault
+ * (arch/x86/kvm/svm/svm.c, shutdown_interception(), Linux 6.1); their registers are lost. On Intel they stay, and a reset
+ * that the guest requests changes no vCPU, because QEMU pauses instead (`-action reboot=shutdown`). A capture kernel that
+ * starts its CPUs sends INIT to the others: there only the first vCPU shows it.
+ */
+export function reinitialised({
+  accel,
+  registersText,
+  sampleBefore,
+  armed,
+}: Pick<Shutdown, 'accel' | 'registersText' | 'sampleBefore' | 'armed'>): readonly VcpuState[] {
+  if (accel !== 'kvm' || sampleBefore === undefined) return [];
+  const atReset = new Set(
+    readRegisters(registersText).flatMap((vcpu) => (isAtReset(vcpu) ? [vcpu.index] : [])),
+  );
+  const before = readVcpus(sampleBefore, armed);
+  const inCapture = before.some(({ place }) => place === 'capture-kernel');
+  return before.filter(
+    ({ index, place }) => atReset.has(index) && place !== 'firmware' && (index === 0 || !inCapture),
+  );
 }
 
 /**

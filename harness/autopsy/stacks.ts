@@ -1,5 +1,5 @@
 import { readRegisters } from '../hmp/registers.js';
-import type { Armed } from '../model/event.js';
+import type { Armed, VcpuState } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { GdbRemoteError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
@@ -17,6 +17,8 @@ export interface StoppedVcpus {
   readonly registersText: string;
   /** The crash kernel's reservation, if it is known: it separates the two kernels' page tables. */
   readonly armed: Armed | undefined;
+  /** vCPUs whose registers are lost, as they were last seen: KVM has re-initialised them. */
+  readonly lost?: readonly VcpuState[];
   /** The symbols of both kernels at their addresses, where they are known. */
   readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
 }
@@ -25,10 +27,18 @@ export interface StoppedVcpus {
  * Where each vCPU is: a `last-place` fact for each, and a `stack` fact for each that is in kernel mode of a kernel whose
  * symbols are known.
  */
-export async function placesOf({ gdb, registersText, armed, symbols }: StoppedVcpus): Promise<HostFact[]> {
+export async function placesOf({
+  gdb,
+  registersText,
+  armed,
+  symbols,
+  lost = [],
+}: StoppedVcpus): Promise<HostFact[]> {
   const facts: HostFact[] = [];
   const cpls = new Map(readRegisters(registersText).map(({ index, execution }) => [index, execution?.cpl]));
-  for (const { index, rip, place, halted, interruptsOn } of readVcpus(registersText, armed)) {
+  for (const now of readVcpus(registersText, armed)) {
+    const before = lost.find(({ index }) => index === now.index);
+    const { index, rip, place, halted, interruptsOn } = before ?? now;
     const side = place === 'capture-kernel' ? symbols.capture : symbols.production;
     const inKernel = (place === 'capture-kernel' || place === 'first-kernel') && cpls.get(index) !== 3;
     const known = inKernel ? side : undefined;
@@ -41,8 +51,10 @@ export async function placesOf({ gdb, registersText, armed, symbols }: StoppedVc
       halted,
       interruptsOn,
       ...(where === undefined ? {} : { where }),
+      ...(before === undefined ? {} : { seen: 'last-sample' as const }),
     });
-    if (known !== undefined) facts.push(...(await stackFact(index, { gdb, symbols: known })));
+    if (known !== undefined && before === undefined)
+      facts.push(...(await stackFact(index, { gdb, symbols: known })));
   }
   return facts;
 }

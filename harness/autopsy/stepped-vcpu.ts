@@ -7,6 +7,8 @@ import type { SteppedVcpu } from './follow-loop.js';
 import { tablesOf } from './kernel-memory.js';
 
 const STEP_DEADLINE_MS = 2_000;
+/** Stops at the place that is returned to, with another stack. */
+const MOST_RETURNS = 4;
 const PAGE = 4096n;
 
 /** One vCPU of a stopped machine, stepped through its debugger. */
@@ -43,6 +45,24 @@ export function steppedVcpu(
         if (!(error instanceof GdbTimeoutError)) throw error;
         await gdb.interrupt();
         return false;
+      }
+    },
+    async returnTo({ rip, rsp }) {
+      await gdb.setBreakpoint(rip, 'hardware');
+      try {
+        for (let stops = 0; stops < MOST_RETURNS; stops += 1) {
+          await gdb.continueVcpus([vcpu]);
+          await gdb.waitForStop({ deadlineMs: STEP_DEADLINE_MS });
+          const now = await gdb.readRegisters(vcpu);
+          if (now.rip === rip && now.rsp === rsp) return true;
+        }
+        return false;
+      } catch (error) {
+        if (!(error instanceof GdbTimeoutError)) throw error;
+        return false;
+      } finally {
+        await gdb.interrupt();
+        await gdb.removeBreakpoint(rip, 'hardware');
       }
     },
     isRam: (physical) => isRam(physical, memory),

@@ -50,7 +50,7 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
   const map = mapOf(trace, outcomes, {
     kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
     cpus: machine.cpus,
-    accel: accel.accel,
+    accel: accel.unproved === undefined ? accel.accel : `${accel.accel}, not proved`,
     runs: runs.count,
     complete,
     control,

@@ -17,6 +17,8 @@ export interface ChoreographyContext {
    * Factor on the deadlines of steps, for slow hosts; it does not apply to the time for which a step lets a vCPU run.
    */
   readonly deadlineScale: number;
+  /** The guest's own time, milliseconds: deadlines of steps count it, so that a busy host shortens none. */
+  nowMs(): number;
   /** The run's name, for the panic message. */
   readonly runName: string;
   /** The current registers of every vCPU, from the monitor. */
@@ -40,7 +42,8 @@ export interface ChoreographyContext {
 }
 
 /** The part of it that an instruction trace uses. */
-export interface TraceContext extends Pick<ChoreographyContext, 'symbols' | 'vcpuRegisters' | 'fact'> {
+export interface TraceContext
+  extends Pick<ChoreographyContext, 'symbols' | 'vcpuRegisters' | 'fact' | 'nowMs' | 'deadlineScale'> {
   readonly gdb: Omit<
     Debugger,
     'vcpus' | 'readPhysicalMemory' | 'writeRegister' | 'writeMemory' | 'continueAll'

@@ -15,8 +15,8 @@ export interface Debugger extends autopsy.Debugger {
   /** Lets these vCPUs run; all others are held where they are. */
   continueVcpus(vcpus: readonly number[]): Promise<void>;
   continueAll(): Promise<void>;
-  /** Executes one instruction on one vCPU, all others held. */
-  step(vcpu: number): Promise<Stop>;
+  /** Executes one instruction on one vCPU, all others held. Throws a GdbTimeoutError after `deadlineMs`; it runs then. */
+  step(vcpu: number, options: { readonly deadlineMs: number }): Promise<Stop>;
   /** The stop that ends the latest resume. Throws a GdbTimeoutError after `deadlineMs`; the vCPUs run then. */
   waitForStop(options: { readonly deadlineMs: number }): Promise<Stop>;
 }

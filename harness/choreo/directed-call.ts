@@ -1,6 +1,7 @@
-import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
+import { inspectVcpu, stackOf } from '../autopsy/inspect-vcpu.js';
 import type { Registers } from '../machine/debugger.js';
-import type { KernelSymbol } from '../symbols/index.js';
+import { waitsForPvLock } from '../model/pv-wait.js';
+import { functionsOf, type KernelSymbol } from '../symbols/index.js';
 import { functionNamed } from './code-location.js';
 import type { DirectedCall } from '../trigger/choreography-steps.js';
 import type { ChoreographyContext } from './context.js';
@@ -28,8 +29,8 @@ export interface PreparedCall {
 /**
  * Makes a stopped vCPU call a kernel function from where it is, as if the interrupted instruction had called it: same
  * context, interrupt flag and locks; the return address on its stack is the old RIP, so that a backtrace shows where it
- * was. Nothing runs yet. Throws NotReached for a function that the kernel does not have, and for a vCPU that is not in
- * kernel mode or is halted.
+ * was. Nothing runs yet. A vCPU that waits for a paravirtual lock in `hlt` is woken. Throws NotReached for a function that
+ * the kernel does not have, and for a vCPU that is not in kernel mode or is halted elsewhere.
  */
 export async function directCall(
   vcpu: number,
@@ -44,7 +45,9 @@ export async function directCall(
   if ((before.cs & 3n) !== 0n) throw await refuse('it is in user mode');
   // A vCPU in hlt continues at a new RIP only after its next interrupt: until then others would change the state.
   const own = (await context.vcpuRegisters()).find(({ index }) => index === vcpu);
-  if (own?.execution?.halted !== false) throw await refuse('it is halted');
+  const isHalted = own?.execution?.halted !== false;
+  const kicks = isHalted && waitsForPvLock(functionsOf(await stackOf(vcpu, context)));
+  if (isHalted && !kicks) throw await refuse('it is halted');
   const returnAddress = Buffer.alloc(8);
   returnAddress.writeBigUInt64LE(before.rip);
   await gdb.writeMemory(before.rsp - 8n, returnAddress, { vcpu });
@@ -56,6 +59,8 @@ export async function directCall(
   // For a variadic function: no vector registers carry arguments.
   await gdb.writeRegister(vcpu, 'rax', 0n);
   await gdb.writeRegister(vcpu, 'rip', target.address);
+  // A spinner of a paravirtual lock: it is awake when it runs next, and has no interrupt to take before.
+  if (kicks) await context.interrupt(vcpu, { kick: true });
   const words = `${target.name}(${args.map((value) => `0x${value.toString(16)}`).join(', ')})`;
   return { target, before, words };
 }

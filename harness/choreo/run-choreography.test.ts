@@ -34,6 +34,7 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
   const facts: HostFact[] = [];
   const waits: number[] = [];
   let left = hits;
+  let nowMs = 0;
   const breakpoints = new Set<bigint>();
   const rips = new Map<number, bigint>();
   const registersOf = (vcpu: number): Registers => {
@@ -77,7 +78,10 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
         waits.push(deadlineMs);
         const [address] = breakpoints;
         left -= 1;
-        if (left < 0 || address === undefined) throw new GdbTimeoutError('wait', deadlineMs, 'running');
+        if (left < 0 || address === undefined) {
+          nowMs += deadlineMs;
+          throw new GdbTimeoutError('wait', deadlineMs, 'running');
+        }
         rips.set(1, address);
         return stop;
       },
@@ -86,6 +90,7 @@ function madeContext({ userMode = [], hits = 1, deadlineScale = 1 }: Made = {}) 
     symbols: parsed.table,
     trial: 1,
     deadlineScale,
+    nowMs: () => nowMs,
     runName: 'made',
     vcpuRegisters: async () => readRegisters(TEXT),
     interrupt: async () => 0,

@@ -3,6 +3,7 @@ import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
 import type { CodeLocation } from './code-location.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
+import { stepWithin, stopWithin } from './stop-within.js';
 
 /** The vCPUs that run to a location, and the deadline. */
 export interface RunToOptions {
@@ -24,23 +25,22 @@ export async function runTo(
   { running, wanted, withinMs, accept = async () => true }: RunToOptions,
 ): Promise<number> {
   const { gdb } = context;
-  const untilMs = performance.now() + withinMs;
+  const untilMs = context.nowMs() + withinMs;
   await gdb.setBreakpoint(location.address, 'hardware');
   try {
     do {
       await gdb.continueVcpus(running);
-      const { vcpu } = await gdb.waitForStop({ deadlineMs: Math.max(1, untilMs - performance.now()) });
+      const stop = await stopWithin(context, untilMs);
+      if (stop === undefined) break;
+      const { vcpu } = stop;
       const at = vcpu === undefined ? undefined : (await gdb.readRegisters(vcpu)).rip;
       if (vcpu === undefined || at !== location.address) continue;
       if ((wanted === undefined || wanted === vcpu) && (await accept())) return vcpu;
       // Another vCPU came first, or this one for another reason: step it off the breakpoint by one instruction.
       await gdb.removeBreakpoint(location.address, 'hardware');
-      await gdb.step(vcpu);
+      await stepWithin(vcpu, context, `step off ${location.name}`);
       await gdb.setBreakpoint(location.address, 'hardware');
-    } while (performance.now() <= untilMs);
-  } catch (error) {
-    if (!(error instanceof GdbTimeoutError)) throw error;
-    await gdb.interrupt();
+    } while (context.nowMs() <= untilMs);
   } finally {
     await gdb.interrupt().catch(() => undefined);
     await gdb.removeBreakpoint(location.address, 'hardware').catch(() => undefined);

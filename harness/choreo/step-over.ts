@@ -1,10 +1,11 @@
 import type { Stop } from '../machine/debugger.js';
 import { inspectVcpu } from '../autopsy/inspect-vcpu.js';
-import { GdbError, GdbTimeoutError, type Registers, type Watch } from '../qemu/gdbstub/index.js';
+import { GdbError, type Registers, type Watch } from '../qemu/gdbstub/index.js';
 import type { Disassembled } from '../symbols/index.js';
 import type { TraceContext } from './context.js';
 import { instructionAt } from './instruction-at.js';
 import { NotReached } from './not-reached.js';
+import { stepWithin, stopWithin } from './stop-within.js';
 
 /** A step may end at the same instruction. */
 const STEP_ATTEMPTS = 4;
@@ -15,7 +16,7 @@ export interface Over {
   /** The vCPU's registers before the instruction. */
   readonly registers: Registers;
   readonly bits: 64 | 32;
-  /** Deadline on the host's monotonic clock (`performance.now()`), milliseconds. */
+  /** Deadline in the guest's own time, milliseconds. */
   readonly untilMs: number;
   /** How long a call may take with a breakpoint behind it; 0 for a call that is known to be slow with one. */
   readonly patienceMs: number;
@@ -30,7 +31,7 @@ export async function stepOnce(
   { registers: { rip, rsp }, purpose }: Pick<Over, 'registers' | 'purpose'>,
 ): Promise<void> {
   for (let attempt = 0; attempt < STEP_ATTEMPTS; attempt += 1) {
-    await requireTrap(await context.gdb.step(vcpu), { vcpu, context, purpose });
+    await requireTrap(await stepWithin(vcpu, context, purpose), { vcpu, context, purpose });
     const now = await context.gdb.readRegisters(vcpu);
     if (now.rip !== rip || now.rsp !== rsp) return;
   }
@@ -61,7 +62,7 @@ export async function stepOver(
   // The call itself writes the slot, so the watchpoint is set at the callee's first instruction.
   await stepOnce(vcpu, context, over);
   const { rsp: slot } = await context.gdb.readRegisters(vcpu);
-  const patience = Math.min(performance.now() + over.patienceMs, over.untilMs);
+  const patience = Math.min(context.nowMs() + over.patienceMs, over.untilMs);
   if (over.patienceMs > 0 && (await runBehind(vcpu, context, { ...over, untilMs: patience }, 'give up')))
     return 'breakpoint';
   await runToReturn(vcpu, context, { over, slot });
@@ -77,7 +78,7 @@ export async function stepOverCall(vcpu: number, context: TraceContext, withinMs
   const purpose = `step over ${instruction.text}`;
   if (instruction.flow !== 'call')
     throw new NotReached(purpose, `it is not a call; ${await inspectVcpu(vcpu, context)}`);
-  const untilMs = performance.now() + withinMs;
+  const untilMs = context.nowMs() + withinMs;
   await stepOver(vcpu, context, { instruction, registers, bits, untilMs, patienceMs: 0, purpose });
 }
 
@@ -111,7 +112,7 @@ async function runBehind(
   while (!(await isDone(vcpu, context, over))) {
     // At the breakpoint with another stack (recursion, an interrupt's handler): step off the breakpoint.
     const { rip } = await gdb.readRegisters(vcpu);
-    if (rip === behind) await gdb.step(vcpu);
+    if (rip === behind) await stepWithin(vcpu, context, over.purpose);
     await gdb.setBreakpoint(behind, 'hardware');
     let stopped: boolean;
     try {
@@ -129,16 +130,14 @@ async function runBehind(
 /** Lets the vCPU run, alone, up to its next stop; false when the time is up and it was interrupted. */
 async function runOn(vcpu: number, context: TraceContext, { untilMs, purpose }: Over): Promise<boolean> {
   const { gdb } = context;
-  try {
-    await gdb.continueVcpus([vcpu]);
-    const stop = await gdb.waitForStop({ deadlineMs: Math.max(1, untilMs - performance.now()) });
-    await requireTrap(stop, { vcpu, context, purpose });
-    return true;
-  } catch (error) {
-    if (!(error instanceof GdbTimeoutError)) throw error;
+  await gdb.continueVcpus([vcpu]);
+  const stop = await stopWithin(context, untilMs);
+  if (stop === undefined) {
     await gdb.interrupt();
     return false;
   }
+  await requireTrap(stop, { vcpu, context, purpose });
+  return true;
 }
 
 async function late(vcpu: number, context: TraceContext, over: Over): Promise<never> {

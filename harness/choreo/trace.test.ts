@@ -112,6 +112,8 @@ function madeContext(
   const parsed = parseKallsyms(KALLSYMS);
   if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
   const context: TraceContext = {
+    nowMs: () => performance.now(),
+    deadlineScale: 1,
     gdb: {
       readRegisters: async () => {
         const { rip, pushed = 0 } = moment();

@@ -68,7 +68,7 @@ class Tracer {
     this.#vcpu = vcpu;
     this.#context = context;
     this.#options = options;
-    this.#untilMs = performance.now() + options.withinMs;
+    this.#untilMs = context.nowMs() + options.withinMs;
   }
 
   get count(): number {

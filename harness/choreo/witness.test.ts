@@ -13,6 +13,7 @@ void t.test('a proof of a lock with vCPU 0 in user mode under page-table isolati
     irqchips: async () => ({ ioApic: undefined, pics: undefined }),
     lapic: async () => undefined,
     pinOf: () => undefined,
+    nowMs: () => 0,
     sourcesWithinMs: 0,
   });
   const prove = (vcpus: readonly MadeVcpu[]) =>

@@ -10,7 +10,7 @@ const INTERRUPT_FLAG = 0x200n;
 export interface WitnessContext
   extends Pick<
     ChoreographyContext,
-    'symbols' | 'vcpuRegisters' | 'irqchips' | 'lapic' | 'pinOf' | 'sourcesWithinMs'
+    'symbols' | 'vcpuRegisters' | 'irqchips' | 'lapic' | 'pinOf' | 'sourcesWithinMs' | 'nowMs'
   > {
   readonly gdb: KernelReader;
 }
@@ -27,7 +27,7 @@ export function stoppedWitness(context: WitnessContext, vcpuOf: (role: string) =
     pinOf: async (name) => context.pinOf(name),
     // All vCPUs are stopped, but sources outside the guest run: their next interrupt may establish the state.
     sourcesWithinMs: context.sourcesWithinMs,
-    clock: { nowMs: () => performance.now(), sleep: (ms) => sleep(ms) },
+    clock: { nowMs: () => context.nowMs(), sleep: (ms) => sleep(ms) },
     withKernel: (look) =>
       look({ symbols, read: (address, length) => readKernelMemory(gdb, address, length) }),
     async stopped(vcpu) {

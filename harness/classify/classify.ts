@@ -6,7 +6,7 @@ import { bootCheck } from './boot-check.js';
 import { captureCheck, vmcoreCheck } from './capture-check.js';
 import { captureProofCheck } from './capture-proof-check.js';
 import { capturePanicCheck } from './capture-panic-check.js';
-import { noCrashKernelCheck, noPanicCheck, stuckCheck } from './end-checks.js';
+import { givenUpCheck, noCrashKernelCheck, noPanicCheck, stuckCheck } from './end-checks.js';
 import { crashReports } from './crash-reports.js';
 import { emulatorCheck } from './emulator-check.js';
 import { evidenceOf } from './evidence.js';
@@ -27,6 +27,7 @@ import { suspicionCheck } from './suspicion-check.js';
 const CHECKS: readonly Check[] = [
   harnessCheck,
   emulatorCheck,
+  givenUpCheck,
   bootCheck,
   preconditionCheck,
   captureProofCheck,

@@ -34,20 +34,35 @@ const finished = (run: MadeRun) => done(run).shutdown('guest-shutdown');
 const IN_CAPTURE: MadeVcpu = { rip: 0xffffffff81000000n, cr3: CRASH_CR3, interrupts: true };
 
 /** A capture with samples of the other vCPU for three seconds after the capture kernel's start. */
-function beside(other: (sample: number) => MadeVcpu, online = '0-1', others = 1): MadeRun {
-  return finished(besideFrom(new MadeRun(), other, { online, others }));
+function beside(
+  other: (sample: number) => MadeVcpu,
+  online = '0-1',
+  others = 1,
+  sampling: Sampling = {},
+): MadeRun {
+  return finished(besideFrom(new MadeRun(), other, { online, others, ...sampling }));
+}
+
+interface Sampling {
+  readonly samples?: number;
+  readonly everyMs?: number;
 }
 
 function besideFrom(
   run: MadeRun,
   other: (sample: number) => MadeVcpu,
-  { online = '0-1', others = 1 } = {},
+  {
+    online = '0-1',
+    others = 1,
+    samples = 30,
+    everyMs = 90,
+  }: Sampling & { readonly online?: string; readonly others?: number } = {},
 ): MadeRun {
   run.boot().arm();
   run.control(frame({ ev: 'firing', id: 2, online })).panic();
   run.sample([{ rip: 0xffffffff81000000n }, ...Array<MadeVcpu>(others).fill(PARKED)]);
-  for (let index = 0; index < 30; index++) {
-    run.later(90).sample([IN_CAPTURE, ...Array<MadeVcpu>(others).fill(other(index))]);
+  for (let index = 0; index < samples; index++) {
+    run.later(everyMs).sample([IN_CAPTURE, ...Array<MadeVcpu>(others).fill(other(index))]);
   }
   return run
     .captureBanner()
@@ -124,6 +139,26 @@ void t.test('every other vCPU is stopped', async (t) => {
   t.ok(undecided(finished(captured())), 'no samples');
   const running = (index: number) => ({ ...spinning, rip: spinning.rip + BigInt(index * 64) });
   t.equal(judge(beside((index) => (index < 25 ? running(index) : PARKED))), 'degraded cpu-not-stopped');
+});
+
+void t.test('samples once in five seconds: three of them vouch for the vCPUs, two do not', async (t) => {
+  const spinning: MadeVcpu = { rip: 0xffffffff81003000n };
+  const sparse = (other: MadeVcpu, samples: number) => {
+    const run = beside(() => other, '0-1', 1, { samples, everyMs: 5_000 });
+    const verdict = verdictOf(run.end().records, PLAN);
+    if (verdict.word !== 'captured') return verdict.word;
+    return [
+      verdict.quality,
+      ...verdict.degradedBy,
+      ...verdict.undecided.filter((a) => a === 'cpus-stopped'),
+    ].join(' ');
+  };
+  // The first one is the capture kernel's first sign: the vCPU has another second.
+  t.equal(sparse(PARKED, 4), 'clean');
+  t.equal(sparse(spinning, 4), 'degraded cpu-not-stopped');
+  t.equal(sparse(PARKED, 3), 'clean cpus-stopped');
+  t.equal(sparse(spinning, 3), 'clean cpus-stopped', 'not found: said to be undecided');
+  t.equal(sparse(PARKED, 1), 'clean cpus-stopped');
 });
 
 void t.test('the rung of the shootdown is not reached when it missed a vCPU', async (t) => {

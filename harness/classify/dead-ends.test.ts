@@ -176,6 +176,48 @@ void t.test('no crash kernel', async (t) => {
   t.equal(verdict(loaded, ABSENT), 'crash-path-reset/reset-before-jump', 'something was loaded after all');
 });
 
+void t.test('a deadlock of paravirtual locks halts every vCPU, and is no end of a panic', async (t) => {
+  const halted = (functions: readonly string[]) => {
+    const run = new MadeRun().boot().fire().panic();
+    for (let i = 0; i < 60; i++) run.later(140).sample([PARKED, PARKED]);
+    for (const vcpu of [0, 1]) {
+      const at = {
+        vcpu,
+        place: 'first-kernel',
+        rip: 'ffffffff81000000',
+        halted: true,
+        interruptsOn: false,
+      } as const;
+      run.host({ fact: 'last-place', ...at });
+      run.host({ fact: 'stack', vcpu, functions: [...functions], line: functions.join(' < ') });
+    }
+    return run;
+  };
+  const panicked = halted(['native_halt', 'stop_this_cpu', 'native_stop_other_cpus', 'panic']);
+  t.equal(verdict(panicked, ABSENT), 'no-crash-kernel/hang');
+  const locked = halted(['kvm_wait', '__pv_queued_spin_lock_slowpath', '_raw_spin_lock', 'vprintk_emit']);
+  t.equal(verdict(locked, ABSENT), 'crash-path-hang/all-vcpus-halted');
+  t.match(verdictOf(locked.records, ABSENT).explanation, /vCPU 0, 1 wait for a paravirtual lock, in hlt/);
+  const below = halted(['native_halt', 'stop_this_cpu', 'crash_nmi_callback', 'kvm_wait']);
+  t.equal(verdict(below, ABSENT), 'no-crash-kernel/hang', 'what an NMI interrupted does not wait any more');
+});
+
+void t.test('a guest that QEMU gave up', async (t) => {
+  const why = 'KVM internal error, suberror 1: an instruction that it cannot emulate at 0xdeadbee0';
+  const given = (whose: 'guest' | 'unknown'): HostFact => ({
+    fact: 'given-up',
+    state: 'internal-error',
+    whose,
+    why,
+  });
+  t.equal(verdict(firedRun().panic().host(given('unknown'))), 'cannot-tell/given-up');
+  t.equal(verdict(firedRun().panic().host(given('guest'))), 'crash-path-hang/no-memory-at-rip');
+  t.equal(verdict(atCapture().host(given('guest'))), 'capture-hang/no-memory-at-rip');
+  t.equal(verdict(new MadeRun().boot().host(given('guest'))), 'cannot-tell/given-up', 'nothing was fired');
+  const proved = firedRun().panic().captureBanner().captureHello().control(vmcoreFrame());
+  t.match(verdict(proved.host(given('unknown'))), /^captured/, 'what was proved before stands');
+});
+
 void t.test('no panic', async (t) => {
   const answers: HostFact = { fact: 'watch-ended', answered: true };
   t.equal(verdict(firedRun().host(answers)), 'no-panic/still-answers');

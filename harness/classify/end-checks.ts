@@ -1,11 +1,15 @@
 import type { HangShape } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
+import { lockWaiters } from './lock-waiters.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
 
 const MOST_LOCK_BYTES = 300;
 
-/** With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted. */
+/**
+ * With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted; but not in the wait for
+ * a lock, which under KVM halts as well.
+ */
 export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
   if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
   if (answerOf(events, { panicked: true }) !== undefined) return undefined;
@@ -14,7 +18,7 @@ export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered
     first(events, 'reboot-announced') ??
     first(events, 'reboot-command-line') ??
     first(events, 'shutdown') ??
-    first(events, 'hang', (event) => event.shape === 'all-vcpus-halted');
+    first(events, 'hang', (event) => event.shape === 'all-vcpus-halted' && lockWaiters(events).length === 0);
   if (end === undefined) return undefined;
   return {
     word: 'no-crash-kernel',
@@ -50,6 +54,23 @@ function answerOf(
   );
 }
 
+/**
+ * QEMU gave the guest up, as KVM does with an instruction that it cannot emulate. Where the guest executes what no memory
+ * is behind, that is its own end: hardware reads nothing sensible there either. Elsewhere it may be KVM's limitation.
+ */
+export const givenUpCheck: Check = (facts) => {
+  const given = firstFact(facts.events, 'given-up');
+  if (given === undefined || facts.verified !== undefined) return undefined;
+  const { whose, why, state } = given.fact;
+  if (whose === 'guest' && facts.fired !== undefined) return stuck(facts, 'no-memory-at-rip', why, given);
+  return {
+    word: 'cannot-tell',
+    detail: 'given-up',
+    explanation: `QEMU gave the guest up (${state}), and whether the guest or KVM is at fault is not shown: ${escapeGuestText(why)}; run it under TCG`,
+    evidence: [facts.panic, facts.furthest, given],
+  };
+};
+
 /** A proved hang, a flood or a deadline: the place decides to which part of the crash path it belongs. */
 export const stuckCheck: Check = (facts) => {
   const { events } = facts;
@@ -64,7 +85,7 @@ export const stuckCheck: Check = (facts) => {
       proof === undefined
         ? `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`
         : `${proof.fact.why}${lockOf(proof)}`;
-    return stuck(facts, hang.shape, how, hang, proof);
+    return stuck(facts, hang.shape, `${how}${lockText(events)}`, hang, proof);
   }
   if (flood !== undefined) {
     return stuck(facts, 'console-flood', `it printed more than ${flood.fact.limitBytes} bytes`, flood);
@@ -96,6 +117,14 @@ function lockOf({ fact }: FactEvent<'examination'>): string {
     return escapeGuestText(`; vCPU ${vcpu} ${waits.slice('it '.length)}${held}`, MOST_LOCK_BYTES);
   }
   return '';
+}
+
+/** `; vCPU 1 waits for a lock, and every vCPU that could release it is halted`. */
+function lockText(events: Facts['events']): string {
+  const waiters = lockWaiters(events);
+  if (waiters.length === 0) return '';
+  const who = `vCPU ${waiters.join(', ')} ${waiters.length === 1 ? 'waits' : 'wait'}`;
+  return `; ${who} for a paravirtual lock, in hlt, and no vCPU is left to release it`;
 }
 
 function describeShape(shape: HangShape): string {

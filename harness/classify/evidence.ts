@@ -64,6 +64,8 @@ function excerptOf(event: RunEvent): string {
       const state = `hlt=${halted ? 1 : 0} if=${interruptsOn ? 1 : 0}`;
       return `cpu${index} ${place} rip=${rip} ${state} in ${samples} samples over ${Math.round(forMs)} ms`;
     }
+    case 'cpus-unwatched':
+      return `${event.samples} samples of the vCPUs over ${Math.round(event.forMs)} ms beside the capture kernel`;
     case 'vmcore-chunks':
       return `${event.chunks.length} chunks from ${event.first}`;
     case 'vmcore-read': {

@@ -53,5 +53,6 @@ function describe(place: LastPlace, functions: readonly string[]): string {
       : [name, ...functions.slice(1, MOST_FRAMES)].join(' < ');
   const state = place.halted ? ` halted with interrupts ${place.interruptsOn ? 'on' : 'off'}` : '';
   const kernel = name !== undefined && place.place === 'capture-kernel' ? ' of the capture kernel' : '';
-  return escapeGuestText(`vCPU ${place.vcpu}${state} in ${code}${kernel}`, MOST_BYTES);
+  const seen = place.seen === undefined ? '' : ' (in its last sample)';
+  return escapeGuestText(`vCPU ${place.vcpu}${state} in ${code}${kernel}${seen}`, MOST_BYTES);
 }

@@ -1,7 +1,7 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import { type Aspect, HOLDS, degraded, open } from './aspect.js';
 import type { Facts } from './facts.js';
-import { factsOf, type FactEvent, first, lastMs } from './phases.js';
+import { factsOf, type FactEvent, first } from './phases.js';
 
 /** vCPUs that ran the crashed kernel while the capture kernel ran. */
 export function notStopped(events: readonly RunEvent[]): EventOf<'cpu-not-stopped'>[] {
@@ -35,13 +35,12 @@ export function stoppedCpus(facts: Facts): Aspect {
   return late || !wereWatched(facts) ? open('cpus-stopped') : HOLDS;
 }
 
-/** Samples several times a second show the vCPUs, from the first one in the capture kernel to the end of the run. */
-const WATCHED_MS = 2_000;
-
+/** Were there enough samples of the capture kernel's time? On a slow host they come once every few seconds. */
 function wereWatched(facts: Facts): boolean {
   if (onlineCpus(facts) === 1) return true;
-  const entered = first(facts.events, 'jumped', ({ place }) => place === 'capture-kernel');
-  return entered !== undefined && lastMs(facts.events) - entered.atMs >= WATCHED_MS;
+  const { events } = facts;
+  const entered = first(events, 'jumped', ({ place }) => place === 'capture-kernel');
+  return entered !== undefined && first(events, 'cpus-unwatched') === undefined;
 }
 
 /** Does the vmcore hold the registers of every CPU that was online at firing? */

@@ -6,6 +6,7 @@ const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
   'qemu-exit',
   'interrupted',
   'harness-fault',
+  'given-up',
 ]);
 
 /** When a run ends because of an event. */

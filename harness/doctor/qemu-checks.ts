@@ -1,10 +1,12 @@
 import { isAtLeast } from '../model/version.js';
 import {
   type AccelChoice,
+  type AccelRequest,
   chooseAccelerator,
   type ChooseOptions,
 } from '../machine/qemu/accel/choose-accelerator.js';
 import { foldLine } from '../model/escape.js';
+import { Fault } from '../model/fault.js';
 import { remedyFor } from '../machine/qemu/accel/proof.js';
 import { deviceNames, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
@@ -99,14 +101,17 @@ async function checkNames(
 }
 
 /**
- * Which accelerator `auto` uses on this host, with a new proof (the cache is for runs, not for a diagnosis). TCG is a
- * warning: everything works, several times slower.
+ * Which accelerator a request means on this host, with a new proof (the cache is for runs, not for a diagnosis). TCG is a
+ * warning: everything works, several times slower. So is a KVM that is not proved.
  */
-export async function checkAccelerator(options: ChooseOptions): Promise<DoctorCheck> {
+export async function checkAccelerator(request: AccelRequest, options: ChooseOptions): Promise<DoctorCheck> {
   try {
-    return judgeAccelerator(await chooseAccelerator('auto', { ...options, fresh: true }));
+    return judgeAccelerator(await chooseAccelerator(request, { ...options, fresh: true }));
   } catch (error) {
     options.signal?.throwIfAborted();
+    if (error instanceof Fault && error.kind === 'usage') {
+      return { name: 'accelerator', status: 'fail', found: messageOf(error), remedy: 'use --accel auto' };
+    }
     return { name: 'accelerator', status: 'fail', found: `none: ${messageOf(error)}`, remedy: QEMU_REMEDY };
   }
 }
@@ -115,6 +120,11 @@ export async function checkAccelerator(options: ChooseOptions): Promise<DoctorCh
 export function judgeAccelerator(choice: AccelChoice): DoctorCheck {
   const name = 'accelerator';
   const { kvm } = choice.proof;
+  if (choice.unproved !== undefined) {
+    const found = `kvm, insisted on, although it is not proved: ${choice.unproved}`;
+    return { name, status: 'warn', found, remedy: remedyFor(kvm) };
+  }
+  if (choice.requested === 'tcg') return { name, status: 'ok', found: 'tcg, as it was asked for' };
   if (choice.accel === 'kvm') return { name, status: 'ok', found: `kvm, proved: ${kvm.detail}` };
   const found = `tcg (slower), because KVM is not proved: ${kvm.detail}`;
   return { name, status: 'warn', found, remedy: remedyFor(kvm) };

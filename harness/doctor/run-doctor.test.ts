@@ -101,6 +101,32 @@ void t.test('TCG as a fallback is a warning with the reason', async (t) => {
   t.match(judgeAccelerator({ ...choice, accel: 'kvm', proof: { kvm } }), { status: 'ok', found: /proved/ });
 });
 
+void t.test(
+  'a KVM that was insisted on is a warning that says so, and TCG that was asked for none',
+  async (t) => {
+    const kvm = {
+      outcome: 'too-slow',
+      tried: true,
+      tookMs: 2700,
+      ended: false,
+      detail: 'it crawls',
+    } as const;
+    const choice: AccelChoice = {
+      accel: 'kvm',
+      requested: 'kvm-unproved',
+      reason: 'KVM is used although it is not proved: it crawls.',
+      unproved: 'it crawls',
+      proof: { kvm },
+      fromCache: false,
+      qemuVersion: '7.2.0',
+    };
+    t.match(judgeAccelerator(choice), { status: 'warn', found: /^kvm, .* not proved: it crawls$/ });
+    const tcg: AccelChoice = { ...choice, accel: 'tcg', requested: 'tcg', proof: { kvm } };
+    delete (tcg as { unproved?: string }).unproved;
+    t.match(judgeAccelerator(tcg), { status: 'ok', found: /asked for/ });
+  },
+);
+
 void t.test('an aborted doctor throws the reason', async (t) => {
   const folder = t.testdir();
   const signal = AbortSignal.abort(new Error('enough'));

@@ -1,3 +1,4 @@
+import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 import { findQemu } from '../machine/qemu/accel/ask-qemu.js';
 import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
 import { checkCacheWritable, checkDisk, checkMemory, checkNode } from './host-checks.js';
@@ -14,6 +15,8 @@ export interface DoctorOptions {
   readonly cacheDir: string;
   /** Folder of the run directories. */
   readonly outDir: string;
+  /** The accelerator that is asked for, `auto` when absent. */
+  readonly accel?: AccelRequest | undefined;
   /** Guests at a time, 1 when absent. */
   readonly slots?: number | undefined;
   /** Folders to look for programs in, separated by `:`; PATH and the system folders when absent. */
@@ -42,7 +45,7 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
   ]);
   const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache] = quick;
   // After the other checks, because it measures times.
-  const accelerator = await checkFoundAccelerator(qemu, cacheDir);
+  const accelerator = await checkFoundAccelerator(qemu, { cacheDir, accel: options.accel ?? 'auto' });
   const node = checkNode(process.versions.node);
   const aboutQemu = [version, devices, machines, accelerator];
   const checks: DoctorCheck[] = [...aboutQemu, ...tools, node, memory, cacheDisk, outDisk, cache];
@@ -51,12 +54,12 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
 
 async function checkFoundAccelerator(
   qemu: { qemuBinary: string; searchPath: string; signal: AbortSignal | undefined },
-  cacheDir: string,
+  { cacheDir, accel }: { cacheDir: string; accel: AccelRequest },
 ): Promise<DoctorCheck> {
   const { signal } = qemu;
   // chooseAccelerator() looks up a bare name in PATH: pass it the QEMU that the other checks used.
   const found = await findQemu(qemu.qemuBinary, qemu).catch(() => undefined);
-  if (found !== undefined) return checkAccelerator({ qemuBinary: found, cacheDir, signal });
+  if (found !== undefined) return checkAccelerator(accel, { qemuBinary: found, cacheDir, signal });
   return {
     name: 'accelerator',
     status: 'fail',

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { readKallsyms } from './kallsyms.js';
+import { probeKallsyms, readKallsyms } from './kallsyms.js';
 
 /** Random hexadecimal digits do not shrink below half: several pieces. */
 const TEXT = Array.from(
@@ -51,4 +51,29 @@ void t.test('a guest that stands still, fails, or has none', async (t) => {
   t.match(await readKallsyms(guest({ lost: 1 }).run), { missing: /piece 2 of 2/ });
   t.match(await readKallsyms(async () => undefined), { missing: /no \/proc\/kallsyms/ });
   t.match(await readKallsyms(async () => Buffer.from('nonsense')), { missing: /does not pack/ });
+});
+
+void t.test("this boot's addresses come from VMCOREINFO, and else from /proc/kallsyms", async (t) => {
+  const names = { kallsyms: ['_text', 'panic'], vmcoreinfo: ['_stext', 'init_uts_ns', 'init_top_pgt'] };
+  const note = ['_stext', 'init_uts_ns', 'mem_section', 'init_top_pgt']
+    .map((name, index) => `SYMBOL(${name})=ffffffff8${index}000000\n`)
+    .join('');
+  const asked: string[] = [];
+  const probe = (answers: (script: string) => string | undefined) =>
+    probeKallsyms(async (script) => {
+      asked.push(script);
+      const answer = answers(script);
+      return answer === undefined ? undefined : Buffer.from(answer);
+    }, names);
+  t.equal(
+    await probe(() => note),
+    'ffffffff80000000 T _stext\nffffffff81000000 T init_uts_ns\nffffffff83000000 T init_top_pgt\n',
+  );
+  t.equal(asked.length, 1);
+  const kallsyms = 'ffffffff81000000 T _text\n';
+  const locked = (script: string) => (script.startsWith('dd') ? undefined : kallsyms);
+  t.equal(await probe(locked), kallsyms, 'no /proc/kcore, or it is locked down');
+  t.match(asked.at(-1), /^grep ' \\\(_text\\\|panic\\\)\$' \/proc\/kallsyms$/);
+  const few = (script: string) => (script.startsWith('dd') ? note.split('\n')[0] : kallsyms);
+  t.equal(await probe(few), kallsyms, 'too few');
 });

@@ -77,3 +77,12 @@ t.test('what is no vCPU is left out', async (t) => {
     [0, 10],
   );
 });
+
+t.test('a vCPU that waits for its start-up IPI is halted, also where KVM shows HLT=0', async (t) => {
+  const haltedOf = (text: string) => readRegisters(text).map(({ execution }) => execution?.halted);
+  const kvm = TEXT.replace('SMM=0 HLT=1', 'SMM=0 HLT=0');
+  t.strictSame(haltedOf(kvm), [false, true]);
+  t.strictSame(haltedOf(kvm.replace('EIP=0000fff0', 'EIP=0000fff3')), [false, false], 'it executes');
+  t.strictSame(haltedOf(kvm.replace('CR0=60000010', 'CR0=60000011')), [false, false]);
+  t.strictSame(haltedOf(kvm.replace('CPU#1', 'CPU#0')), [false, false], 'the first one starts there');
+});

@@ -6,6 +6,7 @@ export interface VcpuExecution {
   readonly flags: number;
   /** Current privilege level; 3 is user mode. */
   readonly cpl: number;
+  /** Halted, or waiting for a start-up IPI; see {@link waitsForStartup}. */
   readonly halted: boolean;
 }
 
@@ -57,16 +58,37 @@ function readVcpu(index: number, part: string): VcpuRegisters {
     const digits = pattern.exec(part)?.[1];
     return digits === undefined ? undefined : BigInt(`0x${digits}`);
   };
+  const cr0 = hex(CR0);
+  const execution = readExecution(part);
+  const waits = execution !== undefined && waitsForStartup({ index, execution, cr0 });
   return {
     index,
-    execution: readExecution(part),
-    cr0: hex(CR0),
+    execution: waits ? { ...execution, halted: true } : execution,
+    cr0,
     cr3: hex(CR3),
     cr4: hex(CR4),
     efer: hex(EFER),
     idt: readIdtr(part),
     codeIs64Bit: CODE_64_BIT.test(part),
   };
+}
+
+/** EIP after INIT (Intel SDM volume 3, 9.1.4). */
+const RESET_IP = 0xfff0n;
+const PROTECTED = 1n;
+
+/** Whether a vCPU is at the reset vector, in real mode: after power-on, a reset or INIT. */
+export function isAtReset({ execution, cr0 = 0n }: Pick<VcpuRegisters, 'execution' | 'cr0'>): boolean {
+  return execution?.width === 32 && execution.ip === RESET_IP && (cr0 & PROTECTED) === 0n;
+}
+
+/**
+ * A vCPU other than the first that waits for INIT or a start-up IPI: it is at the reset vector, where it never executes
+ * anything, because the IPI names another address. TCG shows HLT=1 for it, KVM with its own APIC HLT=0: there HLT is
+ * only KVM_MP_STATE_HALTED (target/i386/kvm/kvm.c, kvm_get_mp_state(), 7.2).
+ */
+function waitsForStartup(vcpu: Pick<VcpuRegisters, 'index' | 'execution' | 'cr0'>): boolean {
+  return vcpu.index > 0 && isAtReset(vcpu);
 }
 
 function readExecution(part: string): VcpuExecution | undefined {

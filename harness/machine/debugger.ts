@@ -56,6 +56,8 @@ export interface Debugger {
   /** Lets these vCPUs run; all others are held where they are. */
   continueVcpus(vcpus: readonly number[], options?: CallOptions): Promise<void>;
   continueAll(options?: CallOptions): Promise<void>;
+  /** Lets one vCPU enter the guest and stop before its next instruction: what is shown of it is fresh then. */
+  reenter(vcpu: number, options?: CallOptions): Promise<void>;
   /** Executes one instruction on one vCPU, all others held. */
   step(vcpu: number, options?: CallOptions): Promise<Stop>;
   /** Stops a running machine; undefined for one that is stopped already. */

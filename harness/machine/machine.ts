@@ -114,8 +114,11 @@ export interface Memory {
   read(address: number, bytes: number): Promise<Buffer>;
 }
 
-/** An MSI's content: an NMI, or a vector from 16 to 255 (lower ones are illegal, Intel SDM). */
-export type InterruptMessage = { readonly nmi: true } | { readonly vector: number };
+/**
+ * An MSI's content: an NMI, a vector from 16 to 255 (lower ones are illegal, Intel SDM), or KVM's kick, which ends the
+ * `hlt` of a vCPU without an interrupt.
+ */
+export type InterruptMessage = { readonly nmi: true } | { readonly vector: number } | { readonly kick: true };
 
 /** An interrupt from a device: an MSI to a vCPU's APIC, or a level on a pin of the IO-APIC. */
 export type Pulse =
@@ -131,6 +134,8 @@ export interface Interrupts {
   send(pulses: readonly Pulse[], options?: { readonly deadlineMs?: number }): Promise<void>;
   /** The APIC id that messages to a vCPU go to. Throws a RangeError when there is no such vCPU. */
   apicIdOf(vcpu: number): Promise<number>;
+  /** Pins among them that no line drives. */
+  readonly deadPins?: readonly number[];
   /** How many pins of the IO-APIC can be driven; 0 on a machine without one. */
   ioApicPins(): Promise<number>;
 }

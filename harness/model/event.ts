@@ -91,6 +91,8 @@ export type EventBody =
   | { readonly type: 'cpus-parked'; readonly parked: number }
   /** Samples from after the capture kernel's start show this vCPU in the crashed kernel, and not halted for good. */
   | { readonly type: 'cpu-not-stopped'; readonly cpu: NotStopped }
+  /** So few samples are from after the capture kernel's start that they would not show a vCPU that was not stopped. */
+  | { readonly type: 'cpus-unwatched'; readonly samples: number; readonly forMs: number }
   | { readonly type: 'jumped'; readonly place: Place; readonly rip: string }
   /** What samples alone show: no proof. It asks for an examination. */
   | {

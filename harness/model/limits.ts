@@ -28,6 +28,12 @@ export const LimitsSchema = z.object({
    * timeline/progress.ts.
    */
   quietMs: z.number().default(30_000),
+  /** A guest that printed the first line of a panic is asked this often whether it lives; see run/follow-guest.ts. */
+  askAgainMs: z.number().default(5_000),
+  /** The capture kernel's report to its power-off. */
+  powerOffMs: z.number().default(60_000),
+  /** Silence of a capture kernel until its log is read from memory; see run/silent-capture.ts. */
+  silentMs: z.number().default(20_000),
   /** The whole run, in any case: the backstop. */
   totalMs: z.number(),
   /** Bytes per channel. */

@@ -26,6 +26,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     fact: z.literal('interrupt-state'),
     pic: z.string(),
     lapics: z.array(z.object({ vcpu: z.number(), text: z.string() })),
+    /** Under KVM, of vCPUs that were held: each text is as old as the vCPU's stop. */
+    lapicsOf: z.literal('stop').optional(),
   }),
   /** How much an interrupt source outside the guest has done so far. */
   z.object({
@@ -89,6 +91,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     halted: z.boolean(),
     interruptsOn: z.boolean(),
     where: z.string().optional(),
+    /** From the last sample, because KVM has re-initialised the vCPU; absent: from the machine at its end. */
+    seen: z.literal('last-sample').optional(),
   }),
   /** The first kernel's symbols, where the run had to read them from the guest for the autopsy. */
   z.object({ fact: z.literal('symbols'), state: z.enum(['reading', 'known', 'unknown']), saw: z.string() }),
@@ -96,6 +100,14 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('kernel-log'), side: z.enum(['production', 'capture']), text: z.string() }),
   /** The first kernel's variable `panic_cpu` at the end of a run without a capture: -1 when no CPU is in panic(). */
   z.object({ fact: z.literal('panic-cpu'), cpu: z.number() }),
+  /** QEMU has given the guest up, and what it printed does not show that the host failed. */
+  z.object({
+    fact: z.literal('given-up'),
+    /** QEMU's run state (qapi/run-state.json). */
+    state: z.string(),
+    whose: z.enum(['guest', 'unknown']),
+    why: z.string(),
+  }),
   /** Why the machine reset or powered off, as far as the machine shows it. */
   z.object({
     fact: z.literal('reset-cause'),

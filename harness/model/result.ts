@@ -34,6 +34,8 @@ export const RunResultSchema = z.object({
   captureKernel: z.string(),
   captureKernelSha256: z.string(),
   accel: z.enum(['kvm', 'tcg']),
+  /** Why KVM, which was insisted on, was not proved on the host; absent when it was, and with TCG. */
+  accelUnproved: z.string().optional(),
   /** Name of the machine; absent for the default one. */
   machine: z.string().optional(),
   verdict: z.enum(VERDICT_WORDS),

@@ -1,5 +1,5 @@
 import type { MachineClaim } from '../proof/proofs.js';
-import { cpuModelFor, type MachineProfile } from './machine-profile.js';
+import { under, type MachineProfile } from './machine-profile.js';
 import type { Scenario } from './scenario.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
 
@@ -49,7 +49,7 @@ export function chooseMachine(
     type: choices.machine ?? profile?.machine ?? GUEST_DEFAULTS.machine,
     cpuModel:
       choices.cpuModel ??
-      (profile === undefined ? undefined : cpuModelFor(profile, accel)) ??
+      (profile === undefined ? undefined : under(accel, profile.cpuModel)) ??
       (accel === 'kvm' ? 'host' : 'max'),
     cpus,
     memoryMiB: wished('memoryMiB') ?? GUEST_DEFAULTS.memoryMiB,

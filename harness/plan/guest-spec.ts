@@ -23,8 +23,12 @@ export function guestName(runId: string): string {
   return `crashpath-${runId}`;
 }
 
-/** Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. */
-export function needsQtest({ trigger, sources }: Scenario): boolean {
+/**
+ * Whether a scenario sends interrupts from outside the guest, so that QEMU needs its qtest channel. Under KVM a
+ * choreography does, to direct a vCPU that waits for a paravirtual lock.
+ */
+export function needsQtest({ trigger, sources }: Scenario, accel: 'kvm' | 'tcg' = 'tcg'): boolean {
   if (sources.some((source) => !('frames' in source))) return true;
+  if (accel === 'kvm' && trigger.kind === 'choreography') return true;
   return needsOf(trigger).includes('interrupts');
 }

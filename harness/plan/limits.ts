@@ -4,6 +4,18 @@ import type { Limits } from '../model/limits.js';
 const READ_MS_PER_MIB = { tcg: 100, kvm: 20 } as const;
 
 /**
+ * A stock kernel jumps within a second of the panic's first line, and prints its log to a serial console a second or two
+ * after it has its own page tables (measured under TCG, alone): a sound crash path and a capture kernel that prints are
+ * not disturbed.
+ */
+const SAME_FOR_ALL = {
+  askAgainMs: 5_000,
+  // Drivers may wait for their devices first: a cache's flush has 60 s (drivers/scsi/sd.h, SD_FLUSH_TIMEOUT, v6.1).
+  powerOffMs: 120_000,
+  silentMs: 20_000,
+} as const;
+
+/**
  * Deadlines for one run, in the guest's own time: they need no reserve for a busy host. Under TCG a full cycle of a
  * stock kernel takes 10 to 16 s alone on an idle core (measured, QEMU 7.2); the deadlines are several times that, because
  * hosts differ in speed. The backstop counts the host's time. It is twice the sum of the rungs' usual deadlines, so that
@@ -27,6 +39,7 @@ export function limitsFor(
           captureReportMs: 90_000,
           haltedHangMs: 4_000,
           quietMs: 30_000,
+          ...SAME_FOR_ALL,
           totalMs: 1_200_000,
           channelBytes: 8 * 1024 * 1024,
         }
@@ -41,6 +54,7 @@ export function limitsFor(
           captureReportMs: 30_000,
           haltedHangMs: 3_000,
           quietMs: 30_000,
+          ...SAME_FOR_ALL,
           totalMs: 600_000,
           channelBytes: 8 * 1024 * 1024,
         };
@@ -57,6 +71,9 @@ export function limitsFor(
     captureReportMs: scaled(base.captureReportMs + readMs),
     haltedHangMs: scaled(base.haltedHangMs),
     quietMs: scaled(base.quietMs),
+    askAgainMs: scaled(base.askAgainMs),
+    powerOffMs: scaled(base.powerOffMs),
+    silentMs: scaled(base.silentMs),
     totalMs: scaled(base.totalMs + readMs),
     channelBytes: base.channelBytes,
   };

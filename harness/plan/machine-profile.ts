@@ -7,6 +7,11 @@ const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
 
 const qemuName = z.string().max(256).regex(QEMU_NAME, 'must be a name with properties as QEMU writes them');
 
+/** One value for both accelerators, or one for each. */
+function byAccelerator<Schema extends z.ZodType>(value: Schema) {
+  return z.union([value, z.strictObject({ tcg: value, kvm: value })]);
+}
+
 /**
  * A machine as data (scenarios/machines/*.yaml): QEMU's machine and CPU, the kernels' command lines, and claims. A
  * claim that the guest does not confirm makes the run void.
@@ -22,14 +27,16 @@ export const MachineProfileSchema = z.strictObject({
     const message = mistakeInMachine(value);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   }),
-  /** One CPU model for both accelerators, or one for each. */
-  cpuModel: z.union([qemuName, z.strictObject({ tcg: qemuName, kvm: qemuName })]),
+  cpuModel: byAccelerator(qemuName),
   cpus: GUEST.cpus,
   memoryMiB: GUEST.memoryMiB,
   crashkernel: GUEST.crashkernel,
-  /** Command lines of the first kernel and of the capture kernel, which starts on the same hardware. */
-  append: GUEST.append,
-  captureAppend: GUEST.captureAppend,
+  /**
+   * Command lines of the first kernel and of the capture kernel, which starts on the same hardware. A KVM guest reads the
+   * TSC's frequency from its hypervisor (arch/x86/kernel/kvmclock.c, v6.1), and no file knows that of the host.
+   */
+  append: byAccelerator(GUEST.append.unwrap()).optional(),
+  captureAppend: byAccelerator(GUEST.captureAppend.unwrap()).optional(),
   /** Set on a machine whose CPU runs only kernels of one word width. */
   kernelBits: z.union([z.literal(32), z.literal(64)]).optional(),
   prove: z.array(MachineClaimSchema).min(1).max(32),
@@ -37,7 +44,10 @@ export const MachineProfileSchema = z.strictObject({
 
 export type MachineProfile = z.infer<typeof MachineProfileSchema>;
 
-/** A profile's CPU model under an accelerator. */
-export function cpuModelFor({ cpuModel }: MachineProfile, accel: 'kvm' | 'tcg'): string {
-  return typeof cpuModel === 'string' ? cpuModel : cpuModel[accel];
+/** A profile's value under an accelerator. */
+export function under<Value extends string | undefined>(
+  accel: 'kvm' | 'tcg',
+  value: Value | { readonly tcg: Value; readonly kvm: Value },
+): Value {
+  return typeof value === 'object' ? value[accel] : value;
 }

@@ -4,6 +4,7 @@ import type { Scenario } from './scenario.js';
 import { RunPlanSchema } from './run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
+import { MachineProfileSchema } from './machine-profile.js';
 import { type GuestChoices, makePlan, renamedPlan } from './make-plan.js';
 import { qemuArguments, RUN_FILES } from '../machine/qemu/arguments.js';
 
@@ -15,17 +16,18 @@ function plan(
     guest?: Scenario['guest'];
     choices?: GuestChoices;
     accel?: 'kvm' | 'tcg';
+    unproved?: string;
     watchMs?: number;
     trigger?: Scenario['trigger'];
   } = {},
 ) {
-  const { guest = {}, choices = {}, accel = 'tcg', watchMs, trigger = SCENARIO.trigger } = options;
+  const { guest = {}, choices = {}, accel = 'tcg', unproved, watchMs, trigger = SCENARIO.trigger } = options;
   return makePlan(
     { ...SCENARIO, guest, trigger, ...(watchMs === undefined ? {} : { watchMs }) },
     {
       kernel,
       captureKernel,
-      accel: { accel, reason: 'made' },
+      accel: { accel, reason: 'made', ...(unproved === undefined ? {} : { unproved }) },
       qemu: { binary: 'qemu', version: '7.2', argumentsFor: qemuArguments },
       initrd: '/images/p.cpio',
     },
@@ -46,6 +48,16 @@ void t.test('defaults', async (t) => {
   t.equal(made.captureAppend, 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices');
   t.match(made, { campaign: 'c', runId: 'r-1', trial: 3, nonce: 'cp-1', modules: [] });
   t.equal(plan({ accel: 'kvm' }).machine.cpuModel, 'host');
+});
+
+void t.test('a KVM that is not proved has the deadlines of TCG, and the plan says so', async (t) => {
+  const unproved = 'it crawls';
+  const made = plan({ accel: 'kvm', unproved });
+  t.match(made.accel, { accel: 'kvm', unproved });
+  t.equal(made.machine.cpuModel, 'host');
+  t.strictSame(made.limits, plan({ accel: 'tcg' }).limits);
+  t.notSame(plan({ accel: 'kvm' }).limits, made.limits);
+  t.strictSame(RunPlanSchema.parse(made).accel, made.accel);
 });
 
 void t.test('the scenario overrides the defaults, the caller overrides the scenario', async (t) => {
@@ -196,4 +208,23 @@ void t.test('a plan for another run of the same guest: its name, everywhere, and
   t.equal(after(renamed.qemu.args, '-name'), 'crashpath-r-1.2');
   t.match(renamed, { runId: 'r-1.2', nonce: 'cp-2' });
   t.strictSame(renamedPlan(renamed, { runId: 'r-1', nonce: 'cp-1' }), made);
+});
+
+void t.test("a profile's command lines are those of the accelerator", async (t) => {
+  const profile = MachineProfileSchema.parse({
+    version: 1,
+    name: 'no-pit',
+    summary: 'made',
+    machine: 'pc,pit=off',
+    cpuModel: 'max',
+    append: { tcg: 'tsc_early_khz=2600000 no_timer_check', kvm: 'no_timer_check' },
+    captureAppend: 'no_timer_check',
+    prove: [{ read: { path: '/proc/cmdline', matches: 'x' } }],
+  });
+  const choices = { profile: { profile, askedBy: 'caller' } } as const;
+  t.match(plan({ choices }).append, / tsc_early_khz=2600000 no_timer_check$/);
+  const kvm = plan({ choices, accel: 'kvm' });
+  t.match(kvm.append, / no_timer_check$/);
+  t.notMatch(kvm.append, /tsc_early_khz/, "no file knows the host's frequency");
+  t.match(kvm.captureAppend, / no_timer_check$/);
 });

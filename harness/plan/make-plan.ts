@@ -6,12 +6,13 @@ import { contradictionOf, needsOf } from '../trigger/triggers.js';
 import type { RunPlan } from './run-plan.js';
 import type { Scenario } from './scenario.js';
 import { contradictionInSources } from './check-sources.js';
-import { chooseMachine, type MachineChoices } from './choose-machine.js';
+import { type ChosenProfile, chooseMachine, type MachineChoices } from './choose-machine.js';
 import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
 import { GUEST_DEFAULTS, type VmcoreReading } from './guest-defaults.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { limitsFor } from './limits.js';
+import { under } from './machine-profile.js';
 
 /** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
@@ -26,7 +27,11 @@ export interface GuestChoices extends MachineChoices {
 export interface Resources {
   readonly kernel: Kernel;
   readonly captureKernel: Kernel;
-  readonly accel: { readonly accel: 'kvm' | 'tcg'; readonly reason: string };
+  readonly accel: {
+    readonly accel: 'kvm' | 'tcg';
+    readonly reason: string;
+    readonly unproved?: string | undefined;
+  };
   readonly qemu: {
     readonly binary: string;
     readonly version: string;
@@ -59,7 +64,7 @@ export function makePlan(
   resources: Resources,
   { identity, choices }: { identity: RunIdentity; choices: GuestChoices },
 ): RunPlan {
-  const { accel } = resources.accel;
+  const { accel, unproved } = resources.accel;
   const machine = chooseMachine(scenario, choices, accel);
   requireDirectable(scenario, resources.kernel);
   const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
@@ -75,19 +80,20 @@ export function makePlan(
     );
   }
   const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
-  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore });
+  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore }, accel);
   return {
     schema: STORE_SCHEMA,
     ...identity,
     scenario,
     kernel: resources.kernel,
     captureKernel: resources.captureKernel,
-    accel: { accel, reason: resources.accel.reason },
+    accel: resources.accel,
     machine,
     append,
     captureAppend,
     modules: scenario.guest.modules ?? [],
-    limits: limitsFor(accel, {
+    // A KVM that is not shown to be faster than TCG has the deadlines of TCG.
+    limits: limitsFor(unproved === undefined ? accel : 'tcg', {
       scale: choices.timeoutScale ?? 1,
       watchMs: scenario.watchMs,
       readMiB: vmcore === 'whole' ? machine.memoryMiB : 0,
@@ -107,7 +113,7 @@ export function makePlan(
         initrd: resources.initrd,
         append,
         nic: scenario.guest.nic,
-        qtest: needsQtest(scenario),
+        qtest: needsQtest(scenario, accel),
       }),
     },
   };
@@ -138,6 +144,7 @@ interface Layer {
 function commandLines(
   { guest, capture, name }: Scenario,
   { profile: chosen, ...choices }: GuestChoices,
+  accel: 'kvm' | 'tcg',
 ): { append: string; captureAppend: string } {
   const inFile = (file: string) => ({
     crashkernel: `the crashkernel of ${file}`,
@@ -145,8 +152,13 @@ function commandLines(
     captureAppend: `the captureAppend of ${file}`,
   });
   const scenario: Layer = { ...guest, names: inFile(`scenario "${name}"`) };
-  const profile: Layer[] =
-    chosen === undefined ? [] : [{ ...chosen.profile, names: inFile(`machine "${chosen.profile.name}"`) }];
+  const ofProfile = ({ profile }: ChosenProfile): Layer => ({
+    crashkernel: profile.crashkernel,
+    append: under(accel, profile.append),
+    captureAppend: under(accel, profile.captureAppend),
+    names: inFile(`machine "${profile.name}"`),
+  });
+  const profile: Layer[] = chosen === undefined ? [] : [ofProfile(chosen)];
   const caller: Layer = {
     ...choices,
     names: { crashkernel: '--crashkernel', append: '--append', captureAppend: '--capture-append' },

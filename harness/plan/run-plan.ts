@@ -28,7 +28,12 @@ export const RunPlanSchema = z.object({
   cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
-  accel: z.object({ accel: z.enum(['kvm', 'tcg']), reason: z.string() }),
+  accel: z.object({
+    accel: z.enum(['kvm', 'tcg']),
+    reason: z.string(),
+    /** Why KVM, which was insisted on, is not proved on this host. */
+    unproved: z.string().optional(),
+  }),
   machine: z.object({
     type: z.string(),
     cpuModel: z.string(),

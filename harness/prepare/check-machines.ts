@@ -28,15 +28,16 @@ export async function requireKnownNames(
  */
 export async function rehearseMachines(plans: readonly RunPlan[]): Promise<void> {
   const named = plans.filter(({ machine }) => machine.name !== undefined);
-  const distinct = new Map<string, { binary: string; machine: WantedMachine }>();
-  for (const { machine, accel, qemu } of named) {
+  const distinct = new Map<string, { binary: string; machine: WantedMachine; scale: number }>();
+  for (const { machine, accel, qemu, timeoutScale } of named) {
     const { type, cpuModel, cpus, memoryMiB } = machine;
     distinct.set(JSON.stringify([type, cpuModel, cpus, memoryMiB]), {
       binary: qemu.binary,
       machine: { accel: accel.accel, type, cpuModel, cpus, memoryMiB },
+      scale: timeoutScale,
     });
   }
-  for (const { binary, machine } of distinct.values()) await rehearse(binary, machine);
+  for (const { binary, machine, scale } of distinct.values()) await rehearse(binary, machine, { scale });
 }
 
 function firstName(given: string, prefix: string): string {

@@ -65,8 +65,9 @@ export async function planTrials(
   const accelerator = await chooseAccelerator(choices.accel ?? 'auto', { qemuBinary, cacheDir });
   const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
 
+  const { accel, reason, unproved } = accelerator;
   const host = {
-    accel: { accel: accelerator.accel, reason: accelerator.reason },
+    accel: { accel, reason, ...(unproved === undefined ? {} : { unproved }) },
     qemu: { binary: qemuBinary, version: accelerator.qemuVersion, argumentsFor: qemuArguments },
   };
   const planAll = (initrdOf: (cell: PlannedCell) => string) =>
@@ -82,7 +83,7 @@ export async function planTrials(
   await rehearseMachines(drafts);
 
   for (const why of leftOut) onProgress?.(`left out: ${why}`);
-  onProgress?.(`accelerator: ${accelerator.accel}. ${accelerator.reason}`);
+  onProgress?.(`accelerator: ${accel}. ${reason}`);
   const images = new Map<PlannedCell, string>();
   for (const cell of cells) images.set(cell, await imageFor(cell.scenario, kernelsOf(cell), options));
   return planAll((cell) => images.get(cell) ?? '');

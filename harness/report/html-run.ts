@@ -3,7 +3,15 @@ import type { ConsoleExcerpt } from './console-excerpt.js';
 import { html, type Markup } from './html.js';
 import { ladderBar, ladderList } from './html-ladder.js';
 import { OUTCOME_MARKS, outcomeChip } from './html-style.js';
-import { preciseSeconds, safeName, safeSentence, seconds, shellWord, verdictName } from './words.js';
+import {
+  accelName,
+  preciseSeconds,
+  safeName,
+  safeSentence,
+  seconds,
+  shellWord,
+  verdictName,
+} from './words.js';
 
 /** At most this many pieces of evidence are listed for a run. */
 const EVIDENCE_LISTED = 50;
@@ -22,7 +30,7 @@ export function runCard(
 ${ladderBar(result)}
 <div class="columns"><section><h4>Phases</h4>${ladderList(result)}</section><section><h4>Evidence</h4>${evidenceList(result)}</section></div>
 ${excerpt === undefined ? undefined : consoleBlock(excerpt)}
-<p class="quiet foot">run ${safeName(result.runId)}, ${result.accel}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${captureKernel(result)}<br>judge again: <code>crashpath classify ${shellWord(result.directory)}</code></p>
+<p class="quiet foot">run ${safeName(result.runId)}, ${accelName(result)}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${captureKernel(result)}<br>judge again: <code>crashpath classify ${shellWord(result.directory)}</code></p>
 </div></details>
 `;
 }

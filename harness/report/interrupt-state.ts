@@ -6,7 +6,8 @@ import type { HostFact } from '../model/record.js';
 export type InterruptState = Extract<HostFact, { fact: 'interrupt-state' }>;
 
 /** The controllers line by line: pins that are in use or have something pending, the 8259s, each local APIC. */
-export function interruptStateLines({ pic, lapics }: InterruptState): string[] {
+export function interruptStateLines({ pic, lapics, lapicsOf }: InterruptState): string[] {
+  const asOf = lapicsOf === undefined ? '' : ', as it stopped';
   const { ioApic, pics } = readIrqchips(pic);
   const pins = ioApic?.pins.filter(({ masked, irr, remoteIrr }) => !masked || irr || remoteIrr) ?? [];
   return [
@@ -17,7 +18,7 @@ export function interruptStateLines({ pic, lapics }: InterruptState): string[] {
     pics === undefined ? 'no 8259' : `8259 ${registers(pics.master)}; ${registers(pics.slave)}`,
     ...lapics.map(({ vcpu, text }) => {
       const lapic = readLapic(text);
-      return `cpu${vcpu} local APIC ${lapic === undefined ? 'cannot be read' : lapicText(lapic)}`;
+      return `cpu${vcpu} local APIC${asOf} ${lapic === undefined ? 'cannot be read' : lapicText(lapic)}`;
     }),
   ];
 }

@@ -116,6 +116,7 @@ void t.test('one line for each end of a run', async (t) => {
     resultLine(HUNG, { color: false }),
     'unexpected     sysrq-task  6.1.0-56-amd64  trial 2  crash-path-hang (all-vcpus-halted), expected captured  12.7 s  r2',
   );
+  t.match(resultLine({ ...CAPTURED, accel: 'kvm', accelUnproved: 'slow' }, PLAIN), '; under kvm, not proved');
   t.equal(resultLine(HUNG, { color: true }).replace(/ .*/s, ''), '\u001b[31munexpected');
 });
 

@@ -2,7 +2,7 @@ import type { RunResult } from '../model/result.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 import { groupTrials, outcomeSentence, type TrialGroup } from './summary.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
-import { OUTCOMES, safeName, seconds, verdictName } from './words.js';
+import { accelName, OUTCOMES, safeName, seconds, verdictName } from './words.js';
 
 /** How to lay out a table. */
 export interface TableOptions extends TextOptions {
@@ -100,7 +100,8 @@ export function resultLine(result: RunResult, options: TextOptions): string {
       : ` (${safeName(result.detail)}), expected ${safeName(result.expected)}`;
   const { undecided = [] } = result;
   const open = undecided.length === 0 ? '' : `; not judged: ${undecided.map(safeName).join(', ')}`;
-  const what = `${verdictName(result)}${why}${open}`;
+  const under = result.accelUnproved === undefined ? '' : `; under ${accelName(result)}`;
+  const what = `${verdictName(result)}${why}${open}${under}`;
   const name = result.outcome === 'expected' ? '' : `  ${safeName(result.runId)}`;
   return `${paint(result.outcome.padEnd(OUTCOME_COLUMNS))}  ${where}  ${what}  ${seconds(result.durationMs)}${name}`;
 }

@@ -16,6 +16,11 @@ export function verdictName(result: Pick<RunResult, 'verdict' | 'quality'>): str
   return result.quality === 'degraded' ? `${result.verdict} (degraded)` : result.verdict;
 }
 
+/** `kvm`, `tcg`, or `kvm, not proved` for a KVM that was insisted on. */
+export function accelName({ accel, accelUnproved }: Pick<RunResult, 'accel' | 'accelUnproved'>): string {
+  return accelUnproved === undefined ? accel : `${accel}, not proved`;
+}
+
 /** Milliseconds as seconds with three decimals, `?` for what is not a number. */
 export function preciseSeconds(ms: number): string {
   return Number.isFinite(ms) ? (ms / 1000).toFixed(3) : '?';

@@ -1,5 +1,6 @@
 import type { ChoreographyContext } from '../choreo/context.js';
 import { NotReached } from '../choreo/not-reached.js';
+import { refreshHeld } from '../choreo/refresh-held.js';
 import { runChoreography } from '../choreo/run-choreography.js';
 import type { Debugger } from '../machine/debugger.js';
 import { need } from '../machine/machine.js';
@@ -25,6 +26,7 @@ export interface DebugSession {
 export interface ChoreographyRun extends Pick<ChoreographyContext, 'trial' | 'deadlineScale' | 'runName'> {
   /** Interrupt sources outside the guest run meanwhile. */
   readonly hasSources: boolean;
+  readonly accel: 'kvm' | 'tcg';
   readonly symbols: KernelSymbols;
 }
 
@@ -38,6 +40,7 @@ export async function choreograph(
   guest: Guest,
   {
     hasSources,
+    accel,
     symbols: readSymbols,
     aboutToFire,
     ...run
@@ -55,6 +58,7 @@ export async function choreograph(
     ...run,
     gdb,
     symbols,
+    nowMs: () => watch.ownMs(),
     vcpuRegisters: () => guest.registers(),
     async interrupt(vcpu, message) {
       const interrupts = need(machine, 'interrupts');
@@ -62,9 +66,12 @@ export async function choreograph(
       return interrupts.apicIdOf(vcpu);
     },
     irqchips: () => guest.irqchips(),
-    lapic: (vcpu) => guest.lapic(vcpu),
+    async lapic(vcpu) {
+      if (accel === 'kvm') await refreshHeld(vcpu, { gdb, registers: await guest.registers() });
+      return guest.lapic(vcpu);
+    },
     pinOf,
-    sourcesWithinMs: hasSources ? SOURCES_WITHIN_MS : 0,
+    sourcesWithinMs: hasSources ? SOURCES_WITHIN_MS * run.deadlineScale : 0,
     firing: aboutToFire,
     fact: (fact) => watch.fact(fact),
   };

@@ -45,7 +45,8 @@ export async function crashGuest(
 ): Promise<void> {
   const { watch } = guest;
   const aboutToFire = async () => {
-    await guest.recordInterruptState();
+    const isHeld = crash.trigger.kind === 'choreography' && how.accel === 'kvm';
+    await guest.recordInterruptState({ lapicsOf: isHeld ? 'stop' : undefined });
     sources.firing();
   };
   let session: DebugSession | undefined;
@@ -53,7 +54,7 @@ export async function crashGuest(
     session = await fire(guest, crash, aboutToFire);
     await sources.fired();
     afterwards(watchSilentCapture(guest, { known, session, ...how }));
-    const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session });
+    const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session, accel: how.accel });
     try {
       await followGuest(guest, openQuestions);
     } finally {

@@ -42,6 +42,7 @@ function panicked(code: string, connect?: (gdb: Debugger) => Promise<Debugger>) 
   const stop = examineSuspicions(new Guest(machine, watch), {
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
+    accel: 'tcg',
     known: { prepare: async () => undefined, of: async () => undefined, sameImage: true },
     session: undefined,
   });

@@ -13,6 +13,7 @@ export interface ExaminationNeeds extends KernelSources {
   readonly memory: MemoryMap;
   /** The machine has a device that writes to memory by itself: a network card. */
   readonly hasBusMaster: boolean;
+  readonly accel: 'kvm' | 'tcg';
 }
 
 /** Earlier examinations of the same shape that give one the longest time (autopsy/examine.ts). */

@@ -150,6 +150,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
           deadlineScale: plan.timeoutScale,
           runName: plan.runId,
           hasSources: scenario.sources.length > 0,
+          accel: plan.accel.accel,
           symbols,
         },
         hardware: {

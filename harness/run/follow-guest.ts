@@ -1,23 +1,15 @@
 import { refutedEvents } from '../classify/standing.js';
 import type { RunEvent } from '../model/event.js';
 import type { OpenQuestion } from '../proof/proof.js';
+import { isOpen } from '../timeline/progress.js';
 import type { Guest } from './guest.js';
 
 const CAPTURE_SIGNS = ['capture-command-line', 'jumped', 'capture-hello'] as const;
 /** The vCPUs' page tables, and the capture kernel's own report: no line of a console, which anybody can print. */
 const CAPTURE_PROOFS = ['jumped', 'capture-hello'] as const;
-/**
- * A capture kernel's init powers off right after its report. Drivers may wait for their devices first: a cache's flush has
- * 60 s (drivers/scsi/sd.h, SD_FLUSH_TIMEOUT, v6.1).
- */
-const POWER_OFF_LIMIT_MS = 120_000;
-/**
- * A guest whose panic is followed by no sign of the capture kernel is asked this often whether it is alive. A stock
- * kernel jumps within a second of the panic's first line (TCG), so that a sound crash path is not disturbed.
- */
-const ASK_EVERY_MS = 5_000;
-/** Samples come several times a second: so long after the end mark, one shows whether interrupts are on. */
+/** A guest that has ended in panic() switches its interrupts on by then. */
 const AFTER_MARK_MS = 2_000;
+const LOOK_EVERY_MS = 500;
 
 /**
  * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that lives on, it
@@ -58,13 +50,12 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
   });
   await watch.waitFor('shutdown', () => true, {
     what: "the capture kernel's power-off",
-    within: POWER_OFF_LIMIT_MS,
+    within: 'powerOffMs',
     whileProgress: true,
   });
   watch.end('the capture kernel has reported');
 }
 
-/**
 /**
  * Asks a guest that printed the first line of a panic, or that of a capture kernel, whether it lives on, until it
  * answers or the capture kernel is proved to run. Anybody can print those lines. An answer counts only from a guest of
@@ -85,24 +76,19 @@ async function answersAfterPanic(
     const sign = await watch.tryWaitFor(
       [...proofs, 'panic-ended'],
       (event) => !marks.has(event),
-      ASK_EVERY_MS,
+      'askAgainMs',
     );
     if (sign !== undefined && sign.type !== 'panic-ended') return false;
     if (sign !== undefined) {
       marks.add(sign);
       if ((await watch.tryWaitFor(proofs, () => true, AFTER_MARK_MS)) !== undefined) return false;
     }
-    const answers =
-      watch.takesInterrupts && (await shell.answers(ASK_EVERY_MS)) && watch.stuckVcpus.length === 0;
+    const answers = watch.takesInterrupts && (await shell.answers('askAgainMs')) && !(await isStuck(watch));
     if (answers) {
       watch.fact({ fact: 'watch-ended', answered: true, afterPanic: true });
       return true;
     }
-    if (
-      sign !== undefined &&
-      watch.takesInterrupts &&
-      !watch.events.some((event) => isOneOf(event, proofs))
-    ) {
+    if (marks.size > 0 && watch.takesInterrupts && !watch.events.some((event) => isOneOf(event, proofs))) {
       watch.fact({ fact: 'watch-ended', answered: false, afterPanic: true });
       watch.stop('the panic has ended');
     }
@@ -111,4 +97,20 @@ async function answersAfterPanic(
 
 function isOneOf({ type }: RunEvent, types: readonly RunEvent['type'][]): boolean {
   return types.includes(type);
+}
+
+/**
+ * Whether a vCPU is stuck in the first kernel. Where samples come once every few seconds, a few more of them tell it about
+ * those that have their interrupts off now; another one may have them off for a moment in any sample.
+ */
+async function isStuck(watch: Guest['watch']): Promise<boolean> {
+  const now = watch.offStreaks;
+  const isUndecided = () =>
+    watch.offStreaks.some(
+      (streak) =>
+        isOpen(streak) &&
+        now.some(({ index, sinceMs }) => index === streak.index && sinceMs === streak.sinceMs),
+    );
+  while (isUndecided()) await watch.tryWaitFor([...CAPTURE_SIGNS], () => false, LOOK_EVERY_MS);
+  return watch.stuckVcpus.length > 0;
 }

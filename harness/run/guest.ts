@@ -109,9 +109,10 @@ export class Guest {
 
   /**
    * Records the interrupt controllers right before firing. The record is left out when the machine does not show them:
-   * no verdict depends on it, and a machine that does not answer is detected elsewhere.
+   * no verdict depends on it, and a machine that does not answer is detected elsewhere. `lapicsOf: 'stop'`: the texts of
+   * the local APICs are as old as the vCPUs' stops, as under KVM.
    */
-  async recordInterruptState(): Promise<void> {
+  async recordInterruptState({ lapicsOf }: { readonly lapicsOf?: 'stop' | undefined } = {}): Promise<void> {
     try {
       const monitor = need(this.machine, 'monitor');
       const pic = await monitor.irqchips();
@@ -119,7 +120,12 @@ export class Guest {
       for (const vcpu of await monitor.vcpus()) {
         lapics.push({ vcpu, text: (await monitor.lapic(vcpu)) ?? '' });
       }
-      this.watch.fact({ fact: 'interrupt-state', pic, lapics });
+      this.watch.fact({
+        fact: 'interrupt-state',
+        pic,
+        lapics,
+        ...(lapicsOf === undefined ? {} : { lapicsOf }),
+      });
     } catch (error) {
       if (!(error instanceof MachineFailure || error instanceof MissingAbility)) throw error;
     }

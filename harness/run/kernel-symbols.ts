@@ -4,6 +4,7 @@ import { judgeSymbols, type NamedSymbol } from '../plan/named-symbols.js';
 import {
   parseKallsyms,
   PROBE_SYMBOLS,
+  VMCOREINFO_SYMBOLS,
   relocateKallsyms,
   type SymbolTable,
   withoutModules,
@@ -88,6 +89,8 @@ function tableOf(read: KallsymsRead): SymbolTable | { readonly missing: string }
   return parsed.kind === 'symbols' ? parsed.table : { missing: `kallsyms is ${parsed.kind}` };
 }
 
+const PROBES = { kallsyms: PROBE_SYMBOLS, vmcoreinfo: VMCOREINFO_SYMBOLS };
+
 /** The symbols of an earlier boot of the same image, relocated; undefined when there are none. */
 async function movedSymbols(
   run: RunScript,
@@ -95,7 +98,7 @@ async function movedSymbols(
 ): Promise<SymbolTable | undefined> {
   const kept = cache === undefined ? undefined : await readCachedSymbols(cache.directory, cache.kernel);
   if (kept === undefined) return undefined;
-  const text = relocateKallsyms(kept, (await probeKallsyms(run, PROBE_SYMBOLS)) ?? '');
+  const text = relocateKallsyms(kept, (await probeKallsyms(run, PROBES)) ?? '');
   const parsed = text === undefined ? undefined : parseKallsyms(text);
   return parsed?.kind === 'symbols' ? parsed.table : undefined;
 }

@@ -1,8 +1,8 @@
 import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
-import { resetCause } from '../autopsy/reset-cause.js';
 import { panicCpuOf } from '../autopsy/panic-cpu.js';
+import { reinitialised, resetCause } from '../autopsy/reset-cause.js';
 import { panicTextOf } from '../autopsy/panic-text.js';
 import { placesOf } from '../autopsy/stacks.js';
 import { taintDegradations } from '../classify/taint.js';
@@ -157,6 +157,8 @@ async function examine(
   const symbols = symbolsOf(kernels);
   const armed = armedOf(guest);
   const shutdown = watch.events.find((event) => event.type === 'shutdown');
+  const sampleBefore = watch.sampleBeforeShutdown;
+  const lost = shutdown === undefined ? [] : reinitialised({ accel, registersText, sampleBefore, armed });
   if (shutdown !== undefined) {
     const kind = await machine.abilities.resetLog?.kind();
     const cause = resetCause({
@@ -164,6 +166,7 @@ async function examine(
       kind,
       accel,
       registersText,
+      sampleBefore,
       armed,
       sameImage: known.sameImage,
     });
@@ -172,7 +175,7 @@ async function examine(
   const { production } = kernels;
   const panicCpu = production === undefined ? undefined : await panicCpuOf(production);
   if (panicCpu !== undefined) watch.fact(panicCpu);
-  for (const fact of await placesOf({ gdb, registersText, armed, symbols })) watch.fact(fact);
+  for (const fact of await placesOf({ gdb, registersText, armed, symbols, lost })) watch.fact(fact);
   await recordInterruptControllers(guest, gdb);
 }
 

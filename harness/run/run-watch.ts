@@ -8,7 +8,7 @@ import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
 import { ANSWERS } from '../timeline/control.js';
-import { makesProgress } from '../timeline/progress.js';
+import { makesProgress, type OffStreak } from '../timeline/progress.js';
 import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
 import { EventWaits, RunEnded } from './event-waits.js';
@@ -63,6 +63,7 @@ export class RunWatch implements MachineLog {
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
   #booted = false;
   #fired = false;
+  #sampleBeforeShutdown: string | undefined;
   #fault: unknown;
   #misread = false;
   /** Samples are dropped while this is above 0. */
@@ -128,8 +129,14 @@ export class RunWatch implements MachineLog {
   /** Records a sample of all vCPUs' registers. */
   sample(text: string): void {
     if (this.#samplesHeld > 0) return;
+    if (!this.events.some(({ type }) => type === 'shutdown')) this.#sampleBeforeShutdown = text;
     this.tablesSeen.sample(text, this.#armed);
     this.#record((recorder) => recorder.sample(text));
+  }
+
+  /** The last sample before the machine reset or powered off, so far; undefined without samples. */
+  get sampleBeforeShutdown(): string | undefined {
+    return this.#sampleBeforeShutdown;
   }
 
   /** Records a host fact. */
@@ -239,6 +246,11 @@ export class RunWatch implements MachineLog {
   /** Whether the latest sample shows a vCPU that takes interrupts; true on a machine without samples. */
   get takesInterrupts(): boolean {
     return this.#timeline.takesInterrupts();
+  }
+
+  /** vCPUs that the latest samples show running in the first kernel with interrupts off. */
+  get offStreaks(): readonly OffStreak[] {
+    return this.#timeline.offStreaks();
   }
 
   /** vCPUs that seem to be stuck in the first kernel; see {@link Progress.stuckVcpus}. */

@@ -7,11 +7,6 @@ import { RunEnded } from './event-waits.js';
 import { CannotContinue, type Guest } from './guest.js';
 import { type PostMortem, readKernelLogs } from './post-mortem.js';
 
-/**
- * A kernel prints its log to a serial console a second or two after it has its own page tables (measured on stock
- * kernels under TCG, alone). A longer silence may be `quiet`.
- */
-const FIRST_LOOK_MS = 20_000;
 /** Each further look comes after twice the time: a look stops the machine for up to a second. */
 const LATER = 2;
 const SIDES: readonly KernelSide[] = ['capture'];
@@ -28,13 +23,13 @@ export async function watchSilentCapture(guest: Guest, options: PostMortem): Pro
   if (machine.abilities.debugger === undefined || options.session !== undefined) return;
   try {
     await watch.tryWaitFor('jumped', (event) => event.place === 'capture-kernel', 'totalMs');
-    for (let waitMs = FIRST_LOOK_MS; ; ) {
+    for (let waitMs = watch.msOf('silentMs'); ; ) {
       const { receivedBytes } = watch;
       const sign = await watch.tryWaitFor('capture-hello', () => true, waitMs);
       // The post-mortem must not be disturbed.
       if (sign !== undefined || watch.ended !== undefined) return;
       const isSilent = watch.receivedBytes === receivedBytes;
-      waitMs = isSilent ? waitMs * LATER : FIRST_LOOK_MS;
+      waitMs = isSilent ? waitMs * LATER : watch.msOf('silentMs');
       if (isSilent) await look(guest, options);
     }
   } catch (error) {

@@ -66,7 +66,7 @@ export class SourceBank {
     await interrupts.send([]);
     if (!('pin' in spec)) return interruptSource(spec, { interrupts, pin: undefined });
     const pin = pinOf(spec.pin);
-    const why = whyNot(spec.pin, { pin, pins: await interrupts.ioApicPins() });
+    const why = whyNot(spec.pin, { pin, pins: await interrupts.ioApicPins(), dead: interrupts.deadPins });
     if (why !== undefined) {
       this.#guest.watch.require({ what: `${sourceName(spec)} can be driven`, proved: false, saw: why });
     }
@@ -126,9 +126,18 @@ export class SourceBank {
 /** Why a pin cannot be driven; QEMU asserts, and dies, on a line that a device does not have. */
 function whyNot(
   name: PinName,
-  { pin, pins }: { readonly pin: number | undefined; readonly pins: number },
+  {
+    pin,
+    pins,
+    dead = [],
+  }: {
+    readonly pin: number | undefined;
+    readonly pins: number;
+    readonly dead?: readonly number[] | undefined;
+  },
 ): string | undefined {
   if (pins === 0) return 'the machine has no IO-APIC that can be driven';
   if (pin === undefined) return `no row of /proc/interrupts ties ${name} to an IO-APIC pin`;
+  if (dead.includes(pin)) return `no line of this machine drives pin ${pin} of its IO-APIC`;
   return pin < pins ? undefined : `its IO-APIC has pins 0 to ${pins - 1}, not ${pin}`;
 }

@@ -14,7 +14,7 @@ export function triggerTarget({ machine, shell, watch }: Guest): Target {
     replyMs: watch.msOf('replyMs'),
     require: (proof) => watch.require(proof),
     fact: (fact) => watch.fact(fact),
-    now: () => watch.nowMs(),
+    now: () => watch.ownMs(),
     sleep: (ms, signal) => watch.sleep(ms, signal),
   };
 }

@@ -222,3 +222,31 @@ void t.test('a halt with interrupts off, and NMIs', async (t) => {
     'an NMI from the other one may let it go on',
   );
 });
+void t.test(
+  'a loop that interrupts come into waits, whatever is seen of the interrupt controllers',
+  async (t) => {
+    const quietly = recurs();
+    if (quietly.kind !== 'recurs') throw new Error(quietly.kind);
+    const came: LoopFinding = { ...quietly, interrupts: 1 };
+    const on = { interruptsOn: true, loop: came } as const;
+    t.match(found([spinner(came, on), parked]), { finding: 'waiting', why: /vCPU 0 .*takes interrupts/ });
+    const quiet = { kind: 'none', saw: [] } as const;
+    t.match(found([spinner(came, { ...on, wake: quiet }), parked]), { finding: 'waiting' });
+    t.match(found([spinner(recurs(), { interruptsOn: true }), parked]), { finding: 'ask-wake' });
+  },
+);
+
+void t.test(
+  'a crash path that is parked in the wait for a paravirtual lock may be kicked by a vCPU that lives',
+  async (t) => {
+    const carrier = make(0, { crashing: true });
+    const loop = make(2, { state: 'running', loop: recurs() });
+    t.match(found([carrier, asleep, loop]), { finding: 'hung', shape: 'spin' });
+    t.notMatch(found([{ ...carrier, waitsForLock: true }, asleep, loop]), { finding: 'hung' });
+    t.match(
+      found([{ ...carrier, waitsForLock: true }, parked, loop]),
+      { finding: 'hung' },
+      'nobody is left to kick it',
+    );
+  },
+);

@@ -22,6 +22,8 @@ export type LoopFinding =
       /** Every store while it was followed. */
       readonly stores: readonly PlacedAccess[];
       readonly stack: bigint;
+      /** Interrupts that came in while it was followed; absent: none. */
+      readonly interrupts?: number;
     }
   /** `waits`: it sees time or a device; `works`: it counts, stores, prints, or takes too long. */
   | { readonly kind: 'waits' | 'works' | 'unknown'; readonly why: string; readonly steps: number };
@@ -35,6 +37,8 @@ export interface ExaminedVcpu {
   readonly place: Place;
   /** Its stack shows that it carries the crash path, in the first kernel. */
   readonly crashing: boolean;
+  /** Parked in the wait for a paravirtual lock: a vCPU that lives may kick it. */
+  readonly waitsForLock?: boolean;
   /** Of a running vCPU in kernel mode. */
   readonly loop?: LoopFinding | undefined;
   /** Of a vCPU with interrupts on, once it was asked for. */
@@ -111,6 +115,12 @@ function hungBeside(machine: Standstill): Finding | undefined {
     if (alive.length === 0) return undefined;
     reasons.clear();
     for (const reader of dead) {
+      // One that may run may release the lock and kick it.
+      if (reader.waitsForLock === true) {
+        dead.delete(reader);
+        isSettled = false;
+        continue;
+      }
       const whys = readsOf(reader).flatMap((read) =>
         alive.map((writer) => machine.cannotChange(read, reader, writer)),
       );
@@ -147,7 +157,7 @@ function readsOf({ loop }: ExaminedVcpu): readonly PlacedAccess[] {
 
 /** Whether it is dead unless an interrupt comes. */
 function needsInterrupt({ state, loop }: ExaminedVcpu): boolean {
-  return state === 'asleep' || loop?.kind === 'recurs';
+  return state === 'asleep' || (loop?.kind === 'recurs' && !isInterrupted(loop));
 }
 
 /** Why a vCPU with interrupts off is not shown to be dead; undefined when it is. */
@@ -178,11 +188,17 @@ function obstacleOf(vcpu: ExaminedVcpu, machine: Standstill): Finding | undefine
   }
 }
 
+/** Whether interrupts came to it while it was followed. */
+function isInterrupted(loop: LoopFinding | undefined): boolean {
+  return loop?.kind === 'recurs' && loop.interrupts !== undefined;
+}
+
 /** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
 function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean {
   if (state === 'off') return false;
   if (state === 'parked') return nmi !== undefined;
   if (state === 'running' && (loop?.kind !== 'recurs' || nmi !== undefined)) return true;
+  if (isInterrupted(loop)) return true;
   return interruptsOn && wake?.kind !== 'none';
 }
 
@@ -206,6 +222,8 @@ function undecided(alive: readonly ExaminedVcpu[]): Finding {
         why: `${who}: ${loop.why}`,
       };
     if (nmi !== undefined) return { finding: 'unknown', why: `${who}: ${nmi}` };
+    if (isInterrupted(loop))
+      return { finding: 'waiting', why: `${who} repeats the same instructions, and takes interrupts` };
     if (wake?.kind === 'armed') return { finding: 'waiting', why: `${who} can be woken: ${wake.why}` };
     if (wake?.kind === 'unknown') return { finding: 'unknown', why: `${who}: ${wake.why}` };
   }

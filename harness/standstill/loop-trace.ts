@@ -83,6 +83,11 @@ export function createLoopTrace(): LoopTrace {
   };
 }
 
+/** Whether all registers are equal, as far as they are a vCPU's state. */
+export function isSameState(one: Registers, other: Registers): boolean {
+  return stateOf(one) === stateOf(other);
+}
+
 function stateOf(registers: Registers): string {
   return Object.entries({ ...registers, rflags: registers.rflags & ~RESUME_FLAG })
     .map(([name, value]) => `${name}=${value.toString(36)}`)

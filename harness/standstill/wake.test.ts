@@ -22,7 +22,9 @@ function reading(changes: Partial<InterruptReading> = {}): InterruptReading {
     ...changes,
   };
 }
-const NO_CARD = { hasCard: false };
+const NO_CARD = { hasCard: false, inKernelApic: false };
+const CARD = { ...NO_CARD, hasCard: true };
+const KVM = { ...NO_CARD, inKernelApic: true };
 const twice = (one: InterruptReading, second: Partial<InterruptReading> = {}, surroundings = NO_CARD) =>
   wakeOf({ first: one, second: { ...one, ...second }, ranMs: 2200 }, surroundings);
 
@@ -43,9 +45,9 @@ void t.test('a timer whose deadline cannot be seen', async (t) => {
 });
 
 void t.test('a network card may interrupt whom its interrupts reach', async (t) => {
-  t.match(twice(reading(), {}, { hasCard: true }), { kind: 'unknown', why: /network card/ });
+  t.match(twice(reading(), {}, CARD), { kind: 'unknown', why: /network card/ });
   const disabled = expiredText.replace('APIC enabled', 'APIC disabled');
-  t.match(twice(reading({ lapic: lapicOf(disabled) }), {}, { hasCard: true }), { kind: 'none' });
+  t.match(twice(reading({ lapic: lapicOf(disabled) }), {}, CARD), { kind: 'none' });
 });
 
 void t.test('a masked timer may count as it likes', async (t) => {
@@ -108,4 +110,26 @@ void t.test('the first reading alone says whether a second one is worth while', 
   t.match(wakeOf({ first: reading({ lapic: lapicOf(armedText) }), second: undefined, ranMs: 0 }, NO_CARD), {
     kind: 'armed',
   });
+});
+
+void t.test("KVM's own APIC: a count that QEMU makes up is neither armed nor over", async (t) => {
+  const disarmed = expiredText.replace(/initial_count = \d+/, 'initial_count = 0');
+  for (const text of [armedText, expiredText])
+    t.match(twice(reading({ lapic: lapicOf(text) }), {}, KVM), {
+      kind: 'unknown',
+      why: /KVM's current count/,
+    });
+  t.match(twice(reading({ lapic: lapicOf(disarmed) }), {}, KVM), {
+    kind: 'none',
+    saw: [/not armed \(one-shot, initial count 0\)/, /no pin/],
+  });
+  const masked = armedText.replace('LVTT\t 0x000000ec', 'LVTT\t 0x000100ec');
+  const later = masked.replace('current_count = 81044012', 'current_count = 5');
+  const both = (surroundings: typeof KVM) =>
+    twice(reading({ lapic: lapicOf(masked) }), { lapic: lapicOf(later) }, surroundings);
+  t.match(both(KVM), { kind: 'none' }, 'a masked timer, read twice');
+  const periodic = expiredText.replace('LVTT\t 0x000000ec', 'LVTT\t 0x000200ec');
+  t.match(twice(reading({ lapic: lapicOf(periodic) }), {}, KVM), { kind: 'armed' });
+  const deadline = expiredText.replace('LVTT\t 0x000000ec', 'LVTT\t 0x000400ec');
+  t.match(twice(reading({ lapic: lapicOf(deadline) }), {}, KVM), { kind: 'unknown', why: /tsc-deadline/ });
 });

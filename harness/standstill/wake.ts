@@ -35,17 +35,25 @@ const IN_KERNEL_IOAPIC = 0x11;
 export interface Surroundings {
   /** A network card: its next frame, or message-signalled interrupt, may come whenever it likes. */
   readonly hasCard: boolean;
+  /**
+   * KVM models the local APICs. What is shown of one is as old as its vCPU's stop, and the current count of its timer is
+   * made up: QEMU counts down from the initial count since it read it (hw/i386/kvm/apic.c, kvm_get_apic_state(), 7.2).
+   */
+  readonly inKernelApic: boolean;
 }
 
 /**
  * Judges whether an interrupt can end the sleep of a vCPU, from one reading (as long as `second` is missing, `none` means
  * that a second reading is worth while) or from two.
  */
-export function wakeOf({ first, second, ranMs }: InterruptReadings, { hasCard }: Surroundings): Wake {
+export function wakeOf(
+  { first, second, ranMs }: InterruptReadings,
+  { hasCard, inKernelApic }: Surroundings,
+): Wake {
   const now = second ?? first;
   const { lapic, irqchips } = now;
   if (lapic === undefined) return { kind: 'unknown', why: 'its local APIC is not shown' };
-  const timer = localTimer(lapic);
+  const timer = localTimer(lapic, inKernelApic);
   if (timer.kind !== 'none') return timer;
   const pending = deliverable(lapic);
   if (pending !== undefined)
@@ -85,7 +93,7 @@ export function wakeOf({ first, second, ranMs }: InterruptReadings, { hasCard }:
       kind: 'armed',
       why: `interrupts came meanwhile: ${rises.map(([key, by]) => `${key} +${by}`).join(', ')}`,
     };
-  if (first.lapic === undefined || changed(first.lapic, lapic))
+  if (first.lapic === undefined || changed(first.lapic, lapic, inKernelApic))
     return { kind: 'armed', why: 'its local APIC changed meanwhile' };
   if (open.length > 0)
     saw.push(
@@ -96,13 +104,14 @@ export function wakeOf({ first, second, ranMs }: InterruptReadings, { hasCard }:
   return { kind: 'none', saw };
 }
 
-function localTimer(lapic: LocalApic): Wake {
+function localTimer(lapic: LocalApic, inKernelApic: boolean): Wake {
   const { timer, lvt } = lapic;
   if (!lapic.enabled) return { kind: 'none', saw: ['its local APIC is disabled'] };
   if (timer === undefined || lvt.LVTT === undefined)
     return { kind: 'unknown', why: 'its local APIC timer is not shown' };
   if (lvt.LVTT.masked) return { kind: 'none', saw: ['its local APIC timer is masked'] };
-  const counts = `${timer.mode}, initial count ${timer.initialCount}, current count ${timer.currentCount}`;
+  const current = inKernelApic ? '' : `, current count ${timer.currentCount}`;
+  const counts = `${timer.mode}, initial count ${timer.initialCount}${current}`;
   switch (timer.mode) {
     case 'tsc-deadline':
     case 'reserved':
@@ -115,7 +124,12 @@ function localTimer(lapic: LocalApic): Wake {
         return { kind: 'armed', why: `its local APIC timer is armed (${counts})` };
       break;
     case 'one-shot':
-      if (timer.currentCount !== 0)
+      if (inKernelApic && timer.initialCount !== 0)
+        return {
+          kind: 'unknown',
+          why: `its local APIC timer was programmed (${counts}), and QEMU does not show KVM's current count`,
+        };
+      if (!inKernelApic && timer.currentCount !== 0)
         return { kind: 'armed', why: `its local APIC timer is armed (${counts})` };
   }
   return { kind: 'none', saw: [`its local APIC timer is not armed (${counts})`] };
@@ -189,7 +203,8 @@ function isLine(key: string, line: number): boolean {
   return number === line || (number === 0 && line === 2);
 }
 
-function changed(one: LocalApic, other: LocalApic): boolean {
-  const visible = ({ isr, irr, timer, enabled }: LocalApic) => JSON.stringify([isr, irr, timer, enabled]);
+function changed(one: LocalApic, other: LocalApic, inKernelApic: boolean): boolean {
+  const visible = ({ isr, irr, timer, enabled }: LocalApic) =>
+    JSON.stringify([isr, irr, inKernelApic ? { ...timer, currentCount: 0 } : timer, enabled]);
   return visible(one) !== visible(other);
 }

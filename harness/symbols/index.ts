@@ -40,4 +40,10 @@ export { panicBuffersIn, panicsIn } from './panic-text.js';
 export { functionsOf, type StackFrame, type StackTrace, walkStack } from './stack-walk.js';
 export { type KernelSymbol, sortOf, type SymbolSort } from './symbol.js';
 export { fromPhysical, throughTables } from './through-tables.js';
-export { movedSymbols, PROBE_SYMBOLS, relocateKallsyms, withoutModules } from './relocate.js';
+export {
+  movedSymbols,
+  PROBE_SYMBOLS,
+  relocateKallsyms,
+  VMCOREINFO_SYMBOLS,
+  withoutModules,
+} from './relocate.js';

@@ -13,6 +13,9 @@ const IMAGE_LAST = 0xffffffffbfffffffn;
 
 /** Symbols spread over the image: one offset for all of them shows that it moved as one piece. */
 export const PROBE_SYMBOLS = ['_text', 'panic', '_etext', 'linux_banner', 'init_uts_ns', '_end'] as const;
+/** Symbols of text and data that VMCOREINFO has (kernel/crash_core.c, arch/x86/kernel/crash_core_64.c, v6.1). */
+export const VMCOREINFO_SYMBOLS = ['_stext', 'init_uts_ns', 'init_top_pgt', 'prb', 'vmap_area_list'] as const;
+const KNOWN: ReadonlySet<string> = new Set([...PROBE_SYMBOLS, ...VMCOREINFO_SYMBOLS]);
 
 /** The lines of a kallsyms text that belong to the image: module addresses change with each boot. */
 export function withoutModules(text: string): string {
@@ -24,9 +27,9 @@ export function withoutModules(text: string): string {
  * when fewer than three of them are known, or when their offsets differ: then the text must be read again.
  */
 export function relocateKallsyms(text: string, probes: string): string | undefined {
-  const earlier = addressesOf(text, new Set(PROBE_SYMBOLS));
+  const earlier = addressesOf(text, KNOWN);
   const offsets: bigint[] = [];
-  for (const [name, address] of addressesOf(probes, new Set(PROBE_SYMBOLS))) {
+  for (const [name, address] of addressesOf(probes, KNOWN)) {
     const before = earlier.get(name);
     if (before !== undefined) offsets.push(address - before);
   }

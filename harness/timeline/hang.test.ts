@@ -13,9 +13,10 @@ const spinning: VcpuState = { index: 0, rip: 'b', interruptsOn: false, halted: f
 function watch(
   forMs: number,
   vcpusAt: (atMs: number) => VcpuState[],
+  everyMs = EVERY_MS,
 ): (Shape & { atMs: number }) | undefined {
   const detect = createHangDetector(LIMITS);
-  for (let atMs = 0; atMs <= forMs; atMs += EVERY_MS) {
+  for (let atMs = 0; atMs <= forMs; atMs += everyMs) {
     const hang = detect(atMs, vcpusAt(atMs));
     if (hang !== undefined) return { ...hang, atMs };
   }
@@ -60,4 +61,12 @@ void t.test('few samples prove nothing', async (t) => {
   t.equal(detect(0, [parked]), undefined);
   t.equal(detect(60_000, [parked]), undefined, 'QEMU did not answer in between');
   t.equal(createHangDetector({ haltedHangMs: 0 })(0, []), undefined, 'no vCPU');
+});
+
+void t.test('samples once in five seconds: five of them', async (t) => {
+  t.equal(watch(30_000, () => [parked], 5_000)?.atMs, 20_000);
+  t.equal(
+    watch(300_000, (atMs) => (atMs % 20_000 === 0 ? [idle] : [parked]), 5_000),
+    undefined,
+  );
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { VcpuState } from '../model/event.js';
 import type { Channel } from '../model/record.js';
-import { createProgressTracker, executesNewCode, makesProgress, talks } from './progress.js';
+import { createProgressTracker, executesNewCode, isOpen, makesProgress, talks } from './progress.js';
 
 const QUIET_MS = 30_000;
 const LIMIT_MS = 180_000;
@@ -141,4 +141,56 @@ t.test('a guest that takes no interrupts cannot answer', async (t) => {
   t.ok(tracker.takesInterrupts);
   tracker.sample([vcpu(0, { interruptsOn: false })], 2);
   t.notOk(tracker.takesInterrupts);
+});
+
+t.test('samples once in five seconds tell a working guest from one that stands still, too', async (t) => {
+  const every = (code: (index: number) => number, samples = 12) => {
+    const { tracker, at } = made();
+    for (let i = 0; i < samples; i += 1) tracker.sample([vcpu(code(i))], i * 5_000);
+    return at((samples - 1) * 5_000 + 4_000);
+  };
+  t.ok(executesNewCode(every((i) => i * 64)), 'a booting kernel');
+  t.ok(executesNewCode(every((i) => (i % 3 === 0 ? i * 64 : 0))), 'one that waits two thirds of its time');
+  t.notOk(executesNewCode(every((i) => 4 * (i % 4))), 'a loop');
+  t.notOk(executesNewCode(every((i) => (i === 9 ? 0x10000 : 0))), 'a timer interrupt');
+  t.notOk(executesNewCode(every((i) => (i < 6 ? i * 64 : 0))), 'half a minute ago');
+});
+
+t.test('a short stretch has the samples before it, if they belong to the deadline', async (t) => {
+  const { tracker, at } = made();
+  for (let i = 0; i < 12; i += 1) tracker.sample([vcpu(i * 64)], i * 5_000);
+  t.equal(at(55_000, 30_000).samples, 6, 'ten seconds have three');
+  t.equal(at(55_000, 9_000).samples, 2, 'no more are younger than the deadline');
+});
+
+t.test('two samples with interrupts off are nobody stuck, and no proof of the opposite', async (t) => {
+  const off = vcpu(0, { place: 'first-kernel', interruptsOn: false });
+  for (const everyMs of [150, 5_000]) {
+    const { tracker, at } = made();
+    const isUndecided = () => tracker.offStreaks.some(isOpen);
+    t.notOk(isUndecided(), 'without samples nothing is known');
+    for (let i = 0; i < 3; i += 1) tracker.sample([off], i * everyMs);
+    t.strictSame(at(10_000).stuckVcpus, [], `${everyMs} ms`);
+    t.ok(isUndecided());
+    for (let i = 3; i < 40; i += 1) tracker.sample([off], i * everyMs);
+    t.strictSame(at(40 * everyMs).stuckVcpus, [0]);
+    t.notOk(isUndecided());
+    tracker.sample([vcpu(0)], 40 * everyMs);
+    t.strictSame(at(40 * everyMs).stuckVcpus, []);
+    t.notOk(isUndecided());
+  }
+});
+
+t.test('a streak of one vCPU is told from the next one', async (t) => {
+  const off = (index: number) => vcpu(0, { index, place: 'first-kernel', interruptsOn: false });
+  const { tracker } = made();
+  tracker.sample([off(0), vcpu(0, { index: 1 })], 1_000);
+  tracker.sample([off(0), off(1)], 2_000);
+  t.strictSame(tracker.offStreaks, [
+    { index: 0, sinceMs: 1_000, samples: 2 },
+    { index: 1, sinceMs: 2_000, samples: 1 },
+  ]);
+  tracker.sample([vcpu(0), off(1)], 3_000);
+  tracker.sample([off(0), off(1)], 4_000);
+  t.strictSame(tracker.offStreaks[0], { index: 0, sinceMs: 4_000, samples: 1 });
 });

@@ -32,9 +32,20 @@ const PAGE_MASK = 0xfffn;
  */
 const NEW_CODE_SAMPLES = 5;
 const NEW_CODE_PART = 0.05;
+/**
+ * Where samples come once every few seconds, this part of them, and two at least: of six samples of an idle vCPU, two
+ * show new code in one stretch of 700.
+ */
+const NEW_CODE_PART_OF_FEW = 0.25;
+const NEW_CODE_LEAST = 2;
+/** Where a short stretch has fewer samples than this, older ones count as well, up to this age. */
+const FEWEST_SAMPLES = 6;
+const OLDEST_MS = 30_000;
 
 /** A vCPU that was seen for this long with interrupts off in the first kernel, in every sample, does not live on. */
 const STUCK_MS = 4_000;
+/** And so often: any vCPU may have its interrupts off in two samples. */
+const STUCK_SAMPLES = 4;
 
 /** Follows what a guest does. Times are in the guest's own time. */
 export interface ProgressTracker {
@@ -50,6 +61,21 @@ export interface ProgressTracker {
   at(now: { readonly ownMs: number; readonly wallMs: number }, limitMs: number): Progress;
   /** Whether the latest sample shows a vCPU that takes interrupts; true without samples. */
   readonly takesInterrupts: boolean;
+  /** vCPUs that the latest samples show running in the first kernel with interrupts off. */
+  readonly offStreaks: readonly OffStreak[];
+}
+
+/** Samples in a row that show a vCPU in the first kernel with interrupts off. */
+export interface OffStreak {
+  readonly index: number;
+  /** The first of them, in the guest's own time. */
+  readonly sinceMs: number;
+  readonly samples: number;
+}
+
+/** Whether a streak is too short to tell if the vCPU is stuck: two samples with interrupts off show any vCPU. */
+export function isOpen({ samples }: OffStreak): boolean {
+  return samples < STUCK_SAMPLES;
 }
 
 /** A tracker for one run; `longestMs`: {@link Progress.quietMs} of long deadlines. Pure. */
@@ -61,7 +87,7 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
   let stretch: { readonly ownMs: number; readonly isNew: boolean }[] = [];
   let lastCode: Progress['lastCode'];
   let latest: readonly VcpuState[] = [];
-  let offSinceMs = new Map<number, number>();
+  let off: readonly OffStreak[] = [];
 
   function talk(channel: Channel, ownMs: number): void {
     if (channel === 'control' || ownMs >= reportUntilMs) talked = { ownMs, channel };
@@ -104,15 +130,19 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
       if (stretch.length > 64 && (stretch[stretch.length >> 1]?.ownMs ?? 0) < ownMs - longestMs) {
         stretch = stretch.slice(stretch.length >> 1);
       }
-      offSinceMs = new Map(
-        vcpus
-          .filter((vcpu) => vcpu.place === 'first-kernel' && !vcpu.halted && !vcpu.interruptsOn)
-          .map(({ index }) => [index, offSinceMs.get(index) ?? ownMs]),
-      );
+      off = vcpus
+        .filter((vcpu) => vcpu.place === 'first-kernel' && !vcpu.halted && !vcpu.interruptsOn)
+        .map(({ index }) => {
+          const before = off.find((streak) => streak.index === index) ?? { sinceMs: ownMs, samples: 0 };
+          return { index, sinceMs: before.sinceMs, samples: before.samples + 1 };
+        });
     },
     at({ ownMs, wallMs }, limitMs) {
       const quietMs = Math.min(longestMs, limitMs / QUIET_PART);
-      const recent = stretch.filter((sample) => sample.ownMs >= ownMs - quietMs);
+      const since = (ageMs: number) => stretch.filter((sample) => sample.ownMs >= ownMs - ageMs);
+      const inTime = since(quietMs);
+      const older = since(Math.max(quietMs, Math.min(OLDEST_MS, limitMs)));
+      const recent = inTime.length < FEWEST_SAMPLES ? older.slice(-FEWEST_SAMPLES) : inTime;
       return {
         ownMs,
         wallMs,
@@ -123,8 +153,13 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
         samples: recent.length,
         newCode: recent.filter(({ isNew }) => isNew).length,
         ...(lastCode === undefined ? {} : { lastCode }),
-        stuckVcpus: [...offSinceMs].filter(([, since]) => ownMs - since >= STUCK_MS).map(([index]) => index),
+        stuckVcpus: off
+          .filter((streak) => ownMs - streak.sinceMs >= STUCK_MS && !isOpen(streak))
+          .map(({ index }) => index),
       };
+    },
+    get offStreaks() {
+      return off;
     },
     get takesInterrupts() {
       return latest.length === 0 || latest.some(({ interruptsOn }) => interruptsOn);
@@ -144,7 +179,8 @@ export function talks({ silentMs, quietMs }: Progress): boolean {
 
 /** Whether enough samples of the last stretch show code that none before had shown. */
 export function executesNewCode({ newCode, samples }: Progress): boolean {
-  return newCode >= NEW_CODE_SAMPLES && newCode >= samples * NEW_CODE_PART;
+  const few = Math.max(NEW_CODE_LEAST, samples * NEW_CODE_PART_OF_FEW);
+  return newCode >= Math.min(NEW_CODE_SAMPLES, few) && newCode >= samples * NEW_CODE_PART;
 }
 
 function pieceOf(place: VcpuState['place'], rip: string): string {

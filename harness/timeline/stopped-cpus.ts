@@ -11,7 +11,10 @@ const MIN_MS = 1_000;
 export interface StoppedCpus {
   note(body: EventBody): void;
   sample(vcpus: readonly VcpuState[], at: { readonly atMs: number; readonly line: number }): void;
-  /** One event for each such vCPU, at the end of the recording. */
+  /**
+   * One event for each such vCPU, at the end of the recording, and one if the samples of the time of a capture kernel that
+   * reported are too few to find any: on a slow host they come once every few seconds.
+   */
   finish(): RunEvent[];
 }
 
@@ -38,7 +41,11 @@ interface Seen {
 export function createStoppedCpus(): StoppedCpus {
   let startedMs: number | undefined;
   let jumped = false;
+  let watchedSinceMs: number | undefined;
   let online: readonly number[] | undefined;
+  let hasVmcore = false;
+  const watched = { samples: 0, forMs: 0 };
+  let lastSeen: { readonly atMs: number; readonly at: EventSource } | undefined;
   const inCapture = new Set<number>();
   const sinceJump = new Map<number, Seen>();
   const seen = new Map<number, Seen>();
@@ -54,13 +61,20 @@ export function createStoppedCpus(): StoppedCpus {
   return {
     note(body) {
       if (body.type === 'firing' || body.type === 'reply') online = body.online ?? online;
+      if (body.type === 'vmcore') hasVmcore = true;
     },
     sample(vcpus, { atMs, line }) {
       jumped ||= vcpus.some(({ place }) => crashPathRank(place) > crashPathRank('first-kernel'));
       for (const { index, place } of vcpus) if (place === 'capture-kernel') inCapture.add(index);
       if (inCapture.size > 0) startedMs ??= atMs;
-      const isLate = startedMs !== undefined && atMs >= startedMs + GRACE_MS;
       const lastAt = { atMs, at: { source: 'samples', line } as const };
+      const isLate = startedMs !== undefined && atMs >= startedMs + GRACE_MS;
+      if (startedMs !== undefined) lastSeen = lastAt;
+      if (isLate) {
+        watchedSinceMs ??= atMs;
+        watched.samples += 1;
+        watched.forMs = atMs - watchedSinceMs;
+      }
       for (const vcpu of vcpus) {
         const one = { vcpu, lastAt, notStopped: isNotStopped(vcpu) };
         if (jumped) count(sinceJump, one);
@@ -68,6 +82,11 @@ export function createStoppedCpus(): StoppedCpus {
       }
     },
     finish() {
+      const isEnough = watched.samples >= MIN_SAMPLES && watched.forMs >= MIN_MS;
+      const unwatched: RunEvent[] =
+        lastSeen === undefined || isEnough || !hasVmcore
+          ? []
+          : [{ ...lastSeen, type: 'cpus-unwatched', ...watched }];
       const late = [...seen.values()].filter((one) => one.samples >= MIN_SAMPLES && forMs(one) >= MIN_MS);
       // The capture kernel of a fast machine starts its other CPUs before the grace is over.
       const taken = [...sinceJump.values()].filter(
@@ -77,7 +96,7 @@ export function createStoppedCpus(): StoppedCpus {
           !wasStopped &&
           !late.some((one) => one.last.index === index),
       );
-      return [...late, ...taken].map((one): RunEvent => {
+      const running = [...late, ...taken].map((one): RunEvent => {
         const { last, lastAt, samples, addresses, stoppedLater } = one;
         const cpu: NotStopped = {
           ...last,
@@ -88,6 +107,7 @@ export function createStoppedCpus(): StoppedCpus {
         };
         return { ...lastAt, type: 'cpu-not-stopped', cpu };
       });
+      return [...unwatched, ...running];
     },
   };
 }

@@ -13,10 +13,11 @@ function watch(
   forMs: number,
   vcpusAt: (atMs: number) => VcpuState[],
   meanwhile: (atMs: number, detector: SuspicionDetector) => void = () => undefined,
+  everyMs = EVERY_MS,
 ): (Suspicion & { atMs: number })[] {
   const detector = createSuspicionDetector();
   const found: (Suspicion & { atMs: number })[] = [];
-  for (let atMs = 0; atMs <= forMs; atMs += EVERY_MS) {
+  for (let atMs = 0; atMs <= forMs; atMs += everyMs) {
     meanwhile(atMs, detector);
     const suspicion = detector.sample(atMs, vcpusAt(atMs));
     if (suspicion !== undefined) found.push({ ...suspicion, atMs });
@@ -157,4 +158,29 @@ void t.test('few samples show nothing', async (t) => {
   const detector = createSuspicionDetector();
   t.equal(detector.sample(0, [spinning]), undefined);
   t.equal(detector.sample(60_000, [spinning]), undefined, 'QEMU did not answer in between');
+});
+
+void t.test('samples once in five seconds: later, and the same', async (t) => {
+  const sparse = (forMs: number, vcpusAt: (index: number) => VcpuState[]) =>
+    watch(forMs, (atMs) => vcpusAt(atMs / 5_000), undefined, 5_000).map(
+      ({ atMs, shape }) => `${shape} ${atMs}`,
+    );
+  t.strictSame(
+    sparse(45_000, () => [spinning, parked]),
+    ['spin 20000', 'spin 45000'],
+  );
+  t.strictSame(
+    sparse(30_000, (index) => [{ ...spinning, rip: String(index % 4) }, parked]),
+    ['spin 25000'],
+    'a loop of four instructions',
+  );
+  t.strictSame(
+    sparse(20_000, () => [{ ...idle, index: 0 }, parked]),
+    ['idle-forever 20000'],
+  );
+  t.strictSame(
+    sparse(300_000, (index) => [{ ...spinning, rip: String(index) }, parked]),
+    [],
+    'a kernel that boots',
+  );
 });

@@ -8,7 +8,7 @@ import { allHalted, createHangDetector, type HangLimits } from './hang.js';
 import { createLogMerger } from './kernel-log.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
 import { createOwnTime } from './own-time.js';
-import { createProgressTracker } from './progress.js';
+import { createProgressTracker, type OffStreak } from './progress.js';
 import { createSuspicionDetector } from './suspicion.js';
 import { createStoppedCpus } from './stopped-cpus.js';
 import { readVcpus } from './vcpus.js';
@@ -28,6 +28,8 @@ export interface Timeline {
   progress(atMs: number, limitMs: number): Progress;
   /** Whether the latest sample shows a vCPU that takes interrupts; true without samples. */
   takesInterrupts(): boolean;
+  /** See {@link ProgressTracker.offStreaks}. */
+  offStreaks(): readonly OffStreak[];
 }
 
 /** Limits of {@link createTimeline}. */
@@ -109,6 +111,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     ownMs: (atMs) => own.at(atMs),
     progress: (atMs, limitMs) => progress(atMs, limitMs),
     takesInterrupts: () => done.takesInterrupts,
+    offStreaks: () => done.offStreaks,
     finish() {
       const rests = (['console', 'control'] as const).flatMap((channel) => {
         const rest = splitters[channel].flush();

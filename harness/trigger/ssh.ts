@@ -9,8 +9,6 @@ const MIB = 1024 * 1024;
 const UNDER_WAY_BYTES = MIB;
 /** Large enough that the copy is not done at the crash. */
 const INTERRUPTED_MIB = 256;
-/** Deadline of a copy: 0.1 MiB/s. Under TCG on a busy host it was 0.5 MiB/s (QEMU 7.2, e1000). */
-const MS_PER_MIB = 10_000;
 
 /**
  * "scp'ing a file then kdumping": logs in through ssh, copies a file and checks its sha256 in the guest, and starts to
@@ -76,7 +74,7 @@ async function login(target: SshTarget): Promise<SshSession> {
   const started = target.now();
   const loggedIn = 'logged in through ssh';
   const session = await attempt(
-    target.ssh.login({ user, hostKey: hostKey ?? '', deadlineMs: target.replyMs }),
+    within(target.ssh.login({ user, hostKey: hostKey ?? '' }), target.replyMs, target),
     loggedIn,
     target,
   );
@@ -110,7 +108,7 @@ async function copyAndCheck(session: SshSession, copyMiB: number, target: SshTar
   const { sha256, seconds, output } = await attempt(
     (async () => {
       const copy = await session.copy('/tmp/copied', size);
-      const sent = await within(copy.done, copyMiB * MS_PER_MIB, target);
+      const sent = await within(copy.done, copyMiB * target.replyMs, target);
       const took = (target.now() - started) / 1000;
       const check = session.run('sha256sum </tmp/copied; wc -c </tmp/copied; rm /tmp/copied');
       return { sha256: sent, seconds: took, output: (await within(check, target.replyMs, target)).output };
@@ -131,7 +129,7 @@ async function startCopy(session: SshSession, target: SshTarget): Promise<Copy> 
   const before = await interruptsOf(target);
   const what = 'a copy is under way';
   const copy = await attempt(session.copy('/tmp/interrupted', INTERRUPTED_MIB * MIB), what, target);
-  const untilMs = target.now() + MS_PER_MIB;
+  const untilMs = target.now() + target.replyMs;
   let arrived = 0;
   while (arrived < UNDER_WAY_BYTES && target.now() < untilMs) {
     await target.sleep(100);
@@ -153,12 +151,19 @@ async function interruptsOf(target: SshTarget): Promise<number> {
   return Number(output.trim()) || 0;
 }
 
-/** What a promise resolves to; rejects when that takes longer than `limitMs`. */
+/** A deadline that has not passed by the guest's own time is looked at again after this long, or later. */
+const LOOK_AGAIN_MS = 250;
+
+/** What a promise resolves to; rejects when that takes longer than `limitMs` of the guest's own time. */
 async function within<T>(promise: Promise<T>, limitMs: number, target: Target): Promise<T> {
   const timer = new AbortController();
-  const late = target.sleep(limitMs, timer.signal).then(() => {
+  const untilMs = target.now() + limitMs;
+  const late = (async () => {
+    await target.sleep(limitMs, timer.signal);
+    for (let leftMs = untilMs - target.now(); leftMs > 0; leftMs = untilMs - target.now())
+      await target.sleep(Math.max(leftMs, LOOK_AGAIN_MS), timer.signal);
     throw new Error(`it took longer than ${limitMs} ms`);
-  });
+  })();
   try {
     return await Promise.race([promise, late]);
   } finally {

@@ -44,9 +44,9 @@ export interface SshAccess {
   freshUserKey(): Promise<UserKey>;
   /**
    * Logs in as root over the guest's connection to the host. The host key must be the one that the guest sent over the
-   * control channel (`ssh-ed25519 AAAA...`). Rejects when the handshake fails or the deadline (ms) passes.
+   * control channel (`ssh-ed25519 AAAA...`). Rejects when the handshake fails; it has no deadline.
    */
-  login(options: { user: UserKey; hostKey: string; deadlineMs: number }): Promise<SshSession>;
+  login(options: { user: UserKey; hostKey: string }): Promise<SshSession>;
 }
 
 /** What a machine may offer a trigger besides the control channel, by name. */
@@ -97,7 +97,7 @@ export interface Target extends SomeAbilities {
   require(proof: { what: string; proved: boolean; saw: string }): void;
   /** Records what was done. */
   fact(fact: HostFact): void;
-  /** The host's clock: monotonic ms. */
+  /** The guest's own time, ms: the host's, less that in which QEMU got no CPU. */
   now(): number;
   /** Resolves after `ms`; rejects at once when `signal` is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -5,6 +5,7 @@ import { findLocation } from '../code-location.js';
 import type { ChoreographyContext } from '../context.js';
 import { NotReached } from '../not-reached.js';
 import { runAlone, runTo } from '../run-to.js';
+import { stepOn } from '../stop-within.js';
 import { stepOverCall } from '../step-over.js';
 import type { Vcpus } from '../vcpus.js';
 
@@ -17,7 +18,7 @@ export async function run(step: StepOf<'run'>, vcpus: Vcpus): Promise<string> {
   else if (step.forMs !== undefined) await runAlone(vcpu, context, step.forMs);
   if (step.thenOver !== undefined) await stepOverCall(vcpu, context, vcpus.deadlineMs(step.withinMs));
   for (let count = 0; count < (step.thenStep ?? 0); count += 1) {
-    const { reason } = await context.gdb.step(vcpu);
+    const { reason } = await stepOn(vcpu, context, `step ${count + 1} instructions`);
     if (reason.kind !== 'trap')
       throw new NotReached(`step ${count + 1} instructions`, `the guest stopped: ${reason.kind}`);
   }

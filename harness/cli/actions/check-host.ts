@@ -6,11 +6,12 @@ import { cacheDirectory, outDirectory } from '../directories.js';
 import type { DoctorOptions } from '../words/doctor.js';
 
 /** Checks this host and prints the report. Returns the exit code. */
-export async function checkHost({ out, json }: DoctorOptions): Promise<number> {
+export async function checkHost({ out, accel, json }: DoctorOptions): Promise<number> {
   const report = await runDoctor({
     qemuBinary: qemuBinary(),
     cacheDir: cacheDirectory(),
     outDir: outDirectory(out),
+    accel,
   });
   process.stdout.write(
     json ? `${JSON.stringify(report)}\n` : `${formatDoctor(report, { color: wantsColor(process.stdout) })}\n`,

@@ -1,10 +1,13 @@
 import type { Argv } from 'yargs';
+import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import type { WordsOf } from './command-words.js';
+import { ACCELERATORS, accelerator } from './option-values.js';
 import { jsonOption, OUT_OPTION } from './shared-options.js';
 
 /** Options of `crashpath doctor`. */
 export interface DoctorOptions {
   out: string;
+  accel: AccelRequest;
   json: boolean;
 }
 
@@ -15,6 +18,13 @@ export const DOCTOR = {
   builder: (yargs: Argv) =>
     yargs
       .option('out', OUT_OPTION)
+      .option('accel', {
+        choices: ACCELERATORS,
+        default: 'auto' as const,
+        requiresArg: true,
+        coerce: accelerator,
+        describe: 'The accelerator that runs are to use',
+      })
       .option('json', jsonOption('Print one JSON object'))
       .example('$0 doctor', 'Can this host run guests?'),
 } satisfies WordsOf<DoctorOptions>;

@@ -107,7 +107,8 @@ export function guestOptions<T>(yargs: Argv<T>) {
       default: 'auto' as const,
       requiresArg: true,
       coerce: accelerator,
-      describe: 'auto uses KVM when a test guest proves that it works here, else TCG',
+      describe:
+        'auto uses KVM when a test guest proves that it works here, else TCG; kvm-unproved uses KVM although it is not proved, and every result says so',
     })
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),

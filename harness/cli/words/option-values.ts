@@ -91,7 +91,7 @@ export function oneOf<Word extends string>(
 }
 
 /** Values of `--accel`. */
-export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const satisfies readonly AccelRequest[];
+export const ACCELERATORS = ['auto', 'kvm', 'kvm-unproved', 'tcg'] as const satisfies readonly AccelRequest[];
 
 /** The requested accelerator. */
 export function accelerator(value: unknown): AccelRequest {

@@ -62,7 +62,7 @@ export function reportHostTime(
  * fs/proc/base.c, proc_pid_schedstat(), v6.1). Undefined when the task is gone, or the kernel does not count: then
  * all numbers are 0.
  */
-function readSchedstat(path: string): Omit<Threads[number], 'thread'> | undefined {
+export function readSchedstat(path: string): Omit<Threads[number], 'thread'> | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'latin1');

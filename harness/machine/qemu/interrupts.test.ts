@@ -7,6 +7,7 @@ import { type InterruptParts, qtestInterrupts } from './interrupts.js';
 function made(
   failures: { connectQtest?: Error; apicIds?: Error; ioApicPath?: Error; send?: Error } = {},
   ioApic: string | undefined = '/machine/q35/ioapic',
+  accel: 'kvm' | 'tcg' = 'tcg',
 ) {
   const sent: string[] = [];
   const asked: string[] = [];
@@ -39,6 +40,7 @@ function made(
       ask('ioApicPath');
       return ioApic;
     },
+    accel,
   };
   return { interrupts: qtestInterrupts(parts), sent, asked };
 }
@@ -98,4 +100,18 @@ void t.test('a channel that is closed says that the machine is gone', async (t) 
     name: 'MachineFailure',
     gone: true,
   });
+});
+
+void t.test("KVM's lines are GSIs: pin 2 is driven by line 0, pin 0 by none", async (t) => {
+  const { interrupts, sent } = made({}, '/machine/i440fx/ioapic', 'kvm');
+  await interrupts.send([
+    { pin: 2, level: 1 },
+    { pin: 9, level: 1 },
+  ]);
+  t.strictSame(sent, [
+    'set_irq_in /machine/i440fx/ioapic unnamed-gpio-in 0 1',
+    'set_irq_in /machine/i440fx/ioapic unnamed-gpio-in 9 1',
+  ]);
+  t.strictSame(interrupts.deadPins, [0]);
+  t.strictSame(made().interrupts.deadPins, []);
 });

@@ -1,6 +1,26 @@
 import t from 'tap';
 import { type QmpClient, QmpClosedError, QmpTimeoutError } from '../../qemu/qmp/index.js';
+import type { Clock } from '../clock.js';
 import { qemuMonitor } from './monitor.js';
+import { pauseAfter, sampleVcpus } from './sampler.js';
+
+/** A clock whose timers pass at once, one after the other. */
+function virtualClock(): Clock & { advance(ms: number): void } {
+  let nowMs = 0;
+  return {
+    nowMs: () => nowMs,
+    advance: (ms) => void (nowMs += ms),
+    after(forMs, act) {
+      let isCancelled = false;
+      queueMicrotask(() => {
+        if (isCancelled) return;
+        nowMs += forMs;
+        act();
+      });
+      return () => void (isCancelled = true);
+    },
+  };
+}
 
 /** A monitor over a QMP that keeps the HMP commands and answers each with its own text. */
 function made(fail?: () => Error) {
@@ -60,4 +80,35 @@ void t.test('a QEMU that is gone or late is a failure of the machine, with its w
   const stop = gone.monitor.startSampling();
   await stop();
   t.strictSame(gone.samples, [], 'and there is nothing to sample');
+});
+
+void t.test('sampling takes a small share of the time, on slow hosts too', async (t) => {
+  t.equal(pauseAfter([]), 150);
+  t.equal(pauseAfter([1, 1]), 150, 'as often as TCG can be sampled');
+  t.equal(pauseAfter([200]), 3_800, 'measured on an emulated host');
+  t.equal(pauseAfter([200, 1, 200]), 150, 'the host was busy twice');
+  t.equal(pauseAfter([1, ...Array<number>(8).fill(200)]), 3_800, 'and is slow now');
+  t.equal(pauseAfter([2_000]), 5_000, 'a guest must be seen now and then');
+});
+
+void t.test('samples of a QEMU that answers slowly', async (t) => {
+  const clock = virtualClock();
+  const stopping = new AbortController();
+  const atMs: number[] = [];
+  const execute = async () => {
+    clock.advance(200);
+    return 'RIP=0';
+  };
+  await sampleVcpus(
+    { execute },
+    {
+      signal: stopping.signal,
+      clock,
+      onSample() {
+        atMs.push(clock.nowMs());
+        if (atMs.length === 4) stopping.abort();
+      },
+    },
+  );
+  t.strictSame(atMs, [200, 4_200, 8_200, 12_200]);
 });

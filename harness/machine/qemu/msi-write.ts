@@ -7,6 +7,11 @@ const DESTINATION_SHIFT = 12;
 const MAX_APIC_ID = 254;
 /** Delivery mode in bits 8 to 10 of the data: 4 is NMI, 0 is fixed. */
 const DELIVER_NMI = 0x400;
+/**
+ * Delivery mode 3, "remote read", which hardware has no more. KVM takes it for a kick: it ends the `hlt` of a vCPU that
+ * waits for a paravirtual lock (arch/x86/kvm/lapic.c, __apic_accept_irq(), APIC_DM_REMRD, Linux 6.1). Not run.
+ */
+const DELIVER_KICK = 0x300;
 
 /**
  * The memory write that sends an interrupt to one local APIC, physical destination, edge triggered. An x2APIC whose id
@@ -21,6 +26,11 @@ export function messageWrite(
   }
   return {
     address: MSI_ADDRESS + apicId * 2 ** DESTINATION_SHIFT,
-    data: 'nmi' in message ? DELIVER_NMI : message.vector,
+    data: dataOf(message),
   };
+}
+
+function dataOf(message: InterruptMessage): number {
+  if ('nmi' in message) return DELIVER_NMI;
+  return 'kick' in message ? DELIVER_KICK : message.vector;
 }

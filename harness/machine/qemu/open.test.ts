@@ -22,6 +22,7 @@ async function opened(t: Test, script: string) {
     {
       qemu: { binary, version: '9.8.7', args: [] },
       accel: { accel: 'tcg', reason: 'made' },
+      timeoutScale: 1,
       limits: { qemuStartMs: 300 },
       scenario: { guest: { nic: { model: 'e1000', net: 'user' } } },
     },
@@ -66,6 +67,7 @@ void t.test('one that is not there starts nothing', async (t) => {
     {
       qemu: { binary: '/no/such/qemu', version: '0', args: [] },
       accel: { accel: 'tcg', reason: 'made' },
+      timeoutScale: 1,
       limits: { qemuStartMs: 300 },
       scenario: { guest: {} },
     },

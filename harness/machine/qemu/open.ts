@@ -25,8 +25,19 @@ import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
 import { openUartChannel, type UartChannel } from './uart.js';
 
+/** Longest wait for one answer of the debugger and of the monitor, by the host's clock; it takes a millisecond. */
+const DEBUGGER_MS = 5_000;
+const MONITOR_MS = 10_000;
+/** On an emulated KVM host QEMU was silent for 26 s in purgatory's digest (measured, 7.2). */
+const UNPROVED_FACTOR = 6;
+
+/** Factor on these waits. */
+function patience({ accel, timeoutScale }: Pick<QemuPlan, 'accel' | 'timeoutScale'>): number {
+  return Math.max(1, timeoutScale) * (accel.unproved === undefined ? 1 : UNPROVED_FACTOR);
+}
+
 /** The parts of a plan that decide the QEMU. */
-export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel'> & {
+export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
 };
@@ -90,6 +101,7 @@ async function start(
       { path: join(base, RUN_FILES.qmpSocket) },
       {
         connectDeadlineMs: plan.limits.qemuStartMs,
+        deadlineMs: MONITOR_MS * patience(plan),
         signal: gone.signal,
         stderrTail: () => qemu.stderrTail(),
         onMessage: (direction, message) => {
@@ -112,6 +124,7 @@ async function start(
   const interrupts = qtestInterrupts({
     apicIds,
     ioApicPath: () => ioApicPath(qmp),
+    accel: plan.accel.accel,
     async connectQtest() {
       const path = join(base, RUN_FILES.qtestSocket);
       const qtest = await connectQtest({ path }, { signal: gone.signal });
@@ -137,7 +150,9 @@ async function start(
     debugger: {
       async connect() {
         const path = join(base, RUN_FILES.gdbSocket);
-        const gdb = await connectGdb({ path }, { accel: plan.accel.accel, signal: gone.signal });
+        const deadlineMs = DEBUGGER_MS * patience(plan);
+        const options = { accel: plan.accel.accel, signal: gone.signal, deadlineMs };
+        const gdb = await connectGdb({ path }, options);
         // QEMU is killed next: its vCPUs need not be released.
         teardown.defer('close the debugger', () => gdb.close({ guest: 'leave' }));
         return gdb;

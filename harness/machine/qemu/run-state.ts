@@ -1,3 +1,4 @@
+import { escapeGuestText } from '../../model/escape.js';
 import type { MachineLog } from '../machine.js';
 
 /**
@@ -14,8 +15,8 @@ export interface RunStateSource {
 }
 
 /**
- * Records a harness fault when QEMU gives the guest up, so that a failure of the host is never taken for a hang of the
- * kernel. A debugger's stops do not count. Returns the function that ends the watch. `stderrTail` has QEMU's message.
+ * Records when QEMU gives the guest up, so that it is never taken for a hang of the kernel: a harness fault when what QEMU
+ * printed shows that the host failed, else the fact `given-up`. A debugger's stops do not count. Returns the function that ends the watch. `stderrTail` has QEMU's message.
  */
 export function watchRunState(
   qmp: RunStateSource,
@@ -33,9 +34,10 @@ export function watchRunState(
         () => '',
       );
       if (GIVEN_UP.has(status)) {
-        const said = stderrTail().trim();
-        const more = said === '' ? '' : `; it said: ${said}`;
-        log.fact({ fact: 'harness-fault', message: `QEMU stopped the guest: ${status}${more}` });
+        const { whose, why } = whoseFault(stderrTail());
+        if (whose === 'host')
+          log.fact({ fact: 'harness-fault', message: `QEMU stopped the guest: ${status}; ${why}` });
+        else log.fact({ fact: 'given-up', state: status, whose, why });
       }
     } while (stoppedSince);
     asking = false;
@@ -45,4 +47,48 @@ export function watchRunState(
     stoppedSince = true;
     if (!asking) void ask();
   });
+}
+
+/** Why QEMU gave a guest up, and whose fault that is. */
+export interface GivenUp {
+  readonly whose: 'host' | 'guest' | 'unknown';
+  readonly why: string;
+}
+
+/** Suberrors of KVM_EXIT_INTERNAL_ERROR (include/uapi/linux/kvm.h, Linux 6.1). */
+const SUBERRORS: ReadonlyMap<number, string> = new Map([
+  [1, 'an instruction that it cannot emulate'],
+  [2, 'exceptions at the same time'],
+  [3, 'an exit while it delivered an event'],
+  [4, 'an exit that it does not know'],
+]);
+const EMULATION = 1;
+/** QEMU prints the registers as well, which are read elsewhere. */
+const MOST_CHARACTERS = 300;
+
+/**
+ * Whose fault it is, from the end of QEMU's stderr (accel/kvm/kvm-all.c, kvm_handle_internal_error() and kvm_cpu_exec();
+ * target/i386/cpu-dump.c; 7.2). An instruction that KVM cannot emulate is the guest's own fault where its bytes cannot be
+ * read, which QEMU prints as `Code=... <??>`: the guest jumped to where no memory is. Elsewhere it may be KVM's
+ * limitation, or code that no kernel has. All other reports are about KVM or the host. Without a report nothing is known.
+ * Pure.
+ */
+export function whoseFault(stderr: string): GivenUp {
+  const suberror = /^KVM internal error\. Suberror: (\d{1,9})/m.exec(stderr)?.[1];
+  const at = /^[RE]IP ?=([0-9a-f]{8,16}) /m.exec(stderr)?.[1];
+  const where = at === undefined ? '' : ` at 0x${at.replace(/^0+(?=.)/, '')}`;
+  if (suberror !== undefined) {
+    const number = Number(suberror);
+    const why = `KVM internal error, suberror ${number}: ${SUBERRORS.get(number) ?? 'of a kind that is not known'}${where}`;
+    if (number !== EMULATION) return { whose: SUBERRORS.has(number) ? 'host' : 'unknown', why };
+    const isNowhere = /^Code=.*<\?\?>/m.test(stderr);
+    return isNowhere ? { whose: 'guest', why: `${why}, where no memory is` } : { whose: 'unknown', why };
+  }
+  const said = escapeGuestText(stderr.trim().split('\n').at(-1) ?? '', MOST_CHARACTERS);
+  const host = /^(?:KVM: entry failed, hardware error 0x|error: kvm run failed )/m.exec(stderr);
+  if (host !== null) {
+    const line = escapeGuestText(stderr.slice(host.index).split('\n', 1)[0] ?? '', MOST_CHARACTERS);
+    return { whose: 'host', why: `it said: ${line}${where}` };
+  }
+  return { whose: 'unknown', why: said === '' ? 'it said nothing' : `it said: ${said}` };
 }

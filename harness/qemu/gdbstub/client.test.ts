@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { GdbClient, GdbStop } from './index.js';
-import type { FakeBehaviour } from '../../testing/fakes/gdb-stub.js';
+import type { FakeBehaviour, FakePeer } from '../../testing/fakes/gdb-stub.js';
+import { REGISTER_NAMES } from './register-layout.js';
 import { isResume, pair } from '../../testing/fakes/gdb-pair.js';
 
 t.test('registers and memory, each through the thread that was named', async (t) => {
@@ -287,4 +288,56 @@ t.test('every packet is reported, in order; an error of a listener has no effect
   ]);
   t.match(told.at(-1), 'sent vCont;c:p1.1;c:p1.2');
   t.match(both.gdb.observations, [{ kind: 'listener-threw', listener: 'onPacket' }]);
+});
+
+/** A stub under KVM whose vCPU 0 is at 3, and stops at once whenever it is resumed. */
+const atOnce = (packet: string, peer: FakePeer): boolean => {
+  if (!isResume(packet)) return false;
+  peer.raw('+');
+  peer.packet('T05thread:p01.01;');
+  return true;
+};
+const RIP = BigInt(REGISTER_NAMES.indexOf('rip'));
+const moves = (received: readonly string[]) => received.filter((packet) => /^(z|vCont;|P)/iu.test(packet));
+
+t.test('under KVM a breakpoint at RIP is taken out for a step', async (t) => {
+  await using both = await pair(atOnce, { accel: 'kvm' });
+  const { stub, gdb } = both;
+  await gdb.setBreakpoint(RIP, 'hardware');
+  await gdb.setBreakpoint(RIP + 1n, 'software');
+  await gdb.step(0);
+  const at = RIP.toString(16);
+  t.strictSame(moves(stub.received).slice(2), [`z1,${at},1`, 'vCont;s:p1.1', `Z1,${at},1`]);
+  t.equal(gdb.breakpoints.length, 2);
+});
+
+t.test('under KVM a step at a RIP that was written lets KVM have it first', async (t) => {
+  await using both = await pair(atOnce, { accel: 'kvm' });
+  const { stub, gdb } = both;
+  await gdb.writeRegister(0, 'rip', RIP);
+  await gdb.step(0);
+  await gdb.step(0);
+  const at = RIP.toString(16);
+  t.strictSame(moves(stub.received).slice(1), [
+    `Z1,${at},1`,
+    'vCont;c:p1.1',
+    `z1,${at},1`,
+    'vCont;s:p1.1',
+    'vCont;s:p1.1',
+  ]);
+  await gdb.writeRegister(0, 'rip', RIP);
+  await gdb.continueAll();
+  await gdb.waitForStop();
+  await gdb.step(0);
+  t.strictSame(moves(stub.received).slice(-2), ['vCont;c:p1.1;c:p1.2', 'vCont;s:p1.1'], 'it has run');
+});
+
+t.test('under TCG a step is a step', async (t) => {
+  await using both = await pair(atOnce);
+  const { stub, gdb } = both;
+  await gdb.setBreakpoint(RIP, 'hardware');
+  await gdb.writeRegister(0, 'rip', RIP);
+  await gdb.step(0);
+  t.strictSame(moves(stub.received).slice(-1), ['vCont;s:p1.1']);
+  t.equal(moves(stub.received).filter((packet) => packet.startsWith('z')).length, 0);
 });

@@ -37,6 +37,8 @@ export class GdbClient implements AsyncDisposable {
   readonly #inserted: BreakpointTable;
   readonly #turns = new Turns();
   readonly #control: RunControl;
+  /** vCPUs whose RIP was written since they ran last. */
+  readonly #moved = new Set<number>();
 
   /** Use `connectGdb`. */
   constructor(link: Link, target: Target) {
@@ -118,6 +120,7 @@ export class GdbClient implements AsyncDisposable {
     await this.#alone(`write register "${name}" of vCPU "${vcpu}"`, options, async (limits) => {
       await this.#select(vcpu, limits);
       await writeRegister(this.#link, { name, value, layout }, limits);
+      if (name === 'rip') this.#moved.add(vcpu);
     });
   }
 
@@ -199,21 +202,59 @@ export class GdbClient implements AsyncDisposable {
 
   /** Lets these vCPUs run; all others are held where they are. The guest's timers run. */
   async continueVcpus(vcpus: readonly number[], options: GdbCallOptions = {}): Promise<void> {
+    for (const vcpu of vcpus) this.#moved.delete(vcpu);
     await this.#control.resume('c', vcpus, options);
   }
 
   /** Lets all vCPUs run. */
   async continueAll(options: GdbCallOptions = {}): Promise<void> {
-    await this.#control.resume('c', this.vcpus, options);
+    await this.continueVcpus(this.vcpus, options);
   }
 
   /**
-   * Executes one instruction on one vCPU, all others held, and returns the stop. QEMU masks interrupts for it; a vCPU
-   * in `hlt` waits until one wakes it, with interrupts off forever: the deadline passes and the guest counts as
-   * running; `interrupt` it.
+   * Executes one instruction on one vCPU, all others held, and returns the stop. QEMU masks interrupts for it, under KVM
+   * on hosts from Linux 5.15 on; a vCPU in `hlt` waits until one wakes it, with interrupts off forever, and under KVM so
+   * does a vCPU that waits for its start-up IPI: the deadline passes and the guest counts as running; `interrupt` it.
+   *
+   * Under KVM a breakpoint at RIP ends a step before the instruction, so that it is taken out for the step; and a step
+   * with another RIP than KVM has would not end, so that KVM gets a written one first (see `reenter`).
    */
   async step(vcpu: number, options: GdbCallOptions = {}): Promise<GdbStop> {
-    return this.#control.step(vcpu, options);
+    if (this.#target.accel !== 'kvm') return this.#control.step(vcpu, options);
+    if (this.#moved.delete(vcpu)) await this.reenter(vcpu, options);
+    const { all } = this.#inserted;
+    if (all.every(({ kind }) => kind === 'watchpoint')) return this.#control.step(vcpu, options);
+    const { rip } = await this.readRegisters(vcpu, options);
+    const here = all.filter(({ kind, address }) => kind !== 'watchpoint' && address === rip);
+    for (const breakpoint of here) await this.#remove(breakpoint, options);
+    try {
+      return await this.#control.step(vcpu, options);
+    } finally {
+      if (here.length > 0) await this.interrupt();
+      for (const breakpoint of here) await this.#insert(breakpoint, options);
+    }
+  }
+
+  /**
+   * Lets one vCPU enter the guest, and stops it before its next instruction, by a breakpoint at its RIP. For KVM: it
+   * gives KVM the registers that were written, and QEMU what has happened to the vCPU since it stopped (the state of its
+   * local APIC). Step mode compares RIP with the one that KVM has when the step is requested
+   * (arch/x86/kvm/x86.c, kvm_arch_vcpu_ioctl_set_guest_debug() and __kvm_set_rflags(), Linux 6.1), and QEMU hands over
+   * the registers only afterwards (accel/kvm/kvm-all.c, kvm_cpu_exec(), 7.2). A vCPU that takes interrupts may take one;
+   * one in `hlt` does not stop: the deadline passes.
+   */
+  async reenter(vcpu: number, options: GdbCallOptions = {}): Promise<void> {
+    const { rip } = await this.readRegisters(vcpu, options);
+    const breakpoint = { kind: 'hardware', address: rip } as const;
+    const isSet = this.#inserted.all.some(({ kind, address }) => kind !== 'watchpoint' && address === rip);
+    if (!isSet) await this.#insert(breakpoint, options);
+    try {
+      await this.continueVcpus([vcpu], options);
+      await this.waitForStop(options);
+    } finally {
+      await this.interrupt();
+      if (!isSet) await this.#remove(breakpoint, options);
+    }
   }
 
   /** Stops a running guest and returns the stop; `undefined` for a guest that is stopped already. */

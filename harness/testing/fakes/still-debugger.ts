@@ -47,6 +47,7 @@ export function stillDebugger(vcpus: readonly MadeVcpu[], code = 'ebfe'): StillD
     setWatchpoint: unused,
     removeWatchpoint: unused,
     continueVcpus: unused,
+    reenter: unused,
     waitForStop: unused,
     close: unused,
   };

@@ -104,6 +104,7 @@ export function nameEvent(event: RunEvent): string {
       return `lkdtm-hit ${event.point} ${event.crashType}`;
     case 'report-frame':
       return `report-frame ${event.function}`;
+    case 'cpus-unwatched':
     case 'kernel-banner':
     case 'capture-command-line':
     case 'reboot-command-line':

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { chooseAccelerator, parseAccelerators } from './choose-accelerator.js';
+import { chooseAccelerator, isRefuted, parseAccelerators } from './choose-accelerator.js';
 import { guestsRun, writeProbedQemu } from '../../../testing/fakes/qemu.js';
+import { keepProof, readProof } from './kept-proofs.js';
 import { KVM_PROBE_MS } from './prove-kvm.js';
 
 const GOOD_KVM = 'printf S; exit 85';
@@ -53,8 +54,51 @@ for (const { what, kvm, outcome, lasting } of UNPROVED) {
     const message = /^cannot use accelerator "kvm": [^;]+; [^\n]+$/;
     await t.rejects(chooseAccelerator('kvm', options), { name: 'Fault', kind: 'usage', message });
     t.equal((await guestsRun(qemuBinary)).length, lasting ? 4 : 6, 'a request for KVM probes again');
+    const insisted = await chooseAccelerator('kvm-unproved', options);
+    t.match(insisted, { accel: 'kvm', requested: 'kvm-unproved', proof: { kvm: { outcome } } });
+    t.equal(insisted.unproved, insisted.proof.kvm.detail);
+    t.match(insisted.reason, /^KVM is used although it is not proved: /);
   });
 }
+
+void t.test('who insists on a KVM that is proved has no reservation', async (t) => {
+  const cacheDir = t.testdir();
+  const qemuBinary = await writeProbedQemu(cacheDir, { kvm: GOOD_KVM });
+  const choice = await chooseAccelerator('kvm-unproved', { qemuBinary, cacheDir, kvmDevice: DEVICE });
+  t.match(choice, { accel: 'kvm', reason: /^KVM is proved/ });
+  t.equal(choice.unproved, undefined);
+});
+
+void t.test('a refutation of KVM counts for an hour, a proof until the next boot', async (t) => {
+  const cacheDir = t.testdir();
+  const hour = 3_600_000;
+  const key = { bootId: 'this', qemuPath: '/q', qemuVersion: '9', kvmDevice: DEVICE };
+  const kvm = {
+    outcome: 'too-slow',
+    tried: true,
+    tookMs: 2700,
+    ended: false,
+    waitedMs: 0,
+    detail: '',
+  } as const;
+  const keptAt = (ms: number) => readProof(cacheDir, key, () => ms);
+  await keepProof(cacheDir, key, { proof: { kvm }, atMs: hour });
+  t.strictSame(await keptAt(2 * hour - 1), { kvm });
+  t.equal(await keptAt(2 * hour), undefined);
+  t.equal(await keptAt(hour - 1), undefined, 'the clock was set back');
+  const proved = { outcome: 'proved', tried: true, tookMs: 300, workMs: 50, detail: '' } as const;
+  await keepProof(cacheDir, key, { proof: { kvm: proved }, atMs: hour });
+  t.strictSame(await keptAt(200 * hour), { kvm: proved });
+});
+
+void t.test('a guest that did not end refutes KVM only with enough time of its own', async (t) => {
+  const slow = { outcome: 'too-slow', tried: true, tookMs: 2700, ended: false, detail: '' } as const;
+  t.ok(isRefuted({ kvm: { ...slow, waitedMs: 100 }, tcgWorkMs: 400 }));
+  t.notOk(isRefuted({ kvm: { ...slow, waitedMs: 900 }, tcgWorkMs: 400 }), 'it waited for a CPU');
+  t.notOk(isRefuted({ kvm: { ...slow, waitedMs: 100 }, tcgWorkMs: 1400 }), 'TCG needed half of that');
+  t.notOk(isRefuted({ kvm: slow, tcgWorkMs: 400 }), 'the host does not tell');
+  t.notOk(isRefuted({ kvm: { ...slow, ended: true, waitedMs: 0 }, tcgWorkMs: 400 }), 'it ended');
+});
 
 void t.test('without a device or without KVM in QEMU no guest is run', async (t) => {
   const cacheDir = t.testdir();
@@ -71,6 +115,10 @@ void t.test('without a device or without KVM in QEMU no guest is run', async (t)
     accel: 'tcg',
     proof: { kvm: { outcome: 'not-asked' } },
   });
+  for (const options of [absent, present]) {
+    const insisting = chooseAccelerator('kvm-unproved', options);
+    await t.rejects(insisting, { kind: 'usage', message: /^cannot use accelerator "kvm-unproved": / });
+  }
   t.same(await guestsRun(qemuBinary), []);
 });
 
@@ -98,7 +146,7 @@ void t.test('a damaged, foreign or unwritable cache costs a probe and nothing el
     'of another boot': good.replace(/"bootId": "[^"]+"/, '"bootId": "another"'),
     'of another QEMU': good.replace('9.8.7', '9.8.6'),
     'of another shape': good.replace('"tried": true', '"tried": "yes"'),
-    'of another version': good.replace('"version": 1', '"version": 2'),
+    'of another version': good.replace('"version": 2', '"version": 1'),
     empty: '',
   };
   for (const [how, text] of Object.entries(spoilt)) {

@@ -7,7 +7,11 @@ import { qemuVersion } from './qemu-version.js';
 
 const KVM_DEVICE = '/dev/kvm';
 
-export type AccelRequest = 'auto' | 'kvm' | 'tcg';
+/**
+ * `auto`: KVM where it is proved, else TCG. `kvm`: KVM, which must be proved. `kvm-unproved`: KVM although it is not
+ * proved, for a host that is slow on purpose (an emulated one); results say so.
+ */
+export type AccelRequest = 'auto' | 'kvm' | 'kvm-unproved' | 'tcg';
 
 /** Which accelerator runs the guests, and why. */
 export interface AccelChoice {
@@ -15,6 +19,8 @@ export interface AccelChoice {
   readonly requested: AccelRequest;
   /** One sentence for people. */
   readonly reason: string;
+  /** Why KVM, which was insisted on, is not proved; absent when it is, and with TCG. */
+  readonly unproved?: string;
   readonly proof: AccelProof;
   /** True when the proof was read from the cache and no guest was run. */
   readonly fromCache: boolean;
@@ -39,12 +45,13 @@ export interface ChooseOptions {
 
 /**
  * Chooses KVM only when it is proved by a guest that does real work there (see `proveKvm`), TCG otherwise. Takes ~0.6 s
- * where KVM works and up to ~4 s where it does not; afterwards, until the next boot or another QEMU, the proof comes
- * from `<cacheDir>/accel.json`. Only lasting outcomes are cached (a proof, a guest that never ended), never a missing
- * device or permission.
+ * where KVM works and up to ~4 s where it does not, longer on a busy host. Then the outcome comes from
+ * `<cacheDir>/accel.json`: a proof until the next boot or another QEMU, a refutation for an hour at most (see
+ * {@link isRefuted}). Nothing else is cached: a missing device or permission, a failure, a guest that was slower than
+ * under TCG or waited for the host.
  *
- * Throws a usage Fault when `kvm` was asked for and is not proved, or `tcg` is asked for and not built in; a harness
- * Fault when QEMU is missing or has neither; the signal's reason when aborted.
+ * Throws a usage Fault when `kvm` was asked for and is not proved, `kvm-unproved` and there is no KVM to be used, or
+ * `tcg` and it is not built in; a harness Fault when QEMU is missing or has neither; the signal's reason when aborted.
  */
 export async function chooseAccelerator(request: AccelRequest, options: ChooseOptions): Promise<AccelChoice> {
   const asking = { signal: options.signal };
@@ -62,8 +69,12 @@ export async function chooseAccelerator(request: AccelRequest, options: ChooseOp
   if (kvm.outcome === 'proved') {
     return { ...common, ...found, accel: 'kvm', reason: `KVM is proved: ${kvm.detail}.` };
   }
-  if (request === 'kvm') {
-    throw usageFault(`cannot use accelerator "kvm": ${kvm.detail}; ${remedyFor(kvm)}`);
+  if (request === 'kvm-unproved' && kvm.tried) {
+    const reason = `KVM is used although it is not proved: ${kvm.detail}.`;
+    return { ...common, ...found, accel: 'kvm', reason, unproved: kvm.detail };
+  }
+  if (request !== 'auto') {
+    throw usageFault(`cannot use accelerator "${request}": ${kvm.detail}; ${remedyFor(kvm)}`);
   }
   await requireTcg(qemuPath, request, asking);
   return {
@@ -77,7 +88,7 @@ export async function chooseAccelerator(request: AccelRequest, options: ChooseOp
 type FoundProof = Pick<AccelChoice, 'proof' | 'fromCache' | 'cacheProblem'>;
 
 async function proofFor(
-  request: 'auto' | 'kvm',
+  request: Exclude<AccelRequest, 'tcg'>,
   qemuPath: string,
   version: string,
   options: ChooseOptions,
@@ -90,9 +101,9 @@ async function proofFor(
   const key: CacheKey | undefined =
     bootId === undefined ? undefined : { bootId, qemuPath, qemuVersion: version, kvmDevice };
   if (key !== undefined && options.fresh !== true) {
-    const kept = await readProof(options.cacheDir, key);
+    const kept = await readProof(options.cacheDir, key, Date.now);
     // A caller that requires KVM may just have repaired it: a cached failure does not count then.
-    if (kept !== undefined && (request === 'auto' || kept.kvm.outcome === 'proved')) {
+    if (kept !== undefined && (request !== 'kvm' || kept.kvm.outcome === 'proved')) {
       return { proof: kept, fromCache: true };
     }
   }
@@ -103,14 +114,24 @@ async function proofFor(
     return { proof: { kvm: { outcome: 'not-built-in', tried: false, detail } }, fromCache: false };
   }
   const proof = await proveKvm({ qemuPath, builtIn, signal: options.signal });
-  if (key === undefined || !isLasting(proof.kvm)) return { proof, fromCache: false };
-  const cacheProblem = await keepProof(options.cacheDir, key, proof);
+  if (key === undefined || (proof.kvm.outcome !== 'proved' && !isRefuted(proof)))
+    return { proof, fromCache: false };
+  const cacheProblem = await keepProof(options.cacheDir, key, { proof, atMs: Date.now() });
   return { proof, fromCache: false, ...(cacheProblem === undefined ? {} : { cacheProblem }) };
 }
 
-/** True for outcomes that are not caused by a busy host or a temporary failure. */
-function isLasting(kvm: KvmProof): boolean {
-  return kvm.outcome === 'proved' || (kvm.outcome === 'too-slow' && !kvm.ended);
+/** The guest under KVM must have had this much of its own time, and so many times that of TCG for the same work. */
+const REFUTED_AFTER_MS = 2_000;
+const REFUTED_FACTOR = 2;
+
+/**
+ * Whether a guest that did not end refutes KVM: it had more than enough time of its own, so that a busy host is no
+ * excuse. A host that does not tell how long QEMU waited for a CPU refutes nothing. Pure.
+ */
+export function isRefuted({ kvm, tcgWorkMs }: AccelProof): boolean {
+  if (kvm.outcome !== 'too-slow' || kvm.ended || kvm.waitedMs === undefined) return false;
+  const ownMs = kvm.tookMs - kvm.waitedMs;
+  return ownMs >= REFUTED_AFTER_MS && ownMs >= REFUTED_FACTOR * (tcgWorkMs ?? 0);
 }
 
 /** Names in the output of `qemu -accel help`: one a line after a heading. Pure. */

@@ -33,6 +33,11 @@ export const kvmProofSchema = z.discriminatedUnion('outcome', [
     tookMs: milliseconds,
     /** False when the guest was killed at the deadline. */
     ended: z.boolean(),
+    /**
+     * How much of that a thread of QEMU could have run and got no CPU, of the thread that waited longest; absent where
+     * the host does not tell.
+     */
+    waitedMs: milliseconds.optional(),
     detail,
   }),
   z.strictObject({ outcome: z.literal('failed'), tried: z.literal(true), tookMs: milliseconds, detail }),
@@ -54,8 +59,8 @@ const REMEDIES: Readonly<Record<KvmProof['outcome'], string>> = {
     'load kvm_intel or kvm_amd and enable virtualization in the firmware (or in the outer hypervisor), or use tcg',
   'no-permission': 'join the group that owns the device (adduser "$USER" kvm, then log in again), or use tcg',
   'too-slow':
-    'use tcg, or a host whose KVM has hardware page tables (nested: enable nested EPT/NPT in the outer hypervisor)',
-  failed: 'look for kvm in the kernel log (dmesg), or use tcg',
+    'use tcg, a host whose KVM has hardware page tables (nested: enable nested EPT/NPT in the outer hypervisor), or insist with --accel kvm-unproved',
+  failed: 'look for kvm in the kernel log (dmesg), use tcg, or insist with --accel kvm-unproved',
   'not-built-in':
     'install a QEMU with KVM for this CPU (apt-get install qemu-system-x86 on an x86 host), or use tcg',
   'not-asked': 'ask for auto or kvm to have it probed',

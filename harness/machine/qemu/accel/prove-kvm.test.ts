@@ -35,6 +35,8 @@ void t.test('killed guests are distinguished by whether they began', async (t) =
     detail: /began/,
   });
   t.match(judgeKvm({ ...killed, started: false }, 400), { outcome: 'too-slow', detail: /did not begin/ });
+  const waiting = judgeKvm({ ...killed, started: true, waitedMs: 1900 }, 400);
+  t.match(waiting, { waitedMs: 1900, detail: /within 2500 ms \(1900 ms without a CPU\), under TCG/ });
   const broken = { end: 'broken', why: 'killed by SIGSEGV', tookMs: 3, stderr: '' } as const;
   t.match(judgeKvm(broken, 400), { outcome: 'failed', detail: /SIGSEGV/ });
 });

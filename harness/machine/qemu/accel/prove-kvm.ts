@@ -8,7 +8,7 @@ import { KILL_GRACE_MS, type ProbeRun, runProbeGuest } from './run-probe-guest.j
 /** Work of the probe's guest: ~0.4 s under TCG, ~0.05 s on a CPU; emulated by KVM (35 us a turn) an hour. */
 export const PROBE_TURNS = 100_000_000;
 
-/** Longest run of the guest under KVM, including the time to kill it. */
+/** Longest run of the guest under KVM in its own time (see `runProbeGuest`), including the time to kill it. */
 export const KVM_PROBE_MS = 3_000;
 
 /** Part of {@link KVM_PROBE_MS} in which the kernel tears down a killed QEMU. */
@@ -19,6 +19,9 @@ export const TCG_PROBE_MS = 10_000;
 
 /** Limit of KVM's counting when there is no TCG to compare with: 10 ns per turn. */
 export const WORK_LIMIT_WITHOUT_TCG_MS = 1_000;
+
+/** A shorter wait for the host's CPUs does not explain a slow guest. */
+const WORTH_SAYING_MS = 100;
 
 /** Settings of a proof; only tests change the defaults. */
 export interface ProveOptions {
@@ -83,8 +86,18 @@ export function judgeKvm(run: ProbeRun, tcgWorkMs: number | undefined): KvmProof
   const { tookMs } = run;
   if (run.end === 'deadline') {
     const how = run.started ? 'began its work but did not end' : 'did not begin its work';
-    const detail = `the probe guest ${how} within ${tookMs} ms${comparedWith(tcgWorkMs)}`;
-    return { outcome: 'too-slow', tried: true, tookMs, ended: false, detail };
+    const { waitedMs } = run;
+    const waited =
+      waitedMs === undefined || waitedMs < WORTH_SAYING_MS ? '' : ` (${waitedMs} ms without a CPU)`;
+    const detail = `the probe guest ${how} within ${tookMs} ms${waited}${comparedWith(tcgWorkMs)}`;
+    return {
+      outcome: 'too-slow',
+      tried: true,
+      tookMs,
+      ended: false,
+      ...(waitedMs === undefined ? {} : { waitedMs }),
+      detail,
+    };
   }
   if (run.end === 'broken') {
     return { outcome: 'failed', tried: true, tookMs, detail: `QEMU broke off: ${run.why}` };

@@ -19,9 +19,11 @@ export interface WantedMachine {
 
 /**
  * Makes QEMU create the machine without a kernel and without running it: a property or a number of vCPUs that QEMU
- * refuses is the caller's mistake and never a verdict. Throws a usage fault that quotes QEMU.
+ * refuses is the caller's mistake and never a verdict. `scale`: factor on the deadline, for slow hosts. Throws a usage
+ * fault that quotes QEMU.
  */
-export async function rehearse(binary: string, machine: WantedMachine): Promise<void> {
+export async function rehearse(binary: string, machine: WantedMachine, { scale = 1 } = {}): Promise<void> {
+  const deadlineMs = REHEARSAL_DEADLINE_MS * Math.max(1, scale);
   const path = await findQemu(binary);
   const args = [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-S', '-qmp', 'stdio'],
@@ -31,14 +33,14 @@ export async function rehearse(binary: string, machine: WantedMachine): Promise<
   const result = await execa(path, args, {
     reject: false,
     input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
-    timeout: REHEARSAL_DEADLINE_MS,
+    timeout: deadlineMs,
     killSignal: 'SIGKILL',
     maxBuffer: 1024 * 1024,
   });
   if (!result.failed && result.stdout.includes('"QMP"')) return;
   const lastLine = foldLine(result.stderr.trim().split('\n').at(-1) ?? '');
   const why = result.timedOut
-    ? `QEMU did not create it within ${REHEARSAL_DEADLINE_MS} ms`
+    ? `QEMU did not create it within ${deadlineMs} ms`
     : `QEMU refuses: ${lastLine || 'it exited without a message'}`;
   throw usageFault(
     `cannot use the machine "${machine.type}, ${machine.cpuModel}, ${machine.cpus} vCPUs, ${machine.memoryMiB} MiB": ${why}; change --machine, --cpu-model, --cpus or --memory`,

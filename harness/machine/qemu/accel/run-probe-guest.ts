@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,11 +8,14 @@ import { execa } from 'execa';
 import { harnessFault } from '../../../model/fault.js';
 import { foldLine } from '../../../model/escape.js';
 import { signalGroup } from '../../../host/process-group.js';
+import { readSchedstat } from '../host-time.js';
 import { parentDeathPrefix } from './parent-death.js';
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, probeGuestElf } from './probe-guest.js';
 
 /** Between SIGTERM and SIGKILL: a QEMU whose vCPU is stuck in a broken KVM never handles SIGTERM. */
 export const KILL_GRACE_MS = 250;
+/** A deadline is put off by at most this many times itself. */
+const MOST_WAITING = 3;
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
 const GUEST_MEMORY_MIB = 32;
 
@@ -25,7 +29,14 @@ export type ProbeRun =
       readonly workMs?: number;
       readonly stderr: string;
     }
-  | { readonly end: 'deadline'; readonly started: boolean; readonly tookMs: number; readonly stderr: string }
+  | {
+      readonly end: 'deadline';
+      readonly started: boolean;
+      readonly tookMs: number;
+      /** How long the thread that waited longest could have run and got no CPU; absent where the host does not tell. */
+      readonly waitedMs?: number;
+      readonly stderr: string;
+    }
   | { readonly end: 'broken'; readonly why: string; readonly tookMs: number; readonly stderr: string };
 
 /** One run of the probe's guest. */
@@ -34,7 +45,10 @@ export interface ProbeRunOptions {
   readonly qemuPath: string;
   readonly accel: 'kvm' | 'tcg';
   readonly turns: number;
-  /** Until SIGTERM; the process group is killed {@link KILL_GRACE_MS} later at the latest. */
+  /**
+   * Until SIGTERM, less the time in which a thread of QEMU waited for a CPU, which counts up to {@link MOST_WAITING}
+   * times this; the process group is killed {@link KILL_GRACE_MS} later at the latest.
+   */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Name of the guest (`-name`), by which its process can be recognised. */
@@ -109,11 +123,19 @@ async function watch(command: readonly string[], options: ProbeRunOptions): Prom
     signalGroup(child.pid, 'SIGTERM');
     killTimer = setTimeout(killNow, KILL_GRACE_MS);
   };
-  let overdue = false;
-  const deadlineTimer = setTimeout(() => {
-    overdue = true;
+  let overdue: { readonly waitedMs: number | undefined } | undefined;
+  const atDeadline = () => {
+    const waitedMs = child.pid === undefined ? undefined : longestWaitMs(child.pid);
+    const putOffMs = Math.min(waitedMs ?? 0, MOST_WAITING * options.deadlineMs);
+    const leftMs = options.deadlineMs + putOffMs - (performance.now() - beganAtMs);
+    if (leftMs >= 1) {
+      deadlineTimer = setTimeout(atDeadline, leftMs);
+      return;
+    }
+    overdue = { waitedMs };
     stop();
-  }, options.deadlineMs);
+  };
+  let deadlineTimer = setTimeout(atDeadline, options.deadlineMs);
   process.once('exit', killNow);
   options.signal?.addEventListener('abort', stop, { once: true });
 
@@ -122,7 +144,11 @@ async function watch(command: readonly string[], options: ProbeRunOptions): Prom
     const endedAtMs = performance.now();
     options.signal?.throwIfAborted();
     const seen = { tookMs: Math.round(endedAtMs - beganAtMs), stderr: foldLine(result.stderr) };
-    if (overdue) return { end: 'deadline', started: startedAtMs !== undefined, ...seen };
+    if (overdue !== undefined) {
+      const { waitedMs } = overdue;
+      const waited = waitedMs === undefined ? {} : { waitedMs };
+      return { end: 'deadline', started: startedAtMs !== undefined, ...waited, ...seen };
+    }
     if (result.isMaxBuffer || result.exitCode === undefined) {
       return { end: 'broken', why: foldLine(result.shortMessage ?? 'ended without an exit status'), ...seen };
     }
@@ -133,5 +159,21 @@ async function watch(command: readonly string[], options: ProbeRunOptions): Prom
     clearTimeout(killTimer);
     process.removeListener('exit', killNow);
     options.signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** See {@link ProbeRun}; of all threads of a process. */
+function longestWaitMs(pid: number): number | undefined {
+  const waits = threadsOf(pid).flatMap(
+    (tid) => readSchedstat(`/proc/${pid}/task/${tid}/schedstat`)?.waitedMs ?? [],
+  );
+  return waits.length === 0 ? undefined : Math.round(Math.max(...waits));
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
   }
 }
