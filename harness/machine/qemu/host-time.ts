@@ -12,6 +12,9 @@ export interface QemuThread {
   readonly tid: number;
 }
 
+/** Takes one report of the host time. */
+export type ReportHostTime = (fact: Extract<HostFact, { fact: 'host-time' }>) => void;
+
 /** Reports the host time of QEMU's threads. */
 export interface HostTimeReporter {
   /** The vCPUs' threads are known. */
@@ -26,7 +29,7 @@ export interface HostTimeReporter {
  */
 export function reportHostTime(
   pid: number,
-  report: (fact: Extract<HostFact, { fact: 'host-time' }>) => void,
+  report: ReportHostTime,
   { proc = '/proc', everyMs = EVERY_MS }: { readonly proc?: string; readonly everyMs?: number } = {},
 ): HostTimeReporter {
   let threads: QemuThread[] = [{ thread: 'main', tid: pid }];
