@@ -28,6 +28,7 @@ export function resultOf(
     captureKernel: plan.captureKernel.label,
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
+    ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),
     verdict: verdict.word,
     ...(verdict.word === 'captured' ? { quality: verdict.quality } : {}),

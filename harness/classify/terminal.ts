@@ -6,6 +6,7 @@ const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
   'qemu-exit',
   'interrupted',
   'harness-fault',
+  'host-lost',
 ]);
 
 /**

@@ -34,6 +34,8 @@ export const RunResultSchema = z.object({
   captureKernel: z.string(),
   captureKernelSha256: z.string(),
   accel: z.enum(['kvm', 'tcg']),
+  /** The host that ran it, as the caller named it; absent for this one. */
+  host: z.string().optional(),
   /** Name of the machine; absent for the default one. */
   machine: z.string().optional(),
   verdict: z.enum(VERDICT_WORDS),
@@ -58,7 +60,10 @@ export const RunResultSchema = z.object({
 
 export type RunResult = z.infer<typeof RunResultSchema>;
 
-/** Whether a run was interrupted by the user: it is no trial, and a resumed campaign runs it again. */
-export function isInterrupted({ detail }: Pick<RunResult, 'detail'>): boolean {
-  return detail === 'interrupted';
+/**
+ * Whether a run was cut off from outside, by the user or by the loss of its host: it is no trial, and a resumed campaign
+ * runs it again.
+ */
+export function isCutOff({ detail }: Pick<RunResult, 'detail'>): boolean {
+  return detail === 'interrupted' || detail === 'host-lost';
 }

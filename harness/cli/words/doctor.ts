@@ -1,10 +1,12 @@
 import type { Argv } from 'yargs';
 import type { WordsOf } from './command-words.js';
+import { hostNames } from './option-values.js';
 import { jsonOption, OUT_OPTION } from './shared-options.js';
 
 /** Options of `crashpath doctor`. */
 export interface DoctorOptions {
   out: string;
+  host: string[];
   json: boolean;
 }
 
@@ -15,6 +17,15 @@ export const DOCTOR = {
   builder: (yargs: Argv) =>
     yargs
       .option('out', OUT_OPTION)
+      .option('host', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        requiresArg: true,
+        coerce: hostNames,
+        describe: 'Check this host instead, as run --host names it; may be repeated',
+      })
       .option('json', jsonOption('Print one JSON object'))
-      .example('$0 doctor', 'Can this host run guests?'),
+      .example('$0 doctor', 'Can this host run guests?')
+      .example('$0 doctor --host ssh://root@box', 'Can that one?'),
 } satisfies WordsOf<DoctorOptions>;

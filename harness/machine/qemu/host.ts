@@ -32,6 +32,8 @@ export interface HostPlace {
   begin(cont: () => Promise<unknown>): Promise<void>;
   /** Reports the host time of QEMU's threads, where the host's kernel counts it. */
   reportHostTime(pid: number, report: ReportHostTime): HostTimeReporter;
+  /** How long a question is on its way there and back, milliseconds; absent for this host. */
+  readonly roundTripMs?: (() => number) | undefined;
   /** Reads a file of `bytes` that QEMU wrote; a longer one is cut. Throws when it cannot be read. */
   read(file: string, bytes: number): Promise<Buffer>;
   remove(file: string): Promise<void>;

@@ -3,6 +3,7 @@ import type { RunPlan } from '../../plan/run-plan.js';
 import { connectGdb } from '../../qemu/gdbstub/index.js';
 import { connectQmp } from '../../qemu/qmp/index.js';
 import { connectQtest } from '../../qemu/qtest/index.js';
+import { HostLost } from '../../ssh/host-lost.js';
 import { faultFact } from '../fault-fact.js';
 import { type Abilities, type Machine, MachineFailure, type MachineLog } from '../machine.js';
 import { readApicIds } from './apic-ids.js';
@@ -53,8 +54,9 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
     const name = `QEMU ${plan.qemu.version}${host.name === undefined ? '' : ` on ${host.name}`}`;
     return { name, abilities: await start(plan, { ...place, host, name, teardown, gone }), close };
   } catch (error) {
+    if (error instanceof HostLost) place.log.fact({ fact: 'host-lost', host: error.host, why: error.why });
     // A QEMU that cannot start (a bad --machine, no KVM) prints why on stderr: its exit is recorded, and that decides.
-    if (!gone.signal.aborted) place.log.fact(faultFact(error));
+    else if (!gone.signal.aborted) place.log.fact(faultFact(error));
     await close();
     throw error;
   }
@@ -128,6 +130,7 @@ async function start(
       },
     },
     debugger: {
+      roundTripMs: place.roundTripMs,
       async connect() {
         const { accel } = plan.accel;
         const gdb = await connectGdb(place.socket(RUN_FILES.gdbSocket), { accel, signal: gone.signal });

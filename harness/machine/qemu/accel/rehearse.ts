@@ -2,6 +2,7 @@ import { execa } from 'execa';
 import { usageFault } from '../../../model/fault.js';
 import { findQemu } from './ask-qemu.js';
 import { foldLine } from '../../../model/escape.js';
+import type { ProgramHost } from '../program-host.js';
 
 /** Longest wait for a QEMU that creates a machine, greets on QMP and quits; 0.3 s on an idle core. */
 const REHEARSAL_DEADLINE_MS = 20_000;
@@ -21,20 +22,18 @@ export interface WantedMachine {
  * Makes QEMU create the machine without a kernel and without running it: a property or a number of vCPUs that QEMU
  * refuses is the caller's mistake and never a verdict. Throws a usage fault that quotes QEMU.
  */
-export async function rehearse(binary: string, machine: WantedMachine): Promise<void> {
-  const path = await findQemu(binary);
+export async function rehearse(
+  binary: string,
+  machine: WantedMachine,
+  { host }: { readonly host?: ProgramHost | undefined } = {},
+): Promise<void> {
+  const path = await findQemu(binary, { host });
   const args = [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-S', '-qmp', 'stdio'],
     ...['-machine', machine.type, '-accel', machine.accel, '-cpu', machine.cpuModel],
     ...['-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`],
   ];
-  const result = await execa(path, args, {
-    reject: false,
-    input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
-    timeout: REHEARSAL_DEADLINE_MS,
-    killSignal: 'SIGKILL',
-    maxBuffer: 1024 * 1024,
-  });
+  const result = await (host === undefined ? carryOut(path, args) : carryOutThere(host, path, args));
   if (!result.failed && result.stdout.includes('"QMP"')) return;
   const lastLine = foldLine(result.stderr.trim().split('\n').at(-1) ?? '');
   const why = result.timedOut
@@ -44,4 +43,29 @@ export async function rehearse(binary: string, machine: WantedMachine): Promise<
     `cannot use the machine "${machine.type}, ${machine.cpuModel}, ${machine.cpus} vCPUs, ${machine.memoryMiB} MiB": ${why}; change --machine, --cpu-model, --cpus or --memory`,
     result,
   );
+}
+
+const INPUT = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n';
+
+interface Rehearsal {
+  readonly failed: boolean;
+  readonly timedOut: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function carryOut(path: string, args: readonly string[]): Promise<Rehearsal> {
+  return execa(path, args, {
+    reject: false,
+    input: INPUT,
+    timeout: REHEARSAL_DEADLINE_MS,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1024 * 1024,
+  });
+}
+
+async function carryOutThere(host: ProgramHost, path: string, args: readonly string[]): Promise<Rehearsal> {
+  const options = { deadlineMs: REHEARSAL_DEADLINE_MS, input: INPUT };
+  const { status, stdout, stderr, late } = await host.run(path, args, options);
+  return { failed: status !== 0, timedOut: late, stdout, stderr };
 }
