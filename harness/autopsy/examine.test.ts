@@ -81,9 +81,9 @@ void t.test('the distance of a host does not prevent the proof', async (t) => {
       nowMs: () => now,
       gdb: {
         ...gdb,
-        readRegisters: onItsWay(gdb.readRegisters),
-        readMemory: onItsWay(gdb.readMemory),
-        step: onItsWay(gdb.step),
+        readRegisters: onItsWay((vcpu: number) => gdb.readRegisters(vcpu)),
+        readMemory: onItsWay((address: bigint, length: number) => gdb.readMemory(address, length)),
+        step: onItsWay((vcpu: number) => gdb.step(vcpu)),
       },
     });
   };

@@ -43,7 +43,7 @@ export async function checkThere(
     system,
     ...programChecks(facts),
     await checkQemuVersion(qemu),
-    await checkSockets(host, qemuBinary),
+    ...(await startChecks(host, qemuBinary)),
     await checkDevices(qemu),
     await checkMachines(qemu),
     // After the others, because it measures times.
@@ -54,12 +54,23 @@ export async function checkThere(
   return { status: worstStatus(checks), checks };
 }
 
-async function checkSockets(host: SshHost, qemuBinary: string): Promise<DoctorCheck> {
+/** QEMU starts there as a run starts it, and whether the ssh server forwards Unix sockets. */
+async function startChecks(host: SshHost, qemuBinary: string): Promise<DoctorCheck[]> {
   try {
-    await host.tryUnixSockets(qemuBinary);
-    return { name: 'Unix sockets', status: 'ok', found: 'the ssh server forwards them' };
+    const { forwards } = await host.tryQemu(qemuBinary);
+    const starts: DoctorCheck = {
+      name: 'supervisor',
+      status: 'ok',
+      found: 'QEMU starts, and its monitor answers',
+    };
+    const sockets = 'Unix sockets';
+    if (forwards) return [starts, { name: sockets, status: 'ok', found: 'the ssh server forwards them' }];
+    const found = 'the ssh server does not forward them, used by scenarios with raw frames';
+    const remedy =
+      'set AllowStreamLocalForwarding yes in its sshd_config (OpenSSH), and no DisableForwarding';
+    return [starts, { name: sockets, status: 'warn', found, remedy }];
   } catch (error) {
-    return failed('Unix sockets', error);
+    return [failed('supervisor', error)];
   }
 }
 

@@ -36,12 +36,6 @@ const MOST_STDERR_CHARACTERS = 4096;
 /** Opening a channel takes a round trip and a fork there. */
 const OPEN_DEADLINE_MS = 20_000;
 
-/** What ssh2 says when the server refuses a channel (RFC 4254, section 5.1). */
-const REFUSALS = {
-  prohibited: 1,
-  connectFailed: 2,
-} as const;
-
 /** A connection to a host, on which commands run and Unix sockets are reached. */
 export class SshConnection {
   /** The host as the caller named it. */
@@ -89,23 +83,16 @@ export class SshConnection {
 
   /**
    * A stream to a Unix socket of the host (OpenSSH's PROTOCOL, section 2.4). Throws an error with the code ECONNREFUSED
-   * when nothing listens there, and {@link HostLost} when the server does not allow it.
+   * when the server refuses it: a server that does not forward, and one on which nothing listens, give the same answer
+   * (OpenSSH 9.2, serverloop.c). Throws {@link HostLost} when the connection has ended.
    */
   async connectUnix(path: string): Promise<Duplex> {
     try {
       return await this.#open((opened) => this.#client.openssh_forwardOutStreamLocal(path, opened));
     } catch (error) {
-      const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;
-      if (reason === REFUSALS.connectFailed) {
-        const why = 'nothing listens on the socket, or the ssh server does not forward Unix sockets';
-        throw Object.assign(new Error(why), { code: 'ECONNREFUSED' });
-      }
-      if (error instanceof HostLost && reason !== REFUSALS.prohibited) throw error;
-      throw new HostLost(
-        this.host,
-        'its ssh server does not forward Unix sockets (set AllowStreamLocalForwarding yes in sshd_config, and no DisableForwarding or "restrict" for the key)',
-        error,
-      );
+      if (this.#why !== undefined || !(error instanceof Error && 'reason' in error)) throw error;
+      const why = 'the ssh server does not forward Unix sockets, or nothing listens there';
+      throw Object.assign(new Error(why, { cause: error }), { code: 'ECONNREFUSED' });
     }
   }
 
@@ -202,7 +189,7 @@ export class SshConnection {
       ask((error, stream) => {
         if (error !== undefined && error !== null) {
           fail(
-            `it refuses a channel (${foldLine(error.message)}; is MaxSessions below 6 in its sshd_config?)`,
+            `it refuses a channel (${foldLine(error.message)}; is MaxSessions below 10 in its sshd_config?)`,
             error,
           );
           return;

@@ -8,6 +8,8 @@ export interface TcpProxy {
   stall(): void;
   /** Ends all connections at once. */
   cut(): void;
+  /** Ends all connections, and takes no new ones. */
+  stop(): void;
 }
 
 /** Listens on 127.0.0.1 for a server's port there; what passes comes `delayMs` late in each direction. */
@@ -54,5 +56,9 @@ export async function startProxy(
       isStalled = true;
     },
     cut,
+    stop() {
+      server.close();
+      cut();
+    },
   };
 }

@@ -5,7 +5,8 @@ import { type SshHost, sshHost } from '../../machine/qemu/hosts/ssh-host.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import type { PlannedHost } from '../../prepare/options.js';
 import { LOCAL_HOST_NAME, parseHostAddress } from '../../ssh/address.js';
-import { hostQemuBinary, qemuBinary } from '../context.js';
+import { HostLost } from '../../ssh/host-lost.js';
+import { complain, hostQemuBinary, qemuBinary } from '../context.js';
 import { defaultJobs } from './campaigns.js';
 
 /** The plans of a campaign for one of its hosts. */
@@ -36,17 +37,26 @@ export function hostPool(names: readonly string[]): HostPool {
     ),
     async seats(all, jobs) {
       const seats: Seat[] = [];
+      let lost: HostLost | undefined;
       for (const { name, there } of hosts) {
         const plans = all.find((one) => one.name === name)?.plans;
         if (plans === undefined) continue;
-        // A host whose server is in the way is refused before anything runs.
-        await there?.tryUnixSockets(hostQemuBinary());
-        seats.push({
-          ...(there === undefined ? HERE : seatThere(there)),
-          jobs: jobs ?? (await roomFor(plans, there)),
-          planOf: (plan) => planOnHost(plan, plans),
-        });
+        try {
+          // A host on which no QEMU starts is refused before anything runs.
+          await there?.tryQemu(hostQemuBinary());
+          seats.push({
+            ...(there === undefined ? HERE : seatThere(there)),
+            jobs: jobs ?? (await roomFor(plans, there)),
+            planOf: (plan) => planOnHost(plan, plans),
+          });
+        } catch (error) {
+          // The other hosts do its runs.
+          if (!(error instanceof HostLost)) throw error;
+          lost ??= error;
+          complain(`crashpath: ${error.message}`);
+        }
       }
+      if (seats.length === 0 && lost !== undefined) throw lost;
       return seats;
     },
     [Symbol.dispose]() {

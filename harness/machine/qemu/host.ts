@@ -28,6 +28,8 @@ export interface HostPlace {
   start(binary: string, args: readonly string[]): Promise<QemuProcess>;
   /** A socket on which QEMU listens. */
   socket(name: string): SocketTarget;
+  /** Makes QEMU's gdbstub ready for a connection, where it is not from the start; `hmp` asks the monitor. */
+  readonly startDebugger?: ((hmp: (command: string) => Promise<string>) => Promise<void>) | undefined;
   /** QEMU's monitor answers: connects what is not connected yet. `cont` starts a guest that was held until now. */
   begin(cont: () => Promise<unknown>): Promise<void>;
   /** Reports the host time of QEMU's threads, where the host's kernel counts it. */

@@ -133,6 +133,9 @@ async function start(
       roundTripMs: place.roundTripMs,
       async connect() {
         const { accel } = plan.accel;
+        await place.startDebugger?.((command) =>
+          answer(qmp.execute('human-monitor-command', { 'command-line': command })),
+        );
         const gdb = await connectGdb(place.socket(RUN_FILES.gdbSocket), { accel, signal: gone.signal });
         // QEMU is killed next: its vCPUs need not be released.
         teardown.defer('close the debugger', () => gdb.close({ guest: 'leave' }));

@@ -17,6 +17,8 @@ export function openDuplex(connect: () => Promise<Duplex>): OpenStream {
           failure = error;
         });
         stream.on('data', handlers.onBytes);
+        // The other end is gone: nothing that is sent has a reader.
+        stream.once('end', () => stream.destroy());
         stream.once('close', () => {
           closed({
             reason:

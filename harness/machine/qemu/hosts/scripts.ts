@@ -51,7 +51,7 @@ echo "$$ $boot" >owner
 read -r p c s pp group rest </proc/$$/stat
 leads=
 [ "$group" = "$$" ] && leads=yes
-mkfifo console.in console.out control.in control.out || exit 92
+for pipe in console control qmp gdb qtest ssh; do mkfifo $pipe.in $pipe.out || exit 92; done
 echo 0 >beat
 
 end_qemu() {
@@ -130,11 +130,11 @@ finish
 `;
 
 /**
- * Both directions of a UART, through the two FIFOs of QEMU's chardev, which QEMU has open already: parameters are the run's
+ * Both directions of a chardev of QEMU, through its two FIFOs, which QEMU has open already: parameters are the run's
  * directory and the FIFOs' name. What the guest wrote comes on standard output, to its last byte after QEMU's end. No open
  * blocks, also when QEMU has just ended: each FIFO is first opened for both directions (fifo(7)).
  */
-export const UART_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" || exit 90
+export const PIPE_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" || exit 90
 exec 3<>"$2.out" 4<>"$2.in" || exit 91
 exec 5<"$2.out" 6>"$2.in"
 exec 3>&- 4>&-
@@ -145,6 +145,19 @@ exec 6>&- 5<&-
 wait
 `;
 
+/**
+ * The same for QEMU's monitor, which QEMU may not have opened yet: the FIFOs stay open here, so that no end is seen. It
+ * ends with its standard input.
+ */
+export const MONITOR_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" || exit 90
+exec 3<>"$2.out" 4<>"$2.in" || exit 91
+cat <&3 4>&- &
+reader=$!
+exec >&-
+cat >&4 3<&-
+kill $reader
+`;
+
 /** A file of the run's directory; parameters: the directory, the file, and `gzip` or `plain`. */
 export const READ_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" || exit 90
 if [ "$3" = gzip ]; then exec gzip -1 -c <"./$2"; else exec cat <"./$2"; fi
@@ -152,10 +165,6 @@ if [ "$3" = gzip ]; then exec gzip -1 -c <"./$2"; else exec cat <"./$2"; fi
 
 /** The last bytes of a file of the run's directory; parameters: the directory, the file, how many. */
 export const TAIL_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" && exec tail -c "$3" "./$2"
-`;
-
-/** Succeeds when a file of the run's directory is a socket; parameters: the directory, the file. */
-export const SOCKET_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" && [ -S "./$2" ]
 `;
 
 /** Removes a file of the run's directory; parameters: the directory, the file. */

@@ -21,7 +21,7 @@ import {
 import { type HostFacts, missingPrograms, parseHostFacts } from './host-facts.js';
 import { sshPlace } from './ssh-place.js';
 import { Supervisor } from './supervisor.js';
-import { tryUnixSockets } from './try-sockets.js';
+import { type TriedHost, tryQemu } from './try-qemu.js';
 
 const ASK_DEADLINE_MS = 30_000;
 /** The sha256 of an image on a slow host. */
@@ -30,8 +30,8 @@ const HASH_DEADLINE_MS = 300_000;
 const UPLOAD_DEADLINE_MS = 1_200_000;
 /** QEMU's lists, and all that it prints. */
 const OUTPUT_MOST_BYTES = 1024 * 1024;
-/** A Unix socket's path may have 107 bytes (unix(7)); the longest name in a run's directory is `/qtest.sock`. */
-const LONGEST_DIRECTORY = 107 - '/qtest.sock'.length;
+/** A Unix socket's path may have 107 bytes (unix(7)); the one in a run's directory is `net.sock`. */
+const LONGEST_DIRECTORY = 107 - '/net.sock'.length;
 
 /** Opens a connection to the host; tests have their own. */
 export type Connect = (address: HostAddress) => Promise<SshConnection>;
@@ -43,8 +43,8 @@ export interface SshHost extends QemuHost, ProgramHost {
   facts(): Promise<HostFacts>;
   /** `SHA256:...` of its host key. */
   fingerprint(): Promise<string>;
-  /** Starts a QEMU that only listens, and connects to it. Throws the fault of {@link tryUnixSockets}. */
-  tryUnixSockets(qemuBinary: string): Promise<void>;
+  /** Starts a QEMU as a run does; see {@link tryQemu}. */
+  tryQemu(qemuBinary: string): Promise<{ readonly forwards: boolean }>;
   /** Whether it can be reached now. */
   isThere(): Promise<boolean>;
   close(): void;
@@ -125,16 +125,14 @@ export function sshHost(address: HostAddress, { connect = connectSsh }: { connec
     return `../../files/${await store(await hash, () => createReadStream(path))}`;
   };
 
-  const withSupervisor = async (
-    use: (run: { connection: SshConnection; supervisor: Supervisor }, runName: string) => Promise<void>,
-  ): Promise<void> => {
+  const withSupervisor = async <T>(use: (tried: TriedHost) => Promise<T>): Promise<T> => {
     await factsOnce();
     const run = await connect(address);
     try {
       const runName = freshName();
       const supervisor = await Supervisor.start(run, runName);
       try {
-        await use({ connection: run, supervisor }, runName);
+        return await use({ connection: run, supervisor, name: runName });
       } finally {
         await supervisor.close();
       }
@@ -199,8 +197,7 @@ export function sshHost(address: HostAddress, { connect = connectSsh }: { connec
         throw error;
       }
     },
-    tryUnixSockets: (qemuBinary) =>
-      withSupervisor((run, runName) => tryUnixSockets(run, { name: runName, qemuBinary })),
+    tryQemu: (qemuBinary) => withSupervisor((tried) => tryQemu(tried, qemuBinary)),
     async isThere() {
       try {
         const { status } = await ask({ text: 'exit 0' });

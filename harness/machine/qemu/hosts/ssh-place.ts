@@ -4,16 +4,19 @@ import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { ClientChannel } from 'ssh2';
+import { foldLine } from '../../../model/escape.js';
 import { harnessFault } from '../../../model/fault.js';
 import { openDuplex } from '../../../qemu/socket/duplex.js';
 import type { SshConnection } from '../../../ssh/connection.js';
+import { HostLost } from '../../../ssh/host-lost.js';
 import { MachineFailure } from '../../machine.js';
 import { RUN_FILES } from '../arguments.js';
 import type { HostPlace } from '../host.js';
 import { pollHostTime, timesOf } from '../host-time.js';
+import { NIC_SOCKETS } from '../nic.js';
 import { groupBytes } from '../uart.js';
-import { argumentsThere, type FilesThere } from './arguments-there.js';
-import { READ_SCRIPT, REMOVE_SCRIPT, TAIL_SCRIPT, UART_SCRIPT } from './scripts.js';
+import { argumentsThere, type FilesThere, START_GDBSTUB } from './arguments-there.js';
+import { MONITOR_SCRIPT, PIPE_SCRIPT, READ_SCRIPT, REMOVE_SCRIPT, TAIL_SCRIPT } from './scripts.js';
 import type { Supervisor } from './supervisor.js';
 
 /** A piece of memory over a slow line. */
@@ -53,7 +56,7 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
       let channel: ClientChannel | undefined;
       let drained: Promise<void> = Promise.resolve();
       begins.push(async () => {
-        const opened = await connection.start({ text: UART_SCRIPT, args: [name, pipe] });
+        const opened = await connection.start({ text: PIPE_SCRIPT, args: [name, pipe] });
         channel = opened;
         opened.on('error', () => undefined);
         opened.stderr.resume();
@@ -83,7 +86,9 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
         connect = resolve;
       });
       begins.push(async () => {
-        stream = await connection.connectUnix(there(socket));
+        stream = await (socket === NIC_SOCKETS.frames
+          ? connectFrames(there(socket))
+          : openPipe(pipeOf(socket)));
         // Its end is reported by QEMU's.
         stream.on('error', () => stream?.destroy());
         connect(stream);
@@ -106,8 +111,15 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
     },
     socket: (socket) => ({
       name: `${connection.host}:${socket}`,
-      open: openDuplex(() => connection.connectUnix(there(socket))),
+      open: openDuplex(() => openPipe(pipeOf(socket))),
     }),
+    async startDebugger(hmp) {
+      const said = await hmp(START_GDBSTUB);
+      if (said.startsWith('Waiting for gdb')) return;
+      throw new MachineFailure(`cannot start the gdbstub on ${connection.host}: ${foldLine(said)}`, {
+        gone: false,
+      });
+    },
     async begin(cont) {
       await Promise.all(begins.map((begin) => begin()));
       await cont();
@@ -166,6 +178,27 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
     },
   };
 
+  /** The stream of a chardev. The monitor is the first one, and QEMU may not have opened it yet. */
+  async function openPipe(pipe: string): Promise<Duplex> {
+    const text = pipe === 'qmp' ? MONITOR_SCRIPT : PIPE_SCRIPT;
+    const channel = await connection.start({ text, args: [name, pipe] });
+    channel.stderr.resume();
+    void supervisor.ended.then(() => channel.close());
+    return channel;
+  }
+
+  async function connectFrames(path: string): Promise<Duplex> {
+    try {
+      return await connection.connectUnix(path);
+    } catch (error) {
+      if (error instanceof HostLost) throw error;
+      throw harnessFault(
+        `cannot connect the network card on host "${connection.host}": its ssh server does not forward Unix sockets; set "AllowStreamLocalForwarding yes" in its sshd_config (OpenSSH), and no DisableForwarding`,
+        error,
+      );
+    }
+  }
+
   async function tailOfLog(mostBytes: number): Promise<string> {
     const script = { text: TAIL_SCRIPT, args: [name, RUN_FILES.qemuLog, String(mostBytes)] };
     const { status, stdout, stderr } = await connection.run(script, {
@@ -175,4 +208,9 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
     if (status === 0) return stdout.toString('latin1');
     throw harnessFault(`cannot read QEMU's log on ${connection.host}: ${stderr}; run again`);
   }
+}
+
+/** The FIFOs of what is a socket here. */
+function pipeOf(socket: string): string {
+  return socket.replace(/\.sock$/, '');
 }
