@@ -11,6 +11,8 @@ export interface Seat {
   readonly planOf?: ((plan: RunPlan) => RunPlan) | undefined;
   /** Whether the host can be reached; asked after a run lost it. */
   readonly isThere?: (() => Promise<boolean>) | undefined;
+  /** How long a host that was lost is waited for, milliseconds; a minute when absent. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** How often a lost host is asked, and for how long. */
@@ -19,16 +21,8 @@ const PATIENCE_MS = 60_000;
 
 /** Waits for a host that a run has lost. False when it does not return in a minute, or the campaign is stopped. */
 export async function returns(
-  { isThere }: Pick<Seat, 'isThere'>,
-  {
-    signal,
-    againMs = AGAIN_MS,
-    patienceMs = PATIENCE_MS,
-  }: {
-    readonly signal: AbortSignal;
-    readonly againMs?: number;
-    readonly patienceMs?: number;
-  },
+  { isThere, patienceMs = PATIENCE_MS }: Pick<Seat, 'isThere' | 'patienceMs'>,
+  { signal, againMs = AGAIN_MS }: { readonly signal: AbortSignal; readonly againMs?: number },
 ): Promise<boolean> {
   if (isThere === undefined) return true;
   const untilMs = performance.now() + patienceMs;
