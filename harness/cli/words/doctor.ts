@@ -27,5 +27,5 @@ export const DOCTOR = {
       })
       .option('json', jsonOption('Print one JSON object'))
       .example('$0 doctor', 'Can this host run guests?')
-      .example('$0 doctor --host ssh://root@box', 'Can that one?'),
+      .example('$0 doctor --host local --json', 'The same for a program; --host names other hosts as well'),
 } satisfies WordsOf<DoctorOptions>;

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { sha256Of, sha256OfFile } from '../../../cache/sha256.js';
 import { foldLine } from '../../../model/escape.js';
-import { harnessFault, usageFault } from '../../../model/fault.js';
+import { Fault, harnessFault, usageFault } from '../../../model/fault.js';
 import type { HostAddress } from '../../../ssh/address.js';
 import { connectSsh } from '../../../ssh/connect.js';
 import type { CommandOptions, Script, SshConnection } from '../../../ssh/connection.js';
@@ -51,8 +51,18 @@ export interface SshHost extends QemuHost, ProgramHost {
 }
 
 /** A host over ssh; it is connected when it is first used. Each run has a connection of its own. */
-export function sshHost(address: HostAddress, { connect = connectSsh }: { connect?: Connect } = {}): SshHost {
+export function sshHost(
+  address: HostAddress,
+  { connect: open = connectSsh }: { connect?: Connect } = {},
+): SshHost {
   const name = address.given;
+  // One after the other: a server refuses many that have not logged in yet (sshd_config(5), MaxStartups).
+  let turn: Promise<unknown> = Promise.resolve();
+  const connect = (): Promise<SshConnection> => {
+    const mine = turn.catch(() => undefined).then(() => open(address));
+    turn = mine;
+    return mine;
+  };
   let shared: Promise<SshConnection> | undefined;
   let facts: Promise<HostFacts> | undefined;
   const files = new Map<string, Promise<string>>();
@@ -60,7 +70,7 @@ export function sshHost(address: HostAddress, { connect = connectSsh }: { connec
   /** The connection for questions and uploads; a lost one is opened again. */
   const connection = async (): Promise<SshConnection> => {
     const before = await shared?.catch(() => undefined);
-    if (before === undefined || before.ended !== undefined) shared = connect(address);
+    if (before === undefined || before.ended !== undefined) shared = connect();
     if (shared === undefined) throw new Error('no connection was begun');
     return shared;
   };
@@ -127,7 +137,7 @@ export function sshHost(address: HostAddress, { connect = connectSsh }: { connec
 
   const withSupervisor = async <T>(use: (tried: TriedHost) => Promise<T>): Promise<T> => {
     await factsOnce();
-    const run = await connect(address);
+    const run = await connect();
     try {
       const runName = freshName();
       const supervisor = await Supervisor.start(run, runName);
@@ -186,7 +196,7 @@ export function sshHost(address: HostAddress, { connect = connectSsh }: { connec
     },
     async openPlace({ directory }) {
       const { programs } = await factsOnce();
-      const run = await connect(address);
+      const run = await connect();
       try {
         const runName = freshName();
         const supervisor = await Supervisor.start(run, runName);
@@ -203,7 +213,8 @@ export function sshHost(address: HostAddress, { connect = connectSsh }: { connec
         const { status } = await ask({ text: 'exit 0' });
         return status === 0;
       } catch (error) {
-        if (error instanceof HostLost) return false;
+        // Whatever it is, a key that was changed included, runs would meet it as well.
+        if (error instanceof Fault) return false;
         throw error;
       }
     },
