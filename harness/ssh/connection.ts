@@ -19,6 +19,14 @@ export interface Script {
   readonly args?: readonly string[];
 }
 
+/** A script that runs. */
+export interface StartedScript {
+  /** Its standard streams. */
+  readonly channel: ClientChannel;
+  /** Its exit status when the channel is closed; undefined when it has none. Never rejects. */
+  readonly ended: Promise<number | undefined>;
+}
+
 /** Bounds of a command. */
 export interface CommandOptions {
   readonly deadlineMs: number;
@@ -76,9 +84,17 @@ export class SshConnection {
   }
 
   /** Starts a script in the host's shell. Throws {@link HostLost}. */
-  async start({ text, args = [] }: Script): Promise<ClientChannel> {
+  async start({ text, args = [] }: Script): Promise<StartedScript> {
     const command = `exec sh -c ${shellQuote([text, 'crashpath', ...args])}`;
-    return this.#open((opened) => this.#client.exec(command, opened));
+    let ended: Promise<number | undefined> = Promise.resolve(undefined);
+    const channel = await this.#open<ClientChannel>((opened) =>
+      this.#client.exec(command, (error, stream) => {
+        // At once: a short script has ended before anybody who waits for the channel gets it.
+        if (error === undefined) ended = endOf(stream);
+        opened(error, stream);
+      }),
+    );
+    return { channel, ended };
   }
 
   /**
@@ -107,11 +123,10 @@ export class SshConnection {
    */
   async run(script: Script, options: CommandOptions): Promise<CommandEnd> {
     options.signal?.throwIfAborted();
-    const channel = await this.start(script);
+    const { channel, ended } = await this.start(script);
     const { deadlineMs, mostBytes = MOST_BYTES, input, signal, onFirstOutput } = options;
     const chunks: Buffer[] = [];
     let [bytes, stderr] = [0, ''];
-    let status: number | undefined;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => give(`a command did not end within ${deadlineMs} ms`), deadlineMs);
       const settle = () => {
@@ -138,11 +153,7 @@ export class SshConnection {
       channel.stderr.on('data', (chunk: Buffer) => {
         stderr = (stderr + chunk.toString('latin1')).slice(-MOST_STDERR_CHARACTERS);
       });
-      channel.on('exit', (code: number | null) => {
-        status = code ?? undefined;
-      });
-      channel.on('error', () => undefined);
-      channel.once('close', () => {
+      void ended.then((status) => {
         settle();
         if (this.#why === undefined) {
           resolve({
@@ -199,6 +210,16 @@ export class SshConnection {
       });
     });
   }
+}
+
+/** Resolves with the exit status when the channel is closed and everything on it was read. */
+function endOf(channel: ClientChannel): Promise<number | undefined> {
+  let status: number | undefined;
+  channel.on('exit', (code: number | null) => {
+    status = code ?? undefined;
+  });
+  channel.on('error', () => undefined);
+  return new Promise((resolve) => channel.once('close', () => resolve(status)));
 }
 
 function reasonOf(cause: unknown): object {

@@ -1,5 +1,5 @@
 /** Hosts over ssh, on a server of the test's own; in QEMU's place are scripts. */
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
@@ -187,6 +187,36 @@ void t.test('a host that is not trusted, or does not let in, is refused with the
   });
   const nowhere = await writeClientConfig({ ...server, port: 1 }, { name: 'nowhere' });
   await t.rejects(hostWith(t, nowhere).facts(), { name: 'HostLost', message: /no ssh server there/ });
+});
+
+void t.test('through another host, with a key that only the agent can use', async (t) => {
+  const server = await startSshServer(t);
+  const agent = join(server.folder, 'agent');
+  const { stdout: said } = await execa('ssh-agent', ['-a', agent, '-s']);
+  const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(said)?.[1]);
+  t.teardown(() => process.kill(pid));
+  const [other, env] = [join(server.folder, 'other'), { SSH_AUTH_SOCK: agent }];
+  await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other]);
+  await execa('ssh-add', [other], { env });
+  await execa('ssh-add', [server.clientKey], { env });
+  await execa('ssh-keygen', ['-q', '-p', '-N', 'secret', '-f', server.clientKey]);
+  const config = await writeClientConfig(server, { name: 'agent_config', lines: [`IdentityAgent ${agent}`] });
+  const jump = ['Host inner', '  ProxyJump box', '  HostKeyAlias box', ''].join('\n');
+  const inner = (await readFile(config, 'utf8')).replace('Host box', 'Host *');
+  await writeFile(config, `${jump}${inner}`);
+  const places = { ...configPlaces(), userConfig: config, systemConfig: '/dev/null', agent: undefined };
+  const connection = await connectSsh(parseHostAddress('inner'), { places });
+  const { stdout, status } = await connection.run(
+    { text: 'echo "$1"', args: ["it's $HOME"] },
+    { deadlineMs: 20_000 },
+  );
+  t.strictSame([stdout.toString(), status], ["it's $HOME\n", 0], 'words are words');
+  await t.rejects(connection.run({ text: 'yes' }, { deadlineMs: 20_000, mostBytes: 10_000 }), {
+    message: /printed more than 10000 bytes/,
+  });
+  await t.rejects(connection.run({ text: 'sleep 100' }, { deadlineMs: 200 }), { message: /within 200 ms/ });
+  connection.close();
+  await t.rejects(connection.run({ text: 'true' }, { deadlineMs: 200 }), { name: 'HostLost' });
 });
 
 void t.test('doctor says what is wrong with a host', async (t) => {

@@ -56,14 +56,13 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
       let channel: ClientChannel | undefined;
       let drained: Promise<void> = Promise.resolve();
       begins.push(async () => {
-        const opened = await connection.start({ text: PIPE_SCRIPT, args: [name, pipe] });
+        const { channel: opened, ended } = await connection.start({ text: PIPE_SCRIPT, args: [name, pipe] });
         channel = opened;
-        opened.on('error', () => undefined);
         opened.stderr.resume();
         opened.on('data', (bytes: Buffer) => group.push(bytes));
         drained = new Promise((resolve) => {
           opened.once('end', resolve);
-          opened.once('close', resolve);
+          void ended.then(() => resolve());
         });
       });
       return {
@@ -181,7 +180,7 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
   /** The stream of a chardev. The monitor is the first one, and QEMU may not have opened it yet. */
   async function openPipe(pipe: string): Promise<Duplex> {
     const text = pipe === 'qmp' ? MONITOR_SCRIPT : PIPE_SCRIPT;
-    const channel = await connection.start({ text, args: [name, pipe] });
+    const { channel } = await connection.start({ text, args: [name, pipe] });
     channel.stderr.resume();
     void supervisor.ended.then(() => channel.close());
     return channel;

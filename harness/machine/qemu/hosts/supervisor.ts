@@ -46,10 +46,7 @@ export class Supervisor {
   /** The shortest so far: the host's own time is in the longer ones. */
   #roundTripMs = Number.POSITIVE_INFINITY;
 
-  private constructor(
-    channel: ClientChannel,
-    { directory, lines, connection }: { directory: string; lines: LineReader; connection: SshConnection },
-  ) {
+  private constructor(channel: ClientChannel, { directory, lines, connection, ended }: SupervisorParts) {
     this.#channel = channel;
     this.#lines = lines;
     this.directory = directory;
@@ -68,7 +65,7 @@ export class Supervisor {
         this.#end({ lost: why });
         resolve();
       };
-      channel.once('close', () => end(connection.ended ?? 'its supervisor has ended'));
+      void ended.then(() => end(connection.ended ?? 'its supervisor has ended'));
       void connection.lost.then(end);
     });
     lines.onLine = (line) => this.#receive(line);
@@ -76,9 +73,8 @@ export class Supervisor {
 
   /** Starts the supervisor; `name` is the new directory's. Throws {@link HostLost}. */
   static async start(connection: SshConnection, name: string): Promise<Supervisor> {
-    const channel = await connection.start({ text: SUPERVISOR_SCRIPT, args: [name] });
-    channel.on('error', () => undefined);
-    const lines = new LineReader(channel, connection.host);
+    const { channel, ended } = await connection.start({ text: SUPERVISOR_SCRIPT, args: [name] });
+    const lines = new LineReader(channel, { host: connection.host, ended });
     let complaint = '';
     const complain = (bytes: Buffer) => {
       complaint = (complaint + bytes.toString('latin1')).slice(-STDERR_TAIL_CHARACTERS);
@@ -89,7 +85,7 @@ export class Supervisor {
       const directory = /^dir (\/[\x21-\x7e]{1,200})$/.exec(line ?? '')?.[1];
       if (directory?.endsWith(`/${name}`) === true) {
         channel.stderr.off('data', complain);
-        return new Supervisor(channel, { directory, lines, connection });
+        return new Supervisor(channel, { directory, lines, connection, ended });
       }
       const said =
         foldLine(complaint) || (line === undefined ? 'no answer' : `it said "${foldLine(line, 80)}"`);
@@ -194,18 +190,31 @@ export class Supervisor {
   }
 }
 
+interface SupervisorParts {
+  readonly directory: string;
+  readonly lines: LineReader;
+  readonly connection: SshConnection;
+  /** Resolves when the channel is closed. */
+  readonly ended: Promise<unknown>;
+}
+
 /** The lines of a channel; longer ones are cut. */
 class LineReader {
   /** Takes the lines that nobody waits for. */
   onLine: ((line: string) => void) | undefined;
   readonly host: string;
   #rest = '';
+  #isOver = false;
   #wanted: { readonly form: RegExp; readonly take: (found: RegExpExecArray | undefined) => void }[] = [];
 
-  constructor(channel: ClientChannel, host: string) {
+  constructor(
+    channel: ClientChannel,
+    { host, ended }: { readonly host: string; readonly ended: Promise<unknown> },
+  ) {
     this.host = host;
     channel.on('data', (bytes: Buffer) => this.#push(bytes.toString('latin1')));
-    channel.once('close', () => {
+    void ended.then(() => {
+      this.#isOver = true;
       for (const { take } of this.#wanted.splice(0)) take(undefined);
     });
   }
@@ -217,6 +226,7 @@ class LineReader {
 
   /** The next line of that form; undefined when there is none within the deadline. */
   wanted(form: RegExp, deadlineMs: number): Promise<RegExpExecArray | undefined> {
+    if (this.#isOver) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const take = (found: RegExpExecArray | undefined) => {
         clearTimeout(timer);

@@ -37,7 +37,7 @@ export async function tryQemu(
   const gone = new AbortController();
   void supervisor.ended.then(() => gone.abort());
   const open = openDuplex(async () => {
-    const channel = await connection.start({ text: MONITOR_SCRIPT, args: [name, 'qmp'] });
+    const { channel } = await connection.start({ text: MONITOR_SCRIPT, args: [name, 'qmp'] });
     channel.stderr.resume();
     return channel;
   });
