@@ -19,7 +19,7 @@ export function openDuplex(connect: () => Promise<Duplex>): OpenStream {
         stream.on('data', handlers.onBytes);
         // The other end is gone: nothing that is sent has a reader.
         stream.once('end', () => stream.destroy());
-        stream.once('close', () => {
+        const end = () => {
           closed({
             reason:
               failure === undefined
@@ -28,7 +28,10 @@ export function openDuplex(connect: () => Promise<Duplex>): OpenStream {
             cause: failure,
             error: failure ?? new Error('connection closed while it was being opened'),
           });
-        });
+        };
+        // It may have ended before anybody listened.
+        if (stream.destroyed) queueMicrotask(end);
+        else stream.once('close', end);
         // The events of an attempt are attached when this returns.
         queueMicrotask(() => {
           opened({ send: (text) => stream.write(text), destroy: () => stream.destroy() });
