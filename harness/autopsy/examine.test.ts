@@ -43,6 +43,7 @@ function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLate
     hasBusMaster: false,
     accel: 'tcg',
     symbols: {},
+    roundTripMs: 0,
     examinedBefore: 0,
     nowMs: () => now++,
     sleep: async () => {
@@ -64,6 +65,33 @@ void t.test('a spin is stepped, and proved', async (t) => {
     ],
   });
   t.strictSame(did, ['interrupt', 'step 0'], 'and the machine was left stopped');
+});
+
+void t.test('the distance of a host does not prevent the proof', async (t) => {
+  const far = (roundTripMs: number) => {
+    const { suspect } = machine({ vcpus: [{ rip: RIP }, PARKED] });
+    let now = 0;
+    const onItsWay =
+      <Args extends unknown[], T>(ask: (...args: Args) => Promise<T>) =>
+      (...args: Args): Promise<T> => {
+        now += 1_100;
+        return ask(...args);
+      };
+    const { gdb } = suspect;
+    return examine({
+      ...suspect,
+      roundTripMs,
+      nowMs: () => now,
+      gdb: {
+        ...gdb,
+        readRegisters: onItsWay((vcpu: number) => gdb.readRegisters(vcpu)),
+        readMemory: onItsWay((address: bigint, length: number) => gdb.readMemory(address, length)),
+        step: onItsWay((vcpu: number) => gdb.step(vcpu)),
+      },
+    });
+  };
+  t.match(await far(0), { finding: 'working', why: /did not recur/ }, 'a debugger that is that slow, here');
+  t.match(await far(1_100), { finding: 'hung', shape: 'spin' });
 });
 
 void t.test('a delay is not', async (t) => {

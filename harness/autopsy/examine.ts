@@ -50,6 +50,8 @@ export interface SuspectMachine {
   sleep(forMs: number): Promise<void>;
   /** A number that grows when the guest prints. */
   printed(): number;
+  /** How long a question to the debugger is on its way there and back, milliseconds; 0 for a machine on this host. */
+  readonly roundTripMs: number;
   /** How often the same shape was examined before. */
   readonly examinedBefore: number;
 }
@@ -63,6 +65,12 @@ const MOST_STEPS = 4096;
  */
 const FOLLOW_MS = 1_000;
 const MOST_DOUBLINGS = 4;
+/**
+ * A step asks three questions: the step, the registers, the memory that it uses. The way of as many questions as a short
+ * loop takes, for two rounds, is added to the time, so that the distance of the host does not prevent a proof either.
+ */
+const FAR_QUESTIONS = 3 * 256;
+const MOST_WAY_MS = 60_000;
 /** The PIT, the slowest timer whose state is not shown, counts for 55 ms at most (65,536 / 1,193,182 Hz). */
 const WATCH_MS = 2_200;
 
@@ -158,7 +166,8 @@ function stateOf({ halted, interruptsOn }: VcpuState, { cr0 }: VcpuRegisters): E
  * is not in a loop that recurs. Of parked ones it finds out whether an NMI could let them go on.
  */
 async function followAll(scene: Scene, machine: SuspectMachine): Promise<void> {
-  const forMs = FOLLOW_MS * 2 ** Math.min(machine.examinedBefore, MOST_DOUBLINGS);
+  const wayMs = Math.min(MOST_WAY_MS, FAR_QUESTIONS * machine.roundTripMs);
+  const forMs = FOLLOW_MS * 2 ** Math.min(machine.examinedBefore, MOST_DOUBLINGS) + wayMs;
   const irqchips = readIrqchips(await machine.monitor.irqchips());
   for (const suspect of scene.suspects.filter(({ state }) => state === 'parked')) {
     const nmi = await nmiOf(suspect, machine, irqchips);
@@ -318,6 +327,8 @@ async function askWake(
   await machine.gdb.continueAll();
   await machine.sleep(WATCH_MS);
   await machine.gdb.interrupt();
+  // What was printed before the stop may be on its way.
+  if (machine.roundTripMs > 0) await machine.sleep(machine.roundTripMs);
   if (machine.printed() !== printed) return { finding: 'working', why: 'the guest printed meanwhile' };
   const moved = await whoMoved(scene, machine);
   if (moved !== undefined) return { finding: 'working', why: `vCPU ${moved} went on meanwhile` };

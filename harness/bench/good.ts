@@ -9,7 +9,7 @@ import { prepareOptions, say } from '../cli/context.js';
 import { wholeNumber } from '../cli/words/option-values.js';
 import { single } from '../cli/words/shared-options.js';
 import { EXIT } from '../model/fault.js';
-import { isInterrupted } from '../model/result.js';
+import { isCutOff } from '../model/result.js';
 import { planRuns } from '../prepare/plan-runs.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { carryOut } from './carry-out.js';
@@ -27,7 +27,7 @@ await carryOut('bench:good', async () => {
   const directory = argv.resume ?? (await begin(argv));
   const caught = await withLoad(argv.stress ?? availableParallelism(), () => runRest(directory, argv));
   const stored = (await readRuns(directory)).flatMap(({ result }) => (result === undefined ? [] : [result]));
-  const tally = tallyGood(stored.filter((result) => !isInterrupted(result)));
+  const tally = tallyGood(stored.filter((result) => !isCutOff(result)));
   process.stdout.write(argv.json ? `${JSON.stringify({ directory, ...tally })}\n` : `${goodText(tally)}\n`);
   const open = (await openPlans(directory)).length;
   if (open > 0) say(`${open} runs left: npm run bench:good -- --resume ${relative('.', directory)}`);

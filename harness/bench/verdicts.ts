@@ -9,7 +9,7 @@ import { PACKAGE_ROOT, prepareOptions, say } from '../cli/context.js';
 import { factor, nonEmpty } from '../cli/words/option-values.js';
 import { single } from '../cli/words/shared-options.js';
 import { EXIT, usageFault } from '../model/fault.js';
-import { isInterrupted, type RunResult } from '../model/result.js';
+import { isCutOff, type RunResult } from '../model/result.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { readRecording } from '../store/read-recording.js';
 import { rejudge } from '../store/rejudge.js';
@@ -132,7 +132,7 @@ async function judgedRows(directory: string, zoo: readonly ZooRow[]): Promise<Ju
   for (const row of zoo.filter(({ name }) => stored.data.rows.includes(name))) {
     const unrun = stored.data.unrun.find(({ name }) => name === row.name);
     if (unrun !== undefined) rows.push(unrunRow(row, unrun.why));
-    const run = runs.findLast(({ result }) => result?.scenario === row.name && !isInterrupted(result));
+    const run = runs.findLast(({ result }) => result?.scenario === row.name && !isCutOff(result));
     if (run?.result === undefined) continue;
     const { events } = await rejudge(run.directory);
     rows.push(judgeRow(row, run.result, provedAfterMs(await readRecording(run.directory), events)));

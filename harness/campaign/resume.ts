@@ -1,4 +1,4 @@
-import { isInterrupted, type RunResult } from '../model/result.js';
+import { isCutOff, type RunResult } from '../model/result.js';
 import { renamedPlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
@@ -21,10 +21,20 @@ export function remainingPlans(
 ): RunPlan[] {
   return plans.flatMap((plan) => {
     const attempts = begun.filter(({ runId }) => runId === plan.runId || isAttemptOf(runId, plan.runId));
-    if (attempts.some(({ result }) => result !== undefined && !isInterrupted(result))) return [];
+    if (attempts.some(({ result }) => result !== undefined && !isCutOff(result))) return [];
     if (attempts.length === 0) return [plan];
     return [renamedPlan(plan, { runId: `${plan.runId}.${attempts.length + 1}`, nonce: freshNonce() })];
   });
+}
+
+/**
+ * The plan of a run on another host, out of that host's plans of the campaign; a run that is repeated keeps its new name and
+ * nonce. Throws an Error when the host has none. Pure.
+ */
+export function planOnHost(plan: RunPlan, hostPlans: readonly RunPlan[]): RunPlan {
+  const planned = hostPlans.find(({ runId }) => runId === plan.runId || isAttemptOf(plan.runId, runId));
+  if (planned === undefined) throw new Error(`run ${plan.runId} is not planned for this host`);
+  return planned.runId === plan.runId ? planned : renamedPlan(planned, plan);
 }
 
 function isAttemptOf(runId: string, original: string): boolean {

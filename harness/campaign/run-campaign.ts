@@ -1,17 +1,22 @@
-import PQueue from 'p-queue';
 import type { RunEvent } from '../model/event.js';
+import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openQemu } from '../machine/qemu/open.js';
 import { executeRun, type MachineOpener } from '../run/execute-run.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
+import { returns, type Seat } from './seats.js';
 
 /** Options of {@link runCampaign}. */
 export interface CampaignOptions {
-  /** How many guests run at a time. */
+  /** How many guests run at a time on this host, without {@link seats}. */
   readonly jobs: number;
-  /** Starts the machines; QEMU when absent. */
+  /** The hosts that run the guests; this one when absent. */
+  readonly seats?: readonly Seat[] | undefined;
+  /** A host is lost and gets no more runs. */
+  readonly onHostOut?: ((seat: Seat) => void) | undefined;
+  /** Starts the machines on this host, without {@link seats}; QEMU when absent. */
   readonly open?: MachineOpener | undefined;
   /**
    * See `ExecuteOptions.cacheDir`; mandatory, since a campaign without it is only slower, which is easy to overlook.
@@ -24,9 +29,19 @@ export interface CampaignOptions {
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
 }
 
+/** All hosts of a campaign are lost. What was run is recorded; `--resume` runs the rest. */
+export class NoHostLeft extends Fault {
+  constructor(left: number) {
+    const runs = left === 0 ? 'its last runs are lost' : `${left} of its runs were not begun`;
+    super('harness', `cannot continue the campaign: no host can be reached, and ${runs}; --resume runs them`);
+    this.name = 'NoHostLeft';
+  }
+}
+
 /**
- * Runs plans in their order, `jobs` at a time, and returns the results in the order in which they ended. A recording
- * that cannot be written (full disk) stops the campaign: its fault is thrown when the runs under way have ended.
+ * Runs plans in their order, as many at a time as the seats have room for, and returns the results in the order in which
+ * they ended. A recording that cannot be written (full disk) stops the campaign: its fault is thrown when the runs under way
+ * have ended. A host that is lost and does not return gets no more runs; throws {@link NoHostLeft} when none is left.
  */
 export async function runCampaign(
   directory: string,
@@ -34,17 +49,18 @@ export async function runCampaign(
   options: CampaignOptions,
 ): Promise<RunResult[]> {
   const results: RunResult[] = [];
-  const queue = new PQueue({ concurrency: options.jobs });
   const stop = new AbortController();
   const signals = options.signal === undefined ? [stop.signal] : [stop.signal, options.signal];
   const signal = AbortSignal.any(signals);
+  const seats = options.seats ?? [{ name: undefined, jobs: options.jobs, open: options.open ?? openQemu }];
+  const left = [...plans];
+  const out = new Set<Seat>();
   let fault: unknown;
-  const runOne = async (plan: RunPlan) => {
-    if (signal.aborted) return;
+  const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
     try {
       options.onStart?.(plan);
       const result = await executeRun(plan, await createRunDirectory(directory, plan), {
-        open: options.open ?? openQemu,
+        open: seat.open,
         signal,
         cacheDir: options.cacheDir,
         onEvent: (event) => options.onEvent?.(plan, event),
@@ -52,12 +68,26 @@ export async function runCampaign(
       results.push(result);
       await appendResult(directory, result);
       options.onResult?.(result, plan);
+      return result;
     } catch (error) {
       fault ??= error;
       stop.abort('a failure of the harness in another run');
+      return undefined;
     }
   };
-  await queue.addAll(plans.map((plan) => () => runOne(plan)));
+  const work = async (seat: Seat) => {
+    while (!signal.aborted && !out.has(seat)) {
+      const plan = left.shift();
+      if (plan === undefined) return;
+      const result = await runOne(seat.planOf?.(plan) ?? plan, seat);
+      if (result?.detail !== 'host-lost' || out.has(seat) || (await returns(seat, { signal }))) continue;
+      if (signal.aborted || out.has(seat)) return;
+      out.add(seat);
+      options.onHostOut?.(seat);
+    }
+  };
+  await Promise.all(seats.flatMap((seat) => Array.from({ length: seat.jobs }, () => work(seat))));
   if (fault !== undefined) throw fault;
+  if (out.size === seats.length && !signal.aborted) throw new NoHostLeft(left.length);
   return results;
 }

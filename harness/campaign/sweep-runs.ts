@@ -1,5 +1,5 @@
 import type { RunPlan } from '../plan/run-plan.js';
-import { isInterrupted, type RunResult } from '../model/result.js';
+import { isCutOff, type RunResult } from '../model/result.js';
 import type { Scenario } from '../plan/scenario.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { resetKind } from '../machine/qemu/reset-kind.js';
@@ -92,6 +92,6 @@ export class SweepRuns {
 
   /** A run that the user interrupted does not count as a try. */
   #finished(): readonly RunResult[] {
-    return this.#results.filter((result) => !isInterrupted(result));
+    return this.#results.filter((result) => !isCutOff(result));
   }
 }

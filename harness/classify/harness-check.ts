@@ -9,13 +9,14 @@ import { factsOf, first, firstFact } from './phases.js';
 export const harnessCheck: Check = ({ events, verified }) => {
   // What could not be undone afterwards does not change what was seen before.
   const fault = factsOf(events, 'harness-fault').find((event) => event.fact.afterRun !== true);
+  const lost = firstFact(events, 'host-lost');
   const exit = factsOf(events, 'qemu-exit').find((event) => !event.fact.asked);
   // SIGTERM makes QEMU send SHUTDOWN before it exits (qapi/run-state.json: guest is false); the run ends there, so that
   // the recorded exit may look like one that crashpath requested.
   const stopped = first(events, 'shutdown', (event) => !event.byGuest);
   const interrupted = firstFact(events, 'interrupted');
   const ended = firstFact(events, 'ended');
-  const cause = [interrupted, exit, stopped, fault].find((event) => event !== undefined);
+  const cause = [interrupted, lost, exit, stopped, fault].find((event) => event !== undefined);
   if (cause === undefined && ended !== undefined) return undefined;
   if (verified !== undefined && verified.atMs <= (cause?.atMs ?? Number.POSITIVE_INFINITY)) return undefined;
   const base = { word: 'harness-error', evidence: [cause] } as const;
@@ -25,6 +26,11 @@ export const harnessCheck: Check = ({ events, verified }) => {
       detail: 'interrupted',
       explanation: `the run was stopped by ${interrupted.fact.by} before it could be judged`,
     };
+  }
+  if (lost !== undefined) {
+    const { host, why } = lost.fact;
+    const explanation = `host ${escapeGuestText(host, 100)} was lost during the run: ${escapeGuestText(why, 300)}`;
+    return { ...base, detail: 'host-lost', explanation };
   }
   if (exit !== undefined || stopped !== undefined) {
     const how = exit?.fact.signal ?? stopped?.reason ?? `exit status ${exit?.fact.code}`;

@@ -105,6 +105,14 @@ void t.test('harness errors, and the proof that outlives them', async (t) => {
     verdict(new MadeRun().host({ fact: 'harness-fault', message: 'no socket' })),
     'harness-error/harness-fault',
   );
+  const lost = { fact: 'host-lost', host: 'box', why: 'the connection was closed' } as const;
+  t.equal(verdict(atCapture().host(lost)), 'harness-error/host-lost');
+  t.equal(
+    verdict(atCapture().host(lost).shutdown('host-signal', false)),
+    'harness-error/host-lost',
+    'its supervisor ends QEMU, which says so',
+  );
+  t.equal(verdict(captured().host(lost)), 'captured/nonce-verified', 'after the proof');
   const fault = { fact: 'harness-fault', message: 'no socket' } as const;
   const reset = () => atCapture().shutdown('guest-reset');
   t.equal(verdict(reset().host(fault)), 'harness-error/harness-fault');

@@ -30,6 +30,7 @@ export function resultOf(
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
     ...(plan.accel.unproved === undefined ? {} : { accelUnproved: plan.accel.unproved }),
+    ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),
     verdict: verdict.word,
     ...(verdict.word === 'captured' ? { quality: verdict.quality } : {}),

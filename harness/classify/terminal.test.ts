@@ -12,6 +12,7 @@ void t.test('events that end a run at once', async (t) => {
   t.equal(after({ type: 'host', fact: { fact: 'interrupted', by: 'SIGINT' } }), 0);
   t.equal(after({ type: 'host', fact: { fact: 'channel-limit', channel: 'console', limitBytes: 1 } }), 0);
   t.equal(after({ type: 'host', fact: { fact: 'harness-fault', message: '' } }), 0);
+  t.equal(after({ type: 'host', fact: { fact: 'host-lost', host: 'box', why: '' } }), 0);
   t.equal(
     after({ type: 'host', fact: { fact: 'qemu-exit', code: 0, signal: null, asked: false, stderr: '' } }),
     0,

@@ -7,6 +7,7 @@ const FINAL_FACTS: ReadonlySet<HostFact['fact']> = new Set([
   'interrupted',
   'harness-fault',
   'given-up',
+  'host-lost',
 ]);
 
 /** When a run ends because of an event. */

@@ -19,6 +19,12 @@ export function qemuBinary(): string {
   return own.includes('/') ? resolve(own) : own;
 }
 
+/** QEMU on the hosts of `--host`: a name in PATH there, or the absolute path in `$CRASHPATH_HOST_QEMU`. */
+export function hostQemuBinary(): string {
+  const own = process.env['CRASHPATH_HOST_QEMU'] ?? '';
+  return own === '' ? 'qemu-system-x86_64' : own;
+}
+
 /** The cache, and progress on stderr: for everything that fetches or builds. Throws as {@link cacheDirectory} does. */
 export function cacheOptions(): Pick<PrepareOptions, 'cacheDir' | 'onProgress'> {
   return { cacheDir: cacheDirectory(), onProgress: say };

@@ -19,7 +19,7 @@ export interface DoctorReport {
 }
 
 /** The worst status of several checks; `ok` for none. Pure. */
-export function worstStatus(checks: readonly DoctorCheck[]): CheckStatus {
+export function worstStatus(checks: readonly Pick<DoctorCheck, 'status'>[]): CheckStatus {
   if (checks.some((check) => check.status === 'fail')) return 'fail';
   return checks.some((check) => check.status === 'warn') ? 'warn' : 'ok';
 }

@@ -10,6 +10,7 @@ import { Fault } from '../model/fault.js';
 import { remedyFor } from '../machine/qemu/accel/proof.js';
 import { deviceNames, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
+import type { ProgramHost } from '../machine/qemu/program-host.js';
 import { NIC_DEVICES } from '../machine/qemu/nic.js';
 import type { DoctorCheck } from './check.js';
 
@@ -42,7 +43,9 @@ const MACHINES: Wanted = {
 /** The QEMU to check, and where to search for it. */
 export interface QemuCheckOptions {
   readonly qemuBinary: string;
-  readonly searchPath: string;
+  /** The host to check; this one when absent. */
+  readonly host?: ProgramHost | undefined;
+  readonly searchPath?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -82,6 +82,8 @@ export interface Keyboard {
 export interface DebugPort {
   /** Attaches, which stops the machine; one debugger at a time. `Machine.close` closes it. */
   connect(): Promise<Debugger>;
+  /** How long a question is on its way there and back, as measured so far, milliseconds; absent for a machine here. */
+  readonly roundTripMs?: (() => number) | undefined;
 }
 
 /**

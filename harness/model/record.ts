@@ -11,7 +11,10 @@ export type Channel = (typeof CHANNELS)[number];
 
 /** What the host did or saw, as plain facts; they are evidence like the guest's output. */
 export const HostFactSchema = z.discriminatedUnion('fact', [
-  z.object({ fact: z.literal('qemu-started'), pid: z.number() }),
+  /** `host`: where it runs; absent for this host. */
+  z.object({ fact: z.literal('qemu-started'), pid: z.number(), host: z.string().optional() }),
+  /** The host on which the machine runs is lost: the connection broke, or nothing came through it. */
+  z.object({ fact: z.literal('host-lost'), host: z.string(), why: z.string() }),
   /** `said`: the end of the output of a preparation that failed. */
   z.object({
     fact: z.literal('prepared'),

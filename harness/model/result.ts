@@ -36,6 +36,8 @@ export const RunResultSchema = z.object({
   accel: z.enum(['kvm', 'tcg']),
   /** Why KVM, which was insisted on, was not proved on the host; absent when it was, and with TCG. */
   accelUnproved: z.string().optional(),
+  /** The host that ran it, as the caller named it; absent for this one. */
+  host: z.string().optional(),
   /** Name of the machine; absent for the default one. */
   machine: z.string().optional(),
   verdict: z.enum(VERDICT_WORDS),
@@ -60,7 +62,10 @@ export const RunResultSchema = z.object({
 
 export type RunResult = z.infer<typeof RunResultSchema>;
 
-/** Whether a run was interrupted by the user: it is no trial, and a resumed campaign runs it again. */
-export function isInterrupted({ detail }: Pick<RunResult, 'detail'>): boolean {
-  return detail === 'interrupted';
+/**
+ * Whether a run was cut off from outside, by the user or by the loss of its host: it is no trial, and a resumed campaign
+ * runs it again.
+ */
+export function isCutOff({ detail }: Pick<RunResult, 'detail'>): boolean {
+  return detail === 'interrupted' || detail === 'host-lost';
 }

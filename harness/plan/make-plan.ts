@@ -27,6 +27,8 @@ export interface GuestChoices extends MachineChoices {
 export interface Resources {
   readonly kernel: Kernel;
   readonly captureKernel: Kernel;
+  /** The name of the host that runs the guest; undefined for this one. */
+  readonly host?: string | undefined;
   readonly accel: {
     readonly accel: 'kvm' | 'tcg';
     readonly reason: string;
@@ -87,6 +89,7 @@ export function makePlan(
     scenario,
     kernel: resources.kernel,
     captureKernel: resources.captureKernel,
+    ...(resources.host === undefined ? {} : { host: resources.host }),
     accel: resources.accel,
     machine,
     append,

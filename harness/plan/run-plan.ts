@@ -28,6 +28,8 @@ export const RunPlanSchema = z.object({
   cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
+  /** The host that runs it, as the caller named it; absent for this one. */
+  host: z.string().max(300).optional(),
   accel: z.object({
     accel: z.enum(['kvm', 'tcg']),
     reason: z.string(),

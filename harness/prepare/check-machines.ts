@@ -3,22 +3,23 @@ import { cpuModels, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { usageFault } from '../model/fault.js';
 import { nearest } from '../model/nearest.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import type { PlannedHost } from './options.js';
 
 /**
  * Does this QEMU have the machine type and the CPU model? `undefined` leaves QEMU's own, which is not checked.
  * Throws a usage fault with the nearest names when it has not.
  */
 export async function requireKnownNames(
-  binary: string,
+  { qemuBinary: binary, there: host }: PlannedHost,
   { machine, cpuModel }: { machine?: string | undefined; cpuModel?: string | undefined },
 ): Promise<void> {
   if (machine !== undefined) {
     const name = firstName(machine, 'type=');
-    requireKnown('--machine', { given: machine, name, known: await machineTypes(binary) });
+    requireKnown('--machine', { given: machine, name, known: await machineTypes(binary, { host }) });
   }
   if (cpuModel !== undefined) {
     const name = firstName(cpuModel, '').replace(/-x86_64-cpu$/, '');
-    requireKnown('--cpu-model', { given: cpuModel, name, known: await cpuModels(binary) });
+    requireKnown('--cpu-model', { given: cpuModel, name, known: await cpuModels(binary, { host }) });
   }
 }
 
@@ -26,7 +27,10 @@ export async function requireKnownNames(
  * Can this QEMU create the machines of these runs? The default machine is known to work; every other one is tried, once
  * for each type, CPU model, number of vCPUs and amount of memory. Throws a usage fault that quotes QEMU.
  */
-export async function rehearseMachines(plans: readonly RunPlan[]): Promise<void> {
+export async function rehearseMachines(
+  plans: readonly RunPlan[],
+  { there: host }: PlannedHost,
+): Promise<void> {
   const named = plans.filter(({ machine }) => machine.name !== undefined);
   const distinct = new Map<string, { binary: string; machine: WantedMachine; scale: number }>();
   for (const { machine, accel, qemu, timeoutScale } of named) {
@@ -37,7 +41,8 @@ export async function rehearseMachines(plans: readonly RunPlan[]): Promise<void>
       scale: timeoutScale,
     });
   }
-  for (const { binary, machine, scale } of distinct.values()) await rehearse(binary, machine, { scale });
+  for (const { binary, machine, scale } of distinct.values())
+    await rehearse(binary, machine, { host, scale });
 }
 
 function firstName(given: string, prefix: string): string {

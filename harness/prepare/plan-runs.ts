@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choose-accelerator.js';
+import { join } from 'node:path';
+import { sha256Of } from '../cache/sha256.js';
+import {
+  type AccelChoice,
+  type AccelRequest,
+  chooseAccelerator,
+} from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
+import { Fault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { VmcoreReading } from '../plan/guest-defaults.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
@@ -12,7 +19,7 @@ import { type Combination, fittingOnly } from './fitting.js';
 import { imageFor } from './guest-images.js';
 import { type KernelPair, type KernelsOf, resolveKernels } from './kernels.js';
 import { loadMachines, type MachinesOf } from './machine-files.js';
-import type { PrepareOptions } from './options.js';
+import type { PlannedHost, PrepareOptions } from './options.js';
 import { type NamedRuns, type PlannedCell, type Trial, trialsOf } from './trials.js';
 
 /** Choices for all guests of a campaign; an absent one is the scenario's, the profile's or the default. */
@@ -45,48 +52,94 @@ export async function planRuns(choices: NamedRuns & GuestsChoices, options: Plan
   return planTrials(await trialsOf(choices, options), choices, options);
 }
 
-/**
- * Resolves machines, kernels, accelerator and images, and plans every trial on each of its machines, in order. Fast
- * checks come first, so that a mistake is reported before a download. Writes to the cache only. Throws usage faults for
- * mistakes of the caller, harness faults for defects of the host.
- */
+/** As {@link planTrialsOnHosts}, for the first of the hosts. */
 export async function planTrials(
   trials: readonly Trial[],
   choices: GuestsChoices,
   options: PlanOptions,
 ): Promise<RunPlan[]> {
-  const { cacheDir, qemuBinary, campaign, onProgress } = options;
-  await qemuVersion(qemuBinary);
-  await requireKnownNames(qemuBinary, choices);
+  const [plans = []] = await planTrialsOnHosts(trials, choices, options);
+  return plans;
+}
+
+/**
+ * Resolves machines, kernels, accelerators and images, and plans every trial on each of its machines, in order, once for
+ * each host: the plans of a run on different hosts have its name and its nonce. Fast checks come first, so that a mistake
+ * is reported before a download. Writes to the cache only. Throws usage faults for mistakes of the caller, harness faults
+ * for defects of a host.
+ */
+export async function planTrialsOnHosts(
+  trials: readonly Trial[],
+  choices: GuestsChoices,
+  options: PlanOptions,
+): Promise<RunPlan[][]> {
+  const { campaign, onProgress } = options;
+  const hosts = options.hosts ?? [{ qemuBinary: options.qemuBinary }];
+  for (const host of hosts) {
+    await qemuVersion(host.qemuBinary, { host: host.there });
+    await requireKnownNames(host, choices);
+  }
   const cells = [...new Set(trials.map(({ cell }) => cell))];
   const scenarios = cells.map(({ scenario }) => scenario);
   const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
   const kernelsOf = await resolveKernels(cells, options);
-  const accelerator = await chooseAccelerator(choices.accel ?? 'auto', { qemuBinary, cacheDir });
+  const accelerators = new Map<PlannedHost, AccelChoice>();
+  for (const host of hosts) accelerators.set(host, await acceleratorOf(host, choices, options));
   const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
 
-  const { accel, reason, unproved } = accelerator;
-  const host = {
-    accel: { accel, reason, ...(unproved === undefined ? {} : { unproved }) },
-    qemu: { binary: qemuBinary, version: accelerator.qemuVersion, argumentsFor: qemuArguments },
-  };
-  const planAll = (initrdOf: (cell: PlannedCell) => string) =>
-    fit.map((run, index) =>
+  const identities = fit.map((run, index) => ({
+    campaign,
+    runId: runIdOf(run, index + 1),
+    trial: run.trial,
+    nonce: freshNonce(),
+  }));
+  const planAll = (host: PlannedHost, initrdOf: (cell: PlannedCell) => string) => {
+    const { accel, reason, unproved, qemuVersion: version } = accelerators.get(host) ?? unchosen();
+    const there = {
+      host: host.there?.name,
+      accel: { accel, reason, ...(unproved === undefined ? {} : { unproved }) },
+      qemu: { binary: host.qemuBinary, version, argumentsFor: qemuArguments },
+    };
+    return fit.map((run, index) =>
       planOne(run, choices, {
-        resources: { ...run.kernels, ...host, initrd: initrdOf(run.cell) },
-        identity: { campaign, runId: runIdOf(run, index + 1), trial: run.trial, nonce: freshNonce() },
+        resources: { ...run.kernels, ...there, initrd: initrdOf(run.cell) },
+        identity: identities[index] ?? unchosen(),
       }),
     );
+  };
   // Checked before the images are built, which takes a second each: only the image's path is missing.
-  const drafts = planAll(() => '');
-  for (const draft of drafts) requireFitting(draft);
-  await rehearseMachines(drafts);
+  for (const host of hosts) {
+    const drafts = planAll(host, () => '');
+    for (const draft of drafts) requireFitting(draft);
+    await rehearseMachines(drafts, host);
+  }
 
   for (const why of leftOut) onProgress?.(`left out: ${why}`);
-  onProgress?.(`accelerator: ${accel}. ${reason}`);
+  for (const [{ there }, { accel, reason }] of accelerators) {
+    onProgress?.(`${there === undefined ? '' : `${there.name}: `}accelerator: ${accel}. ${reason}`);
+  }
   const images = new Map<PlannedCell, string>();
   for (const cell of cells) images.set(cell, await imageFor(cell.scenario, kernelsOf(cell), options));
-  return planAll((cell) => images.get(cell) ?? '');
+  return hosts.map((host) => planAll(host, (cell) => images.get(cell) ?? ''));
+}
+
+function unchosen(): never {
+  throw new Error('a host has no accelerator');
+}
+
+/** Which accelerator runs the guests of a host? A proof of another host is cached in a folder of its own. */
+async function acceleratorOf(
+  { there: host, qemuBinary }: PlannedHost,
+  { accel = 'auto' }: GuestsChoices,
+  { cacheDir: cache }: PlanOptions,
+): Promise<AccelChoice> {
+  const cacheDir = host === undefined ? cache : join(cache, 'hosts', sha256Of(host.name).slice(0, 16));
+  try {
+    return await chooseAccelerator(accel, { qemuBinary, cacheDir, host });
+  } catch (error) {
+    if (host === undefined || !(error instanceof Fault) || error.message.includes(host.name)) throw error;
+    throw new Fault(error.kind, `host ${host.name}: ${error.message}`, { cause: error });
+  }
 }
 
 /** A nonce that no other run has: 128 random bits, short enough for a host name. */

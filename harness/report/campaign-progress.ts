@@ -1,4 +1,4 @@
-import { isInterrupted, type RunResult } from '../model/result.js';
+import { isCutOff, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { campaignTableOf, cellsOf } from './campaign-table.js';
 import { countOf } from './words.js';
@@ -22,7 +22,7 @@ export function progressLine({ plans, results, jobs }: Progress): string {
   const table = campaignTableOf(plans, results);
   const cells = table === undefined ? [] : cellsOf(table);
   const done = cells.filter(({ cell }) => cell.results.length >= cell.planned).length;
-  const ended = results.filter((result) => !isInterrupted(result));
+  const ended = results.filter((result) => !isCutOff(result));
   const line = `progress: ${done} of ${countOf(cells.length, 'cell')}, ${ended.length} of ${countOf(plans.length, 'run')}`;
   const left = plans.length - ended.length;
   if (ended.length === 0 || left <= 0) return line;

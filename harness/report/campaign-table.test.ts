@@ -237,7 +237,8 @@ t.test('hostile texts stay text, on the terminal and in HTML', async (t) => {
 function html(runs: readonly Made[]): string {
   return htmlReport({
     results: resultsOf(runs),
-    host: { accel: 'tcg', accelReason: 'made', qemuVersion: '7.2', crashpathVersion: '0' },
+    hosts: [{ accel: 'tcg', accelReason: 'made', qemuVersion: '7.2' }],
+    crashpathVersion: '0',
     consoleExcerpts: new Map(),
     campaignTable: tableOf(runs),
     generatedAt: '2026-01-01T00:00:00Z',

@@ -1,6 +1,6 @@
 import type { Cell } from '../model/cell.js';
 import { alternativesOf, expectationText, matches } from '../model/expectation.js';
-import { isInterrupted, type RunResult } from '../model/result.js';
+import { isCutOff, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { VERDICT_NAMES } from './summary.js';
 import { countInOrder, verdictName } from './words.js';
@@ -80,7 +80,7 @@ export function campaignTableOf(
   const inCells = plans.filter((plan): plan is PlanInCell => plan.cell !== undefined);
   if (inCells.length === 0) return undefined;
   const columns = [...new Set(inCells.map(({ cell }) => cell.kernel))];
-  const finished = results.filter((result) => !isInterrupted(result));
+  const finished = results.filter((result) => !isCutOff(result));
   const keys = [...new Set(inCells.map(rowKey))];
   const rows = keys.map((key) => {
     const planned = inCells.filter((plan) => rowKey(plan) === key);

@@ -9,18 +9,16 @@ import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 const { captured: CAPTURED, console: CONSOLE, hung: HUNG } = reportFixtures();
 
 const HOST = {
-  accel: 'tcg' as const,
-  accelReason: 'KVM is not proved',
-  qemuVersion: '7.2.22',
+  hosts: [{ accel: 'tcg', accelReason: 'KVM is not proved', qemuVersion: '7.2.22' }],
   crashpathVersion: '0.1.0',
-};
+} as const;
 const AT = '2026-11-22T13:00:00.000Z';
 
 function report(...results: RunResult[]): string {
   const consoleExcerpts = new Map(
     results.map((result) => [result.runId, consoleExcerpt(CONSOLE, result.evidence)] as const),
   );
-  return htmlReport({ results, host: HOST, consoleExcerpts, generatedAt: AT });
+  return htmlReport({ results, ...HOST, consoleExcerpts, generatedAt: AT });
 }
 
 /** Every element that is opened is closed, in order. */
@@ -108,12 +106,12 @@ void t.test('no runs, no console: still a page', async (t) => {
   t.match(empty, '<b>0 runs</b>');
   const silent = htmlReport({
     results: [{ ...HUNG, phases: [], evidence: [] }],
-    host: HOST,
+    ...HOST,
     consoleExcerpts: new Map([[HUNG.runId, consoleExcerpt(Buffer.alloc(0))]]),
     generatedAt: AT,
   });
   t.match(silent, 'The guest printed nothing.');
-  const without = htmlReport({ results: [HUNG], host: HOST, consoleExcerpts: new Map(), generatedAt: AT });
+  const without = htmlReport({ results: [HUNG], ...HOST, consoleExcerpts: new Map(), generatedAt: AT });
   t.notMatch(without, '<pre');
 });
 
@@ -140,7 +138,8 @@ void t.test('a hostile guest cannot write markup, nor make a report that is too 
     ];
     const page = htmlReport({
       results,
-      host: { ...HOST, accelReason: bad, qemuVersion: bad, crashpathVersion: bad },
+      hosts: [{ name: bad, accel: 'tcg', accelReason: bad, qemuVersion: bad }],
+      crashpathVersion: bad,
       consoleExcerpts: new Map([[HUNG.runId, consoleExcerpt(Buffer.from(bad.repeat(3), 'latin1'))]]),
       generatedAt: HOSTILE,
     });

@@ -8,19 +8,22 @@ import type { CampaignTable } from './campaign-table.js';
 import { groupTrials, outcomeCounts, outcomeSentence, type TrialGroup } from './summary.js';
 import { countOf, safeName, safeSentence, seconds } from './words.js';
 
-/** The host that a campaign ran on. */
+/** A host that a campaign ran on. */
 export interface ReportHost {
+  /** As the caller named it; absent for this one. */
+  readonly name?: string | undefined;
   readonly accel: 'kvm' | 'tcg';
   /** Why that accelerator, one sentence. */
   readonly accelReason: string;
   readonly qemuVersion: string;
-  readonly crashpathVersion: string;
 }
 
 /** The input of a report. */
 export interface HtmlReportInput {
   readonly results: readonly RunResult[];
-  readonly host: ReportHost;
+  /** At least one. */
+  readonly hosts: readonly ReportHost[];
+  readonly crashpathVersion: string;
   /** By runId, from `consoleExcerpt(whole console, result.evidence)`; a run without one shows no console. */
   readonly consoleExcerpts: ReadonlyMap<string, ConsoleExcerpt>;
   /** Of a campaign file: scenarios against kernels. */
@@ -45,7 +48,8 @@ interface Entry {
  */
 export function htmlReport({
   results,
-  host,
+  hosts,
+  crashpathVersion,
   consoleExcerpts,
   campaignTable,
   generatedAt,
@@ -75,9 +79,8 @@ export function htmlReport({
 ${tally(results)}
 <dl class="facts">
 <div><dt>made</dt><dd>${generatedAt}</dd></div>
-<div><dt>QEMU</dt><dd>${safeName(host.qemuVersion)}</dd></div>
-<div><dt>crashpath</dt><dd>${safeName(host.crashpathVersion)}</dd></div>
-<div><dt>accelerator</dt><dd>${host.accel} <span class="quiet">${safeSentence(host.accelReason)}</span></dd></div>
+<div><dt>crashpath</dt><dd>${safeName(crashpathVersion)}</dd></div>
+${hosts.map(hostFacts)}
 </dl>
 </header>
 ${campaignTable === undefined ? undefined : campaignTableSection(campaignTable, new Map(entries.map(({ result, id }) => [result.runId, id])))}
@@ -90,6 +93,17 @@ ${cards.length === 0 ? html`<p class="quiet">No run came to a result.</p>` : car
 </body>
 </html>
 `.text;
+}
+
+function hostFacts({ name, accel, accelReason, qemuVersion }: ReportHost): Markup {
+  return html`${
+    name === undefined
+      ? undefined
+      : html`<div><dt>host</dt><dd>${safeName(name)}</dd></div>
+`
+  }<div><dt>QEMU</dt><dd>${safeName(qemuVersion)}</dd></div>
+<div><dt>accelerator</dt><dd>${accel} <span class="quiet">${safeSentence(accelReason)}</span></dd></div>
+`;
 }
 
 /** Runs in the order of the table, trials in order. */

@@ -30,7 +30,7 @@ export function runCard(
 ${ladderBar(result)}
 <div class="columns"><section><h4>Phases</h4>${ladderList(result)}</section><section><h4>Evidence</h4>${evidenceList(result)}</section></div>
 ${excerpt === undefined ? undefined : consoleBlock(excerpt)}
-<p class="quiet foot">run ${safeName(result.runId)}, ${accelName(result)}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${captureKernel(result)}<br>judge again: <code>crashpath classify ${shellWord(result.directory)}</code></p>
+<p class="quiet foot">run ${safeName(result.runId)}, ${accelName(result)}${result.host === undefined ? '' : ` on ${safeName(result.host)}`}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${captureKernel(result)}<br>judge again: <code>crashpath classify ${shellWord(result.directory)}</code></p>
 </div></details>
 `;
 }

@@ -83,6 +83,7 @@ function header(
         `${machine.name === undefined ? '' : `${safeName(machine.name)}: `}${safeName(machine.type)}, cpu ${safeName(machine.cpuModel)}, ${machine.cpus} vCPU, ${machine.memoryMiB} MiB`,
       ],
       ['qemu', safeName(plan.qemu.version)],
+      ...(plan.host === undefined ? [] : [['host', safeName(plan.host)] as [string, string]]),
       ['nonce', safeName(nonce)],
     ],
     colors,

@@ -112,6 +112,7 @@ void t.test('one line for each end of a run', async (t) => {
     resultLine({ ...CAPTURED, undecided: ['timer-not-connected'] }, { color: false }),
     'expected       sysrq-task  6.1.0-56-amd64  trial 1  captured; not judged: timer-not-connected  16.6 s',
   );
+  t.match(resultLine({ ...CAPTURED, host: 'ssh://box' }, PLAIN), 'trial 1  on ssh://box  captured');
   t.equal(
     resultLine(HUNG, { color: false }),
     'unexpected     sysrq-task  6.1.0-56-amd64  trial 2  crash-path-hang (all-vcpus-halted), expected captured  12.7 s  r2',
@@ -121,7 +122,14 @@ void t.test('one line for each end of a run', async (t) => {
 });
 
 void t.test('hostile names stay on their line', async (t) => {
-  const hostile = { ...HUNG, scenario: HOSTILE, kernel: HOSTILE, detail: HOSTILE, expected: HOSTILE };
+  const hostile = {
+    ...HUNG,
+    host: HOSTILE,
+    scenario: HOSTILE,
+    kernel: HOSTILE,
+    detail: HOSTILE,
+    expected: HOSTILE,
+  };
   for (const text of [resultLine(hostile, { color: false }), verdictTable([hostile], PLAIN)]) {
     t.notMatch(text, /[^\x20-\x7e\n]/);
   }

@@ -82,7 +82,7 @@ function paintSummary(results: readonly RunResult[], colors: Palette): string {
 const OUTCOME_COLUMNS = Math.max(...OUTCOMES.map((outcome) => outcome.length));
 
 /**
- * One line at the end of a run, without a newline: outcome, scenario, kernel, machine, trial, verdict, seconds; with the
+ * One line at the end of a run, without a newline: outcome, scenario, kernel, machine, trial, host, verdict, seconds; with the
  * reason, what was expected and the run's name when the outcome is not `expected`. Pure.
  */
 export function resultLine(result: RunResult, options: TextOptions): string {
@@ -93,6 +93,7 @@ export function resultLine(result: RunResult, options: TextOptions): string {
     safeName(result.kernel),
     ...machine,
     `trial ${result.trial}`,
+    ...(result.host === undefined ? [] : [`on ${safeName(result.host)}`]),
   ].join('  ');
   const why =
     result.outcome === 'expected'

@@ -74,6 +74,7 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
       const examination = await examine({
         ...needs,
         examinedBefore,
+        roundTripMs: need(machine, 'debugger').roundTripMs?.() ?? 0,
         gdb,
         monitor: need(machine, 'monitor'),
         armed: armedOf(guest),

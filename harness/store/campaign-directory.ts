@@ -25,6 +25,11 @@ const CampaignSchema = z.object({
   /** Of a campaign file: its name, summary and jobs. */
   file: z.object({ name: z.string(), summary: z.string(), jobs: z.number().int().optional() }).optional(),
   plans: z.array(RunPlanSchema),
+  /** The same runs as they are planned for each host, when hosts were named; `local` is this one. */
+  hosts: z
+    .array(z.object({ name: z.string().max(300), plans: z.array(RunPlanSchema) }))
+    .max(64)
+    .optional(),
 });
 
 /** A campaign: all its plans, fixed when it began, so that it can be resumed. */

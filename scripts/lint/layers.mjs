@@ -23,7 +23,7 @@ const LAYERS = [
   ...PURE_LAYERS,
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
-  ['image', 'guest', 'kernel', 'store', 'machine/sources'],
+  ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources'],
   ['autopsy'],
   ['choreo'],
   ['run'],

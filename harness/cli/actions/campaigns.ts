@@ -16,6 +16,8 @@ export interface NewCampaign {
   readonly file?: Campaign['file'] | undefined;
   /** Plans its runs, which may fetch and build kernels. */
   readonly plan: () => Promise<RunPlan[]>;
+  /** After `plan`: the same runs as they are planned for each host that was named. */
+  readonly hosts?: (() => Campaign['hosts']) | undefined;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function beginCampaign({
   out,
   file,
   plan,
+  hosts: hostsOf,
 }: NewCampaign): Promise<{ directory: string; plans: RunPlan[] }> {
   const parent = outDirectory(out);
   await checkOutDirectory(parent);
@@ -34,11 +37,15 @@ export async function beginCampaign({
   const plans = await plan();
   await openOutDirectory(parent);
   const createdAt = new Date().toISOString();
-  const campaign: Campaign = { schema: STORE_SCHEMA, name, createdAt, plans };
-  const directory = await createCampaignDirectory(
-    parent,
-    file === undefined ? campaign : { ...campaign, file },
-  );
+  const hosts = hostsOf?.();
+  const directory = await createCampaignDirectory(parent, {
+    schema: STORE_SCHEMA,
+    name,
+    createdAt,
+    ...(file === undefined ? {} : { file }),
+    plans,
+    ...(hosts === undefined ? {} : { hosts }),
+  });
   return { directory, plans };
 }
 
@@ -63,7 +70,7 @@ export function freshCampaignName(now: Date, kind?: string): string {
 }
 
 /** How many guests run at the same time by default: one for as many host CPUs as the widest guest has vCPUs. */
-export function defaultJobs(plans: readonly RunPlan[]): number {
+export function defaultJobs(plans: readonly RunPlan[], hostCpus: number = availableParallelism()): number {
   const widest = Math.max(1, ...plans.map((plan) => plan.machine.cpus));
-  return Math.max(1, Math.floor(availableParallelism() / widest));
+  return Math.max(1, Math.floor(hostCpus / widest));
 }

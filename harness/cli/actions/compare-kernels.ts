@@ -2,8 +2,9 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { remainingPlans } from '../../campaign/resume.js';
 import { runCampaign } from '../../campaign/run-campaign.js';
+import type { Seat } from '../../campaign/seats.js';
 import { usageFault } from '../../model/fault.js';
-import { isInterrupted, type RunResult } from '../../model/result.js';
+import { isCutOff, type RunResult } from '../../model/result.js';
 import { STORE_SCHEMA } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { VERDICTS } from '../../model/verdict.js';
@@ -19,6 +20,7 @@ import { readCampaign, readRuns, reportPath } from '../../store/campaign-directo
 import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
+import { onlyHost } from '../words/option-values.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
 import {
   beginCampaign,
@@ -28,6 +30,7 @@ import {
   requireScenario,
 } from './campaigns.js';
 import { compareExitCode } from './exit-codes.js';
+import { hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { writeReport } from './write-report.js';
 
@@ -58,8 +61,10 @@ interface Begun {
 export async function compareKernels(argv: CompareArguments): Promise<number> {
   const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   const stop = interruptible();
+  using pool = hostPool(hostsIn(begun.plans));
   try {
-    const results = await runTrials(begun, { jobs: argv.jobs, signal: stop.signal });
+    const seats = await oneSeat(pool, begun.plans, argv.jobs);
+    const results = await runTrials(begun, { jobs: argv.jobs, seats, signal: stop.signal });
     if (stop.caught !== undefined) {
       return stoppedBy(stop.caught, { command: 'compare', directory: begun.directory });
     }
@@ -73,13 +78,16 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 
 async function fresh(argv: CompareArguments): Promise<Begun> {
   const kernels = kernelsOf(argv);
+  const host = onlyHost(`compare`, argv.host);
   requireScenario(argv.scenario);
   await requireComparable(argv.scenario, argv.machineProfile);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
   const choices = { ...argv, kernel: kernels, repeat: rounds };
+  using pool = hostPool(host === undefined ? [] : [host]);
+  const hosts = pool.planned.length === 0 ? undefined : pool.planned;
   const plan = async () => {
-    const plans = interleave(await planRuns(choices, { ...prepareOptions(), campaign }));
+    const plans = interleave(await planRuns(choices, { ...prepareOptions(), campaign, hosts }));
     // Runs that cannot be compared are refused before they are written.
     armsOf(plans, campaign);
     return plans;
@@ -102,7 +110,7 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   const begun = await readRuns(directory);
   const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
   const results = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
-  const earlier = results.filter((result) => !isInterrupted(result));
+  const earlier = results.filter((result) => !isCutOff(result));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} trials left`);
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
 }
@@ -110,7 +118,11 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
 /** Runs the remaining plans, from look to look, until every scenario is decided. Returns all results. */
 async function runTrials(
   { directory, plans, arms, design, earlier }: Begun,
-  { jobs, signal }: { jobs: number | undefined; signal: AbortSignal },
+  {
+    jobs,
+    seats,
+    signal,
+  }: { jobs: number | undefined; seats: readonly Seat[] | undefined; signal: AbortSignal },
 ): Promise<RunResult[]> {
   const results = [...earlier];
   const color = wantsColor(process.stderr);
@@ -122,6 +134,7 @@ async function runTrials(
     );
     const ended = await runCampaign(directory, due, {
       jobs: jobs ?? defaultJobs(plans),
+      seats,
       cacheDir: cacheDirectory(),
       signal,
       onStart: (plan) =>

@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
-import { runCampaign } from '../../campaign/run-campaign.js';
+import { NoHostLeft, runCampaign } from '../../campaign/run-campaign.js';
+import type { Seat } from '../../campaign/seats.js';
 import { loadError } from '../../classify/arming.js';
 import type { Armed, RunEvent } from '../../model/event.js';
-import { isInterrupted, type RunResult } from '../../model/result.js';
+import { isCutOff, type RunResult } from '../../model/result.js';
 import { reservationText } from '../../plan/reservation.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { progressLine } from '../../report/campaign-progress.js';
@@ -13,13 +14,19 @@ import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
 import { complain, say, wantsColor } from '../context.js';
 import { exitCodeFor } from './exit-codes.js';
+import type { HostPlans } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { cacheDirectory } from '../directories.js';
 import { writeReport } from './write-report.js';
 
+export { hostPool } from './hosts.js';
+
 /** Options of {@link runAndReport}. */
 export interface ReportOptions {
   readonly jobs: number;
+  /** The hosts that were named; this one when absent. */
+  readonly seats?: readonly Seat[] | undefined;
+  readonly hosts?: readonly HostPlans[] | undefined;
   readonly json: boolean;
   /** All plans of the campaign, also those that need not run again. */
   readonly campaign: readonly RunPlan[];
@@ -34,18 +41,22 @@ export interface ReportOptions {
 export async function runAndReport(
   directory: string,
   plans: readonly RunPlan[],
-  { jobs, json, campaign, earlier = [] }: ReportOptions,
+  { jobs, seats, hosts, json, campaign, earlier = [] }: ReportOptions,
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
-  const all = earlier.filter((result) => !isInterrupted(result));
+  const all = earlier.filter((result) => !isCutOff(result));
   let ended = 0;
+  let noHost: NoHostLeft | undefined;
   try {
-    await runCampaign(directory, plans, {
+    const running = runCampaign(directory, plans, {
       jobs,
+      seats,
+      onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
       cacheDir: cacheDirectory(),
       signal: stop.signal,
-      onStart: (plan) => say(`${plan.runId}: starting (${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`),
+      onStart: (plan) =>
+        say(`${plan.runId}: starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`),
       onEvent: (plan, event) => progress(plan, event),
       onResult: (result, plan) => {
         ended += 1;
@@ -58,10 +69,16 @@ export async function runAndReport(
         if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
       },
     });
+    // What was run is reported all the same.
+    await running.catch((error: unknown) => {
+      if (!(error instanceof NoHostLeft)) throw error;
+      noHost = error;
+    });
     const campaignTable = campaignTableOf(campaign, all);
     const [plan] = plans;
     // With nothing left to run the report on disk is complete already.
-    if (plan !== undefined && all.length > 0) await writeReport(directory, all, { plan, campaignTable });
+    if (plan !== undefined && all.length > 0)
+      await writeReport(directory, all, { plan, campaignTable, hosts });
     const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
     if (campaignTable !== undefined)
       await printCampaignTable(campaignTable, { directory, all, exitCode, json, color });
@@ -70,10 +87,15 @@ export async function runAndReport(
     }
     say(`report: ${reportPath(directory)}`);
     if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
+    if (noHost !== undefined) throw noHost;
     return exitCode;
   } finally {
     stop.release();
   }
+}
+
+function placeOf({ host }: RunPlan): string {
+  return host === undefined ? '' : `on ${host}, `;
 }
 
 /** Width of the tables in columns, independent of the terminal: the output may be a log file. */

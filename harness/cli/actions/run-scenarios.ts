@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { remainingPlans } from '../../campaign/resume.js';
 import { EXIT, usageFault } from '../../model/fault.js';
+import { shellQuote } from '../../model/shell-words.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { inRounds } from '../../plan/campaign-cells.js';
-import { shellQuote } from '../../machine/qemu/arguments.js';
 import { type LoadedCampaign, loadCampaign } from '../../prepare/campaign-files.js';
-import { freshNonce, planRuns, planTrials } from '../../prepare/plan-runs.js';
+import type { PlannedHost } from '../../prepare/options.js';
+import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
+import { trialsOf } from '../../prepare/trials.js';
 import { readCampaign, readRuns } from '../../store/campaign-directory.js';
 import { prepareOptions, say, SHIPPED } from '../context.js';
 import { fixedByCampaign, fixedByFile, type RunArguments } from '../words/run.js';
@@ -28,22 +30,74 @@ export async function runScenarios(argv: RunArguments): Promise<number> {
 async function fresh(argv: RunArguments): Promise<number> {
   const file = argv.campaign === undefined ? undefined : await fileOf(argv, argv.campaign);
   const name = argv.name ?? freshCampaignName(new Date(), file?.name);
-  const plan = () => plansOf(argv, { file, campaign: name });
+  if (argv.host.length > 0) return freshOnHosts(argv, { file, name });
+  const plan = async () => (await plansOf(argv, { file, campaign: name }))[0] ?? [];
   if (argv.dryRun) return printCommands(await plan());
-  const stored = file === undefined ? undefined : { name: file.name, summary: file.summary, jobs: file.jobs };
-  const { directory, plans } = await beginCampaign({ name, out: argv.out, file: stored, plan });
+  const { directory, plans } = await beginCampaign({ name, out: argv.out, file: storedFile(file), plan });
   const jobs = argv.jobs ?? file?.jobs ?? defaultJobs(plans);
   return (await running()).runAndReport(directory, plans, { json: argv.json, jobs, campaign: plans });
 }
 
+/** As {@link fresh}, on the hosts of `--host`. */
+async function freshOnHosts(
+  argv: RunArguments,
+  { file, name }: { file: LoadedCampaign | undefined; name: string },
+): Promise<number> {
+  if (argv.dryRun) {
+    throw usageFault(
+      `cannot use --dry-run with --host "${argv.host.join(' ')}": the command line is made there; drop one of them`,
+    );
+  }
+  using pool = (await running()).hostPool(argv.host);
+  let all: readonly RunPlan[][] = [];
+  const hosts = () => argv.host.map((host, index) => ({ name: host, plans: all[index] ?? [] }));
+  const { directory, plans } = await beginCampaign({
+    name,
+    out: argv.out,
+    file: storedFile(file),
+    plan: async () => {
+      all = await plansOf(argv, { file, campaign: name, hosts: pool.planned });
+      return all[0] ?? [];
+    },
+    hosts,
+  });
+  const seats = await pool.seats(hosts(), argv.jobs ?? file?.jobs);
+  // Awaited here: the hosts are in use until then.
+  return await (await running()).runAndReport(directory, plans, {
+    json: argv.json,
+    jobs: roomOf(seats),
+    seats,
+    hosts: hosts(),
+    campaign: plans,
+  });
+}
+
+function storedFile(file: LoadedCampaign | undefined) {
+  return file === undefined ? undefined : { name: file.name, summary: file.summary, jobs: file.jobs };
+}
+
+function roomOf(seats: readonly { readonly jobs: number }[]): number {
+  return seats.reduce((sum, { jobs }) => sum + jobs, 0);
+}
+
+/** The plans for each host; for this one when none is named. */
 async function plansOf(
   argv: RunArguments,
-  { file, campaign }: { file: LoadedCampaign | undefined; campaign: string },
-): Promise<RunPlan[]> {
-  if (file !== undefined) return planTrials(inRounds(file.cells), argv, { ...prepareOptions(), campaign });
+  {
+    file,
+    campaign,
+    hosts,
+  }: {
+    file: LoadedCampaign | undefined;
+    campaign: string;
+    hosts?: readonly PlannedHost[];
+  },
+): Promise<RunPlan[][]> {
+  const options = { ...prepareOptions(), campaign, hosts };
+  if (file !== undefined) return planTrialsOnHosts(inRounds(file.cells), argv, options);
   requireScenario(argv.scenario);
   requireKernel(argv);
-  return planRuns(argv, { ...prepareOptions(), campaign });
+  return planTrialsOnHosts(await trialsOf(argv, options), argv, options);
 }
 
 function requireKernel({ scenario, kernel }: RunArguments): void {
@@ -74,13 +128,16 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   if (argv.dryRun) return printCommands(plans);
   const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
-  const jobs = argv.jobs ?? campaign.file?.jobs ?? defaultJobs(plans);
-  return (await running()).runAndReport(directory, plans, {
-    json: argv.json,
-    jobs,
-    campaign: campaign.plans,
-    earlier,
-  });
+  const given = argv.jobs ?? campaign.file?.jobs;
+  const common = { json: argv.json, campaign: campaign.plans, earlier };
+  const { hosts } = campaign;
+  const { runAndReport, hostPool } = await running();
+  if (hosts === undefined) {
+    return runAndReport(directory, plans, { ...common, jobs: given ?? defaultJobs(plans) });
+  }
+  using pool = hostPool(hosts.map(({ name }) => name));
+  const seats = await pool.seats(hosts, given);
+  return await runAndReport(directory, plans, { ...common, hosts, seats, jobs: roomOf(seats) });
 }
 
 /** One command line per run, quoted for a shell, which splits it into exactly QEMU's arguments. */

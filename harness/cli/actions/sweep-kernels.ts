@@ -15,8 +15,10 @@ import { firstScenario, pointOf } from '../../sweep/script.js';
 import { resultLine } from '../../report/terminal-table.js';
 import { complain, prepareOptions, say, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
+import { onlyHost } from '../words/option-values.js';
 import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
 import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
+import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { writeReport } from './write-report.js';
 
@@ -34,10 +36,11 @@ export async function sweepKernels(argv: SweepArguments): Promise<number> {
   const { directory, arms } =
     argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   const stop = interruptible();
+  using pool = hostPool(hostsIn(arms.map(({ template }) => template)));
   try {
     const maps: NmiMap[] = [];
     for (const arm of arms) {
-      const sweep = await sweepOne(directory, arm, { argv, signal: stop.signal });
+      const sweep = await sweepOne(directory, arm, { argv, pool, signal: stop.signal });
       if (stop.signal.aborted) break;
       if (sweep.kind === 'map') maps.push(sweep.map);
       else complain(`crashpath: no map of "${arm.template.kernel.spec}": ${sweep.why}`);
@@ -64,13 +67,14 @@ function isWhole({ complete, probed }: NmiMap): boolean {
 async function sweepOne(
   directory: string,
   arm: SweepArm,
-  { argv, signal }: { argv: SweepArguments; signal: AbortSignal },
+  { argv, pool, signal }: { argv: SweepArguments; pool: HostPool; signal: AbortSignal },
 ): Promise<Sweep> {
   const color = wantsColor(process.stderr);
   const { spec } = arm.template.kernel;
   let ended = 0;
   return runSweep(directory, arm, {
     jobs: argv.jobs ?? defaultJobs([arm.template]),
+    seats: await oneSeat(pool, [arm.template], argv.jobs),
     pointsMost: argv.pointsMost ?? DEFAULT_POINTS,
     cacheDir: cacheDirectory(),
     signal,
@@ -102,10 +106,13 @@ interface Ready {
 
 async function fresh(argv: SweepArguments): Promise<Ready> {
   requireKnownSweep(argv.sweep);
+  const host = onlyHost(`sweep "${argv.sweep}"`, argv.host);
   const kernel = kernelsOf(argv);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
   const choices = { ...argv, kernel, scenario: [firstScenario()] };
-  const plan = () => planRuns(choices, { ...prepareOptions(), campaign });
+  using pool = hostPool(host === undefined ? [] : [host]);
+  const hosts = pool.planned.length === 0 ? undefined : pool.planned;
+  const plan = () => planRuns(choices, { ...prepareOptions(), campaign, hosts });
   const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan });
   return { directory, arms: armsOf(plans) };
 }

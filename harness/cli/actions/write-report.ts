@@ -3,18 +3,26 @@ import { join } from 'node:path';
 import type { RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { type ConsoleExcerpt, excerptOf } from '../../report/console-excerpt.js';
-import { htmlReport } from '../../report/html-report.js';
+import { htmlReport, type ReportHost } from '../../report/html-report.js';
 import type { CampaignTable } from '../../report/campaign-table.js';
 import { reportPath } from '../../store/campaign-directory.js';
 import { RECORDING } from '../../store/recorder.js';
 import { writeText } from '../../store/stored-file.js';
 import { version } from '../context.js';
 
-/** Writes the campaign's HTML report. All plans of a campaign share the host facts, which are taken from `plan`. */
+/** What of a campaign its report shows beside the results. */
+interface ReportedCampaign {
+  readonly plan: RunPlan;
+  readonly campaignTable?: CampaignTable | undefined;
+  /** The hosts that were named, with their plans. */
+  readonly hosts?: readonly { readonly name: string; readonly plans: readonly RunPlan[] }[] | undefined;
+}
+
+/** Writes the campaign's HTML report. All plans of a campaign for one host share its facts. */
 export async function writeReport(
   directory: string,
   results: readonly RunResult[],
-  { plan, campaignTable }: { plan: RunPlan; campaignTable?: CampaignTable | undefined },
+  { plan, campaignTable, hosts = [] }: ReportedCampaign,
 ): Promise<void> {
   const consoleExcerpts = new Map<string, ConsoleExcerpt>();
   for (const result of results) {
@@ -24,15 +32,15 @@ export async function writeReport(
   }
   const html = htmlReport({
     results,
-    host: {
-      accel: plan.accel.accel,
-      accelReason: plan.accel.reason,
-      qemuVersion: plan.qemu.version,
-      crashpathVersion: version(),
-    },
+    hosts: hosts.length === 0 ? [hostOf(plan)] : hosts.flatMap(({ plans }) => plans.slice(0, 1).map(hostOf)),
+    crashpathVersion: version(),
     consoleExcerpts,
     campaignTable,
     generatedAt: new Date().toISOString(),
   });
   await writeText(reportPath(directory), html);
+}
+
+function hostOf({ host, accel, qemu }: RunPlan): ReportHost {
+  return { name: host, accel: accel.accel, accelReason: accel.reason, qemuVersion: qemu.version };
 }

@@ -1,13 +1,14 @@
 import type { Argv } from 'yargs';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import type { WordsOf } from './command-words.js';
-import { ACCELERATORS, accelerator } from './option-values.js';
+import { ACCELERATORS, accelerator, hostNames } from './option-values.js';
 import { jsonOption, OUT_OPTION } from './shared-options.js';
 
 /** Options of `crashpath doctor`. */
 export interface DoctorOptions {
   out: string;
   accel: AccelRequest;
+  host: string[];
   json: boolean;
 }
 
@@ -25,6 +26,15 @@ export const DOCTOR = {
         coerce: accelerator,
         describe: 'The accelerator that runs are to use',
       })
+      .option('host', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        requiresArg: true,
+        coerce: hostNames,
+        describe: 'Check this host instead, as run --host names it; may be repeated',
+      })
       .option('json', jsonOption('Print one JSON object'))
-      .example('$0 doctor', 'Can this host run guests?'),
+      .example('$0 doctor', 'Can this host run guests?')
+      .example('$0 doctor --host local --json', 'The same for a program; --host names other hosts as well'),
 } satisfies WordsOf<DoctorOptions>;

@@ -8,6 +8,7 @@ import {
   cpus,
   crashkernel,
   factor,
+  hostNames,
   machineName,
   memoryMiB,
   nonEmpty,
@@ -30,6 +31,7 @@ export interface GuestOptions {
   machine: string | undefined;
   'cpu-model': string | undefined;
   accel: AccelRequest;
+  host: string[];
   jobs: number | undefined;
   vmcore: VmcoreReading | undefined;
   'timeout-scale': number | undefined;
@@ -51,6 +53,7 @@ export const GUEST_PLAN_OPTIONS = [
   'vmcore',
   'timeout-scale',
   'name',
+  'host',
 ] as const satisfies readonly (keyof GuestOptions)[];
 
 /** The given options, beside {@link GUEST_PLAN_OPTIONS}, that a resumed campaign keeps: those that have a default. Pure. */
@@ -110,9 +113,18 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe:
         'auto uses KVM when a test guest proves that it works here, else TCG; kvm-unproved uses KVM although it is not proved, and every result says so',
     })
+    .option('host', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      requiresArg: true,
+      coerce: hostNames,
+      describe:
+        'Run the guests there: ssh://[user@]host[:port], a name of ~/.ssh/config, or local for this host; may be repeated (docs/hosts.md)',
+    })
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
-      describe: 'Number of guests that run at the same time (default: host CPUs / vCPUs)',
+      describe: 'Number of guests that run at the same time on each host (default: host CPUs / vCPUs)',
     })
     .option('vmcore', {
       choices: VMCORE_READS,

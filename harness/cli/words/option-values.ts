@@ -2,6 +2,7 @@ import { escapeHostText } from '../../model/escape.js';
 import { usageFault } from '../../model/fault.js';
 import { CRASHKERNEL_FORMS, mistakeInCrashkernel } from '../../plan/crashkernel.js';
 import { GUEST_LIMITS, mistakeInMachine, QEMU_NAME, VMCORE_READS } from '../../plan/guest-defaults.js';
+import { LOCAL_HOST_NAME, parseHostAddress } from '../../ssh/address.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 
 /**
@@ -100,6 +101,35 @@ export function accelerator(value: unknown): AccelRequest {
 
 /** How much of /proc/vmcore is read; undefined leaves it to the scenario. */
 export const vmcoreReading = oneOf('--vmcore', VMCORE_READS);
+
+/** The most hosts of one campaign. */
+const MOST_HOSTS = 64;
+
+/** Names of hosts, each given once: an address for ssh, a name of its configuration, or `local`. */
+export function hostNames(value: unknown): string[] {
+  const given = (Array.isArray(value) ? value : [value]).map((one) => nonEmpty('--host')(one) ?? '');
+  for (const [index, name] of given.entries()) {
+    if (name !== LOCAL_HOST_NAME) parseHostAddress(name);
+    if (given.indexOf(name) < index) {
+      throw usageFault(
+        `cannot use --host "${name}": it is given twice; give each host once, and --jobs for more guests`,
+      );
+    }
+  }
+  if (given.length > MOST_HOSTS) {
+    throw usageFault(
+      `cannot use --host ${given.length} times: ${MOST_HOSTS} is the most; start several campaigns`,
+    );
+  }
+  return given;
+}
+
+/** The one host of a command that takes no more; undefined for this host. Throws a usage fault for several. */
+export function onlyHost(what: string, hosts: readonly string[]): string | undefined {
+  const [name, second] = hosts;
+  if (second === undefined) return name;
+  throw usageFault(`cannot ${what} on "${hosts.join(' and ')}": it takes one host; give --host once`);
+}
 
 /** vCPUs, within the limits of scenarios. */
 export const cpus = wholeNumber('--cpus', GUEST_LIMITS.cpus);

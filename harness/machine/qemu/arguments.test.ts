@@ -1,5 +1,5 @@
 import t from 'tap';
-import { qemuArguments, shellQuote } from './arguments.js';
+import { qemuArguments } from './arguments.js';
 
 /** The word after an option. */
 function after(args: readonly string[], option: string): string | undefined {
@@ -23,9 +23,4 @@ void t.test('a dead guest is kept: a reset shuts down, a shutdown pauses', async
   t.match(after(args, '-action'), /reboot=shutdown,shutdown=pause/);
   t.ok(args.includes('-nodefaults'));
   t.match(after(args, '-sandbox'), /^on,.*spawn=deny/);
-});
-
-void t.test('a command line to paste', async (t) => {
-  t.equal(shellQuote(['qemu', '-m', '768M', '-append', 'a b', '']), "qemu -m 768M -append 'a b' ''");
-  t.equal(shellQuote(["it's", '$(reboot)', 'a;b']), String.raw`'it'\''s' '$(reboot)' 'a;b'`);
 });

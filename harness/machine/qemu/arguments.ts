@@ -66,10 +66,3 @@ export function qemuArguments(guest: GuestSpec): string[] {
 function isMicrovm(machine: string): boolean {
   return /^(type=)?microvm(,|$)/.test(machine);
 }
-
-/** A command line to paste into a shell. */
-export function shellQuote(words: readonly string[]): string {
-  return words
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
-    .join(' ');
-}

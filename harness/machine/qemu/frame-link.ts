@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FrameLink } from '../machine.js';
 import { createFrameCounter, streamed } from './frames.js';
 
@@ -6,7 +6,7 @@ import { createFrameCounter, streamed } from './frames.js';
  * A link over a connected stream. QEMU reads it only as fast as the card takes frames, so a full card blocks the
  * sender.
  */
-export function frameLink(socket: Socket): FrameLink {
+export function frameLink(socket: Duplex): FrameLink {
   const counter = createFrameCounter();
   socket.on('data', (bytes: Buffer) => counter.push(bytes));
   return {

@@ -12,6 +12,9 @@ export interface QemuThread {
   readonly tid: number;
 }
 
+/** Takes one report of the host time. */
+export type ReportHostTime = (fact: Extract<HostFact, { fact: 'host-time' }>) => void;
+
 /** Reports the host time of QEMU's threads. */
 export interface HostTimeReporter {
   /** The vCPUs' threads are known. */
@@ -26,18 +29,28 @@ export interface HostTimeReporter {
  */
 export function reportHostTime(
   pid: number,
-  report: (fact: Extract<HostFact, { fact: 'host-time' }>) => void,
+  report: ReportHostTime,
   { proc = '/proc', everyMs = EVERY_MS }: { readonly proc?: string; readonly everyMs?: number } = {},
 ): HostTimeReporter {
+  return pollHostTime(pid, {
+    everyMs,
+    read(threads) {
+      const times = threads.flatMap(({ thread, tid }) => {
+        const time = readSchedstat(`${proc}/${pid}/task/${tid}/schedstat`);
+        return time === undefined ? [] : [{ thread, ...time }];
+      });
+      if (times.length > 0) report({ fact: 'host-time', threads: times });
+    },
+  });
+}
+
+/** Calls `read` for the known threads every so often, when threads become known, and at the end. */
+export function pollHostTime(
+  pid: number,
+  { read, everyMs = EVERY_MS }: { read: (threads: readonly QemuThread[]) => void; everyMs?: number },
+): HostTimeReporter {
   let threads: QemuThread[] = [{ thread: 'main', tid: pid }];
-  const read = () => {
-    const times = threads.flatMap(({ thread, tid }) => {
-      const time = readSchedstat(`${proc}/${pid}/task/${tid}/schedstat`);
-      return time === undefined ? [] : [{ thread, ...time }];
-    });
-    if (times.length > 0) report({ fact: 'host-time', threads: times });
-  };
-  const timer = setInterval(read, everyMs);
+  const timer = setInterval(() => read(threads), everyMs);
   // A run that waits for nothing else has ended.
   timer.unref();
   return {
@@ -48,11 +61,11 @@ export function reportHostTime(
         if (!known.has(one.tid)) threads = [...threads, one];
         known.add(one.tid);
       }
-      read();
+      read(threads);
     },
     stop() {
       clearInterval(timer);
-      read();
+      read(threads);
     },
   };
 }
@@ -69,8 +82,15 @@ export function readSchedstat(path: string): Omit<Threads[number], 'thread'> | u
   } catch {
     return undefined;
   }
-  const found = /^(\d{1,19}) (\d{1,19}) (\d{1,19})/.exec(text);
-  if (found === null || found[3] === '0') return undefined;
-  const ms = (nanoseconds: string | undefined) => Math.round(Number(nanoseconds) / 1e4) / 100;
-  return { ranMs: ms(found[1]), waitedMs: ms(found[2]) };
+  const [, ran, waited, slices] = /^(\d{1,19}) (\d{1,19}) (\d{1,19})/.exec(text) ?? [];
+  return slices === undefined ? undefined : timesOf([ran ?? '', waited ?? '', slices]);
+}
+
+/** The three numbers of a schedstat as times; undefined where the kernel does not count. Pure. */
+export function timesOf([ran, waited, slices]: readonly [ran: string, waited: string, slices: string]):
+  | Omit<Threads[number], 'thread'>
+  | undefined {
+  if (slices === '0') return undefined;
+  const ms = (nanoseconds: string) => Math.round(Number(nanoseconds) / 1e4) / 100;
+  return { ranMs: ms(ran), waitedMs: ms(waited) };
 }

@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { MachineFailure } from '../machine.js';
@@ -15,7 +15,14 @@ void t.test('memory is read in bounded pieces, and the file is removed', async (
       await writeFile(join(directory, words.filename), Buffer.alloc(words.size - short, words.val / MIB));
       return {};
     };
-  const memory = (short = 0) => qemuMemory({ execute: write(short) }, directory);
+  const memory = (short = 0) =>
+    qemuMemory(
+      { execute: write(short) },
+      {
+        read: (file) => readFile(join(directory, file)),
+        remove: (file) => rm(join(directory, file), { force: true }),
+      },
+    );
   const bytes = await memory().read(8 * MIB, 33 * MIB);
   t.equal(bytes.length, 33 * MIB);
   t.strictSame([bytes[0], bytes.at(-1)], [8, 40]);

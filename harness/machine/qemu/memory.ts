@@ -1,8 +1,7 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Memory, MachineFailure } from '../machine.js';
 import { answer } from './failure.js';
 import { RUN_FILES } from './arguments.js';
+import type { HostPlace } from './host.js';
 
 /** Most bytes of one request: QEMU holds its lock meanwhile, and the file takes that much room. */
 const MOST_BYTES = 32 * 1024 * 1024;
@@ -16,17 +15,16 @@ interface MemoryWriter {
  * The guest's physical memory, through QMP `pmemsave` (qapi/machine.json) and a file in QEMU's working directory, which
  * is removed at once. Memory that does not exist reads as zeros.
  */
-export function qemuMemory(qmp: MemoryWriter, directory: string): Memory {
-  const path = join(directory, RUN_FILES.memory);
+export function qemuMemory(qmp: MemoryWriter, place: Pick<HostPlace, 'read' | 'remove'>): Memory {
   const part = async (address: number, bytes: number): Promise<Buffer> => {
     try {
       await answer(qmp.execute('pmemsave', { val: address, size: bytes, filename: RUN_FILES.memory }));
-      const read = await readFile(path);
+      const read = await place.read(RUN_FILES.memory, bytes);
       if (read.length === bytes) return read;
       const why = `QEMU wrote ${read.length} of ${bytes} bytes`;
       throw new MachineFailure(`cannot read memory at "0x${address.toString(16)}": ${why}`, { gone: false });
     } finally {
-      await rm(path, { force: true });
+      await place.remove(RUN_FILES.memory);
     }
   };
   return {

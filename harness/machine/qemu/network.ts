@@ -1,10 +1,8 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Nic } from '../../model/nic.js';
 import { type FrameLink, MissingAbility, type Network } from '../machine.js';
 import { frameLink } from './frame-link.js';
 import { NIC_SOCKETS } from './nic.js';
-import { listenForStream } from './stream-server.js';
+import type { HostPlace } from './host.js';
 
 /** The host's end of a card, with its cleanup. */
 export interface QemuNetwork {
@@ -12,16 +10,13 @@ export interface QemuNetwork {
   close(): Promise<void>;
 }
 
-/**
- * Listens on the socket to which QEMU will connect the card. `base` is a short alias of the run directory; `machine` is
- * the machine's name. `close` removes the socket.
- */
+/** Opens the host's end of the card, before QEMU starts; `machine` is the machine's name. `close` removes the socket. */
 export async function openNetwork(
   nic: Nic,
-  { base, directory, machine }: { base: string; directory: string; machine: string },
+  { place, machine }: { place: Pick<HostPlace, 'openCard'>; machine: string },
 ): Promise<QemuNetwork> {
   const name = nic.net === 'frames' ? NIC_SOCKETS.frames : NIC_SOCKETS.ssh;
-  const server = await listenForStream(base, name);
+  const server = await place.openCard(name);
   // Frames from the guest are always read: a full socket would block QEMU.
   const link: Promise<FrameLink> | undefined =
     nic.net === 'frames' ? server.connected.then(frameLink) : undefined;
@@ -32,9 +27,6 @@ export async function openNetwork(
       frames: () => link ?? lacks(' with raw frames'),
       stream: () => (link === undefined ? server.connected : lacks(' with a way out')),
     },
-    async close() {
-      server.close();
-      await rm(join(directory, name), { force: true });
-    },
+    close: () => server.close(),
   };
 }

@@ -1,29 +1,28 @@
-import { closeSync, constants, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Channel } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { connectGdb } from '../../qemu/gdbstub/index.js';
 import { connectQmp } from '../../qemu/qmp/index.js';
 import { connectQtest } from '../../qemu/qtest/index.js';
+import { HostLost } from '../../ssh/host-lost.js';
 import { faultFact } from '../fault-fact.js';
 import { type Abilities, type Machine, MachineFailure, type MachineLog } from '../machine.js';
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
 import { answer } from './failure.js';
-import { reportHostTime } from './host-time.js';
+import type { HostPlace, QemuHost } from './host.js';
+import { LOCAL_HOST } from './hosts/local.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
 import { qemuMemory } from './memory.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
-import { type QemuProcess, startQemu } from './process.js';
+import type { QemuProcess } from './process.js';
 import { qmpLog } from './qmp-log.js';
 import { remember } from './remember.js';
-import { resetKind } from './reset-kind.js';
+import { kindInLog } from './reset-kind.js';
 import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
-import { openUartChannel, type UartChannel } from './uart.js';
+import type { UartChannel } from './uart.js';
 
 /** Longest wait for one answer of the debugger and of the monitor, by the host's clock; it takes a millisecond. */
 const DEBUGGER_MS = 5_000;
@@ -42,11 +41,13 @@ export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale'> & {
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
 };
 
-/** The directory in which QEMU runs, and the log to which it reports. */
+/** Where QEMU runs, and the log to which it reports. */
 export interface QemuPlace {
-  /** The run directory: QEMU's working directory, with its sockets, FIFOs and log. */
+  /** The run directory on this host; when QEMU runs here, its working directory. */
   readonly directory: string;
   readonly log: MachineLog;
+  /** This host when absent. */
+  readonly host?: QemuHost | undefined;
 }
 
 /**
@@ -60,11 +61,13 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
     for (const failure of await teardown.run()) place.log.fact({ ...faultFact(failure), afterRun: true });
   };
   try {
-    const name = `QEMU ${plan.qemu.version}`;
-    return { name, abilities: await start(plan, { ...place, name, teardown, gone }), close };
+    const { host = LOCAL_HOST } = place;
+    const name = `QEMU ${plan.qemu.version}${host.name === undefined ? '' : ` on ${host.name}`}`;
+    return { name, abilities: await start(plan, { ...place, host, name, teardown, gone }), close };
   } catch (error) {
+    if (error instanceof HostLost) place.log.fact({ fact: 'host-lost', host: error.host, why: error.why });
     // A QEMU that cannot start (a bad --machine, no KVM) prints why on stderr: its exit is recorded, and that decides.
-    if (!gone.signal.aborted) place.log.fact(faultFact(error));
+    else if (!gone.signal.aborted) place.log.fact(faultFact(error));
     await close();
     throw error;
   }
@@ -72,44 +75,36 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 
 async function start(
   plan: QemuPlan,
-  { directory, log, name, teardown, gone }: Undoable & { readonly name: string },
+  { directory, log, host, name, teardown, gone }: Undoable & { readonly name: string },
 ): Promise<Abilities> {
-  const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  teardown.defer('close the run directory', () => closeSync(folder));
-  // A Unix socket's path may have 107 bytes at most (unix(7)).
-  const base = `/proc/self/fd/${folder}`;
-  for (const socket of [RUN_FILES.qmpSocket, RUN_FILES.gdbSocket, RUN_FILES.qtestSocket]) {
-    teardown.defer(`remove ${socket}`, () => rm(join(directory, socket), { force: true }));
-  }
+  const place = await host.openPlace({ directory });
+  teardown.defer("close QEMU's directory", () => place.close());
   const openUart = async (channel: Channel, pipe: string): Promise<UartChannel> => {
-    const uart = await openUartChannel(directory, pipe, (bytes) => log.bytes(channel, bytes));
+    const uart = await place.openUart(pipe, (bytes) => log.bytes(channel, bytes));
     teardown.defer(`close the ${channel} FIFOs`, () => uart.close());
     return uart;
   };
   const consoleUart = await openUart('console', RUN_FILES.consolePipe);
   const controlUart = await openUart('control', RUN_FILES.controlPipe);
   const { nic } = plan.scenario.guest;
-  const card = nic === undefined ? undefined : await openNetwork(nic, { base, directory, machine: name });
+  const card = nic === undefined ? undefined : await openNetwork(nic, { place, machine: name });
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
-  const qemu = await startProcess(plan, { directory, log, teardown, gone });
-  const hostTime = reportHostTime(qemu.pid, (fact) => log.fact(fact));
+  const qemu = await startProcess(plan, { place, host, log, teardown, gone });
+  const hostTime = place.reportHostTime(qemu.pid, (fact) => log.fact(fact));
   teardown.defer('end the reports of the host time', () => hostTime.stop());
   const record = qmpLog();
   const qmp = await answer(
-    connectQmp(
-      { path: join(base, RUN_FILES.qmpSocket) },
-      {
-        connectDeadlineMs: plan.limits.qemuStartMs,
-        deadlineMs: MONITOR_MS * patience(plan),
-        signal: gone.signal,
-        stderrTail: () => qemu.stderrTail(),
-        onMessage: (direction, message) => {
-          const kept = record(direction, message);
-          if (kept !== undefined) log.message(direction === 'sent' ? 'out' : 'in', kept);
-        },
+    connectQmp(place.socket(RUN_FILES.qmpSocket), {
+      connectDeadlineMs: plan.limits.qemuStartMs,
+      deadlineMs: MONITOR_MS * patience(plan),
+      signal: gone.signal,
+      stderrTail: () => qemu.stderrTail(),
+      onMessage: (direction, message) => {
+        const kept = record(direction, message);
+        if (kept !== undefined) log.message(direction === 'sent' ? 'out' : 'in', kept);
       },
-    ),
+    }),
   );
   teardown.defer('close the monitor', () => qmp.close());
   for (const cpu of await answer(qmp.execute('query-cpus-fast'))) {
@@ -120,14 +115,14 @@ async function start(
     const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });
     teardown.defer('end the watch of the run state', end);
   }
+  await place.begin(() => answer(qmp.execute('cont')));
   const apicIds = remember(() => readApicIds(qmp));
   const interrupts = qtestInterrupts({
     apicIds,
     ioApicPath: () => ioApicPath(qmp),
     accel: plan.accel.accel,
     async connectQtest() {
-      const path = join(base, RUN_FILES.qtestSocket);
-      const qtest = await connectQtest({ path }, { signal: gone.signal });
+      const qtest = await connectQtest(place.socket(RUN_FILES.qtestSocket), { signal: gone.signal });
       teardown.defer('close the qtest channel', () => qtest.close());
       return qtest;
     },
@@ -148,19 +143,25 @@ async function start(
       },
     },
     debugger: {
+      roundTripMs: place.roundTripMs,
       async connect() {
-        const path = join(base, RUN_FILES.gdbSocket);
-        const deadlineMs = DEBUGGER_MS * patience(plan);
-        const options = { accel: plan.accel.accel, signal: gone.signal, deadlineMs };
-        const gdb = await connectGdb({ path }, options);
+        const { accel } = plan.accel;
+        await place.startDebugger?.((command) =>
+          answer(qmp.execute('human-monitor-command', { 'command-line': command })),
+        );
+        const gdb = await connectGdb(place.socket(RUN_FILES.gdbSocket), {
+          accel,
+          signal: gone.signal,
+          deadlineMs: DEBUGGER_MS * patience(plan),
+        });
         // QEMU is killed next: its vCPUs need not be released.
         teardown.defer('close the debugger', () => gdb.close({ guest: 'leave' }));
         return gdb;
       },
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
-    resetLog: { kind: () => resetKind(directory, plan.accel.accel) },
-    memory: qemuMemory(qmp, directory),
+    resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
+    memory: qemuMemory(qmp, place),
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
@@ -169,6 +170,7 @@ async function start(
 
 /** State of a start: its teardown, and the controller that is aborted when QEMU has ended. */
 interface Undoable extends QemuPlace {
+  readonly host: QemuHost;
   readonly teardown: Teardown;
   readonly gone: AbortController;
 }
@@ -176,13 +178,19 @@ interface Undoable extends QemuPlace {
 /** Starts the process and records its end; `gone` is aborted then. */
 async function startProcess(
   { qemu: { binary, args } }: QemuPlan,
-  { directory, log, teardown, gone }: Undoable,
+  { place, host, log, teardown, gone }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
 ): Promise<QemuProcess> {
-  const qemu = await startQemu(binary, args, directory);
-  log.fact({ fact: 'qemu-started', pid: qemu.pid });
+  const qemu = await place.start(binary, args);
+  log.fact({ fact: 'qemu-started', pid: qemu.pid, ...(host.name === undefined ? {} : { host: host.name }) });
   let asked = false;
-  const exit = qemu.exited.then(({ code, signal, stderr }) => {
+  const exit = qemu.exited.then((end) => {
+    if ('lost' in end) {
+      gone.abort(new MachineFailure(`the host is lost: ${end.lost}`, { gone: true }));
+      if (!asked) log.fact({ fact: 'host-lost', host: host.name ?? 'this host', why: end.lost });
+      return;
+    }
     gone.abort(new MachineFailure('QEMU has ended; its exit is recorded', { gone: true }));
+    const { code, signal, stderr } = end;
     log.fact({ fact: 'qemu-exit', code, signal, asked, stderr });
   });
   teardown.defer(`kill QEMU, pid ${qemu.pid}`, async () => {

@@ -17,15 +17,21 @@ export interface QemuExit {
   readonly stderr: string;
 }
 
+/** The connection to QEMU's host was lost: QEMU ends there by itself, and nobody sees how. */
+export interface QemuLost {
+  /** Why, a clause. */
+  readonly lost: string;
+}
+
 /** A running QEMU, leader of its own process group. */
 export interface QemuProcess {
   readonly pid: number;
-  /** Settles when the process is gone; never rejects. */
-  readonly exited: Promise<QemuExit>;
+  /** Settles when the process is gone, or its host; never rejects. */
+  readonly exited: Promise<QemuExit | QemuLost>;
   /** The end of what QEMU printed on stderr, at most 4 KiB. */
   stderrTail(): string;
   /** SIGTERM, then SIGKILL to the group; resolves when it is gone. Throws a harness fault when it cannot be killed. */
-  stop(): Promise<QemuExit>;
+  stop(): Promise<QemuExit | QemuLost>;
 }
 
 /**

@@ -15,12 +15,21 @@ export async function resetKind(
   accel: 'kvm' | 'tcg',
   { mostBytes = MOST_BYTES }: { readonly mostBytes?: number } = {},
 ): Promise<'triple fault' | 'other reset' | undefined> {
+  return kindInLog(accel, (most) => endOf(join(directory, RUN_FILES.qemuLog), most), { mostBytes });
+}
+
+/** As {@link resetKind}, of a log whose end is read by `endOfLog`. */
+export async function kindInLog(
+  accel: 'kvm' | 'tcg',
+  endOfLog: (mostBytes: number) => Promise<string>,
+  { mostBytes = MOST_BYTES }: { readonly mostBytes?: number } = {},
+): Promise<'triple fault' | 'other reset' | undefined> {
   if (accel !== 'tcg') return undefined;
-  return kindIn(await endOf(join(directory, RUN_FILES.qemuLog), mostBytes).catch(() => ''));
+  return kindIn(await endOfLog(mostBytes).catch(() => ''));
 }
 
 /** The last `mostBytes` bytes of a file, one character for each; no more is read. */
-async function endOf(path: string, mostBytes: number): Promise<string> {
+export async function endOf(path: string, mostBytes: number): Promise<string> {
   const file = await open(path);
   try {
     const { size } = await file.stat();

@@ -1,12 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { join } from 'node:path';
 import { harnessFault } from '../../model/fault.js';
 
-/** A Unix socket in the run directory that QEMU connects to, once. */
+/** The host's end of a stream of QEMU, connected once. */
 export interface StreamServer {
   /** The connection, as soon as there is one. */
-  readonly connected: Promise<Socket>;
-  close(): void;
+  readonly connected: Promise<Duplex>;
+  close(): Promise<void>;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function listenForStream(base: string, name: string): Promise<Strea
   });
   return {
     connected,
-    close() {
+    async close() {
       stopListening(server);
       socket?.destroy();
     },

@@ -40,6 +40,32 @@ export async function openUartChannel(
   } catch (error) {
     throw harnessFault(`cannot make the FIFOs of "${name}": ${String(error)}; see the cause`, error);
   }
+  const group = groupBytes(onBytes);
+  const outputFd = openFifo(output);
+  const reader = new Socket({ fd: outputFd, readable: true, writable: false });
+  const writer = new Socket({ fd: openFifo(input), readable: false, writable: true });
+  for (const end of [reader, writer]) end.on('error', () => end.destroy());
+  reader.on('data', (bytes) => group.push(bytes));
+  return {
+    send(bytes) {
+      writer.write(bytes);
+    },
+    async close() {
+      if (!reader.destroyed) for (const bytes of rest(outputFd)) group.push(bytes);
+      group.flush();
+      reader.destroy();
+      writer.destroy();
+      await Promise.all([input, output].map((path) => rm(path, { force: true })));
+    },
+  };
+}
+
+/** Collects bytes for {@link GROUP_MS} and reports them at once. */
+export function groupBytes(onBytes: (bytes: Buffer) => void): {
+  push(bytes: Buffer): void;
+  /** Reports what is collected, now. */
+  flush(): void;
+} {
   let pending: Buffer[] = [];
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
@@ -50,25 +76,12 @@ export async function openUartChannel(
     pending = [];
     onBytes(bytes);
   };
-  const outputFd = openFifo(output);
-  const reader = new Socket({ fd: outputFd, readable: true, writable: false });
-  const writer = new Socket({ fd: openFifo(input), readable: false, writable: true });
-  for (const end of [reader, writer]) end.on('error', () => end.destroy());
-  reader.on('data', (bytes) => {
-    pending.push(bytes);
-    timer ??= setTimeout(flush, GROUP_MS);
-  });
   return {
-    send(bytes) {
-      writer.write(bytes);
+    push(bytes) {
+      pending.push(bytes);
+      timer ??= setTimeout(flush, GROUP_MS);
     },
-    async close() {
-      if (!reader.destroyed) pending.push(...rest(outputFd));
-      flush();
-      reader.destroy();
-      writer.destroy();
-      await Promise.all([input, output].map((path) => rm(path, { force: true })));
-    },
+    flush,
   };
 }
 

@@ -1,4 +1,4 @@
-import { connectUnixSocket } from '../socket/connect-when-listening.js';
+import { connectSocket, nameOfTarget, type SocketTarget } from '../socket/connect-when-listening.js';
 import { GdbClient } from './client.js';
 import { GdbError, GdbProtocolError, GdbTimeoutError } from './errors.js';
 import { type Limits, startLimits } from './limits.js';
@@ -9,11 +9,11 @@ import { parseSupported } from './supported.js';
 import { command, demand, readLayout, readThreads } from './target.js';
 import { formatThreadId, type GdbThread } from './thread-id.js';
 
-/** Where the stub listens: `-chardev socket,id=gs,path=P,server=on,wait=off -gdb chardev:gs`. */
-export interface GdbTarget {
-  /** Path of a Unix socket, at most 107 bytes; /proc/self/fd/N/name is a short alias. */
-  readonly path: string;
-}
+/**
+ * Where the stub listens: `-chardev socket,id=gs,path=P,server=on,wait=off -gdb chardev:gs`. A Unix socket's path may have
+ * 107 bytes; /proc/self/fd/N/name is a short alias.
+ */
+export type GdbTarget = SocketTarget;
 
 /**
  * Connects to a gdbstub and reads its threads and registers. Retries while nothing listens yet, until the
@@ -24,16 +24,17 @@ export interface GdbTarget {
  *   GdbRemoteError when it refuses part of the handshake, the operating system's error when connecting is hopeless
  *   (e.g. EACCES), the signal's reason. Nothing stays open.
  */
-export async function connectGdb({ path }: GdbTarget, options: GdbOptions = {}): Promise<GdbClient> {
+export async function connectGdb(target: GdbTarget, options: GdbOptions = {}): Promise<GdbClient> {
+  const name = nameOfTarget(target);
   const limits = startLimits(
-    `connect to gdbstub "${path}"`,
+    `connect to gdbstub "${name}"`,
     { deadlineMs: options.connectDeadlineMs, signal: options.signal },
     DEFAULT_CONNECT_DEADLINE_MS,
   );
-  const link = await connectUnixSocket(path, () => new Link(path, linkOptions(options)), {
+  const link = await connectSocket(target, () => new Link(name, linkOptions(options)), {
     deadlineMs: limits.deadlineMs,
     signal: limits.signal,
-    what: `gdbstub "${path}"`,
+    what: `gdbstub "${name}"`,
     remedy: 'is QEMU running?',
     timeoutError: GdbTimeoutError,
   });

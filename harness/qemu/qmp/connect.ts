@@ -1,7 +1,9 @@
 import {
   type ConnectLimits,
-  connectUnixSocket,
+  connectSocket,
   connectWhenListening,
+  nameOfTarget,
+  type SocketTarget,
 } from '../socket/connect-when-listening.js';
 import { QmpClient } from './client.js';
 import { Connection } from './connection.js';
@@ -9,8 +11,11 @@ import { QmpTimeoutError } from './errors.js';
 import { DEFAULT_DEADLINE_MS, type QmpOptions, withDefaults } from './options.js';
 import { openWebSocket } from './web-socket.js';
 
-/** Where the monitor listens: a Unix socket, or a WebSocket (`ws:`, `wss:` or `ws+unix:/path.sock:/`). */
-export type QmpTarget = { readonly path: string } | { readonly url: string };
+/**
+ * Where the monitor listens: a Unix socket, a stream that the caller opens, or a WebSocket (`ws:`, `wss:` or
+ * `ws+unix:/path.sock:/`).
+ */
+export type QmpTarget = SocketTarget | { readonly url: string };
 
 /**
  * Connects to a QMP monitor, reads its greeting and negotiates capabilities. Retries while nothing listens yet,
@@ -22,7 +27,7 @@ export type QmpTarget = { readonly path: string } | { readonly url: string };
  */
 export async function connectQmp(target: QmpTarget, options: QmpOptions = {}): Promise<QmpClient> {
   const settled = withDefaults(options);
-  const address = 'path' in target ? target.path : target.url;
+  const address = 'url' in target ? target.url : nameOfTarget(target);
   const budgetMs = options.connectDeadlineMs ?? DEFAULT_DEADLINE_MS;
   const startedMs = performance.now();
   // At least 1 ms, so that the wait itself reports the passed deadline with its own words.
@@ -57,7 +62,7 @@ function open(
   makeConnection: () => Connection,
   limits: ConnectLimits & { readonly maxMessageBytes: number },
 ): Promise<Connection> {
-  if ('path' in target) return connectUnixSocket(target.path, makeConnection, limits);
+  if (!('url' in target)) return connectSocket(target, makeConnection, limits);
   return connectWhenListening(
     (handlers, signal) =>
       openWebSocket(target.url, handlers, { maxMessageBytes: limits.maxMessageBytes, signal }),

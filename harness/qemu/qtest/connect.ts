@@ -1,4 +1,4 @@
-import { connectUnixSocket } from '../socket/connect-when-listening.js';
+import { connectSocket, nameOfTarget, type SocketTarget } from '../socket/connect-when-listening.js';
 import { QtestClient } from './client.js';
 import { QtestTimeoutError } from './errors.js';
 
@@ -12,16 +12,16 @@ const CONNECT_DEADLINE_MS = 10_000;
  * @throws QtestTimeoutError, the operating system's error when connecting is hopeless, the signal's reason.
  */
 export async function connectQtest(
-  { path }: { readonly path: string },
+  target: SocketTarget,
   options: {
     readonly connectDeadlineMs?: number | undefined;
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<QtestClient> {
-  return connectUnixSocket(path, () => new QtestClient(), {
+  return connectSocket(target, () => new QtestClient(), {
     deadlineMs: options.connectDeadlineMs ?? CONNECT_DEADLINE_MS,
     signal: options.signal,
-    what: `qtest "${path}"`,
+    what: `qtest "${nameOfTarget(target)}"`,
     remedy: 'is QEMU running, with -qtest?',
     timeoutError: QtestTimeoutError,
   });

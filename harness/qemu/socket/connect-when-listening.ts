@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Transport, TransportHandlers } from './transport.js';
+import type { OpenStream, Transport, TransportHandlers } from './transport.js';
 import { isNotListeningYet, openUnixSocket } from './unix-socket.js';
 
 /** Pause between attempts while QEMU has not created its socket; QEMU needs about 50 ms for that. */
@@ -29,30 +29,35 @@ export interface ConnectLimits {
   ) => Error;
 }
 
-/** Opens a stream once. */
-type Open = (handlers: TransportHandlers, signal: AbortSignal) => Promise<Transport>;
+/** A Unix socket of this host by its path, or a stream that the caller opens, with its name for messages. */
+export type SocketTarget = { readonly path: string } | { readonly name: string; readonly open: OpenStream };
+
+/** The target's name for messages. */
+export function nameOfTarget(target: SocketTarget): string {
+  return 'path' in target ? target.path : target.name;
+}
 
 /**
- * Connects to a Unix socket and attaches the stream to an owner that is made anew for each attempt. Retries while
- * nothing listens yet, until the deadline.
+ * Connects to a socket and attaches the stream to an owner that is made anew for each attempt. Retries while nothing
+ * listens yet, until the deadline.
  *
  * @throws `limits.timeoutError`, an attempt's own error when another try is hopeless (e.g. EACCES), the signal's reason.
  */
-export function connectUnixSocket<Owner extends StreamOwner>(
-  path: string,
+export function connectSocket<Owner extends StreamOwner>(
+  target: SocketTarget,
   makeOwner: () => Owner,
   limits: ConnectLimits,
 ): Promise<Owner> {
-  return connectWhenListening(
-    (handlers, signal) => openUnixSocket(path, handlers, signal),
-    makeOwner,
-    limits,
-  );
+  const open: OpenStream =
+    'path' in target
+      ? (handlers, signal) => openUnixSocket(target.path, handlers, signal)
+      : (handlers, signal) => target.open(handlers, signal);
+  return connectWhenListening(open, makeOwner, limits);
 }
 
-/** As {@link connectUnixSocket}, for a stream of another kind. */
+/** As {@link connectSocket}, for a stream of another kind. */
 export async function connectWhenListening<Owner extends StreamOwner>(
-  open: Open,
+  open: OpenStream,
   makeOwner: () => Owner,
   { deadlineMs, signal: given, what, remedy, timeoutError: TimeoutError }: ConnectLimits,
 ): Promise<Owner> {

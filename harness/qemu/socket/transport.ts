@@ -13,6 +13,9 @@ export interface Transport {
   destroy(): void;
 }
 
+/** Opens a stream once. An error with the code ENOENT or ECONNREFUSED means that nothing listens there yet. */
+export type OpenStream = (handlers: TransportHandlers, signal: AbortSignal) => Promise<Transport>;
+
 /** Reports of a socket while its stream is being opened. */
 export interface OpeningEvents {
   readonly opened: (transport: Transport) => void;

@@ -23,19 +23,21 @@ export interface RunChoices {
   readonly kernel?: string;
   /** Further words for the command. */
   readonly words?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Runs one scenario, by its name or file. Throws with the command's stderr when there is no result. */
 export async function runScenario(
   t: Test,
   scenario: string,
-  { kernel = KERNELS.six1, words = [] }: RunChoices = {},
+  { kernel = KERNELS.six1, words = [], environment = {} }: RunChoices = {},
 ): Promise<RealRun> {
   const out = await scratch(t);
-  const ended = await crashpath([
-    ...['run', scenario, '-k', kernel, '--out', join(out, 'runs'), '--json'],
-    ...words,
-  ]);
+  const ended = await crashpath(
+    [...['run', scenario, '-k', kernel, '--out', join(out, 'runs'), '--json'], ...words],
+    { environment },
+  );
   const [result] = resultsOf(ended.stdout);
   if (result === undefined) throw new Error(`no result: ${ended.stderr}`);
   const facts = (await readFile(join(result.directory, 'host.jsonl'), 'utf8')).trimEnd().split('\n');

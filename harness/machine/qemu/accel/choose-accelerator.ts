@@ -1,6 +1,8 @@
 import { harnessFault, usageFault } from '../../../model/fault.js';
+import type { ProgramHost } from '../program-host.js';
 import { type AskOptions, askQemu, findQemu } from './ask-qemu.js';
 import { type CacheKey, currentBootId, keepProof, readProof } from './kept-proofs.js';
+import { deviceProblemThere } from './probe-there.js';
 import { type AccelProof, type KvmProof, remedyFor } from './proof.js';
 import { deviceProblem, proveKvm } from './prove-kvm.js';
 import { qemuVersion } from './qemu-version.js';
@@ -37,6 +39,8 @@ export interface ChooseOptions {
   /** Folder of `accel.json`; need not exist or be writable. */
   readonly cacheDir: string;
   readonly signal?: AbortSignal | undefined;
+  /** The host that runs the guests; this one when absent. */
+  readonly host?: ProgramHost | undefined;
   /** Ignore the cached proof, and cache a new one. */
   readonly fresh?: boolean | undefined;
   /** The KVM device, `/dev/kvm` when absent. */
@@ -54,7 +58,7 @@ export interface ChooseOptions {
  * `tcg` and it is not built in; a harness Fault when QEMU is missing or has neither; the signal's reason when aborted.
  */
 export async function chooseAccelerator(request: AccelRequest, options: ChooseOptions): Promise<AccelChoice> {
-  const asking = { signal: options.signal };
+  const asking = { signal: options.signal, host: options.host };
   const qemuPath = await findQemu(options.qemuBinary, asking);
   const version = (await qemuVersion(qemuPath, asking)).text;
   const common = { requested: request, qemuVersion: version };
@@ -94,10 +98,11 @@ async function proofFor(
   options: ChooseOptions,
 ): Promise<FoundProof> {
   const kvmDevice = options.kvmDevice ?? KVM_DEVICE;
-  const problem = await deviceProblem(kvmDevice);
+  const { host, signal } = options;
+  const problem = await (host === undefined ? deviceProblem(kvmDevice) : deviceProblemThere(host, kvmDevice));
   if (problem !== undefined) return { proof: { kvm: problem }, fromCache: false };
 
-  const bootId = await currentBootId();
+  const bootId = await (host === undefined ? currentBootId() : host.bootId());
   const key: CacheKey | undefined =
     bootId === undefined ? undefined : { bootId, qemuPath, qemuVersion: version, kvmDevice };
   if (key !== undefined && options.fresh !== true) {
@@ -108,12 +113,12 @@ async function proofFor(
     }
   }
 
-  const builtIn = await builtInAccelerators(qemuPath, { signal: options.signal });
+  const builtIn = await builtInAccelerators(qemuPath, { signal, host });
   if (!builtIn.has('kvm')) {
     const detail = `${qemuPath} was built without it`;
     return { proof: { kvm: { outcome: 'not-built-in', tried: false, detail } }, fromCache: false };
   }
-  const proof = await proveKvm({ qemuPath, builtIn, signal: options.signal });
+  const proof = await proveKvm({ qemuPath, builtIn, signal, host });
   if (key === undefined || (proof.kvm.outcome !== 'proved' && !isRefuted(proof)))
     return { proof, fromCache: false };
   const cacheProblem = await keepProof(options.cacheDir, key, { proof, atMs: Date.now() });

@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoOf } from '../../../model/errno.js';
+import type { ProgramHost } from '../program-host.js';
 import type { AccelProof, KvmProof } from './proof.js';
+import { runProbeThere } from './probe-there.js';
 import { EXIT_SUM_RIGHT, EXIT_SUM_WRONG } from './probe-guest.js';
-import { KILL_GRACE_MS, type ProbeRun, runProbeGuest } from './run-probe-guest.js';
+import { KILL_GRACE_MS, type ProbeRun, type ProbeRunOptions, runProbeGuest } from './run-probe-guest.js';
 
 /** Work of the probe's guest: ~0.4 s under TCG, ~0.05 s on a CPU; emulated by KVM (35 us a turn) an hour. */
 export const PROBE_TURNS = 100_000_000;
@@ -28,6 +30,8 @@ export interface ProveOptions {
   readonly qemuPath: string;
   /** Accelerators built into this QEMU. */
   readonly builtIn: ReadonlySet<string>;
+  /** The host whose KVM is tried; this one when absent. */
+  readonly host?: ProgramHost | undefined;
   readonly turns?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -60,11 +64,14 @@ export async function deviceProblem(device: string): Promise<KvmProof | undefine
  * limit of KVM's count is {@link WORK_LIMIT_WITHOUT_TCG_MS}.
  */
 export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
-  const common = { qemuPath: options.qemuPath, turns: options.turns ?? PROBE_TURNS, signal: options.signal };
+  const { qemuPath, host, signal } = options;
+  const common = { qemuPath, turns: options.turns ?? PROBE_TURNS, signal };
+  const run = (probe: ProbeRunOptions) =>
+    host === undefined ? runProbeGuest(probe) : runProbeThere(host, probe);
   const tcg = options.builtIn.has('tcg')
-    ? await runProbeGuest({ ...common, accel: 'tcg', deadlineMs: TCG_PROBE_MS })
+    ? await run({ ...common, accel: 'tcg', deadlineMs: TCG_PROBE_MS })
     : undefined;
-  const kvm = await runProbeGuest({
+  const kvm = await run({
     ...common,
     accel: 'kvm',
     deadlineMs: KVM_PROBE_MS - KILL_GRACE_MS - REAP_MS,

@@ -2,6 +2,7 @@ import { execa } from 'execa';
 import { usageFault } from '../../../model/fault.js';
 import { findQemu } from './ask-qemu.js';
 import { foldLine } from '../../../model/escape.js';
+import type { ProgramHost } from '../program-host.js';
 
 /** Longest wait for a QEMU that creates a machine, greets on QMP and quits; 0.3 s on an idle core. */
 const REHEARSAL_DEADLINE_MS = 20_000;
@@ -22,21 +23,21 @@ export interface WantedMachine {
  * refuses is the caller's mistake and never a verdict. `scale`: factor on the deadline, for slow hosts. Throws a usage
  * fault that quotes QEMU.
  */
-export async function rehearse(binary: string, machine: WantedMachine, { scale = 1 } = {}): Promise<void> {
+export async function rehearse(
+  binary: string,
+  machine: WantedMachine,
+  { host, scale = 1 }: { readonly host?: ProgramHost | undefined; readonly scale?: number } = {},
+): Promise<void> {
   const deadlineMs = REHEARSAL_DEADLINE_MS * Math.max(1, scale);
-  const path = await findQemu(binary);
+  const path = await findQemu(binary, { host });
   const args = [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-S', '-qmp', 'stdio'],
     ...['-machine', machine.type, '-accel', machine.accel, '-cpu', machine.cpuModel],
     ...['-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`],
   ];
-  const result = await execa(path, args, {
-    reject: false,
-    input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
-    timeout: deadlineMs,
-    killSignal: 'SIGKILL',
-    maxBuffer: 1024 * 1024,
-  });
+  const result = await (host === undefined
+    ? carryOut(path, args, { deadlineMs })
+    : carryOutThere(path, args, { host, deadlineMs }));
   if (!result.failed && result.stdout.includes('"QMP"')) return;
   const lastLine = foldLine(result.stderr.trim().split('\n').at(-1) ?? '');
   const why = result.timedOut
@@ -46,4 +47,36 @@ export async function rehearse(binary: string, machine: WantedMachine, { scale =
     `cannot use the machine "${machine.type}, ${machine.cpuModel}, ${machine.cpus} vCPUs, ${machine.memoryMiB} MiB": ${why}; change --machine, --cpu-model, --cpus or --memory`,
     result,
   );
+}
+
+const INPUT = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n';
+
+interface Rehearsal {
+  readonly failed: boolean;
+  readonly timedOut: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function carryOut(
+  path: string,
+  args: readonly string[],
+  { deadlineMs }: { readonly deadlineMs: number },
+): Promise<Rehearsal> {
+  return execa(path, args, {
+    reject: false,
+    input: INPUT,
+    timeout: deadlineMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1024 * 1024,
+  });
+}
+
+async function carryOutThere(
+  path: string,
+  args: readonly string[],
+  { host, deadlineMs }: { readonly host: ProgramHost; readonly deadlineMs: number },
+): Promise<Rehearsal> {
+  const { status, stdout, stderr, late } = await host.run(path, args, { deadlineMs, input: INPUT });
+  return { failed: status !== 0, timedOut: late, stdout, stderr };
 }

@@ -1,0 +1,47 @@
+import type { RunPlan } from '../plan/run-plan.js';
+import type { MachineOpener } from '../run/execute-run.js';
+
+/** A host of a campaign: how many guests run there at a time, and how. */
+export interface Seat {
+  /** As the caller named the host; undefined for this one. */
+  readonly name: string | undefined;
+  readonly jobs: number;
+  readonly open: MachineOpener;
+  /** The plan of a run on this host; the given one when absent. */
+  readonly planOf?: ((plan: RunPlan) => RunPlan) | undefined;
+  /** Whether the host can be reached; asked after a run lost it. */
+  readonly isThere?: (() => Promise<boolean>) | undefined;
+  /** How long a host that was lost is waited for, milliseconds; a minute when absent. */
+  readonly patienceMs?: number | undefined;
+}
+
+/** How often a lost host is asked, and for how long. */
+const AGAIN_MS = 5_000;
+const PATIENCE_MS = 60_000;
+
+/** Waits for a host that a run has lost. False when it does not return in a minute, or the campaign is stopped. */
+export async function returns(
+  { isThere, patienceMs = PATIENCE_MS }: Pick<Seat, 'isThere' | 'patienceMs'>,
+  { signal, againMs = AGAIN_MS }: { readonly signal: AbortSignal; readonly againMs?: number },
+): Promise<boolean> {
+  if (isThere === undefined) return true;
+  const untilMs = performance.now() + patienceMs;
+  while (!signal.aborted) {
+    if (await isThere()) return true;
+    if (performance.now() + againMs > untilMs) return false;
+    await pause(againMs, signal);
+  }
+  return false;
+}
+
+function pause(forMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, forMs);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

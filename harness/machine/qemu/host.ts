@@ -1,0 +1,46 @@
+import type { SocketTarget } from '../../qemu/socket/connect-when-listening.js';
+import type { HostTimeReporter, ReportHostTime } from './host-time.js';
+import type { QemuProcess } from './process.js';
+import type { StreamServer } from './stream-server.js';
+import type { UartChannel } from './uart.js';
+
+/** A host on which QEMU runs: this one, or one that is reached over ssh. */
+export interface QemuHost {
+  /** As results and messages name it; undefined for this host. */
+  readonly name: string | undefined;
+  /**
+   * Makes the private directory of one QEMU. `directory` is the run directory on this host, which gets QEMU's log. Throws
+   * a harness fault.
+   */
+  openPlace(options: { readonly directory: string }): Promise<HostPlace>;
+}
+
+/**
+ * A private directory in which one QEMU runs, with its FIFOs, sockets and files, all of which are named relative to it.
+ * The order of calls: UARTs and the card's socket, `start`, the monitor, `begin`.
+ */
+export interface HostPlace {
+  /** Makes the two FIFOs of a UART and reports the bytes of the guest; none is lost from QEMU's start on. */
+  openUart(pipe: string, onBytes: (bytes: Buffer) => void): Promise<UartChannel>;
+  /** The host's end of a network card, on a socket of that name. */
+  openCard(socket: string): Promise<StreamServer>;
+  /** Starts QEMU. Throws a harness fault when the binary is missing. */
+  start(binary: string, args: readonly string[]): Promise<QemuProcess>;
+  /** A socket on which QEMU listens. */
+  socket(name: string): SocketTarget;
+  /** Makes QEMU's gdbstub ready for a connection, where it is not from the start; `hmp` asks the monitor. */
+  readonly startDebugger?: ((hmp: (command: string) => Promise<string>) => Promise<void>) | undefined;
+  /** QEMU's monitor answers: connects what is not connected yet. `cont` starts a guest that was held until now. */
+  begin(cont: () => Promise<unknown>): Promise<void>;
+  /** Reports the host time of QEMU's threads, where the host's kernel counts it. */
+  reportHostTime(pid: number, report: ReportHostTime): HostTimeReporter;
+  /** How long a question is on its way there and back, milliseconds; absent for this host. */
+  readonly roundTripMs?: (() => number) | undefined;
+  /** Reads a file of `bytes` that QEMU wrote; a longer one is cut. Throws when it cannot be read. */
+  read(file: string, bytes: number): Promise<Buffer>;
+  remove(file: string): Promise<void>;
+  /** The last bytes of QEMU's log, one character for each. Throws when it cannot be read. */
+  endOfLog(mostBytes: number): Promise<string>;
+  /** Removes sockets and what else does not belong to the recording. */
+  close(): Promise<void>;
+}
