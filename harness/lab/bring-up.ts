@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, rm, symlink } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256Of } from '../cache/sha256.js';
 import { writeWhole } from '../cache/write-whole.js';
 import type { KernelOptions } from '../kernel/options.js';
 import { foldLine } from '../model/escape.js';
@@ -53,6 +54,27 @@ const PROOF =
  */
 export async function bringUp(request: LabRequest, options: Options): Promise<LabState> {
   const paths = labPaths(options.cacheDir, request.vendor);
+  const lock = await startLock(paths);
+  try {
+    return await bringUpAlone(request, paths, options);
+  } finally {
+    lock.close();
+  }
+}
+
+/** An abstract Unix socket (unix(7)), which this process holds and loses however it ends. Throws a usage fault. */
+async function startLock({ dir }: LabPaths): Promise<Server> {
+  const server = createServer();
+  server.listen(`\0crashpath-lab-${sha256Of(dir).slice(0, 32)}`);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw usageFault(`cannot start the lab "${dir}": another "up" is starting it; wait for that one`, error);
+  }
+  return server;
+}
+
+async function bringUpAlone(request: LabRequest, paths: LabPaths, options: Options): Promise<LabState> {
   const running = await runningLab(paths);
   if (running !== undefined) return running;
   const parts = await hostParts(request.qemu, options);

@@ -15,8 +15,8 @@ import type { Kernel } from '../model/kernel.js';
 import type { LabPaths } from './lab-directory.js';
 import { suiteOfQemu } from './qemu-versions.js';
 
-/** The host's kernel. */
-const KERNEL = 'debian:bookworm/6.1';
+/** The host's kernel. Its zstd image is unpacked in a fifth of the time that 6.1's xz takes: minutes in an emulator. */
+const KERNEL = 'debian:bookworm/6.12';
 /** What it needs to reach its disk, its network and KVM. ext4 requests crc32c at run time. */
 const MODULES = ['ata_piix', 'sd_mod', 'crc32c_generic', 'ext4', 'overlay', 'e1000', 'kvm_intel', 'kvm_amd'];
 /** On the host's disk: QEMU with its firmware, the ssh server, and a userspace. */

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { z } from 'zod';
 import { carryOut } from '../bench/carry-out.js';
 import { complain, PACKAGE_ROOT } from '../cli/context.js';
 import { EXIT, harnessFault, usageFault } from '../model/fault.js';
 import { RunResultSchema } from '../model/result.js';
 import { KVM_HEADINGS, kvmRow } from './kvm-rows.js';
+
+const CampaignSchema = z.object({ kind: z.literal('campaign') });
 
 await carryOut('test:kvm', async () => {
   const argv = await yargs(hideBin(process.argv))
@@ -72,7 +75,10 @@ async function runTable(words: readonly string[]): Promise<number> {
   let failed = 0;
   process.stdout.write(`${KVM_HEADINGS}\n`);
   for await (const line of child) {
-    const result = RunResultSchema.safeParse(JSON.parse(line));
+    const object: unknown = JSON.parse(line);
+    const result = RunResultSchema.safeParse(object);
+    // The last line is the campaign's table.
+    if (!result.success && CampaignSchema.safeParse(object).success) continue;
     if (!result.success)
       throw harnessFault(`cannot read crashpath's result "${line.slice(0, 80)}"; build again`);
     const { ok, text } = kvmRow(result.data);
