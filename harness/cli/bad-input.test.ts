@@ -126,6 +126,14 @@ t.test('values that cannot be', async (t) => {
     bad(['--host', ''], /--host "": it is empty/),
     bad(['--host', 'local', '--dry-run'], /cannot use --dry-run with --host "local"/),
     { words: ['run', '--resume', 'x', '--host', 'box'], says: /cannot resume "x" with --host/ },
+    {
+      words: ['compare', 'sysrq-task', '--baseline', 'a', '--candidate', 'b', '--host', 'x', '--host', 'y'],
+      says: /cannot compare on "x and y": it takes one host; give --host once/,
+    },
+    {
+      words: ['sweep', 'nmi-transition', '-k', 'a', '--host', 'x', '--host', 'local'],
+      says: /cannot sweep "nmi-transition" on "x and local": it takes one host/,
+    },
     bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
     bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),
     { words: ['run', '--resume', 'x', '--cpus', '2'], says: /cannot resume "x" with --cpus/ },

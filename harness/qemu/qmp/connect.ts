@@ -27,7 +27,7 @@ export type QmpTarget = SocketTarget | { readonly url: string };
  */
 export async function connectQmp(target: QmpTarget, options: QmpOptions = {}): Promise<QmpClient> {
   const settled = withDefaults(options);
-  const address = 'url' in target ? target.url : nameOfTarget(target);
+  const address = isSocket(target) ? nameOfTarget(target) : target.url;
   const budgetMs = options.connectDeadlineMs ?? DEFAULT_DEADLINE_MS;
   const startedMs = performance.now();
   // At least 1 ms, so that the wait itself reports the passed deadline with its own words.
@@ -48,7 +48,7 @@ export async function connectQmp(target: QmpTarget, options: QmpOptions = {}): P
       oobEnabled,
       leftMs: leftMs(),
       signal: options.signal,
-      isWebSocket: 'url' in target,
+      isWebSocket: !isSocket(target),
     });
     return new QmpClient(connection, { greeting, oobEnabled, deadlineMs: settled.deadlineMs });
   } catch (error) {
@@ -57,12 +57,17 @@ export async function connectQmp(target: QmpTarget, options: QmpOptions = {}): P
   }
 }
 
+/** A target that names both is reached by its socket. */
+function isSocket(target: QmpTarget): target is SocketTarget {
+  return 'path' in target || 'open' in target;
+}
+
 function open(
   target: QmpTarget,
   makeConnection: () => Connection,
   limits: ConnectLimits & { readonly maxMessageBytes: number },
 ): Promise<Connection> {
-  if (!('url' in target)) return connectSocket(target, makeConnection, limits);
+  if (isSocket(target)) return connectSocket(target, makeConnection, limits);
   return connectWhenListening(
     (handlers, signal) =>
       openWebSocket(target.url, handlers, { maxMessageBytes: limits.maxMessageBytes, signal }),

@@ -61,9 +61,10 @@ void t.test('the host ends QEMU and removes its directory when the connection is
 
 void t.test('and when nothing comes through it any more', async (t) => {
   const { proxy, place, qemu, left, isGone } = await placeBehindProxy(t, { script: 'exec sleep 1000\n' });
-  await place.start(qemu, []);
+  const { exited } = await place.start(qemu, []);
   proxy.stall();
   t.ok(await eventually(isGone, GONE_MS), `what is left: ${(await left()).join(' ')}`);
+  t.match(await exited, { lost: /timeout|closed/i }, 'and here it is seen a little later');
 });
 
 void t.test('and when its supervisor is killed', async (t) => {
