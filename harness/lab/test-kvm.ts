@@ -32,8 +32,8 @@ await carryOut('test:kvm', async () => {
     })
     .option('accel', {
       type: 'string',
-      default: 'kvm!',
-      describe: 'kvm! insists on KVM where the probe is too slow',
+      default: 'kvm-unproved',
+      describe: 'kvm-unproved insists on KVM where the probe is too slow',
     })
     .option('timeout-scale', {
       type: 'string',
