@@ -29,6 +29,7 @@ export async function makeKeys(
   await writeWhole(paths.sshConfig, sshConfig(paths, { port, vendor }), { mode: 0o600 });
 }
 
+/** The lab stands still for up to a minute while its guest is in purgatory. */
 function sshConfig(paths: LabPaths, { port, vendor }: { port: number; vendor: Vendor }): string {
   return `Host ${labName(vendor)}
   HostName 127.0.0.1
@@ -38,6 +39,9 @@ function sshConfig(paths: LabPaths, { port, vendor }: { port: number; vendor: Ve
   IdentitiesOnly yes
   UserKnownHostsFile "${paths.knownHosts}"
   StrictHostKeyChecking yes
+  ConnectTimeout 120
+  ServerAliveInterval 10
+  ServerAliveCountMax 30
 `;
 }
 

@@ -37,7 +37,18 @@ t.test('without a configuration', async (t) => {
     identitiesOnly: false,
     agent: '/agent',
     jumps: [],
+    serverAlive: { intervalMs: 5_000, count: 3 },
+    connectMs: 20_000,
   });
+});
+
+t.test('how long a silent server is waited for', async (t) => {
+  const lines = ['Host slow', '  ServerAliveInterval 10', '  ServerAliveCountMax 30', '  ConnectTimeout 120'];
+  const { of } = await settings(t, {
+    config: [...lines, 'Host never', '  ServerAliveInterval 0'].join('\n'),
+  });
+  t.match(await of('slow'), { serverAlive: { intervalMs: 10_000, count: 30 }, connectMs: 120_000 });
+  await t.rejects(of('never'), { message: /"0" is no serveraliveinterval that can be used.*use 1 to 3600/ });
 });
 
 t.test('a host of the configuration; the address has precedence', async (t) => {

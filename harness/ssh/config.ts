@@ -26,6 +26,10 @@ export interface SshSettings {
   readonly knownHostsFiles: readonly string[];
   /** Hosts to go through, the first one first; names of the same configuration, or `[user@]host[:port]`. */
   readonly jumps: readonly string[];
+  /** A connection on which nothing comes for so many of these intervals is lost (ServerAliveInterval, -CountMax). */
+  readonly serverAlive: { readonly intervalMs: number; readonly count: number };
+  /** Connecting, the handshake and logging in (ConnectTimeout). */
+  readonly connectMs: number;
 }
 
 /** Where the configuration is; tests have their own. */
@@ -52,6 +56,9 @@ export function configPlaces(): ConfigPlaces {
   };
 }
 
+const SERVER_ALIVE = { intervalS: 5, count: 3 };
+const CONNECT_S = 20;
+const MOST_S = 3_600;
 const USUAL_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 const LONGEST_FILE_BYTES = 1024 * 1024;
 const DEEPEST_INCLUDE = 8;
@@ -80,6 +87,12 @@ export async function sshSettings(
   const hostName = (text('hostname') ?? address.host).replaceAll('%h', address.host).replaceAll('%%', '%');
   const port = address.port ?? Number(text('port') ?? 22);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refuse('Port is no port', 'correct it');
+  const number = (key: string, { standard, least }: { standard: number; least: number }): number => {
+    const given = text(key);
+    if (given === undefined) return standard;
+    if (/^\d{1,6}$/.test(given) && Number(given) >= least && Number(given) <= MOST_S) return Number(given);
+    throw refuse(`"${given}" is no ${key} that can be used`, `use ${least} to ${MOST_S}, without a unit`);
+  };
   const user = address.user ?? text('user') ?? userInfo().username;
   const tokens: Readonly<Record<string, string>> = {
     d: places.home,
@@ -118,6 +131,11 @@ export async function sshSettings(
       ...(found.get('globalknownhostsfile') ?? ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2']),
     ].map(path),
     jumps: jump === undefined || jump.toLowerCase() === 'none' ? [] : jump.split(','),
+    serverAlive: {
+      intervalMs: 1_000 * number('serveraliveinterval', { standard: SERVER_ALIVE.intervalS, least: 1 }),
+      count: number('serveralivecountmax', { standard: SERVER_ALIVE.count, least: 1 }),
+    },
+    connectMs: 1_000 * number('connecttimeout', { standard: CONNECT_S, least: 1 }),
   };
 }
 

@@ -19,11 +19,6 @@ import {
   typeOf,
 } from './known-hosts.js';
 
-/** Connecting, the handshake and logging in. */
-const READY_DEADLINE_MS = 20_000;
-/** A connection on which nothing comes for three of these is lost. */
-const KEEPALIVE_MS = 5_000;
-const KEEPALIVES_MISSED = 3;
 const MOST_JUMPS = 8;
 const KNOWN_HOSTS_MOST_CHARACTERS = 16 * 1024 * 1024;
 
@@ -104,9 +99,9 @@ async function logIn(settings: SshSettings, sock: Duplex | undefined): Promise<S
       client.connect({
         ...(sock === undefined ? { host: hostName, port } : { sock }),
         username: user,
-        readyTimeout: READY_DEADLINE_MS,
-        keepaliveInterval: KEEPALIVE_MS,
-        keepaliveCountMax: KEEPALIVES_MISSED,
+        readyTimeout: settings.connectMs,
+        keepaliveInterval: settings.serverAlive.intervalMs,
+        keepaliveCountMax: settings.serverAlive.count,
         algorithms: { serverHostKey: algorithmsFor(knownKeyTypes(files, server)) },
         hostVerifier: (key: Buffer) => {
           finding = { finding: judgeHostKey(files, server, key), key };

@@ -6,6 +6,8 @@ import type { ProgramHost } from '../program-host.js';
 
 /** Longest wait for a QEMU that only prints something (`--version`, `-accel help`) and exits. */
 export const ASK_DEADLINE_MS = 10_000;
+/** The same on another host, which may be slow: on an emulated one `-device help` took longer than 10 s (QEMU 7.2). */
+const ASK_THERE_DEADLINE_MS = 60_000;
 const ANSWER_LIMIT_BYTES = 1024 * 1024;
 
 /** Where to look for a program, and a signal to stop early. */
@@ -32,7 +34,7 @@ export async function findQemu(binary: string, { searchPath, host }: AskOptions 
 }
 
 /**
- * What QEMU prints on stdout for arguments that make it print and exit, within {@link ASK_DEADLINE_MS} and 1 MiB.
+ * What QEMU prints on stdout for arguments that make it print and exit, within {@link ASK_DEADLINE_MS} (a minute on another host) and 1 MiB.
  * Throws a harness Fault when it is missing, fails or does not end; the signal's reason when aborted.
  */
 export async function askQemu(
@@ -73,12 +75,12 @@ async function askThere(
   { host, signal }: { readonly host: ProgramHost; readonly signal: AbortSignal | undefined },
 ): Promise<string> {
   const { status, stdout, stderr, late } = await host.run(path, args, {
-    deadlineMs: ASK_DEADLINE_MS,
+    deadlineMs: ASK_THERE_DEADLINE_MS,
     signal,
   });
   if (status === 0) return stdout.trimEnd();
   const why = late
-    ? `no answer within ${ASK_DEADLINE_MS} ms`
+    ? `no answer within ${ASK_THERE_DEADLINE_MS} ms`
     : foldLine(stderr || `it ended with status ${status}`);
   throw harnessFault(
     `cannot ask "${path} ${args.join(' ')}" on host "${host.name}": ${why}; check the QEMU installation there`,
