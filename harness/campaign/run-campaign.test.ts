@@ -43,7 +43,7 @@ const box = (open: MachineOpener, isThere: boolean): Seat => ({
   name: 'box',
   jobs: 1,
   open,
-  planOf: (plan) => planOnHost(plan, plansOf(9, 'box')),
+  planOf: (plan) => planOnHost(plan, plansOf(20, 'box')),
   isThere: async () => isThere,
   patienceMs: 1,
 });
@@ -60,6 +60,35 @@ t.test('a lost host gets no more runs, the others do them', async (t) => {
   );
   t.equal(new Set(results.map(({ runId }) => runId)).size, 5, 'none was run twice');
 });
+
+t.test(
+  'twenty runs on two hosts, one of which is lost midway: nothing is lost, nothing runs twice',
+  async (t) => {
+    let begun = 0;
+    const lostLater: MachineOpener = (plan, place) => ((begun += 1) <= 4 ? BROKEN : LOST)(plan, place);
+    const seats = [
+      { ...box(lostLater, false), jobs: 2 },
+      { ...here, jobs: 2 },
+    ];
+    const { outcome, out } = await carriedOut(t, 20, seats);
+    t.strictSame(out, ['box']);
+    const results = Array.isArray(outcome) ? outcome : [];
+    t.equal(results.length, 20);
+    t.equal(new Set(results.map(({ runId }) => runId)).size, 20);
+    const lost = results.filter(({ detail }) => detail === 'host-lost');
+    t.ok(lost.length === 1 || lost.length === 2, `${lost.length} runs were under way there`);
+    const left = remainingPlans(
+      plansOf(20),
+      results.map((result) => ({ runId: result.runId, result })),
+      () => 'fresh',
+    );
+    t.strictSame(
+      left.map(({ runId }) => runId).sort(),
+      lost.map(({ runId }) => `${runId}.2`).sort(),
+      'and exactly these are left',
+    );
+  },
+);
 
 t.test('one that is back gets the next run', async (t) => {
   const { outcome, out } = await carriedOut(t, 3, [box(LOST, true)]);
