@@ -137,6 +137,21 @@ void t.test('every other vCPU is stopped', async (t) => {
   t.ok(undecided(beside((index) => (index < 25 ? spinning : PARKED))), 'and that is said');
   t.notOk(undecided(beside(() => PARKED)));
   t.ok(undecided(finished(captured())), 'no samples');
+  const woken = (awake: (index: number) => MadeVcpu) =>
+    beside((index) => (index < 14 ? PARKED : awake(index)));
+  t.equal(judge(woken(() => spinning)), 'clean', 'left its hlt, and stands behind it');
+  t.ok(undecided(woken(() => spinning)), 'and that is said');
+  t.equal(
+    judge(woken((index) => ({ ...spinning, rip: spinning.rip + BigInt(index % 3) }))),
+    'degraded cpu-not-stopped',
+    'left its hlt, and is in a longer loop',
+  );
+  t.equal(
+    judge(woken(() => ({ ...spinning, interrupts: true }))),
+    'degraded cpu-not-stopped',
+    'takes interrupts',
+  );
+  t.equal(judge(woken(() => IDLE)), 'degraded cpu-not-stopped', 'asleep, and takes interrupts');
   const running = (index: number) => ({ ...spinning, rip: spinning.rip + BigInt(index * 64) });
   t.equal(judge(beside((index) => (index < 25 ? running(index) : PARKED))), 'degraded cpu-not-stopped');
 });

@@ -7,7 +7,20 @@ import { factsOf, type FactEvent, first } from './phases.js';
 export function notStopped(events: readonly RunEvent[]): EventOf<'cpu-not-stopped'>[] {
   return events
     .filter((event) => event.type === 'cpu-not-stopped')
-    .filter((event) => !maybeStarved(event, events));
+    .filter((event) => !standsAfterHalt(event) && !maybeStarved(event, events));
+}
+
+/** `pause` and the jump back to it. */
+const MOST_LOOP_ADDRESSES = 2;
+
+/**
+ * A vCPU that was stopped in `hlt`, left it, and stands where it is with interrupts off: the stopped CPU's own loop
+ * behind its `hlt` looks so (arch/x86/kernel/reboot.c, crash_nmi_callback(), v6.1: "Assume hlt works"). TCG leaves a `hlt`
+ * without a reason when a message for the local APIC comes at the wrong moment (QEMU 7.2, accel/tcg/cpu-exec.c,
+ * cpu_handle_halt(): CPU_INTERRUPT_POLL set again counts as work). Samples do not show whether that loop writes.
+ */
+function standsAfterHalt({ cpu }: EventOf<'cpu-not-stopped'>): boolean {
+  return cpu.wokeUp && cpu.addresses <= MOST_LOOP_ADDRESSES;
 }
 
 /**

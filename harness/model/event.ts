@@ -254,6 +254,8 @@ export interface NotStopped extends VcpuState {
   readonly addresses: number;
   /** It was stopped in the end. */
   readonly stoppedLater: boolean;
+  /** It was seen halted with interrupts off in the crashed kernel before, and no sample shows them on since. */
+  readonly wokeUp: boolean;
 }
 
 /** What happened to the network card that the capture kernel was asked to drive. */

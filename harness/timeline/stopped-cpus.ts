@@ -28,6 +28,10 @@ interface Seen {
   /** It is not seen so any more; and it was seen halted with interrupts off in the crashed kernel. */
   stoppedLater: boolean;
   wasStopped: boolean;
+  /** It was seen stopped before all of them. */
+  readonly wasHalted: boolean;
+  /** A sample shows its interrupts on. */
+  interruptsOn: boolean;
 }
 
 /**
@@ -35,8 +39,9 @@ interface Seen {
  * seen stopped: the shootdown should have stopped it.
  *
  * A vCPU is stopped when it is halted with interrupts off; it is elsewhere when it is in the capture kernel, or in
- * firmware (never started; one that was online must be halted there, too). Page tables tell which kernel it is in. A CPU that was offline at firing waits with
- * interrupts off, too, but not in `hlt` where the CPU has MWAIT (arch/x86/kernel/smpboot.c, mwait_play_dead(), v6.1).
+ * firmware (never started; one that was online must be halted there, too). Page tables tell which kernel it is in. A
+ * CPU that was offline at firing waits with interrupts off, too, but not in `hlt` where the CPU has MWAIT
+ * (arch/x86/kernel/smpboot.c, mwait_play_dead(), v6.1).
  */
 export function createStoppedCpus(): StoppedCpus {
   let startedMs: number | undefined;
@@ -47,6 +52,7 @@ export function createStoppedCpus(): StoppedCpus {
   const watched = { samples: 0, forMs: 0 };
   let lastSeen: { readonly atMs: number; readonly at: EventSource } | undefined;
   const inCapture = new Set<number>();
+  const halted = new Set<number>();
   const sinceJump = new Map<number, Seen>();
   const seen = new Map<number, Seen>();
   const isOffline = (vcpu: VcpuState) => online?.includes(vcpu.index) === false && !vcpu.interruptsOn;
@@ -76,7 +82,8 @@ export function createStoppedCpus(): StoppedCpus {
         watched.forMs = atMs - watchedSinceMs;
       }
       for (const vcpu of vcpus) {
-        const one = { vcpu, lastAt, notStopped: isNotStopped(vcpu) };
+        if (jumped && isStopped(vcpu) && vcpu.place === 'first-kernel') halted.add(vcpu.index);
+        const one = { vcpu, lastAt, notStopped: isNotStopped(vcpu), wasHalted: halted.has(vcpu.index) };
         if (jumped) count(sinceJump, one);
         if (isLate) count(seen, one);
       }
@@ -104,6 +111,7 @@ export function createStoppedCpus(): StoppedCpus {
           forMs: forMs(one),
           addresses: addresses.size,
           stoppedLater,
+          wokeUp: one.wasHalted && !one.interruptsOn,
         };
         return { ...lastAt, type: 'cpu-not-stopped', cpu };
       });
@@ -120,11 +128,14 @@ function forMs({ sinceMs, lastAt }: Seen): number {
   return lastAt.atMs - sinceMs;
 }
 
+/** One sample of a vCPU. */
+interface Sighting extends Pick<Seen, 'lastAt' | 'wasHalted'> {
+  readonly vcpu: VcpuState;
+  readonly notStopped: boolean;
+}
+
 /** Counts a sample of a vCPU, from the first that shows it not stopped. */
-function count(
-  seen: Map<number, Seen>,
-  { vcpu, lastAt, notStopped }: { vcpu: VcpuState; lastAt: Seen['lastAt']; notStopped: boolean },
-): void {
+function count(seen: Map<number, Seen>, { vcpu, lastAt, notStopped, wasHalted }: Sighting): void {
   const known = seen.get(vcpu.index);
   if (!notStopped) {
     if (known !== undefined) {
@@ -133,11 +144,13 @@ function count(
     }
   } else if (known === undefined) {
     const addresses = new Set([vcpu.rip]);
+    const { interruptsOn } = vcpu;
     const counts = { sinceMs: lastAt.atMs, samples: 1, addresses, stoppedLater: false, wasStopped: false };
-    seen.set(vcpu.index, { ...counts, last: vcpu, lastAt });
+    seen.set(vcpu.index, { ...counts, wasHalted, interruptsOn, last: vcpu, lastAt });
   } else {
     known.samples += 1;
     known.addresses.add(vcpu.rip);
+    known.interruptsOn ||= vcpu.interruptsOn;
     Object.assign(known, { last: vcpu, lastAt, stoppedLater: false });
   }
 }
