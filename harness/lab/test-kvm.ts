@@ -40,6 +40,11 @@ await carryOut('test:kvm', async () => {
       default: '12',
       describe: 'Factor on every deadline; 1 on a real box',
     })
+    .option('vmcore', {
+      choices: ['whole', 'nonce'] as const,
+      default: 'nonce' as const,
+      describe: 'whole reads all memory over the link as well',
+    })
     .option('out', { type: 'string', default: 'runs', describe: "Directory of the campaign's runs" })
     .example('$0 --host crashpath-lab-intel', 'The whole table in the lab')
     .example('$0 --host box --timeout-scale 1 sysrq-task', 'One scenario on a real box')
@@ -52,12 +57,12 @@ await carryOut('test:kvm', async () => {
       throw error ?? usageFault(`cannot read the command line: ${complaint}`);
     })
     .parseAsync();
-  const { host, accel, timeoutScale, out, kernel } = argv;
+  const { host, accel, timeoutScale, vmcore, out, kernel } = argv;
   const words = [
     ...['run', '--campaign', join(PACKAGE_ROOT, 'scripts/kvm.yaml'), ...argv._.map(String)],
     ...kernel.flatMap((name) => ['--kernel', name]),
     ...(host === 'local' ? [] : ['--host', host]),
-    ...['--accel', accel, '--timeout-scale', timeoutScale, '--out', out, '--json'],
+    ...['--accel', accel, '--timeout-scale', timeoutScale, '--vmcore', vmcore, '--out', out, '--json'],
   ];
   return await runTable(words);
 });
