@@ -66,8 +66,8 @@ const MOST_STEPS = 4096;
 const FOLLOW_MS = 1_000;
 const MOST_DOUBLINGS = 4;
 /**
- * A step asks three questions: the step, the registers, the memory that it uses. The way of as many questions as a short
- * loop takes, for two rounds, is added to the time, so that the distance of the host does not prevent a proof either.
+ * A step asks three questions: the step, the registers, the memory that it uses. The round trips of two rounds of
+ * a short loop are added to the time, so that a distant host does not prevent a proof either.
  */
 const FAR_QUESTIONS = 3 * 256;
 const MOST_WAY_MS = 60_000;
@@ -84,8 +84,7 @@ const STOPPED_FUNCTION =
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
  * `hung`. Only single steps are taken in the guest, handlers of interrupts that come in meanwhile, and a pause of
- * {@link WATCH_MS} in which it runs. Undefined when the
- * debugger or the monitor does not answer in time.
+ * {@link WATCH_MS} in which it runs. Undefined when the debugger or the monitor does not answer in time.
  */
 export async function examine(machine: SuspectMachine): Promise<Examination | undefined> {
   const beganMs = machine.nowMs();

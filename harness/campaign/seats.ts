@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/execute-run.js';
 
@@ -29,19 +30,8 @@ export async function returns(
   while (!signal.aborted) {
     if (await isThere()) return true;
     if (performance.now() + againMs > untilMs) return false;
-    await pause(againMs, signal);
+    // An abort ends the pause and the loop.
+    await sleep(againMs, undefined, { signal }).catch(() => undefined);
   }
   return false;
-}
-
-function pause(forMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, forMs);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

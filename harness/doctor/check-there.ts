@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { sha256Of } from '../cache/sha256.js';
 import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 import { type HostFacts, NEEDED_PROGRAMS, USEFUL_PROGRAMS } from '../machine/qemu/hosts/host-facts.js';
 import type { SshHost } from '../machine/qemu/hosts/ssh-host.js';
@@ -42,7 +40,6 @@ export async function checkThere(
     found: `${facts.kernel}, ${facts.cpus} CPUs, boot ${facts.bootId ?? 'unknown'}`,
   };
   const qemu = { qemuBinary, host };
-  const cache = join(cacheDir, 'hosts', sha256Of(host.name).slice(0, 16));
   const checks: DoctorCheck[] = [
     ssh,
     system,
@@ -52,7 +49,7 @@ export async function checkThere(
     await checkDevices(qemu),
     await checkMachines(qemu),
     // After the others, because it measures times.
-    await checkAccelerator(accel, { ...qemu, cacheDir: cache }),
+    await checkAccelerator(accel, { ...qemu, cacheDir }),
     judgeMemory(facts.memoryMib, 1),
     diskCheck(facts),
   ];

@@ -28,8 +28,9 @@ const MEMORY_MIB = 2048;
  * Bochs as an Intel host. Its user network needs no root and reaches nothing but the forwarded port. `sync=slowdown`
  * keeps the host's clock from running ahead of this machine's when the host is idle: without it a second of waiting
  * passes in milliseconds, and every timeout inside expires at once. `ips` is instructions in one second of the host's
- * time; a smaller one makes that second cheaper, and timers relatively more frequent. Debian's build contains the debugger, which
- * starts with a prompt; it is told to continue, and ends at the next prompt because stdin is empty.
+ * time; a smaller one makes that second cheaper, and timers relatively more frequent. Debian's build contains the
+ * debugger, which starts with a prompt. Its command file continues (`c`), and it ends at the next prompt because stdin
+ * is empty.
  */
 export function bochs({ tools, disk }: HostParts, { paths, port }: Setting): Emulator {
   const share = join(tools.dir, 'usr/share/bochs');

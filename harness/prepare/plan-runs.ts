@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { sha256Of } from '../cache/sha256.js';
 import {
   type AccelChoice,
   type AccelRequest,
@@ -131,9 +129,8 @@ function unchosen(): never {
 async function acceleratorOf(
   { there: host, qemuBinary }: PlannedHost,
   { accel = 'auto' }: GuestsChoices,
-  { cacheDir: cache }: PlanOptions,
+  { cacheDir }: PlanOptions,
 ): Promise<AccelChoice> {
-  const cacheDir = host === undefined ? cache : join(cache, 'hosts', sha256Of(host.name).slice(0, 16));
   try {
     return await chooseAccelerator(accel, { qemuBinary, cacheDir, host });
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { RunResult } from '../model/result.js';
 import type { Outcome } from '../model/verdict.js';
 import { escapeGuestText, escapeHostText } from '../model/escape.js';
+import { shellQuote } from '../model/shell-words.js';
 
 /** Outcomes in the order in which they are counted and listed. */
 export const OUTCOMES: readonly Outcome[] = ['expected', 'unexpected', 'inconclusive', 'harness-error'];
@@ -48,7 +49,7 @@ export function safeSentence(text: string): string {
 
 /** A path as one word of a POSIX shell; quoted only when it must be. */
 export function shellWord(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${escapeHostText(path).replaceAll("'", String.raw`'\''`)}'`;
+  return shellQuote([escapeHostText(path)]);
 }
 
 /** Counts each value, in the order of `order`; values that do not occur are left out. */

@@ -123,39 +123,40 @@ t.test('the notes are those in the memory that the crash image names', async (t)
 
 /** ELF headers with notes at 16 MiB and 64 bytes, and the segment of {@link LOADS}. */
 function imageHead(noteBytes: number): Buffer {
-  const head = Buffer.alloc(4096);
-  head[4] = 2;
-  head.writeBigUInt64LE(64n, 32);
-  head.writeUInt16LE(56, 54);
-  head.writeUInt16LE(2, 56);
-  head.writeUInt32LE(4, 64);
-  head.writeBigUInt64LE(BigInt(16 * MIB + 0x40), 64 + 8);
-  head.writeBigUInt64LE(BigInt(noteBytes), 64 + 32);
-  head.writeUInt32LE(1, 120);
-  for (const at of [8, 24]) head.writeBigUInt64LE(BigInt(MIB), 120 + at);
-  head.writeBigUInt64LE(BigInt(3 * MIB), 120 + 32);
-  return head;
+  return elfHead(
+    { type: PT_NOTE, address: 16 * MIB + 0x40, bytes: noteBytes },
+    { type: PT_LOAD, address: MIB, bytes: 3 * MIB },
+  );
 }
 
 t.test("the crash image's headers may name any size", async (t) => {
   const vmcore = Buffer.from(PHYSICAL.subarray(MIB));
   const withSegment = (sizeBytes: number): Memory => ({
     read: async (address, bytes) =>
-      address === 0x1b000000 ? elfHead(sizeBytes).subarray(0, bytes) : physical().read(address, bytes),
+      address === 0x1b000000
+        ? elfHead({ type: PT_LOAD, address: 16 * MIB, bytes: sizeBytes }).subarray(0, bytes)
+        : physical().read(address, bytes),
   });
   t.match(await compared(events(vmcore), withSegment(MIB)), { saw: /a segment of memory is not in/ });
   t.equal(await compared(events(vmcore), withSegment(2 ** 50)), undefined, 'it is not read');
 });
 
-/** ELF headers with one segment, at 16 MiB. */
-function elfHead(sizeBytes: number): Buffer {
+const PT_LOAD = 1;
+const PT_NOTE = 4;
+
+/** The ELF headers of a crash image. */
+function elfHead(...segments: { type: number; address: number; bytes: number }[]): Buffer {
   const head = Buffer.alloc(4096);
   head[4] = 2;
   head.writeBigUInt64LE(64n, 32);
   head.writeUInt16LE(56, 54);
-  head.writeUInt16LE(1, 56);
-  head.writeUInt32LE(1, 64);
-  for (const at of [8, 24]) head.writeBigUInt64LE(BigInt(16 * MIB), 64 + at);
-  head.writeBigUInt64LE(BigInt(sizeBytes), 64 + 32);
+  head.writeUInt16LE(segments.length, 56);
+  for (const [index, { type, address, bytes }] of segments.entries()) {
+    const at = 64 + index * 56;
+    head.writeUInt32LE(type, at);
+    head.writeBigUInt64LE(BigInt(address), at + 8);
+    if (type === PT_LOAD) head.writeBigUInt64LE(BigInt(address), at + 24);
+    head.writeBigUInt64LE(BigInt(bytes), at + 32);
+  }
   return head;
 }

@@ -63,6 +63,7 @@ export class RunWatch implements MachineLog {
   #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
   #booted = false;
   #fired = false;
+  #shutDown = false;
   #sampleBeforeShutdown: string | undefined;
   #fault: unknown;
   #misread = false;
@@ -129,7 +130,7 @@ export class RunWatch implements MachineLog {
   /** Records a sample of all vCPUs' registers. */
   sample(text: string): void {
     if (this.#samplesHeld > 0) return;
-    if (!this.events.some(({ type }) => type === 'shutdown')) this.#sampleBeforeShutdown = text;
+    if (!this.#shutDown) this.#sampleBeforeShutdown = text;
     this.tablesSeen.sample(text, this.#armed);
     this.#record((recorder) => recorder.sample(text));
   }
@@ -299,6 +300,7 @@ export class RunWatch implements MachineLog {
     for (const event of events) {
       this.events.push(event);
       if (event.type === 'armed') this.#armed = event.armed;
+      if (event.type === 'shutdown') this.#shutDown = true;
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
       else if (ANSWERS.has(event.type)) this.#answer();

@@ -181,7 +181,7 @@ t.test('two samples with interrupts off are nobody stuck, and no proof of the op
   }
 });
 
-t.test('a streak of one vCPU is told from the next one', async (t) => {
+t.test('a streak of one vCPU is another one than the next', async (t) => {
   const off = (index: number) => vcpu(0, { index, place: 'first-kernel', interruptsOn: false });
   const { tracker } = made();
   tracker.sample([off(0), vcpu(0, { index: 1 })], 1_000);

@@ -30,9 +30,9 @@ const STEADY_MS = [2_000, 4_000, 8_000, 16_000, 30_000];
 
 /**
  * Suspects a guest whose vCPUs each stay at a handful of addresses, asleep or running, or at some more again and again,
- * while it prints nothing; or of
- * which one vCPU does so with interrupts off, whatever the others do and print. That is no proof: a delay, a digest, a
- * wait for a timer and an idle system look the same. It comes again with growing pauses while the shape lasts.
+ * while it prints nothing; or of which one vCPU does so with interrupts off, whatever the others do and print. That is no
+ * proof: a delay, a digest, a wait for a timer and an idle system look the same. It comes again with growing pauses
+ * while the shape lasts.
  */
 export function createSuspicionDetector(): SuspicionDetector {
   const masked = createMaskedWatch();

@@ -1,8 +1,7 @@
 import type { Argv } from 'yargs';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import type { WordsOf } from './command-words.js';
-import { ACCELERATORS, accelerator, hostNames } from './option-values.js';
-import { jsonOption, OUT_OPTION } from './shared-options.js';
+import { acceleratorOption, hostOption, jsonOption, OUT_OPTION } from './shared-options.js';
 
 /** Options of `crashpath doctor`. */
 export interface DoctorOptions {
@@ -19,21 +18,8 @@ export const DOCTOR = {
   builder: (yargs: Argv) =>
     yargs
       .option('out', OUT_OPTION)
-      .option('accel', {
-        choices: ACCELERATORS,
-        default: 'auto' as const,
-        requiresArg: true,
-        coerce: accelerator,
-        describe: 'The accelerator that runs are to use',
-      })
-      .option('host', {
-        type: 'string',
-        array: true,
-        default: [] as string[],
-        requiresArg: true,
-        coerce: hostNames,
-        describe: 'Check this host instead, as run --host names it; may be repeated',
-      })
+      .option('accel', acceleratorOption('The accelerator that runs are to use'))
+      .option('host', hostOption('Check this host instead, as run --host names it; may be repeated'))
       .option('json', jsonOption('Print one JSON object'))
       .example('$0 doctor', 'Can this host run guests?')
       .example('$0 doctor --host local --json', 'The same for a program; --host names other hosts as well'),

@@ -2,13 +2,10 @@ import type { Argv } from 'yargs';
 import { GUEST_DEFAULTS, VMCORE_READS, type VmcoreReading } from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import {
-  ACCELERATORS,
-  accelerator,
   campaignName,
   cpus,
   crashkernel,
   factor,
-  hostNames,
   machineName,
   memoryMiB,
   nonEmpty,
@@ -17,7 +14,7 @@ import {
   vmcoreReading,
   wholeNumber,
 } from './option-values.js';
-import { OUT_OPTION, single } from './shared-options.js';
+import { acceleratorOption, hostOption, OUT_OPTION, single } from './shared-options.js';
 
 /** Options that {@link guestOptions} declares, as they are spelled; yargs hands them over in camelCase as well. */
 export interface GuestOptions {
@@ -105,23 +102,18 @@ export function guestOptions<T>(yargs: Argv<T>) {
       ...single(qemuName('--cpu-model')),
       describe: "QEMU CPU model (default: the profile's, else host under KVM and max under TCG)",
     })
-    .option('accel', {
-      choices: ACCELERATORS,
-      default: 'auto' as const,
-      requiresArg: true,
-      coerce: accelerator,
-      describe:
+    .option(
+      'accel',
+      acceleratorOption(
         'auto uses KVM when a test guest proves that it works here, else TCG; kvm-unproved uses KVM although it is not proved, and every result says so',
-    })
-    .option('host', {
-      type: 'string',
-      array: true,
-      default: [] as string[],
-      requiresArg: true,
-      coerce: hostNames,
-      describe:
+      ),
+    )
+    .option(
+      'host',
+      hostOption(
         'Run the guests there: ssh://[user@]host[:port], a name of ~/.ssh/config, or local for this host; may be repeated (docs/hosts.md)',
-    })
+      ),
+    )
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
       describe: 'Number of guests that run at the same time on each host (default: host CPUs / vCPUs)',

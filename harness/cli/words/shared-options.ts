@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { nonEmpty } from './option-values.js';
+import { ACCELERATORS, accelerator, hostNames, nonEmpty } from './option-values.js';
 
 /** The forms of a kernel spec, for the help of an option that takes one. */
 export const SPEC =
@@ -23,6 +23,29 @@ export const OUT_OPTION = {
 /** `--json`, with what it prints. */
 export function jsonOption(describe: string) {
   return { type: 'boolean', default: false, describe } as const;
+}
+
+/** `--accel`, with what it decides. */
+export function acceleratorOption(describe: string) {
+  return {
+    choices: ACCELERATORS,
+    default: 'auto',
+    requiresArg: true,
+    coerce: accelerator,
+    describe,
+  } as const;
+}
+
+/** `--host`, repeatable, with what it decides. */
+export function hostOption(describe: string) {
+  return {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    requiresArg: true,
+    coerce: hostNames,
+    describe,
+  } as const;
 }
 
 /** Options of every command that begins a campaign or resumes one. */

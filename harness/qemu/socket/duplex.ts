@@ -9,7 +9,7 @@ export function openDuplex(connect: () => Promise<Duplex>): OpenStream {
       stream.destroy();
       throw signal.reason;
     }
-    // Bytes may have come already; they are kept until somebody listens.
+    // Bytes may have come already; they are kept until there is a listener.
     return openTransport(
       ({ opened, closed }) => {
         let failure: Error | undefined;

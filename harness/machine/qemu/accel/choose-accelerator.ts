@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { sha256Of } from '../../../cache/sha256.js';
 import { harnessFault, usageFault } from '../../../model/fault.js';
 import type { ProgramHost } from '../program-host.js';
 import { type AskOptions, askQemu, findQemu } from './ask-qemu.js';
@@ -36,7 +38,7 @@ export interface AccelChoice {
 export interface ChooseOptions {
   /** A name in PATH or a path. */
   readonly qemuBinary: string;
-  /** Folder of `accel.json`; need not exist or be writable. */
+  /** The cache. `accel.json` is in it, or in a folder of its own for another host; need not exist or be writable. */
   readonly cacheDir: string;
   readonly signal?: AbortSignal | undefined;
   /** The host that runs the guests; this one when absent. */
@@ -99,6 +101,7 @@ async function proofFor(
 ): Promise<FoundProof> {
   const kvmDevice = options.kvmDevice ?? KVM_DEVICE;
   const { host, signal } = options;
+  const proofDir = host === undefined ? options.cacheDir : proofDirOf(options.cacheDir, host);
   const problem = await (host === undefined ? deviceProblem(kvmDevice) : deviceProblemThere(host, kvmDevice));
   if (problem !== undefined) return { proof: { kvm: problem }, fromCache: false };
 
@@ -106,7 +109,7 @@ async function proofFor(
   const key: CacheKey | undefined =
     bootId === undefined ? undefined : { bootId, qemuPath, qemuVersion: version, kvmDevice };
   if (key !== undefined && options.fresh !== true) {
-    const kept = await readProof(options.cacheDir, key, Date.now);
+    const kept = await readProof(proofDir, key, Date.now);
     // A caller that requires KVM may just have repaired it: a cached failure does not count then.
     if (kept !== undefined && (request !== 'kvm' || kept.kvm.outcome === 'proved')) {
       return { proof: kept, fromCache: true };
@@ -121,8 +124,12 @@ async function proofFor(
   const proof = await proveKvm({ qemuPath, builtIn, signal, host });
   if (key === undefined || (proof.kvm.outcome !== 'proved' && !isRefuted(proof)))
     return { proof, fromCache: false };
-  const cacheProblem = await keepProof(options.cacheDir, key, { proof, atMs: Date.now() });
+  const cacheProblem = await keepProof(proofDir, key, { proof, atMs: Date.now() });
   return { proof, fromCache: false, ...(cacheProblem === undefined ? {} : { cacheProblem }) };
+}
+
+function proofDirOf(cacheDir: string, { name }: ProgramHost): string {
+  return join(cacheDir, 'hosts', sha256Of(name).slice(0, 16));
 }
 
 /** The guest under KVM must have had this much of its own time, and so many times that of TCG for the same work. */

@@ -78,7 +78,7 @@ void t.test('and when its supervisor is killed', async (t) => {
   t.ok(await eventually(isGone, GONE_MS), `what is left: ${(await left()).join(' ')}`);
 });
 
-void t.test('the end of QEMU is told, with its last words', async (t) => {
+void t.test('the end of QEMU is reported, with its last words', async (t) => {
   const ended = async (script: string) => {
     const made = await placeBehindProxy(t, { script });
     const qemu = await made.place.start(made.qemu, ['-kernel', made.qemu]);
