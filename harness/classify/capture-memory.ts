@@ -5,6 +5,7 @@ import { PAGE_BYTES, patternSum } from '../timeline/chunk-sums.js';
 import { type Aspect, degraded, open } from './aspect.js';
 import type { Facts, Finding } from './facts.js';
 import { type FactEvent, first, firstFact } from './phases.js';
+import { stoppedCpus } from './stopped-cpus.js';
 
 /**
  * Exit statuses of a shell whose program cannot be executed (a 32-bit kernel), or is not there. busybox takes a program
@@ -12,6 +13,9 @@ import { type FactEvent, first, firstFact } from './phases.js';
  * program itself ends with 0 or 1.
  */
 const NOT_EXECUTED: ReadonlySet<number> = new Set([2, 126, 127]);
+
+/** Pages in which KVM's clock, stolen time, end of interrupt and page faults of one vCPU lie. */
+const PAGES_OF_KVM = 4;
 
 /** What a run shows about the memory behind /proc/vmcore. */
 interface Memory {
@@ -66,6 +70,13 @@ export function memoryGone(facts: Facts): Finding | undefined {
       ? gone('vmcore-unreadable', `${pagesMissing} of ${dataPages} pages with data could not be read`)
       : gone('vmcore-zeros', `${pagesMissing} of ${dataPages} pages with data are zero in /proc/vmcore`);
   }
+  if (compared !== undefined && (compared.fact.pagesChanged ?? 0) * 2 > compared.fact.dataPages) {
+    const { pagesChanged, dataPages } = compared.fact;
+    return gone(
+      'vmcore-overwritten',
+      `${pagesChanged} pages were overwritten after the jump, ${dataPages} hold data`,
+    );
+  }
   if (compared !== undefined && compared.fact.differing * 2 > compared.fact.compared) {
     const { differing, compared: chunks } = compared.fact;
     return gone(
@@ -101,11 +112,30 @@ export function wholeMemory(facts: Facts): Aspect {
       degradedBy.push(['vmcore-differs', compared]);
     // The card goes on writing received frames into the crashed kernel's buffers.
     else if (differing > 0) undecided.push('vmcore-compared');
+    const kept = isKept(facts, compared.fact.pagesChanged);
+    if (kept === undefined) undecided.push('vmcore-unchanged');
+    else if (!kept) degradedBy.push(['vmcore-overwritten', compared]);
   }
   if (patterns !== undefined && (patterns.found < patterns.written || !patterns.right)) {
     degradedBy.push(['patterns-missing', end]);
   }
   return { degradedBy, undecided };
+}
+
+/**
+ * Whether the memory still holds what it held at the jump; undefined: that is not known, or others than the capture
+ * kernel may have written to it. These are a network card, a vCPU that was stopped late, and under KVM the host: it
+ * keeps the clock and the stolen time of each vCPU in pages that the crashed kernel has named (arch/x86/kvm/x86.c, v6.1).
+ */
+function isKept(facts: Facts, pagesChanged: number | undefined): boolean | undefined {
+  const { events, plan } = facts;
+  if (pagesChanged === undefined) return undefined;
+  // The capture kernel ran already when the memory was summed.
+  if (pagesChanged === 0)
+    return firstFact(events, 'memory-at-jump')?.fact.place === 'capture-kernel' ? undefined : true;
+  if (plan.scenario.guest.nic !== undefined || stoppedCpus(facts).undecided.length > 0) return undefined;
+  const byHost = plan.accel.accel === 'kvm' ? PAGES_OF_KVM * plan.machine.cpus : 0;
+  return pagesChanged <= byHost ? undefined : false;
 }
 
 /** What shows that the whole memory was read: evidence of every capture. */

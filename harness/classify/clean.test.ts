@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Place } from '../model/place.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { patternSum } from '../timeline/chunk-sums.js';
 import {
@@ -268,6 +269,11 @@ function whole(
     compared?: boolean;
     notesDiffer?: boolean;
     addressesDiffer?: number;
+    pagesChanged?: number | undefined;
+    /** Where the vCPUs were when the memory was summed. */
+    place?: Place;
+    /** Samples show that the other vCPU is stopped. */
+    sampled?: boolean;
   } = {},
 ): MadeRun {
   const {
@@ -277,14 +283,18 @@ function whole(
     missing = 0,
     differing = 0,
     compared = true,
+    place = 'purgatory',
+    sampled = true,
     ...headers
   } = changes;
   const pages = Array.from({ length: patterns }, (_, index) => index);
   const seen = Buffer.alloc(128);
   for (const page of pages) seen.writeUInt8(seen.readUInt8(page >> 3) | (1 << (page & 7)), page >> 3);
   const hex = (value: number, digits = 16) => value.toString(16).padStart(digits, '0');
-  const run = new MadeRun().boot().arm(`${armedReport()}patterns=1024\n`).fire().panic().captureBanner();
-  run.captureHello().control(vmcoreFrame());
+  const run = new MadeRun().boot().arm(`${armedReport()}patterns=1024\n`).fire().panic();
+  if (sampled) for (let index = 0; index < 30; index++) run.later(90).sample([IN_CAPTURE, PARKED]);
+  run.host({ fact: 'memory-at-jump', place, pages: 16_000, tookMs: 900 });
+  run.captureBanner().captureHello().control(vmcoreFrame());
   run.control(
     frame({
       ev: 'vmcore-read',
@@ -302,6 +312,7 @@ function whole(
   return run.host({
     fact: 'memory-compared',
     ...counts,
+    pagesChanged: 0,
     ...headers,
     differing,
     pagesMissing: missing,
@@ -329,6 +340,27 @@ void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', asy
   t.equal(judge(whole({ patterns: 1023 })), 'degraded patterns-missing');
   t.equal(judge(whole({ nonce: 'cp-other' })), 'degraded patterns-missing', "another run's");
   t.equal(judge(whole({ patterns: 0 })), 'capture-no-vmcore/patterns-missing');
+});
+
+void t.test('memory that was overwritten after the jump', async (t) => {
+  t.equal(judge(whole({ pagesChanged: 1 })), 'degraded vmcore-overwritten');
+  t.equal(judge(whole({ pagesChanged: 1, place: 'capture-kernel' })), 'degraded vmcore-overwritten');
+  t.equal(judge(whole({ pagesChanged: 0, place: 'capture-start' })), 'clean', 'the decompressor');
+  t.equal(judge(whole({ pagesChanged: 0, place: 'capture-kernel' })), 'clean vmcore-unchanged?', 'too late');
+  t.equal(judge(whole({ pagesChanged: undefined })), 'clean vmcore-unchanged?', 'not summed');
+  t.equal(judge(whole({ pagesChanged: 4000 })), 'degraded vmcore-overwritten', 'half is left');
+  t.equal(judge(whole({ pagesChanged: 4001 })), 'capture-no-vmcore/vmcore-overwritten');
+  t.equal(
+    judge(whole({ pagesChanged: 1, sampled: false })),
+    'clean vmcore-unchanged?',
+    'a vCPU may have run on',
+  );
+  const card = madePlan({ scenario: { guest: { nic: { model: 'e1000', net: 'frames' } } } });
+  t.equal(judge(whole({ pagesChanged: 1 }), card), 'clean vmcore-unchanged?', 'the card may have written');
+  const kvm: RunPlan = { ...PLAN, accel: { accel: 'kvm', reason: 'made' } };
+  const byHost = 4 * PLAN.machine.cpus;
+  t.equal(judge(whole({ pagesChanged: byHost }), kvm), 'clean vmcore-unchanged?', "KVM's pages of each vCPU");
+  t.equal(judge(whole({ pagesChanged: byHost + 1 }), kvm), 'degraded vmcore-overwritten', 'more than those');
 });
 
 void t.test('a program that cannot read to the end', async (t) => {

@@ -119,6 +119,14 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     vcpu: z.number().optional(),
     saw: z.string(),
   }),
+  /** The crashed kernel's memory was summed, with the machine stopped and a vCPU on its way to the capture kernel. */
+  z.object({
+    fact: z.literal('memory-at-jump'),
+    /** How far the furthest vCPU was. */
+    place: z.enum(PLACES),
+    pages: z.number(),
+    tookMs: z.number(),
+  }),
   /** The crashed kernel's memory as the host sees it, compared with what the capture kernel read of it. */
   z.object({
     fact: z.literal('memory-compared'),
@@ -136,6 +144,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     notesDiffer: z.boolean().optional(),
     /** Segments whose virtual address is not that of the crash image; absent: they were not compared. */
     addressesDiffer: z.number().optional(),
+    /** Pages that do not hold what they held at the jump; absent: that is not known. */
+    pagesChanged: z.number().optional(),
     saw: z.string(),
   }),
   /** The guest was asked whether it is alive: after the watch, or seconds after the first line of a panic. */

@@ -29,6 +29,7 @@ export const OPEN_CONDITIONS = [
   'cpu-notes',
   'vmcore-whole',
   'vmcore-compared',
+  'vmcore-unchanged',
   'capture-end',
 ] as const;
 export type OpenCondition = (typeof OPEN_CONDITIONS)[number];

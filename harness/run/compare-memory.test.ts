@@ -45,8 +45,8 @@ function events(
 async function compared(seen: RunEvent[], memory: Memory | undefined = physical()) {
   const facts: HostFact[] = [];
   const abilities: Machine['abilities'] = memory === undefined ? {} : { memory };
-  const watch = { events: seen, fact: (fact: HostFact) => void facts.push(fact) };
-  await compareMemory({ machine: { abilities }, watch }, 4);
+  const watch = { events: seen, fact: (fact: HostFact) => void facts.push(fact), nowMs: () => 0 };
+  await compareMemory({ machine: { abilities }, watch }, { memoryMiB: 4 });
   return facts[0];
 }
 

@@ -6,16 +6,17 @@ import { CHUNK_BYTES, PAGE_BYTES } from '../timeline/chunk-sums.js';
 import { HEADERS_BYTES, loadsOf, noteSegmentsOf } from '../timeline/core-headers.js';
 import { notesSum } from '../timeline/vmcore.js';
 import { MemoryComparison } from '../timeline/memory-comparison.js';
+import type { PageSums } from '../timeline/page-sums.js';
 import {
+  crashedRam,
   elfcorehdrOf,
   unnamedMemory,
   type VmcoreLayout,
   type VmcorePiece,
   vmcoreLayout,
 } from '../timeline/vmcore-layout.js';
+import { MEMORY_WINDOW_BYTES, withinTime } from './memory-windows.js';
 
-/** How much is read from memory at once. */
-const WINDOW_BYTES = 32 * CHUNK_BYTES;
 /** A larger /proc/vmcore than this many times the memory is no image of it: the kernel's text is in it twice. */
 const MOST_MEMORIES = 2;
 
@@ -26,15 +27,18 @@ const MOST_NOTE_BYTES = 64 * 1024;
 /** What of a guest is needed to compare its memory. */
 export interface ComparedGuest {
   readonly machine: Pick<Machine, 'abilities'>;
-  readonly watch: { readonly events: readonly RunEvent[]; fact(fact: HostFact): void };
+  readonly watch: { readonly events: readonly RunEvent[]; fact(fact: HostFact): void; nowMs(): number };
 }
 
 /**
  * After a capture kernel that has read all of /proc/vmcore and came to its end: reads the guest's memory from outside,
- * and records how it compares. Records nothing when there is nothing to compare, the machine cannot, or the run is
+ * and records how it compares with that, and with what it was at the jump (`atJump`). Records nothing when there is nothing to compare, the machine cannot, or the run is
  * interrupted meanwhile.
  */
-export async function compareMemory({ machine, watch }: ComparedGuest, memoryMiB: number): Promise<void> {
+export async function compareMemory(
+  { machine, watch }: ComparedGuest,
+  { memoryMiB, atJump }: { readonly memoryMiB: number; readonly atJump?: PageSums | undefined },
+): Promise<void> {
   const { memory } = machine.abilities;
   const stopped = watch.events.some(isStandstill);
   const reading = readingOf(watch.events);
@@ -43,12 +47,17 @@ export async function compareMemory({ machine, watch }: ComparedGuest, memoryMiB
   try {
     const image = await crashImage(memory, watch.events);
     const layout = vmcoreLayout(reading.loads, { headers: image?.loads, sizeBytes: reading.sizeBytes });
-    const leftOut = [...layout.leftOut, ...(image === undefined ? [] : unnamed(image.loads, watch.events))];
+    const leftOut = [
+      ...layout.leftOut,
+      ...(image === undefined ? [] : unnamedMemory(image.loads, crashedRam(watch.events))),
+    ];
     // The headers lie in the guest's memory, and can name any size.
     const leftOutBytes = leftOut.reduce((sum, { bytes }) => sum + bytes, 0);
     if (leftOutBytes > MOST_MEMORIES * memoryMiB * CHUNK_BYTES) return;
     const isCut = () => watch.events.some(isInterrupt);
-    const comparison = await compare(memory, reading, { ...layout, leftOut, isCut });
+    const bytes = reading.sizeBytes + leftOutBytes;
+    const bounded = withinTime(memory, { bytes, nowMs: () => watch.nowMs() });
+    const comparison = await compare(bounded, reading, { ...layout, leftOut, isCut, atJump });
     if (image !== undefined && comparison !== undefined) {
       comparison.addHeaders({ addressesDiffer: layout.addressesDiffer });
       const notes = await imageNotes(memory, image.notes);
@@ -110,14 +119,6 @@ async function crashImage(memory: Memory, events: readonly RunEvent[]): Promise<
   return loads.length === 0 ? undefined : { loads, notes: noteSegmentsOf(head) };
 }
 
-/** Memory that the first kernel listed right before firing, or else when the crash kernel was loaded. */
-function unnamed(loads: readonly VmcoreLoad[], events: readonly RunEvent[]): VmcorePiece[] {
-  const armed = events.findLast((event) => event.type === 'armed')?.armed;
-  const firing = events.findLast((event) => event.type === 'firing');
-  const ram = firing?.ram ?? armed?.ram ?? [];
-  return unnamedMemory(loads, { ram, reserved: armed?.ranges ?? [] });
-}
-
 /** The sum of the notes that the crash image's headers name; undefined when they name too many, or too large ones. */
 async function imageNotes(memory: Memory, segments: readonly VmcoreLoad[]): Promise<string | undefined> {
   if (segments.length > MOST_NOTES || segments.some(({ sizeBytes }) => sizeBytes > MOST_NOTE_BYTES))
@@ -134,13 +135,26 @@ async function imageNotes(memory: Memory, segments: readonly VmcoreLoad[]): Prom
 async function compare(
   memory: Memory,
   { sizeBytes, chunks, start: startPart }: Reading,
-  { pieces, leftOut, isCut }: Pick<VmcoreLayout, 'pieces' | 'leftOut'> & { readonly isCut: () => boolean },
+  {
+    pieces,
+    leftOut,
+    isCut,
+    atJump,
+  }: Pick<VmcoreLayout, 'pieces' | 'leftOut'> & {
+    readonly isCut: () => boolean;
+    readonly atJump: PageSums | undefined;
+  },
 ): Promise<MemoryComparison | undefined> {
-  const comparison = new MemoryComparison(chunks);
-  for (let start = 0; start < sizeBytes; start += WINDOW_BYTES) {
+  const comparison = new MemoryComparison(chunks, atJump);
+  const read = async (address: number, bytes: number) => {
+    const bytesRead = await memory.read(address, bytes);
+    comparison.addPhysical(address, bytesRead);
+    return bytesRead;
+  };
+  for (let start = 0; start < sizeBytes; start += MEMORY_WINDOW_BYTES) {
     if (isCut()) return undefined;
-    const window = Buffer.alloc(inPages(Math.min(WINDOW_BYTES, sizeBytes - start)));
-    const known = await fill(window, { memory, pieces, start });
+    const window = Buffer.alloc(inPages(Math.min(MEMORY_WINDOW_BYTES, sizeBytes - start)));
+    const known = await fill(window, { read, pieces, start });
     for (let at = 0; at < window.length; at += CHUNK_BYTES) {
       const before = start + at === 0 && isAtStart(startPart, pieces) ? startPart : undefined;
       const chunk = window.subarray(at + (before?.bytes ?? 0), at + CHUNK_BYTES);
@@ -149,8 +163,8 @@ async function compare(
     }
   }
   for (const { address, bytes } of leftOut) {
-    for (let at = 0; at < bytes; at += WINDOW_BYTES) {
-      comparison.addLeftOut(await memory.read(address + at, Math.min(WINDOW_BYTES, bytes - at)));
+    for (let at = 0; at < bytes; at += MEMORY_WINDOW_BYTES) {
+      comparison.addLeftOut(await read(address + at, Math.min(MEMORY_WINDOW_BYTES, bytes - at)));
     }
   }
   return comparison;
@@ -164,14 +178,14 @@ function isAtStart(start: VmcoreStart | undefined, pieces: readonly VmcorePiece[
 /** Copies the memory that belongs into a window of the file. Returns how many pages of each chunk are known. */
 async function fill(
   window: Buffer,
-  { memory, pieces, start }: { memory: Memory; pieces: readonly VmcorePiece[]; start: number },
+  { read, pieces, start }: { read: Memory['read']; pieces: readonly VmcorePiece[]; start: number },
 ): Promise<ReadonlyMap<number, number>> {
   const known = new Map<number, number>();
   for (const { offset, address, bytes } of pieces) {
     const from = Math.max(offset, start);
     const to = Math.min(offset + bytes, start + window.length);
     if (from >= to) continue;
-    (await memory.read(address + from - offset, to - from)).copy(window, from - start);
+    (await read(address + from - offset, to - from)).copy(window, from - start);
     for (let at = from - start; at < to - start; at += PAGE_BYTES) {
       const chunk = at - (at % CHUNK_BYTES);
       known.set(chunk, (known.get(chunk) ?? 0) + 1);

@@ -8,6 +8,7 @@ import { type ExaminationNeeds, examineSuspicions } from './examine-guest.js';
 import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
+import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
 import { postMortem } from './post-mortem.js';
 import { watchSilentCapture } from './silent-capture.js';
 import type { SourceBank } from './source-bank.js';
@@ -54,12 +55,14 @@ export async function crashGuest(
     session = await fire(guest, crash, aboutToFire);
     await sources.fired();
     afterwards(watchSilentCapture(guest, { known, session, ...how }));
+    const atJump: MemoryAtJump = { sums: undefined };
+    afterwards(sumMemoryAtJump(guest, { memoryMiB: crash.memoryMiB, into: atJump }));
     const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session, accel: how.accel });
     try {
       await followGuest(guest, openQuestions);
     } finally {
       await stopExamining();
-      await compareMemory(guest, crash.memoryMiB);
+      await compareMemory(guest, { memoryMiB: crash.memoryMiB, atJump: atJump.sums });
     }
   } finally {
     await postMortem(guest, { known, session, ...how });

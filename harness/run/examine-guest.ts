@@ -2,10 +2,9 @@ import { examine, isGone } from '../autopsy/examine.js';
 import { faultFact } from '../machine/fault-fact.js';
 import { MissingAbility, need } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
-import { Fault } from '../model/fault.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { RunEnded } from './event-waits.js';
-import { CannotContinue, type Guest } from './guest.js';
+import { type Guest, isPassing } from './guest.js';
 import { armedOf, findKernels, type KernelSources, symbolsOf } from './post-mortem.js';
 
 /** What an examination needs to know of the run. */
@@ -88,7 +87,6 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
     });
   } catch (error) {
     // A debugger that does not answer now may answer at the next suspicion.
-    if (error instanceof MissingAbility || error instanceof CannotContinue) throw error;
-    if (isGone(error) || !(error instanceof Fault)) throw error;
+    if (!isPassing(error)) throw error;
   }
 }

@@ -21,6 +21,14 @@ export class CannotContinue extends Fault {
   }
 }
 
+/**
+ * Whether work with a stopped machine failed because an answer did not come in time: it may come at the next work.
+ */
+export function isPassing(error: unknown): boolean {
+  const isLasting = error instanceof MissingAbility || error instanceof CannotContinue || isGone(error);
+  return error instanceof Fault && !isLasting;
+}
+
 /** A running guest: its machine, its recording, and its init. A run acts only through these three. */
 export class Guest {
   readonly machine: Machine;

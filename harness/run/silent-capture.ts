@@ -1,10 +1,7 @@
-import { isGone } from '../autopsy/examine.js';
 import { faultFact } from '../machine/fault-fact.js';
-import { MissingAbility } from '../machine/machine.js';
-import { Fault } from '../model/fault.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import { RunEnded } from './event-waits.js';
-import { CannotContinue, type Guest } from './guest.js';
+import { type Guest, isPassing } from './guest.js';
 import { type PostMortem, readKernelLogs } from './post-mortem.js';
 
 /** Each further look comes after twice the time: a look stops the machine for up to a second. */
@@ -44,7 +41,6 @@ async function look(guest: Guest, options: PostMortem): Promise<void> {
   try {
     await guest.whileStopped((gdb) => readKernelLogs(guest, gdb, { ...options, sides: SIDES }));
   } catch (error) {
-    if (error instanceof MissingAbility || error instanceof CannotContinue) throw error;
-    if (isGone(error) || !(error instanceof Fault)) throw error;
+    if (!isPassing(error)) throw error;
   }
 }

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { CHUNK_BYTES, chunkSums, PAGE_BYTES } from './chunk-sums.js';
 import { MemoryComparison } from './memory-comparison.js';
+import { PageSums } from './page-sums.js';
 
 /** Memory with data in every page, and what the capture kernel says about it. */
 const memory = Buffer.alloc(CHUNK_BYTES, 'data');
@@ -27,6 +28,27 @@ void t.test('equal, missing and differing chunks', async (t) => {
   const moved = Buffer.from(memory).fill('atad', 0, 4).fill('x', 8, 9);
   const back = Buffer.from(memory).fill('x', 0, 1).fill('atad', 8, 12);
   t.not(chunkSums(moved).sums, chunkSums(back).sums, 'the order counts');
+});
+
+void t.test('pages that were overwritten since the jump', async (t) => {
+  const at = 16 * CHUNK_BYTES;
+  const changed = (now: Buffer, sums = new PageSums()) => {
+    sums.add(at, memory);
+    const comparison = new MemoryComparison(read(now), sums);
+    comparison.add(0, now, { unknownPages: 0 });
+    comparison.addPhysical(at, now);
+    // The kernel's image is in /proc/vmcore twice.
+    comparison.addPhysical(at, now);
+    return comparison.fact();
+  };
+  t.match(changed(memory), { differing: 0, pagesChanged: 0, saw: /^1 chunks compared, 0 known in part$/ });
+  const page = Buffer.from(memory).fill('x', 8191, 8192);
+  t.match(changed(page), { differing: 0, pagesChanged: 1, saw: /; 1 pages .* 0x1001000-0x1001fff$/ });
+  const parts = Buffer.from(memory);
+  for (let part = 0; part < 20; part += 2) parts.fill('x', part * PAGE_BYTES, (part + 1) * PAGE_BYTES);
+  t.match(changed(parts), { pagesChanged: 10, saw: /0x100e000-0x100efff, \.\.\.$/ });
+  t.match(changed(Buffer.alloc(CHUNK_BYTES)), { pagesChanged: 256, saw: /0x1000000-0x10fffff$/ });
+  t.notHas(compared(memory), { pagesChanged: 0 }, 'not known');
 });
 
 void t.test('pages that the host does not know are not missing', async (t) => {

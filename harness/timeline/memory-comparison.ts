@@ -1,8 +1,9 @@
 import type { VmcoreChunk } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { CHUNK_BYTES, type ChunkSums, chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import type { PageSums } from './page-sums.js';
 
-/** Most offsets that are named of each kind. */
+/** Most offsets, or ranges of addresses, that are named of each kind. */
 const NAMED_OFFSETS = 8;
 
 /** Compares the chunks of /proc/vmcore with the memory behind them, one after another. */
@@ -14,9 +15,25 @@ export class MemoryComparison {
   #segmentsLeftOut = 0;
   #headers: { readonly notesDiffer?: boolean; readonly addressesDiffer?: number } = {};
 
-  /** `chunks`: what the capture kernel read, by number. */
-  constructor(chunks: ReadonlyMap<number, VmcoreChunk>) {
+  readonly #atJump: PageSums | undefined;
+  readonly #changed: { first: number; end: number }[] = [];
+  #pagesChanged = 0;
+
+  /** `chunks`: what the capture kernel read, by number. `atJump`: what the memory was before. */
+  constructor(chunks: ReadonlyMap<number, VmcoreChunk>, atJump?: PageSums) {
     this.#chunks = chunks;
+    this.#atJump = atJump;
+  }
+
+  /** Memory from `address` on, whole pages, wherever /proc/vmcore shows it. */
+  addPhysical(address: number, memory: Buffer): void {
+    for (const page of this.#atJump?.changed(address, memory) ?? []) {
+      this.#pagesChanged += 1;
+      const last = this.#changed.at(-1);
+      if (last?.end === page) last.end += PAGE_BYTES;
+      else if (this.#changed.length <= NAMED_OFFSETS)
+        this.#changed.push({ first: page, end: page + PAGE_BYTES });
+    }
   }
 
   /**
@@ -63,6 +80,7 @@ export class MemoryComparison {
       `${compared} chunks compared, ${partly} known in part`,
       offsets('pages missing at', this.#missing),
       offsets('other differences at', this.#differing),
+      this.#changedText(),
       this.#segmentsLeftOut === 0 ? '' : 'a segment of memory is not in /proc/vmcore',
       this.#headers.notesDiffer === true ? 'the notes are not those of the crash image' : '',
       (this.#headers.addressesDiffer ?? 0) > 0 ? 'virtual addresses are not those of the crash image' : '',
@@ -72,9 +90,19 @@ export class MemoryComparison {
       chunkBytes: CHUNK_BYTES,
       ...this.#counts,
       ...this.#headers,
+      ...(this.#atJump !== undefined && { pagesChanged: this.#pagesChanged }),
       differing,
       saw: saw.filter((part) => part !== '').join('; '),
     };
+  }
+
+  #changedText(): string {
+    if (this.#pagesChanged === 0) return '';
+    const named = this.#changed
+      .slice(0, NAMED_OFFSETS)
+      .map(({ first, end }) => `0x${first.toString(16)}-0x${(end - 1).toString(16)}`);
+    const more = this.#changed.length > named.length ? ', ...' : '';
+    return `${this.#pagesChanged} pages overwritten after the jump, at physical ${named.join(', ')}${more}`;
   }
 }
 

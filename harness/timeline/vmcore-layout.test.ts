@@ -1,7 +1,9 @@
 import t from 'tap';
 import { loadsOf } from './core-headers.js';
 import type { VmcoreLoad } from '../model/event.js';
-import { elfcorehdrOf, unnamedMemory, vmcoreLayout } from './vmcore-layout.js';
+import { armedReport } from '../testing/builders/runs.js';
+import { parseArmed } from './armed.js';
+import { crashedMemory, elfcorehdrOf, unnamedMemory, vmcoreLayout } from './vmcore-layout.js';
 
 const MIB = 1024 * 1024;
 
@@ -23,6 +25,30 @@ function head(loads: readonly { offset: bigint; address: bigint; size: bigint }[
   });
   return page;
 }
+
+void t.test(
+  "the crashed kernel's memory is its RAM but for the reservation and the low memory",
+  async (t) => {
+    const at = { atMs: 1, at: { source: 'control', offset: 0, length: 1 } } as const;
+    const armed = { ...parseArmed(armedReport()), ranges: [{ first: 0x400000n, last: 0x5fffffn }] };
+    const ram = [
+      { first: 0x1000n, last: 0x9fbffn },
+      { first: 0x100000n, last: 0x7fffffn },
+    ];
+    const events = [
+      { ...at, type: 'armed', armed: { ...armed, ram: [] } },
+      { ...at, type: 'firing', ram },
+    ] as const;
+    t.strictSame(
+      crashedMemory(events).map(({ address, bytes }) => [address / MIB, bytes / MIB]),
+      [
+        [1, 3],
+        [6, 2],
+      ],
+    );
+    t.strictSame(crashedMemory([]), []);
+  },
+);
 
 void t.test('segments of a core, and of hostile ones', async (t) => {
   const load = { offset: 0x2000n, address: 0x100000n, size: 0x1000n };

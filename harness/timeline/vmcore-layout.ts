@@ -1,4 +1,4 @@
-import type { AddressRange, VmcoreLoad } from '../model/event.js';
+import type { AddressRange, RunEvent, VmcoreLoad } from '../model/event.js';
 import { PAGE_BYTES } from './chunk-sums.js';
 
 /** A part of /proc/vmcore, and the physical memory that it shows; whole pages. */
@@ -84,6 +84,26 @@ export function unnamedMemory(
     }
     return pieces;
   });
+}
+
+/**
+ * What the first kernel listed as its RAM right before firing, or else when the crash kernel was loaded, and the crash
+ * kernel's reservation in it.
+ */
+export function crashedRam(events: readonly RunEvent[]): {
+  readonly ram: readonly AddressRange[];
+  readonly reserved: readonly AddressRange[];
+} {
+  const armed = events.findLast((event) => event.type === 'armed')?.armed;
+  const firing = events.findLast((event) => event.type === 'firing');
+  return { ram: firing?.ram ?? armed?.ram ?? [], reserved: armed?.ranges ?? [] };
+}
+
+/** The crashed kernel's memory, without the low memory, which the capture kernel uses as well. */
+export function crashedMemory(events: readonly RunEvent[]): VmcorePiece[] {
+  const { ram, reserved } = crashedRam(events);
+  const low = { first: 0n, last: BigInt(BACKED_UP_BYTES) - 1n };
+  return unnamedMemory([], { ram, reserved: [...reserved, low] });
 }
 
 function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcorePiece {

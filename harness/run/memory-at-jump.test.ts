@@ -1,0 +1,93 @@
+import t from 'tap';
+import { SteppedClock } from '../machine/recorded/clock.js';
+import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
+import { PAGE_BYTES } from '../timeline/chunk-sums.js';
+import {
+  armedReport,
+  b64,
+  CRASH_CR3,
+  frame,
+  madePlan,
+  type MadeVcpu,
+  PARKED,
+  registers,
+} from '../testing/builders/runs.js';
+import { memoryRecorder } from '../testing/fakes/recorder.js';
+import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
+import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
+import { Guest } from './guest.js';
+import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
+import { RunWatch } from './run-watch.js';
+
+const FIRST_KERNEL: MadeVcpu = { rip: 0xffffffff81234000n };
+const BEYOND: MadeVcpu = { rip: 0x1b001000n, cr3: CRASH_CR3 };
+const MEMORY: Memory = { read: async (_, bytes) => Buffer.alloc(bytes, 'data') };
+
+/** A guest with 768 MiB that fires and is sampled at `seen`; what was recorded, summed and done. */
+async function jumped(
+  seen: MadeVcpu,
+  { patterns = 'patterns=1024\n', memory = MEMORY }: { patterns?: string; memory?: Memory } = {},
+) {
+  const clock = new SteppedClock();
+  const watch = new RunWatch(memoryRecorder(clock), { limits: madePlan().limits, clock });
+  const vcpus = [seen, PARKED];
+  const { gdb, did } = stillDebugger(vcpus);
+  const machine: Machine = {
+    name: 'a made machine',
+    abilities: {
+      control: { send: () => undefined },
+      debugger: { connect: () => Promise.resolve(gdb) },
+      memory,
+      monitor: {
+        registers: async () => in64Bit(registers(vcpus)),
+        irqchips: async () => PIC_PC,
+        interruptCounts: async () => '',
+        lapic: async () => LAPIC_PC,
+        vcpus: async () => [0, 1],
+        runState: async () => 'running',
+        startSampling: () => async () => undefined,
+      },
+    },
+    close: async () => undefined,
+  };
+  const into: MemoryAtJump = { sums: undefined };
+  const work = sumMemoryAtJump(new Guest(machine, watch), { memoryMiB: 768, into });
+  watch.bytes('control', Buffer.from(frame({ ev: 'armed', id: 1, out: b64(armedReport() + patterns) })));
+  watch.bytes('control', Buffer.from(frame({ ev: 'firing', id: 3, ram: '1000-9fbff,100000-2fffffff,' })));
+  watch.sample(registers(vcpus));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  watch.end('made');
+  await work;
+  const facts = watch.events.flatMap((event) =>
+    event.type === 'host' && ['memory-at-jump', 'harness-fault'].includes(event.fact.fact)
+      ? [event.fact]
+      : [],
+  );
+  return { facts, sums: into.sums, did };
+}
+
+void t.test(
+  'the memory is summed with the machine stopped, once a vCPU is beyond the crashed kernel',
+  async (t) => {
+    const { facts, sums, did } = await jumped(BEYOND);
+    t.match(facts, [{ fact: 'memory-at-jump', place: 'jump' }]);
+    t.strictSame([...new Set(did)], ['interrupt', 'continue']);
+    t.ok(sums !== undefined && sums.pages > 100_000);
+    t.strictSame(sums?.changed(2 ** 20, Buffer.alloc(PAGE_BYTES)), [2 ** 20]);
+  },
+);
+
+void t.test('a guest that is not on its way, or is not to read its memory, is not stopped', async (t) => {
+  t.match(await jumped(FIRST_KERNEL), { facts: [], sums: undefined, did: [] });
+  t.match(await jumped(BEYOND, { patterns: '' }), { facts: [], sums: undefined, did: [] });
+});
+
+void t.test('memory that cannot be read leaves the guest running, and nothing known', async (t) => {
+  const fail = (gone: boolean): Memory => ({
+    read: () => Promise.reject(new MachineFailure('QEMU did not answer', { gone })),
+  });
+  for (const gone of [false, true]) {
+    t.match(await jumped(BEYOND, { memory: fail(gone) }), { facts: [], sums: undefined });
+  }
+  t.equal((await jumped(BEYOND, { memory: fail(false) })).did.at(-1), 'continue');
+});

@@ -1,0 +1,29 @@
+import t from 'tap';
+import { withinTime } from './memory-windows.js';
+
+/** Memory over a link of so many bytes in a second, and how many are read until it is given up; all of them: never. */
+async function readAll(bytes: number, bytesPerS: number): Promise<number> {
+  let nowMs = 0;
+  const memory = {
+    async read(_: number, length: number) {
+      nowMs += (length / bytesPerS) * 1000;
+      return Buffer.alloc(0);
+    },
+  };
+  const bounded = withinTime(memory, { bytes, nowMs: () => nowMs });
+  for (let at = 0; at < bytes; at += 1000) {
+    try {
+      await bounded.read(at, 1000);
+    } catch (error) {
+      t.match(error, { message: /the link to its host is slow: \d+ bytes would take \d+ min$/, gone: false });
+      return at;
+    }
+  }
+  return bytes;
+}
+
+void t.test('a slow link is noticed with the first part', async (t) => {
+  t.equal(await readAll(299_000, 1000), 299_000, 'just under five minutes');
+  t.equal(await readAll(301_000, 1000), 0);
+  t.equal(await readAll(1_000_000, 1000), 0);
+});

@@ -1,0 +1,21 @@
+import t from 'tap';
+import { PAGE_BYTES } from './chunk-sums.js';
+import { PageSums } from './page-sums.js';
+
+const MEMORY = Buffer.alloc(4 * PAGE_BYTES, 'memory');
+
+void t.test('only pages that are known and differ are named, each once', async (t) => {
+  const sums = new PageSums();
+  sums.add(8 * PAGE_BYTES, MEMORY);
+  sums.add(20 * PAGE_BYTES, MEMORY);
+  t.equal(sums.pages, 8);
+  t.strictSame(sums.changed(8 * PAGE_BYTES, MEMORY), []);
+  const other = Buffer.alloc(16 * PAGE_BYTES);
+  t.strictSame(
+    sums.changed(10 * PAGE_BYTES, other),
+    [10, 11, 20, 21, 22, 23].map((page) => page * PAGE_BYTES),
+  );
+  t.strictSame(sums.changed(10 * PAGE_BYTES, other), [], 'again');
+  t.strictSame(sums.changed(9 * PAGE_BYTES, MEMORY.subarray(PAGE_BYTES, 2 * PAGE_BYTES)), [], 'unchanged');
+  t.strictSame(sums.changed(0, Buffer.alloc(PAGE_BYTES)), [], 'unknown');
+});
