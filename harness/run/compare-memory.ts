@@ -30,6 +30,15 @@ export interface ComparedGuest {
   readonly watch: { readonly events: readonly RunEvent[]; fact(fact: HostFact): void; nowMs(): number };
 }
 
+/** Its memory, and the reading of it. */
+export interface ComparedMemory {
+  readonly memoryMiB: number;
+  /** What it was when the capture kernel was jumped to; undefined: that is not known. */
+  readonly atJump?: PageSums | undefined;
+  /** Stops the reading. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * After a capture kernel that has read all of /proc/vmcore and came to its end: reads the guest's memory from outside,
  * and records how it compares with that, and with what it was at the jump (`atJump`). Records nothing when there is nothing to compare, the machine cannot, or the run is
@@ -37,7 +46,7 @@ export interface ComparedGuest {
  */
 export async function compareMemory(
   { machine, watch }: ComparedGuest,
-  { memoryMiB, atJump }: { readonly memoryMiB: number; readonly atJump?: PageSums | undefined },
+  { memoryMiB, atJump, signal }: ComparedMemory,
 ): Promise<void> {
   const { memory } = machine.abilities;
   const stopped = watch.events.some(isStandstill);
@@ -56,7 +65,7 @@ export async function compareMemory(
     if (leftOutBytes > MOST_MEMORIES * memoryMiB * CHUNK_BYTES) return;
     const isCut = () => watch.events.some(isInterrupt);
     const bytes = reading.sizeBytes + leftOutBytes;
-    const bounded = withinTime(memory, { bytes, nowMs: () => watch.nowMs() });
+    const bounded = withinTime(memory, { bytes, nowMs: () => watch.nowMs(), signal });
     const comparison = await compare(bounded, reading, { ...layout, leftOut, isCut, atJump });
     if (image !== undefined && comparison !== undefined) {
       comparison.addHeaders({ addressesDiffer: layout.addressesDiffer });

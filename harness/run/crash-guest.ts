@@ -34,6 +34,8 @@ export interface Prepared {
   readonly known: KnownSymbols;
   readonly accel: 'kvm' | 'tcg';
   readonly mayBeSilent: boolean;
+  /** Stops the run. */
+  readonly signal: AbortSignal | undefined;
   /** Takes work that ends with the run, at the latest; it must have ended before the machine is closed. */
   readonly afterwards: (work: Promise<void>) => void;
 }
@@ -42,7 +44,7 @@ export interface Prepared {
 export async function crashGuest(
   guest: Guest,
   crash: Crash,
-  { sources, openQuestions, known, afterwards, ...how }: Prepared,
+  { sources, openQuestions, known, afterwards, signal, ...how }: Prepared,
 ): Promise<void> {
   const { watch } = guest;
   const aboutToFire = async () => {
@@ -56,13 +58,13 @@ export async function crashGuest(
     await sources.fired();
     afterwards(watchSilentCapture(guest, { known, session, ...how }));
     const atJump: MemoryAtJump = { sums: undefined };
-    afterwards(sumMemoryAtJump(guest, { memoryMiB: crash.memoryMiB, into: atJump }));
+    afterwards(sumMemoryAtJump(guest, { memoryMiB: crash.memoryMiB, into: atJump, signal }));
     const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session, accel: how.accel });
     try {
       await followGuest(guest, openQuestions);
     } finally {
       await stopExamining();
-      await compareMemory(guest, { memoryMiB: crash.memoryMiB, atJump: atJump.sums });
+      await compareMemory(guest, { memoryMiB: crash.memoryMiB, atJump: atJump.sums, signal });
     }
   } finally {
     await postMortem(guest, { known, session, ...how });

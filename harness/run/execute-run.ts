@@ -61,7 +61,7 @@ export async function executeRun(
   if (signal?.aborted === true) interrupt();
   const unlimit = watch.limitWhole();
   try {
-    await runGuest(plan, { watch, directory, cacheDir, open });
+    await runGuest(plan, { watch, directory, cacheDir, open, signal });
   } finally {
     unlimit();
     signal?.removeEventListener('abort', interrupt);
@@ -82,10 +82,14 @@ interface RunResources {
   readonly cacheDir: string | undefined;
   readonly directory: string;
   readonly open: MachineOpener;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Splits the plan: each function below receives the parts that it needs, and none receives the plan. */
-async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: RunResources): Promise<void> {
+async function runGuest(
+  plan: RunPlan,
+  { watch, directory, cacheDir, open, signal }: RunResources,
+): Promise<void> {
   const { scenario, kernel, captureKernel } = plan;
   const { trigger, prove } = scenario;
   const undo: (() => Promise<void>)[] = [];
@@ -164,6 +168,7 @@ async function runGuest(plan: RunPlan, { watch, directory, cacheDir, open }: Run
         known,
         accel: plan.accel.accel,
         mayBeSilent: maySilence(plan.captureAppend),
+        signal,
         afterwards: (work) => undo.push(() => work),
       },
     );

@@ -26,7 +26,11 @@ export interface MemoryAtJump {
  */
 export async function sumMemoryAtJump(
   guest: Guest,
-  { memoryMiB, into }: { readonly memoryMiB: number; readonly into: MemoryAtJump },
+  {
+    memoryMiB,
+    into,
+    signal,
+  }: { readonly memoryMiB: number; readonly into: MemoryAtJump; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const { watch, machine } = guest;
   const { debugger: canStop, memory, monitor } = machine.abilities;
@@ -41,7 +45,7 @@ export async function sumMemoryAtJump(
       const nowMs = () => watch.nowMs();
       const startMs = nowMs();
       const place = furthestPlace(await monitor.registers(), armed);
-      const sums = await pageSums(withinTime(memory, { bytes, nowMs }), {
+      const sums = await pageSums(withinTime(memory, { bytes, nowMs, signal }), {
         pieces,
         isCut: () => watch.ended !== undefined,
       });

@@ -22,6 +22,18 @@ async function readAll(bytes: number, bytesPerS: number): Promise<number> {
   return bytes;
 }
 
+void t.test('a stopped run does not wait for a window', async (t) => {
+  const stop = new AbortController();
+  const limits = { bytes: 1, nowMs: () => 0, signal: stop.signal };
+  const never = withinTime({ read: () => new Promise(() => undefined) }, limits);
+  const reading = never.read(0, 1);
+  stop.abort();
+  await t.rejects(reading, { message: 'the run was stopped', gone: false });
+  await t.rejects(never.read(0, 1), { message: 'the run was stopped' }, 'stopped before');
+  const quick = withinTime({ read: async () => Buffer.alloc(1) }, { ...limits, signal: undefined });
+  t.equal((await quick.read(0, 1)).length, 1);
+});
+
 void t.test('a slow link is noticed with the first part', async (t) => {
   t.equal(await readAll(299_000, 1000), 299_000, 'just under five minutes');
   t.equal(await readAll(301_000, 1000), 0);

@@ -7,19 +7,23 @@ export const MEMORY_WINDOW_BYTES = 16 * CHUNK_BYTES;
 /** Reading all memory of a guest with 768 MiB takes 2 s on this host, and 11 min over a link of 1 MB/s. */
 const MOST_READING_MS = 5 * 60_000;
 
+/** Limits of the reading of a guest's memory. */
+export interface ReadingLimits {
+  readonly bytes: number;
+  readonly nowMs: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The same memory, of which `bytes` are to be read. A read throws {@link MachineFailure} when all of it will take, or has
- * taken, longer than five minutes.
+ * taken, longer than five minutes, and at once when `signal` stops the run: a window may take minutes over a slow link.
  */
-export function withinTime(
-  memory: Memory,
-  { bytes, nowMs }: { readonly bytes: number; readonly nowMs: () => number },
-): Memory {
+export function withinTime(memory: Memory, { bytes, nowMs, signal }: ReadingLimits): Memory {
   const startMs = nowMs();
   let readBytes = 0;
   return {
     async read(address, length) {
-      const read = await memory.read(address, length);
+      const read = await orStopped(memory.read(address, length), signal);
       readBytes += length;
       const tookMs = nowMs() - startMs;
       const wholeMs = tookMs * Math.max(1, bytes / readBytes);
@@ -31,4 +35,14 @@ export function withinTime(
       return read;
     },
   };
+}
+
+function orStopped<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new MachineFailure('the run was stopped', { gone: false }));
+    signal.addEventListener('abort', stop, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    if (signal.aborted) stop();
+  });
 }
