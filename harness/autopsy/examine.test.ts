@@ -121,6 +121,24 @@ void t.test('a spin beside an idle vCPU, in the crash path and elsewhere', async
   t.match(await examine(machine({ vcpus, lapic: LAPIC_PC }).suspect), { finding: 'waiting' }, 'no symbols');
 });
 
+void t.test("a spin in the capture kernel's boot beside its idle second vCPU", async (t) => {
+  const cr3 = 0x1c000000n;
+  const vcpus = [
+    { rip: RIP, cr3 },
+    { ...IDLE, cr3 },
+  ];
+  const inside = (name: string) => {
+    const { suspect } = machine({ vcpus, lapic: LAPIC_PC });
+    const parsed = parseKallsyms(`${RIP.toString(16)} T ${name}\n${(RIP + 64n).toString(16)} T next\n`);
+    if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
+    return examine({ ...suspect, symbols: { capture: parsed.table } });
+  };
+  t.match(await inside('kernel_init'), { finding: 'hung', shape: 'spin', why: /the capture kernel's boot/ });
+  t.match(await inside('start_kernel'), { finding: 'hung', shape: 'spin' });
+  t.match(await inside('worker_thread'), { finding: 'waiting' }, 'the boot thread may go on');
+  t.match(await inside('cpu_startup_entry'), { finding: 'waiting' }, 'the idle task, below start_kernel()');
+});
+
 void t.test("a watchdog's NMI may come to a capture kernel that spins", async (t) => {
   const lapic = EXPIRED.replace(/LVTPC\t 0x[0-9a-f]{8}/, 'LVTPC\t 0x00000400');
   const capture = { rip: RIP, cr3: 0x1c000000n };
@@ -180,6 +198,14 @@ void t.test('what a vCPU that runs cannot change', async (t) => {
   t.equal(cannotChange(read, capture, { by: idle, armed }), undefined, 'outside of the reservation');
   const second = { ...idle, place: 'capture-kernel' } as const;
   t.equal(cannotChange({ ...read, physical: inside }, capture, { by: second, armed }), undefined);
+  const boot = { ...lock, place: 'capture-kernel' } as const;
+  t.match(cannotChange(read, boot, { by: second, armed }), /vCPU 1 is idle/, 'both in the capture kernel');
+  t.equal(cannotChange(read, boot, { by: idle, armed }), undefined, 'one in the crashed kernel');
+  t.equal(
+    cannotChange(read, boot, { by: { ...second, place: 'user', stack: [] }, armed }),
+    undefined,
+    "a program of the crashed kernel's",
+  );
 });
 
 void t.test('a halt that an NMI would not end', async (t) => {

@@ -54,7 +54,7 @@ const next =
 
 const limits = () => {
   let now = 0;
-  return { steps: 4096, forMs: 100_000, nowMs: () => now++ };
+  return { steps: 4096, visits: 512, forMs: 100_000, nowMs: () => now++ };
 };
 
 void t.test('a jump to itself recurs, and reads nothing', async (t) => {
@@ -224,6 +224,25 @@ void t.test('near misses: loops that end', async (t) => {
     ['ebfd', to(RIP)],
   ]);
   t.match(await followLoop(opening, limits()), { kind: 'works', why: /interrupts on/ }, 'sti');
+});
+
+void t.test('a try behind a long delay recurs, once it is followed for long enough', async (t) => {
+  // dec %rax; jnz to it; mov $600,%eax; jmp to the first
+  const trying = () =>
+    machine(
+      [
+        ['48ffc8', next(3, ({ rax }) => ({ rax: rax - 1n }))],
+        ['75fb', ({ rax }) => ({ rip: rax === 0n ? RIP + 5n : RIP })],
+        ['b858020000', next(5, () => ({ rax: 600n }))],
+        ['ebf4', to(RIP)],
+      ],
+      { rax: 300n },
+    );
+  t.match(await followLoop(trying(), limits()), { kind: 'works', why: /counts/ });
+  t.match(await followLoop(trying(), { ...limits(), visits: 2048 }), {
+    kind: 'recurs',
+    loop: { length: 1202 },
+  });
 });
 
 void t.test('what cannot be followed is not judged', async (t) => {

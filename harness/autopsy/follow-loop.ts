@@ -33,6 +33,8 @@ export interface SteppedVcpu {
 /** Bounds of {@link followLoop}. */
 export interface FollowLimits {
   readonly steps: number;
+  /** Visits to one address, each time with other registers, that are taken for counting. */
+  readonly visits: number;
   /** Milliseconds. */
   readonly forMs: number;
   readonly nowMs: () => number;
@@ -55,7 +57,7 @@ const INTERRUPT_FLAG = 0x200n;
  * stepped (KVM_GUESTDBG_BLOCKIRQ): when one comes in, its handler runs, and following starts over behind it.
  */
 export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promise<LoopFinding> {
-  let trace = createLoopTrace();
+  let trace = createLoopTrace(limits.visits);
   let interrupts = 0;
   const untilMs = limits.nowMs() + limits.forMs;
   const stores: PlacedAccess[] = [];
@@ -121,7 +123,7 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
       if (back === undefined || interrupts > MOST_INTERRUPTS) return ended('unknown', why);
       if (!(await vcpu.returnTo({ rip: back, rsp: registers.rsp })))
         return ended('unknown', 'an interrupt came, and its handler did not return');
-      trace = createLoopTrace();
+      trace = createLoopTrace(limits.visits);
       registers = await vcpu.registers();
       continue;
     }

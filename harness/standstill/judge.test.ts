@@ -74,6 +74,29 @@ void t.test('memory that another vCPU may change', async (t) => {
   });
 });
 
+void t.test("the capture kernel's boot hangs although another of its vCPUs is alive", async (t) => {
+  const idle = { ...asleep, place: 'capture-kernel' } as const;
+  const boots = { place: 'capture-kernel', crashing: false, booting: true } as const;
+  t.match(found([spinner(recurs(), boots), idle]), {
+    finding: 'hung',
+    shape: 'spin',
+    why: /vCPU 1 can still run, but does not carry the capture kernel's boot/,
+  });
+  t.match(found([spinner(recurs([LOCK]), boots), idle], { cannot: 'vCPU 1 is idle' }), { finding: 'hung' });
+  t.match(found([spinner(recurs([LOCK]), boots), idle]), { finding: 'ask-wake' }, 'the other may change it');
+  t.match(
+    found([spinner(recurs(), { ...boots, booting: false }), idle]),
+    { finding: 'ask-wake' },
+    'who boots?',
+  );
+  const boot = make(1, { ...boots, state: 'asleep', interruptsOn: true });
+  t.match(
+    found([spinner(recurs(), { ...boots, booting: false }), boot]),
+    { finding: 'ask-wake' },
+    'the boot thread can go on',
+  );
+});
+
 void t.test('the crash path hangs although another vCPU is alive', async (t) => {
   t.match(found([spinner(recurs()), asleep]), {
     finding: 'hung',

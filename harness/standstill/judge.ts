@@ -37,6 +37,8 @@ export interface ExaminedVcpu {
   readonly place: Place;
   /** Its stack shows that it carries the crash path, in the first kernel. */
   readonly crashing: boolean;
+  /** Its stack shows that it carries the boot of the capture kernel. */
+  readonly booting?: boolean;
   /** Parked in the wait for a paravirtual lock: a vCPU that lives may kick it. */
   readonly waitsForLock?: boolean;
   /** Of a running vCPU in kernel mode. */
@@ -133,7 +135,10 @@ function hungBeside(machine: Standstill): Finding | undefined {
   if (carriers.length === 0 || !carriers.every((vcpu) => dead.has(vcpu))) return undefined;
   if (sharedMemory([...dead]) !== undefined) return undefined;
   const alive = vcpus.filter((vcpu) => !dead.has(vcpu));
-  const rest = `${names(alive)} can still run, but does not carry the crash path`;
+  const task = carriers.some(({ booting }) => booting === true)
+    ? "the capture kernel's boot"
+    : 'the crash path';
+  const rest = `${names(alive)} can still run, but does not carry ${task}`;
   const spinners = carriers.filter(({ loop }) => loop?.kind === 'recurs');
   if (spinners.length === 0) {
     if (!carriers.every(({ haltsAgain }) => haltsAgain === true)) return undefined;
@@ -203,12 +208,14 @@ function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean
 }
 
 /**
- * The vCPUs that carry the crash path: those beyond the first kernel; before the jump those whose stack shows it. That
- * interrupts are off is no sign: panic() switches them off, but its notifiers may switch them on, or sleep, while another
- * CPU spins.
+ * The vCPUs that carry the crash path: those beyond the first kernel, and of these the one in the capture kernel's boot
+ * thread, where a stack shows it; before the jump those whose stack shows it. That interrupts are off is no sign: panic()
+ * switches them off, but its notifiers may switch them on, or sleep, while another CPU spins.
  */
 function carriersOf({ vcpus }: Standstill): readonly ExaminedVcpu[] {
   const beyond = vcpus.filter(({ place }) => crashPathRank(place) > 0);
+  const booting = beyond.filter((vcpu) => vcpu.booting === true);
+  if (booting.length > 0) return booting;
   return beyond.length > 0 ? beyond : vcpus.filter(({ crashing }) => crashing);
 }
 
