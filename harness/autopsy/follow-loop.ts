@@ -120,7 +120,8 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
       const why = `an exception came at ${planned[0]?.effects.text}`;
       const back = await interruptedAt(vcpu, { planned, from: registers, handler: after });
       interrupts += 1;
-      if (back === undefined || interrupts > MOST_INTERRUPTS) return ended('unknown', why);
+      // Its handler works: it may go on behind the instruction, as the fixups of faults do.
+      if (back === undefined || interrupts > MOST_INTERRUPTS) return ended('works', why);
       if (!(await vcpu.returnTo({ rip: back, rsp: registers.rsp })))
         return ended('unknown', 'an interrupt came, and its handler did not return');
       trace = createLoopTrace(limits.visits);
