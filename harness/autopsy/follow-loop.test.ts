@@ -248,6 +248,8 @@ void t.test('a try behind a long delay recurs, once it is followed for long enou
 void t.test('handlers of exceptions, and computing with vector registers, are work', async (t) => {
   const trapping = machine([['8b07', to(RIP + 0x1000n)]], { rdi: LOCK });
   t.match(await followLoop(trapping, limits()), { kind: 'works', why: /exception/ });
+  const unmapped = { ...machine([['8b07', next(2)]], { rdi: LOCK }), physicalOf: async () => undefined };
+  t.match(await followLoop(unmapped, limits()), { kind: 'works', why: /not mapped, at mov/ });
   const vectors = machine([['660fefc0', next(4)]]);
   t.match(await followLoop(vectors, limits()), { kind: 'works', why: /pxor/ });
 });

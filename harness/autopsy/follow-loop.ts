@@ -78,7 +78,7 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
         const reads: PlacedAccess[] = [];
         for (const read of readFromOutside(loop, registers.rsp)) {
           const placed = await place(vcpu, read);
-          if (placed === undefined) return ended('unknown', 'it reads memory across pages');
+          if (typeof placed === 'string') return ended('unknown', `it reads memory ${placed}`);
           reads.push(placed);
         }
         const came = interrupts === 0 ? {} : { interrupts };
@@ -195,8 +195,10 @@ async function planOne(vcpu: SteppedVcpu, { registers, code }: At): Promise<Plan
   const placed: PlacedAccess[] = [];
   for (const access of [...effects.reads, ...effects.writes]) {
     const found = await place(vcpu, access);
-    if (found === undefined)
-      return { kind: 'unknown', why: 'it uses memory that is not mapped, or across pages' };
+    if (found === 'across pages') return { kind: 'unknown', why: 'it uses memory across pages' };
+    // Its handler works, as behind any other exception.
+    if (found === 'not mapped')
+      return { kind: 'works', why: `it uses memory that is not mapped, at ${effects.text}` };
     const isStore = effects.writes.includes(access);
     if (!vcpu.isRam(found.physical)) {
       return {
@@ -280,11 +282,14 @@ async function holds(vcpu: SteppedVcpu, wanted: ReadonlyMap<bigint, number>): Pr
 
 const PAGE = 4096n;
 
-async function place(vcpu: SteppedVcpu, access: Access): Promise<PlacedAccess | undefined> {
+async function place(
+  vcpu: SteppedVcpu,
+  access: Access,
+): Promise<PlacedAccess | 'across pages' | 'not mapped'> {
   const last = access.address + BigInt(access.length) - 1n;
-  if (access.address / PAGE !== last / PAGE) return undefined;
+  if (access.address / PAGE !== last / PAGE) return 'across pages';
   const physical = await vcpu.physicalOf(access.address);
-  return physical === undefined ? undefined : { ...access, physical };
+  return physical === undefined ? 'not mapped' : { ...access, physical };
 }
 
 /** The bytes of one instruction; the next page may not be mapped. */

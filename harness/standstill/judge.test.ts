@@ -120,6 +120,20 @@ void t.test('the crash path hangs although another vCPU is alive', async (t) => 
   t.match(found([spinner(recurs()), make(1, { state: 'running', interruptsOn: true })]), { finding: 'hung' });
 });
 
+void t.test('a crash path that waits for what a living vCPU may change', async (t) => {
+  const runs = make(1, {
+    state: 'running',
+    loop: { kind: 'works', why: 'it switches interrupts on (sti)', steps: 9 },
+  });
+  const why =
+    /^vCPU 0 repeats .* and vCPU 1, which can run, may change what it reads, at 0xffffffff82a00000$/;
+  t.match(found([spinner(recurs([LOCK])), runs]), { finding: 'waiting', why });
+  const armed = { ...asleep, wake: { kind: 'armed', why: 'a timer' } } as const;
+  t.match(found([spinner(recurs([LOCK])), armed]), { finding: 'waiting', why });
+  t.match(found([spinner(recurs([LOCK]), { crashing: false }), runs]), { finding: 'working', why: /sti/ });
+  t.match(found([spinner(waits), runs]), { finding: 'waiting', why: /rdtsc/ }, 'it is not dead itself');
+});
+
 void t.test('a CPU that spins beside the crash path hangs itself only', async (t) => {
   const bystander = make(1, { state: 'running', loop: recurs() });
   const carrier = { state: 'running', interruptsOn: true, crashing: true } as const;

@@ -79,6 +79,8 @@ export function judge(machine: Standstill): Finding {
   const { vcpus } = machine;
   const beside = hungBeside(machine);
   if (beside !== undefined) return beside;
+  const other = waitsForOther(machine);
+  if (other !== undefined) return other;
   // What was followed says more than what was not.
   const followedFirst = vcpus.toSorted(
     (one, other) => Number(other.loop !== undefined) - Number(one.loop !== undefined),
@@ -154,6 +156,29 @@ function hungBeside(machine: Standstill): Finding | undefined {
     shape: 'spin',
     why: `${names(spinners)} repeats the same instructions for ever with interrupts off, and ${reads}${because}; ${rest}`,
   };
+}
+
+/**
+ * The vCPUs that carry the crash path are dead, unless one that is alive changes what their loops read: that says more than
+ * what the one that is alive happened to execute.
+ */
+function waitsForOther(machine: Standstill): Finding | undefined {
+  const carriers = carriersOf(machine);
+  const alive = machine.vcpus.filter((vcpu) => mayRun(vcpu));
+  const isAsked = alive.some((vcpu) => vcpu.wake !== undefined || !needsInterrupt(vcpu));
+  if (!isAsked || carriers.some((vcpu) => mayRun(vcpu))) return undefined;
+  for (const reader of carriers) {
+    for (const read of readsOf(reader)) {
+      const writer = alive.find((by) => machine.cannotChange(read, reader, by) === undefined);
+      if (writer === undefined || machine.deviceMayWrite(read, reader)) continue;
+      const off = reader.interruptsOn ? '' : ' with interrupts off';
+      return {
+        finding: 'waiting',
+        why: `${names([reader])} repeats the same instructions${off}, and ${names([writer])}, which can run, may change what it reads, at ${hex(read.address)}`,
+      };
+    }
+  }
+  return undefined;
 }
 
 function readsOf({ loop }: ExaminedVcpu): readonly PlacedAccess[] {
