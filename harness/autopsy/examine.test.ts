@@ -22,10 +22,20 @@ interface Made {
   readonly later?: readonly MadeVcpu[];
   readonly printsLater?: boolean;
   readonly panicked?: boolean;
+  readonly held?: readonly number[];
 }
 
 /** A machine that is examined. */
-function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLater, panicked = true }: Made) {
+function machine({
+  vcpus,
+  code,
+  lapic = EXPIRED,
+  pic = PIC_PC,
+  later,
+  printsLater,
+  panicked = true,
+  held = [],
+}: Made) {
   const { gdb, did } = stillDebugger(vcpus, code);
   const ran = () => did.includes('continue');
   let now = 0;
@@ -41,6 +51,7 @@ function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLate
     panicked,
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
+    held: new Set(held),
     accel: 'tcg',
     symbols: {},
     roundTripMs: 0,
@@ -171,6 +182,25 @@ void t.test('an NMI that the machine is programmed to send ends a halt', async (
     { finding: 'hung' },
     'its own lines are off',
   );
+});
+
+void t.test('a vCPU that a choreography holds is neither stepped nor let go', async (t) => {
+  const { suspect, did } = machine({ vcpus: [{ rip: RIP }, { rip: RIP }], held: [1] });
+  t.match(await examine(suspect), {
+    finding: 'hung',
+    why: /vCPU 1 is held by the choreography/,
+    vcpus: [{ state: 'running' }, { state: 'held' }],
+  });
+  t.notOk(did.includes('step 1'));
+  const waits = machine({ vcpus: [{ rip: RIP }, { rip: RIP }], held: [1], code: '0f31ebfc' });
+  t.match(
+    await examine(waits.suspect),
+    { finding: 'waiting', why: /rdtsc/ },
+    'a crash path that gives it up',
+  );
+  const sleeps = machine({ vcpus: [IDLE, { rip: RIP }], held: [1] });
+  t.match(await examine(sleeps.suspect), { finding: 'hung', shape: 'idle-forever' });
+  t.ok(sleeps.did.includes('continue 0'), 'while a sleeper is watched');
 });
 
 void t.test('what a vCPU that runs cannot change', async (t) => {

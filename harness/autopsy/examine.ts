@@ -23,7 +23,7 @@ import type { MemoryMap } from '../standstill/ram.js';
 import { type InterruptReading, wakeOf } from '../standstill/wake.js';
 import { isReserved } from '../timeline/armed.js';
 import { readVcpus } from '../timeline/vcpus.js';
-import { orUnreadable } from './debugger.js';
+import { continueBut, orUnreadable } from './debugger.js';
 import { describeVcpu, LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
 import { haltsAgain } from './halts-again.js';
 import { followLoop, type FollowLimits } from './follow-loop.js';
@@ -43,6 +43,8 @@ export interface SuspectMachine {
   readonly memory: MemoryMap;
   /** The machine has a device that writes to memory by itself. */
   readonly hasBusMaster: boolean;
+  /** vCPUs that a choreography keeps stopped: they are left so. */
+  readonly held: ReadonlySet<number>;
   readonly accel: 'kvm' | 'tcg';
   /** The symbols of both kernels at their addresses, where they are known. */
   readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
@@ -130,7 +132,7 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
     const registers = all.find(({ index }) => index === seen.index);
     if (registers === undefined) continue;
     const vcpu = seen.index;
-    const state = stateOf(seen, registers);
+    const state = machine.held.has(vcpu) ? 'held' : stateOf(seen, registers);
     const isKernel = state !== 'off' && registers.codeIs64Bit && registers.execution?.cpl === 0;
     const symbols = isKernel ? symbolsAt(seen.place, machine.symbols) : undefined;
     const stack = symbols === undefined ? [] : functionsOf(await stackOf(vcpu, { gdb, symbols }));
@@ -342,7 +344,7 @@ async function askWake(
   const early = judgeWith(undefined);
   if (early.finding !== 'hung') return early;
   const printed = machine.printed();
-  await machine.gdb.continueAll();
+  await continueBut(machine.held, machine.gdb);
   await machine.sleep(WATCH_MS);
   await machine.gdb.interrupt();
   // What was printed before the stop may be on its way.

@@ -31,8 +31,11 @@ export type LoopFinding =
 /** A vCPU of the stopped machine. */
 export interface ExaminedVcpu {
   readonly vcpu: number;
-  /** `parked`: halted with interrupts off; `asleep`: halted with interrupts on; `off`: never started. */
-  readonly state: 'parked' | 'asleep' | 'running' | 'off';
+  /**
+   * `parked`: halted with interrupts off; `asleep`: halted with interrupts on; `off`: never started; `held`: stopped by a
+   * choreography, for the rest of the run.
+   */
+  readonly state: 'parked' | 'asleep' | 'running' | 'off' | 'held';
   readonly interruptsOn: boolean;
   readonly place: Place;
   /** Its stack shows that it carries the crash path, in the first kernel. */
@@ -225,7 +228,7 @@ function isInterrupted(loop: LoopFinding | undefined): boolean {
 
 /** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
 function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean {
-  if (state === 'off') return false;
+  if (state === 'off' || state === 'held') return false;
   if (state === 'parked') return nmi !== undefined;
   if (state === 'running' && (loop?.kind !== 'recurs' || nmi !== undefined)) return true;
   if (isInterrupted(loop)) return true;
@@ -287,8 +290,12 @@ function hungOf(machine: Standstill): Finding {
   const carriers = carriersOf(machine);
   const spinners = vcpus.filter(({ loop }) => loop?.kind === 'recurs');
   const sleepers = vcpus.filter(({ state }) => state === 'asleep');
+  const held = vcpus.filter(({ state }) => state === 'held');
   const rest = vcpus.filter((vcpu) => !spinners.includes(vcpu) && !sleepers.includes(vcpu));
-  const others = rest.length === 0 ? '' : `; ${names(rest)} cannot run`;
+  const parked = rest.filter((vcpu) => !held.includes(vcpu));
+  const others =
+    (parked.length === 0 ? '' : `; ${names(parked)} cannot run`) +
+    (held.length === 0 ? '' : `; ${names(held)} is held by the choreography`);
   const sleepOnly = carriers.length > 0 && carriers.every((vcpu) => sleepers.includes(vcpu));
   if (spinners.length > 0 && !sleepOnly) {
     const asleep = sleepers.length === 0 ? '' : `; nothing wakes ${names(sleepers)}`;
@@ -310,7 +317,7 @@ function hungOf(machine: Standstill): Finding {
   return {
     finding: 'hung',
     shape: 'all-vcpus-halted',
-    why: `every vCPU is halted with interrupts off, or was never started`,
+    why: `every vCPU is halted with interrupts off, or was never started${held.length === 0 ? '' : `, or is held by the choreography (${names(held)})`}`,
   };
 }
 
