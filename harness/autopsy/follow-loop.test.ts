@@ -90,6 +90,14 @@ void t.test("QEMU's step over pause executes the next instruction as well", asyn
     ),
     { kind: 'recurs', loop: { length: 2 } },
   );
+  const pauses = (count: number) =>
+    machine([
+      ['f390', to(RIP)],
+      ...Array.from({ length: count - 1 }, () => ['f390', next(2)] as const),
+      [`e9${Buffer.from(new Int32Array([-2 * count - 5]).buffer).toString('hex')}`, to(RIP)],
+    ]);
+  t.match(await followLoop(pauses(600), limits()), { kind: 'recurs', loop: { length: 601 } }, 'unrolled');
+  t.match(await followLoop(pauses(2000), limits()), { kind: 'unknown', why: /pauses/ });
   const storing = machine(
     [
       ['f390', next(4, ({ rdi }, memory) => (memory.set(rdi, (memory.get(rdi) ?? 0) + 1), {}))],

@@ -157,7 +157,7 @@ interface At {
 }
 
 /** Instructions in a row that are `pause`. */
-const MOST_PAUSES = 8;
+const MOST_PAUSES = 1024;
 
 /** Instructions that change nothing but RIP, and at which QEMU leaves its loop. */
 const PAUSES: ReadonlySet<string> = new Set(['pause', 'mwait']);
@@ -174,10 +174,10 @@ async function plan(vcpu: SteppedVcpu, { registers, code }: At): Promise<readonl
     const one = await planOne(vcpu, { registers: at, code });
     if ('kind' in one) return one;
     planned.push(one);
-    if (!PAUSES.has(one.effects.text)) break;
+    if (!PAUSES.has(one.effects.text)) return planned;
     at = { ...registers, rip: one.address + BigInt(one.effects.length) };
   }
-  return planned;
+  return { kind: 'unknown', why: `it pauses more than ${MOST_PAUSES} times in a row` };
 }
 
 async function planOne(vcpu: SteppedVcpu, { registers, code }: At): Promise<Planned | Obstacle> {
