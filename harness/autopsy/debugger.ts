@@ -1,4 +1,4 @@
-import type { Registers } from '../machine/debugger.js';
+import type { Registers, Debugger as SteppingDebugger } from '../machine/debugger.js';
 import { GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
 
 /** A debugger on a machine that is stopped, or can be; `GdbClient` is one. Its timeouts and errors are the client's. */
@@ -12,6 +12,16 @@ export interface Debugger {
   readPhysicalMemory(address: bigint, length: number): Promise<Buffer>;
   /** Stops the machine if it runs. */
   interrupt(): Promise<unknown>;
+}
+
+/** Lets all vCPUs run but those that are held. */
+export async function continueBut(
+  held: ReadonlySet<number>,
+  gdb: Pick<SteppingDebugger, 'vcpus' | 'continueAll' | 'continueVcpus'>,
+): Promise<void> {
+  if (held.size === 0) return gdb.continueAll();
+  const free = gdb.vcpus.filter((vcpu) => !held.has(vcpu));
+  if (free.length > 0) await gdb.continueVcpus(free);
 }
 
 /** Whether the debugger failed: it is gone, does not answer, or refuses. */

@@ -22,10 +22,20 @@ interface Made {
   readonly later?: readonly MadeVcpu[];
   readonly printsLater?: boolean;
   readonly panicked?: boolean;
+  readonly held?: readonly number[];
 }
 
 /** A machine that is examined. */
-function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLater, panicked = true }: Made) {
+function machine({
+  vcpus,
+  code,
+  lapic = EXPIRED,
+  pic = PIC_PC,
+  later,
+  printsLater,
+  panicked = true,
+  held = [],
+}: Made) {
   const { gdb, did } = stillDebugger(vcpus, code);
   const ran = () => did.includes('continue');
   let now = 0;
@@ -41,6 +51,7 @@ function machine({ vcpus, code, lapic = EXPIRED, pic = PIC_PC, later, printsLate
     panicked,
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
+    held: new Set(held),
     accel: 'tcg',
     symbols: {},
     roundTripMs: 0,
@@ -121,6 +132,24 @@ void t.test('a spin beside an idle vCPU, in the crash path and elsewhere', async
   t.match(await examine(machine({ vcpus, lapic: LAPIC_PC }).suspect), { finding: 'waiting' }, 'no symbols');
 });
 
+void t.test("a spin in the capture kernel's boot beside its idle second vCPU", async (t) => {
+  const cr3 = 0x1c000000n;
+  const vcpus = [
+    { rip: RIP, cr3 },
+    { ...IDLE, cr3 },
+  ];
+  const inside = (name: string) => {
+    const { suspect } = machine({ vcpus, lapic: LAPIC_PC });
+    const parsed = parseKallsyms(`${RIP.toString(16)} T ${name}\n${(RIP + 64n).toString(16)} T next\n`);
+    if (parsed.kind !== 'symbols') throw new Error(parsed.kind);
+    return examine({ ...suspect, symbols: { capture: parsed.table } });
+  };
+  t.match(await inside('kernel_init'), { finding: 'hung', shape: 'spin', why: /the capture kernel's boot/ });
+  t.match(await inside('start_kernel'), { finding: 'hung', shape: 'spin' });
+  t.match(await inside('worker_thread'), { finding: 'waiting' }, 'the boot thread may go on');
+  t.match(await inside('cpu_startup_entry'), { finding: 'waiting' }, 'the idle task, below start_kernel()');
+});
+
 void t.test("a watchdog's NMI may come to a capture kernel that spins", async (t) => {
   const lapic = EXPIRED.replace(/LVTPC\t 0x[0-9a-f]{8}/, 'LVTPC\t 0x00000400');
   const capture = { rip: RIP, cr3: 0x1c000000n };
@@ -155,6 +184,25 @@ void t.test('an NMI that the machine is programmed to send ends a halt', async (
   );
 });
 
+void t.test('a vCPU that a choreography holds is neither stepped nor let go', async (t) => {
+  const { suspect, did } = machine({ vcpus: [{ rip: RIP }, { rip: RIP }], held: [1] });
+  t.match(await examine(suspect), {
+    finding: 'hung',
+    why: /vCPU 1 is held by the choreography/,
+    vcpus: [{ state: 'running' }, { state: 'held' }],
+  });
+  t.notOk(did.includes('step 1'));
+  const waits = machine({ vcpus: [{ rip: RIP }, { rip: RIP }], held: [1], code: '0f31ebfc' });
+  t.match(
+    await examine(waits.suspect),
+    { finding: 'waiting', why: /rdtsc/ },
+    'a crash path that gives it up',
+  );
+  const sleeps = machine({ vcpus: [IDLE, { rip: RIP }], held: [1] });
+  t.match(await examine(sleeps.suspect), { finding: 'hung', shape: 'idle-forever' });
+  t.ok(sleeps.did.includes('continue 0'), 'while a sleeper is watched');
+});
+
 void t.test('what a vCPU that runs cannot change', async (t) => {
   const armed = parseArmed(armedReport());
   const inside = armed?.ranges[0]?.first ?? 0n;
@@ -180,6 +228,14 @@ void t.test('what a vCPU that runs cannot change', async (t) => {
   t.equal(cannotChange(read, capture, { by: idle, armed }), undefined, 'outside of the reservation');
   const second = { ...idle, place: 'capture-kernel' } as const;
   t.equal(cannotChange({ ...read, physical: inside }, capture, { by: second, armed }), undefined);
+  const boot = { ...lock, place: 'capture-kernel' } as const;
+  t.match(cannotChange(read, boot, { by: second, armed }), /vCPU 1 is idle/, 'both in the capture kernel');
+  t.equal(cannotChange(read, boot, { by: idle, armed }), undefined, 'one in the crashed kernel');
+  t.equal(
+    cannotChange(read, boot, { by: { ...second, place: 'user', stack: [] }, armed }),
+    undefined,
+    "a program of the crashed kernel's",
+  );
 });
 
 void t.test('a halt that an NMI would not end', async (t) => {

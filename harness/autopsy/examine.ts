@@ -23,10 +23,10 @@ import type { MemoryMap } from '../standstill/ram.js';
 import { type InterruptReading, wakeOf } from '../standstill/wake.js';
 import { isReserved } from '../timeline/armed.js';
 import { readVcpus } from '../timeline/vcpus.js';
-import { orUnreadable } from './debugger.js';
+import { continueBut, orUnreadable } from './debugger.js';
 import { describeVcpu, LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
 import { haltsAgain } from './halts-again.js';
-import { followLoop } from './follow-loop.js';
+import { followLoop, type FollowLimits } from './follow-loop.js';
 import { stackOf } from './inspect-vcpu.js';
 import { steppedVcpu } from './stepped-vcpu.js';
 
@@ -43,6 +43,8 @@ export interface SuspectMachine {
   readonly memory: MemoryMap;
   /** The machine has a device that writes to memory by itself. */
   readonly hasBusMaster: boolean;
+  /** vCPUs that a choreography keeps stopped: they are left so. */
+  readonly held: ReadonlySet<number>;
   readonly accel: 'kvm' | 'tcg';
   /** The symbols of both kernels at their addresses, where they are known. */
   readonly symbols: { readonly production?: SymbolTable; readonly capture?: SymbolTable };
@@ -56,8 +58,13 @@ export interface SuspectMachine {
   readonly examinedBefore: number;
 }
 
-/** A loop that waits for a lock has ten instructions. */
-const MOST_STEPS = 4096;
+/**
+ * A loop that waits for a lock has ten instructions; one that pauses between its tries has thousands, and looks as if it
+ * counted. Each further examination follows twice as many, as far as its time allows.
+ */
+const FIRST_STEPS = 4096;
+const FIRST_VISITS = 512;
+const MOST_STEP_DOUBLINGS = 2;
 /**
  * How long one vCPU is followed in the first examination of a row. A step takes 0.3 ms, on a busy host 30 ms: each further
  * examination of the same shape has twice the time, up to the last one, so that a host's load delays a proof and does not
@@ -80,6 +87,12 @@ const CRASH_FUNCTION =
 /** A CPU that panics second, or is stopped (kernel/panic.c; arch/x86/kernel/reboot.c, v6.1). */
 const STOPPED_FUNCTION =
   /^(?:panic_smp_self_stop|nmi_panic_self_stop|run_crash_ipi_callback|crash_nmi_callback)(?:\..*)?$/;
+
+/**
+ * What boots a kernel, up to its first program (init/main.c, start_kernel(), kernel_init(), v6.1). An exec gives the thread
+ * a new stack, and start_kernel() ends as the idle task.
+ */
+const BOOT_FUNCTION = /^(?:start_kernel|kernel_init)(?:\..*)?$/;
 
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
@@ -119,12 +132,13 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
     const registers = all.find(({ index }) => index === seen.index);
     if (registers === undefined) continue;
     const vcpu = seen.index;
-    const state = stateOf(seen, registers);
+    const state = machine.held.has(vcpu) ? 'held' : stateOf(seen, registers);
     const isKernel = state !== 'off' && registers.codeIs64Bit && registers.execution?.cpl === 0;
     const symbols = isKernel ? symbolsAt(seen.place, machine.symbols) : undefined;
     const stack = symbols === undefined ? [] : functionsOf(await stackOf(vcpu, { gdb, symbols }));
     const { interruptsOn, place } = seen;
     const crashing = isCrashing(stack);
+    const booting = place === 'capture-kernel' && isBooting(stack);
     const waitsForLock = state === 'parked' && waitsForPvLock(stack);
     suspects.push({
       vcpu,
@@ -132,6 +146,7 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
       interruptsOn,
       place,
       crashing,
+      booting,
       waitsForLock,
       seen,
       registers,
@@ -146,6 +161,10 @@ function isCrashing(stack: readonly string[]): boolean {
   return (
     stack.some((name) => CRASH_FUNCTION.test(name)) && !stack.some((name) => STOPPED_FUNCTION.test(name))
   );
+}
+
+function isBooting(stack: readonly string[]): boolean {
+  return stack.some((name) => BOOT_FUNCTION.test(name)) && !stack.some((name) => IDLE_TASK.test(name));
 }
 
 function symbolsAt(place: Place, symbols: SuspectMachine['symbols']): SymbolTable | undefined {
@@ -167,6 +186,8 @@ function stateOf({ halted, interruptsOn }: VcpuState, { cr0 }: VcpuRegisters): E
 async function followAll(scene: Scene, machine: SuspectMachine): Promise<void> {
   const wayMs = Math.min(MOST_WAY_MS, FAR_QUESTIONS * machine.roundTripMs);
   const forMs = FOLLOW_MS * 2 ** Math.min(machine.examinedBefore, MOST_DOUBLINGS) + wayMs;
+  const factor = 2 ** Math.min(machine.examinedBefore, MOST_STEP_DOUBLINGS);
+  const bounds = { steps: FIRST_STEPS * factor, visits: FIRST_VISITS * factor };
   const irqchips = readIrqchips(await machine.monitor.irqchips());
   for (const suspect of scene.suspects.filter(({ state }) => state === 'parked')) {
     const nmi = await nmiOf(suspect, machine, irqchips);
@@ -180,7 +201,7 @@ async function followAll(scene: Scene, machine: SuspectMachine): Promise<void> {
     .toSorted((one, other) => urgency(other) - urgency(one));
   const hasCarrier = scene.suspects.some(isCarrier);
   for (const suspect of inOrder) {
-    const loop = await follow(suspect, machine, forMs);
+    const loop = await follow(suspect, machine, { ...bounds, forMs });
     replace(scene, { ...suspect, loop, nmi: await nmiOf(suspect, machine, irqchips) });
     // Beside a crash path that is dead, others may do what they like.
     const decides = !hasCarrier || isCarrier(suspect) || suspect.interruptsOn;
@@ -195,14 +216,14 @@ function isCarrier({ place, crashing }: Suspect): boolean {
 async function follow(
   { vcpu, registers, seen }: Suspect,
   machine: SuspectMachine,
-  forMs: number,
+  bounds: Omit<FollowLimits, 'nowMs'>,
 ): Promise<NonNullable<ExaminedVcpu['loop']>> {
   const not = (kind: 'works' | 'unknown', why: string) => ({ kind, why, steps: 0 });
   if (registers.execution?.cpl !== 0) return not('works', 'it runs in user mode');
   if (seen.place === 'firmware') return not('unknown', 'it runs firmware');
   if (!registers.codeIs64Bit) return not('unknown', 'it runs 32-bit code, which is not examined');
   const stepped = steppedVcpu(vcpu, machine);
-  return followLoop(stepped, { steps: MOST_STEPS, forMs, nowMs: () => machine.nowMs() });
+  return followLoop(stepped, { ...bounds, nowMs: () => machine.nowMs() });
 }
 
 function replace(scene: Scene, suspect: Suspect): void {
@@ -277,9 +298,9 @@ export function cannotChange(
   const isBeyond = crashPathRank(place) > 0;
   if (isBeyond && by.place === 'first-kernel' && armed !== undefined && isReserved(armed, read.physical))
     return `${who} is in the crashed kernel, which cannot write to the crash kernel's memory`;
-  if (isBeyond || !SPIN_LOCK_FUNCTION.test(stack[0] ?? '')) return undefined;
-  if (by.place === 'user') return `${who} runs a program, and holds no spin lock`;
-  return isIdle(by) ? `${who} is idle, and holds no spin lock` : undefined;
+  if (!SPIN_LOCK_FUNCTION.test(stack[0] ?? '')) return undefined;
+  if (!isBeyond && by.place === 'user') return `${who} runs a program, and holds no spin lock`;
+  return by.place === place && isIdle(by) ? `${who} is idle, and holds no spin lock` : undefined;
 }
 
 function isIdle({ state, place, stack }: Pick<Suspect, 'state' | 'place' | 'stack'>): boolean {
@@ -287,7 +308,7 @@ function isIdle({ state, place, stack }: Pick<Suspect, 'state' | 'place' | 'stac
   const rests = state === 'asleep' || (state === 'running' && IDLE_POLL.test(stack[0] ?? ''));
   return (
     rests &&
-    place === 'first-kernel' &&
+    (place === 'first-kernel' || place === 'capture-kernel') &&
     task >= 0 &&
     stack.slice(0, task).every((name) => IDLE_FUNCTION.test(name))
   );
@@ -323,7 +344,7 @@ async function askWake(
   const early = judgeWith(undefined);
   if (early.finding !== 'hung') return early;
   const printed = machine.printed();
-  await machine.gdb.continueAll();
+  await continueBut(machine.held, machine.gdb);
   await machine.sleep(WATCH_MS);
   await machine.gdb.interrupt();
   // What was printed before the stop may be on its way.

@@ -54,7 +54,7 @@ const next =
 
 const limits = () => {
   let now = 0;
-  return { steps: 4096, forMs: 100_000, nowMs: () => now++ };
+  return { steps: 4096, visits: 512, forMs: 100_000, nowMs: () => now++ };
 };
 
 void t.test('a jump to itself recurs, and reads nothing', async (t) => {
@@ -90,6 +90,14 @@ void t.test("QEMU's step over pause executes the next instruction as well", asyn
     ),
     { kind: 'recurs', loop: { length: 2 } },
   );
+  const pauses = (count: number) =>
+    machine([
+      ['f390', to(RIP)],
+      ...Array.from({ length: count - 1 }, () => ['f390', next(2)] as const),
+      [`e9${Buffer.from(new Int32Array([-2 * count - 5]).buffer).toString('hex')}`, to(RIP)],
+    ]);
+  t.match(await followLoop(pauses(600), limits()), { kind: 'recurs', loop: { length: 601 } }, 'unrolled');
+  t.match(await followLoop(pauses(2000), limits()), { kind: 'unknown', why: /pauses/ });
   const storing = machine(
     [
       ['f390', next(4, ({ rdi }, memory) => (memory.set(rdi, (memory.get(rdi) ?? 0) + 1), {}))],
@@ -226,13 +234,39 @@ void t.test('near misses: loops that end', async (t) => {
   t.match(await followLoop(opening, limits()), { kind: 'works', why: /interrupts on/ }, 'sti');
 });
 
-void t.test('what cannot be followed is not judged', async (t) => {
+void t.test('a try behind a long delay recurs, once it is followed for long enough', async (t) => {
+  // dec %rax; jnz to it; mov $600,%eax; jmp to the first
+  const trying = () =>
+    machine(
+      [
+        ['48ffc8', next(3, ({ rax }) => ({ rax: rax - 1n }))],
+        ['75fb', ({ rax }) => ({ rip: rax === 0n ? RIP + 5n : RIP })],
+        ['b858020000', next(5, () => ({ rax: 600n }))],
+        ['ebf4', to(RIP)],
+      ],
+      { rax: 300n },
+    );
+  t.match(await followLoop(trying(), limits()), { kind: 'works', why: /counts/ });
+  t.match(await followLoop(trying(), { ...limits(), visits: 2048 }), {
+    kind: 'recurs',
+    loop: { length: 1202 },
+  });
+});
+
+void t.test('handlers of exceptions, and computing with vector registers, are work', async (t) => {
   const trapping = machine([['8b07', to(RIP + 0x1000n)]], { rdi: LOCK });
-  t.match(await followLoop(trapping, limits()), { kind: 'unknown', why: /exception/ });
+  t.match(await followLoop(trapping, limits()), { kind: 'works', why: /exception/ });
+  const unmapped = { ...machine([['8b07', next(2)]], { rdi: LOCK }), physicalOf: async () => undefined };
+  t.match(await followLoop(unmapped, limits()), { kind: 'works', why: /not mapped, at mov/ });
+  const vectors = machine([['660fefc0', next(4)]]);
+  t.match(await followLoop(vectors, limits()), { kind: 'works', why: /pxor/ });
+});
+
+void t.test('what cannot be followed is not judged', async (t) => {
   const across = machine([['8b07', next(2)]], { rdi: LOCK - 2n });
   t.match(await followLoop(across, limits()), { kind: 'unknown' });
-  const vectors = machine([['660fefc0', next(4)]]);
-  t.match(await followLoop(vectors, limits()), { kind: 'unknown', why: /pxor/ });
+  const entering = machine([['0f01c1', next(3)]]);
+  t.match(await followLoop(entering, limits()), { kind: 'unknown', why: /vmcall/ });
   const long = machine([['ebfe', ({ rax }) => ({ rip: RIP, rax: rax + 1n })]]);
   t.match(await followLoop(long, { ...limits(), steps: 9 }), { kind: 'works', why: /within 9 instructions/ });
   t.match(await followLoop({ ...machine([['ebfe', to(RIP)]]), step: async () => false }, limits()), {
@@ -320,7 +354,7 @@ void t.test('a loop is not lost to an interrupt that came in', async (t) => {
     loop: { length: 2 },
   });
   t.match(await followLoop(interrupted({ rip: 0xffffffff81234567n, cs: 0x10n }), limits()), {
-    kind: 'unknown',
+    kind: 'works',
     why: /exception/,
   });
   const stuck = { ...interrupted({ rip: RIP, cs: 0x10n }), returnTo: async () => false };

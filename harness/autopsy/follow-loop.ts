@@ -33,6 +33,8 @@ export interface SteppedVcpu {
 /** Bounds of {@link followLoop}. */
 export interface FollowLimits {
   readonly steps: number;
+  /** Visits to one address, each time with other registers, that are taken for counting. */
+  readonly visits: number;
   /** Milliseconds. */
   readonly forMs: number;
   readonly nowMs: () => number;
@@ -55,7 +57,7 @@ const INTERRUPT_FLAG = 0x200n;
  * stepped (KVM_GUESTDBG_BLOCKIRQ): when one comes in, its handler runs, and following starts over behind it.
  */
 export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promise<LoopFinding> {
-  let trace = createLoopTrace();
+  let trace = createLoopTrace(limits.visits);
   let interrupts = 0;
   const untilMs = limits.nowMs() + limits.forMs;
   const stores: PlacedAccess[] = [];
@@ -76,7 +78,7 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
         const reads: PlacedAccess[] = [];
         for (const read of readFromOutside(loop, registers.rsp)) {
           const placed = await place(vcpu, read);
-          if (placed === undefined) return ended('unknown', 'it reads memory across pages');
+          if (typeof placed === 'string') return ended('unknown', `it reads memory ${placed}`);
           reads.push(placed);
         }
         const came = interrupts === 0 ? {} : { interrupts };
@@ -118,10 +120,11 @@ export async function followLoop(vcpu: SteppedVcpu, limits: FollowLimits): Promi
       const why = `an exception came at ${planned[0]?.effects.text}`;
       const back = await interruptedAt(vcpu, { planned, from: registers, handler: after });
       interrupts += 1;
-      if (back === undefined || interrupts > MOST_INTERRUPTS) return ended('unknown', why);
+      // Its handler works: it may go on behind the instruction, as the fixups of faults do.
+      if (back === undefined || interrupts > MOST_INTERRUPTS) return ended('works', why);
       if (!(await vcpu.returnTo({ rip: back, rsp: registers.rsp })))
         return ended('unknown', 'an interrupt came, and its handler did not return');
-      trace = createLoopTrace();
+      trace = createLoopTrace(limits.visits);
       registers = await vcpu.registers();
       continue;
     }
@@ -154,7 +157,7 @@ interface At {
 }
 
 /** Instructions in a row that are `pause`. */
-const MOST_PAUSES = 8;
+const MOST_PAUSES = 1024;
 
 /** Instructions that change nothing but RIP, and at which QEMU leaves its loop. */
 const PAUSES: ReadonlySet<string> = new Set(['pause', 'mwait']);
@@ -171,10 +174,10 @@ async function plan(vcpu: SteppedVcpu, { registers, code }: At): Promise<readonl
     const one = await planOne(vcpu, { registers: at, code });
     if ('kind' in one) return one;
     planned.push(one);
-    if (!PAUSES.has(one.effects.text)) break;
+    if (!PAUSES.has(one.effects.text)) return planned;
     at = { ...registers, rip: one.address + BigInt(one.effects.length) };
   }
-  return planned;
+  return { kind: 'unknown', why: `it pauses more than ${MOST_PAUSES} times in a row` };
 }
 
 async function planOne(vcpu: SteppedVcpu, { registers, code }: At): Promise<Planned | Obstacle> {
@@ -192,8 +195,10 @@ async function planOne(vcpu: SteppedVcpu, { registers, code }: At): Promise<Plan
   const placed: PlacedAccess[] = [];
   for (const access of [...effects.reads, ...effects.writes]) {
     const found = await place(vcpu, access);
-    if (found === undefined)
-      return { kind: 'unknown', why: 'it uses memory that is not mapped, or across pages' };
+    if (found === 'across pages') return { kind: 'unknown', why: 'it uses memory across pages' };
+    // Its handler works, as behind any other exception.
+    if (found === 'not mapped')
+      return { kind: 'works', why: `it uses memory that is not mapped, at ${effects.text}` };
     const isStore = effects.writes.includes(access);
     if (!vcpu.isRam(found.physical)) {
       return {
@@ -277,11 +282,14 @@ async function holds(vcpu: SteppedVcpu, wanted: ReadonlyMap<bigint, number>): Pr
 
 const PAGE = 4096n;
 
-async function place(vcpu: SteppedVcpu, access: Access): Promise<PlacedAccess | undefined> {
+async function place(
+  vcpu: SteppedVcpu,
+  access: Access,
+): Promise<PlacedAccess | 'across pages' | 'not mapped'> {
   const last = access.address + BigInt(access.length) - 1n;
-  if (access.address / PAGE !== last / PAGE) return undefined;
+  if (access.address / PAGE !== last / PAGE) return 'across pages';
   const physical = await vcpu.physicalOf(access.address);
-  return physical === undefined ? undefined : { ...access, physical };
+  return physical === undefined ? 'not mapped' : { ...access, physical };
 }
 
 /** The bytes of one instruction; the next page may not be mapped. */

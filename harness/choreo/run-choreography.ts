@@ -7,9 +7,12 @@ import { Vcpus } from './vcpus.js';
 /**
  * Runs a script on a stopped guest, step by step, and records each step with what was seen. Throws NotReached when a
  * step's state is not reached or a proof is not established: then the run shows nothing about the kernel. When it
- * returns, the vCPUs that are not held run.
+ * returns, the vCPUs that are not held run; the others are its result.
  */
-export async function runChoreography(steps: readonly Step[], context: ChoreographyContext): Promise<void> {
+export async function runChoreography(
+  steps: readonly Step[],
+  context: ChoreographyContext,
+): Promise<ReadonlySet<number>> {
   const vcpus = new Vcpus(context);
   for (const [position, step] of steps.entries()) {
     const index = position + 1;
@@ -28,4 +31,5 @@ export async function runChoreography(steps: readonly Step[], context: Choreogra
     }
   }
   await vcpus.continueNotHeld();
+  return vcpus.held;
 }

@@ -32,6 +32,11 @@ export class Vcpus {
     return new Set(this.#roles.values());
   }
 
+  /** vCPUs that do not run until they are released. */
+  get held(): ReadonlySet<number> {
+    return new Set(this.#held);
+  }
+
   get notHeld(): readonly number[] {
     return this.context.gdb.vcpus.filter((vcpu) => !this.#held.has(vcpu));
   }

@@ -74,7 +74,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     vcpus: z.array(
       z.object({
         vcpu: z.number(),
-        state: z.enum(['parked', 'asleep', 'running', 'off']),
+        state: z.enum(['parked', 'asleep', 'running', 'off', 'held']),
         place: z.enum(PLACES),
         rip: z.string(),
         /** `native_machine_crash_shutdown+0x42/0x160`, where the symbols are known. */

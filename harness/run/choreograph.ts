@@ -77,7 +77,7 @@ export async function choreograph(
   };
   try {
     // A wait of the debugger does not end with the run.
-    await watch.orEnded(runChoreography(steps, context));
+    guest.held = await watch.orEnded(runChoreography(steps, context));
   } catch (error) {
     if (watch.ended !== undefined) throw new RunEnded(watch.ended);
     if (error instanceof NotReached) watch.stop(error.message);

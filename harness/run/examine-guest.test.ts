@@ -15,7 +15,11 @@ const SPINNING: MadeVcpu = { rip: 0xffffffff81234000n };
 const PANIC = '[    4.624082] Kernel panic - not syncing: sysrq triggered crash\n';
 
 /** A guest that has panicked, on a machine whose vCPU 0 executes `code` for ever. */
-function panicked(code: string, connect?: (gdb: Debugger) => Promise<Debugger>) {
+function panicked(
+  code: string,
+  connect?: (gdb: Debugger) => Promise<Debugger>,
+  held: readonly number[] = [],
+) {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(clock), { limits: madePlan().limits, clock });
   const vcpus = [SPINNING, PARKED];
@@ -39,7 +43,9 @@ function panicked(code: string, connect?: (gdb: Debugger) => Promise<Debugger>) 
   };
   watch.bytes('control', Buffer.from('CP1 {"ev":"firing","id":3}\n'));
   watch.bytes('console', Buffer.from(PANIC));
-  const stop = examineSuspicions(new Guest(machine, watch), {
+  const guest = new Guest(machine, watch);
+  guest.held = new Set(held);
+  const stop = examineSuspicions(guest, {
     memory: { memoryMiB: 768, type: 'pc' },
     hasBusMaster: false,
     accel: 'tcg',
@@ -84,6 +90,15 @@ void t.test('a guest that is alive continues, and is examined again later', asyn
   await stop();
   await stand(64);
   t.equal(examinations().length, 2, 'stopped');
+});
+
+void t.test('a vCPU that a choreography holds stays so after an examination', async (t) => {
+  const { did, stop, stand, examinations } = panicked('0f31ebfc', undefined, [1]);
+  await stand(16);
+  t.strictSame(examinations(), ['waiting']);
+  t.equal(did.at(-1), 'continue 0');
+  t.notOk(did.includes('continue'));
+  await stop();
 });
 
 void t.test('a debugger that does not answer in time is tried again', async (t) => {

@@ -75,6 +75,7 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
         examinedBefore,
         roundTripMs: need(machine, 'debugger').roundTripMs?.() ?? 0,
         gdb,
+        held: guest.held,
         monitor: need(machine, 'monitor'),
         armed: armedOf(guest),
         panicked: watch.events.some((event) => event.type === 'panic' && event.side === 'production'),

@@ -3,6 +3,7 @@ import { type LocalApic, readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
 import { type Machine, MachineFailure, MissingAbility, need } from '../machine/machine.js';
+import { continueBut } from '../autopsy/debugger.js';
 import { isGone } from '../autopsy/examine.js';
 import { Fault } from '../model/fault.js';
 import type { PinName } from '../proof/names.js';
@@ -34,6 +35,8 @@ export class Guest {
   readonly machine: Machine;
   readonly watch: RunWatch;
   readonly shell: GuestShell;
+  /** vCPUs that a choreography has left stopped, for the rest of the run. */
+  held: ReadonlySet<number> = new Set();
   #debugger: Promise<Debugger> | undefined;
   /** The end of the latest work with the machine stopped. */
   #stopped: Promise<unknown> = Promise.resolve();
@@ -60,8 +63,8 @@ export class Guest {
   }
 
   /**
-   * Stops the machine, does the work, and lets all vCPUs continue, whether it succeeds or not; a machine that was shown to
-   * hang, or has shut down, stays stopped for the autopsy. Works that are requested meanwhile wait: each finds the machine
+   * Stops the machine, does the work, and lets all vCPUs but the held ones continue, whether it succeeds or not; a machine
+   * that was shown to hang, or has shut down, stays stopped for the autopsy. Works that are requested meanwhile wait: each finds the machine
    * stopped, and as it was left. Samples of the stopped machine would show a shape of the debugger's making, so none are
    * taken. Throws {@link MissingAbility}, {@link CannotContinue}, and what the work and the debugger throw.
    */
@@ -75,7 +78,7 @@ export class Guest {
           return await work(gdb);
         } finally {
           if (!this.watch.events.some(({ type }) => type === 'shutdown' || type === 'hang')) {
-            await letContinue(gdb);
+            await letContinue(gdb, this.held);
           }
         }
       } finally {
@@ -141,12 +144,12 @@ export class Guest {
 }
 
 /** A debugger that did not answer in time on a busy host may answer the next time. */
-async function letContinue(gdb: Debugger): Promise<void> {
+async function letContinue(gdb: Debugger, held: ReadonlySet<number>): Promise<void> {
   for (let triesLeft = CONTINUE_TRIES; ; triesLeft -= 1) {
     try {
       // A step that did not end in time may still be under way.
       await gdb.interrupt();
-      await gdb.continueAll();
+      await continueBut(held, gdb);
       return;
     } catch (error) {
       if (isGone(error)) throw error;

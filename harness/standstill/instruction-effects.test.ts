@@ -60,6 +60,11 @@ void t.test('plain instructions', async (t) => {
     mwait: '0f01c9',
     clflush: '0fae3f',
     prefetchw: '0f0d0f',
+    prefetchnta: '0f1807',
+    movnti: '480fc307',
+    cpuid: '0fa2',
+    wbinvd: '0f09',
+    invlpg: '0f013f',
     rdgsbase: 'f3480faec8',
   })) {
     t.match(effects(hex), { outside: undefined }, name);
@@ -81,17 +86,17 @@ void t.test('what sees time or a device, acts, or is not judged', async (t) => {
     fb: 'acts',
     '9d': 'acts',
     cf: 'unknown',
-    '48cf': 'unknown',
+    '48cf': 'acts',
     '0f05': 'unknown',
-    '0fa2': 'unknown',
-    cc: 'unknown',
-    '0f0b': 'unknown',
+    cc: 'acts',
+    '0f0b': 'acts',
     '0f22d8': 'unknown',
     '0f011f': 'unknown',
-    '660fefc0': 'unknown',
-    d9c0: 'unknown',
+    '660fefc0': 'acts',
+    d9c0: 'acts',
+    c5fdefc0: 'acts',
     '0f01c1': 'unknown',
-    '0f09': 'unknown',
+    '0f08': 'unknown',
   })) {
     t.match(effects(hex)?.outside, { kind }, hex);
   }

@@ -74,11 +74,24 @@ const PLAIN_FEATURES: ReadonlySet<CpuidFeature> = new Set([
   CpuidFeature.PREFETCHW,
 ]);
 
-/** Instructions that pass their feature's test, and are plain; fences have no registers (their feature is SSE or SSE2). */
+/** Instructions that do not pass the test of their feature or privilege, and are plain. */
 const PLAIN: ReadonlySet<Mnemonic> = new Set([
+  // They have no vector registers; their feature is SSE or SSE2.
   Mnemonic.Lfence,
   Mnemonic.Mfence,
   Mnemonic.Sfence,
+  Mnemonic.Prefetchnta,
+  Mnemonic.Prefetcht0,
+  Mnemonic.Prefetcht1,
+  Mnemonic.Prefetcht2,
+  Mnemonic.Movnti,
+  // What it reports depends on the vCPU, its leaf and control registers (Intel SDM volume 2, CPUID).
+  Mnemonic.Cpuid,
+  Mnemonic.Serialize,
+  // They empty caches and TLBs, which changes neither memory nor page tables.
+  Mnemonic.Wbinvd,
+  Mnemonic.Wbnoinvd,
+  Mnemonic.Invlpg,
   // Interrupts are off already.
   Mnemonic.Cli,
   Mnemonic.Clac,
@@ -117,7 +130,13 @@ const ACTS: ReadonlyMap<Mnemonic, string> = new Map([
   [Mnemonic.Popf, 'may switch interrupts on (popf)'],
   [Mnemonic.Popfd, 'may switch interrupts on (popf)'],
   [Mnemonic.Popfq, 'may switch interrupts on (popf)'],
+  [Mnemonic.Int3, 'raises an exception (int3)'],
+  [Mnemonic.Ud2, 'raises an exception (ud2)'],
+  [Mnemonic.Iretq, 'returns from an exception (iretq)'],
 ]);
+
+/** Instructions of these features compute with registers that a debugger's general registers lack. */
+const VECTOR_FEATURE = /^(?:FPU|MMX|SSE|SSSE3|AVX|AES|VAES|PCLMULQDQ|VPCLMULQDQ|SHA|FMA|F16C|GFNI)/;
 
 /**
  * The effects of the 64-bit instruction at the start of `bytes`, which the vCPU with these registers executes next;
@@ -202,7 +221,10 @@ function outsideOf(read: Iced): Outside | undefined {
     !read.isJmpFar &&
     !read.isJmpFarIndirect &&
     !FAR_RETURNS.has(mnemonic);
-  return isPlain ? undefined : { kind: 'unknown', why: `executes ${name}, which is not judged` };
+  if (isPlain) return undefined;
+  if (read.cpuidFeatures().some((feature) => VECTOR_FEATURE.test(CpuidFeature[feature] ?? '')))
+    return { kind: 'acts', why: `computes with vector registers (${name})` };
+  return { kind: 'unknown', why: `executes ${name}, which is not judged` };
 }
 
 const PLAIN_FLOW: ReadonlySet<FlowControl> = new Set([

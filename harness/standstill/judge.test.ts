@@ -74,6 +74,29 @@ void t.test('memory that another vCPU may change', async (t) => {
   });
 });
 
+void t.test("the capture kernel's boot hangs although another of its vCPUs is alive", async (t) => {
+  const idle = { ...asleep, place: 'capture-kernel' } as const;
+  const boots = { place: 'capture-kernel', crashing: false, booting: true } as const;
+  t.match(found([spinner(recurs(), boots), idle]), {
+    finding: 'hung',
+    shape: 'spin',
+    why: /vCPU 1 can still run, but does not carry the capture kernel's boot/,
+  });
+  t.match(found([spinner(recurs([LOCK]), boots), idle], { cannot: 'vCPU 1 is idle' }), { finding: 'hung' });
+  t.match(found([spinner(recurs([LOCK]), boots), idle]), { finding: 'ask-wake' }, 'the other may change it');
+  t.match(
+    found([spinner(recurs(), { ...boots, booting: false }), idle]),
+    { finding: 'ask-wake' },
+    'who boots?',
+  );
+  const boot = make(1, { ...boots, state: 'asleep', interruptsOn: true });
+  t.match(
+    found([spinner(recurs(), { ...boots, booting: false }), boot]),
+    { finding: 'ask-wake' },
+    'the boot thread can go on',
+  );
+});
+
 void t.test('the crash path hangs although another vCPU is alive', async (t) => {
   t.match(found([spinner(recurs()), asleep]), {
     finding: 'hung',
@@ -95,6 +118,20 @@ void t.test('the crash path hangs although another vCPU is alive', async (t) => 
     'the capture kernel is not the one that spins',
   );
   t.match(found([spinner(recurs()), make(1, { state: 'running', interruptsOn: true })]), { finding: 'hung' });
+});
+
+void t.test('a crash path that waits for what a living vCPU may change', async (t) => {
+  const runs = make(1, {
+    state: 'running',
+    loop: { kind: 'works', why: 'it switches interrupts on (sti)', steps: 9 },
+  });
+  const why =
+    /^vCPU 0 repeats .* and vCPU 1, which can run, may change what it reads, at 0xffffffff82a00000$/;
+  t.match(found([spinner(recurs([LOCK])), runs]), { finding: 'waiting', why });
+  const armed = { ...asleep, wake: { kind: 'armed', why: 'a timer' } } as const;
+  t.match(found([spinner(recurs([LOCK])), armed]), { finding: 'waiting', why });
+  t.match(found([spinner(recurs([LOCK]), { crashing: false }), runs]), { finding: 'working', why: /sti/ });
+  t.match(found([spinner(waits), runs]), { finding: 'waiting', why: /rdtsc/ }, 'it is not dead itself');
 });
 
 void t.test('a CPU that spins beside the crash path hangs itself only', async (t) => {

@@ -31,12 +31,17 @@ export type LoopFinding =
 /** A vCPU of the stopped machine. */
 export interface ExaminedVcpu {
   readonly vcpu: number;
-  /** `parked`: halted with interrupts off; `asleep`: halted with interrupts on; `off`: never started. */
-  readonly state: 'parked' | 'asleep' | 'running' | 'off';
+  /**
+   * `parked`: halted with interrupts off; `asleep`: halted with interrupts on; `off`: never started; `held`: stopped by a
+   * choreography, for the rest of the run.
+   */
+  readonly state: 'parked' | 'asleep' | 'running' | 'off' | 'held';
   readonly interruptsOn: boolean;
   readonly place: Place;
   /** Its stack shows that it carries the crash path, in the first kernel. */
   readonly crashing: boolean;
+  /** Its stack shows that it carries the boot of the capture kernel. */
+  readonly booting?: boolean;
   /** Parked in the wait for a paravirtual lock: a vCPU that lives may kick it. */
   readonly waitsForLock?: boolean;
   /** Of a running vCPU in kernel mode. */
@@ -77,6 +82,8 @@ export function judge(machine: Standstill): Finding {
   const { vcpus } = machine;
   const beside = hungBeside(machine);
   if (beside !== undefined) return beside;
+  const other = waitsForOther(machine);
+  if (other !== undefined) return other;
   // What was followed says more than what was not.
   const followedFirst = vcpus.toSorted(
     (one, other) => Number(other.loop !== undefined) - Number(one.loop !== undefined),
@@ -133,7 +140,10 @@ function hungBeside(machine: Standstill): Finding | undefined {
   if (carriers.length === 0 || !carriers.every((vcpu) => dead.has(vcpu))) return undefined;
   if (sharedMemory([...dead]) !== undefined) return undefined;
   const alive = vcpus.filter((vcpu) => !dead.has(vcpu));
-  const rest = `${names(alive)} can still run, but does not carry the crash path`;
+  const task = carriers.some(({ booting }) => booting === true)
+    ? "the capture kernel's boot"
+    : 'the crash path';
+  const rest = `${names(alive)} can still run, but does not carry ${task}`;
   const spinners = carriers.filter(({ loop }) => loop?.kind === 'recurs');
   if (spinners.length === 0) {
     if (!carriers.every(({ haltsAgain }) => haltsAgain === true)) return undefined;
@@ -149,6 +159,29 @@ function hungBeside(machine: Standstill): Finding | undefined {
     shape: 'spin',
     why: `${names(spinners)} repeats the same instructions for ever with interrupts off, and ${reads}${because}; ${rest}`,
   };
+}
+
+/**
+ * The vCPUs that carry the crash path are dead, unless one that is alive changes what their loops read: that says more than
+ * what the one that is alive happened to execute.
+ */
+function waitsForOther(machine: Standstill): Finding | undefined {
+  const carriers = carriersOf(machine);
+  const alive = machine.vcpus.filter((vcpu) => mayRun(vcpu));
+  const isAsked = alive.some((vcpu) => vcpu.wake !== undefined || !needsInterrupt(vcpu));
+  if (!isAsked || carriers.some((vcpu) => mayRun(vcpu))) return undefined;
+  for (const reader of carriers) {
+    for (const read of readsOf(reader)) {
+      const writer = alive.find((by) => machine.cannotChange(read, reader, by) === undefined);
+      if (writer === undefined || machine.deviceMayWrite(read, reader)) continue;
+      const off = reader.interruptsOn ? '' : ' with interrupts off';
+      return {
+        finding: 'waiting',
+        why: `${names([reader])} repeats the same instructions${off}, and ${names([writer])}, which can run, may change what it reads, at ${hex(read.address)}`,
+      };
+    }
+  }
+  return undefined;
 }
 
 function readsOf({ loop }: ExaminedVcpu): readonly PlacedAccess[] {
@@ -195,7 +228,7 @@ function isInterrupted(loop: LoopFinding | undefined): boolean {
 
 /** Whether a vCPU can still do something: an interrupt may come to it, or it runs code that is not shown to recur. */
 function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean {
-  if (state === 'off') return false;
+  if (state === 'off' || state === 'held') return false;
   if (state === 'parked') return nmi !== undefined;
   if (state === 'running' && (loop?.kind !== 'recurs' || nmi !== undefined)) return true;
   if (isInterrupted(loop)) return true;
@@ -203,12 +236,14 @@ function mayRun({ state, interruptsOn, loop, wake, nmi }: ExaminedVcpu): boolean
 }
 
 /**
- * The vCPUs that carry the crash path: those beyond the first kernel; before the jump those whose stack shows it. That
- * interrupts are off is no sign: panic() switches them off, but its notifiers may switch them on, or sleep, while another
- * CPU spins.
+ * The vCPUs that carry the crash path: those beyond the first kernel, and of these the one in the capture kernel's boot
+ * thread, where a stack shows it; before the jump those whose stack shows it. That interrupts are off is no sign: panic()
+ * switches them off, but its notifiers may switch them on, or sleep, while another CPU spins.
  */
 function carriersOf({ vcpus }: Standstill): readonly ExaminedVcpu[] {
   const beyond = vcpus.filter(({ place }) => crashPathRank(place) > 0);
+  const booting = beyond.filter((vcpu) => vcpu.booting === true);
+  if (booting.length > 0) return booting;
   return beyond.length > 0 ? beyond : vcpus.filter(({ crashing }) => crashing);
 }
 
@@ -255,8 +290,12 @@ function hungOf(machine: Standstill): Finding {
   const carriers = carriersOf(machine);
   const spinners = vcpus.filter(({ loop }) => loop?.kind === 'recurs');
   const sleepers = vcpus.filter(({ state }) => state === 'asleep');
+  const held = vcpus.filter(({ state }) => state === 'held');
   const rest = vcpus.filter((vcpu) => !spinners.includes(vcpu) && !sleepers.includes(vcpu));
-  const others = rest.length === 0 ? '' : `; ${names(rest)} cannot run`;
+  const parked = rest.filter((vcpu) => !held.includes(vcpu));
+  const others =
+    (parked.length === 0 ? '' : `; ${names(parked)} cannot run`) +
+    (held.length === 0 ? '' : `; ${names(held)} is held by the choreography`);
   const sleepOnly = carriers.length > 0 && carriers.every((vcpu) => sleepers.includes(vcpu));
   if (spinners.length > 0 && !sleepOnly) {
     const asleep = sleepers.length === 0 ? '' : `; nothing wakes ${names(sleepers)}`;
@@ -278,7 +317,7 @@ function hungOf(machine: Standstill): Finding {
   return {
     finding: 'hung',
     shape: 'all-vcpus-halted',
-    why: `every vCPU is halted with interrupts off, or was never started`,
+    why: `every vCPU is halted with interrupts off, or was never started${held.length === 0 ? '' : `, or is held by the choreography (${names(held)})`}`,
   };
 }
 

@@ -20,7 +20,7 @@ const step = (changes: Partial<TracedStep>): TracedStep => ({
 });
 
 void t.test('a state is all registers', async (t) => {
-  const trace = createLoopTrace();
+  const trace = createLoopTrace(512);
   const registers = madeRegisters({ rip: 1n, rflags: 0x46n });
   t.strictSame(trace.visit(registers), { kind: 'new' });
   trace.step(step({}));
@@ -34,7 +34,7 @@ void t.test('a state is all registers', async (t) => {
 });
 
 void t.test('the same address with ever new registers is counting', async (t) => {
-  const trace = createLoopTrace();
+  const trace = createLoopTrace(512);
   const kinds = Array.from(
     { length: 600 },
     (_, count) => trace.visit(madeRegisters({ rip: 1n, rcx: BigInt(count) })).kind,
@@ -44,7 +44,7 @@ void t.test('the same address with ever new registers is counting', async (t) =>
 });
 
 void t.test('memory at an earlier step is what the first store since then overwrote', async (t) => {
-  const trace = createLoopTrace();
+  const trace = createLoopTrace(512);
   const store = (before: number[]) =>
     step({ stores: [{ address: LOCK, length: before.length, before: Uint8Array.from(before) }] });
   trace.step(store([1, 2]));

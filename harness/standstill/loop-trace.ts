@@ -3,9 +3,6 @@ import type { Access } from './instruction-effects.js';
 
 /** RFLAGS.RF: the CPU clears it after each instruction (Intel SDM volume 3, 2.3); a debugger's step may show it set. */
 const RESUME_FLAG = 1n << 16n;
-/** The same address this often, each time with other registers, is counting. */
-const MOST_VISITS = 512;
-
 /** What the last visit to an address shows. */
 export type Visit =
   | { readonly kind: 'new' }
@@ -45,8 +42,8 @@ export interface TracedStep {
   readonly stores: readonly Store[];
 }
 
-/** A trace without steps. */
-export function createLoopTrace(): LoopTrace {
+/** A trace without steps. The same address `mostVisits` times, each time with other registers, is counting. */
+export function createLoopTrace(mostVisits: number): LoopTrace {
   const states = new Map<string, number>();
   const visits = new Map<bigint, number>();
   const taken: TracedStep[] = [];
@@ -62,7 +59,7 @@ export function createLoopTrace(): LoopTrace {
       if (earlier !== undefined) return { kind: 'same-registers', step: earlier };
       const count = (visits.get(registers.rip) ?? 0) + 1;
       visits.set(registers.rip, count);
-      return count > MOST_VISITS ? { kind: 'counts' } : { kind: 'new' };
+      return count > mostVisits ? { kind: 'counts' } : { kind: 'new' };
     },
     step(step) {
       taken.push(step);

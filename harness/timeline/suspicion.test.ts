@@ -107,6 +107,27 @@ void t.test('a loop of some functions is suspected when it shows nothing new', a
     [],
     'something new each time',
   );
+  const busy = (atMs: number): VcpuState => ({ ...idle, halted: false, rip: String(atMs), place: 'user' });
+  const talking = (atMs: number, detector: SuspicionDetector) => {
+    if (atMs % 1500 === 0) detector.heard();
+  };
+  const beside = watch(60_000, (atMs) => [{ ...spinning, rip: loop(atMs, 41) }, busy(atMs)], talking);
+  t.match(beside[0], { shape: 'spin' }, 'with interrupts off, whatever the others do and print');
+  t.ok((beside[0]?.atMs ?? 0) > 6_000);
+  for (const rip of [growing, (atMs: number) => turning(atMs, 65)])
+    t.strictSame(
+      watch(60_000, (atMs) => [{ ...spinning, rip: rip(atMs) }, busy(atMs)], talking),
+      [],
+    );
+  t.strictSame(
+    watch(
+      60_000,
+      (atMs) => [{ ...spinning, rip: loop(atMs, 41), interruptsOn: atMs % 3000 === 0 }, busy(atMs)],
+      talking,
+    ),
+    [],
+    'it takes interrupts now and then',
+  );
 });
 
 void t.test('what is printed, and many instructions, are progress', async (t) => {

@@ -114,14 +114,19 @@ interface Masked {
   windowMs: number | undefined;
   samples: number;
   addresses: Set<string>;
+  /** Samples in a row that show no new address. */
+  sinceNew: number;
   raised: number;
 }
 
-/** Watches each vCPU that runs with interrupts off for as long as every sample shows it at a handful of addresses. */
+/**
+ * Watches each vCPU that runs with interrupts off for as long as every sample shows it at a handful of addresses, or at
+ * some more again and again.
+ */
 function createMaskedWatch() {
   const masked = new Map<number, Masked>();
   const begin = (vcpu: Masked) => {
-    Object.assign(vcpu, { windowMs: undefined, samples: 0, addresses: new Set() });
+    Object.assign(vcpu, { windowMs: undefined, samples: 0, addresses: new Set(), sinceNew: 0 });
   };
   return {
     /** What samples showed before does not count. */
@@ -140,16 +145,21 @@ function createMaskedWatch() {
           continue;
         }
         const vcpu = masked.get(index) ?? {
-          ...{ sinceMs: atMs, windowMs: undefined, samples: 0, raised: 0 },
+          ...{ sinceMs: atMs, windowMs: undefined, samples: 0, sinceNew: 0, raised: 0 },
           addresses: new Set<string>(),
         };
         vcpu.windowMs ??= atMs;
+        vcpu.sinceNew = vcpu.addresses.has(rip) ? vcpu.sinceNew + 1 : 0;
         vcpu.addresses.add(rip);
         vcpu.samples += 1;
-        if (vcpu.addresses.size > MOST_ADDRESSES) masked.delete(index);
+        if (vcpu.addresses.size > MOST_LOOP_ADDRESSES) masked.delete(index);
         else masked.set(index, vcpu);
         const steadyMs = MASKED_STEADY_MS[Math.min(vcpu.raised, MASKED_STEADY_MS.length - 1)] ?? 0;
-        const isSteady = vcpu.addresses.size <= Math.min(MOST_ADDRESSES, Math.floor(vcpu.samples / 2) + 1);
+        const { size } = vcpu.addresses;
+        const isSteady =
+          size <= MOST_ADDRESSES
+            ? size <= Math.floor(vcpu.samples / 2) + 1
+            : vcpu.sinceNew >= size * SAMPLES_PER_ADDRESS;
         const isAlone = allSinceMs === undefined || allSinceMs > vcpu.windowMs;
         if (!isAlone || vcpu.samples < MIN_SAMPLES || atMs - vcpu.windowMs < steadyMs || !isSteady) continue;
         vcpu.raised += 1;

@@ -32,6 +32,10 @@ load_modules() {
 b64() { base64 | tr -d '\n'; }
 b64_of() { printf '%s' "$1" | b64; }
 
+# Waits until all frames are sent. The UART's driver sends them from its interrupt, which a panic stops. stty sets what is
+# set already, behind the output (TCSADRAIN; busybox, coreutils/stty.c).
+drain_control() { stty -F "$control" raw -echo 115200 2>/dev/null; }
+
 frame() { printf 'CP1 %s\n' "$1" >&3; }
 
 # The kernel's timers, one key=value per line; a value is empty when the kernel does not report it.

@@ -6,7 +6,7 @@ import type { MadeVcpu } from '../builders/runs.js';
 /** A debugger on vCPUs that do not move when they are stepped. */
 export interface StillDebugger {
   readonly gdb: Debugger;
-  /** What was done, in order: `interrupt`, `step 0`, `continue`. */
+  /** What was done, in order: `interrupt`, `step 0`, `continue` (all), `continue 0`. */
   readonly did: string[];
 }
 
@@ -39,6 +39,9 @@ export function stillDebugger(vcpus: readonly MadeVcpu[], code = 'ebfe'): StillD
     continueAll: async () => {
       did.push('continue');
     },
+    continueVcpus: async (some) => {
+      did.push(`continue ${some.join(' ')}`);
+    },
     writeRegister: unused,
     writeMemory: unused,
     writePhysicalMemory: unused,
@@ -46,7 +49,6 @@ export function stillDebugger(vcpus: readonly MadeVcpu[], code = 'ebfe'): StillD
     removeBreakpoint: unused,
     setWatchpoint: unused,
     removeWatchpoint: unused,
-    continueVcpus: unused,
     reenter: unused,
     waitForStop: unused,
     close: unused,
