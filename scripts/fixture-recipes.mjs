@@ -210,7 +210,7 @@ export const RECIPES = {
   },
   'capture-hang-flood': {
     about: 'the channel limit is reached while the capture kernel prints',
-    verdict: 'capture-hang/console-flood',
+    verdict: 'cannot-tell/console-flood',
     changePlan: limits({ channelBytes: 36_000 }),
   },
   'capture-panic-no-root': {
@@ -251,7 +251,7 @@ export const RECIPES = {
   },
   'boot-failed-flood': {
     about: 'the channel limit is reached before init spoke',
-    verdict: 'boot-failed/console-flood',
+    verdict: 'cannot-tell/console-flood',
     changePlan: limits({ channelBytes: 8000 }),
   },
   'boot-failed-silent': {

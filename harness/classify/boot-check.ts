@@ -4,7 +4,7 @@ import { withoutStamp } from '../timeline/printk.js';
 import { panicReason, starvedPanic } from './capture-panic-check.js';
 import { hostBusyAt } from './host-busy.js';
 import type { Check } from './facts.js';
-import { unfinishedOf } from './unfinished-check.js';
+import { flooded, unfinishedOf } from './unfinished-check.js';
 import { first, firstFact, unprovedProofs } from './phases.js';
 
 /** Did the first kernel boot at all? */
@@ -36,14 +36,7 @@ export const bootCheck: Check = (facts) => {
     };
   }
   const flood = firstFact(events, 'channel-limit');
-  if (flood !== undefined) {
-    return {
-      ...base,
-      detail: 'console-flood',
-      explanation: `the guest printed more than ${flood.fact.limitBytes} bytes before its init reported`,
-      evidence: [flood],
-    };
-  }
+  if (flood !== undefined) return flooded(flood, []);
   const banner = first(events, 'kernel-banner');
   const unfinished = unfinishedOf(facts);
   if (unfinished !== undefined) {

@@ -3,6 +3,7 @@ import { escapeGuestText } from '../model/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { lockWaiters } from './lock-waiters.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
+import { flooded } from './unfinished-check.js';
 
 const MOST_LOCK_BYTES = 300;
 
@@ -71,7 +72,7 @@ export const givenUpCheck: Check = (facts) => {
   };
 };
 
-/** A proved hang, a flood or a deadline: the place decides to which part of the crash path it belongs. */
+/** A proved hang or a deadline: the place decides to which part of the crash path it belongs. */
 export const stuckCheck: Check = (facts) => {
   const { events } = facts;
   const hang = first(events, 'hang');
@@ -88,7 +89,7 @@ export const stuckCheck: Check = (facts) => {
     return stuck(facts, hang.shape, `${how}${lockText(events)}`, hang, proof);
   }
   if (flood !== undefined) {
-    return stuck(facts, 'console-flood', `it printed more than ${flood.fact.limitBytes} bytes`, flood);
+    return flooded(flood, [facts.panic, facts.furthest]);
   }
   if (ended !== undefined) {
     return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);

@@ -1,6 +1,6 @@
 import type { EventOf, Progress } from '../model/event.js';
 import { executesNewCode, talks } from '../timeline/progress.js';
-import type { Check, Facts } from './facts.js';
+import type { Check, Facts, Finding } from './facts.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
 
 /**
@@ -130,4 +130,15 @@ function lastCode({ lastCode: code }: Progress): string {
 
 function seconds(ms: number | undefined): string {
   return ((ms ?? 0) / 1000).toFixed(1);
+}
+
+/** A guest that printed more than is recorded was not followed any further: it may print for ever, or end. */
+export function flooded(flood: FactEvent<'channel-limit'>, seen: Finding['evidence']): Finding {
+  const { channel, limitBytes } = flood.fact;
+  return {
+    word: 'cannot-tell',
+    detail: 'console-flood',
+    explanation: `the guest was still printing when its ${channel} channel had ${limitBytes} bytes, the most that is recorded; whether it ends is not known`,
+    evidence: [...seen, flood],
+  };
 }
