@@ -75,6 +75,10 @@ void t.test('nothing reserved', async (t) => {
     'the kernel reserved no memory for crashkernel=1G; the kernel says: crashkernel reservation failed - No suitable area found; give the guest more --memory or a smaller --crashkernel',
   );
   t.match(explainedRun(run('crashkernel: Memory value expected'), 'crashkernel=x'), /; correct its value$/);
+  t.match(
+    explainedRun(run('crashkernel reservation failed - memory is in use.'), 'crashkernel=256M@16M'),
+    /; that place is not free: leave out @ and what follows it$/,
+  );
   t.match(explainedRun(run(), 'quiet crashkernel=4G-:1G'), /for crashkernel=4G-:1G; is the memory/);
   t.match(explainedRun(run(), 'quiet'), /for a crash kernel; give it --crashkernel$/);
   t.match(

@@ -128,6 +128,8 @@ function reservationRemedy(asked: string, logged: readonly string[]): string {
   const value = valueOf(asked) ?? '';
   if (value.includes('-')) return 'is the memory of the guest in one of its ranges? see --memory';
   if (asked === '') return 'give it --crashkernel';
+  // arch/x86/kernel/setup.c, reserve_crashkernel() (v6.1): a place is taken as it is, or not at all; 0 is none.
+  if (/@0*[1-9]/.test(value)) return 'that place is not free: leave out @ and what follows it';
   return 'give the guest more --memory or a smaller --crashkernel';
 }
 

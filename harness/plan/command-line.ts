@@ -51,6 +51,11 @@ export function mistakeInWords(text: string | undefined): string | undefined {
   if (words.some((word) => keyOf(word) === 'elfcorehdr')) {
     return 'elfcorehdr= makes a capture kernel of it, and kexec adds the right one by itself; leave it out';
   }
+  // Read by the images' init, of the capture kernel alone, and other values than the plan's would belie it.
+  const own = words.find((word) => keyOf(word).startsWith('crashpath.'));
+  if (own !== undefined) {
+    return `${own} is a word of crashpath's own; use --vmcore, or vmcore and capture in the scenario`;
+  }
   return undefined;
 }
 
