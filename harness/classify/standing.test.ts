@@ -218,3 +218,22 @@ void t.test('a capture kernel that reports its end and powers off did not panic 
     'in its power-off',
   );
 });
+
+void t.test('a host name that is not the nonce any more', async (t) => {
+  const reply = (named?: boolean) =>
+    frame({ ev: 'reply', id: 7, status: 0, out: '', ...(named === undefined ? {} : { named }) });
+  const crashed = (...named: (boolean | undefined)[]) =>
+    firedAfter((run) => {
+      for (const each of named) run.control(reply(each));
+      return run;
+    })
+      .panic()
+      .captureBanner()
+      .captureHello()
+      .control(vmcoreFrame({ nodename: 'elsewhere' }));
+  t.equal(verdict(crashed(true, false)), 'void/state-not-proved');
+  t.equal(verdict(crashed(false, true)), 'capture-no-vmcore/nonce-mismatch', 'it was set right again');
+  t.equal(verdict(crashed(true)), 'capture-no-vmcore/nonce-mismatch', 'the name was right');
+  t.equal(verdict(crashed(undefined)), 'capture-no-vmcore/nonce-mismatch', 'an older recording');
+  t.equal(verdict(crashed(true).control(reply(false))), 'capture-no-vmcore/nonce-mismatch', 'after firing');
+});

@@ -1,4 +1,5 @@
 import { writeFileScript } from '../guest/control.js';
+import { renamed } from '../classify/renamed.js';
 import { judgeReservation } from '../plan/reservation.js';
 import type { Preparation } from '../plan/scenario.js';
 import type { OpenQuestion } from '../proof/proof.js';
@@ -63,23 +64,9 @@ export async function prepareGuest(
   // Before anything that takes long: a missing function makes all of it useless.
   await requireSymbols();
   await questions.askCrashKernel();
-  requireNonce(guest);
+  if (renamed(watch.events) !== undefined) watch.stop('the preparation changed the host name');
   await sources.start();
   return questions.askScenario();
-}
-
-/**
- * Ends the run when the preparation has changed the host name, which the capture kernel must find: the guest's latest
- * reply tells.
- */
-function requireNonce({ watch }: Guest): void {
-  const reply = watch.events.findLast((event) => event.type === 'reply');
-  if (reply?.type !== 'reply' || reply.named !== false) return;
-  watch.require({
-    what: "the guest's host name is the run's nonce, by which its memory is recognised; leave the host name alone in prepare",
-    proved: false,
-    saw: 'another host name',
-  });
 }
 
 /** Lines of a failed preparation's output that are kept: the last ones, where a shell complains. */
