@@ -117,3 +117,23 @@ void t.test('the error in short, for a progress line', async (t) => {
   );
   t.equal(loadError(parseArmed('status=1')), 'exit status 1');
 });
+
+void t.test('a reservation without a unit', async (t) => {
+  const bytes = (last: string) =>
+    explainedRun(
+      new MadeRun()
+        .boot()
+        .arm(
+          [
+            armedReport({ loaded: false }).replace(/^(?:range|size)=.*\n/gm, ''),
+            'size=192',
+            `range=2e000000-${last} : Crash kernel`,
+            'error=Cannot load /crash/vmlinuz',
+            '',
+          ].join('\n'),
+        ),
+      'crashkernel=192',
+    );
+  t.match(bytes('2e0000bf'), /; 192 bytes are reserved: does crashkernel=192 lack its unit, as in 192M\?$/);
+  t.match(bytes('2e0fffff'), /Cannot load \/crash\/vmlinuz$/, 'a mebibyte');
+});

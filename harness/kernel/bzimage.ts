@@ -12,6 +12,8 @@ const LOADED_HIGH = 1;
 const XLF_KERNEL_64 = 1;
 /** `xloadflags` exists since boot protocol 2.12 (Linux 3.8); before that the word width is not stated. */
 const PROTOCOL_WITH_XLOADFLAGS = 0x020c;
+/** `syssize` has 4 bytes since boot protocol 2.04 (Linux 2.6.14). */
+const PROTOCOL_WITH_SYSSIZE = 0x0204;
 /** A release becomes part of path names (`lib/modules/<release>`): no separators, no leading dot. */
 const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/;
 
@@ -25,6 +27,8 @@ export type ImageKind =
       readonly protocol: number;
       /** Word width of the kernel; absent when the protocol is older than that field. */
       readonly bits?: 32 | 64 | undefined;
+      /** The least size of the whole file, bytes: a signature may follow. */
+      readonly leastBytes: number;
     }
   | {
       readonly kind: 'other';
@@ -50,7 +54,24 @@ export function parseImage(head: Buffer): ImageKind {
     };
   }
   const protocol = head.readUInt16LE(0x206);
-  return { kind: 'bzimage', release: releaseIn(head), protocol, bits: bitsOf(head, protocol) };
+  return {
+    kind: 'bzimage',
+    release: releaseIn(head),
+    protocol,
+    bits: bitsOf(head, protocol),
+    leastBytes: leastBytesOf(head, protocol),
+  };
+}
+
+/** The real-mode part, the boot sector included, and `syssize`, which counts paragraphs of 16 bytes. */
+function leastBytesOf(head: Buffer, protocol: number): number {
+  const paragraphs = protocol < PROTOCOL_WITH_SYSSIZE ? 0 : head.readUInt32LE(0x1f4);
+  return (setupSectorsOf(head) + 1) * SECTOR_BYTES + paragraphs * 16;
+}
+
+/** `setup_sects`; 0 means 4. */
+function setupSectorsOf(head: Buffer): number {
+  return head.readUInt8(0x1f1) || 4;
 }
 
 function hasSetupHeader(head: Buffer): boolean {
@@ -69,8 +90,7 @@ function bitsOf(head: Buffer, protocol: number): 32 | 64 | undefined {
 /** `kernel_version` points at the string, less 0x200; zero means that there is none. */
 function releaseIn(head: Buffer): string | undefined {
   const pointer = head.readUInt16LE(0x20e);
-  const setupSectors = head.readUInt8(0x1f1) || 4;
-  if (pointer === 0 || pointer >= setupSectors * SECTOR_BYTES) return undefined;
+  if (pointer === 0 || pointer >= setupSectorsOf(head) * SECTOR_BYTES) return undefined;
   const start = pointer + 0x200;
   const text = head.toString('latin1', start, start + SECTOR_BYTES);
   const word = /^[^\s\0]*/.exec(text)?.[0] ?? '';

@@ -79,6 +79,12 @@ export async function inspectBzImage(
         `cannot use kernel "${spec}": its header names no kernel release; give a bzImage as the kernel build makes it`,
       );
     }
+    const { size } = await stat(path);
+    if (size < image.leastBytes) {
+      throw usageFault(
+        `cannot use kernel "${spec}": it is cut off: its header says ${image.leastBytes} bytes, the file has ${size}; copy or build it again`,
+      );
+    }
     return { release: image.release, sha256: await sha256OfFile(path), bits: image.bits ?? 64 };
   } catch (error) {
     throw unreadable(spec, error) ?? error;
