@@ -8,11 +8,22 @@ void t.test('a bzImage tells release, protocol and word width', async (t) => {
     release: '6.12.117+deb12-amd64',
     protocol: 0x020f,
     bits: 64,
+    fiveLevels: false,
     leastBytes: 8 * 512,
   });
   t.match(parseImage(makeBzImage({ bits: 32 })), { bits: 32 });
   t.equal(Object(parseImage(makeBzImage({ protocol: 0x020b }))).bits, undefined, 'older headers do not say');
   t.equal(Object(parseImage(makeBzImage({ release: '' }))).release, undefined);
+});
+
+void t.test('five-level page tables: the kernel is built for them', async (t) => {
+  const image = makeBzImage();
+  image.writeUInt16LE(0x3f, 0x236);
+  t.match(parseImage(image), { fiveLevels: false }, 'it could leave them, as Debian 5.10');
+  image.writeUInt16LE(0x7f, 0x236);
+  t.match(parseImage(image), { fiveLevels: true, bits: 64 });
+  image.writeUInt16LE(0x020b, 0x206);
+  t.equal(Object(parseImage(image)).fiveLevels, undefined, 'older headers do not say');
 });
 
 void t.test('the least size of the file: the setup sectors and syssize', async (t) => {

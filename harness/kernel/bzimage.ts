@@ -10,6 +10,8 @@ const SECTOR_BYTES = 512;
 export const SETUP_MAX_BYTES = 256 * SECTOR_BYTES;
 const LOADED_HIGH = 1;
 const XLF_KERNEL_64 = 1;
+/** arch/x86/include/uapi/asm/bootparam.h (v5.3); older kernels have it clear. */
+const XLF_5LEVEL_ENABLED = 1 << 6;
 /** `xloadflags` exists since boot protocol 2.12 (Linux 3.8); before that the word width is not stated. */
 const PROTOCOL_WITH_XLOADFLAGS = 0x020c;
 /** `syssize` has 4 bytes since boot protocol 2.04 (Linux 2.6.14). */
@@ -27,6 +29,11 @@ export type ImageKind =
       readonly protocol: number;
       /** Word width of the kernel; absent when the protocol is older than that field. */
       readonly bits?: 32 | 64 | undefined;
+      /**
+       * It is built for five-level page tables, and may be entered with CR4.LA57 set; absent when the protocol is older
+       * than that field.
+       */
+      readonly fiveLevels?: boolean | undefined;
       /** The least size of the whole file, bytes: a signature may follow. */
       readonly leastBytes: number;
     }
@@ -59,6 +66,7 @@ export function parseImage(head: Buffer): ImageKind {
     release: releaseIn(head),
     protocol,
     bits: bitsOf(head, protocol),
+    fiveLevels: flagOf(head, { protocol, flag: XLF_5LEVEL_ENABLED }),
     leastBytes: leastBytesOf(head, protocol),
   };
 }
@@ -83,8 +91,15 @@ function hasSetupHeader(head: Buffer): boolean {
 }
 
 function bitsOf(head: Buffer, protocol: number): 32 | 64 | undefined {
-  if (protocol < PROTOCOL_WITH_XLOADFLAGS) return undefined;
-  return (head.readUInt16LE(0x236) & XLF_KERNEL_64) === 0 ? 32 : 64;
+  const is64 = flagOf(head, { protocol, flag: XLF_KERNEL_64 });
+  return is64 === undefined ? undefined : is64 ? 64 : 32;
+}
+
+function flagOf(
+  head: Buffer,
+  { protocol, flag }: { readonly protocol: number; readonly flag: number },
+): boolean | undefined {
+  return protocol < PROTOCOL_WITH_XLOADFLAGS ? undefined : (head.readUInt16LE(0x236) & flag) !== 0;
 }
 
 /** `kernel_version` points at the string, less 0x200; zero means that there is none. */

@@ -91,6 +91,13 @@ export async function inspectBzImage(
   }
 }
 
+/** Whether a bzImage is built for five-level page tables; undefined when it does not say, or is not there any more. */
+export async function hasFiveLevels(path: string): Promise<boolean | undefined> {
+  const head = await readHead(path).catch(() => undefined);
+  const image = head === undefined ? undefined : parseImage(head);
+  return image?.kind === 'bzimage' ? image.fiveLevels : undefined;
+}
+
 /** The usage Fault for a path that cannot be read; undefined when the error is of another kind. */
 export function unreadable(spec: string, error: unknown): Fault | undefined {
   const why: Readonly<Record<string, string>> = {

@@ -33,6 +33,7 @@ export interface Prepared {
   readonly known: KnownSymbols;
   readonly accel: 'kvm' | 'tcg';
   readonly mayBeSilent: boolean;
+  readonly takesFiveLevels: boolean;
   /** Takes work that ends with the run, at the latest; it must have ended before the machine is closed. */
   readonly afterwards: (work: Promise<void>) => void;
 }
