@@ -62,7 +62,11 @@ export function vmcoreLayout(
   return { pieces, leftOut, addressesDiffer };
 }
 
-/** Memory of the kernel (`ram`) that no header names, whole pages; the reservation (`reserved`) belongs to none. */
+/**
+ * Memory of the kernel (`ram`) that no header names, whole pages; the reservation (`reserved`) belongs to none. Nor does
+ * the low memory: a kernel with a reservation keeps nothing there, and its own headers (kexec_file_load) leave it out
+ * (arch/x86/kernel/crash.c, elf_header_exclude_ranges(), since v5.5).
+ */
 export function unnamedMemory(
   headers: readonly VmcoreLoad[],
   { ram, reserved }: { ram: readonly AddressRange[]; reserved: readonly AddressRange[] },
@@ -70,6 +74,7 @@ export function unnamedMemory(
   const named = [
     ...headers.map(({ address, sizeBytes }) => [address, address + sizeBytes] as const),
     ...reserved.map(({ first, last }) => [Number(first), Number(last) + 1] as const),
+    [0, BACKED_UP_BYTES] as const,
   ].toSorted(([one], [other]) => one - other);
   return ram.flatMap(({ first, last }) => {
     const pieces: VmcorePiece[] = [];
