@@ -295,3 +295,23 @@ void t.test('a watchdog of a machine that the host suspended is not judged', asy
   );
   t.match(undecidedOf(capture((second) => 7 + second)), { quality: 'degraded', degradedBy: ['soft-lockup'] });
 });
+
+void t.test('a report that was sent while crashpath did not run may have lost bytes', async (t) => {
+  const threads = [{ thread: 'main', ranMs: 1, waitedMs: 0 }];
+  const time: HostFact = { fact: 'host-time', threads };
+  const heldFor = (forMs: number, report: (run: MadeRun) => MadeRun) => {
+    const run = atCapture().later(200).host(time).later(240).host(time);
+    return report(run.later(forMs).captureHello()).shutdown('guest-shutdown').host(time);
+  };
+  const proved = (run: MadeRun) => run.control(vmcoreFrame());
+  const end = (run: MadeRun) => {
+    const judged = verdictOf(run.end().records, PLAN);
+    return judged.word === 'captured'
+      ? [...judged.degradedBy, ...judged.undecided.filter((aspect) => aspect === 'capture-end')]
+      : `${judged.word}/${judged.detail}`;
+  };
+  t.strictSame(end(heldFor(30_000, proved)), ['capture-end']);
+  t.strictSame(end(heldFor(200, proved)), ['unfinished-capture'], 'it ran');
+  t.equal(end(heldFor(30_000, (run) => run)), 'cannot-tell/host-starved');
+  t.equal(end(heldFor(200, (run) => run)), 'capture-no-vmcore/powered-off-unproved');
+});

@@ -181,6 +181,22 @@ function busyIn(
   return undefined;
 }
 
+/** No fact for this long: crashpath itself did not run; see timeline/own-time.ts. */
+const GAP_MS = 2_000;
+
+/**
+ * The first fact after a time in which crashpath itself did not run (SIGSTOP, Ctrl-Z), after firing. What the guest sent
+ * meanwhile may have lost bytes: a UART's FIFO has room for 64 KiB, and QEMU drops what does not fit.
+ */
+export function reportMayBeLost({ events, fired }: Facts): FactEvent<'host-time'> | undefined {
+  if (fired === undefined) return undefined;
+  const times = factsOf(events, 'host-time');
+  return times.find(({ atMs }, index) => {
+    const before = times[index - 1]?.atMs ?? atMs;
+    return atMs - before >= GAP_MS && atMs > fired.atMs;
+  });
+}
+
 function timeOf({ atMs, fact: { threads } }: FactEvent<'host-time'>) {
   return { atMs, threads };
 }
