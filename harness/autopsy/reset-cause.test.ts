@@ -15,8 +15,15 @@ const WAITING = (cpu: number) =>
     '',
   ].join('\n');
 
-const tripleFault = (registersText: string, sameImage = true) =>
-  resetCause({ reason: 'guest-reset', kind: 'triple fault', accel: 'tcg', registersText, armed, sameImage });
+const tripleFault = (registersText: string, takesFiveLevels = true) =>
+  resetCause({
+    reason: 'guest-reset',
+    kind: 'triple fault',
+    accel: 'tcg',
+    registersText,
+    armed,
+    takesFiveLevels,
+  });
 
 void t.test('a triple fault, and who may have caused it', async (t) => {
   t.match(tripleFault(`${SHOOTER}\n${WAITING(1)}`), {
@@ -41,7 +48,7 @@ void t.test('other ends', async (t) => {
   const end = {
     registersText: SHOOTER,
     armed,
-    sameImage: true,
+    takesFiveLevels: true,
     accel: 'tcg' as const,
     kind: 'other reset' as const,
   };
@@ -65,7 +72,7 @@ const AT_RESET = (cpu: number) =>
 
 void t.test('KVM re-initialises the vCPU of a triple fault on AMD: its last sample says where', async (t) => {
   const jumping = registers([{ rip: CAPTURE_START_RIP, cr3: CRASH_CR3 }]);
-  const end = { armed, sameImage: true, accel: 'kvm', reason: 'guest-reset', kind: undefined } as const;
+  const end = { armed, takesFiveLevels: true, accel: 'kvm', reason: 'guest-reset', kind: undefined } as const;
   const cause = resetCause({ ...end, registersText: AT_RESET(0), sampleBefore: jumping });
   t.match(cause, {
     cause: 'triple-fault',

@@ -22,8 +22,8 @@ export interface Shutdown {
   /** The last sample before, as far as samples are kept. */
   readonly sampleBefore?: string | undefined;
   readonly armed: Armed | undefined;
-  /** The capture kernel is the image of the first kernel: it can do what that one did. */
-  readonly sameImage: boolean;
+  /** The capture kernel may be entered with five-level paging on. */
+  readonly takesFiveLevels: boolean;
 }
 
 /**
@@ -89,7 +89,7 @@ export function reinitialised({
  * vCPUs on which the next exception or NMI ends in a triple fault. The crashed kernel leaves five-level paging on
  * (arch/x86/kernel/relocate_kernel_64.S, v6.1): another kernel may not expect that.
  */
-function suspectsOf({ registersText, armed, sameImage }: Shutdown): { index: number; what: string }[] {
+function suspectsOf({ registersText, armed, takesFiveLevels }: Shutdown): { index: number; what: string }[] {
   const places = new Map(readVcpus(registersText, armed).map((vcpu) => [vcpu.index, vcpu]));
   return readRegisters(registersText).flatMap(({ index, idt, cr4 = 0n }) => {
     const vcpu = places.get(index);
@@ -97,7 +97,7 @@ function suspectsOf({ registersText, armed, sameImage }: Shutdown): { index: num
     const noGate = idt !== undefined && idt.limit < gateOffset(NMI_VECTOR) + GATE_BYTES - 1;
     const between = ['jump', 'purgatory', 'capture-start'].includes(vcpu.place);
     if (!noGate && !between) return [];
-    const fiveLevels = !sameImage && (cr4 & CR4_LA57) !== 0n && vcpu.place !== 'first-kernel';
+    const fiveLevels = !takesFiveLevels && (cr4 & CR4_LA57) !== 0n && vcpu.place !== 'first-kernel';
     const levels = fiveLevels ? ', CR4.LA57=1: the first kernel left five-level paging on' : '';
     const gates = noGate ? ' with an empty IDT' : '';
     return [{ index, what: `in ${vcpu.place} at 0x${vcpu.rip}${gates}${levels}` }];

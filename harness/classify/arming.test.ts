@@ -75,6 +75,10 @@ void t.test('nothing reserved', async (t) => {
     'the kernel reserved no memory for crashkernel=1G; the kernel says: crashkernel reservation failed - No suitable area found; give the guest more --memory or a smaller --crashkernel',
   );
   t.match(explainedRun(run('crashkernel: Memory value expected'), 'crashkernel=x'), /; correct its value$/);
+  t.match(
+    explainedRun(run('crashkernel reservation failed - memory is in use.'), 'crashkernel=256M@16M'),
+    /; that place is not free: leave out @ and what follows it$/,
+  );
   t.match(explainedRun(run(), 'quiet crashkernel=4G-:1G'), /for crashkernel=4G-:1G; is the memory/);
   t.match(explainedRun(run(), 'quiet'), /for a crash kernel; give it --crashkernel$/);
   t.match(
@@ -112,4 +116,24 @@ void t.test('the error in short, for a progress line', async (t) => {
     'kexec_load failed: Operation not permitted',
   );
   t.equal(loadError(parseArmed('status=1')), 'exit status 1');
+});
+
+void t.test('a reservation without a unit', async (t) => {
+  const bytes = (last: string) =>
+    explainedRun(
+      new MadeRun()
+        .boot()
+        .arm(
+          [
+            armedReport({ loaded: false }).replace(/^(?:range|size)=.*\n/gm, ''),
+            'size=192',
+            `range=2e000000-${last} : Crash kernel`,
+            'error=Cannot load /crash/vmlinuz',
+            '',
+          ].join('\n'),
+        ),
+      'crashkernel=192',
+    );
+  t.match(bytes('2e0000bf'), /; 192 bytes are reserved: does crashkernel=192 lack its unit, as in 192M\?$/);
+  t.match(bytes('2e0fffff'), /Cannot load \/crash\/vmlinuz$/, 'a mebibyte');
 });

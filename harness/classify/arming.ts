@@ -17,6 +17,9 @@ const ABOUT_KEXEC =
   /lockdown: |kexec|crash ?kernel|crash image|signature|PKCS|IMA|integrity|denied|out of memory|allocation failure/i;
 const NO_REASON = /command line: |^Reserving \d+MB /i;
 
+/** No kernel fits into less. */
+const LEAST_BYTES = 1024n * 1024n;
+
 /** A reason that is known by its words, with what the user can do about it. The first one that fits counts. */
 interface KnownReason {
   readonly says: RegExp;
@@ -97,15 +100,23 @@ export function whyNotArmed({ armed, events, plan }: Facts): Finding | undefined
   }
   const errors = report.errors.length === 0 ? [`exit status ${report.status}`] : report.errors;
   const logged = kernelLines(report);
-  const remedy = KNOWN.find(({ says }) => [...logged, ...errors].some((text) => says.test(text)))?.remedy(
-    report,
-  );
+  const remedy =
+    withoutUnit(report, plan.append) ??
+    KNOWN.find(({ says }) => [...logged, ...errors].some((text) => says.test(text)))?.remedy(report);
   return {
     ...base,
     detail: 'kexec-load-failed',
     explanation: `kexec -p could not load the crash kernel: ${lines(errors)}${said(logged)}${remedy === undefined ? '' : `; ${remedy}`}`,
     evidence: [armed],
   };
+}
+
+/** A size without a unit counts bytes (lib/cmdline.c, memparse()). */
+function withoutUnit({ ranges, crashSize }: Armed, append: string): string | undefined {
+  const reserved = ranges.length === 0 ? crashSize : bytesOf(ranges);
+  return reserved < LEAST_BYTES
+    ? `${reserved} bytes are reserved: does ${askedOf(append)} lack its unit, as in 192M?`
+    : undefined;
 }
 
 /** kexec's error in short, for a progress line. */
@@ -128,6 +139,8 @@ function reservationRemedy(asked: string, logged: readonly string[]): string {
   const value = valueOf(asked) ?? '';
   if (value.includes('-')) return 'is the memory of the guest in one of its ranges? see --memory';
   if (asked === '') return 'give it --crashkernel';
+  // arch/x86/kernel/setup.c, reserve_crashkernel() (v6.1): a place is taken as it is, or not at all; 0 is none.
+  if (/@0*[1-9]/.test(value)) return 'that place is not free: leave out @ and what follows it';
   return 'give the guest more --memory or a smaller --crashkernel';
 }
 

@@ -1,5 +1,6 @@
 import { type Aspect, degraded, HOLDS, open } from './aspect.js';
 import type { Facts } from './facts.js';
+import { reportMayBeLost } from './host-busy.js';
 import { factsOf, first, firstFact } from './phases.js';
 import { unfinishedOf } from './unfinished-check.js';
 
@@ -26,7 +27,11 @@ export function captureEnd(facts: Facts): Aspect {
     const proof = factsOf(events, 'examination').find(({ fact }) => fact.finding === 'hung');
     return degraded('hang-after-proof', proof ?? hang);
   }
-  if (shutdown?.byGuest === true) return degraded('unfinished-capture', shutdown);
+  if (shutdown?.byGuest === true) {
+    return reportMayBeLost(facts) === undefined
+      ? degraded('unfinished-capture', shutdown)
+      : open('capture-end');
+  }
   // Without one, the host ended the run: QEMU or crashpath was killed, interrupted, or failed.
   const late = firstFact(events, 'deadline') ?? firstFact(events, 'channel-limit');
   return late === undefined || neededMoreTime(facts)

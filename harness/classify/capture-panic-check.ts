@@ -13,9 +13,9 @@ const REASONS: readonly {
   {
     detail: 'out-of-memory',
     message:
-      /^(System is deadlocked on memory|Out of memory(:|$| and no killable processes)|\w+: Failed to allocate \d+ bytes)/,
+      /^(System is deadlocked on memory|Out of memory(:|$| and no killable processes)|\w+: Failed to allocate \d+ bytes|alloc_low_pages: (?:can not alloc|ran out of) memory)/,
     source:
-      'mm/oom_kill.c, out_of_memory(), check_panic_on_oom(); mm/page_ext.c; memblock users, mm/percpu.c (v6.1); "and no killable processes" before v5.0',
+      'mm/oom_kill.c, out_of_memory(), check_panic_on_oom(); mm/page_ext.c; memblock users, mm/percpu.c; arch/x86/mm/init.c, alloc_low_pages() (v6.1); "and no killable processes" before v5.0',
   },
   {
     detail: 'no-init',

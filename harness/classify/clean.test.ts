@@ -320,6 +320,22 @@ function whole(
   });
 }
 
+void t.test('QEMU is killed while /proc/vmcore is read', async (t) => {
+  const killed = { fact: 'qemu-exit', code: null, signal: 'SIGKILL', asked: false, stderr: '' } as const;
+  const reading = (report: string) =>
+    new MadeRun().boot().arm(report).fire().panic().captureBanner().captureHello().control(vmcoreFrame());
+  const asked = `${armedReport()}patterns=1024\n`;
+  t.equal(judge(reading(asked).host(killed)), 'harness-error/qemu-died', 'the whole was asked for');
+  t.equal(judge(reading(armedReport()).host(killed)), 'clean capture-end?', 'only the nonce was asked for');
+  const refused = reading(asked).control(frame({ ev: 'vmcore-reader', status: 126 }));
+  t.equal(judge(refused.host(killed)), 'clean capture-end?', 'nothing more was to come');
+  const { explanation } = verdictOf(reading(asked).host(killed).end().records, PLAN);
+  t.match(
+    explanation,
+    /\(SIGKILL\), after the capture kernel had read the nonce, before all of \/proc\/vmcore was read$/,
+  );
+});
+
 void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', async (t) => {
   t.equal(judge(whole()), 'clean');
   t.equal(judge(whole({ compared: false })), 'clean vmcore-compared?');

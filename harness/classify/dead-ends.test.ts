@@ -31,6 +31,8 @@ void t.test('why a capture kernel panicked', async (t) => {
     ['System is deadlocked on memory', 'out-of-memory'],
     ['Out of memory: compulsory panic_on_oom is enabled', 'out-of-memory'],
     ['Out of memory and no killable processes...', 'out-of-memory'],
+    ['alloc_low_pages: can not alloc memory', 'out-of-memory'],
+    ['alloc_low_pages: no memory', 'panic-in-capture'],
     ['Out of memory is no reason', 'panic-in-capture'],
     ['VFS: Unable to mount root fs on unknown-block(0,0)', 'no-init'],
     ['Requested init /nonexistent failed (error -2).', 'no-init'],

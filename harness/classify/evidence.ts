@@ -104,6 +104,8 @@ function excerptOf(event: RunEvent): string {
     case 'panic-ended':
     case 'reboot-announced':
     case 'firing':
+    case 'suspended':
+    case 'woken':
       return event.type;
     case 'capture-done':
       return event.taint === undefined ? event.type : `${event.type}, taint ${event.taint}`;

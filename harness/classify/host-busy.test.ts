@@ -27,6 +27,33 @@ function pass(
   return run;
 }
 
+/** A capture in whose boot a line comes while a vCPU runs for a part of the time, and nothing waits. */
+function held(line: string, { part, forMs = 2_000 }: { part: number; forMs?: number }): MadeRun {
+  const run = atCapture();
+  let ranMs = 1;
+  const pieces = (count: number, ofTime: number) => {
+    for (let i = 0; i < count; i++) {
+      ranMs += 250 * ofTime;
+      const threads = [
+        { thread: 'main', ranMs: ranMs / 100, waitedMs: 0 },
+        { thread: 'vcpu0', ranMs: 7, waitedMs: 0 },
+        { thread: 'vcpu1', ranMs, waitedMs: 0 },
+      ];
+      run.later(240).host({ fact: 'host-time', threads });
+    }
+  };
+  pieces(8, 1);
+  pieces(forMs / 250, part);
+  run.console(line);
+  pieces(8, 1);
+  return run;
+}
+
+const captureHeld = (...how: Parameters<typeof held>) =>
+  held(...how)
+    .captureHello()
+    .control(vmcoreFrame());
+
 /** A capture in whose boot these lines come while the host is as busy as `part`. */
 function captureWith(
   lines: readonly string[],
@@ -49,6 +76,27 @@ const undecidedOf = (run: MadeRun) => {
     ? { quality: judged.quality, degradedBy: judged.degradedBy, undecided: judged.undecided.filter(isReason) }
     : judged.word;
 };
+
+void t.test('a timer check is not judged when the host held QEMU, though nothing waited', async (t) => {
+  const excused = { quality: 'clean', degradedBy: [], undecided: ['timer-not-connected'] };
+  const stands = { quality: 'degraded', degradedBy: ['timer-not-connected'], undecided: [] };
+  t.strictSame(undecidedOf(captureHeld(NOT_CONNECTED, { part: 0.2 })), excused, 'cpulimit: 20 %');
+  t.strictSame(
+    undecidedOf(captureHeld(NOT_CONNECTED, { part: 0, forMs: 750 })),
+    excused,
+    'SIGSTOP for 0.75 s',
+  );
+  t.strictSame(undecidedOf(captureHeld(NOT_CONNECTED, { part: 0.98 })), stands, 'its vCPU ran');
+  const panicked = (part: number) => verdict(held(TIMER_PANIC, { part }));
+  t.equal(panicked(0.2), 'cannot-tell/host-starved');
+  t.equal(panicked(0.98), 'capture-panic/timer-check-failed');
+  const LOCKUP = '[    9.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]';
+  t.match(
+    undecidedOf(captureHeld(LOCKUP, { part: 0.2 })),
+    { degradedBy: ['soft-lockup'] },
+    'a kernel that halts now and then is not held',
+  );
+});
 
 void t.test("a timer check is judged only when QEMU's threads had their CPU", async (t) => {
   for (const line of [
@@ -246,4 +294,24 @@ void t.test('a watchdog of a machine that the host suspended is not judged', asy
     'no CPU time at all',
   );
   t.match(undecidedOf(capture((second) => 7 + second)), { quality: 'degraded', degradedBy: ['soft-lockup'] });
+});
+
+void t.test('a report that was sent while crashpath did not run may have lost bytes', async (t) => {
+  const threads = [{ thread: 'main', ranMs: 1, waitedMs: 0 }];
+  const time: HostFact = { fact: 'host-time', threads };
+  const heldFor = (forMs: number, report: (run: MadeRun) => MadeRun) => {
+    const run = atCapture().later(200).host(time).later(240).host(time);
+    return report(run.later(forMs).captureHello()).shutdown('guest-shutdown').host(time);
+  };
+  const proved = (run: MadeRun) => run.control(vmcoreFrame());
+  const end = (run: MadeRun) => {
+    const judged = verdictOf(run.end().records, PLAN);
+    return judged.word === 'captured'
+      ? [...judged.degradedBy, ...judged.undecided.filter((aspect) => aspect === 'capture-end')]
+      : `${judged.word}/${judged.detail}`;
+  };
+  t.strictSame(end(heldFor(30_000, proved)), ['capture-end']);
+  t.strictSame(end(heldFor(200, proved)), ['unfinished-capture'], 'it ran');
+  t.equal(end(heldFor(30_000, (run) => run)), 'cannot-tell/host-starved');
+  t.equal(end(heldFor(200, (run) => run)), 'capture-no-vmcore/powered-off-unproved');
 });

@@ -1,5 +1,5 @@
 import type { EventOf, RunEvent } from '../model/event.js';
-import { suspensions, waitedMs } from '../timeline/own-time.js';
+import { heldMs, suspensions, waitedMs } from '../timeline/own-time.js';
 import { isQuiet } from '../timeline/printk.js';
 import type { Facts } from './facts.js';
 import { type FactEvent, factsOf, first, lastMs } from './phases.js';
@@ -12,6 +12,8 @@ interface Check {
   readonly spoiledByMs: number;
   /** The check takes less than this: only waiting within one such stretch spoils it. Absent: the whole window. */
   readonly stretchMs?: number;
+  /** It is a loop that never halts: time in which no vCPU ran or waited was taken by the host. */
+  readonly isLoop?: boolean;
 }
 
 /**
@@ -21,14 +23,14 @@ interface Check {
  * without a CPU spoil it. Measured in such windows (QEMU 7.2, 2 vCPUs on 2 cores, the thread that waited longest): 3 ms
  * in the median of a quiet host, 25 ms in one of ten; 25 and 110 ms with 4 busy programs beside it; 294 and 363 with 12.
  */
-const TIMER: Check = { windowMs: 600, spoiledByMs: 40, stretchMs: 250 };
+const TIMER: Check = { windowMs: 600, spoiledByMs: 40, stretchMs: 250, isLoop: true };
 
 /**
  * The panic of check_timer() comes after four of these in a row (arch/x86/kernel/apic/io_apic.c, v6.1): through the
  * IO-APIC, the 8259, as virtual wire, as ExtINT. A host that spoils all of them makes 180 ms of waiting, 90 of them in one
  * thread when two share it.
  */
-const ALL_TIMERS: Check = { windowMs: 600, spoiledByMs: 90 };
+const ALL_TIMERS: Check = { windowMs: 600, spoiledByMs: 90, isLoop: true };
 
 /**
  * Watchdogs that count the clock: 20 s (kernel/watchdog.c, get_softlockup_thresh()) and 21 s (CONFIG_RCU_CPU_STALL_TIMEOUT)
@@ -146,7 +148,7 @@ function busyInBoot({ events, captureEntered, captureUserspace }: Facts): HostBu
 function busyIn(
   times: readonly FactEvent<'host-time'>[],
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
-  { spoiledByMs, stretchMs }: Check,
+  { spoiledByMs, stretchMs, isLoop = false }: Check,
 ): HostBusy | undefined {
   const first = Math.max(
     0,
@@ -155,7 +157,7 @@ function busyIn(
   const end = times.findIndex(({ atMs }) => atMs >= toMs);
   const last = end < 0 ? times.length - 1 : end;
   if ((times[last]?.atMs ?? 0) < fromMs) return undefined;
-  const suspended = suspensions(times.map(({ atMs, fact: { threads } }) => ({ atMs, threads })));
+  const suspended = suspensions(times.map(timeOf));
   for (let index = first; index < last; index += 1) {
     const before = times[index];
     // A check that began before the next fact has ended its length after that one, at the latest.
@@ -165,12 +167,36 @@ function busyIn(
         ? times[last]
         : (times.slice(index + 1, last + 1).find(({ atMs }) => atMs >= from + stretchMs) ?? times[last]);
     if (before === undefined || after === undefined) return undefined;
-    const heldMs = suspended
+    const suspendedMs = suspended
       .slice(index + 1, times.indexOf(after) + 1)
       .reduce((sum, partMs) => sum + partMs, 0);
-    const waited = Math.max(heldMs, waitedMs(before.fact.threads, after.fact.threads));
+    const waited = Math.max(
+      suspendedMs,
+      waitedMs(before.fact.threads, after.fact.threads),
+      isLoop ? heldMs(timeOf(before), timeOf(after)) : 0,
+    );
     if (waited >= spoiledByMs) return { waitedMs: waited, evidence: [before, after] };
     if (after === times[last]) return undefined;
   }
   return undefined;
+}
+
+/** No fact for this long: crashpath itself did not run; see timeline/own-time.ts. */
+const GAP_MS = 2_000;
+
+/**
+ * The first fact after a time in which crashpath itself did not run (SIGSTOP, Ctrl-Z), after firing. What the guest sent
+ * meanwhile may have lost bytes: a UART's FIFO has room for 64 KiB, and QEMU drops what does not fit.
+ */
+export function reportMayBeLost({ events, fired }: Facts): FactEvent<'host-time'> | undefined {
+  if (fired === undefined) return undefined;
+  const times = factsOf(events, 'host-time');
+  return times.find(({ atMs }, index) => {
+    const before = times[index - 1]?.atMs ?? atMs;
+    return atMs - before >= GAP_MS && atMs > fired.atMs;
+  });
+}
+
+function timeOf({ atMs, fact: { threads } }: FactEvent<'host-time'>) {
+  return { atMs, threads };
 }

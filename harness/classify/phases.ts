@@ -1,3 +1,4 @@
+import { keyOf, wordsOf } from '../plan/command-line.js';
 import type { EventOf, EventType, RunEvent } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { PHASES, type Phase, type PhaseReached, rungOf } from '../model/phase.js';
@@ -36,6 +37,11 @@ export function firstFact<F extends HostFact['fact']>(
   return factsOf(events, fact)[0];
 }
 
+/** Whether the kernel whose userspace reports was started as a crash kernel: only kexec -p adds `elfcorehdr=`. */
+export function isCrashKernel({ commandLine }: EventOf<'capture-hello'>): boolean {
+  return wordsOf(commandLine).some((word) => keyOf(word) === 'elfcorehdr');
+}
+
 /** The event that shows a rung reached, for each rung that one event can show. */
 const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | undefined>> = {
   boot: (events) => first(events, 'hello'),
@@ -46,7 +52,7 @@ const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | u
   'kexec-jump': (events) => first(events, 'jumped', (event) => event.place === 'jump'),
   purgatory: (events) => first(events, 'jumped', (event) => event.place === 'purgatory'),
   'capture-banner': (events) => first(events, 'capture-command-line'),
-  'capture-userspace': (events) => first(events, 'capture-hello'),
+  'capture-userspace': (events) => first(events, 'capture-hello', isCrashKernel),
 };
 
 /** The proofs that were not established; the last record of a proof counts. */

@@ -2,6 +2,7 @@ import type { RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import { whyNotArmed } from './arming.js';
 import type { Check, Facts, Finding } from './facts.js';
+import { renamed } from './renamed.js';
 import { type FactEvent, factsOf, first, firstFact, unprovedProofs } from './phases.js';
 
 /** Was the requested state established when the guest was panicked? Without that, the run proves nothing. */
@@ -33,6 +34,14 @@ export const preconditionCheck: Check = (facts) => {
     );
   }
   if (unproved !== undefined) return notProved(unproved);
+  const reply = renamed(events);
+  if (reply !== undefined && facts.verified === undefined) {
+    return voidOf(
+      'state-not-proved',
+      "not proved: the guest's host name is the run's nonce, by which the capture kernel recognises its memory; leave the host name alone in prepare",
+      reply,
+    );
+  }
   const failed = factsOf(events, 'source').find(({ fact }) => fact.state === 'failed');
   if (failed !== undefined && (facts.verified?.atMs ?? Number.POSITIVE_INFINITY) > failed.atMs) {
     return voidOf(

@@ -1,5 +1,6 @@
 import type { RunEvent } from '../model/event.js';
 import type { Check, Facts } from './facts.js';
+import { reportMayBeLost } from './host-busy.js';
 import { factsOf, first, firstFact } from './phases.js';
 
 /** The machine reset (triple fault, keyboard controller, reboot) or powered off before the capture. */
@@ -11,6 +12,16 @@ export const resetCheck: Check = (facts) => {
   const evidence = [panic, facts.furthest, reset, firstFact(events, 'reset-cause')];
   const cause = powerOff ? '' : causeText(facts);
   if (captureUserspace !== undefined) {
+    const held = powerOff ? reportMayBeLost(facts) : undefined;
+    if (held !== undefined) {
+      return {
+        word: 'cannot-tell',
+        detail: 'host-starved',
+        explanation:
+          "the capture kernel powered off without a proof, and crashpath itself did not run in its time: the guest's report may be lost; run it again",
+        evidence: [captureUserspace, held, reset],
+      };
+    }
     return {
       word: powerOff ? 'capture-no-vmcore' : 'capture-reset',
       detail: powerOff ? 'powered-off-unproved' : 'reset-in-userspace',

@@ -31,6 +31,8 @@ export function endingOf(event: RunEvent, { booted, fired }: EndingContext): End
   if (event.type === 'host') {
     return FINAL_FACTS.has(event.fact.fact) ? { afterMs: 0, unlessProgress: false } : undefined;
   }
+  // A timer of its own may wake it, and its kernel prints then.
+  if (event.type === 'suspended') return fired ? { afterMs: 5_000, unlessProgress: false } : undefined;
   if (event.type === 'hang') return { afterMs: 500, unlessProgress: false };
   // Between its init's report and firing a guest is asked all the time, and each question has its deadline.
   const asked = booted && !fired;

@@ -244,6 +244,7 @@ t.test('kernels', async (t) => {
     'two/vmlinuz-1': makeBzImage({ release: '6.1.0' }),
     'two/vmlinuz-2': makeBzImage({ release: '6.2.0' }),
     bits32: makeBzImage({ bits: 32 }),
+    cut: makeBzImage().subarray(0, 3_000),
     'no-kexec/vmlinuz-6.1.0': makeBzImage({ release: '6.1.0' }),
     'no-kexec/config-6.1.0': without('KEXEC').join(''),
     'no-dump/vmlinuz-6.1.0': makeBzImage({ release: '6.1.0' }),
@@ -259,6 +260,7 @@ t.test('kernels', async (t) => {
     run('text', /cannot use kernel "text": it is a file without the Linux boot header/),
     run('nothing', /cannot use kernel "nothing": it is (an )?empty/),
     run('elf', /it is an ELF file/),
+    run('cut', /it is cut off: its header says 4096 bytes, the file has 3000; copy or build it again/),
     run('none', /the directory holds no vmlinuz-\*/),
     run('two', /it holds vmlinuz-1, vmlinuz-2; give the path of one/),
     {

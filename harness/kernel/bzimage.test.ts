@@ -8,10 +8,33 @@ void t.test('a bzImage tells release, protocol and word width', async (t) => {
     release: '6.12.117+deb12-amd64',
     protocol: 0x020f,
     bits: 64,
+    fiveLevels: false,
+    leastBytes: 8 * 512,
   });
   t.match(parseImage(makeBzImage({ bits: 32 })), { bits: 32 });
   t.equal(Object(parseImage(makeBzImage({ protocol: 0x020b }))).bits, undefined, 'older headers do not say');
   t.equal(Object(parseImage(makeBzImage({ release: '' }))).release, undefined);
+});
+
+void t.test('five-level page tables: the kernel is built for them', async (t) => {
+  const image = makeBzImage();
+  image.writeUInt16LE(0x3f, 0x236);
+  t.match(parseImage(image), { fiveLevels: false }, 'it could leave them, as Debian 5.10');
+  image.writeUInt16LE(0x7f, 0x236);
+  t.match(parseImage(image), { fiveLevels: true, bits: 64 });
+  image.writeUInt16LE(0x020b, 0x206);
+  t.equal(Object(parseImage(image)).fiveLevels, undefined, 'older headers do not say');
+});
+
+void t.test('the least size of the file: the setup sectors and syssize', async (t) => {
+  const image = makeBzImage();
+  image.writeUInt32LE(0x10001, 0x1f4);
+  t.match(parseImage(image), { leastBytes: 8 * 512 + 0x100010 });
+  const old = makeBzImage({ protocol: 0x0203 });
+  old.writeUInt32LE(0x10001, 0x1f4);
+  t.match(parseImage(old), { leastBytes: 8 * 512 }, 'the field had two bytes then');
+  image.writeUInt8(0, 0x1f1);
+  t.match(parseImage(image), { leastBytes: 5 * 512 + 0x100010 }, 'no setup_sects: four');
 });
 
 void t.test('a release that could lead out of a directory is not one', async (t) => {

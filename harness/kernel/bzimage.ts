@@ -10,8 +10,12 @@ const SECTOR_BYTES = 512;
 export const SETUP_MAX_BYTES = 256 * SECTOR_BYTES;
 const LOADED_HIGH = 1;
 const XLF_KERNEL_64 = 1;
+/** arch/x86/include/uapi/asm/bootparam.h (v5.3); older kernels have it clear. */
+const XLF_5LEVEL_ENABLED = 1 << 6;
 /** `xloadflags` exists since boot protocol 2.12 (Linux 3.8); before that the word width is not stated. */
 const PROTOCOL_WITH_XLOADFLAGS = 0x020c;
+/** `syssize` has 4 bytes since boot protocol 2.04 (Linux 2.6.14). */
+const PROTOCOL_WITH_SYSSIZE = 0x0204;
 /** A release becomes part of path names (`lib/modules/<release>`): no separators, no leading dot. */
 const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/;
 
@@ -25,6 +29,13 @@ export type ImageKind =
       readonly protocol: number;
       /** Word width of the kernel; absent when the protocol is older than that field. */
       readonly bits?: 32 | 64 | undefined;
+      /**
+       * It is built for five-level page tables, and may be entered with CR4.LA57 set; absent when the protocol is older
+       * than that field.
+       */
+      readonly fiveLevels?: boolean | undefined;
+      /** The least size of the whole file, bytes: a signature may follow. */
+      readonly leastBytes: number;
     }
   | {
       readonly kind: 'other';
@@ -50,7 +61,25 @@ export function parseImage(head: Buffer): ImageKind {
     };
   }
   const protocol = head.readUInt16LE(0x206);
-  return { kind: 'bzimage', release: releaseIn(head), protocol, bits: bitsOf(head, protocol) };
+  return {
+    kind: 'bzimage',
+    release: releaseIn(head),
+    protocol,
+    bits: bitsOf(head, protocol),
+    fiveLevels: flagOf(head, { protocol, flag: XLF_5LEVEL_ENABLED }),
+    leastBytes: leastBytesOf(head, protocol),
+  };
+}
+
+/** The real-mode part, the boot sector included, and `syssize`, which counts paragraphs of 16 bytes. */
+function leastBytesOf(head: Buffer, protocol: number): number {
+  const paragraphs = protocol < PROTOCOL_WITH_SYSSIZE ? 0 : head.readUInt32LE(0x1f4);
+  return (setupSectorsOf(head) + 1) * SECTOR_BYTES + paragraphs * 16;
+}
+
+/** `setup_sects`; 0 means 4. */
+function setupSectorsOf(head: Buffer): number {
+  return head.readUInt8(0x1f1) || 4;
 }
 
 function hasSetupHeader(head: Buffer): boolean {
@@ -62,15 +91,21 @@ function hasSetupHeader(head: Buffer): boolean {
 }
 
 function bitsOf(head: Buffer, protocol: number): 32 | 64 | undefined {
-  if (protocol < PROTOCOL_WITH_XLOADFLAGS) return undefined;
-  return (head.readUInt16LE(0x236) & XLF_KERNEL_64) === 0 ? 32 : 64;
+  const is64 = flagOf(head, { protocol, flag: XLF_KERNEL_64 });
+  return is64 === undefined ? undefined : is64 ? 64 : 32;
+}
+
+function flagOf(
+  head: Buffer,
+  { protocol, flag }: { readonly protocol: number; readonly flag: number },
+): boolean | undefined {
+  return protocol < PROTOCOL_WITH_XLOADFLAGS ? undefined : (head.readUInt16LE(0x236) & flag) !== 0;
 }
 
 /** `kernel_version` points at the string, less 0x200; zero means that there is none. */
 function releaseIn(head: Buffer): string | undefined {
   const pointer = head.readUInt16LE(0x20e);
-  const setupSectors = head.readUInt8(0x1f1) || 4;
-  if (pointer === 0 || pointer >= setupSectors * SECTOR_BYTES) return undefined;
+  if (pointer === 0 || pointer >= setupSectorsOf(head) * SECTOR_BYTES) return undefined;
   const start = pointer + 0x200;
   const text = head.toString('latin1', start, start + SECTOR_BYTES);
   const word = /^[^\s\0]*/.exec(text)?.[0] ?? '';

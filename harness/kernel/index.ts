@@ -7,4 +7,5 @@ export { availableDebianKernels } from './debian/debian-kernel.js';
 export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
+export { hasFiveLevels } from './local.js';
 export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';

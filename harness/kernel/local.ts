@@ -79,10 +79,23 @@ export async function inspectBzImage(
         `cannot use kernel "${spec}": its header names no kernel release; give a bzImage as the kernel build makes it`,
       );
     }
+    const { size } = await stat(path);
+    if (size < image.leastBytes) {
+      throw usageFault(
+        `cannot use kernel "${spec}": it is cut off: its header says ${image.leastBytes} bytes, the file has ${size}; copy or build it again`,
+      );
+    }
     return { release: image.release, sha256: await sha256OfFile(path), bits: image.bits ?? 64 };
   } catch (error) {
     throw unreadable(spec, error) ?? error;
   }
+}
+
+/** Whether a bzImage is built for five-level page tables; undefined when it does not say, or is not there any more. */
+export async function hasFiveLevels(path: string): Promise<boolean | undefined> {
+  const head = await readHead(path).catch(() => undefined);
+  const image = head === undefined ? undefined : parseImage(head);
+  return image?.kind === 'bzimage' ? image.fiveLevels : undefined;
 }
 
 /** The usage Fault for a path that cannot be read; undefined when the error is of another kind. */

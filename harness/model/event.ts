@@ -64,6 +64,8 @@ export type EventBody =
       readonly status: number;
       readonly output: string;
       readonly online?: readonly number[] | undefined;
+      /** Whether the guest's host name is the nonce; absent before the crash kernel is loaded, and in older recordings. */
+      readonly named?: boolean | undefined;
     }
   | { readonly type: 'capture-hello'; readonly release: string; readonly commandLine: string }
   | { readonly type: 'vmcore'; readonly vmcore: Vmcore }
@@ -88,6 +90,9 @@ export type EventBody =
   | { readonly type: 'capture-done'; readonly taint?: number | undefined }
   | { readonly type: 'control-noise'; readonly why: string }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
+  /** The guest suspended the machine to memory (ACPI S3), and something woke it. */
+  | { readonly type: 'suspended' }
+  | { readonly type: 'woken' }
   | { readonly type: 'cpus-parked'; readonly parked: number }
   /** Samples from after the capture kernel's start show this vCPU in the crashed kernel, and not halted for good. */
   | { readonly type: 'cpu-not-stopped'; readonly cpu: NotStopped }

@@ -11,10 +11,19 @@ void t.test('words are split as the kernel does', async (t) => {
 });
 
 void t.test('words that the kernel would not take as they are meant', async (t) => {
-  for (const text of ['quiet -- x', '"--" x', 'a\nb', 'a="b', 'elfcorehdr=0x1000K', '"elfcorehdr=1@2"']) {
+  for (const text of [
+    ...['quiet -- x', '"--" x', 'a\nb', 'a="b', 'elfcorehdr=0x1000K', '"elfcorehdr=1@2"'],
+    ...['quiet crashpath.vmcore=nonce', 'crashpath.exercise=nic'],
+    ...['console=ttyS1', 'console=ttyS1,115200n8', 'earlyprintk=serial,ttyS1,115200', 'kgdboc=ttyS1,9600'],
+    ...['console=uart8250,io,0x2f8,115200n8', 'earlycon=uart,io,0x2f8'],
+  ]) {
     t.type(mistakeInWords(text), 'string', text);
   }
-  for (const text of ['a=--', '"a=--"', '--x', 'my.elfcorehdr=1', 'note="elfcorehdr=1"', '']) {
+  for (const text of [
+    ...['a=--', '"a=--"', '--x', 'my.elfcorehdr=1', 'note="elfcorehdr=1"', ''],
+    ...['console=ttyS10', 'console=ttyS0,115200', 'console=ttyS2', 'earlyprintk=serial,0x3f8', 'note=ttyS1'],
+    ...['my.crashpath.vmcore=1', 'crashpath=1', 'note=crashpath.vmcore=nonce'],
+  ]) {
     t.equal(mistakeInWords(text), undefined, text);
   }
   t.equal(merge('"irqpoll"'), 'console=ttyS0,115200 "irqpoll" nr_cpus=1 reset_devices', 'quotes are no part');

@@ -19,6 +19,10 @@ const NOT_THE_LAST = new Set(['crashkernel', 'mem']);
  */
 const FIRST_UART = /^(ttyS0|uart(8250)?,(io,)?0x3f8|null|ttynull|)(,|$)/;
 
+/** Words that let a kernel print on a UART, and the UART of the control channel as they name it. */
+const CONSOLES = new Set(['console', 'earlyprintk', 'earlycon', 'kgdboc']);
+const SECOND_UART = /(?:^|,)(?:ttyS1|0x2f8)(?:,|$)/;
+
 /** The words of a command line, split as the kernel does (lib/cmdline.c, next_arg()): quotes keep blanks in a word. */
 export function wordsOf(text: string | undefined): string[] {
   return text?.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
@@ -50,6 +54,15 @@ export function mistakeInWords(text: string | undefined): string | undefined {
   // A kernel that finds it takes itself for a capture kernel (include/linux/crash_dump.h, is_kdump_kernel(), v6.1).
   if (words.some((word) => keyOf(word) === 'elfcorehdr')) {
     return 'elfcorehdr= makes a capture kernel of it, and kexec adds the right one by itself; leave it out';
+  }
+  // Read by the images' init, of the capture kernel alone, and other values than the plan's would belie it.
+  const own = words.find((word) => keyOf(word).startsWith('crashpath.'));
+  if (own !== undefined) {
+    return `${own} is a word of crashpath's own; use --vmcore, or vmcore and capture in the scenario`;
+  }
+  const onChannel = words.find((word) => CONSOLES.has(keyOf(word)) && SECOND_UART.test(valueOf(word) ?? ''));
+  if (onChannel !== undefined) {
+    return `${onChannel} prints between the frames of crashpath's own channel, the second UART; use ttyS0, or ttyS2`;
   }
   return undefined;
 }

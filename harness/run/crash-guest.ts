@@ -1,4 +1,5 @@
 import { reportProofs } from '../classify/report-proofs.js';
+import type { RunEvent } from '../model/event.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
@@ -13,6 +14,8 @@ import { postMortem } from './post-mortem.js';
 import { watchSilentCapture } from './silent-capture.js';
 import type { SourceBank } from './source-bank.js';
 import { triggerTarget } from './trigger-target.js';
+
+const LAST_BYTES_MS = 300;
 
 /** How a guest is crashed, and the proofs about the crash. */
 export interface Crash {
@@ -36,6 +39,7 @@ export interface Prepared {
   readonly mayBeSilent: boolean;
   /** Stops the run. */
   readonly signal: AbortSignal | undefined;
+  readonly takesFiveLevels: boolean;
   /** Takes work that ends with the run, at the latest; it must have ended before the machine is closed. */
   readonly afterwards: (work: Promise<void>) => void;
 }
@@ -64,6 +68,7 @@ export async function crashGuest(
       await followGuest(guest, openQuestions);
     } finally {
       await stopExamining();
+      await lastReport(watch);
       await compareMemory(guest, { memoryMiB: crash.memoryMiB, atJump: atJump.sums, signal });
     }
   } finally {
@@ -84,4 +89,10 @@ async function fire(
   await aboutToFire();
   await armed();
   return undefined;
+}
+
+/** The end of a guest comes over another channel than its report: QEMU's event may overtake it. */
+async function lastReport(watch: Guest['watch']): Promise<void> {
+  const has = (type: RunEvent['type']) => watch.events.some((event) => event.type === type);
+  if (has('shutdown') && !has('vmcore-read')) await watch.sleep(LAST_BYTES_MS);
 }

@@ -59,6 +59,11 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
   };
 }
 
+/** The vCPUs of a suspended machine run on when a debugger continues it (measured with QEMU 7.2). */
+function isSuspended(events: readonly RunEvent[]): boolean {
+  return events.findLast(({ type }) => type === 'suspended' || type === 'woken')?.type === 'suspended';
+}
+
 function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
   return events.filter(({ type }) => type === 'suspected-hang');
 }
@@ -66,7 +71,9 @@ function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
 async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore: number): Promise<void> {
   const { watch, machine } = guest;
   const isOver = () =>
-    watch.ended !== undefined || watch.events.some(({ type }) => type === 'shutdown' || type === 'hang');
+    watch.ended !== undefined ||
+    isSuspended(watch.events) ||
+    watch.events.some(({ type }) => type === 'shutdown' || type === 'hang');
   if (isOver()) return;
   try {
     await guest.whileStopped(async (gdb) => {

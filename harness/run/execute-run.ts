@@ -2,6 +2,7 @@ import { classify } from '../classify/classify.js';
 import { resultOf } from '../classify/result.js';
 import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
+import { hasFiveLevels } from '../kernel/index.js';
 import { faultFact } from '../machine/fault-fact.js';
 import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
@@ -169,6 +170,7 @@ async function runGuest(
         accel: plan.accel.accel,
         mayBeSilent: maySilence(plan.captureAppend),
         signal,
+        takesFiveLevels: known.sameImage || (await hasFiveLevels(captureKernel.bzImage)) === true,
         afterwards: (work) => undo.push(() => work),
       },
     );

@@ -27,6 +27,8 @@ export interface KernelSources {
 /** What the examination of a guest may use. */
 export interface PostMortem extends KernelSources {
   readonly accel: 'kvm' | 'tcg';
+  /** The capture kernel may be entered with five-level paging on, which the first kernel leaves on. */
+  readonly takesFiveLevels: boolean;
   /** The capture kernel's command line may silence its console: what it showed is not all. */
   readonly mayBeSilent: boolean;
 }
@@ -149,7 +151,7 @@ function isSameLog(one: HostFact, other: HostFact): boolean {
 async function examine(
   guest: Guest,
   gdb: Debugger,
-  { kernels, accel, known }: PostMortem & { readonly kernels: FoundKernels },
+  { kernels, accel, takesFiveLevels }: PostMortem & { readonly kernels: FoundKernels },
 ): Promise<void> {
   const { machine, watch } = guest;
   const monitor = need(machine, 'monitor');
@@ -168,7 +170,7 @@ async function examine(
       registersText,
       sampleBefore,
       armed,
-      sameImage: known.sameImage,
+      takesFiveLevels,
     });
     if (cause !== undefined) watch.fact(cause);
   }

@@ -1,4 +1,5 @@
 import { writeFileScript } from '../guest/control.js';
+import { renamed } from '../classify/renamed.js';
 import { judgeReservation } from '../plan/reservation.js';
 import type { Preparation } from '../plan/scenario.js';
 import type { OpenQuestion } from '../proof/proof.js';
@@ -63,6 +64,7 @@ export async function prepareGuest(
   // Before anything that takes long: a missing function makes all of it useless.
   await requireSymbols();
   await questions.askCrashKernel();
+  if (renamed(watch.events) !== undefined) watch.stop('the preparation changed the host name');
   await sources.start();
   return questions.askScenario();
 }

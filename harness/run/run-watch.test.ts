@@ -54,6 +54,29 @@ t.test('a deadline is recorded after a last look, in which the event may still c
   t.ok(isRecorded());
 });
 
+t.test('a fired guest that suspends itself ends the run, unless something wakes it', async (t) => {
+  const suspended = (line: string | undefined) => {
+    const clock = new SteppedClock();
+    const watch = new RunWatch(memoryRecorder(clock), { limits, clock });
+    if (line !== undefined) print(watch, 'control', line);
+    watch.message('in', { event: 'SUSPEND' });
+    return { clock, watch };
+  };
+  const asleep = suspended(FIRING);
+  asleep.clock.forwardTo(4_900);
+  t.equal(asleep.watch.ended, undefined);
+  asleep.clock.forwardTo(5_100);
+  t.equal(asleep.watch.ended, 'suspended');
+  const woken = suspended(FIRING);
+  woken.clock.forwardTo(4_000);
+  woken.watch.message('in', { event: 'WAKEUP' });
+  woken.clock.forwardTo(60_000);
+  t.equal(woken.watch.ended, undefined);
+  const unfired = suspended(undefined);
+  unfired.clock.forwardTo(60_000);
+  t.equal(unfired.watch.ended, undefined, 'it has not been fired');
+});
+
 t.test('a panic before anything was fired ends it', async (t) => {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(clock), { limits, clock });

@@ -304,6 +304,7 @@ export class RunWatch implements MachineLog {
       this.#report(event);
       if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
       else if (ANSWERS.has(event.type)) this.#answer();
+      else if (event.type === 'woken') this.#cancelEnding((by) => by.type === 'suspended');
       this.#waits.offer(event);
       this.#considerEnd(event);
     }
@@ -332,9 +333,14 @@ export class RunWatch implements MachineLog {
 
   /** A guest that answers after the line of an end did not end: anybody can print that line. */
   #panicIsNone(): void {
-    const by = this.#ending?.by;
-    if ((by?.type !== 'panic' && by?.type !== 'panic-ended') || by.side !== 'production') return;
-    this.#ending?.cancel();
+    this.#cancelEnding(
+      (by) => (by.type === 'panic' || by.type === 'panic-ended') && by.side === 'production',
+    );
+  }
+
+  #cancelEnding(isCancelled: (by: RunEvent) => boolean): void {
+    if (this.#ending === undefined || !isCancelled(this.#ending.by)) return;
+    this.#ending.cancel();
     this.#ending = undefined;
   }
 

@@ -19,6 +19,8 @@ void t.test('every frame of the guests', async (t) => {
     status: 1,
     output: Buffer.from('a\xffb').toString('latin1'),
   });
+  t.match(read({ ev: 'reply', id: 3, status: 0, out: '', named: false }), { type: 'reply', named: false });
+  t.match(read({ ev: 'reply', id: 3, status: 0, out: '', named: 'x' }), { type: 'control-noise' });
   t.strictSame(read({ ev: 'capture-hello', release: b64('6.1.0'), cmdline: b64('a b\n') }), {
     type: 'capture-hello',
     release: '6.1.0',

@@ -22,7 +22,14 @@ const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('hello'), release: base64, cpus: count, modulesFailed: base64 }),
   z.object({ ev: z.literal('armed'), id: count, out: base64 }),
   z.object({ ev: z.literal('firing'), id: count, online, ram: z.string().max(65_536).optional() }),
-  z.object({ ev: z.literal('reply'), id: count, status: count, out: base64, online }),
+  z.object({
+    ev: z.literal('reply'),
+    id: count,
+    status: count,
+    out: base64,
+    online,
+    named: z.boolean().optional(),
+  }),
   z.object({ ev: z.literal('capture-hello'), release: base64, cmdline: base64 }),
   z.object({ ev: z.literal('vmcore'), size: count, head: base64, notes: base64, uts: base64 }),
   z.object({ ev: z.literal('vmcore-missing'), why: base64 }),
@@ -94,6 +101,7 @@ export function readControlLine(line: string): EventBody {
         status: frame.status,
         output: text(frame.out),
         ...onlineIn(frame),
+        ...(frame.named === undefined ? {} : { named: frame.named }),
       };
     case 'capture-hello':
       return { type: 'capture-hello', release: text(frame.release), commandLine: text(frame.cmdline).trim() };

@@ -76,6 +76,25 @@ export function waitedMs(before: Threads, after: Threads): number {
 }
 
 /**
+ * How much of the time between two facts no vCPU ran or waited for a CPU, milliseconds: all of them were halted, or the
+ * host held them (SIGSTOP, as cpulimit sends it several times a second; a frozen cgroup).
+ */
+export function heldMs(
+  before: { readonly atMs: number; readonly threads: Threads },
+  after: { readonly atMs: number; readonly threads: Threads },
+): number {
+  const isVcpu = ({ thread }: Threads[number]) => thread.startsWith('vcpu');
+  const earlier = new Map(before.threads.map((each) => [each.thread, each]));
+  const used = after.threads.filter(isVcpu).flatMap((each) => {
+    const first = earlier.get(each.thread);
+    // A thread that never ran has made numbers.
+    if (first === undefined || each.ranMs <= 0) return [];
+    return [each.ranMs - first.ranMs + (each.waitedMs - first.waitedMs)];
+  });
+  return used.length === 0 ? 0 : Math.max(0, after.atMs - before.atMs - Math.max(...used));
+}
+
+/**
  * For each fact, how much of the time since the one before the host suspended a sampled machine, or crashpath;
  * milliseconds.
  */

@@ -126,11 +126,14 @@ function limitOf(fact: HostFact): number {
   return fact.fact === 'deadline' ? fact.limitMs : Number.POSITIVE_INFINITY;
 }
 
-/** QEMU qapi/run-state.json, event SHUTDOWN. */
+/** QEMU qapi/run-state.json, event SHUTDOWN; SUSPEND and WAKEUP have no data. */
 const ShutdownData = z.object({ guest: z.boolean(), reason: z.string().max(64) });
 
 function readQmp(message: Record<string, unknown>, direction: 'in' | 'out'): EventBody[] {
-  if (direction !== 'in' || message['event'] !== 'SHUTDOWN') return [];
+  if (direction !== 'in') return [];
+  if (message['event'] === 'SUSPEND') return [{ type: 'suspended' }];
+  if (message['event'] === 'WAKEUP') return [{ type: 'woken' }];
+  if (message['event'] !== 'SHUTDOWN') return [];
   const data = ShutdownData.safeParse(message['data']);
   return data.success ? [{ type: 'shutdown', byGuest: data.data.guest, reason: data.data.reason }] : [];
 }
@@ -164,6 +167,8 @@ function createWhereabouts(
   let mayWake = false;
   /** No vCPU runs any more: samples show again and again where they stand, and no time passes. */
   let stopped = false;
+  /** The machine is suspended to memory: its vCPUs do not run. */
+  let asleep = false;
   let last: readonly VcpuState[] = [];
   const detect = createHangDetector(limits);
   const suspicion = createSuspicionDetector();
@@ -191,6 +196,7 @@ function createWhereabouts(
       if (body.type === 'panic' || (fired && body.type === 'oops')) panicked = true;
       if (body.type === 'host' && body.fact.fact === 'watch-ended') silent = !body.fact.answered;
       if (body.type === 'shutdown') stopped = true;
+      if (body.type === 'suspended' || body.type === 'woken') asleep = body.type === 'suspended';
       stoppedCpus.note(body);
     },
     finish: () => stoppedCpus.finish(),
@@ -213,7 +219,7 @@ function createWhereabouts(
           events.push({ type: 'jumped', place: vcpu.place, rip: vcpu.rip });
         }
       }
-      if (stopped) return events;
+      if (stopped || asleep) return events;
       if (!allHalted(vcpus)) mayWake = false;
       const hang = hung || mayWake ? undefined : detect(atMs, vcpus);
       if (hang !== undefined) {

@@ -62,7 +62,11 @@ export function vmcoreLayout(
   return { pieces, leftOut, addressesDiffer };
 }
 
-/** Memory of the kernel (`ram`) that no header names, whole pages; the reservation (`reserved`) belongs to none. */
+/**
+ * Memory of the kernel (`ram`) that no header names, whole pages; the reservation (`reserved`) belongs to none. Nor does
+ * the low memory: a kernel with a reservation keeps nothing there, and its own headers (kexec_file_load) leave it out
+ * (arch/x86/kernel/crash.c, elf_header_exclude_ranges(), since v5.5).
+ */
 export function unnamedMemory(
   headers: readonly VmcoreLoad[],
   { ram, reserved }: { ram: readonly AddressRange[]; reserved: readonly AddressRange[] },
@@ -70,6 +74,7 @@ export function unnamedMemory(
   const named = [
     ...headers.map(({ address, sizeBytes }) => [address, address + sizeBytes] as const),
     ...reserved.map(({ first, last }) => [Number(first), Number(last) + 1] as const),
+    [0, BACKED_UP_BYTES] as const,
   ].toSorted(([one], [other]) => one - other);
   return ram.flatMap(({ first, last }) => {
     const pieces: VmcorePiece[] = [];
@@ -101,9 +106,7 @@ export function crashedRam(events: readonly RunEvent[]): {
 
 /** The crashed kernel's memory, without the low memory, which the capture kernel uses as well. */
 export function crashedMemory(events: readonly RunEvent[]): VmcorePiece[] {
-  const { ram, reserved } = crashedRam(events);
-  const low = { first: 0n, last: BigInt(BACKED_UP_BYTES) - 1n };
-  return unnamedMemory([], { ram, reserved: [...reserved, low] });
+  return unnamedMemory([], crashedRam(events));
 }
 
 function wholePages({ offset, sizeBytes }: VmcoreLoad, address: number): VmcorePiece {

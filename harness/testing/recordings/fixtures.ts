@@ -111,6 +111,8 @@ export function nameEvent(event: RunEvent): string {
     case 'hello':
     case 'armed':
     case 'firing':
+    case 'suspended':
+    case 'woken':
     case 'reply':
     case 'capture-hello':
     case 'vmcore':
