@@ -6,29 +6,23 @@ import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
 import { MachineFailure, type Monitor } from '../machine/machine.js';
 import type { Armed, VcpuState } from '../model/event.js';
-import { crashPathRank, KERNEL_IMAGE, type Place } from '../model/place.js';
+import { crashPathRank, type Place } from '../model/place.js';
 import { waitsForPvLock } from '../model/pv-wait.js';
 import type { HostFact } from '../model/record.js';
 import { GdbClosedError, GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
-import {
-  type ExaminedVcpu,
-  type Finding,
-  judge,
-  type PlacedAccess,
-  type Standstill,
-} from '../standstill/judge.js';
-import { isOnStack } from '../standstill/loop-trace.js';
+import { type ExaminedVcpu, type Finding, judge, type Standstill } from '../standstill/judge.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { type InterruptReading, wakeOf } from '../standstill/wake.js';
-import { isReserved } from '../timeline/armed.js';
 import { readVcpus } from '../timeline/vcpus.js';
 import { continueBut, orUnreadable } from './debugger.js';
-import { describeVcpu, LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
+import { describeVcpu, type Suspect } from './describe-vcpu.js';
 import { haltsAgain } from './halts-again.js';
 import { followLoop, type FollowLimits } from './follow-loop.js';
 import { stackOf } from './inspect-vcpu.js';
+import { isBooting, isCrashing } from './stack-roles.js';
 import { steppedVcpu } from './stepped-vcpu.js';
+import { cannotChange, isNoBuffer } from './who-may-write.js';
 
 /** The fact that an examination leaves. */
 export type Examination = Extract<HostFact, { fact: 'examination' }>;
@@ -82,18 +76,6 @@ const MOST_WAY_MS = 60_000;
 const WATCH_MS = 2_200;
 
 const CR0_PROTECTED = 1n;
-const CRASH_FUNCTION =
-  /^(?:v?panic|nmi_panic|(?:__)?crash_kexec|machine_kexec|(?:native_)?machine_crash_shutdown|relocate_kernel)(?:\..*)?$/;
-/** A CPU that panics second, or is stopped (kernel/panic.c; arch/x86/kernel/reboot.c, v6.1). */
-const STOPPED_FUNCTION =
-  /^(?:panic_smp_self_stop|nmi_panic_self_stop|run_crash_ipi_callback|crash_nmi_callback)(?:\..*)?$/;
-
-/**
- * What boots a kernel, up to its first program (init/main.c, start_kernel(), kernel_init(), v6.1). An exec gives the thread
- * a new stack, and start_kernel() ends as the idle task.
- */
-const BOOT_FUNCTION = /^(?:start_kernel|kernel_init)(?:\..*)?$/;
-
 /**
  * Stops the machine, and finds out whether it can ever go on. It is left stopped; the caller continues it unless it is
  * `hung`. Only single steps are taken in the guest, handlers of interrupts that come in meanwhile, and a pause of
@@ -155,16 +137,6 @@ async function readScene(machine: SuspectMachine): Promise<Scene> {
     });
   }
   return { suspects };
-}
-
-function isCrashing(stack: readonly string[]): boolean {
-  return (
-    stack.some((name) => CRASH_FUNCTION.test(name)) && !stack.some((name) => STOPPED_FUNCTION.test(name))
-  );
-}
-
-function isBooting(stack: readonly string[]): boolean {
-  return stack.some((name) => BOOT_FUNCTION.test(name)) && !stack.some((name) => IDLE_TASK.test(name));
 }
 
 function symbolsAt(place: Place, symbols: SuspectMachine['symbols']): SymbolTable | undefined {
@@ -267,60 +239,6 @@ function standstill({ suspects }: Scene, { hasBusMaster, armed }: SuspectMachine
       return by === undefined || of === undefined ? undefined : cannotChange(read, of, { by, armed });
     },
   };
-}
-
-/** Functions that spin for a lock with preemption off; mutexes and semaphores are held by tasks that may sleep. */
-const SPIN_LOCK_FUNCTION = /^(?:(?:native_|__pv_)?queued_(?:spin|read|write)_lock_slowpath)(?:\..*)?$/;
-/** The idle task (kernel/sched/idle.c, do_idle(), v6.1), and what it calls to halt. */
-const IDLE_TASK = /^(?:do_idle|cpu_startup_entry)(?:\..*)?$/;
-const IDLE_FUNCTION = /idle|halt/;
-/** With idle=poll it runs (kernel/sched/idle.c, cpu_idle_poll(), v6.1). */
-const IDLE_POLL = /^cpu_idle_poll(?:\..*)?$/;
-
-/**
- * Why a vCPU that may run cannot change what another one's loop reads. The crashed kernel has no writable mapping of the
- * crash kernel's memory once its image is loaded (arch/x86/kernel/machine_kexec_64.c, kexec_mark_crashkres(), v6.1).
- * Whoever holds a spin lock, or is queued for one, runs in the kernel with preemption off: neither the idle task in its
- * halt nor a program in user mode does.
- */
-export function cannotChange(
-  read: PlacedAccess,
-  { place, stack }: Pick<Suspect, 'place' | 'stack'>,
-  {
-    by,
-    armed,
-  }: {
-    readonly by: Pick<Suspect, 'vcpu' | 'state' | 'place' | 'stack'>;
-    readonly armed: Armed | undefined;
-  },
-): string | undefined {
-  const who = `vCPU ${by.vcpu}`;
-  const isBeyond = crashPathRank(place) > 0;
-  if (isBeyond && by.place === 'first-kernel' && armed !== undefined && isReserved(armed, read.physical))
-    return `${who} is in the crashed kernel, which cannot write to the crash kernel's memory`;
-  if (!SPIN_LOCK_FUNCTION.test(stack[0] ?? '')) return undefined;
-  if (!isBeyond && by.place === 'user') return `${who} runs a program, and holds no spin lock`;
-  return by.place === place && isIdle(by) ? `${who} is idle, and holds no spin lock` : undefined;
-}
-
-function isIdle({ state, place, stack }: Pick<Suspect, 'state' | 'place' | 'stack'>): boolean {
-  const task = stack.findIndex((name) => IDLE_TASK.test(name));
-  const rests = state === 'asleep' || (state === 'running' && IDLE_POLL.test(stack[0] ?? ''));
-  return (
-    rests &&
-    (place === 'first-kernel' || place === 'capture-kernel') &&
-    task >= 0 &&
-    stack.slice(0, task).every((name) => IDLE_FUNCTION.test(name))
-  );
-}
-
-/** Memory that no driver hands to a device: the kernel image, a stack, a lock's nodes, the loaded crash image. */
-function isNoBuffer(read: PlacedAccess, suspect: Suspect | undefined): boolean {
-  if (suspect === undefined) return false;
-  const { place, stack, loop } = suspect;
-  if (place === 'jump' || place === 'purgatory' || place === 'capture-start') return true;
-  if (read.address >= KERNEL_IMAGE || LOCK_FUNCTION.test(stack[0] ?? '')) return true;
-  return loop?.kind === 'recurs' && isOnStack(read, loop.stack);
 }
 
 /** Finds out whether interrupts can come to these vCPUs: what the machine shows, twice, with a pause. */
