@@ -1,4 +1,3 @@
-import { endingOf } from '../classify/terminal.js';
 import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
 import { faultFact } from '../machine/fault-fact.js';
@@ -7,11 +6,11 @@ import type { Armed, EventOf, EventType, Progress, RunEvent } from '../model/eve
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import type { Limits } from '../model/limits.js';
 import type { Recorder } from '../store/recorder.js';
-import { ANSWERS } from '../timeline/control.js';
 import { makesProgress, type OffStreak } from '../timeline/progress.js';
 import { createTablesSeen } from '../timeline/tables-seen.js';
 import { createTimeline } from '../timeline/timeline.js';
 import { EventWaits, RunEnded } from './event-waits.js';
+import { RunEnding } from './run-ending.js';
 
 /** The deadline of a wait: one of the run's deadlines by its name, or milliseconds. */
 export type Within = keyof Limits | number;
@@ -57,12 +56,9 @@ export class RunWatch implements MachineLog {
   readonly #onEvent: ((event: RunEvent) => void) | undefined;
   readonly #clock: Clock;
   readonly #waits: EventWaits;
+  readonly #ending: RunEnding;
   /** Bytes of each channel so far. */
   readonly #received: Record<Channel, number> = { console: 0, control: 0 };
-  /** The first terminal event, while its grace lasts. */
-  #ending: { readonly by: RunEvent; readonly cancel: () => void } | undefined;
-  #booted = false;
-  #fired = false;
   #shutDown = false;
   #sampleBeforeShutdown: string | undefined;
   #fault: unknown;
@@ -77,7 +73,8 @@ export class RunWatch implements MachineLog {
     this.#limits = limits;
     this.#onEvent = onEvent;
     this.#clock = clock;
-    this.#waits = new EventWaits((limitMs, act, options) => this.#afterOwn(limitMs, act, options));
+    this.#waits = new EventWaits((limitMs, act, options) => this.afterOwn(limitMs, act, options));
+    this.#ending = new RunEnding(this);
   }
 
   /** Why the run ended; undefined while it lasts. */
@@ -192,7 +189,7 @@ export class RunWatch implements MachineLog {
   /** Ends the run now: every wait rejects with {@link RunEnded}. */
   end(why: string): void {
     if (this.ended !== undefined) return;
-    this.#ending?.cancel();
+    this.#ending.cancel();
     this.#waits.end(why);
   }
 
@@ -261,7 +258,7 @@ export class RunWatch implements MachineLog {
 
   /** Closes the timeline: unfinished last lines are read as they are. */
   finish(): void {
-    this.#ending?.cancel();
+    this.#ending.cancel();
     this.#read(() => this.#timeline.finish());
   }
 
@@ -302,11 +299,9 @@ export class RunWatch implements MachineLog {
       if (event.type === 'armed') this.#armed = event.armed;
       if (event.type === 'shutdown') this.#shutDown = true;
       this.#report(event);
-      if (event.type === 'firing' || (event.type === 'host' && event.fact.fact === 'fired')) this.#fire();
-      else if (ANSWERS.has(event.type)) this.#answer();
-      else if (event.type === 'woken') this.#cancelEnding((by) => by.type === 'suspended');
+      this.#ending.note(event);
       this.#waits.offer(event);
-      this.#considerEnd(event);
+      this.#ending.consider(event);
     }
   }
 
@@ -320,40 +315,6 @@ export class RunWatch implements MachineLog {
     }
   }
 
-  /** The panic may arrive before the announcement, as they use two channels. Then it counts as the requested one. */
-  #fire(): void {
-    this.#fired = true;
-    this.#panicIsNone();
-  }
-
-  #answer(): void {
-    this.#booted = true;
-    this.#panicIsNone();
-  }
-
-  /** A guest that answers after the line of an end did not end: anybody can print that line. */
-  #panicIsNone(): void {
-    this.#cancelEnding(
-      (by) => (by.type === 'panic' || by.type === 'panic-ended') && by.side === 'production',
-    );
-  }
-
-  #cancelEnding(isCancelled: (by: RunEvent) => boolean): void {
-    if (this.#ending === undefined || !isCancelled(this.#ending.by)) return;
-    this.#ending.cancel();
-    this.#ending = undefined;
-  }
-
-  #considerEnd(event: RunEvent): void {
-    const ending = endingOf(event, { booted: this.#booted, fired: this.#fired });
-    if (ending === undefined || this.ended !== undefined) return;
-    const why = event.type === 'host' ? event.fact.fact : event.type;
-    if (ending.afterMs === 0) return this.end(why);
-    const end = () => this.end(why);
-    const whileProgress = ending.unlessProgress;
-    this.#ending ??= { by: event, cancel: this.#afterOwn(ending.afterMs, end, { whileProgress }) };
-  }
-
   #progress(limitMs: number): Progress {
     return this.#timeline.progress(this.#recorder.nowMs(), limitMs);
   }
@@ -362,10 +323,10 @@ export class RunWatch implements MachineLog {
    * Calls `act` after `limitMs` of the guest's own time, and while the guest makes progress later, when that ends; the
    * returned function cancels it.
    */
-  #afterOwn(
+  afterOwn(
     limitMs: number,
     act: () => void,
-    { whileProgress = false }: { readonly whileProgress?: boolean } = {},
+    { whileProgress = false }: { readonly whileProgress?: boolean | undefined } = {},
   ): () => void {
     const sinceMs = this.ownMs();
     const leftMs = () => {
