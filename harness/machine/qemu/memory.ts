@@ -29,6 +29,7 @@ export function qemuMemory(qmp: MemoryWriter, place: Pick<HostPlace, 'read' | 'r
   };
   return {
     async read(address, bytes) {
+      if (bytes <= MOST_BYTES) return part(address, bytes);
       const parts: Buffer[] = [];
       for (let at = 0; at < bytes; at += MOST_BYTES) {
         parts.push(await part(address + at, Math.min(MOST_BYTES, bytes - at)));
