@@ -6,7 +6,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { beginCampaign, freshCampaignName } from '../cli/actions/campaigns.js';
 import { prepareOptions, say } from '../cli/context.js';
-import { wholeNumber } from '../cli/words/option-values.js';
+import { vmcoreReading, wholeNumber } from '../cli/words/option-values.js';
 import { single } from '../cli/words/shared-options.js';
 import { EXIT } from '../model/fault.js';
 import { isCutOff } from '../model/result.js';
@@ -46,15 +46,22 @@ function wordsOf(words: readonly string[]) {
     })
     .option('scenario', { type: 'string', array: true, default: SCENARIOS, describe: 'Scenarios, in turns' })
     .option('kernel', { type: 'string', array: true, default: KERNELS, describe: 'Kernel specs, in turns' })
+    .option('vmcore', {
+      ...single(vmcoreReading),
+      describe: 'What the capture kernels read (default whole): nonce takes a third of the CPU time',
+    })
     .option('json', { type: 'boolean', default: false, describe: 'Print the totals as JSON' })
     .parseAsync();
 }
 
-async function begin({ runs = RUNS, scenario, kernel, out }: Words): Promise<string> {
+async function begin({ runs = RUNS, scenario, kernel, vmcore, out }: Words): Promise<string> {
   const name = freshCampaignName(new Date(), 'good');
   const repeat = Math.ceil(runs / (scenario.length * kernel.length));
   const plan = async () => {
-    const plans = await planRuns({ scenario, kernel, repeat }, { ...prepareOptions(), campaign: name });
+    const plans = await planRuns(
+      { scenario, kernel, repeat, vmcore },
+      { ...prepareOptions(), campaign: name },
+    );
     // In rounds, so that the first runs show something of every kernel and scenario. The sort is stable.
     return plans.sort((a, b) => a.trial - b.trial).slice(0, runs);
   };
