@@ -8,7 +8,7 @@ import { beginCampaign, freshCampaignName } from '../cli/actions/campaigns.js';
 import { prepareOptions, say } from '../cli/context.js';
 import { vmcoreReading, wholeNumber } from '../cli/words/option-values.js';
 import { single } from '../cli/words/shared-options.js';
-import { EXIT } from '../model/fault.js';
+import { EXIT, usageFault } from '../model/fault.js';
 import { isCutOff } from '../model/result.js';
 import { planRuns } from '../prepare/plan-runs.js';
 import { readRuns } from '../store/campaign-directory.js';
@@ -24,6 +24,7 @@ const RUNS = 500;
 
 await carryOut('bench:good', async () => {
   const argv = await wordsOf(hideBin(process.argv));
+  refusePlanned(argv);
   const directory = argv.resume ?? (await begin(argv));
   const caught = await withLoad(argv.stress ?? availableParallelism(), () => runRest(directory, argv));
   const stored = (await readRuns(directory)).flatMap(({ result }) => (result === undefined ? [] : [result]));
@@ -44,8 +45,16 @@ function wordsOf(words: readonly string[]) {
       ...single(wholeNumber('--runs', { least: 1, most: 10_000 })),
       describe: `How many runs (default ${RUNS})`,
     })
-    .option('scenario', { type: 'string', array: true, default: SCENARIOS, describe: 'Scenarios, in turns' })
-    .option('kernel', { type: 'string', array: true, default: KERNELS, describe: 'Kernel specs, in turns' })
+    .option('scenario', {
+      type: 'string',
+      array: true,
+      describe: `Scenarios, in turns (default ${SCENARIOS.join(' ')})`,
+    })
+    .option('kernel', {
+      type: 'string',
+      array: true,
+      describe: `Kernel specs, in turns (default ${KERNELS.join(' ')})`,
+    })
     .option('vmcore', {
       ...single(vmcoreReading),
       describe: 'What the capture kernels read (default whole): nonce takes a third of the CPU time',
@@ -54,7 +63,20 @@ function wordsOf(words: readonly string[]) {
     .parseAsync();
 }
 
-async function begin({ runs = RUNS, scenario, kernel, vmcore, out }: Words): Promise<string> {
+/** The runs of a stopped bench are planned already. */
+function refusePlanned(argv: Words): void {
+  const given = (['runs', 'scenario', 'kernel', 'vmcore'] as const).find((name) => argv[name] !== undefined);
+  if (argv.resume === undefined || given === undefined) return;
+  throw usageFault(`cannot use --${given} with --resume: the runs are planned; leave it out`);
+}
+
+async function begin({
+  runs = RUNS,
+  scenario = SCENARIOS,
+  kernel = KERNELS,
+  vmcore,
+  out,
+}: Words): Promise<string> {
   const name = freshCampaignName(new Date(), 'good');
   const repeat = Math.ceil(runs / (scenario.length * kernel.length));
   const plan = async () => {
