@@ -69,7 +69,8 @@ export function mistakeInWords(text: string | undefined): string | undefined {
 
 /**
  * One command line out of layers of words, lowest first. The first layer is crashpath's own: each of its words gives way
- * to the words of the same subject above it, which take its place. Of the others only those give way that the kernel could not obey together.
+ * to the words of the same subject above it, which take its place. Of the others only those give way that the kernel
+ * could not obey together.
  */
 export function mergeWords([own = [], ...given]: readonly (readonly string[])[]): string {
   const highest = new Map<string, number>();

@@ -41,8 +41,8 @@ export interface ComparedMemory {
 
 /**
  * After a capture kernel that has read all of /proc/vmcore and came to its end: reads the guest's memory from outside,
- * and records how it compares with that, and with what it was at the jump (`atJump`). Records nothing when there is nothing to compare, the machine cannot, or the run is
- * interrupted meanwhile.
+ * and records how it compares with that, and with what it was at the jump (`atJump`). Records nothing when there is
+ * nothing to compare, the machine cannot, or the run is interrupted meanwhile.
  */
 export async function compareMemory(
   { machine, watch }: ComparedGuest,

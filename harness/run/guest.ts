@@ -63,10 +63,11 @@ export class Guest {
   }
 
   /**
-   * Stops the machine, does the work, and lets all vCPUs but the held ones continue, whether it succeeds or not; a machine
-   * that was shown to hang, or has shut down, stays stopped for the autopsy. Works that are requested meanwhile wait: each finds the machine
-   * stopped, and as it was left. Samples of the stopped machine would show a shape of the debugger's making, so none are
-   * taken. Throws {@link MissingAbility}, {@link CannotContinue}, and what the work and the debugger throw.
+   * Stops the machine, does the work, and lets all vCPUs but the held ones continue, whether it succeeds or not; a
+   * machine that was shown to hang, or has shut down, stays stopped for the autopsy. Works that are requested meanwhile
+   * wait: each finds the machine stopped, and as it was left. Samples of the stopped machine would show a shape of the
+   * debugger's making, so none are taken. Throws {@link MissingAbility}, {@link CannotContinue}, and what the work and
+   * the debugger throw.
    */
   whileStopped<T>(work: (gdb: Debugger) => Promise<T>): Promise<T> {
     const turn = this.#stopped.then(async () => {
