@@ -1,5 +1,5 @@
 import type { Check, Facts, Finding } from './facts.js';
-import { factsOf, first, firstFact, isCrashKernel } from './phases.js';
+import { factsOf, first, firstFact, isCrashKernel, suspensionIn } from './phases.js';
 
 /** The value of `panic_cpu` while no CPU is in panic() (include/linux/panic.h, PANIC_CPU_INVALID, v6.1). */
 const NO_CPU = -1;
@@ -37,8 +37,8 @@ function endOf(facts: Facts): Pick<Finding, 'detail' | 'explanation' | 'evidence
   const { events } = facts;
   const shutdown = first(events, 'shutdown');
   const hang = first(events, 'hang');
-  const asleep = events.findLast(({ type }) => type === 'suspended' || type === 'woken');
-  if (asleep?.type === 'suspended') {
+  const asleep = suspensionIn(events);
+  if (asleep !== undefined) {
     return {
       detail: 'suspended',
       explanation: 'it suspended the machine to memory, and nothing wakes it',

@@ -37,6 +37,12 @@ export function firstFact<F extends HostFact['fact']>(
   return factsOf(events, fact)[0];
 }
 
+/** The suspension of the machine to memory that nothing has ended; undefined when there is none. */
+export function suspensionIn(events: readonly RunEvent[]): EventOf<'suspended'> | undefined {
+  const last = events.findLast(({ type }) => type === 'suspended' || type === 'woken');
+  return last?.type === 'suspended' ? last : undefined;
+}
+
 /** Whether the kernel whose userspace reports was started as a crash kernel: only kexec -p adds `elfcorehdr=`. */
 export function isCrashKernel({ commandLine }: EventOf<'capture-hello'>): boolean {
   return wordsOf(commandLine).some((word) => keyOf(word) === 'elfcorehdr');

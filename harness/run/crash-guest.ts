@@ -10,12 +10,10 @@ import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
 import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
-import { postMortem } from './post-mortem.js';
+import { LAST_BYTES_MS, postMortem } from './post-mortem.js';
 import { watchSilentCapture } from './silent-capture.js';
 import type { SourceBank } from './source-bank.js';
 import { triggerTarget } from './trigger-target.js';
-
-const LAST_BYTES_MS = 300;
 
 /** How a guest is crashed, and the proofs about the crash. */
 export interface Crash {
@@ -91,7 +89,7 @@ async function fire(
   return undefined;
 }
 
-/** The end of a guest comes over another channel than its report: QEMU's event may overtake it. */
+/** QEMU's event of a guest's end may overtake the guest's report. */
 async function lastReport(watch: Guest['watch']): Promise<void> {
   const has = (type: RunEvent['type']) => watch.events.some((event) => event.type === type);
   if (has('shutdown') && !has('vmcore-read')) await watch.sleep(LAST_BYTES_MS);

@@ -1,12 +1,11 @@
 import t from 'tap';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Debugger } from '../machine/debugger.js';
-import type { Machine } from '../machine/machine.js';
 import { harnessFault } from '../model/fault.js';
 import { madePlan, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
 import { memoryRecorder } from '../testing/fakes/recorder.js';
-import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
-import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
+import { stillDebugger } from '../testing/fakes/still-debugger.js';
+import { stillMachine } from '../testing/fakes/still-machine.js';
 import { examineSuspicions } from './examine-guest.js';
 import { Guest } from './guest.js';
 import { RunWatch } from './run-watch.js';
@@ -22,25 +21,9 @@ function panicked(
 ) {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(clock), { limits: madePlan().limits, clock });
-  const vcpus = [SPINNING, PARKED];
+  const vcpus = [SPINNING, PARKED] as const;
   const { gdb, did } = stillDebugger(vcpus, code);
-  const machine: Machine = {
-    name: 'a made machine',
-    abilities: {
-      control: { send: () => undefined },
-      debugger: { connect: () => connect?.(gdb) ?? Promise.resolve(gdb) },
-      monitor: {
-        registers: async () => in64Bit(registers(vcpus)),
-        irqchips: async () => PIC_PC,
-        interruptCounts: async () => '',
-        lapic: async () => LAPIC_PC,
-        vcpus: async () => [0, 1],
-        runState: async () => 'running',
-        startSampling: () => async () => undefined,
-      },
-    },
-    close: async () => undefined,
-  };
+  const machine = stillMachine(vcpus, { connect: () => connect?.(gdb) ?? Promise.resolve(gdb) });
   watch.bytes('control', Buffer.from('CP1 {"ev":"firing","id":3}\n'));
   watch.bytes('console', Buffer.from(PANIC));
   const guest = new Guest(machine, watch);

@@ -1,4 +1,5 @@
 import { examine, isGone } from '../autopsy/examine.js';
+import { suspensionIn } from '../classify/phases.js';
 import { faultFact } from '../machine/fault-fact.js';
 import { MissingAbility, need } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
@@ -60,11 +61,6 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
   };
 }
 
-/** The vCPUs of a suspended machine run on when a debugger continues it (measured with QEMU 7.2). */
-function isSuspended(events: readonly RunEvent[]): boolean {
-  return events.findLast(({ type }) => type === 'suspended' || type === 'woken')?.type === 'suspended';
-}
-
 function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {
   return events.filter(({ type }) => type === 'suspected-hang');
 }
@@ -73,7 +69,8 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
   const { watch, machine } = guest;
   const isOver = () =>
     watch.ended !== undefined ||
-    isSuspended(watch.events) ||
+    // Its vCPUs would run on when a debugger continues it (measured with QEMU 7.2).
+    suspensionIn(watch.events) !== undefined ||
     watch.events.some(({ type }) => type === 'shutdown' || type === 'hang');
   if (isOver()) return;
   try {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { SteppedClock } from '../machine/recorded/clock.js';
-import { type Machine, MachineFailure, type Memory } from '../machine/machine.js';
+import { MachineFailure, type Memory } from '../machine/machine.js';
 import { PAGE_BYTES } from '../timeline/chunk-sums.js';
 import {
   armedReport,
@@ -13,8 +13,8 @@ import {
   registers,
 } from '../testing/builders/runs.js';
 import { memoryRecorder } from '../testing/fakes/recorder.js';
-import { in64Bit, stillDebugger } from '../testing/fakes/still-debugger.js';
-import { LAPIC_PC, PIC_PC } from '../testing/recordings/monitor-text.js';
+import { stillDebugger } from '../testing/fakes/still-debugger.js';
+import { stillMachine } from '../testing/fakes/still-machine.js';
 import { Guest } from './guest.js';
 import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
 import { RunWatch } from './run-watch.js';
@@ -30,26 +30,9 @@ async function jumped(
 ) {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(clock), { limits: madePlan().limits, clock });
-  const vcpus = [seen, PARKED];
+  const vcpus = [seen, PARKED] as const;
   const { gdb, did } = stillDebugger(vcpus);
-  const machine: Machine = {
-    name: 'a made machine',
-    abilities: {
-      control: { send: () => undefined },
-      debugger: { connect: () => Promise.resolve(gdb) },
-      memory,
-      monitor: {
-        registers: async () => in64Bit(registers(vcpus)),
-        irqchips: async () => PIC_PC,
-        interruptCounts: async () => '',
-        lapic: async () => LAPIC_PC,
-        vcpus: async () => [0, 1],
-        runState: async () => 'running',
-        startSampling: () => async () => undefined,
-      },
-    },
-    close: async () => undefined,
-  };
+  const machine = stillMachine(vcpus, { connect: () => Promise.resolve(gdb), memory });
   const into: MemoryAtJump = { sums: undefined };
   const work = sumMemoryAtJump(new Guest(machine, watch), { memoryMiB: 768, into });
   watch.bytes('control', Buffer.from(frame({ ev: 'armed', id: 1, out: b64(armedReport() + patterns) })));
