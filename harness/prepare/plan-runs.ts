@@ -128,11 +128,14 @@ function unchosen(): never {
 /** Which accelerator runs the guests of a host? A proof of another host is cached in a folder of its own. */
 async function acceleratorOf(
   { there: host, qemuBinary }: PlannedHost,
-  { accel = 'auto' }: GuestsChoices,
-  { cacheDir }: PlanOptions,
+  { accel = 'auto', timeoutScale: scale }: GuestsChoices,
+  { cacheDir, onProgress }: PlanOptions,
 ): Promise<AccelChoice> {
+  const where = host === undefined ? '' : `${host.name}: `;
+  const onProbe = (limitMs: number) =>
+    onProgress?.(`${where}proving KVM, which takes up to ${Math.round(limitMs / 1000)} s`);
   try {
-    return await chooseAccelerator(accel, { qemuBinary, cacheDir, host });
+    return await chooseAccelerator(accel, { qemuBinary, cacheDir, host, scale, onProbe });
   } catch (error) {
     if (host === undefined || !(error instanceof Fault) || error.message.includes(host.name)) throw error;
     throw new Fault(error.kind, `host ${host.name}: ${error.message}`, { cause: error });

@@ -61,6 +61,30 @@ for (const { what, kvm, outcome, lasting } of UNPROVED) {
   });
 }
 
+void t.test(
+  'a slow host has more time for the proof, and a refutation of less time does not count',
+  async (t) => {
+    const cacheDir = t.testdir();
+    // Longer than a guest may take; TCG is slower still, as on an emulated host.
+    const qemuBinary = await writeProbedQemu(cacheDir, {
+      kvm: 'sleep 3; printf S; exit 85',
+      tcg: 'printf S; sleep 1; exit 85',
+    });
+    const options = { qemuBinary, cacheDir, kvmDevice: DEVICE };
+    const limits: number[] = [];
+    const onProbe = (limitMs: number) => limits.push(limitMs);
+    t.match(await chooseAccelerator('auto', { ...options, onProbe }), { accel: 'tcg', fromCache: false });
+    t.match(await chooseAccelerator('auto', { ...options, onProbe }), { accel: 'tcg', fromCache: true });
+    t.match(await chooseAccelerator('auto', { ...options, scale: 0.1, onProbe }), { fromCache: true });
+    t.match(await chooseAccelerator('auto', { ...options, scale: 3, onProbe }), {
+      accel: 'kvm',
+      fromCache: false,
+      reason: /^KVM is proved: /,
+    });
+    t.strictSame(limits, [13_000, 39_000], 'a proof from the cache runs no guest');
+  },
+);
+
 void t.test('who insists on a KVM that is proved has no reservation', async (t) => {
   const cacheDir = t.testdir();
   const qemuBinary = await writeProbedQemu(cacheDir, { kvm: GOOD_KVM });
@@ -97,6 +121,11 @@ void t.test('a guest that did not end refutes KVM only with enough time of its o
   t.notOk(isRefuted({ kvm: { ...slow, waitedMs: 900 }, tcgWorkMs: 400 }), 'it waited for a CPU');
   t.notOk(isRefuted({ kvm: { ...slow, waitedMs: 100 }, tcgWorkMs: 1400 }), 'TCG needed half of that');
   t.notOk(isRefuted({ kvm: slow, tcgWorkMs: 400 }), 'the host does not tell');
+  t.notOk(
+    isRefuted({ kvm: { ...slow, waitedMs: 100 }, tcgWorkMs: 400 }, 2),
+    'a slow host has twice the time',
+  );
+  t.ok(isRefuted({ kvm: { ...slow, tookMs: 5400, waitedMs: 100 }, tcgWorkMs: 400 }, 2));
   t.notOk(isRefuted({ kvm: { ...slow, ended: true, waitedMs: 0 }, tcgWorkMs: 400 }), 'it ended');
 });
 

@@ -6,7 +6,7 @@ import { type AskOptions, askQemu, findQemu } from './ask-qemu.js';
 import { type CacheKey, currentBootId, keepProof, readProof } from './kept-proofs.js';
 import { deviceProblemThere } from './probe-there.js';
 import { type AccelProof, type KvmProof, remedyFor } from './proof.js';
-import { deviceProblem, proveKvm } from './prove-kvm.js';
+import { deviceProblem, probeLimitMs, proveKvm } from './prove-kvm.js';
 import { qemuVersion } from './qemu-version.js';
 
 const KVM_DEVICE = '/dev/kvm';
@@ -45,6 +45,10 @@ export interface ChooseOptions {
   readonly host?: ProgramHost | undefined;
   /** Ignore the cached proof, and cache a new one. */
   readonly fresh?: boolean | undefined;
+  /** Factor on the deadlines of the proof, for slow hosts (default 1). */
+  readonly scale?: number | undefined;
+  /** Called before the guests of a proof run, with their longest time in milliseconds. */
+  readonly onProbe?: ((limitMs: number) => void) | undefined;
   /** The KVM device, `/dev/kvm` when absent. */
   readonly kvmDevice?: string | undefined;
 }
@@ -100,7 +104,7 @@ async function proofFor(
   options: ChooseOptions,
 ): Promise<FoundProof> {
   const kvmDevice = options.kvmDevice ?? KVM_DEVICE;
-  const { host, signal } = options;
+  const { host, signal, scale } = options;
   const proofDir = host === undefined ? options.cacheDir : proofDirOf(options.cacheDir, host);
   const problem = await (host === undefined ? deviceProblem(kvmDevice) : deviceProblemThere(host, kvmDevice));
   if (problem !== undefined) return { proof: { kvm: problem }, fromCache: false };
@@ -111,9 +115,10 @@ async function proofFor(
   if (key !== undefined && options.fresh !== true) {
     const kept = await readProof(proofDir, key, Date.now);
     // A caller that requires KVM may just have repaired it: a cached failure does not count then.
-    if (kept !== undefined && (request !== 'kvm' || kept.kvm.outcome === 'proved')) {
-      return { proof: kept, fromCache: true };
-    }
+    // A guest that may take longer now may come to its end.
+    const counts =
+      kept?.kvm.outcome === 'proved' || (request !== 'kvm' && kept !== undefined && isRefuted(kept, scale));
+    if (kept !== undefined && counts) return { proof: kept, fromCache: true };
   }
 
   const builtIn = await builtInAccelerators(qemuPath, { signal, host });
@@ -121,8 +126,9 @@ async function proofFor(
     const detail = `${qemuPath} was built without it`;
     return { proof: { kvm: { outcome: 'not-built-in', tried: false, detail } }, fromCache: false };
   }
-  const proof = await proveKvm({ qemuPath, builtIn, signal, host });
-  if (key === undefined || (proof.kvm.outcome !== 'proved' && !isRefuted(proof)))
+  options.onProbe?.(probeLimitMs(scale));
+  const proof = await proveKvm({ qemuPath, builtIn, signal, host, scale });
+  if (key === undefined || (proof.kvm.outcome !== 'proved' && !isRefuted(proof, scale)))
     return { proof, fromCache: false };
   const cacheProblem = await keepProof(proofDir, key, { proof, atMs: Date.now() });
   return { proof, fromCache: false, ...(cacheProblem === undefined ? {} : { cacheProblem }) };
@@ -132,18 +138,18 @@ function proofDirOf(cacheDir: string, { name }: ProgramHost): string {
   return join(cacheDir, 'hosts', sha256Of(name).slice(0, 16));
 }
 
-/** The guest under KVM must have had this much of its own time, and so many times that of TCG for the same work. */
+/** The guest under KVM must have had this much of its own time, times the scale, and so many times that of TCG. */
 const REFUTED_AFTER_MS = 2_000;
 const REFUTED_FACTOR = 2;
 
 /**
- * Whether a guest that did not end refutes KVM: it had more than enough time of its own, so that a busy host is no
- * excuse. A host that does not tell how long QEMU waited for a CPU refutes nothing. Pure.
+ * Whether a guest that did not end refutes KVM at a scale: it had more than enough time of its own, so that a busy host
+ * is no excuse. A host that does not tell how long QEMU waited for a CPU refutes nothing. Pure.
  */
-export function isRefuted({ kvm, tcgWorkMs }: AccelProof): boolean {
+export function isRefuted({ kvm, tcgWorkMs }: AccelProof, scale = 1): boolean {
   if (kvm.outcome !== 'too-slow' || kvm.ended || kvm.waitedMs === undefined) return false;
   const ownMs = kvm.tookMs - kvm.waitedMs;
-  return ownMs >= REFUTED_AFTER_MS && ownMs >= REFUTED_FACTOR * (tcgWorkMs ?? 0);
+  return ownMs >= REFUTED_AFTER_MS * Math.max(1, scale) && ownMs >= REFUTED_FACTOR * (tcgWorkMs ?? 0);
 }
 
 /** Names in the output of `qemu -accel help`: one a line after a heading. Pure. */

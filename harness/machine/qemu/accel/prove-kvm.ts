@@ -19,6 +19,11 @@ const REAP_MS = 250;
 /** Longest run of the guest under TCG: 20 times what an idle host needs. */
 export const TCG_PROBE_MS = 10_000;
 
+/** Longest time of both guests at a scale, on a host that gives them its CPUs. Pure. */
+export function probeLimitMs(scale = 1): number {
+  return Math.max(1, scale) * (TCG_PROBE_MS + KVM_PROBE_MS);
+}
+
 /** Limit of KVM's counting when there is no TCG to compare with: 10 ns per turn. */
 export const WORK_LIMIT_WITHOUT_TCG_MS = 1_000;
 
@@ -33,6 +38,8 @@ export interface ProveOptions {
   /** The host whose KVM is tried; this one when absent. */
   readonly host?: ProgramHost | undefined;
   readonly turns?: number | undefined;
+  /** Factor on both deadlines, for slow hosts; below 1 it counts as 1. */
+  readonly scale?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,20 +68,22 @@ export async function deviceProblem(device: string): Promise<KvmProof | undefine
  * moment before, and all of it within {@link KVM_PROBE_MS}. The clock runs from the guest's mark "about to count" to
  * QEMU's end: the start of QEMU and its firmware, the same for both and several times the work of a real CPU, would
  * hide a slow KVM, or fail a good one on a busy host. Without TCG in this QEMU (or when TCG did not end in time) the
- * limit of KVM's count is {@link WORK_LIMIT_WITHOUT_TCG_MS}.
+ * limit of KVM's count is {@link WORK_LIMIT_WITHOUT_TCG_MS}. `scale` gives both guests more time and leaves the
+ * comparison as it is.
  */
 export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
   const { qemuPath, host, signal } = options;
+  const scale = Math.max(1, options.scale ?? 1);
   const common = { qemuPath, turns: options.turns ?? PROBE_TURNS, signal };
   const run = (probe: ProbeRunOptions) =>
     host === undefined ? runProbeGuest(probe) : runProbeThere(host, probe);
   const tcg = options.builtIn.has('tcg')
-    ? await run({ ...common, accel: 'tcg', deadlineMs: TCG_PROBE_MS })
+    ? await run({ ...common, accel: 'tcg', deadlineMs: scale * TCG_PROBE_MS })
     : undefined;
   const kvm = await run({
     ...common,
     accel: 'kvm',
-    deadlineMs: KVM_PROBE_MS - KILL_GRACE_MS - REAP_MS,
+    deadlineMs: scale * KVM_PROBE_MS - KILL_GRACE_MS - REAP_MS,
   });
   const tcgWorkMs = tcg === undefined ? undefined : finishedWorkMs(tcg);
   return {
