@@ -48,7 +48,7 @@ function panicked(
     watch.events.flatMap((event) =>
       event.type === 'host' && event.fact.fact === 'examination' ? [event.fact.finding] : [],
     );
-  return { watch, did, stop, stand, examinations };
+  return { watch, did, stop, stand, examinations, clock };
 }
 
 void t.test('a proof ends the run, and the machine is left stopped', async (t) => {
@@ -73,6 +73,27 @@ void t.test('a guest that is alive continues, and is examined again later', asyn
   await stop();
   await stand(64);
   t.equal(examinations().length, 2, 'stopped');
+});
+
+void t.test('the guest runs for as long as an examination took before the next one', async (t) => {
+  const slow = { forMs: 0, clock: undefined as SteppedClock | undefined };
+  const { stop, stand, examinations, clock } = panicked('0f31ebfc', async (gdb) => ({
+    ...gdb,
+    interrupt: async () => {
+      slow.clock?.forwardTo(slow.clock.nowMs() + slow.forMs);
+      slow.forMs = 0;
+      return gdb.interrupt();
+    },
+  }));
+  slow.clock = clock;
+  slow.forMs = 20_000;
+  await stand(16);
+  t.equal(examinations().length, 1);
+  await stand(100);
+  t.equal(examinations().length, 1, 'suspected again after 4 s');
+  await stand(200);
+  t.equal(examinations().length, 2);
+  await stop();
 });
 
 void t.test('a vCPU that a choreography holds stays so after an examination', async (t) => {

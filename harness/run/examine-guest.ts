@@ -21,7 +21,8 @@ const LONG = 4;
 
 /**
  * Examines the guest at each suspicion, one at a time, until the run ends or it is stopped, and at a deadline: a guest
- * that works in many places raises no suspicion. A machine without debugger or monitor is never examined. A guest that
+ * that works in many places raises no suspicion. The guest runs for at least as long as the last examination took: over
+ * a slow link to an emulated host one takes 30 s (measured). A machine without debugger or monitor is never examined. A guest that
  * is not shown to hang continues. The returned function stops that, and resolves when no examination is under way. A
  * guest that cannot be continued is a harness fault, which is recorded.
  */
@@ -43,14 +44,21 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
     const past = new Set<RunEvent>(suspicionsOf(watch.events));
     let examinedBefore = 0;
     let lastedMs = Number.POSITIVE_INFINITY;
+    let notBeforeMs = Number.NEGATIVE_INFINITY;
     while (!stopping.signal.aborted) {
       const isNew = (event: RunEvent) => !past.has(event);
       const suspicion = await Promise.race([watch.tryWaitFor('suspected-hang', isNew, 'totalMs'), stopped]);
       if (suspicion === undefined) return;
+      const beganMs = watch.nowMs();
+      if (beganMs < notBeforeMs) {
+        past.add(suspicion);
+        continue;
+      }
       // A shape that is younger than the one before is another one.
       examinedBefore = suspicion.forMs > lastedMs ? examinedBefore + 1 : 0;
       lastedMs = suspicion.forMs;
       await examineOnce(guest, needs, examinedBefore);
+      notBeforeMs = watch.nowMs() + (watch.nowMs() - beganMs);
       for (const event of suspicionsOf(watch.events)) past.add(event);
     }
   })().catch(record);

@@ -80,6 +80,25 @@ void t.test('a vCPU that stands still with interrupts off beside one that works 
   );
 });
 
+void t.test('a vCPU that prints with interrupts off works, when nobody else can have printed', async (t) => {
+  // As a capture kernel on a host where a byte of the serial console takes milliseconds.
+  const printing = (atMs: number, detector: SuspicionDetector) => {
+    if (atMs % 4_000 === 0) detector.heard();
+  };
+  const moving = (atMs: number) => ({ ...spinning, rip: String((atMs / 2_000) % 2) });
+  t.strictSame(
+    watch(60_000, (atMs) => [moving(atMs), parked], printing, 2_000),
+    [],
+  );
+  const other = watch(60_000, (atMs) => [moving(atMs), idle], printing, 2_000);
+  t.match(other[0], { shape: 'spin', atMs: 8_000 }, 'one that sleeps with interrupts on may print');
+  const then = (atMs: number, detector: SuspicionDetector) => {
+    if (atMs <= 20_000) printing(atMs, detector);
+  };
+  const silent = watch(60_000, (atMs) => [moving(atMs), parked], then, 2_000);
+  t.match(silent[0], { shape: 'spin', atMs: 28_000 }, 'it prints no longer');
+});
+
 void t.test('it comes again, with growing pauses, and says for how long', async (t) => {
   const found = watch(70_000, () => [spinning, parked]);
   t.strictSame(

@@ -30,7 +30,7 @@ const STEADY_MS = [2_000, 4_000, 8_000, 16_000, 30_000];
 
 /**
  * Suspects a guest whose vCPUs each stay at a handful of addresses, asleep or running, or at some more again and again,
- * while it prints nothing; or of which one vCPU does so with interrupts off, whatever the others do and print. That is no
+ * while it prints nothing; or of which one vCPU does so with interrupts off, whatever others do and print. That is no
  * proof: a delay, a digest, a wait for a timer and an idle system look the same. It comes again with growing pauses
  * while the shape lasts.
  */
@@ -79,6 +79,7 @@ export function createSuspicionDetector(): SuspicionDetector {
     heard() {
       progress();
       loop.begin();
+      masked.heard();
     },
     examined() {
       begin();
@@ -125,10 +126,15 @@ interface Masked {
  */
 function createMaskedWatch() {
   const masked = new Map<number, Masked>();
+  let onlyPrinter: number | undefined;
   const begin = (vcpu: Masked) => {
     Object.assign(vcpu, { windowMs: undefined, samples: 0, addresses: new Set(), sinceNew: 0 });
   };
   return {
+    /** The guest printed: a vCPU beside which none can have done that works. */
+    heard() {
+      if (onlyPrinter !== undefined) masked.delete(onlyPrinter);
+    },
     /** What samples showed before does not count. */
     begin() {
       for (const vcpu of masked.values()) begin(vcpu);
@@ -139,6 +145,8 @@ function createMaskedWatch() {
      */
     sample(atMs: number, vcpus: readonly VcpuState[], allSinceMs: number | undefined): number | undefined {
       let stuckMs: number | undefined;
+      const [first, ...others] = vcpus.filter(({ halted, interruptsOn }) => !halted || interruptsOn);
+      onlyPrinter = others.length === 0 ? first?.index : undefined;
       for (const { index, rip, halted, interruptsOn } of vcpus) {
         if (halted || interruptsOn) {
           masked.delete(index);
