@@ -24,7 +24,7 @@ export function probeLimitMs(scale = 1): number {
   return Math.max(1, scale) * (TCG_PROBE_MS + KVM_PROBE_MS);
 }
 
-/** Limit of KVM's counting when there is no TCG to compare with: 10 ns per turn. */
+/** Limit of KVM's counting when there is no TCG to compare with: 10 ns per turn; times the scale. */
 export const WORK_LIMIT_WITHOUT_TCG_MS = 1_000;
 
 /** A shorter wait for the host's CPUs does not explain a slow guest. */
@@ -68,8 +68,8 @@ export async function deviceProblem(device: string): Promise<KvmProof | undefine
  * moment before, and all of it within {@link KVM_PROBE_MS}. The clock runs from the guest's mark "about to count" to
  * QEMU's end: the start of QEMU and its firmware, the same for both and several times the work of a real CPU, would
  * hide a slow KVM, or fail a good one on a busy host. Without TCG in this QEMU (or when TCG did not end in time) the
- * limit of KVM's count is {@link WORK_LIMIT_WITHOUT_TCG_MS}. `scale` gives both guests more time and leaves the
- * comparison as it is.
+ * limit of KVM's count is {@link WORK_LIMIT_WITHOUT_TCG_MS}. `scale` stretches the limits and leaves the comparison as it
+ * is.
  */
 export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
   const { qemuPath, host, signal } = options;
@@ -87,7 +87,7 @@ export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
   });
   const tcgWorkMs = tcg === undefined ? undefined : finishedWorkMs(tcg);
   return {
-    kvm: judgeKvm(kvm, tcgWorkMs),
+    kvm: judgeKvm(kvm, tcgWorkMs, scale),
     ...(tcg === undefined || tcgWorkMs === undefined ? {} : { tcgTookMs: tcg.tookMs, tcgWorkMs }),
   };
 }
@@ -98,7 +98,7 @@ function finishedWorkMs(run: ProbeRun): number | undefined {
 }
 
 /** What a run under KVM proves, compared with the time that TCG took for the same work (undefined: not known). Pure. */
-export function judgeKvm(run: ProbeRun, tcgWorkMs: number | undefined): KvmProof {
+export function judgeKvm(run: ProbeRun, tcgWorkMs: number | undefined, scale = 1): KvmProof {
   const { tookMs } = run;
   if (run.end === 'deadline') {
     const how = run.started ? 'began its work but did not end' : 'did not begin its work';
@@ -127,7 +127,7 @@ export function judgeKvm(run: ProbeRun, tcgWorkMs: number | undefined): KvmProof
   }
   const detail = `the probe guest did its work in ${run.workMs} ms${comparedWith(tcgWorkMs)}`;
   const fastEnough =
-    tcgWorkMs === undefined ? run.workMs <= WORK_LIMIT_WITHOUT_TCG_MS : run.workMs < tcgWorkMs;
+    tcgWorkMs === undefined ? run.workMs <= scale * WORK_LIMIT_WITHOUT_TCG_MS : run.workMs < tcgWorkMs;
   return fastEnough
     ? { outcome: 'proved', tried: true, tookMs, workMs: run.workMs, detail }
     : { outcome: 'too-slow', tried: true, tookMs, ended: true, detail };
