@@ -36,8 +36,21 @@ t.test('a guest on a distant host is judged as one here, and leaves nothing ther
   );
   t.ok(facts.some((fact) => /"fact":"qemu-started","pid":\d+,"host":"box"/.test(fact)));
   t.ok((await readdir(result.directory)).includes('qemu-debug.log'), "QEMU's log is with the recording");
+  const atMs = (fact: string) =>
+    Number(/"atMs":([\d.]+)/.exec(facts.find((each) => each.includes(fact)) ?? '')?.[1]);
+  t.ok(atMs('"fact":"ended"') - atMs('"fact":"qemu-exit"') < 20_000, 'its UARTs end with QEMU');
   t.strictSame(await runs(), []);
   t.ok((await readdir(join(cache, 'files'))).every((name) => /^[0-9a-f]{64}$/.test(name)));
+});
+
+t.test('a debugger is attached there more than once: to prove a state, and to steer', async (t) => {
+  const { environment } = await box(t);
+  const { result, exitCode, stderr } = await runScenario(t, 'nmi-in-crash-kexec', {
+    words: ['--host', 'box', '--vmcore', 'nonce'],
+    environment,
+  });
+  t.equal(exitCode, 0, stderr);
+  t.match(result, { verdict: 'captured', host: 'box', outcome: 'expected' });
 });
 
 t.test('a campaign goes on without a host that is lost, and --resume repeats what was lost', async (t) => {

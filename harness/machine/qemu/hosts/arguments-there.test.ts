@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Nic } from '../../../model/nic.js';
 import { qemuArguments } from '../arguments.js';
-import { argumentsThere } from './arguments-there.js';
+import { argumentsThere, startGdbstub } from './arguments-there.js';
 
 async function changed(nic: Nic | undefined) {
   const args = qemuArguments({
@@ -49,4 +49,13 @@ t.test('a card: raw frames on a socket on which QEMU listens, a connection throu
   t.ok(frames.lines.includes('stream,id=net0,server=on,addr.type=unix,addr.path=net.sock'));
   const user = await changed({ model: 'e1000', net: 'user' });
   t.ok(user.lines.includes('pipe,id=ssh,path=ssh'));
+});
+
+t.test('each stub has a chardev of its own, on the same FIFOs', async (t) => {
+  t.strictSame(startGdbstub(1), ['gdbserver chardev:gdb']);
+  t.strictSame(startGdbstub(3), [
+    'gdbserver none',
+    'chardev-add pipe,id=gdb3,path=gdb',
+    'gdbserver chardev:gdb3',
+  ]);
 });

@@ -6,8 +6,17 @@ export type FilesThere = (path: string) => Promise<string>;
 /** Chardevs that are sockets here and FIFOs there, by their ids: the names of the FIFOs. */
 export const PIPES_THERE = ['qmp', 'gdb', 'qtest', 'ssh'] as const;
 
-/** A command for HMP that attaches the gdbstub to its chardev, which stops the machine (QEMU 7.2, gdbstub.c). */
-export const START_GDBSTUB = 'gdbserver chardev:gdb';
+/**
+ * Commands for HMP that attach the gdbstub to its FIFOs, which stops the machine (QEMU 7.2, gdbstub.c); the last one
+ * answers that it waits. A second `gdbserver` on one chardev frees it first, and QEMU dies of SIGSEGV (gdbserver_start(),
+ * seen with 7.2): so `times`, counted from 1, gives each its own.
+ */
+export function startGdbstub(times: number): readonly string[] {
+  if (times === 1) return ['gdbserver chardev:gdb'];
+  // Without the stub, its chardev is freed: two would read from one FIFO.
+  const id = `gdb${times}`;
+  return ['gdbserver none', `chardev-add pipe,id=${id},path=gdb`, `gdbserver chardev:${id}`];
+}
 
 const SOCKET = /^socket,id=(\w+),path=[\w.]+(?:,server=on,wait=off)?$/;
 

@@ -132,14 +132,15 @@ finish
 /**
  * Both directions of a chardev of QEMU, through its two FIFOs, which QEMU has open already: parameters are the run's
  * directory and the FIFOs' name. What the guest wrote comes on standard output, to its last byte after QEMU's end. No open
- * blocks, also when QEMU has just ended: each FIFO is first opened for both directions (fifo(7)).
+ * blocks, also when QEMU has just ended: each FIFO is first opened for both directions (fifo(7)). OpenSSH reports the end
+ * of the output when standard error has ended as well (channels.c, chan_ibuf_empty(), 9.2): only the reader keeps it.
  */
 export const PIPE_SCRIPT = `cd && cd "${HOST_CACHE}/runs/$1" || exit 90
 exec 3<>"$2.out" 4<>"$2.in" || exit 91
 exec 5<"$2.out" 6>"$2.in"
 exec 3>&- 4>&-
 cat <&5 6>&- &
-exec >&-
+exec >/dev/null 2>&1
 cat >&6 5<&-
 exec 6>&- 5<&-
 wait

@@ -15,7 +15,7 @@ import type { HostPlace } from '../host.js';
 import { pollHostTime, timesOf } from '../host-time.js';
 import { NIC_SOCKETS } from '../nic.js';
 import { groupBytes } from '../uart.js';
-import { argumentsThere, type FilesThere, START_GDBSTUB } from './arguments-there.js';
+import { argumentsThere, type FilesThere, startGdbstub } from './arguments-there.js';
 import { MONITOR_SCRIPT, PIPE_SCRIPT, READ_SCRIPT, REMOVE_SCRIPT, TAIL_SCRIPT } from './scripts.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -50,6 +50,7 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
   const { connection, supervisor, name, directory } = parts;
   const begins: (() => Promise<void>)[] = [];
   const there = (file: string) => `${supervisor.directory}/${file}`;
+  let stubs = 0;
   return {
     async openUart(pipe, onBytes) {
       const group = groupBytes(onBytes);
@@ -113,7 +114,9 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
       open: openDuplex(() => openPipe(pipeOf(socket))),
     }),
     async startDebugger(hmp) {
-      const said = await hmp(START_GDBSTUB);
+      stubs += 1;
+      let said = '';
+      for (const command of startGdbstub(stubs)) said = await hmp(command);
       if (said.startsWith('Waiting for gdb')) return;
       throw new MachineFailure(`cannot start the gdbstub on ${connection.host}: ${foldLine(said)}`, {
         gone: false,
