@@ -1,10 +1,38 @@
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Memory, MachineFailure } from '../machine.js';
 import { answer } from './failure.js';
 import { RUN_FILES } from './arguments.js';
-import type { HostPlace } from './host.js';
 
 /** Most bytes of one request: QEMU holds its lock meanwhile, and the file takes that much room. */
 const MOST_BYTES = 32 * 1024 * 1024;
+
+/** The file in QEMU's working directory. */
+export interface MemoryFile {
+  /** As `HostPlace.read`; `into` may become the result. */
+  read(file: string, bytes: number, into?: Buffer): Promise<Buffer>;
+  remove(file: string): Promise<void>;
+}
+
+/** Files of a directory on this host. */
+export function memoryFileIn(directory: string): MemoryFile {
+  return {
+    async read(name, bytes, into = Buffer.allocUnsafeSlow(bytes)) {
+      const file = await open(join(directory, name));
+      try {
+        let length = 0;
+        for (;;) {
+          const { bytesRead } = await file.read(into, length, bytes - length, length);
+          length += bytesRead;
+          if (bytesRead === 0 || length === bytes) return into.subarray(0, length);
+        }
+      } finally {
+        await file.close();
+      }
+    },
+    remove: (name) => rm(join(directory, name), { force: true }),
+  };
+}
 
 /** The one command of QMP that is used. */
 interface MemoryWriter {
@@ -15,11 +43,11 @@ interface MemoryWriter {
  * The guest's physical memory, through QMP `pmemsave` (qapi/machine.json) and a file in QEMU's working directory, which
  * is removed at once. Memory that does not exist reads as zeros.
  */
-export function qemuMemory(qmp: MemoryWriter, place: Pick<HostPlace, 'read' | 'remove'>): Memory {
-  const part = async (address: number, bytes: number): Promise<Buffer> => {
+export function qemuMemory(qmp: MemoryWriter, place: MemoryFile): Memory {
+  const part = async (address: number, bytes: number, into?: Buffer): Promise<Buffer> => {
     try {
       await answer(qmp.execute('pmemsave', { val: address, size: bytes, filename: RUN_FILES.memory }));
-      const read = await place.read(RUN_FILES.memory, bytes);
+      const read = await place.read(RUN_FILES.memory, bytes, into);
       if (read.length === bytes) return read;
       const why = `QEMU wrote ${read.length} of ${bytes} bytes`;
       throw new MachineFailure(`cannot read memory at "0x${address.toString(16)}": ${why}`, { gone: false });
@@ -28,8 +56,8 @@ export function qemuMemory(qmp: MemoryWriter, place: Pick<HostPlace, 'read' | 'r
     }
   };
   return {
-    async read(address, bytes) {
-      if (bytes <= MOST_BYTES) return part(address, bytes);
+    async read(address, bytes, { into } = {}) {
+      if (bytes <= MOST_BYTES) return part(address, bytes, into);
       const parts: Buffer[] = [];
       for (let at = 0; at < bytes; at += MOST_BYTES) {
         parts.push(await part(address + at, Math.min(MOST_BYTES, bytes - at)));

@@ -13,7 +13,7 @@ import type { HostPlace, QemuHost } from './host.js';
 import { LOCAL_HOST } from './hosts/local.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
-import { qemuMemory } from './memory.js';
+import { memoryFileIn, qemuMemory } from './memory.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
 import type { QemuProcess } from './process.js';
@@ -22,6 +22,7 @@ import { remember } from './remember.js';
 import { kindInLog } from './reset-kind.js';
 import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
+import { drained } from './last-bytes.js';
 import type { UartChannel } from './uart.js';
 
 /**
@@ -65,7 +66,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
   try {
     const { host = LOCAL_HOST } = place;
     const name = `QEMU ${plan.qemu.version}${host.name === undefined ? '' : ` on ${host.name}`}`;
-    return { name, abilities: await start(plan, { ...place, host, name, teardown, gone }), close };
+    return { name, ...(await start(plan, { ...place, host, name, teardown, gone })), close };
   } catch (error) {
     if (error instanceof HostLost) place.log.fact({ fact: 'host-lost', host: error.host, why: error.why });
     // A QEMU that cannot start (a bad --machine, no KVM) prints why on stderr: its exit is recorded, and that decides.
@@ -78,7 +79,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 async function start(
   plan: QemuPlan,
   { directory, log, host, name, teardown, gone }: Undoable & { readonly name: string },
-): Promise<Abilities> {
+): Promise<Pick<Machine, 'abilities' | 'lastBytes'>> {
   const place = await host.openPlace({ directory });
   teardown.defer("close QEMU's directory", () => place.close());
   const openUart = async (channel: Channel, pipe: string): Promise<UartChannel> => {
@@ -129,7 +130,7 @@ async function start(
       return qtest;
     },
   });
-  return {
+  const abilities: Abilities = {
     console: {
       send: (bytes) => consoleUart.send(bytes),
       sendBreak: async () => void (await answer(qmp.execute('chardev-send-break', { id: 'console' }))),
@@ -163,10 +164,14 @@ async function start(
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
     resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
-    memory: qemuMemory(qmp, place),
+    memory: qemuMemory(qmp, host.name === undefined ? memoryFileIn(directory) : place),
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
+  };
+  return {
+    abilities,
+    lastBytes: drained([consoleUart, controlUart], () => answer(qmp.execute('query-status'))),
   };
 }
 
