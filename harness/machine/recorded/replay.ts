@@ -86,7 +86,8 @@ export class Replay {
   async #until(done: () => boolean): Promise<void> {
     while (!done() && !this.#over) {
       await sleep(POLL_MS);
-      if (performance.now() - this.#lastCauseMs < IDLE_MS) continue;
+      // The run may have done it meanwhile, or ended.
+      if (done() || this.#over || performance.now() - this.#lastCauseMs < IDLE_MS) continue;
       const next = this.#clock.nextMs;
       if (next !== undefined) this.#clock.forwardTo(next);
     }
