@@ -43,4 +43,5 @@ t.test('what --dry-run and mistakes of scenarios and kernels do not need is load
   const run = loadedBy('cli/actions/run-and-report.js');
   t.ok(run.files.has('run/execute-run.js'));
   t.notOk(run.packages.has('ws'), 'a monitor on a Unix socket needs no WebSocket');
+  t.notOk(run.packages.has('iced-x86'), 'most runs decode no instruction');
 });
