@@ -22,7 +22,7 @@ export function phasesOf(records: readonly RunRecord[], { beforeMs, afterMs }: A
       records.find(isShutdown) ?? records.findLast(({ kind }) => kind === 'chunk'),
     ],
     ['last bytes, memory compared', records.find(isFact('memory-compared'))],
-    ["last sample, until QEMU's end", records.find(isFact('qemu-exit'))],
+    ["proof of an end without shutdown, last sample, until QEMU's end", records.find(isFact('qemu-exit'))],
     ['until the recording is closed', records.at(-1)],
   ];
   let fromMs = -beforeMs;
