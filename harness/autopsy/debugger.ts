@@ -1,5 +1,6 @@
 import type { Registers, Debugger as SteppingDebugger } from '../machine/debugger.js';
-import { GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
+import { MachineFailure } from '../machine/machine.js';
+import { GdbClosedError, GdbError, GdbRemoteError } from '../qemu/gdbstub/index.js';
 
 /** A debugger on a machine that is stopped, or can be; `GdbClient` is one. Its timeouts and errors are the client's. */
 export interface Debugger {
@@ -27,6 +28,11 @@ export async function continueBut(
 /** Whether the debugger failed: it is gone, does not answer, or refuses. */
 export function isDebuggerError(error: unknown): boolean {
   return error instanceof GdbError;
+}
+
+/** Whether an error says that the machine, or the connection to it, is gone. */
+export function isGone(error: unknown): boolean {
+  return error instanceof GdbClosedError || (error instanceof MachineFailure && error.gone);
 }
 
 /** What a read of memory gives; undefined when the stub refuses it: nothing is there. Throws every other error. */

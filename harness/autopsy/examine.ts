@@ -9,7 +9,7 @@ import type { Armed, VcpuState } from '../model/event.js';
 import { crashPathRank, type Place } from '../model/place.js';
 import { waitsForPvLock } from '../model/pv-wait.js';
 import type { HostFact } from '../model/record.js';
-import { GdbClosedError, GdbError } from '../qemu/gdbstub/index.js';
+import { GdbError } from '../qemu/gdbstub/index.js';
 import { functionsOf, type SymbolTable } from '../symbols/index.js';
 import { type ExaminedVcpu, type Finding, judge, type Standstill } from '../standstill/judge.js';
 import type { MemoryMap } from '../standstill/ram.js';
@@ -94,11 +94,6 @@ export async function examine(machine: SuspectMachine): Promise<Examination | un
     if (error instanceof GdbError || (error instanceof MachineFailure && !error.gone)) return undefined;
     throw error;
   }
-}
-
-/** Whether an error says that the machine, or the connection to it, is gone. */
-export function isGone(error: unknown): boolean {
-  return error instanceof GdbClosedError || (error instanceof MachineFailure && error.gone);
 }
 
 interface Scene {

@@ -12,6 +12,11 @@ export interface Machine {
   readonly name: string;
   readonly abilities: Abilities;
   /**
+   * Resolves when the log has all that a guest wrote before it stopped; absent where its last bytes may still be on their
+   * way, and nobody knows for how long.
+   */
+  readonly lastBytes?: (() => Promise<void>) | undefined;
+  /**
    * Ends the machine; resolves when nothing of it is left. The log gets no reports afterwards. A failed cleanup step is
    * reported as a harness fault.
    */
@@ -112,8 +117,11 @@ export interface Monitor {
 
 /** The machine's physical memory, seen from outside. What it holds while vCPUs run may change meanwhile. */
 export interface Memory {
-  /** Reads whole pages at a physical address. Throws a {@link MachineFailure}. */
-  read(address: number, bytes: number): Promise<Buffer>;
+  /**
+   * Reads whole pages at a physical address. `into`, of that length, may become the result: fresh buffers for all of a
+   * guest's memory cost more than the reading. Throws a {@link MachineFailure}.
+   */
+  read(address: number, bytes: number, options?: { readonly into?: Buffer | undefined }): Promise<Buffer>;
 }
 
 /**

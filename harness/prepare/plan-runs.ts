@@ -73,8 +73,9 @@ export async function planTrialsOnHosts(
 ): Promise<RunPlan[][]> {
   const { campaign, onProgress } = options;
   const hosts = options.hosts ?? [{ qemuBinary: options.qemuBinary }];
+  const versions = new Map<PlannedHost, string>();
   for (const host of hosts) {
-    await qemuVersion(host.qemuBinary, { host: host.there });
+    versions.set(host, (await qemuVersion(host.qemuBinary, { host: host.there })).text);
     await requireKnownNames(host, choices);
   }
   const cells = [...new Set(trials.map(({ cell }) => cell))];
@@ -82,7 +83,10 @@ export async function planTrialsOnHosts(
   const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
   const kernelsOf = await resolveKernels(cells, options);
   const accelerators = new Map<PlannedHost, AccelChoice>();
-  for (const host of hosts) accelerators.set(host, await acceleratorOf(host, choices, options));
+  for (const host of hosts) {
+    const asked = { accel: choices.accel, version: versions.get(host) };
+    accelerators.set(host, await acceleratorOf(host, asked, options));
+  }
   const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
 
   const identities = fit.map((run, index) => ({
@@ -128,14 +132,18 @@ function unchosen(): never {
 /** Which accelerator runs the guests of a host? A proof of another host is cached in a folder of its own. */
 async function acceleratorOf(
   { there: host, qemuBinary }: PlannedHost,
-  { accel = 'auto', timeoutScale: scale }: GuestsChoices,
+  {
+    accel = 'auto',
+    timeoutScale: scale,
+    version,
+  }: Pick<GuestsChoices, 'accel' | 'timeoutScale'> & { readonly version: string | undefined },
   { cacheDir, onProgress }: PlanOptions,
 ): Promise<AccelChoice> {
   const where = host === undefined ? '' : `${host.name}: `;
   const onProbe = (limitMs: number) =>
     onProgress?.(`${where}proving KVM, which takes up to ${Math.round(limitMs / 1000)} s`);
   try {
-    return await chooseAccelerator(accel, { qemuBinary, cacheDir, host, scale, onProbe });
+    return await chooseAccelerator(accel, { qemuBinary, version, cacheDir, host, scale, onProbe });
   } catch (error) {
     if (host === undefined || !(error instanceof Fault) || error.message.includes(host.name)) throw error;
     throw new Fault(error.kind, `host ${host.name}: ${error.message}`, { cause: error });

@@ -155,14 +155,15 @@ async function compare(
   },
 ): Promise<MemoryComparison | undefined> {
   const comparison = new MemoryComparison(chunks, atJump);
-  const read = async (address: number, bytes: number) => {
-    const bytesRead = await memory.read(address, bytes);
+  const read: Memory['read'] = async (address, bytes, options) => {
+    const bytesRead = await memory.read(address, bytes, options);
     comparison.addPhysical(address, bytesRead);
     return bytesRead;
   };
+  const room = Buffer.allocUnsafeSlow(MEMORY_WINDOW_BYTES);
   for (let start = 0; start < sizeBytes; start += MEMORY_WINDOW_BYTES) {
     if (isCut()) return undefined;
-    const window = Buffer.alloc(inPages(Math.min(MEMORY_WINDOW_BYTES, sizeBytes - start)));
+    const window = room.subarray(0, inPages(Math.min(MEMORY_WINDOW_BYTES, sizeBytes - start))).fill(0);
     const known = await fill(window, { read, pieces, start });
     for (let at = 0; at < window.length; at += CHUNK_BYTES) {
       const before = start + at === 0 && isAtStart(startPart, pieces) ? startPart : undefined;
@@ -184,7 +185,7 @@ function isAtStart(start: VmcoreStart | undefined, pieces: readonly VmcorePiece[
   return start !== undefined && start.bytes < CHUNK_BYTES && pieces[0]?.offset === start.bytes;
 }
 
-/** Copies the memory that belongs into a window of the file. Returns how many pages of each chunk are known. */
+/** Reads the memory that belongs into a window of the file. Returns how many pages of each chunk are known. */
 async function fill(
   window: Buffer,
   { read, pieces, start }: { read: Memory['read']; pieces: readonly VmcorePiece[]; start: number },
@@ -194,7 +195,8 @@ async function fill(
     const from = Math.max(offset, start);
     const to = Math.min(offset + bytes, start + window.length);
     if (from >= to) continue;
-    (await read(address + from - offset, to - from)).copy(window, from - start);
+    const into = window.subarray(from - start, to - start);
+    await read(address + from - offset, to - from, { into });
     for (let at = from - start; at < to - start; at += PAGE_BYTES) {
       const chunk = at - (at % CHUNK_BYTES);
       known.set(chunk, (known.get(chunk) ?? 0) + 1);

@@ -1,5 +1,4 @@
 import { reportProofs } from '../classify/report-proofs.js';
-import type { RunEvent } from '../model/event.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import type { ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
@@ -10,7 +9,7 @@ import { followGuest } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
 import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
-import { LAST_BYTES_MS, postMortem } from './post-mortem.js';
+import { postMortem } from './post-mortem.js';
 import { watchSilentCapture } from './silent-capture.js';
 import type { SourceBank } from './source-bank.js';
 import { triggerTarget } from './trigger-target.js';
@@ -66,10 +65,11 @@ export async function crashGuest(
       await followGuest(guest, openQuestions);
     } finally {
       await stopExamining();
-      await lastReport(watch);
+      await lastReport(guest);
       await compareMemory(guest, { memoryMiB: crash.memoryMiB, atJump: atJump.sums, signal });
     }
   } finally {
+    await lastReport(guest);
     await postMortem(guest, { known, session, ...how });
     // The console is complete only now, and what it did not show was read from memory.
     for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
@@ -90,7 +90,6 @@ async function fire(
 }
 
 /** QEMU's event of a guest's end may overtake the guest's report. */
-async function lastReport(watch: Guest['watch']): Promise<void> {
-  const has = (type: RunEvent['type']) => watch.events.some((event) => event.type === type);
-  if (has('shutdown') && !has('vmcore-read')) await watch.sleep(LAST_BYTES_MS);
+async function lastReport(guest: Guest): Promise<void> {
+  if (guest.watch.events.some(({ type }) => type === 'shutdown')) await guest.lastBytes();
 }

@@ -10,6 +10,9 @@ import { examineSuspicions } from './examine-guest.js';
 import { Guest } from './guest.js';
 import { RunWatch } from './run-watch.js';
 
+// What a run loads late is there: an examination is given 50 ms below.
+await import('../autopsy/examine.js');
+
 const SPINNING: MadeVcpu = { rip: 0xffffffff81234000n };
 const PANIC = '[    4.624082] Kernel panic - not syncing: sysrq triggered crash\n';
 

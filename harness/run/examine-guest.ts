@@ -1,4 +1,4 @@
-import { examine, isGone } from '../autopsy/examine.js';
+import { isGone } from '../autopsy/debugger.js';
 import { suspensionIn } from '../classify/phases.js';
 import { faultFact } from '../machine/fault-fact.js';
 import { MissingAbility, need } from '../machine/machine.js';
@@ -80,6 +80,9 @@ async function examineOnce(guest: Guest, needs: ExaminationNeeds, examinedBefore
     // Its vCPUs would run on when a debugger continues it (measured with QEMU 7.2).
     suspensionIn(watch.events) !== undefined ||
     watch.events.some(({ type }) => type === 'shutdown' || type === 'hang');
+  if (isOver()) return;
+  // Loaded before the machine is stopped; most runs need no examination.
+  const { examine } = await import('../autopsy/examine.js');
   if (isOver()) return;
   try {
     await guest.whileStopped(async (gdb) => {

@@ -3,8 +3,7 @@ import { type LocalApic, readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
 import { type Machine, MachineFailure, MissingAbility, need } from '../machine/machine.js';
-import { continueBut } from '../autopsy/debugger.js';
-import { isGone } from '../autopsy/examine.js';
+import { continueBut, isGone } from '../autopsy/debugger.js';
 import { Fault } from '../model/fault.js';
 import type { PinName } from '../proof/names.js';
 import { pinOfDevice, readProcInterrupts } from '../timeline/proc-interrupts.js';
@@ -12,6 +11,8 @@ import { GuestShell } from './guest-shell.js';
 import type { RunWatch } from './run-watch.js';
 
 const CONTINUE_TRIES = 2;
+/** The end of a guest comes over another channel than its last bytes. */
+const LAST_BYTES_MS = 300;
 
 /** The guest was stopped and could not be continued: what follows would look like a hang. */
 export class CannotContinue extends Fault {
@@ -38,6 +39,7 @@ export class Guest {
   /** vCPUs that a choreography has left stopped, for the rest of the run. */
   held: ReadonlySet<number> = new Set();
   #debugger: Promise<Debugger> | undefined;
+  #lastBytes: Promise<void> | undefined;
   /** The end of the latest work with the machine stopped. */
   #stopped: Promise<unknown> = Promise.resolve();
 
@@ -88,6 +90,15 @@ export class Guest {
     });
     this.#stopped = turn.catch(() => undefined);
     return turn;
+  }
+
+  /**
+   * Resolves when everything that the guest wrote before it shut down is recorded, which its end may have overtaken. Where
+   * the machine cannot tell, that takes a fixed time, once in a run.
+   */
+  lastBytes(): Promise<void> {
+    this.#lastBytes ??= this.machine.lastBytes?.() ?? this.watch.sleep(LAST_BYTES_MS);
+    return this.#lastBytes;
   }
 
   /** Resolves when no work with the machine stopped is under way. */

@@ -1,4 +1,4 @@
-import { isGone } from '../autopsy/examine.js';
+import { isGone } from '../autopsy/debugger.js';
 import { faultFact } from '../machine/fault-fact.js';
 import type { Memory } from '../machine/machine.js';
 import type { Armed } from '../model/event.js';

@@ -34,6 +34,28 @@ void t.test('a stopped run does not wait for a window', async (t) => {
   t.equal((await quick.read(0, 1)).length, 1);
 });
 
+void t.test('a window is read into memory that is there, whatever the machine returns', async (t) => {
+  const machines = {
+    'a fresh buffer': async (address: number, length: number) => Buffer.alloc(length, address),
+    'the buffer that was offered': async (address: number, length: number, options?: { into?: Buffer }) =>
+      (options?.into ?? Buffer.alloc(length)).fill(address),
+  };
+  for (const [what, read] of Object.entries(machines)) {
+    const memory = withinTime({ read }, { bytes: 8, nowMs: () => 0 });
+    const one = await memory.read(1, 4);
+    const two = await memory.read(2, 4);
+    t.equal(one.buffer, two.buffer, what);
+    t.strictSame([...two], [2, 2, 2, 2]);
+    const into = Buffer.alloc(4);
+    const three = await memory.read(3, 4, { into });
+    t.strictSame(
+      [[...into], three.buffer === into.buffer, [...two]],
+      [[3, 3, 3, 3], true, [2, 2, 2, 2]],
+      what,
+    );
+  }
+});
+
 void t.test('a slow link is noticed with the first part', async (t) => {
   t.equal(await readAll(299_000, 1000), 299_000, 'just under five minutes');
   t.equal(await readAll(301_000, 1000), 0);

@@ -36,9 +36,6 @@ export interface PostMortem extends KernelSources {
 /** Facts of these kinds mean that there is no machine to examine. */
 const GONE: ReadonlySet<string> = new Set(['qemu-exit', 'interrupted', 'harness-fault']);
 
-/** The end of a guest comes over another channel than its last bytes. */
-export const LAST_BYTES_MS = 300;
-
 /**
  * Examines the guest of a fired run at its end, unless it lives: the logs of both kernels, why the machine reset, the
  * last place of each vCPU, its interrupt controllers. The machine stays stopped. What cannot be read leaves no facts: a
@@ -47,7 +44,6 @@ export const LAST_BYTES_MS = 300;
 export async function postMortem(guest: Guest, options: PostMortem): Promise<void> {
   const { events } = guest.watch;
   if (guest.machine.abilities.debugger === undefined) return;
-  if (events.some(({ type }) => type === 'shutdown')) await guest.watch.sleep(LAST_BYTES_MS);
   if (!events.some((event) => event.type === 'firing' || isFact(event, 'fired'))) return;
   if (events.some((event) => event.type === 'host' && GONE.has(event.fact.fact))) return;
   if (events.some((event) => isFact(event, 'watch-ended') && event.fact.answered)) return;

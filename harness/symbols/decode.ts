@@ -1,4 +1,5 @@
-import { Decoder, DecoderOptions, FlowControl, Instruction as IcedInstruction, Mnemonic } from 'iced-x86';
+import type { Instruction as IcedInstruction } from 'iced-x86';
+import { iced } from './iced.js';
 
 /** An instruction's effect on the flow of control. `other` continues with the next instruction. */
 export type InstructionKind =
@@ -35,8 +36,9 @@ export interface InstructionReader {
 
 /** A reader of 64-bit code at `address`. */
 export function readInstructions(bytes: Uint8Array, address: bigint): InstructionReader {
+  const { Decoder, DecoderOptions, Instruction: Scratch } = iced();
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
-  const scratch = new IcedInstruction();
+  const scratch = new Scratch();
   return {
     at: (offset) => {
       if (offset < 0 || offset >= bytes.length) return undefined;
@@ -53,6 +55,7 @@ export function readInstructions(bytes: Uint8Array, address: bigint): Instructio
 }
 
 function describe(from: IcedInstruction): Instruction {
+  const { Mnemonic } = iced();
   const mnemonic = (Mnemonic[from.mnemonic] ?? '').toLowerCase();
   const plain = { address: from.ip, length: from.length, kind: kindOf(from), mnemonic };
   if (from.isCallNear || from.isJmpShortOrNear || from.isJccShortOrNear) {
@@ -67,6 +70,7 @@ function describe(from: IcedInstruction): Instruction {
 }
 
 function kindOf(from: IcedInstruction): InstructionKind {
+  const { FlowControl, Mnemonic } = iced();
   switch (from.flowControl) {
     case FlowControl.Call:
       // iced-x86 counts syscall and sysenter as calls, although they push no return address.

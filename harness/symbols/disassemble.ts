@@ -1,13 +1,4 @@
-import {
-  Decoder,
-  DecoderOptions,
-  Formatter,
-  FormatterSyntax,
-  Instruction as Iced,
-  Mnemonic,
-  OpKind,
-  Register,
-} from 'iced-x86';
+import { iced } from './iced.js';
 
 /** One instruction as text, and what a trace needs to know about it. */
 export interface Disassembled {
@@ -39,9 +30,11 @@ export function disassemble(
   bytes: Uint8Array,
   { address, bits, nameOf }: { address: bigint; bits: 64 | 32; nameOf: (address: bigint) => string },
 ): Disassembled | undefined {
+  const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction, Mnemonic, OpKind, Register } =
+    iced();
   const decoder = new Decoder(bits, bytes, DecoderOptions.None);
   const formatter = new Formatter(FormatterSyntax.Gas);
-  const read = new Iced();
+  const read = new Instruction();
   try {
     decoder.ip = address;
     decoder.decodeOut(read);

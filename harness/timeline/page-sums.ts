@@ -39,7 +39,9 @@ export class PageSums {
 }
 
 function sumsOf(memory: Buffer): Uint32Array {
-  return Uint32Array.from({ length: memory.length / PAGE_BYTES }, (_, page) =>
-    crc32(memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)),
-  );
+  const sums = new Uint32Array(memory.length / PAGE_BYTES);
+  for (let page = 0; page < sums.length; page += 1) {
+    sums[page] = crc32(memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+  }
+  return sums;
 }

@@ -49,7 +49,7 @@ const PURE_PACKAGES = [
   'yaml',
   'zod',
 ];
-const PURE_NODE_MODULES = ['node:stream', 'node:util', 'node:zlib'];
+const PURE_NODE_MODULES = ['node:module', 'node:stream', 'node:util', 'node:zlib'];
 
 /** Rooms that only a few higher rooms may import; everybody else asks for what they offer through `machine`. */
 const RESERVED = {

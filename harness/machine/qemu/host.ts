@@ -36,8 +36,11 @@ export interface HostPlace {
   reportHostTime(pid: number, report: ReportHostTime): HostTimeReporter;
   /** How long a question is on its way there and back, milliseconds; absent for this host. */
   readonly roundTripMs?: (() => number) | undefined;
-  /** Reads a file of `bytes` that QEMU wrote; a longer one is cut. Throws when it cannot be read. */
-  read(file: string, bytes: number): Promise<Buffer>;
+  /**
+   * Reads a file of `bytes` that QEMU wrote; a longer one is cut. `into`, of that length, may become the result. Throws
+   * when it cannot be read.
+   */
+  read(file: string, bytes: number, into?: Buffer): Promise<Buffer>;
   remove(file: string): Promise<void>;
   /** The last bytes of QEMU's log, one character for each. Throws when it cannot be read. */
   endOfLog(mostBytes: number): Promise<string>;

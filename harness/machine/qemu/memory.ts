@@ -16,10 +16,10 @@ interface MemoryWriter {
  * is removed at once. Memory that does not exist reads as zeros.
  */
 export function qemuMemory(qmp: MemoryWriter, place: Pick<HostPlace, 'read' | 'remove'>): Memory {
-  const part = async (address: number, bytes: number): Promise<Buffer> => {
+  const part = async (address: number, bytes: number, into?: Buffer): Promise<Buffer> => {
     try {
       await answer(qmp.execute('pmemsave', { val: address, size: bytes, filename: RUN_FILES.memory }));
-      const read = await place.read(RUN_FILES.memory, bytes);
+      const read = await place.read(RUN_FILES.memory, bytes, into);
       if (read.length === bytes) return read;
       const why = `QEMU wrote ${read.length} of ${bytes} bytes`;
       throw new MachineFailure(`cannot read memory at "0x${address.toString(16)}": ${why}`, { gone: false });
@@ -28,8 +28,8 @@ export function qemuMemory(qmp: MemoryWriter, place: Pick<HostPlace, 'read' | 'r
     }
   };
   return {
-    async read(address, bytes) {
-      if (bytes <= MOST_BYTES) return part(address, bytes);
+    async read(address, bytes, { into } = {}) {
+      if (bytes <= MOST_BYTES) return part(address, bytes, into);
       const parts: Buffer[] = [];
       for (let at = 0; at < bytes; at += MOST_BYTES) {
         parts.push(await part(address + at, Math.min(MOST_BYTES, bytes - at)));

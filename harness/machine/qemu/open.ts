@@ -22,6 +22,7 @@ import { remember } from './remember.js';
 import { kindInLog } from './reset-kind.js';
 import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
+import { drained } from './last-bytes.js';
 import type { UartChannel } from './uart.js';
 
 /**
@@ -65,7 +66,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
   try {
     const { host = LOCAL_HOST } = place;
     const name = `QEMU ${plan.qemu.version}${host.name === undefined ? '' : ` on ${host.name}`}`;
-    return { name, abilities: await start(plan, { ...place, host, name, teardown, gone }), close };
+    return { name, ...(await start(plan, { ...place, host, name, teardown, gone })), close };
   } catch (error) {
     if (error instanceof HostLost) place.log.fact({ fact: 'host-lost', host: error.host, why: error.why });
     // A QEMU that cannot start (a bad --machine, no KVM) prints why on stderr: its exit is recorded, and that decides.
@@ -78,7 +79,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 async function start(
   plan: QemuPlan,
   { directory, log, host, name, teardown, gone }: Undoable & { readonly name: string },
-): Promise<Abilities> {
+): Promise<Pick<Machine, 'abilities' | 'lastBytes'>> {
   const place = await host.openPlace({ directory });
   teardown.defer("close QEMU's directory", () => place.close());
   const openUart = async (channel: Channel, pipe: string): Promise<UartChannel> => {
@@ -129,7 +130,7 @@ async function start(
       return qtest;
     },
   });
-  return {
+  const abilities: Abilities = {
     console: {
       send: (bytes) => consoleUart.send(bytes),
       sendBreak: async () => void (await answer(qmp.execute('chardev-send-break', { id: 'console' }))),
@@ -167,6 +168,10 @@ async function start(
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
+  };
+  return {
+    abilities,
+    lastBytes: drained([consoleUart, controlUart], () => answer(qmp.execute('query-status'))),
   };
 }
 

@@ -45,3 +45,21 @@ t.test(
     t.equal(Buffer.concat(groups).toString(), text);
   },
 );
+
+t.test('what was written before a drain is reported by it, and counted once', async (t) => {
+  const directory = t.testdir({});
+  const groups: Buffer[] = [];
+  const channel = await openUartChannel(directory, 'console', (bytes) => groups.push(bytes));
+  const output = openSync(join(directory, 'console.out'), 'r+');
+  t.equal(channel.drain?.(), 0);
+  writeSync(output, 'reboot: ');
+  // The reader takes them, and they wait for their group.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  writeSync(output, 'Power down');
+  t.equal(channel.drain?.(), 18);
+  t.equal(Buffer.concat(groups).toString(), 'reboot: Power down');
+  t.equal(channel.drain?.(), 0);
+  closeSync(output);
+  await channel.close();
+  t.equal(Buffer.concat(groups).length, 18);
+});

@@ -17,6 +17,11 @@ const READ_BYTES = 64 * 1024;
 export interface UartChannel {
   /** Sends bytes to the guest. */
   send(bytes: Buffer): void;
+  /**
+   * Reports now what QEMU has written, and tells how many bytes that were since the last call; absent where they come over
+   * a link.
+   */
+  readonly drain?: (() => number) | undefined;
   /** Reads the remaining bytes, and closes. */
   close(): Promise<void>;
 }
@@ -40,19 +45,30 @@ export async function openUartChannel(
   } catch (error) {
     throw harnessFault(`cannot make the FIFOs of "${name}": ${String(error)}; see the cause`, error);
   }
-  const group = groupBytes(onBytes);
+  let received = 0;
+  const group = groupBytes((bytes) => {
+    received += bytes.length;
+    onBytes(bytes);
+  });
   const outputFd = openFifo(output);
   const reader = new Socket({ fd: outputFd, readable: true, writable: false });
   const writer = new Socket({ fd: openFifo(input), readable: false, writable: true });
   for (const end of [reader, writer]) end.on('error', () => end.destroy());
   reader.on('data', (bytes) => group.push(bytes));
+  const drain = () => {
+    if (!reader.destroyed) for (const bytes of rest(outputFd)) group.push(bytes);
+    group.flush();
+    const drained = received;
+    received = 0;
+    return drained;
+  };
   return {
     send(bytes) {
       writer.write(bytes);
     },
+    drain,
     async close() {
-      if (!reader.destroyed) for (const bytes of rest(outputFd)) group.push(bytes);
-      group.flush();
+      drain();
       reader.destroy();
       writer.destroy();
       await Promise.all([input, output].map((path) => rm(path, { force: true })));

@@ -37,6 +37,7 @@ export async function recordedMachine(directory: string): Promise<RecordedMachin
       return {
         name: NAME,
         abilities: abilitiesOf(replay, monitorOf(records, { replay, log, seen })),
+        lastBytes: () => replay.lastBytes(),
         async close() {
           replay.stop();
           await playing;

@@ -47,6 +47,18 @@ export class Replay {
     return last.record.text;
   }
 
+  /** Resolves when no bytes are left to replay but those that the run has to cause. */
+  async lastBytes(): Promise<void> {
+    const areBytesLeft = () => {
+      for (const { record, cause } of this.#moments.slice(this.#played)) {
+        if (this.#over || (cause !== undefined && !this.#done.has(cause))) return false;
+        if (record.kind === 'chunk') return true;
+      }
+      return false;
+    };
+    while (areBytesLeft()) await settled();
+  }
+
   /** Replays to the end of the recording, then advances the clock, deadline by deadline, until it is stopped. */
   async play(deliver: (record: RunRecord) => void): Promise<void> {
     const needed = new Map<Cause, number>();
@@ -74,7 +86,8 @@ export class Replay {
   async #until(done: () => boolean): Promise<void> {
     while (!done() && !this.#over) {
       await sleep(POLL_MS);
-      if (performance.now() - this.#lastCauseMs < IDLE_MS) continue;
+      // The run may have done it meanwhile, or ended.
+      if (done() || this.#over || performance.now() - this.#lastCauseMs < IDLE_MS) continue;
       const next = this.#clock.nextMs;
       if (next !== undefined) this.#clock.forwardTo(next);
     }

@@ -9,7 +9,6 @@ import { QmpClient } from './client.js';
 import { Connection } from './connection.js';
 import { QmpTimeoutError } from './errors.js';
 import { DEFAULT_DEADLINE_MS, type QmpOptions, withDefaults } from './options.js';
-import { openWebSocket } from './web-socket.js';
 
 /**
  * Where the monitor listens: a Unix socket, a stream that the caller opens, or a WebSocket (`ws:`, `wss:` or
@@ -69,8 +68,11 @@ function open(
 ): Promise<Connection> {
   if (isSocket(target)) return connectSocket(target, makeConnection, limits);
   return connectWhenListening(
-    (handlers, signal) =>
-      openWebSocket(target.url, handlers, { maxMessageBytes: limits.maxMessageBytes, signal }),
+    async (handlers, signal) => {
+      // The library is loaded by those who need it: a Unix socket does not.
+      const { openWebSocket } = await import('./web-socket.js');
+      return openWebSocket(target.url, handlers, { maxMessageBytes: limits.maxMessageBytes, signal });
+    },
     makeConnection,
     limits,
   );

@@ -38,6 +38,8 @@ export interface AccelChoice {
 export interface ChooseOptions {
   /** A name in PATH or a path. */
   readonly qemuBinary: string;
+  /** Its version, as {@link qemuVersion} has it, where the caller has asked already. */
+  readonly version?: string | undefined;
   /** The cache. `accel.json` is in it, or in a folder of its own for another host; need not exist or be writable. */
   readonly cacheDir: string;
   readonly signal?: AbortSignal | undefined;
@@ -66,7 +68,7 @@ export interface ChooseOptions {
 export async function chooseAccelerator(request: AccelRequest, options: ChooseOptions): Promise<AccelChoice> {
   const asking = { signal: options.signal, host: options.host };
   const qemuPath = await findQemu(options.qemuBinary, asking);
-  const version = (await qemuVersion(qemuPath, asking)).text;
+  const version = options.version ?? (await qemuVersion(qemuPath, asking)).text;
   const common = { requested: request, qemuVersion: version };
   if (request === 'tcg') {
     await requireTcg(qemuPath, request, asking);

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RUN_FILES } from '../arguments.js';
 import type { HostPlace, QemuHost } from '../host.js';
@@ -42,7 +42,7 @@ function localPlace(
     socket: (name) => ({ path: join(base, name) }),
     begin: async () => undefined,
     reportHostTime,
-    read: (file) => readFile(join(directory, file)),
+    read: (file, bytes, into) => readInto(join(directory, file), into ?? Buffer.allocUnsafeSlow(bytes)),
     remove: (file) => rm(join(directory, file), { force: true }),
     endOfLog: (mostBytes) => endOf(join(directory, RUN_FILES.qemuLog), mostBytes),
     async close() {
@@ -55,4 +55,20 @@ function localPlace(
       if (failure !== undefined) throw failure;
     },
   };
+}
+
+/** The beginning of a file, at most as much as there is room for. */
+async function readInto(path: string, into: Buffer): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    let length = 0;
+    while (length < into.length) {
+      const { bytesRead } = await file.read(into, length, into.length - length, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return into.subarray(0, length);
+  } finally {
+    await file.close();
+  }
 }
