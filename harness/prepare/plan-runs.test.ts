@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PACKAGE_ROOT } from '../cli/context.js';
@@ -43,6 +45,21 @@ t.test('names become plans, without a command line', async (t) => {
   }
   t.ok(progress.includes('accelerator: tcg. TCG was asked for.'));
 });
+
+const canOpenKvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
+  () => true,
+  () => false,
+);
+
+t.test(
+  "a slow host's deadlines count for the proof of KVM as well",
+  { skip: canOpenKvm ? false : 'no /dev/kvm to be proved' },
+  async (t) => {
+    const { kernel, options, progress } = await madeOptions(t);
+    await planRuns({ scenario: ['sysrq-task'], kernel: [kernel], accel: 'auto', timeoutScale: 2 }, options);
+    t.ok(progress.includes('proving KVM, which takes up to 26 s'), progress.join('; '));
+  },
+);
 
 t.test('a trial is planned on each machine; a machine that no kernel fits is a mistake', async (t) => {
   const { kernel, options } = await madeOptions(t);

@@ -84,8 +84,7 @@ export async function planTrialsOnHosts(
   const kernelsOf = await resolveKernels(cells, options);
   const accelerators = new Map<PlannedHost, AccelChoice>();
   for (const host of hosts) {
-    const asked = { accel: choices.accel, version: versions.get(host) };
-    accelerators.set(host, await acceleratorOf(host, asked, options));
+    accelerators.set(host, await acceleratorOf(host, { ...choices, version: versions.get(host) }, options));
   }
   const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
 
@@ -132,11 +131,7 @@ function unchosen(): never {
 /** Which accelerator runs the guests of a host? A proof of another host is cached in a folder of its own. */
 async function acceleratorOf(
   { there: host, qemuBinary }: PlannedHost,
-  {
-    accel = 'auto',
-    timeoutScale: scale,
-    version,
-  }: Pick<GuestsChoices, 'accel' | 'timeoutScale'> & { readonly version: string | undefined },
+  { accel = 'auto', timeoutScale: scale, version }: GuestsChoices & { readonly version: string | undefined },
   { cacheDir, onProgress }: PlanOptions,
 ): Promise<AccelChoice> {
   const where = host === undefined ? '' : `${host.name}: `;
