@@ -1,4 +1,4 @@
-import type { HostFact, RunRecord } from '../model/record.js';
+import { atMsOf, type HostFact, type RunRecord } from '../model/record.js';
 
 /** A part of a run, milliseconds. */
 export interface Phase {
@@ -29,8 +29,8 @@ export function phasesOf(records: readonly RunRecord[], { beforeMs, afterMs }: A
   const phases: Phase[] = [];
   for (const [what, record] of marks) {
     if (record === undefined) continue;
-    phases.push({ what, ms: timeOf(record) - fromMs });
-    fromMs = timeOf(record);
+    phases.push({ what, ms: atMsOf(record) - fromMs });
+    fromMs = atMsOf(record);
   }
   phases.push({ what: 'verdict, timeline, report, until the exit', ms: afterMs });
   const summed = records.find(isFact('memory-at-jump'));
@@ -45,8 +45,4 @@ function isFact(fact: HostFact['fact']): (record: RunRecord) => boolean {
 
 function isShutdown(record: RunRecord): boolean {
   return record.kind === 'qmp' && record.record.message['event'] === 'SHUTDOWN';
-}
-
-function timeOf(record: RunRecord): number {
-  return record.kind === 'chunk' ? record.atMs : record.record.atMs;
 }

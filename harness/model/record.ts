@@ -224,3 +224,8 @@ export type RunRecord =
   | { readonly kind: 'qmp'; readonly line: number; readonly record: QmpRecord }
   | { readonly kind: 'sample'; readonly line: number; readonly record: Sample }
   | { readonly kind: 'host'; readonly line: number; readonly record: HostRecord };
+
+/** When a record was made, milliseconds since the run began. */
+export function atMsOf(record: RunRecord): number {
+  return record.kind === 'chunk' ? record.atMs : record.record.atMs;
+}

@@ -22,9 +22,9 @@ const LONG = 4;
 /**
  * Examines the guest at each suspicion, one at a time, until the run ends or it is stopped, and at a deadline: a guest
  * that works in many places raises no suspicion. The guest runs for at least as long as the last examination took: over
- * a slow link to an emulated host one takes 30 s (measured). A machine without debugger or monitor is never examined. A guest that
- * is not shown to hang continues. The returned function stops that, and resolves when no examination is under way. A
- * guest that cannot be continued is a harness fault, which is recorded.
+ * a slow link to an emulated host one takes 30 s (measured). A machine without debugger or monitor is never examined. A
+ * guest that is not shown to hang continues. The returned function stops that, and resolves when no examination is under
+ * way. A guest that cannot be continued is a harness fault, which is recorded.
  */
 export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => Promise<void> {
   const { watch, machine } = guest;

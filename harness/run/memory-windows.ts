@@ -15,9 +15,10 @@ export interface ReadingLimits {
 }
 
 /**
- * The same memory, of which `bytes` are to be read. A read fills `into`, or else memory that the next read overwrites: for
- * fresh buffers the collector marked the whole heap 78 times in one run (measured, Node 20). A read throws {@link MachineFailure} when all of it will take, or has
- * taken, longer than five minutes, and at once when `signal` stops the run: a window may take minutes over a slow link.
+ * The same memory, of which `bytes` are to be read. A read fills `into`, or else memory that the next read overwrites:
+ * for fresh buffers the collector marked the whole heap 78 times in one run (measured, Node 20). A read throws
+ * {@link MachineFailure} when all of it will take, or has taken, longer than five minutes, and at once when `signal`
+ * stops the run: a window may take minutes over a slow link.
  */
 export function withinTime(memory: Memory, { bytes, nowMs, signal }: ReadingLimits): Memory {
   const startMs = nowMs();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Machine } from '../machine/machine.js';
 import { recordedMachine } from '../machine/recorded/open.js';
-import type { RunRecord } from '../model/record.js';
+import { atMsOf, type RunRecord } from '../model/record.js';
 import { readRecording } from '../store/read-recording.js';
 import { readPlan } from '../store/run-directory.js';
 import { PARKED } from '../testing/builders/runs.js';
@@ -69,8 +69,7 @@ function sooner(lines: string): string {
 
 /** When the guest did something for the last time. */
 function lastOfGuest(records: readonly RunRecord[]): number {
-  const times = records.map((record) => (record.kind === 'chunk' ? record.atMs : record.record.atMs));
-  return Math.max(...times);
+  return Math.max(...records.map(atMsOf));
 }
 
 /** So that what needs a debugger is done as well. */

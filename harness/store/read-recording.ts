@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
 import { harnessFault } from '../model/fault.js';
 import {
+  atMsOf,
   type Channel,
   ChunkSchema,
   HostRecordSchema,
@@ -44,16 +45,12 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
   const ordered = records.sort((a, b) => a.seq - b.seq).map(({ record }) => record);
   // Bytes are written before their index line, one record at a time: bytes without one came last.
   const last = ordered.at(-1);
-  const atMs = last === undefined ? 0 : timeOf(last);
+  const atMs = last === undefined ? 0 : atMsOf(last);
   for (const channel of ['console', 'control'] as const) {
     const rest = bytes[channel].subarray(indexed[channel]);
     if (rest.length > 0) ordered.push({ kind: 'chunk', atMs, channel, bytes: rest });
   }
   return ordered;
-}
-
-function timeOf(record: RunRecord): number {
-  return record.kind === 'chunk' ? record.atMs : record.record.atMs;
 }
 
 async function contents(directory: string, name: string): Promise<Buffer> {

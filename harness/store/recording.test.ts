@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import type { RunRecord } from '../model/record.js';
+import { atMsOf, type RunRecord } from '../model/record.js';
 import { readRecording } from './read-recording.js';
 import { openRecorder, RECORDING } from './recorder.js';
 import { scratch } from '../testing/files.js';
@@ -32,7 +32,7 @@ void t.test('what was recorded is read back, in order, with line numbers', async
     'hello \xff\r\nworld',
     'the bytes as they came',
   );
-  const times = written.map((record) => (record.kind === 'chunk' ? record.atMs : record.record.atMs));
+  const times = written.map(atMsOf);
   t.strictSame(
     times,
     times.toSorted((a, b) => a - b),

@@ -8,19 +8,19 @@ import { labName, labPaths } from '../../lab/lab-directory.js';
 import { crashpath, KERNELS, resultsOf } from '../../testing/crashpath-command.js';
 import { scratch } from '../../testing/files.js';
 
-/** As long as the tests' runner lets this file live, less the time to end the lab. */
-const UP_MS = 900_000;
+/** Longest life of a command of the lab; `up` gives up by itself before. */
+const LIFETIME_MS = 900_000;
 
 async function lab(...words: readonly string[]) {
   return execa(join(PACKAGE_ROOT, 'scripts/kvm-lab'), words, {
     reject: false,
     stdin: 'ignore',
-    timeout: UP_MS,
+    timeout: LIFETIME_MS,
   });
 }
 
 t.test('a panic under KVM, on a host that is proved to have it', async (t) => {
-  // A lab that somebody uses is left running.
+  // A lab that runs already is in use, and left running.
   if ((await lab('status')).exitCode !== 0) t.teardown(() => lab('down'));
   const up = await lab('up', '--minutes', '14');
   if (!t.equal(up.exitCode, 0, up.stderr)) return;

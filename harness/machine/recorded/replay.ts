@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HostFactSchema, type RunRecord } from '../../model/record.js';
+import { atMsOf, HostFactSchema, type RunRecord } from '../../model/record.js';
 import type { MachineLog } from '../machine.js';
 import type { SteppedClock } from './clock.js';
 
@@ -79,7 +79,7 @@ export class Replay {
   }
 
   #forwardTo(record: RunRecord): void {
-    this.#clock.forwardTo(record.kind === 'chunk' ? record.atMs : record.record.atMs);
+    this.#clock.forwardTo(atMsOf(record));
   }
 
   /** Waits for the run. While it is idle, its timers fire, one after another. */

@@ -47,7 +47,7 @@ export interface ChooseOptions {
   readonly host?: ProgramHost | undefined;
   /** Ignore the cached proof, and cache a new one. */
   readonly fresh?: boolean | undefined;
-  /** Factor on the deadlines of the proof, for slow hosts (default 1). */
+  /** Factor on the deadlines of the proof, for slow hosts (default 1); below 1 it counts as 1. */
   readonly scale?: number | undefined;
   /** Called before the guests of a proof run, with their longest time in milliseconds. */
   readonly onProbe?: ((limitMs: number) => void) | undefined;
@@ -106,7 +106,8 @@ async function proofFor(
   options: ChooseOptions,
 ): Promise<FoundProof> {
   const kvmDevice = options.kvmDevice ?? KVM_DEVICE;
-  const { host, signal, scale } = options;
+  const { host, signal } = options;
+  const scale = Math.max(1, options.scale ?? 1);
   const proofDir = host === undefined ? options.cacheDir : proofDirOf(options.cacheDir, host);
   const problem = await (host === undefined ? deviceProblem(kvmDevice) : deviceProblemThere(host, kvmDevice));
   if (problem !== undefined) return { proof: { kvm: problem }, fromCache: false };
@@ -117,7 +118,7 @@ async function proofFor(
   if (key !== undefined && options.fresh !== true) {
     const kept = await readProof(proofDir, key, Date.now);
     // A caller that requires KVM may just have repaired it: a cached failure does not count then.
-    // A guest that may take longer now may come to its end.
+    // Nor does that of a guest that had less time: with more it may come to its end.
     const counts =
       kept?.kvm.outcome === 'proved' || (request !== 'kvm' && kept !== undefined && isRefuted(kept, scale));
     if (kept !== undefined && counts) return { proof: kept, fromCache: true };
@@ -151,7 +152,7 @@ const REFUTED_FACTOR = 2;
 export function isRefuted({ kvm, tcgWorkMs }: AccelProof, scale = 1): boolean {
   if (kvm.outcome !== 'too-slow' || kvm.ended || kvm.waitedMs === undefined) return false;
   const ownMs = kvm.tookMs - kvm.waitedMs;
-  return ownMs >= REFUTED_AFTER_MS * Math.max(1, scale) && ownMs >= REFUTED_FACTOR * (tcgWorkMs ?? 0);
+  return ownMs >= REFUTED_AFTER_MS * scale && ownMs >= REFUTED_FACTOR * (tcgWorkMs ?? 0);
 }
 
 /** Names in the output of `qemu -accel help`: one a line after a heading. Pure. */

@@ -21,7 +21,7 @@ export const TCG_PROBE_MS = 10_000;
 
 /** Longest time of both guests at a scale, on a host that gives them its CPUs. Pure. */
 export function probeLimitMs(scale = 1): number {
-  return Math.max(1, scale) * (TCG_PROBE_MS + KVM_PROBE_MS);
+  return scale * (TCG_PROBE_MS + KVM_PROBE_MS);
 }
 
 /** Limit of KVM's counting when there is no TCG to compare with: 10 ns per turn; times the scale. */
@@ -38,7 +38,7 @@ export interface ProveOptions {
   /** The host whose KVM is tried; this one when absent. */
   readonly host?: ProgramHost | undefined;
   readonly turns?: number | undefined;
-  /** Factor on both deadlines, for slow hosts; below 1 it counts as 1. */
+  /** Factor on the limits, 1 or more, for slow hosts. */
   readonly scale?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -73,7 +73,7 @@ export async function deviceProblem(device: string): Promise<KvmProof | undefine
  */
 export async function proveKvm(options: ProveOptions): Promise<AccelProof> {
   const { qemuPath, host, signal } = options;
-  const scale = Math.max(1, options.scale ?? 1);
+  const { scale = 1 } = options;
   const common = { qemuPath, turns: options.turns ?? PROBE_TURNS, signal };
   const run = (probe: ProbeRunOptions) =>
     host === undefined ? runProbeGuest(probe) : runProbeThere(host, probe);
