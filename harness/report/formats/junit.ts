@@ -9,49 +9,69 @@ import { consoleText, type Test, type TestCell, testCells } from './test-tree.js
  */
 export function junitXml(report: Report): string {
   const cells = testCells(report);
-  const root = create({ version: '1.0', encoding: 'UTF-8' }).ele('testsuites', {
-    name: `crashpath ${report.title}`,
-    ...countsOf(cells.flatMap(({ tests }) => tests)),
-  });
+  const root = create({ version: '1.0', encoding: 'UTF-8' }).ele(
+    'testsuites',
+    literals({
+      name: `crashpath ${report.title}`,
+      ...countsOf(cells.flatMap(({ tests }) => tests)),
+    }),
+  );
   for (const cell of cells) writeSuite(root, cell, report);
   return `${root.end({ prettyPrint: true, wellFormed: true })}\n`;
 }
 
 type Element = ReturnType<typeof create>;
 
+/** xmlbuilder2 4 takes `&lt;` and `&#0;` in a text for entities of its caller; the `&` itself may be given as one. */
+function literal(text: string): string {
+  return text.replaceAll('&', '&amp;');
+}
+
+function literals(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, literal(value)]));
+}
+
 function writeSuite(root: Element, cell: TestCell, { title, startedAt, night }: Report): void {
   const { scenario, place, host, facts, tests } = cell;
-  const suite = root.ele('testsuite', {
-    name: place === '' ? scenario : `${scenario}: ${place}`,
-    ...countsOf(tests),
-    skipped: String(tests.filter(({ status }) => status === 'skipped').length),
-    // Jenkins shows it, and Ant's form has no milliseconds.
-    ...(startedAt === undefined ? {} : { timestamp: startedAt.replace(/\.\d+/, '') }),
-    ...(host === undefined ? {} : { hostname: host }),
-  });
+  const suite = root.ele(
+    'testsuite',
+    literals({
+      name: place === '' ? scenario : `${scenario}: ${place}`,
+      ...countsOf(tests),
+      skipped: String(tests.filter(({ status }) => status === 'skipped').length),
+      // Jenkins shows it, and Ant's form has no milliseconds.
+      ...(startedAt === undefined ? {} : { timestamp: startedAt.replace(/\.\d+/, '') }),
+      ...(host === undefined ? {} : { hostname: host }),
+    }),
+  );
   const properties = suite.ele('properties');
   const all = [
     ['scenario', scenario],
     ...(night === undefined ? [] : [['night-name', night.name]]),
     ...facts,
   ];
-  for (const [name, value] of [['campaign', title], ...all]) properties.ele('property', { name, value });
+  for (const [name, value] of [['campaign', title], ...all])
+    properties.ele('property', literals({ name, value }));
   for (const test of tests) writeTest(suite, test, cell);
 }
 
 function writeTest(suite: Element, test: Test, { scenario, place }: TestCell): void {
   const name = [place, test.name].filter((part) => part !== '');
-  const element = suite.ele('testcase', {
-    classname: scenario,
-    name: [...new Set(name)].join(', '),
-    time: test.seconds.toFixed(3),
-  });
+  const element = suite.ele(
+    'testcase',
+    literals({
+      classname: scenario,
+      name: [...new Set(name)].join(', '),
+      time: test.seconds.toFixed(3),
+    }),
+  );
   const { status, headline } = test;
-  if (status === 'failed') element.ele('failure', { message: headline, type: 'verdict' }).txt(bodyOf(test));
-  if (status === 'error') element.ele('error', { message: headline, type: 'harness' }).txt(bodyOf(test));
-  if (status === 'skipped') element.ele('skipped').txt(headline);
+  const body = literal(bodyOf(test));
+  if (status === 'failed') element.ele('failure', literals({ message: headline, type: 'verdict' })).txt(body);
+  if (status === 'error') element.ele('error', literals({ message: headline, type: 'harness' })).txt(body);
+  if (status === 'skipped') element.ele('skipped').txt(literal(headline));
   // A failure's text holds them already; GitLab shows nothing else of it.
-  if (status === 'passed' || status === 'skipped') element.ele('system-out').txt(bodyOf(test));
+  if (status === 'passed' || status === 'skipped') element.ele('system-out').txt(body);
 }
 
 /** The explanation, the facts and the console's lines. */

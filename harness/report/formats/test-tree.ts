@@ -74,7 +74,7 @@ export function groupStatus(node: TestGroup | Test): TestStatus {
 
 /** A console line with its number; `>` marks those that the verdict cites. */
 export function consoleText({ number, decides, text }: ReportedLine): string {
-  return `${decides ? '>' : ' '} ${number}: ${text}`;
+  return `${decides ? '>' : ' '} ${String(number).padStart(5)}: ${text}`;
 }
 
 function controlTest({ name, status, headline, reproduce, raw }: ReportedControl): Test {
