@@ -1,4 +1,4 @@
-import { appendFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, writeFile } from 'node:fs/promises';
 import { writeWhole } from '../../cache/write-whole.js';
 import { type ReportedDirectory, readReported } from '../../campaign/read-reported.js';
 import { errnoOf, messageOf, reasonFor } from '../../model/errno.js';
@@ -77,8 +77,8 @@ async function put(output: string | undefined, text: string): Promise<void> {
     return;
   }
   await write(output, async () => {
-    const there = await stat(output).catch(() => undefined);
-    // A device or a pipe is written to, not replaced.
+    const there = await lstat(output).catch(() => undefined);
+    // A device, a pipe or a link is written to, not replaced.
     if (there === undefined || there.isFile()) await writeWhole(output, text);
     else await writeFile(output, text);
   });

@@ -1,7 +1,7 @@
 import { alternativesOf, matches } from '../../model/expectation.js';
 import { harnessFault } from '../../model/fault.js';
 import type { RunPlan } from '../../plan/run-plan.js';
-import { safeSentence } from '../words.js';
+import { safeName, safeSentence } from '../words.js';
 import { type KcidbReport, KcidbSchema, type KcidbTest, LOG_EXCERPT } from './kcidb-schema.js';
 import type { Report, ReportedCell, ReportedRun } from './report-model.js';
 import { consoleText } from './test-tree.js';
@@ -64,7 +64,7 @@ function testOf(
   const { result, headline, console, facts, seconds } = run;
   const log = logExcerpt(console.map(consoleText));
   return {
-    id: `${origin}:crashpath-run-${plan.nonce}`,
+    id: `${origin}:crashpath-run-${safeName(plan.nonce)}`,
     build_id: kernelId(origin, plan.kernel.sha256),
     origin,
     path: `crashpath.${cell.scenario.replace(/[^a-zA-Z0-9_-]/g, '_') || 'unnamed'}`,
