@@ -118,7 +118,8 @@ function cellOf(cell: ReportedCell): TestCell {
 
 function runTests({ runs }: ReportedCell): Test[] {
   const names = runs.map(({ trial, runId }) => (trial === undefined ? runId : `trial ${trial}`));
-  return runs.map(({ runId, status, headline, facts, console, seconds }, index) => {
+  return runs.map(({ runId, status, headline, facts: own, reproduce, console, seconds }, index) => {
+    const facts = reproduce === undefined ? own : [...own, ['reproduce', reproduce] as const];
     const name = names[index] ?? runId;
     // Readers keep one of several tests of a name.
     const isUnique = names.indexOf(name) === names.lastIndexOf(name);
