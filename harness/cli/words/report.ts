@@ -93,7 +93,7 @@ function reportOptions(yargs: Argv<object>): Argv<ReportOptions> {
       describe: 'Name that KernelCI gave the submitting system; needed for kcidb',
     })
     .example('$0 report runs/20260101-000000-ab12 --format junit -o junit.xml', 'For GitLab and Jenkins')
-    .example('$0 report runs/20260101-000000-ab12 --format markdown | mail -s crashpath me', 'As a mail')
+    .example('$0 report runs/20260101-000000-ab12 --format markdown > mail.md', 'For a mail')
     .example(
       '$0 report runs/nights/2026-01-01T013000Z --format html -o night.html --format kcidb -o night.json --origin my_ci',
       'Several formats at once',
