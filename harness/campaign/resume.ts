@@ -20,11 +20,16 @@ export function remainingPlans(
   freshNonce: () => string,
 ): RunPlan[] {
   return plans.flatMap((plan) => {
-    const attempts = begun.filter(({ runId }) => runId === plan.runId || isAttemptOf(runId, plan.runId));
+    const attempts = attemptsOf(plan, begun);
     if (attempts.some(({ result }) => result !== undefined && !isCutOff(result))) return [];
     if (attempts.length === 0) return [plan];
     return [renamedPlan(plan, { runId: `${plan.runId}.${attempts.length + 1}`, nonce: freshNonce() })];
   });
+}
+
+/** The runs that were begun for a plan: its own, and those that repeat it under a new name. Pure. */
+export function attemptsOf<Run extends BegunRun>({ runId: planned }: RunPlan, begun: readonly Run[]): Run[] {
+  return begun.filter(({ runId }) => runId === planned || isAttemptOf(runId, planned));
 }
 
 /**

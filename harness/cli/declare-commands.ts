@@ -5,6 +5,7 @@ import { DOCTOR } from './words/doctor.js';
 import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
+import { REPORT } from './words/report.js';
 import { RUN } from './words/run.js';
 import { CLASSIFY, SHOW } from './words/stored-run.js';
 import { SWEEP } from './words/sweep.js';
@@ -23,6 +24,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+    .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));

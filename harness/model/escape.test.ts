@@ -20,7 +20,7 @@ void t.test('long text is cut and says so', async (t) => {
 
 void t.test('host text keeps its script, and loses what could rewrite the screen', async (t) => {
   t.equal(escapeHostText('Straße/путь 1'), 'Straße/путь 1');
-  t.equal(escapeHostText('a\x1b[2J\u202eb\n\ud800'), String.raw`a\u001b[2J\u202eb\u000a\ud800`);
+  t.equal(escapeHostText('a\x1b[2J\u202eb\n\ud800\uffff'), String.raw`a\u001b[2J\u202eb\u000a\ud800\uffff`);
 });
 
 void t.test('another program’s text becomes one bounded line', async (t) => {

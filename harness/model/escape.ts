@@ -5,8 +5,8 @@ import { stripVTControlCharacters } from 'node:util';
  * lost; output of host programs is only made harmless. HTML is escaped where it is made (`report/html.ts`). Pure.
  */
 
-/** Control, invisible and unassigned characters, surrogates, line and paragraph separators. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
+/** Control and invisible characters, surrogates, noncharacters (XML refuses some), line and paragraph separators. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{NChar}]/gu;
 /** Longest excerpt, characters. */
 const LIMIT = 200;
 

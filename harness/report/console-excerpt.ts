@@ -35,9 +35,17 @@ const BY_ITS_END: ReadonlySet<RunResult['verdict']> = new Set([
 export function excerptOf(
   result: Pick<RunResult, 'verdict' | 'evidence'> | undefined,
   bytes: Buffer,
+  limits: ExcerptLimits = {},
 ): ConsoleExcerpt {
   const byItsEnd = result === undefined || BY_ITS_END.has(result.verdict);
-  return consoleExcerpt(bytes, byItsEnd ? [] : result.evidence);
+  return consoleExcerpt(bytes, byItsEnd ? [] : result.evidence, limits);
+}
+
+/** How much {@link consoleExcerpt} shows. */
+export interface ExcerptLimits {
+  readonly maxLines?: number;
+  /** After the last line that the verdict cites. */
+  readonly linesAfter?: number;
 }
 
 /**
@@ -48,7 +56,7 @@ export function excerptOf(
 export function consoleExcerpt(
   bytes: Buffer,
   evidence: RunResult['evidence'] = [],
-  { maxLines = 30, linesAfter = 15 }: { maxLines?: number; linesAfter?: number } = {},
+  { maxLines = 30, linesAfter = 15 }: ExcerptLimits = {},
 ): ConsoleExcerpt {
   const cited = lastCitedByte(evidence, bytes.length);
   const endByte = cited === undefined ? bytes.length - 1 : linesBehind(bytes, cited, linesAfter);

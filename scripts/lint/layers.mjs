@@ -46,6 +46,7 @@ const PURE_PACKAGES = [
   'iced-x86',
   'picocolors',
   'strip-ansi',
+  'xmlbuilder2',
   'yaml',
   'zod',
 ];

@@ -4,6 +4,7 @@ import { DOCTOR } from './doctor.js';
 import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
+import { REPORT } from './report.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
 import { SWEEP } from './sweep.js';
@@ -18,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
+  report: REPORT,
   kernel: undefined,
   image: undefined,
   doctor: DOCTOR,

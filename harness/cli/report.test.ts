@@ -1,0 +1,157 @@
+import { createReadStream } from 'node:fs';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { execa } from 'execa';
+import t, { type Test } from 'tap';
+import { madeHost, type MadeHost } from '../testing/builders/command-host.js';
+import { madeNight } from '../testing/builders/reports.js';
+import { TESTDATA } from '../testing/recordings/fixtures.js';
+import { readPlan, saveOutcome } from '../store/run-directory.js';
+import { rejudge } from '../store/rejudge.js';
+
+t.setTimeout(600_000);
+
+const RUNS = ['captured-6.1', 'crash-path-hang-spin', 'void-not-proved'];
+
+/** A host with a directory `night` of two campaigns, the first with three recorded runs. */
+async function hostWithRuns(t: Test): Promise<MadeHost> {
+  const host = await madeHost(t);
+  const campaign = join(host.here, 'night', 'first');
+  const plans: unknown[] = [];
+  for (const name of RUNS) {
+    await cp(join(TESTDATA, name), join(campaign, name), { recursive: true });
+    const { scenario, ...plan } = await readPlan(join(campaign, name));
+    // A recording's own expectation is what it shows.
+    plans.push({ ...plan, runId: name, scenario: { ...scenario, expect: { verdict: 'captured' } } });
+    await writeFile(join(campaign, name, 'plan.json'), JSON.stringify(plans.at(-1)));
+    await saveOutcome(join(campaign, name), await rejudge(join(campaign, name)));
+  }
+  const file = { schema: 1, name: 'first', createdAt: '2026-11-27T01:30:00.000Z' };
+  await writeFile(join(campaign, 'campaign.json'), JSON.stringify({ ...file, plans }));
+  await mkdir(join(host.here, 'night', 'second'));
+  await writeFile(
+    join(host.here, 'night', 'second', 'campaign.json'),
+    JSON.stringify({ ...file, name: 'second', plans: plans.slice(0, 1) }),
+  );
+  return host;
+}
+
+t.test('a run, a campaign and a directory of campaigns', async (t) => {
+  const host = await hostWithRuns(t);
+  const plan = async (...words: string[]) => {
+    const { stdout, stderr, exitCode } = await host.crashpath(['report', '--format', 'ktap', ...words]);
+    t.equal(stderr, '');
+    t.equal(exitCode, 0);
+    return stdout.split('\n').filter((line) => /^ *(not )?ok /.test(line));
+  };
+  t.strictSame(await plan('night/first/captured-6.1'), [
+    '    ok 1 trial 1',
+    '  ok 1 6.1.0-56-amd64',
+    'ok 1 captured-6-1',
+  ]);
+  t.equal((await plan('night/first')).filter((line) => line.includes(' trial ')).length, 3);
+  const all = await plan('night');
+  t.equal(all.filter((line) => line.includes(' trial ')).length, 4);
+  t.match(all.join('\n'), /# SKIP not run: the campaign was stopped before it/);
+});
+
+t.test('several formats at once, each into its file', async (t) => {
+  const host = await hostWithRuns(t);
+  const formats = ['html', 'junit', 'tap', 'kcidb', 'markdown'];
+  const words = formats.flatMap((format) => ['--format', format, '-o', `${format}.out`]);
+  const ended = await host.crashpath(['report', 'night/first', ...words, '--origin', 'my_ci']);
+  t.match(ended, { exitCode: 0, stdout: '', stderr: '' });
+  const begins = [
+    '<!doctype html>',
+    '<?xml version="1.0"',
+    'TAP version 14\n',
+    '{\n "version"',
+    '# crashpath',
+  ];
+  for (const [index, format] of formats.entries()) {
+    const written = await readFile(join(host.here, `${format}.out`), 'utf8');
+    t.ok(written.startsWith(begins[index] ?? '?'), format);
+  }
+});
+
+t.test("a night's verdicts.json decides; one that cannot be used is refused", async (t) => {
+  const host = await hostWithRuns(t);
+  const path = join(host.here, 'night', 'verdicts.json');
+  const made = madeNight();
+  const cells = made.cells.map((cell) => ({
+    ...cell,
+    runs: cell.word === 'regressed' ? ['first/crash-path-hang-spin'] : [],
+  }));
+  await writeFile(path, JSON.stringify({ ...made, cells }));
+  const { stdout } = await host.crashpath(['report', 'night', '--format', 'markdown']);
+  t.match(stdout, /^# crashpath night 2026-11-27T013000Z$/m);
+  t.match(stdout, /^## regressed: lock-held on broken$/m);
+  t.match(stdout, /^- run `crash-path-hang-spin`: crash-path-hang\/spin/m);
+  for (const [bad, says] of [
+    ['{', /it is not JSON|expected object/],
+    [JSON.stringify({ ...made, night: 7 }), /night: .*expected string/],
+    [JSON.stringify({ ...made, colour: 'red' }), /colour/],
+  ] as const) {
+    await writeFile(path, bad);
+    const ended = await host.crashpath(['report', 'night', '--format', 'markdown']);
+    t.match(ended, {
+      exitCode: 64,
+      stdout: '',
+      stderr: /^crashpath: cannot read the night's verdicts ".*": /,
+    });
+    t.match(ended.stderr, says);
+  }
+});
+
+t.test('GitHub: annotations on stdout, the summary to the step or to a file', async (t) => {
+  const host = await hostWithRuns(t);
+  const step = join(host.here, 'step.md');
+  await writeFile(step, 'before\n');
+  const words = ['report', 'night/first', '--format', 'github'];
+  const inStep = await host.crashpath(words, { GITHUB_STEP_SUMMARY: step });
+  t.match(inStep.stdout, /^(::(error|warning) title=crashpath.*\n)+$/);
+  t.match(await readFile(step, 'utf8'), /^before\n# crashpath first\n/);
+  const alone = await host.crashpath(words, { GITHUB_STEP_SUMMARY: '' });
+  t.match(alone.stdout, /^::[^]*\n# crashpath first\n/);
+  await host.crashpath([...words, '-o', 'own.md'], { GITHUB_STEP_SUMMARY: step });
+  t.match(await readFile(join(host.here, 'own.md'), 'utf8'), /^# crashpath first\n/);
+  t.equal((await readFile(step, 'utf8')).match(/# crashpath first/g)?.length, 1);
+});
+
+t.test('mistakes', async (t) => {
+  const host = await hostWithRuns(t);
+  for (const [words, says] of [
+    [['night', '--format', 'junitt'], /junit/],
+    [['night'], /--format/],
+    [['night', '--format', 'tap', '--format', 'tap'], /it is given twice/],
+    [['night', '--format', 'tap', '--format', 'ktap'], /2 --format and 0 --output/],
+    [['night', '--format', 'tap', '-o', 'a', '-o', 'b'], /1 --format and 2 --output/],
+    [['night', '--format', 'tap', '-o', 'a', '--format', 'ktap', '-o', 'a'], /two formats would go there/],
+    [['night', '--format', 'kcidb'], /give --origin/],
+    [['night', '--format', 'kcidb', '--origin', 'My CI'], /small letters/],
+    [['night', '--format', 'tap', '--origin', 'x'], /only kcidb has an origin/],
+    [['nowhere', '--format', 'tap'], /neither a run, nor a campaign, nor a night/],
+    [['.', '--format', 'tap', '-o', 'x'], /neither a run/],
+  ] as const) {
+    const ended = await host.crashpath(['report', ...words]);
+    t.match(ended, { exitCode: 64, stdout: '', stderr: says }, words.join(' '));
+  }
+  const ended = await host.crashpath(['report', 'night', '--format', 'tap', '-o', 'no/such/file']);
+  t.match(ended, { exitCode: 3, stderr: /^crashpath: cannot write the report "no\/such\/file": .*ENOENT/ });
+});
+
+t.test('a pipe is written to, a link to a file stays one', async (t) => {
+  const host = await hostWithRuns(t);
+  const pipe = join(host.here, 'pipe');
+  await execa('mkfifo', [pipe]);
+  const [read] = await Promise.all([
+    text(createReadStream(pipe)),
+    host.process(['report', 'night/first', '--format', 'tap', '-o', pipe]),
+  ]);
+  t.match(read, /^TAP version 14\n/);
+  await writeFile(join(host.here, 'target'), 'old');
+  await symlink('target', join(host.here, 'link'));
+  await host.crashpath(['report', 'night/first', '--format', 'tap', '-o', 'link']);
+  t.match(await readFile(join(host.here, 'target'), 'utf8'), /^TAP version 14\n/);
+});
