@@ -41,6 +41,14 @@ export function wantsColor(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY && (none === undefined || none === '');
 }
 
+/** Whether block characters can be shown there: on a terminal with a UTF-8 locale; the kernel's own has no such glyphs. */
+export function wantsBlocks(stream: NodeJS.WriteStream): boolean {
+  const { LC_ALL, LC_CTYPE, LANG, TERM } = process.env;
+  // The first that is set decides (locale(7)).
+  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '') ?? '';
+  return stream.isTTY && /utf-?8/i.test(locale) && TERM !== 'dumb' && TERM !== 'linux';
+}
+
 let quiet = false;
 
 /** Silences {@link say}. Errors are not progress: they are always printed. */

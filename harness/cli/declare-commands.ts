@@ -2,6 +2,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
 import { DOCTOR } from './words/doctor.js';
+import { HISTORY } from './words/history.js';
 import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
@@ -23,6 +24,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+    .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));

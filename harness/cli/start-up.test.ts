@@ -42,3 +42,9 @@ t.test('what --dry-run and mistakes of scenarios and kernels do not need is load
   t.notOk(packages.has('ssh2') || packages.has('iced-x86') || files.has('run/execute-run.js'));
   t.ok(loadedBy('cli/actions/run-and-report.js').files.has('run/execute-run.js'));
 });
+
+t.test('the library of the history index is loaded by that command alone', async (t) => {
+  t.ok(loadedBy('cli/actions/history.js').packages.has('node-sqlite3-wasm'));
+  for (const action of ['list', 'print-run', 'run-scenarios', 'run-and-report', 'judge-again'])
+    t.notOk(loadedBy(`cli/actions/${action}.js`).packages.has('node-sqlite3-wasm'), action);
+});

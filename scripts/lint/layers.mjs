@@ -24,7 +24,7 @@ const LAYERS = [
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
   ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources'],
-  ['autopsy'],
+  ['autopsy', 'history'],
   ['choreo'],
   ['run'],
   ['machine/qemu', 'machine/recorded'],

@@ -1,6 +1,7 @@
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
 import { DOCTOR } from './doctor.js';
+import { HISTORY } from './history.js';
 import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
@@ -18,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
+  history: HISTORY,
   kernel: undefined,
   image: undefined,
   doctor: DOCTOR,
