@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
+import { DIFF } from './words/diff.js';
 import { DOCTOR } from './words/doctor.js';
 import { HISTORY } from './words/history.js';
 import { IMAGE } from './words/image.js';
@@ -24,6 +25,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+    .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
     .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))

@@ -42,6 +42,7 @@ const PURE = new Set(PURE_LAYERS.flat());
 /** What a pure room may import from outside the house: it computes, and touches nothing. */
 const PURE_PACKAGES = [
   '@stdlib/*',
+  'diff',
   'fastest-levenshtein',
   'iced-x86',
   'picocolors',

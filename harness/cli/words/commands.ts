@@ -1,5 +1,6 @@
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
+import { DIFF } from './diff.js';
 import { DOCTOR } from './doctor.js';
 import { HISTORY } from './history.js';
 import { IMAGE } from './image.js';
@@ -19,6 +20,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
+  diff: DIFF,
   history: HISTORY,
   kernel: undefined,
   image: undefined,
