@@ -19,8 +19,18 @@ export function remainingPlans(
   begun: readonly BegunRun[],
   freshNonce: () => string,
 ): RunPlan[] {
+  const byPlan = new Map<string, BegunRun[]>();
+  for (const run of begun) {
+    // A run that is named like an attempt of another is both.
+    for (const name of new Set([run.runId, run.runId.replace(/\.\d+$/, '')]))
+      byPlan.set(name, [...(byPlan.get(name) ?? []), run]);
+  }
   return plans.flatMap((plan) => {
+<<<<<<< HEAD
     const attempts = attemptsOf(plan, begun);
+=======
+    const attempts = byPlan.get(plan.runId) ?? [];
+>>>>>>> i12-history
     if (attempts.some(({ result }) => result !== undefined && !isCutOff(result))) return [];
     if (attempts.length === 0) return [plan];
     return [renamedPlan(plan, { runId: `${plan.runId}.${attempts.length + 1}`, nonce: freshNonce() })];

@@ -5,6 +5,7 @@ import { withoutControls } from '../model/escape.js';
 import { harnessFault } from '../model/fault.js';
 import type { PrepareOptions, ShippedFiles } from '../prepare/options.js';
 import { cacheDirectory } from './directories.js';
+import type { LiveScreen } from './live-screen.js';
 
 /** Root of the package: compiled code sits in dist/cli/. */
 export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -41,7 +42,34 @@ export function wantsColor(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY && (none === undefined || none === '');
 }
 
+/** Whether block characters can be shown there: on a terminal with a UTF-8 locale; the kernel's own has no such glyphs. */
+export function wantsBlocks(stream: NodeJS.WriteStream): boolean {
+  const { LC_ALL, LC_CTYPE, LANG, TERM } = process.env;
+  // The first that is set decides (locale(7)).
+  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '') ?? '';
+  return stream.isTTY && /utf-?8/i.test(locale) && TERM !== 'dumb' && TERM !== 'linux';
+}
+
 let quiet = false;
+
+let screen: LiveScreen | undefined;
+
+/** Lines that are drawn in place from now on; undefined: none. Everything that is printed appears above them. */
+export function setScreen(value: LiveScreen | undefined): void {
+  screen = value;
+}
+
+/** Whether {@link say} is silent. */
+export function isQuiet(): boolean {
+  return quiet;
+}
+
+/** Prints results, on stdout. */
+export function print(text: string): void {
+  const write = () => process.stdout.write(text);
+  if (screen === undefined) write();
+  else screen.above(write);
+}
 
 /** Silences {@link say}. Errors are not progress: they are always printed. */
 export function setQuiet(value: boolean): void {
@@ -55,7 +83,9 @@ export function say(line: string): void {
 
 /** A line on stderr that --quiet does not silence; line breaks in it are replaced. */
 export function complain(line: string): void {
-  process.stderr.write(`${withoutControls(line)}\n`);
+  const write = () => process.stderr.write(`${withoutControls(line)}\n`);
+  if (screen === undefined) write();
+  else screen.above(write);
 }
 
 /** crashpath's own version. */

@@ -1,7 +1,9 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
+import { DIFF } from './words/diff.js';
 import { DOCTOR } from './words/doctor.js';
+import { HISTORY } from './words/history.js';
 import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
@@ -24,7 +26,12 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+<<<<<<< HEAD
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
+=======
+    .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
+    .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))
+>>>>>>> i12-history
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));

@@ -45,3 +45,9 @@ t.test('what --dry-run and mistakes of scenarios and kernels do not need is load
   t.notOk(run.packages.has('ws'), 'a monitor on a Unix socket needs no WebSocket');
   t.notOk(run.packages.has('iced-x86'), 'most runs decode no instruction');
 });
+
+t.test('the library of the history index is loaded by that command alone', async (t) => {
+  t.ok(loadedBy('cli/actions/history.js').packages.has('node-sqlite3-wasm'));
+  for (const action of ['list', 'print-run', 'run-scenarios', 'run-and-report', 'judge-again'])
+    t.notOk(loadedBy(`cli/actions/${action}.js`).packages.has('node-sqlite3-wasm'), action);
+});

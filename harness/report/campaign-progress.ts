@@ -30,8 +30,8 @@ export function progressLine({ plans, results, jobs }: Progress): string {
   return `${line}; about ${roughly((meanMs * left) / Math.min(jobs, left))} left`;
 }
 
-/** A time that is only estimated, in one unit. */
-function roughly(ms: number): string {
+/** A time that is only estimated, in one unit. Pure. */
+export function roughly(ms: number): string {
   const minutes = ms / 60_000;
   if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
   return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;

@@ -52,7 +52,9 @@ export function groupTrials(results: readonly RunResult[]): TrialGroup[] {
       result.captureKernelSha256,
       result.machine,
     ]);
-    groups.set(key, [...(groups.get(key) ?? []), result]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [result]);
+    else group.push(result);
   }
   const order = new Intl.Collator('en', { numeric: true });
   return [...groups.values()]

@@ -1,9 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
-import type { RunResult } from '../model/result.js';
+import { type RunResult, RunResultSchema } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { readResult } from './run-directory.js';
@@ -120,6 +121,35 @@ export async function readRuns(campaignDirectory: string): Promise<StoredRun[]> 
     runs.push({ directory, runId: entry.name, plan: plan.data, result: await readResult(directory) });
   }
   return runs;
+}
+
+const OutcomeSchema = RunResultSchema.pick({ verdict: true, outcome: true });
+
+/** What a list says of a stored run; see {@link StoredRun}. */
+export interface StoredOutcome {
+  readonly runId: string;
+  readonly hasPlan: boolean;
+  readonly result: Pick<RunResult, 'verdict' | 'outcome'> | undefined;
+}
+
+/**
+ * The outcomes of a campaign's runs, by name, as {@link readRuns} finds them: without the rest of their results, and
+ * without the plans of those that have one. Synchronous and one by one: of a hundred thousand runs none is kept.
+ */
+export function* readOutcomes(campaignDirectory: string): Generator<StoredOutcome> {
+  const entries = readdirSync(campaignDirectory, { withFileTypes: true });
+  for (const { name } of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
+    const read = (file: string): unknown => {
+      try {
+        return JSON.parse(readFileSync(join(campaignDirectory, name, file), 'utf8'));
+      } catch {
+        return undefined;
+      }
+    };
+    const result = OutcomeSchema.safeParse(read('verdict.json')).data;
+    const hasPlan = result !== undefined || RunPlanSchema.safeParse(read('plan.json')).success;
+    yield { runId: name, hasPlan, result };
+  }
 }
 
 /** Names of the campaigns in an output directory, oldest first. */

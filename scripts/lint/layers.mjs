@@ -24,7 +24,7 @@ const LAYERS = [
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
   ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources'],
-  ['autopsy'],
+  ['autopsy', 'history'],
   ['choreo'],
   ['run'],
   ['machine/qemu', 'machine/recorded'],
@@ -42,6 +42,7 @@ const PURE = new Set(PURE_LAYERS.flat());
 /** What a pure room may import from outside the house: it computes, and touches nothing. */
 const PURE_PACKAGES = [
   '@stdlib/*',
+  'diff',
   'fastest-levenshtein',
   'iced-x86',
   'picocolors',

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { listCampaigns, readRuns } from '../../store/campaign-directory.js';
+import { listCampaigns, readOutcomes } from '../../store/campaign-directory.js';
 import { say, SHIPPED } from '../context.js';
 import type { ListOptions } from '../words/list.js';
 import { loadMachine, machineNames } from '../../prepare/machine-files.js';
@@ -7,19 +7,10 @@ import { outDirectory } from '../directories.js';
 import { loadScenarios, scenarioNames } from '../../prepare/scenario-files.js';
 
 /** Prints the list of `crashpath list`: lines for people, or one JSON object per line. */
-export async function printList(options: ListOptions): Promise<void> {
-  for (const line of await linesOf(options)) process.stdout.write(`${line}\n`);
-}
-
-function linesOf({ what, out, json }: ListOptions): Promise<string[]> {
-  switch (what) {
-    case 'scenarios':
-      return scenarioLines(json);
-    case 'machines':
-      return machineLines(json);
-    case 'runs':
-      return runLines(outDirectory(out), json);
-  }
+export async function printList({ what, out, json }: ListOptions): Promise<void> {
+  if (what === 'runs') return printRuns(outDirectory(out), json);
+  for (const line of await (what === 'scenarios' ? scenarioLines(json) : machineLines(json)))
+    process.stdout.write(`${line}\n`);
 }
 
 async function machineLines(json: boolean): Promise<string[]> {
@@ -53,19 +44,20 @@ async function scenarioLines(json: boolean): Promise<string[]> {
   });
 }
 
-async function runLines(out: string, json: boolean): Promise<string[]> {
-  const lines: string[] = [];
+/** Prints one campaign after the other: there may be very many runs. */
+async function printRuns(out: string, json: boolean): Promise<void> {
+  let isEmpty = true;
   for (const campaign of await listCampaigns(out)) {
-    for (const { runId, plan, result } of await readRuns(join(out, campaign))) {
+    let lines = '';
+    for (const { runId, hasPlan, result } of readOutcomes(join(out, campaign))) {
       const verdict = result?.verdict ?? null;
-      const none = plan === undefined ? 'no plan (cut off, or damaged)' : 'no verdict (cut off)';
-      lines.push(
-        json
-          ? JSON.stringify({ campaign, runId, verdict, outcome: result?.outcome ?? null })
-          : `${campaign}/${runId}  ${verdict ?? none}  ${result?.outcome ?? '-'}`,
-      );
+      const none = hasPlan ? 'no verdict (cut off)' : 'no plan (cut off, or damaged)';
+      lines += json
+        ? `${JSON.stringify({ campaign, runId, verdict, outcome: result?.outcome ?? null })}\n`
+        : `${campaign}/${runId}  ${verdict ?? none}  ${result?.outcome ?? '-'}\n`;
     }
+    if (lines !== '') isEmpty = false;
+    process.stdout.write(lines);
   }
-  if (lines.length === 0) say(`no runs in ${out}`);
-  return lines;
+  if (isEmpty) say(`no runs in ${out}`);
 }

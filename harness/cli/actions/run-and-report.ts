@@ -10,9 +10,11 @@ import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
 import { campaignTableObject } from '../../report/campaign-table-json.js';
 import { campaignTableText } from '../../report/campaign-table-text.js';
+import { liveLines } from '../../report/live-progress.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
-import { complain, say, wantsColor } from '../context.js';
+import { complain, isQuiet, print, say, setScreen, wantsColor } from '../context.js';
+import { canRedraw, openLiveScreen } from '../live-screen.js';
 import { exitCodeFor } from './exit-codes.js';
 import type { HostPlans } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
@@ -48,6 +50,28 @@ export async function runAndReport(
   const all = earlier.filter((result) => !isCutOff(result));
   let ended = 0;
   let noHost: NoHostLeft | undefined;
+  const guests = new Map<string, { startedMs: number; phase: string }>();
+  const slots = seats === undefined ? jobs : seats.reduce((sum, seat) => sum + seat.jobs, 0);
+  const live =
+    canRedraw(process.stderr) && !isQuiet() && plans.length > 0
+      ? openLiveScreen(process.stderr, {
+          lines: (size) =>
+            liveLines(
+              {
+                slots: Math.min(slots, plans.length),
+                total: campaign.length,
+                results: all,
+                guests: [...guests].map(([runId, { startedMs, phase }]) => ({
+                  runId,
+                  phase,
+                  ageMs: performance.now() - startedMs,
+                })),
+              },
+              size,
+            ),
+        })
+      : undefined;
+  setScreen(live);
   try {
     const running = runCampaign(directory, plans, {
       jobs,
@@ -55,18 +79,33 @@ export async function runAndReport(
       onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
       cacheDir: cacheDirectory(),
       signal: stop.signal,
-      onStart: (plan) =>
-        say(`${plan.runId}: starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`),
-      onEvent: (plan, event) => progress(plan, event),
+      onStart: (plan) => {
+        const what = `starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`;
+        guests.set(plan.runId, { startedMs: performance.now(), phase: what });
+        if (live === undefined) say(`${plan.runId}: ${what}`);
+      },
+      onEvent: (plan, event) => {
+        leftBehind(plan, event);
+        const text = progressText(event);
+        const guest = guests.get(plan.runId);
+        if (text === undefined) return;
+        if (guest !== undefined) guest.phase = text;
+        if (live === undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
+      },
       onResult: (result, plan) => {
+        guests.delete(plan.runId);
         ended += 1;
         all.push(result);
-        if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
-        else process.stdout.write(`[${ended}/${plans.length}] ${resultLine(result, { color })}\n`);
+        print(
+          json
+            ? `${JSON.stringify(result)}\n`
+            : `[${ended}/${plans.length}] ${resultLine(result, { color })}\n`,
+        );
         // Without a verdict about the kernel the reason is what the user needs next.
         if (result.outcome === 'inconclusive' || result.outcome === 'harness-error')
           say(`${result.runId}: ${result.explanation}`);
-        if (plan.cell !== undefined) say(progressLine({ plans: campaign, results: all, jobs }));
+        if (plan.cell !== undefined && live === undefined)
+          say(progressLine({ plans: campaign, results: all, jobs }));
       },
     });
     // What was run is reported all the same.
@@ -74,6 +113,8 @@ export async function runAndReport(
       if (!(error instanceof NoHostLeft)) throw error;
       noHost = error;
     });
+    setScreen(undefined);
+    live?.end();
     const campaignTable = campaignTableOf(campaign, all);
     const [plan] = plans;
     // With nothing left to run the report on disk is complete already.
@@ -90,6 +131,8 @@ export async function runAndReport(
     if (noHost !== undefined) throw noHost;
     return exitCode;
   } finally {
+    setScreen(undefined);
+    live?.end();
     stop.release();
   }
 }
@@ -127,14 +170,13 @@ async function printCampaignTable(
   );
 }
 
-/** Prints a progress line for some phases of a run, and what the run left behind on this host. */
-function progress(plan: RunPlan, event: RunEvent): void {
+/** Prints what a run left behind on this host. */
+function leftBehind(plan: RunPlan, event: RunEvent): void {
   if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
     complain(`${plan.runId}: ${event.fact.message}`);
-  const text = progressText(event);
-  if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
 }
 
+/** What a run has done, for some of its events. */
 function progressText(event: RunEvent): string | undefined {
   if (event.type === 'armed') return armedText(event.armed);
   if (event.type === 'host' && event.fact.fact === 'symbols') return SYMBOLS[event.fact.state];

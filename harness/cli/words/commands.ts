@@ -1,6 +1,8 @@
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
+import { DIFF } from './diff.js';
 import { DOCTOR } from './doctor.js';
+import { HISTORY } from './history.js';
 import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
@@ -20,6 +22,8 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   show: SHOW,
   classify: CLASSIFY,
   report: REPORT,
+  diff: DIFF,
+  history: HISTORY,
   kernel: undefined,
   image: undefined,
   doctor: DOCTOR,
