@@ -1,5 +1,5 @@
-import type { NightCell, NightKernel, NightTally, NightVerdicts } from '../model/night-verdict.js';
-import type { NightRecord, PlannedCell } from './night-record.js';
+import type { NightCell, NightTally, NightVerdicts } from '../model/night-verdict.js';
+import type { NightRecord, PlannedCell, RecordedKernel } from './night-record.js';
 
 /** A night that has ended. */
 export interface FormerNight {
@@ -18,7 +18,7 @@ export interface CellName {
 export interface FormerCell {
   readonly night: string;
   readonly cell: NightCell;
-  readonly kernel: NightKernel;
+  readonly kernel: RecordedKernel;
 }
 
 /** Counts of a former night, by the key of an arm. */
@@ -70,7 +70,7 @@ export function cellOverNights(nights: readonly FormerNight[], name: CellName): 
       )
       .flatMap((planned) => {
         const cell = cellOf(verdicts, planned);
-        const kernel = verdicts.kernels.find((one) => one.name === planned.kernel);
+        const kernel = record.kernels.find((one) => one.name === planned.kernel);
         return cell === undefined || kernel === undefined ? [] : [{ night: record.night, cell, kernel }];
       }),
   );

@@ -9,7 +9,10 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const KernelSchema = z.strictObject({
   /** The column. */
   name,
+  /** As the file names it. */
   spec: z.string().min(1).max(4096),
+  /** A spec that means these bytes in later nights as well: `debian:6.1` may be another kernel then. */
+  place: z.string().min(1).max(4096),
   release: name,
   sha256,
   commit: z.string().optional(),

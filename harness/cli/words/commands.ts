@@ -4,6 +4,7 @@ import { DOCTOR } from './doctor.js';
 import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
+import { NIGHTLY } from './nightly.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
 import { SWEEP } from './sweep.js';
@@ -15,6 +16,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: RUN,
   compare: COMPARE,
   sweep: SWEEP,
+  nightly: NIGHTLY,
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
