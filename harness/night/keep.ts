@@ -21,5 +21,5 @@ export function nightsToRemove(
   return newestFirst
     .filter((one, age) => one.ended && !one.needed && age >= (one.failed ? Math.max(nights, failed) : nights))
     .map(({ night }) => night)
-    .reverse();
+    .toReversed();
 }

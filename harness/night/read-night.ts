@@ -1,4 +1,3 @@
-import { basename } from 'node:path/posix';
 import { type NightFile, NightFileSchema, type NightSource } from './night-file.js';
 import { readYaml } from '../plan/read-yaml.js';
 
@@ -31,7 +30,7 @@ export function readNight(text: string, file: string): NightRead {
 
 function nameOf(source: NightSource): string {
   if (source.name !== undefined) return source.name;
-  if ('directory' in source) return plain(basename(source.directory));
+  if ('directory' in source) return plain(source.directory.split('/').findLast((part) => part !== '') ?? '');
   if ('git' in source) return plain(source.ref);
   return plain('debian' in source ? source.debian : source.spec);
 }

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault, usageFault } from '../model/fault.js';
+import { type Fault, usageFault } from '../model/fault.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import type { NightRead } from '../night/read-night.js';
 import { nameNight } from '../night/night-name.js';

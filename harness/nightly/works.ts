@@ -54,7 +54,7 @@ export interface NightWorks {
   /** Guests at a time on this host, when nobody says. */
   jobsFor(plans: readonly RunPlan[]): number;
   report(directory: string, results: readonly RunResult[], plans: readonly RunPlan[]): Promise<void>;
-  freshNonce(): string;
+  freshNonce: () => string;
   /** The time of day: for names, never for measuring. */
   wallClock(): Date;
   /** Milliseconds that only go forward. */

@@ -30,7 +30,7 @@ export function besideSchema(argv: NightlyArguments): string[] {
 }
 
 function nightlyOptions(yargs: Argv): Argv<NightlyOptions> {
-  return yargs
+  const described = yargs
     .positional('file', {
       type: 'string',
       describe: 'Night file: kernels, baselines, campaign, budget (docs/nightly.md)',
@@ -60,5 +60,6 @@ function nightlyOptions(yargs: Argv): Argv<NightlyOptions> {
     .example('$0 nightly nightly.yaml --dry-run', 'What would run, and how long')
     .epilogue(
       'Exit codes: 0 nothing regressed; 1 a regression; 2 a suspicion that was not decided, or a cell that could not be compared; 3 the night is blind, or something could not be tried, or the night did not end; 64 usage.',
-    ) as Argv<NightlyOptions>;
+    );
+  return described;
 }
