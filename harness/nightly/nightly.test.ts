@@ -6,6 +6,7 @@ import { harnessFault } from '../model/fault.js';
 import { type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.js';
 import { makeBzImage, MADE_CONFIG } from '../testing/builders/kernels.js';
 import { type FakeNight, type FakeNightWorks, fakeNightWorks } from '../testing/fakes/night-works.js';
+import { scratch } from '../testing/files.js';
 import { crashpathInProcess } from '../testing/command-in-process.js';
 
 /** A directory where builds land, and nights over it. */
@@ -29,7 +30,9 @@ budget: 6h
 `;
 
 async function makePlace(t: Test, settings = SETTINGS, fake: Partial<FakeNight> = {}): Promise<Place> {
-  const root = t.testdir({ builds: {}, cache: {} });
+  const root = await scratch(t);
+  await mkdir(join(root, 'builds'));
+  await mkdir(join(root, 'cache'));
   const file = join(root, 'nightly.yaml');
   await writeFile(file, `version: 1\nname: made\nkernels:\n  - directory: ./builds\n${settings}`);
   const cacheDir = join(root, 'cache');
@@ -375,16 +378,16 @@ t.test('a dry run writes nothing, and says how long by the last night', async (t
 t.test('old nights go, those that are needed stay', async (t) => {
   const place = await makePlace(t, `keep: { nights: 2, failed: 3 }\n${SETTINGS}`);
   const names: string[] = [];
-  for (const name of ['one', 'two', 'three', 'four-bad', 'five-bad', 'six-bad', 'seven-bad']) {
+  for (const name of ['one', 'two', 'three', 'four-bad', 'five-bad', 'six-bad', 'seven-bad', 'eight-bad']) {
     await land(place, name);
     await night(place);
     names.push((await nightsOf(place)).at(-1) ?? '');
   }
-  const [, , three, four, , six, seven] = names;
+  const [, two, three, four, , six, seven, eight] = names;
   t.strictSame(
     await nightsOf(place),
-    [three, four, names[4], six, seven].sort(),
-    'the last good, the first regressed, three failed',
+    [two, three, four, six, seven, eight],
+    'the last two good, the first that regressed, the newest three with failures',
   );
   const kernels = await readdir(join(place.out, 'nights/kernels'));
   const records = await Promise.all(
