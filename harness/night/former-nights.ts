@@ -36,12 +36,14 @@ export function seeing(nights: readonly FormerNight[], name: string): FormerNigh
 
 /**
  * What former nights have run already: an arm whose screening was complete, with the counts of the newest night. A
- * blind night has run nothing that counts.
+ * blind night has run nothing that counts, nor has a run that ended in a harness error; a candidate about which a
+ * suspicion was left open is to be run again.
  */
 export function knownArms(nights: readonly FormerNight[]): ReadonlyMap<string, KnownArm> {
   const known = new Map<string, KnownArm>();
   const add = (key: string | undefined, one: KnownArm, least: number) => {
-    if (key !== undefined && !known.has(key) && one.tally.trials >= least) known.set(key, one);
+    const { trials, harnessErrors } = one.tally;
+    if (key !== undefined && !known.has(key) && trials - harnessErrors >= least) known.set(key, one);
   };
   for (const { record, verdicts } of nights) {
     if (verdicts.blind) continue;
@@ -50,7 +52,7 @@ export function knownArms(nights: readonly FormerNight[]): ReadonlyMap<string, K
     for (const planned of record.cells) {
       const cell = cellOf(verdicts, planned);
       if (cell === undefined) continue;
-      add(keys.get(planned.arm), { night, tally: cell.tally }, repeat);
+      if (cell.word !== 'suspect') add(keys.get(planned.arm), { night, tally: cell.tally }, repeat);
       for (const { kind, baseline } of planned.comparisons) {
         const counted = cell.baselines.find((one) => one.kind === kind && one.night === undefined);
         if (counted !== undefined) add(keys.get(baseline), { night, tally: counted.tally }, repeat);

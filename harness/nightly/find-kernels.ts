@@ -169,8 +169,7 @@ async function buildsIn(
       }
       const found = await keptKernel(build.path, works, options.keepIn);
       if (kernels.some(({ kernel }) => kernel.sha256 === found.kernel.sha256)) continue;
-      const column = kernels.length === 0 ? source : `${source}@${build.name}`;
-      kernels.push({ ...found, column, source });
+      kernels.push({ ...found, column: columnOf(build.name, { source, index: kernels.length }), source });
     } catch (error) {
       faults.push(faultText(error));
     }
@@ -178,6 +177,13 @@ async function buildsIn(
   if (builds.length === 0)
     faults.push(`no build in "${place}" fits "${pattern}"; put kernels there, or correct the pattern`);
   return { kernels, faults, deferred };
+}
+
+/** Column of a build, by its place among the newest: file names are foreign text, and may be long. */
+function columnOf(name: string, { source, index }: { source: string; index: number }): string {
+  if (index === 0) return source;
+  const plain = name.replace(/[^\w.+~-]/g, '_').slice(0, 120);
+  return `${source}@${plain === name ? name : `${index + 1}-${plain}`}`;
 }
 
 /** A pattern of names as a regular expression: `*` and `?` only. */
