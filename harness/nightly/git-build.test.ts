@@ -36,5 +36,7 @@ t.test('a commit is checked out in the cache; the work tree of the user stays as
     message: /^cannot find "no-branch" in the git repository ".*": .*; check the path and the reference$/,
   });
   await t.rejects(refused('--help'), { message: /^cannot find "--help"/ });
-  await t.rejects(checkOut({ git: join(root, 'cache'), ref: 'main' }, options), { message: /^cannot find "main"/ });
+  await t.rejects(checkOut({ git: join(root, 'cache'), ref: 'main' }, options), {
+    message: /^cannot find "main"/,
+  });
 });
