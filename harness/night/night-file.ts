@@ -174,7 +174,7 @@ export function durationMs(text: string): number {
 }
 
 /** The JSON Schema of a night's file, for editors. */
-export function nightFileJsonSchema(): unknown {
+export function nightFileJsonSchema(): object {
   const { $schema, ...schema } = z.toJSONSchema(NightFileSchema, { io: 'input', unrepresentable: 'any' });
   return {
     $schema,

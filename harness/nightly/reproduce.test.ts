@@ -55,7 +55,7 @@ jobs: 1
       t.equal(planned.exitCode, 0, planned.stderr);
       const commands = planned.stdout.trimEnd().split('\n');
       t.equal(commands.length, 2, 'as many runs');
-      const { stdout: args = '' } = await execa('sh', ['-c', `printf '%s\\n' ${commands[0] ?? ''}`]);
+      const { stdout: args } = await execa('sh', ['-c', `printf '%s\\n' ${commands[0] ?? ''}`]);
       const named = (words: readonly string[]) =>
         words.map((word, index) => (words[index - 1] === '-name' ? 'NAME' : word));
       t.strictSame(named(args.split('\n')), named([plan.qemu.binary, ...plan.qemu.args]), reproduce);
