@@ -128,3 +128,17 @@ async function someResult(t: Test) {
   if (result === undefined) throw new Error('no result');
   return result;
 }
+
+t.test('a campaign that may begin no more runs ends those under way, and begins none', async (t) => {
+  let begun = 0;
+  const results = await runCampaign(t.testdir({}), plansOf(6), {
+    jobs: 2,
+    open: BROKEN,
+    cacheDir: undefined,
+    mayBegin: () => begun < 3,
+    onStart: () => {
+      begun += 1;
+    },
+  });
+  t.strictSame(results.map(({ runId }) => runId).sort(), ['run-1', 'run-2', 'run-3']);
+});

@@ -24,6 +24,8 @@ export interface CampaignOptions {
   readonly cacheDir: string | undefined;
   /** Stops the campaign: running guests are recorded as interrupted, the others are not begun. */
   readonly signal?: AbortSignal | undefined;
+  /** Asked before each run; false: it and those after it are not begun, and those under way go on. */
+  readonly mayBegin?: (() => boolean) | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
   readonly onEvent?: ((plan: RunPlan, event: RunEvent) => void) | undefined;
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
@@ -77,6 +79,7 @@ export async function runCampaign(
   };
   const work = async (seat: Seat) => {
     while (!signal.aborted && !out.has(seat)) {
+      if (left.length === 0 || options.mayBegin?.() === false) return;
       const plan = left.shift();
       if (plan === undefined) return;
       const result = await runOne(seat.planOf?.(plan) ?? plan, seat);

@@ -8,6 +8,7 @@ import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
 import { REPORT } from './words/report.js';
+import { NIGHTLY } from './words/nightly.js';
 import { RUN } from './words/run.js';
 import { CLASSIFY, SHOW } from './words/stored-run.js';
 import { SWEEP } from './words/sweep.js';
@@ -23,15 +24,13 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
       command(COMPARE, async (argv) => (await import('./actions/compare-kernels.js')).compareKernels(argv)),
     )
     .command(command(SWEEP, async (argv) => (await import('./actions/sweep-kernels.js')).sweepKernels(argv)))
+    .command(command(NIGHTLY, async (argv) => (await import('./actions/run-nightly.js')).runNightly(argv)))
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
-<<<<<<< HEAD
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
-=======
     .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
     .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))
->>>>>>> i12-history
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));

@@ -1,6 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Fault, usageFault } from '../model/fault.js';
+import { nearest } from '../model/nearest.js';
 
 /** A file written by hand is smaller. */
 export const MAX_FILE_CHARACTERS = 64 * 1024;
@@ -52,7 +53,7 @@ export function readYaml<T>(text: string, file: string, { what, schema, seeAlso 
     const where = place(offsetOf(document, issue));
     const key = issue.path.join('.') || 'the file';
     throw usageFault(
-      `cannot read ${what} "${where}": ${key}: ${issue.message}; see ${seeAlso} for the form`,
+      `cannot read ${what} "${where}": ${key}: ${issue.message}${meant(schema, issue)}; see ${seeAlso} for the form`,
       parsed.error,
     );
   }
@@ -85,12 +86,35 @@ function valueOf(
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
   const [issue] = issues;
   if (issue === undefined) throw new Error('a failed parse has no issue');
-  if (issue.code !== 'invalid_union') return issue;
+  if (issue.code !== 'invalid_union') return misspelled(issues, issue) ?? issue;
   const inner = issue.errors
     .filter((branch) => branch.length > 0)
-    .map((branch) => ({ issue: deepest(branch), unknown: unknownKeys(branch) }))
-    .sort((a, b) => b.issue.path.length - a.issue.path.length || a.unknown - b.unknown)[0]?.issue;
+    .map((branch) => ({ issue: deepest(branch), depth: depthOf(branch), unknown: unknownKeys(branch) }))
+    .sort((a, b) => b.depth - a.depth || a.unknown - b.unknown)[0]?.issue;
   return inner === undefined ? issue : { ...inner, path: [...issue.path, ...inner.path] };
+}
+
+/** A key that is missing is there under a wrong name, when the same mapping has an unknown key: then that is the mistake. */
+function misspelled(
+  issues: readonly z.core.$ZodIssue[],
+  { code, path }: z.core.$ZodIssue,
+): z.core.$ZodIssue | undefined {
+  if (code !== 'invalid_type') return undefined;
+  return issues.find(
+    (other) =>
+      other.code === 'unrecognized_keys' &&
+      other.path.length === path.length - 1 &&
+      other.path.every((step, index) => step === path[index]) &&
+      nearest(String(path.at(-1)), other.keys).length > 0,
+  );
+}
+
+/** How deep the first mistake of a branch lies. */
+function depthOf(issues: readonly z.core.$ZodIssue[]): number {
+  const [issue] = issues;
+  if (issue === undefined) return 0;
+  if (issue.code !== 'invalid_union') return issue.path.length;
+  return issue.path.length + Math.max(0, ...issue.errors.map(depthOf));
 }
 
 /** How many keys a branch does not know; for a union in it, its best branch. */
@@ -99,6 +123,42 @@ function unknownKeys(branch: readonly z.core.$ZodIssue[]): number {
     if (issue.code === 'unrecognized_keys') return sum + issue.keys.length;
     return issue.code === 'invalid_union' ? sum + Math.min(...issue.errors.map(unknownKeys)) : sum;
   }, 0);
+}
+
+/** What an unknown key may be a misspelling of, among the keys that the schema has there. */
+function meant(schema: z.ZodType, issue: z.core.$ZodIssue): string {
+  const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];
+  if (unknown === undefined) return '';
+  const root: unknown = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const [near] = nearest(unknown, keysAt(root, { root, path: issue.path }), { count: 1 });
+  return near === undefined ? '' : ` (did you mean "${near}"?)`;
+}
+
+/** The keys of all mappings that a JSON Schema allows at a path. */
+function keysAt(schema: unknown, { root, path }: { root: unknown; path: Path }): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const part = (name: string): unknown => new Map<string, unknown>(Object.entries(schema)).get(name);
+  const reference = part('$ref');
+  if (typeof reference === 'string') {
+    const names = reference.split('/').slice(1);
+    const found = names.reduce<unknown>(
+      (inside, name) =>
+        typeof inside === 'object' && inside !== null ? new Map(Object.entries(inside)).get(name) : undefined,
+      root,
+    );
+    return keysAt(found, { root, path });
+  }
+  const branches = ['anyOf', 'oneOf', 'allOf'].flatMap((name) => part(name) ?? []);
+  if (branches.length > 0) return branches.flatMap((branch) => keysAt(branch, { root, path }));
+  const properties = part('properties');
+  const named = typeof properties === 'object' && properties !== null ? Object.entries(properties) : [];
+  const [step, ...rest] = path;
+  if (step === undefined) return named.map(([name]) => name);
+  const below =
+    typeof step === 'number'
+      ? part('items')
+      : (new Map(named).get(String(step)) ?? part('additionalProperties'));
+  return keysAt(below, { root, path: rest });
 }
 
 function offsetOf(document: ReturnType<typeof parseDocument>, issue: z.core.$ZodIssue): number {

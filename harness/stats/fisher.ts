@@ -27,3 +27,18 @@ export function fisherExact(one: Seen, other: Seen): number {
   }
   return Math.min(1, sum);
 }
+
+/**
+ * The one-sided p value: the probability that, of two kernels with equal failure rates, the first fails by chance at
+ * least as often as it did. 1 when either has no judged trial.
+ */
+export function fisherMore(one: Seen, other: Seen): number {
+  if (one.judged === 0 || other.judged === 0) return 1;
+  const judged = one.judged + other.judged;
+  const failures = one.failures + other.failures;
+  let sum = 0;
+  for (let ofOne = one.failures; ofOne <= Math.min(failures, one.judged); ofOne += 1) {
+    sum += hypergeometricPmf(ofOne, judged, failures, one.judged);
+  }
+  return Math.min(1, sum);
+}

@@ -18,6 +18,7 @@ const PURE_LAYERS = [
   ['classify'],
   ['sweep'],
   ['report'],
+  ['night'],
 ];
 const LAYERS = [
   ...PURE_LAYERS,
@@ -30,6 +31,7 @@ const LAYERS = [
   ['machine/qemu', 'machine/recorded'],
   ['campaign', 'doctor'],
   ['prepare'],
+  ['nightly'],
   ['cli'],
   ['bench'],
   ['lab'],

@@ -7,6 +7,7 @@ import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
 import { REPORT } from './report.js';
+import { NIGHTLY } from './nightly.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
 import { SWEEP } from './sweep.js';
@@ -18,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: RUN,
   compare: COMPARE,
   sweep: SWEEP,
+  nightly: NIGHTLY,
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,

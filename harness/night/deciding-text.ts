@@ -1,0 +1,24 @@
+import type { RunPlan } from '../plan/run-plan.js';
+
+/**
+ * Everything that decides the runs of a plan, as one text: not their names, and not where the files are. Two arms of one
+ * text are one arm, in whichever nights. Pure.
+ */
+export function decidingText(plan: RunPlan, crashpathVersion: string): string {
+  const { scenario, kernel, captureKernel, machine, append, captureAppend, modules, limits, accel, qemu } =
+    plan;
+  return JSON.stringify([
+    crashpathVersion,
+    scenario,
+    kernel.sha256,
+    captureKernel.sha256,
+    machine,
+    append,
+    captureAppend,
+    modules,
+    limits,
+    accel.accel,
+    accel.unproved !== undefined,
+    qemu.version,
+  ]);
+}

@@ -1,0 +1,217 @@
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
+import { Fault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
+import type { NamedSource } from '../night/read-night.js';
+import { keepKernel } from './kept-kernels.js';
+import type { NightWorks } from './works.js';
+
+/** A kernel under test. */
+export interface FoundKernel {
+  /** The column: the source's name, and for an older build of a directory `<source>@<build>`. */
+  readonly column: string;
+  readonly source: string;
+  /** As the file names it. */
+  readonly spec: string;
+  /** A spec that means the same bytes in later nights. */
+  readonly place: string;
+  readonly kernel: Kernel;
+  readonly commit?: string | undefined;
+}
+
+export interface FoundKernels {
+  readonly kernels: readonly FoundKernel[];
+  /** What is gone on without. */
+  readonly faults: readonly string[];
+  /** Builds that the next night takes. */
+  readonly deferred: readonly string[];
+}
+
+export interface FindOptions {
+  /** Directory of the night's file: relative paths begin there. */
+  readonly base: string;
+  /** Where kernels that may vanish are copied to; undefined: they are used in place. */
+  readonly keepIn: string | undefined;
+  /** A build that does not change for this long is complete. */
+  readonly settleMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Names that copies and downloads under way have. */
+const UNFINISHED = /^\.|~$|\.(part|partial|tmp|temp|swp|crdownload|filepart)$/;
+/** Where a directory of a build has its image (kernel/local.ts). */
+const IMAGE_PLACES = ['.', 'boot', 'arch/x86/boot'];
+const IMAGE = /^(vmlinuz(-.+)?|bzImage)$/;
+
+/**
+ * The kernels of the file's sources. A source that cannot be used is a fault, in one line, and the others go on; so is a
+ * build that is not a whole kernel, and the next older one takes its place.
+ */
+export async function findKernels(
+  sources: readonly NamedSource[],
+  works: NightWorks,
+  options: FindOptions,
+): Promise<FoundKernels> {
+  const kernels: FoundKernel[] = [];
+  const faults: string[] = [];
+  const deferred: string[] = [];
+  for (const source of sources) {
+    options.signal?.throwIfAborted();
+    const fail = (error: unknown) => faults.push(`${source.name}: ${faultText(error)}`);
+    try {
+      if ('directory' in source) {
+        const found = await buildsIn(source, works, options);
+        kernels.push(...found.kernels);
+        faults.push(...found.faults.map((fault) => `${source.name}: ${fault}`));
+        deferred.push(...found.deferred.map((line) => `${source.name}: ${line}`));
+      } else {
+        kernels.push({
+          ...(await oneKernel(source, works, options)),
+          column: source.name,
+          source: source.name,
+        });
+      }
+    } catch (error) {
+      fail(error);
+    }
+  }
+  return { kernels, faults, deferred };
+}
+
+/** The message of an expected fault; any other error is thrown. */
+export function faultText(error: unknown): string {
+  if (error instanceof Fault) return error.message;
+  if (errnoOf(error) !== undefined) return reasonFor(errnoOf(error)) ?? messageOf(error);
+  throw error;
+}
+
+async function oneKernel(
+  source: Exclude<NamedSource, { directory: string }>,
+  works: NightWorks,
+  { base, keepIn }: FindOptions,
+): Promise<Pick<FoundKernel, 'spec' | 'place' | 'kernel' | 'commit'>> {
+  if ('git' in source) {
+    const config = source.config === undefined ? undefined : resolve(base, source.config);
+    const { variant } = source;
+    const patch = /^\.\.?\//.test(variant) ? resolve(base, variant) : variant;
+    const { kernel, commit } = await works.build({
+      ...{ git: resolve(base, source.git), ref: source.ref, variant: patch, config },
+    });
+    return { spec: `git:${source.git} ${source.ref}`, place: placeInCache(kernel), kernel, commit };
+  }
+  const spec = 'debian' in source ? `debian:${source.debian}` : beside(source.spec, base);
+  return keptKernel(spec, works, keepIn);
+}
+
+/** `./bzImage` is a file next to the night's file, as in a campaign file. */
+export function beside(spec: string, base: string): string {
+  return /^\.\.?\//.test(spec) && !isAbsolute(spec) ? join(base, spec) : spec;
+}
+
+/** The kernel of a spec, copied when it may change or vanish. */
+export async function keptKernel(
+  spec: string,
+  works: NightWorks,
+  keepIn: string | undefined,
+): Promise<{ spec: string; place: string; kernel: Kernel }> {
+  const kernel = await works.resolve(spec);
+  if (works.isKept(kernel)) return { spec, place: placeInCache(kernel), kernel };
+  if (keepIn === undefined) return { spec, place: spec, kernel };
+  const place = await keepKernel(kernel, keepIn);
+  return { spec, place, kernel: await works.resolve(place) };
+}
+
+/** The directory of a kernel in the cache (kernel/kernel-cache.ts): a spec that means it. */
+function placeInCache({ bzImage }: Kernel): string {
+  return dirname(dirname(bzImage));
+}
+
+interface Build {
+  readonly name: string;
+  readonly path: string;
+  /** The image whose size shows whether it is complete. */
+  readonly image: string;
+  readonly mtimeMs: number;
+}
+
+async function buildsIn(
+  { directory, newest, pattern, name: source }: Extract<NamedSource, { directory: string }>,
+  works: NightWorks,
+  options: FindOptions,
+): Promise<FoundKernels> {
+  const place = resolve(options.base, directory);
+  const names = await readdir(place).catch((error: unknown) => {
+    throw new Fault(
+      'harness',
+      `cannot read the directory of builds "${place}": ${reasonFor(errnoOf(error)) ?? messageOf(error)}; make it or correct the path`,
+      { cause: error },
+    );
+  });
+  const fits = globOf(pattern);
+  const candidates = names.filter((name) => fits.test(name) && !UNFINISHED.test(name)).sort();
+  const builds: Build[] = [];
+  for (const name of candidates) {
+    const build = await buildAt(join(place, name), name);
+    if (build !== undefined) builds.push(build);
+  }
+  builds.sort((a, b) => b.mtimeMs - a.mtimeMs || (a.name < b.name ? 1 : -1));
+  const kernels: FoundKernel[] = [];
+  const faults: string[] = [];
+  const deferred: string[] = [];
+  for (const build of builds) {
+    if (kernels.length === newest) break;
+    try {
+      if (!(await settles(build, options))) {
+        deferred.push(`build "${build.name}" is still being written; the next night takes it`);
+        continue;
+      }
+      const found = await keptKernel(build.path, works, options.keepIn);
+      if (kernels.some(({ kernel }) => kernel.sha256 === found.kernel.sha256)) continue;
+      kernels.push({ ...found, column: columnOf(build.name, { source, index: kernels.length }), source });
+    } catch (error) {
+      faults.push(faultText(error));
+    }
+  }
+  if (builds.length === 0)
+    faults.push(`no build in "${place}" fits "${pattern}"; put kernels there, or correct the pattern`);
+  return { kernels, faults, deferred };
+}
+
+/** Column of a build, by its place among the newest: file names are foreign text, and may be long. */
+function columnOf(name: string, { source, index }: { source: string; index: number }): string {
+  if (index === 0) return source;
+  const plain = name.replace(/[^\w.+~-]/g, '_').slice(0, 120);
+  return `${source}@${plain === name ? name : `${index + 1}-${plain}`}`;
+}
+
+/** A pattern of names as a regular expression: `*` and `?` only. */
+export function globOf(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's');
+}
+
+/** A file, or a directory with an image in one of the usual places; undefined for anything else, or when it is gone. */
+async function buildAt(path: string, name: string): Promise<Build | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return { name, path, image: path, mtimeMs: found.mtimeMs };
+  if (!found?.isDirectory()) return undefined;
+  for (const place of IMAGE_PLACES) {
+    const names = await readdir(join(path, place)).catch(() => []);
+    for (const candidate of names.filter((one) => IMAGE.test(one)).sort()) {
+      const image = join(path, place, candidate);
+      const inside = await stat(image).catch(() => undefined);
+      if (inside?.isFile()) return { name, path, image, mtimeMs: Math.max(found.mtimeMs, inside.mtimeMs) };
+    }
+  }
+  return undefined;
+}
+
+/** Whether size and time stay as they are for a moment. The clock is not asked: a file server may have another one. */
+async function settles({ image }: Build, { settleMs, signal }: FindOptions): Promise<boolean> {
+  const before = await stat(image);
+  await sleep(settleMs, undefined, { signal });
+  const after = await stat(image);
+  return before.size === after.size && before.mtimeMs === after.mtimeMs;
+}
