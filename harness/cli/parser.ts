@@ -54,7 +54,7 @@ export function parserFor(words: readonly string[]): Argv {
 /** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */
 function refuseValuesOfSwitches(words: readonly string[]): void {
   const word = words.find((candidate) =>
-    /^--(dry-run|json|quiet|until-significant)=(?!true$|false$)/.test(candidate),
+    /^--(dry-run|json|quiet|until-significant|first-parent)=(?!true$|false$)/.test(candidate),
   );
   if (word === undefined) return;
   const [option = ''] = word.split('=');

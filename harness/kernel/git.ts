@@ -36,8 +36,6 @@ export interface Repository {
 export interface GitOptions {
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs?: number | undefined;
-  /** Work tree in which git is started; the repository alone when absent. */
-  readonly workTree?: string | undefined;
   /** Beside the fixed ones: an index of its own, for example. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
@@ -59,14 +57,22 @@ export async function openRepository(path: string, options: GitOptions = {}): Pr
   return { named: path, commonDir: await realpath(asked.stdout) };
 }
 
+/** The top of the work tree that holds a directory; the directory itself when it is in none. */
+export async function topOfTree(path: string, options: GitOptions = {}): Promise<string> {
+  const asked = await runTool(
+    ['git', '-C', resolve(path), 'rev-parse', '--path-format=absolute', '--show-toplevel'],
+    { deadlineMs: ASK_DEADLINE_MS, signal: options.signal, environment: environmentOf(process.env, {}) },
+  );
+  return asked.ok && asked.stdout !== '' ? asked.stdout : resolve(path);
+}
+
 /** Runs a git command in a repository, without the user's configuration, hooks and aliases. */
 export async function git(
   { commonDir }: Repository,
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<ToolResult> {
-  const place = options.workTree === undefined ? [`--git-dir=${commonDir}`] : ['-C', options.workTree];
-  return runTool(['git', ...place, ...SETTINGS, ...args], {
+  return runTool(['git', `--git-dir=${commonDir}`, ...SETTINGS, ...args], {
     deadlineMs: options.deadlineMs ?? ASK_DEADLINE_MS,
     signal: options.signal,
     environment: environmentOf(process.env, {

@@ -5,7 +5,15 @@ export { listVariants, type Variant } from './build/variants.js';
 export type { Candidate } from './debian/choose.js';
 export { configOf, missingForCrash } from './config.js';
 export { availableDebianKernels } from './debian/debian-kernel.js';
-export { commitOf, git, isObjectName, openRepository, type Repository } from './git.js';
+export {
+  commitOf,
+  git,
+  type GitOptions,
+  isObjectName,
+  openRepository,
+  type Repository,
+  topOfTree,
+} from './git.js';
 export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';

@@ -16,7 +16,7 @@ const PURE_LAYERS = [
   ['trigger'],
   ['plan'],
   ['classify'],
-  ['sweep'],
+  ['sweep', 'bisection'],
   ['report'],
 ];
 const LAYERS = [
@@ -30,6 +30,7 @@ const LAYERS = [
   ['machine/qemu', 'machine/recorded'],
   ['campaign', 'doctor'],
   ['prepare'],
+  ['bisect'],
   ['cli'],
   ['bench'],
   ['lab'],

@@ -1,3 +1,5 @@
+import { BISECT } from './bisect.js';
+import { BISECT_STEP } from './bisect-step.js';
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
 import { DOCTOR } from './doctor.js';
@@ -15,6 +17,8 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: RUN,
   compare: COMPARE,
   sweep: SWEEP,
+  bisect: BISECT,
+  'bisect-step': BISECT_STEP,
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,

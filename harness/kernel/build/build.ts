@@ -51,6 +51,8 @@ export interface BuildRequest {
 export interface BuildOptions extends KernelOptions {
   /** Number of compiler processes; default one per CPU. */
   readonly jobs?: number | undefined;
+  /** Called when the kernel is not in the cache, before it is built. */
+  readonly onBuild?: (() => void) | undefined;
 }
 
 /** Everything that is decided before anything is built. */
@@ -153,7 +155,9 @@ async function entryFor(job: Job, options: BuildOptions): Promise<CacheEntry> {
   await requireBuildTools(whatOf(job), options);
   return await withBuildLock(options, async () => {
     const meanwhile = await findEntry(options.cacheDir, job.key);
-    return meanwhile ?? (await buildJob(job, { ...options, jobs: options.jobs ?? availableParallelism() }));
+    if (meanwhile !== undefined) return meanwhile;
+    options.onBuild?.();
+    return await buildJob(job, { ...options, jobs: options.jobs ?? availableParallelism() });
   });
 }
 

@@ -33,6 +33,38 @@ export class MadeRepository {
     return this.git('rev-parse', 'HEAD');
   }
 
+  /**
+   * Commits in a row on `main`, at once: each with its subject and its files beside those of the commit before it.
+   * Returns their names.
+   */
+  async line(
+    commits: readonly {
+      readonly subject: string;
+      readonly files: Readonly<Record<string, string | Buffer>>;
+    }[],
+  ): Promise<string[]> {
+    const data = (text: string | Buffer) => {
+      const bytes = Buffer.from(text);
+      return Buffer.concat([Buffer.from(`data ${bytes.length}\n`), bytes, Buffer.from('\n')]);
+    };
+    const head = await this.git('rev-parse', '--verify', '--quiet', 'main').catch(() => undefined);
+    const input = commits.flatMap(({ subject, files }, index) => [
+      Buffer.from(`commit refs/heads/main\nmark :${index + 1}\n`),
+      Buffer.from(`author A U Thor <author@example.com> ${1_700_000_000 + index} +0000\n`),
+      Buffer.from(`committer A U Thor <author@example.com> ${1_700_000_000 + index} +0000\n`),
+      data(subject),
+      ...(index === 0 && head !== undefined ? [Buffer.from(`from ${head}\n`)] : []),
+      ...Object.entries(files).flatMap(([name, content]) => [
+        Buffer.from(`M 100644 inline ${name}\n`),
+        data(content),
+      ]),
+    ]);
+    await execa('git', ['-C', this.path, 'fast-import', '--quiet'], { input: Buffer.concat(input) });
+    await this.git('reset', '-q', '--hard', 'main');
+    const listed = await this.git('rev-list', '--reverse', `-${commits.length}`, 'main');
+    return listed.split('\n');
+  }
+
   /** Checked-out commit, branch, refs and work trees: what a bisection must leave alone. */
   async state(): Promise<string> {
     const parts = [['rev-parse', 'HEAD'], ['status', '--porcelain', '--branch'], ['for-each-ref']];
