@@ -60,7 +60,8 @@ export class RealBench implements Bench {
   readonly #directory: string;
   readonly #trials: Trials;
   readonly #options: BenchOptions;
-  #template: { readonly kernel: string; readonly plan: RunPlan } | undefined;
+  /** A plan for each kernel, by its spec. */
+  readonly #templates = new Map<string, RunPlan>();
 
   constructor(directory: string, trials: Trials, options: BenchOptions) {
     this.#directory = directory;
@@ -69,7 +70,8 @@ export class RealBench implements Bench {
   }
 
   get jobs(): number {
-    return this.#template === undefined ? 1 : this.#options.jobs(this.#template.plan);
+    const [plan] = this.#templates.values();
+    return plan === undefined ? 1 : this.#options.jobs(plan);
   }
 
   async build(commit: string): Promise<Built> {
@@ -124,7 +126,8 @@ export class RealBench implements Bench {
 
   /** A plan for this kernel; the plans of its trials differ in name and nonce. */
   async #planFor({ kernel }: Built): Promise<RunPlan> {
-    if (this.#template?.kernel === kernel) return this.#template.plan;
+    const known = this.#templates.get(kernel);
+    if (known !== undefined) return known;
     const { scenario, ...choices } = this.#trials;
     const [plan, ...others] = await planRuns(
       { ...choices, scenario: [scenario], kernel: [kernel] },
@@ -133,7 +136,7 @@ export class RealBench implements Bench {
     if (plan === undefined || others.length > 0) {
       throw new Error(`scenario ${scenario.name} gives ${others.length + 1} runs on a kernel`);
     }
-    this.#template = { kernel, plan };
+    this.#templates.set(kernel, plan);
     return plan;
   }
 }

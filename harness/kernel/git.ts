@@ -51,7 +51,7 @@ export async function openRepository(path: string, options: GitOptions = {}): Pr
   );
   if (!asked.ok) {
     throw usageFault(
-      `cannot use the git tree "${path}": ${asked.why}; give a directory in which git log works${asked.missing ? ', and install git' : ''}`,
+      `cannot read the git tree "${path}": ${asked.why}; give a directory in which git log works${asked.missing ? ', and install git' : ''}`,
     );
   }
   return { named: path, commonDir: await realpath(asked.stdout) };

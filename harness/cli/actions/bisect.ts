@@ -1,5 +1,5 @@
 import { readFile, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { RealBench } from '../../bisect/bench.js';
 import { candidatesBetween, describeCommit } from '../../bisect/git-bisect.js';
@@ -181,7 +181,7 @@ async function named(argv: BisectArguments): Promise<Begun> {
     guests: await guestsOf(argv),
   };
   const out = outDirectory(argv.out);
-  const name = argv.name ?? `bisect-${sha256Of(JSON.stringify(asked)).slice(0, 12)}`;
+  const name = argv.name ?? ownName(asked);
   const directory = join(out, name);
   await checkOutDirectory(out);
   if (await exists(join(directory, BISECT_FILES.state))) {
@@ -218,9 +218,8 @@ async function named(argv: BisectArguments): Promise<Begun> {
 async function create({ directory, bisection }: Begun, config: string | undefined): Promise<void> {
   const { name, createdAt } = bisection;
   await openOutDirectory(dirname(directory));
-  const isHalfMade =
-    (await exists(directory)) && (await readRuns(directory)).length === 0 && basename(directory) === name;
-  if (isHalfMade && name.startsWith('bisect-')) await rm(directory, { recursive: true });
+  const isHalfMade = (await exists(directory)) && (await readRuns(directory)).length === 0;
+  if (isHalfMade && isOwnName(name)) await rm(directory, { recursive: true });
   await createCampaignDirectory(dirname(directory), { schema: STORE_SCHEMA, name, createdAt, plans: [] });
   if (config !== undefined) await keepConfig(directory, config);
   await writeBisection(directory, bisection);
@@ -270,6 +269,15 @@ async function guestsOf(argv: BisectArguments): Promise<Guests> {
     accel: accel === 'auto' ? undefined : accel,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** The name of a bisection that the user does not name: by what was asked, so that the same words mean the same one. */
+function ownName(asked: Asked): string {
+  return `bisect-${sha256Of(JSON.stringify(asked)).slice(0, 12)}`;
+}
+
+function isOwnName(name: string): boolean {
+  return /^bisect-[0-9a-f]{12}$/.test(name);
 }
 
 function exists(path: string): Promise<boolean> {

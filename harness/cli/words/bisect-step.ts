@@ -62,11 +62,11 @@ function bisectStepOptions(yargs: Argv<object>): Argv<BisectStepOptions> {
     });
   return guestOptions(buildOptions(described))
     .example(
-      'git bisect run crashpath bisect-step ioapic-lock-held --bad-rate 0.5',
-      'In a tree in which git bisect was started',
+      '$0 bisect-step ioapic-lock-held --bad-rate 0.5',
+      'After "git bisect run", in a tree in which git bisect was started',
     )
     .example('$0 bisect-step sysrq-task -k ./arch/x86/boot/bzImage --trials 3', 'A kernel that you built')
     .epilogue(
-      `Exit codes: 0 good, 1 bad, 125 skip (it does not build or boot, or the trials are undecided), ${ABORT + EXIT.harness} harness error, ${ABORT + EXIT.usage} usage, 130 Ctrl-C. docs/bisect.md`,
+      `bisect-step: 0 good, 1 bad, 125 skip (it does not build or boot, or its trials are undecided),\n${ABORT + EXIT.harness} harness error, ${ABORT + EXIT.usage} usage, 130 Ctrl-C. docs/bisect.md`,
     );
 }

@@ -104,6 +104,6 @@ function bisectOptions(yargs: Argv<object>): Argv<BisectOptions> {
     )
     .example('$0 bisect --resume runs/bisect-0123456789ab', 'Go on after Ctrl-C')
     .epilogue(
-      `Exit codes: ${EXIT.expected} the first bad commit is found; ${EXIT.unexpected} it is not narrowed down to one commit (skipped commits, or the merge base is bad); ${EXIT.inconclusive} refused, the ends show no difference; ${EXIT.harness} harness error; ${EXIT.usage} usage, an end that does not build included. docs/bisect.md`,
+      `bisect: ${EXIT.expected} found, ${EXIT.unexpected} not narrowed down to one commit, ${EXIT.inconclusive} refused: the ends show no difference,\n${EXIT.harness} harness error, ${EXIT.usage} usage, an end that does not build included. docs/bisect.md`,
     );
 }

@@ -151,6 +151,6 @@ void t.test('a commit that gives no kernel is distinguished from a mistake', asy
   const nowhere = { kind: 'git', repository: join(dir, 'none'), commit: 'main' } as const;
   await mistakes(
     buildKernel({ source: nowhere, variant: 'stock' }, { cacheDir: join(dir, 'cache') }),
-    /cannot use the git tree ".*none": .*; give a directory in which git log works/,
+    /cannot read the git tree ".*none": .*; give a directory in which git log works/,
   );
 });
