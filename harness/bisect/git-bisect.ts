@@ -110,7 +110,7 @@ export class GitBisect {
   async log(): Promise<string> {
     const text = await this.#file('BISECT_LOG');
     // A replay checks the commits out.
-    return `${text.replace("git bisect start '--no-checkout' ", 'git bisect start ')}`;
+    return text.replace("git bisect start '--no-checkout' ", 'git bisect start ');
   }
 
   /** Removes the repository. */

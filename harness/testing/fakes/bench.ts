@@ -20,6 +20,14 @@ const DOES = {
 } as const;
 type Does = keyof typeof DOES;
 
+function isDoes(word: string): word is Does {
+  return Object.hasOwn(DOES, word);
+}
+
+function byName(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}
+
 /** A result of such a trial. */
 export function madeResult(does: Does, runId: string): RunResult {
   return RunResultSchema.parse({
@@ -77,7 +85,9 @@ export class FakeBench implements Bench {
             ? before === 0
               ? 'error'
               : 'good'
-            : (word as Does);
+            : isDoes(word)
+              ? word
+              : 'good';
       this.#point();
       const result = madeResult(does, `${commit.slice(0, 12)}-${before + 1}`);
       const directory = join(this.#directory, 'results', commit);
@@ -93,7 +103,9 @@ export class FakeBench implements Bench {
   async results(commit: string): Promise<RunResult[]> {
     const directory = join(this.#directory, 'results', commit);
     const names = await readdir(directory).catch(() => []);
-    const texts = await Promise.all(names.sort().map((name) => readFile(join(directory, name), 'utf8')));
+    const texts = await Promise.all(
+      names.toSorted(byName).map((name) => readFile(join(directory, name), 'utf8')),
+    );
     return texts.map((text) => RunResultSchema.parse(JSON.parse(text)));
   }
 
