@@ -9,7 +9,7 @@ import { type Campaign, readCampaign, readRuns, type StoredRun } from '../store/
 import { RECORDING } from '../store/recorder.js';
 import { readPlan, readResult } from '../store/run-directory.js';
 import { readJson } from '../store/stored-file.js';
-import { attemptsOf } from './resume.js';
+import { attemptsByPlan } from './resume.js';
 
 /** Lines of a console that a report shows of a run. */
 const LINES = { maxLines: 25, linesAfter: 8 } as const;
@@ -91,8 +91,9 @@ async function runsOf(
   { name, campaign: { plans } }: { name: string; campaign: Campaign },
 ): Promise<StoredRunInput[]> {
   const stored = await readRuns(join(top, name));
+  const attemptsOf = attemptsByPlan(stored);
   const planned = plans.map((plan) => {
-    const attempts = attemptsOf(plan, stored);
+    const attempts = attemptsOf(plan);
     const finished = attempts.find(({ result }) => result !== undefined && !isCutOff(result));
     return { plan, attempts, counted: finished ?? attempts.at(-1) };
   });

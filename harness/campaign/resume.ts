@@ -19,27 +19,32 @@ export function remainingPlans(
   begun: readonly BegunRun[],
   freshNonce: () => string,
 ): RunPlan[] {
-  const byPlan = new Map<string, BegunRun[]>();
-  for (const run of begun) {
-    // A run that is named like an attempt of another is both.
-    for (const name of new Set([run.runId, run.runId.replace(/\.\d+$/, '')]))
-      byPlan.set(name, [...(byPlan.get(name) ?? []), run]);
-  }
+  const attemptsOf = attemptsByPlan(begun);
   return plans.flatMap((plan) => {
-<<<<<<< HEAD
-    const attempts = attemptsOf(plan, begun);
-=======
-    const attempts = byPlan.get(plan.runId) ?? [];
->>>>>>> i12-history
+    const attempts = attemptsOf(plan);
     if (attempts.some(({ result }) => result !== undefined && !isCutOff(result))) return [];
     if (attempts.length === 0) return [plan];
     return [renamedPlan(plan, { runId: `${plan.runId}.${attempts.length + 1}`, nonce: freshNonce() })];
   });
 }
 
-/** The runs that were begun for a plan: its own, and those that repeat it under a new name. Pure. */
-export function attemptsOf<Run extends BegunRun>({ runId: planned }: RunPlan, begun: readonly Run[]): Run[] {
-  return begun.filter(({ runId }) => runId === planned || isAttemptOf(runId, planned));
+/**
+ * The runs that were begun for a plan: its own, and those that repeat it under a new name. One pass over all runs; each
+ * question then takes the time of its answer. Pure.
+ */
+export function attemptsByPlan<Run extends { readonly runId: string }>(
+  begun: readonly Run[],
+): (plan: RunPlan) => readonly Run[] {
+  const byName = new Map<string, Run[]>();
+  for (const run of begun) {
+    // A run that is named like an attempt of another is both.
+    for (const name of new Set([run.runId, run.runId.replace(/\.\d+$/, '')])) {
+      const named = byName.get(name);
+      if (named === undefined) byName.set(name, [run]);
+      else named.push(run);
+    }
+  }
+  return ({ runId }) => byName.get(runId) ?? [];
 }
 
 /**

@@ -1,7 +1,10 @@
 import { EXIT, Fault, usageFault } from '../model/fault.js';
 import { complain } from './context.js';
 import { parserFor } from './parser.js';
+import { ABORT } from './words/bisect-step.js';
 import { COMPLETE, propose } from './words/completion.js';
+
+const BISECT_STEP_NAME = 'bisect-step';
 
 /** Shells that a completion script is there for. */
 const SHELLS: readonly string[] = ['bash', 'zsh'];
@@ -24,6 +27,8 @@ function forShell(words: readonly string[]): readonly string[] {
  * rejects: a fault is one line on stderr, and anything else is an internal error with its stack.
  */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
+  // `git bisect run` takes 1 to 127 for a verdict; whatever is none must end it.
+  const abort = words.find((word) => !word.startsWith('-')) === BISECT_STEP_NAME ? ABORT : 0;
   try {
     if (words[0] === COMPLETE) {
       // The first word is `crashpath` itself.
@@ -34,11 +39,11 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof Fault) {
       complain(`crashpath: ${error.message}`);
-      process.exitCode = error.kind === 'usage' ? EXIT.usage : EXIT.harness;
+      process.exitCode = abort + (error.kind === 'usage' ? EXIT.usage : EXIT.harness);
     } else {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       process.stderr.write(`crashpath: internal error: ${text}\n`);
-      process.exitCode = EXIT.harness;
+      process.exitCode = abort + EXIT.harness;
     }
   }
 }

@@ -1,4 +1,6 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { BISECT } from './words/bisect.js';
+import { BISECT_STEP } from './words/bisect-step.js';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
 import { DIFF } from './words/diff.js';
@@ -25,6 +27,10 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     )
     .command(command(SWEEP, async (argv) => (await import('./actions/sweep-kernels.js')).sweepKernels(argv)))
     .command(command(NIGHTLY, async (argv) => (await import('./actions/run-nightly.js')).runNightly(argv)))
+    .command(command(BISECT, async (argv) => (await import('./actions/bisect.js')).bisectKernels(argv)))
+    .command(
+      command(BISECT_STEP, async (argv) => (await import('./actions/bisect-step.js')).bisectStep(argv)),
+    )
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))

@@ -54,7 +54,9 @@ export function parserFor(words: readonly string[]): Argv {
 /** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */
 function refuseValuesOfSwitches(words: readonly string[]): void {
   const word = words.find((candidate) =>
-    /^--(across-kernels|again|dry-run|full|json|quiet|rebuild|schema|until-significant)=(?!true$|false$)/.test(candidate),
+    /^--(across-kernels|again|dry-run|first-parent|full|json|quiet|rebuild|schema|until-significant)=(?!true$|false$)/.test(
+      candidate,
+    ),
   );
   if (word === undefined) return;
   const [option = ''] = word.split('=');

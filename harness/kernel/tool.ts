@@ -12,12 +12,17 @@ export type ToolResult =
       readonly stderr: string;
       /** True when the program does not exist on this host. */
       readonly missing: boolean;
+      /** Its status when it ended by itself. */
+      readonly exitCode: number | undefined;
+      readonly stdout: string;
     };
 
 export interface ToolOptions {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly cwd?: string | undefined;
+  /** All its variables, in place of the caller's. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   /** The program's name in messages; default its file name. */
   readonly name?: string | undefined;
   /** Receives each line of `from` (file descriptor 3 is opened for it), without control characters. */
@@ -45,7 +50,8 @@ export async function runTool(
       timeout: options.deadlineMs,
       forceKillAfterDelay: KILL_AFTER_MS,
       maxBuffer: OUTPUT_MAX_BYTES,
-      env: { LC_ALL: 'C' },
+      env: options.environment ?? { LC_ALL: 'C' },
+      extendEnv: options.environment === undefined,
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
@@ -66,7 +72,9 @@ function failureOf(error: ExecaError, name: string, options: ToolOptions): ToolR
   const stderr = typeof error.stderr === 'string' ? error.stderr.slice(-4096) : '';
   // With a working directory of our own, ENOENT may be about that directory.
   const missing = error.code === 'ENOENT' && options.cwd === undefined;
-  return { ok: false, stderr, missing, why: reason(error, stderr, { name, deadlineMs: options.deadlineMs }) };
+  const why = reason(error, stderr, { name, deadlineMs: options.deadlineMs });
+  const stdout = typeof error.stdout === 'string' ? error.stdout : '';
+  return { ok: false, stderr, stdout, missing, why, exitCode: error.exitCode };
 }
 
 function reason(

@@ -1,7 +1,7 @@
 import { isCutOff, type RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { campaignTableOf, cellsOf } from './campaign-table.js';
-import { countOf } from './words.js';
+import { countOf, roughly } from './words.js';
 
 /** The state of a campaign file's runs while they are carried out. */
 export interface Progress {
@@ -28,11 +28,4 @@ export function progressLine({ plans, results, jobs }: Progress): string {
   if (ended.length === 0 || left <= 0) return line;
   const meanMs = ended.reduce((sum, { durationMs }) => sum + durationMs, 0) / ended.length;
   return `${line}; about ${roughly((meanMs * left) / Math.min(jobs, left))} left`;
-}
-
-/** A time that is only estimated, in one unit. Pure. */
-export function roughly(ms: number): string {
-  const minutes = ms / 60_000;
-  if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
-  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -1,5 +1,5 @@
 import { isCutOff, type RunResult } from '../model/result.js';
-import { roughly } from './campaign-progress.js';
+import { roughly } from './words.js';
 import { VERDICT_NAMES } from './summary.js';
 import { countInOrder, countOf, safeName, verdictName } from './words.js';
 

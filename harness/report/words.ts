@@ -37,6 +37,13 @@ export function seconds(ms: number): string {
   return Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : '?';
 }
 
+/** A time that is only estimated, in one unit. */
+export function roughly(ms: number): string {
+  const minutes = ms / 60_000;
+  if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
 /** A name from a plan or result, made safe and bounded. */
 export function safeName(text: string): string {
   return escapeGuestText(text, NAME_CHARACTERS);

@@ -16,7 +16,7 @@ const PURE_LAYERS = [
   ['trigger'],
   ['plan'],
   ['classify'],
-  ['sweep'],
+  ['sweep', 'bisection'],
   ['report'],
   ['night'],
 ];
@@ -31,7 +31,7 @@ const LAYERS = [
   ['machine/qemu', 'machine/recorded'],
   ['campaign', 'doctor'],
   ['prepare'],
-  ['nightly'],
+  ['nightly', 'bisect'],
   ['cli'],
   ['bench'],
   ['lab'],

@@ -1,4 +1,5 @@
-import { buildKernel, listVariants } from '../../kernel/index.js';
+import { type BuildRequest, buildKernel, listVariants } from '../../kernel/index.js';
+import { usageFault } from '../../model/fault.js';
 import { cacheOptions } from '../context.js';
 import type { BuildOptions } from '../words/kernel.js';
 
@@ -6,14 +7,22 @@ import type { BuildOptions } from '../words/kernel.js';
 export async function buildFromSource(argv: BuildOptions): Promise<void> {
   const kernel = await buildKernel(
     {
-      source:
-        argv.tree === undefined ? { kind: 'debian', series: argv.series } : { kind: 'tree', path: argv.tree },
+      source: sourceOf(argv),
       variant: argv.variant,
       configFragment: argv.config,
     },
     { ...cacheOptions(), jobs: argv.jobs },
   );
   process.stdout.write(`${kernel.spec}  ${kernel.release}  ${kernel.bzImage}\n`);
+}
+
+function sourceOf({ tree, commit, series, variant }: BuildOptions): BuildRequest['source'] {
+  if (tree !== undefined && commit !== undefined) return { kind: 'git', repository: tree, commit };
+  if (tree !== undefined) return { kind: 'tree', path: tree };
+  if (commit === undefined) return { kind: 'debian', series };
+  throw usageFault(
+    `cannot build kernel "${variant}" from --commit "${commit}": no git tree is given; give --tree DIR`,
+  );
 }
 
 /** Prints the variants, and what each changes. */

@@ -1,3 +1,5 @@
+import { BISECT } from './bisect.js';
+import { BISECT_STEP } from './bisect-step.js';
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
 import { DIFF } from './diff.js';
@@ -20,6 +22,8 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   compare: COMPARE,
   sweep: SWEEP,
   nightly: NIGHTLY,
+  bisect: BISECT,
+  'bisect-step': BISECT_STEP,
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,

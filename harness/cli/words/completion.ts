@@ -68,7 +68,7 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (/^(run|compare) /.test(command))
+  if (/^(run|compare|bisect|bisect-step) /.test(command))
     return (await import('../../prepare/scenario-files.js')).runnableNames(SHIPPED);
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];

@@ -10,6 +10,7 @@ export interface BuildOptions {
   variant: string;
   series: string;
   tree: string | undefined;
+  commit: string | undefined;
   config: string | undefined;
   jobs: number | undefined;
 }
@@ -87,6 +88,10 @@ const build = {
       .option('tree', {
         ...single(nonEmpty('--tree')),
         describe: "Kernel source tree to build instead of Debian's",
+      })
+      .option('commit', {
+        ...single(nonEmpty('--commit')),
+        describe: 'Commit of --tree, a git tree, to build instead of what is checked out there',
       })
       .option('config', {
         ...single(nonEmpty('--config')),

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { withTempDir } from '../../cache/cache-directory.js';
@@ -26,7 +26,8 @@ import { buildKey, localVersionOf } from './build-key.js';
 import { withBuildLock } from './lock.js';
 import type { BuildPlace, MakeOptions } from './make.js';
 import { applyPatch, copyBuild, linkTree, tryPatch } from './overlay.js';
-import { type KernelSource, seriesOf } from './source.js';
+import { gitSource, type WantedCommit } from './git-source.js';
+import { type KernelSource, OBJ, seriesOf } from './source.js';
 import { findToolchain, requireBuildTools, type Toolchain } from './toolchain.js';
 import { treeSource } from './tree-source.js';
 import { findVariant, IMAGES_DIR, type Variant } from './variants.js';
@@ -35,11 +36,12 @@ import { findVariant, IMAGES_DIR, type Variant } from './variants.js';
 export interface BuildRequest {
   /**
    * Debian's `linux-source-X.Y` (`series`: `6.1` for the newest package, `6.1.192-2` for exactly that one), or a
-   * source tree on this host.
+   * source tree on this host, or a commit of a git repository on this host.
    */
   readonly source:
     | { readonly kind: 'debian'; readonly series: string; readonly suite?: string | undefined }
-    | { readonly kind: 'tree'; readonly path: string };
+    | { readonly kind: 'tree'; readonly path: string }
+    | ({ readonly kind: 'git' } & WantedCommit);
   /** A variant of images/patches, or the path of a patch. */
   readonly variant: string;
   /** Path of a configuration fragment that is merged into crashpath's own. */
@@ -49,10 +51,9 @@ export interface BuildRequest {
 export interface BuildOptions extends KernelOptions {
   /** Number of compiler processes; default one per CPU. */
   readonly jobs?: number | undefined;
+  /** Called when the kernel is not in the cache, before it is built. */
+  readonly onBuild?: (() => void) | undefined;
 }
-
-/** Below `src`, so that Kbuild calls the source `..`: build directories can be copied from one place to another. */
-const OBJ = 'crashpath-build';
 
 /** Everything that is decided before anything is built. */
 interface Job {
@@ -74,10 +75,7 @@ export async function buildKernel(request: BuildRequest, options: BuildOptions):
   options.signal?.throwIfAborted();
   const variant = await findVariant(request.variant);
   const fragment = await readFragment(request.configFragment);
-  const source =
-    request.source.kind === 'debian'
-      ? await debianSource({ version: request.source.series, suite: request.source.suite }, options)
-      : await treeSource(request.source.path, options);
+  const source = await sourceOf(request.source, options);
   const toolchain = await findToolchain(options);
   const entry =
     toolchain === undefined
@@ -100,8 +98,19 @@ export async function removeBuilds(options: KernelOptions): Promise<void> {
   );
 }
 
+async function sourceOf(wanted: BuildRequest['source'], options: KernelOptions): Promise<KernelSource> {
+  switch (wanted.kind) {
+    case 'debian':
+      return debianSource({ version: wanted.series, suite: wanted.suite }, options);
+    case 'tree':
+      return treeSource(wanted.path, options);
+    case 'git':
+      return gitSource(wanted, options);
+  }
+}
+
 function specOf(request: BuildRequest, entry: CacheEntry, options: KernelOptions): string {
-  if (request.source.kind === 'tree' || request.configFragment !== undefined) {
+  if (request.source.kind !== 'debian' || request.configFragment !== undefined) {
     return entryDir(options.cacheDir, entryId(entry));
   }
   const { series: version, suite } = request.source;
@@ -146,7 +155,9 @@ async function entryFor(job: Job, options: BuildOptions): Promise<CacheEntry> {
   await requireBuildTools(whatOf(job), options);
   return await withBuildLock(options, async () => {
     const meanwhile = await findEntry(options.cacheDir, job.key);
-    return meanwhile ?? (await buildJob(job, { ...options, jobs: options.jobs ?? availableParallelism() }));
+    if (meanwhile !== undefined) return meanwhile;
+    options.onBuild?.();
+    return await buildJob(job, { ...options, jobs: options.jobs ?? availableParallelism() });
   });
 }
 
@@ -156,6 +167,7 @@ async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
   const isStock = job.key === stock.key;
   if ((await readFile(`${seed}.key`, 'utf8').catch(() => '')) !== stock.key || isStock) {
     await inCache(kernelCache(options.cacheDir), () => rm(`${seed}.key`, { force: true }));
+    await discardFutureBuild(join(seed, OBJ), options);
     await job.source.fill(seed, options);
     await tryPatch(seed, job.variant, { ...options, what: job.source.packageVersion });
     if (!isStock)
@@ -174,6 +186,17 @@ async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
     await applyPatch(src, job.variant, { ...options, what: job.source.packageVersion });
     return await compileAndKeep(job, src, options);
   });
+}
+
+/** make builds what is older than its source: after the host's clock was set back, nothing that was built counts. */
+async function discardFutureBuild(obj: string, options: KernelOptions): Promise<void> {
+  for (const name of ['.config', 'arch/x86/boot/bzImage']) {
+    const built = await stat(join(obj, name)).catch(() => undefined);
+    if (built === undefined || built.mtimeMs <= Date.now()) continue;
+    options.onProgress?.('the clock was set back since the last build: everything is built again');
+    await inCache(kernelCache(options.cacheDir), () => rm(obj, { recursive: true, force: true }));
+    return;
+  }
 }
 
 async function compileAndKeep(job: Job, src: string, options: MakeOptions): Promise<CacheEntry> {

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inCache } from '../../cache/cache-fault.js';
 import { kernelCache } from '../kernel-cache.js';
-import { usageFault } from '../../model/fault.js';
+import { KernelDoesNotBuild } from './build-failure.js';
 import { mergeConfig, unsetOptions } from './fragment.js';
 import { type BuildPlace, type MakeOptions, runMake } from './make.js';
 
@@ -10,8 +10,8 @@ import { type BuildPlace, type MakeOptions, runMake } from './make.js';
 const NAMED_MAX = 8;
 
 /**
- * Makes `.config` (tinyconfig, then the fragment, then Kconfig's defaults) and builds bzImage and modules. A usage
- * Fault when an option of the fragment has no effect, or when the kernel does not build.
+ * Makes `.config` (tinyconfig, then the fragment, then Kconfig's defaults) and builds bzImage and modules. Throws
+ * {@link KernelDoesNotBuild} when an option of the fragment has no effect, or when the kernel does not build.
  */
 export async function configureAndMake(
   place: BuildPlace,
@@ -31,7 +31,7 @@ export async function configureAndMake(
       .slice(0, NAMED_MAX)
       .map(({ name, wanted: value, found }) => `${name}=${value} is ${found}`);
     const more = unset.length > NAMED_MAX ? ` and ${unset.length - NAMED_MAX} more` : '';
-    throw usageFault(
+    throw new KernelDoesNotBuild(
       `cannot configure kernel "${place.what}": ${names.join(', ')}${more}; add what these options depend on to the fragment, or take them out`,
     );
   }

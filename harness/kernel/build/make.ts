@@ -7,8 +7,9 @@ import { ExecaError, execa } from 'execa';
 import { cacheFaultInText } from '../../cache/cache-fault.js';
 import { kernelCache } from '../kernel-cache.js';
 import { signalGroup } from '../../host/process-group.js';
-import { harnessFault, usageFault } from '../../model/fault.js';
+import { harnessFault } from '../../model/fault.js';
 import { type KernelOptions, ticking } from '../options.js';
+import { KernelDoesNotBuild } from './build-failure.js';
 import { cleanLine } from '../tool.js';
 import { firstBuildError, stepIn } from './make-output.js';
 
@@ -40,8 +41,8 @@ export interface MakeOptions extends KernelOptions {
 
 /**
  * Runs make with these targets and variables, at low priority (nice 10), with an environment of its own so that the
- * caller's settings do not affect the kernel. Reports every few seconds. Faults: usage when the kernel does not build
- * (with the first error and the log), harness when the disk is full or make cannot be run.
+ * caller's settings do not affect the kernel. Reports every few seconds. Faults: {@link KernelDoesNotBuild} with the first
+ * error and the log, harness when the disk is full or make cannot be run.
  */
 export async function runMake(
   place: BuildPlace,
@@ -157,5 +158,5 @@ function buildFault(
     return harnessFault(`${cannot}: make was ended by ${error.signal}; see ${log}`, error);
   }
   const first = firstBuildError(lines) ?? lines.findLast((line) => line.trim() !== '') ?? 'make said nothing';
-  return usageFault(`${cannot}: ${cleanLine(first)}; see ${log}`, error);
+  return new KernelDoesNotBuild(`${cannot}: ${cleanLine(first)}; see ${log}`, error);
 }

@@ -1,12 +1,15 @@
 import type { KernelOptions } from '../options.js';
 
+/** The build directory below a source, so that Kbuild calls the source `..`: build directories can be copied. */
+export const OBJ = 'crashpath-build';
+
 /** A resolved kernel source, which may not be on this host's disk yet. */
 export interface KernelSource {
-  /** sha256 that decides the content: of the Debian package, or over the files of a tree. */
+  /** sha256 that decides the content: of the Debian package, over the files of a tree, or of a commit's tree object. */
   readonly sha256: string;
-  /** Key by which build directories are shared: the content, or the path of a tree that is edited between builds. */
+  /** Key by which build directories are shared: the content, or the path of a tree (of a repository) whose content changes between builds. */
   readonly place: string;
-  /** `linux-source-6.1`, or the path of the tree. */
+  /** `linux-source-6.1`, or the path of the tree or repository. */
   readonly package: string;
   /** `6.1.192-2`; of a tree, the version in its Makefile: `6.1.192`. */
   readonly packageVersion: string;

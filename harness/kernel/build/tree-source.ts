@@ -175,15 +175,20 @@ async function kernelVersion(tree: string): Promise<string> {
   const text = await readFile(join(tree, 'Makefile'), 'utf8').catch((error: unknown) => {
     throw unreadable(tree, error);
   });
-  const value = (name: string) => new RegExp(`^${name} = *(\\S*)$`, 'm').exec(text)?.[1] ?? '';
-  const [version, level] = [value('VERSION'), value('PATCHLEVEL')];
+  const version = versionInMakefile(text);
   const isKernel = (await stat(join(tree, 'arch/x86/Kconfig')).catch(() => undefined)) !== undefined;
-  if (isKernel && version !== '' && level !== '') {
-    return `${version}.${level}.${value('SUBLEVEL') || '0'}${value('EXTRAVERSION')}`;
-  }
+  if (isKernel && version !== undefined) return version;
   throw usageFault(
     `cannot build from the source tree "${tree}": it is not the top of a Linux source; give the directory that holds Kconfig and arch/x86`,
   );
+}
+
+/** `6.1.192` or `6.16.0-rc1`, from the text of a kernel's top Makefile; undefined for another Makefile. Pure. */
+export function versionInMakefile(text: string): string | undefined {
+  const value = (name: string) => new RegExp(`^${name} = *([\\w.+~-]{0,64})$`, 'm').exec(text)?.[1] ?? '';
+  const [version, level] = [value('VERSION'), value('PATCHLEVEL')];
+  if (!/^\d+$/.test(version) || !/^\d+$/.test(level)) return undefined;
+  return `${version}.${level}.${value('SUBLEVEL') || '0'}${value('EXTRAVERSION')}`;
 }
 
 async function readManifest(path: string): Promise<Manifest> {
