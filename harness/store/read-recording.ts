@@ -6,6 +6,7 @@ import { harnessFault } from '../model/fault.js';
 import {
   type Channel,
   ChunkSchema,
+  type HostFact,
   HostRecordSchema,
   QmpRecordSchema,
   type RunRecord,
@@ -50,6 +51,12 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
     if (rest.length > 0) ordered.push({ kind: 'chunk', atMs, channel, bytes: rest });
   }
   return ordered;
+}
+
+/** Reads back what the host did or saw, in order; lines that are cut off are left out. Throws a harness fault. */
+export async function readHostFacts(directory: string): Promise<HostFact[]> {
+  const lines = await jsonLines(directory, RECORDING.host, HostRecordSchema);
+  return lines.map(({ value }) => value);
 }
 
 function timeOf(record: RunRecord): number {

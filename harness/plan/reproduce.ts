@@ -1,0 +1,72 @@
+import { shellQuote } from '../model/shell-words.js';
+import { wordsOf } from './command-line.js';
+import { GUEST_DEFAULTS } from './guest-defaults.js';
+import { makePlan } from './make-plan.js';
+import type { RunPlan } from './run-plan.js';
+
+/** Options that {@link RunPlan.machine}'s name holds as `option=value`. */
+const NAMED = ['machine', 'cpu-model', 'cpus', 'memory'];
+
+/**
+ * A command line of a POSIX shell that runs a plan's guest again: the same scenario, kernels, machine, command lines and
+ * accelerator, with a fresh nonce. A scenario of a file of the user's own is named as the file names it. Pure.
+ */
+export function reproduceCommand(plan: RunPlan): string {
+  const { scenario, kernel, captureKernel, accel, host, timeoutScale } = plan;
+  return shellQuote([
+    'crashpath',
+    'run',
+    scenario.name,
+    ...['--kernel', kernel.spec],
+    ...(captureKernel.sha256 === kernel.sha256 ? [] : ['--capture-kernel', captureKernel.spec]),
+    ...machineOptions(plan),
+    ...commandLineOptions(plan),
+    ...['--accel', accel.unproved === undefined ? accel.accel : 'kvm-unproved'],
+    ...(timeoutScale === 1 ? [] : ['--timeout-scale', String(timeoutScale)]),
+    ...(host === undefined ? [] : ['--host', host]),
+  ]);
+}
+
+/** A machine's name is its profile's, followed by what was changed (choose-machine.ts). */
+function machineOptions({ machine, scenario: { guest } }: RunPlan): string[] {
+  const words = machine.name?.split(' ') ?? [];
+  const [first] = words;
+  const changes = words.flatMap((word) => {
+    const option = NAMED.find((one) => word.startsWith(`${one}=`));
+    return option === undefined ? [] : [`--${option}`, word.slice(option.length + 1)];
+  });
+  if (machine.prove !== undefined && first !== undefined) return ['--machine-profile', first, ...changes];
+  const unlike = (value: number, usual: number, option: string) =>
+    value === usual ? [] : [option, String(value)];
+  return [
+    ...changes,
+    ...unlike(machine.cpus, guest.cpus ?? GUEST_DEFAULTS.cpus, '--cpus'),
+    ...unlike(machine.memoryMiB, guest.memoryMiB ?? GUEST_DEFAULTS.memoryMiB, '--memory'),
+  ];
+}
+
+/** The words of the command lines that the scenario alone would not give. */
+function commandLineOptions(plan: RunPlan): string[] {
+  const reading = wordsOf(plan.captureAppend).includes('crashpath.vmcore=nonce') ? 'nonce' : 'whole';
+  const usual = makePlan(
+    plan.scenario,
+    {
+      kernel: plan.kernel,
+      captureKernel: plan.captureKernel,
+      accel: plan.accel,
+      qemu: { ...plan.qemu, argumentsFor: () => [] },
+      initrd: '',
+    },
+    { identity: plan, choices: { cpus: plan.machine.cpus, vmcore: reading } },
+  );
+  const added = (option: string, own: string, without: string) => {
+    const known = wordsOf(without);
+    const words = wordsOf(own).filter((word) => !known.includes(word));
+    return words.length === 0 ? [] : [option, words.join(' ')];
+  };
+  return [
+    ...added('--append', plan.append, usual.append),
+    ...added('--capture-append', plan.captureAppend, usual.captureAppend),
+    ...(reading === (plan.scenario.vmcore ?? 'whole') ? [] : ['--vmcore', reading]),
+  ];
+}
