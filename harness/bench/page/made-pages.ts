@@ -9,6 +9,8 @@ import { madeNight } from './made-night.js';
 import type { Recording } from './recordings.js';
 
 const COMMON = { crashpathVersion: '0.1.0', plans: [] } as const;
+/** What makes a scenario one in which a healthy kernel captures. */
+const CAPTURES = { crashKernel: 'loaded', expect: { verdict: 'captured' } } as const;
 const SCENARIOS = ['sysrq-task', 'serial-break', 'irqs-off', 'timer', 'softirq', 'nic-traffic', 'nic-storm'];
 const KERNELS = ['stock', 'debian-6.1', 'debian-6.12', 'zickus', 'no-zap'];
 const MACHINES = [undefined, 'q35', 'ivy-bridge'];
@@ -46,7 +48,7 @@ function run(
   const cell = { kernel, machine, expect: { verdict: 'captured' as const } };
   const sha256 = kernel.length.toString(16).repeat(64).slice(0, 64);
   return {
-    plan: { ...plan, runId, trial, cell, scenario: { ...plan.scenario, name: scenario } },
+    plan: { ...plan, runId, trial, cell, scenario: { ...plan.scenario, ...CAPTURES, name: scenario } },
     result: {
       ...result,
       ...{ runId, scenario, kernel, machine, trial, cell: { kernel, machine }, expected: 'captured' },

@@ -8,7 +8,7 @@ import { cellsOf, type Matrix, type MatrixCell } from './matrix.js';
 import type { PageInput } from './page.js';
 import { rateSentence } from './rate.js';
 import type { RunIds } from './run-ids.js';
-import { chip, NIGHT_SHOWN, OUTCOME_SHOWN } from './tone.js';
+import { chip, NIGHT_SHOWN, OUTCOME_SHOWN, type Tone } from './tone.js';
 
 /** Cells that are named; the matrix has them all. */
 const NAMED = 20;
@@ -49,9 +49,12 @@ function sentenceCase(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
-/** Cells that a campaign neither expects nor explains. */
+/** The tones of cells that a campaign neither expects nor explains, worst first. */
+const NOT_EXPECTED: readonly Tone[] = ['bad', 'broken', 'doubt'];
+
 function notAsExpected(matrix: Matrix): MatrixCell[] {
-  return cellsOf(matrix).filter(({ shown }) => shown.tone !== 'good' && shown.tone !== 'plain');
+  const cells = cellsOf(matrix);
+  return NOT_EXPECTED.flatMap((tone) => cells.filter(({ shown }) => shown.tone === tone));
 }
 
 /** The top of the page: why a night is blind before anything else, then the headline, the counts, what is behind it. */

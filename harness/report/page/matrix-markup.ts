@@ -12,12 +12,12 @@ import { chip } from './tone.js';
 export function matrixSection(matrix: Matrix, ids: RunIds): Markup | undefined {
   const { columns, rows } = matrix;
   if (rows.length === 0) return undefined;
-  const notes = numbered(matrix);
+  const numbers = numbered(matrix);
   const heads = columns.map((name) => html`<th scope="col">${safeName(name)}</th>`);
   const body = rows.map(
     (row) => html`<tr>
 <th scope="row">${rowName(row)}</th>
-${row.cells.map((cell, index) => cellMarkup(cell, { column: columns[index] ?? '', note: cell && notes.get(cell), ids }))}</tr>
+${row.cells.map((cell, index) => cellMarkup(cell, { column: columns[index] ?? '', note: cell && numbers.get(cell), ids }))}</tr>
 `,
   );
   const drawn = rows.some(({ cells }) => cells.some((cell) => cell?.rate !== undefined));
@@ -26,10 +26,10 @@ ${row.cells.map((cell, index) => cellMarkup(cell, { column: columns[index] ?? ''
 `
     : undefined;
   return html`<section aria-labelledby="matrix"><h2 id="matrix">Scenarios against kernels</h2>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="matrix"><table class="matrix">
+<div class="scroll" tabindex="0" role="group" aria-label="Matrix"><table class="matrix">
 <thead><tr><th scope="col">scenario</th>${heads}</tr></thead>
 <tbody>${body}</tbody></table></div>
-${key}${argumentList(matrix, notes)}</section>
+${key}${argumentList(matrix, numbers)}</section>
 `;
 }
 
@@ -39,7 +39,7 @@ function cellMarkup(
 ): Markup {
   const name = safeName(column);
   if (cell === undefined) return html`<td class="quiet none" data-name="${name}">not run</td>\n`;
-  const { shown, verdicts, rate, wanted, history, results } = cell;
+  const { shown, verdicts, notes, rate, wanted, history, results } = cell;
   const first = ids.firstOf(results);
   const words =
     first === undefined
@@ -54,7 +54,7 @@ function cellMarkup(
       : html`<span class="rate"><b>${percent(rate.rate)}</b> <span class="quiet">${rate.failures}/${rate.judged}, ${percent(rate.interval[0])} to ${percent(rate.interval[1])}</span></span>${intervalBar(rate)}`;
   const past = history === undefined ? undefined : sparkline(history);
   return html`<td class="${shown.tone}" data-name="${name}">${words}${note === undefined ? undefined : html`<sup>${note}</sup>`}
-${counts}${measured}${past}${wanted === undefined ? undefined : html`<span class="quiet wanted">wanted ${safeName(wanted)}</span>`}</td>
+${counts}${notes.map((text) => html`<span class="quiet wanted">${safeSentence(text)}</span>`)}${measured}${past}${wanted === undefined ? undefined : html`<span class="quiet wanted">wanted ${safeName(wanted)}</span>`}</td>
 `;
 }
 

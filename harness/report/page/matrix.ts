@@ -22,6 +22,8 @@ export interface MatrixCell {
   readonly rate: Rate | undefined;
   /** What the campaign, or a healthy kernel, should have given; only where it did not. */
   readonly wanted: string | undefined;
+  /** Why captures were degraded, and what their runs do not show. */
+  readonly notes: readonly string[];
   /** The arguments of a campaign file. */
   readonly why: readonly string[];
   readonly results: readonly RunResult[];
@@ -105,6 +107,7 @@ function fromTable(table: CampaignTable, due: Due): Matrix {
     verdicts: cell.verdicts,
     rate: due(scenario) ? rateOfRuns(cell.results) : undefined,
     wanted: cell.state === 'unexpected' ? cell.expected : undefined,
+    notes: notesOf(cell.results),
     why: [...cell.why, ...cell.voidOk.map((reason) => `void: ${reason}`)],
     results: cell.results,
     history: undefined,
@@ -161,6 +164,7 @@ function groupCell(group: TrialGroup, due: boolean): MatrixCell {
     rate: due ? rateOfRuns(results) : undefined,
     wanted:
       state === 'unexpected' ? results.find(({ outcome }) => outcome === 'unexpected')?.expected : undefined,
+    notes: notesOf(results),
     why: [],
     results,
     history: undefined,
@@ -173,6 +177,21 @@ function stateOf(results: readonly RunResult[]): CellState {
   if (has('unexpected')) return 'unexpected';
   if (has('harness-error')) return 'harness-error';
   return has('inconclusive') ? 'void' : 'as-expected';
+}
+
+function notesOf(results: readonly RunResult[]): string[] {
+  const listed = (word: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [`${word} ${[...new Set(names)].sort().join(', ')}`];
+  return [
+    ...listed(
+      'by',
+      results.flatMap(({ degradedBy }) => degradedBy),
+    ),
+    ...listed(
+      'not judged:',
+      results.flatMap(({ undecided = [] }) => undecided),
+    ),
+  ];
 }
 
 function rateOfRuns(results: readonly RunResult[]): Rate | undefined {
@@ -232,6 +251,7 @@ function nightCell(night: NightCell | NightControl, cell: MatrixCell | undefined
     verdicts: Object.entries(night.verdicts),
     rate,
     wanted: control && !night.held ? night.what : undefined,
+    notes: cell?.notes ?? [],
     why: cell?.why ?? [],
     results: cell?.results ?? [],
     history: undefined,

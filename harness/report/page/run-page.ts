@@ -115,7 +115,7 @@ ${silent}<details class="wire"><summary>Control channel <span class="quiet">${co
 
 function consoleSection(title: string, shown: ShownConsole, empty: string): Markup {
   const amount = html`<span class="quiet">${countOf(shown.lines, 'line')}, ${countOf(shown.bytes, 'byte')}</span>`;
-  return html`<section><h2>${title} ${amount}</h2>${shown.rows.length === 0 ? html`<p class="quiet">${empty}</p>` : consoleText(title, shown)}</section>
+  return html`<section class="${shown.rows.length === 0 ? 'silent' : 'heard'}"><h2>${title} ${amount}</h2>${shown.rows.length === 0 ? html`<p class="quiet">${empty}</p>` : consoleText(title, shown)}</section>
 `;
 }
 
@@ -125,11 +125,11 @@ function consoleText(title: string, { rows }: ShownConsole): Markup {
     if (row.cited.length === 0) return html`<i>${row.number}</i>${row.text}\n`;
     return html`<mark><i>${row.number}</i>${row.text} <b>\u25c0 ${row.cited.join(', ')}</b></mark>\n`;
   });
-  return html`<pre class="console" tabindex="0" role="region" aria-label="${title}">${lines}</pre>`;
+  return html`<pre class="console" tabindex="0" role="group" aria-label="${title}">${lines}</pre>`;
 }
 
 function textBlock(label: string, lines: readonly string[]): Markup {
-  return html`<pre tabindex="0" role="region" aria-label="${label}">${lines.map((line) => html`${line}\n`)}</pre>`;
+  return html`<pre tabindex="0" role="group" aria-label="${label}">${lines.map((line) => html`${line}\n`)}</pre>`;
 }
 
 /** What was proved before firing, and the steps of a choreography, in order. */

@@ -1,5 +1,5 @@
 import { percent } from '../../stats/conclusion.js';
-import { countOf } from '../words.js';
+import { countOf, safeName } from '../words.js';
 import { html, type Markup } from './html.js';
 import { rateOf } from './rate.js';
 
@@ -48,7 +48,7 @@ export function sparkline({ points }: CellHistory): Markup | undefined {
       : undefined;
     if (rate === undefined) return notch;
     const [lower, upper] = rate.interval;
-    return html`<g><title>${name}: ${failures} of ${trials} failed, ${kernel}</title><path class="span" d="M${x} ${y(lower)}V${y(upper)}"/><circle class="${failures > 0 ? 'dot failed' : 'dot'}" cx="${x}" cy="${y(rate.rate)}" r="${failures > 0 ? '2.6' : '1.8'}"/></g>${notch}`;
+    return html`<g><title>${safeName(name)}: ${failures} of ${trials} failed, ${safeName(kernel)}</title><path class="span" d="M${x} ${y(lower)}V${y(upper)}"/><circle class="${failures > 0 ? 'dot failed' : 'dot'}" cx="${x}" cy="${y(rate.rate)}" r="${failures > 0 ? '2.6' : '1.8'}"/></g>${notch}`;
   });
   const width = drawn.length * STEP;
   return html`<svg class="spark" width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${spoken(drawn)}">${marks}</svg>`;

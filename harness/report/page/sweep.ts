@@ -34,7 +34,7 @@ ${headLines(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
 <ol class="strip">${piecesOf(map.probed).map(pieceMarkup)}</ol>
 ${windows.length === 0 ? html`<p>No window: an NMI at any probed point still leads to a capture.</p>` : html`<ul class="plain windows">${windows}</ul>`}
 <details><summary>${countOf(map.probed.length, 'probed point')}</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Probed points"><table class="map-points"><thead><tr><th scope="col" class="number">point</th><th scope="col">place</th><th scope="col">before the instruction</th><th scope="col">instruction</th><th scope="col">IDT</th><th scope="col">NMI gate</th><th scope="col">outcome</th></tr></thead>
+<div class="scroll" tabindex="0" role="group" aria-label="Probed points"><table class="map-points"><thead><tr><th scope="col" class="number">point</th><th scope="col">place</th><th scope="col">before the instruction</th><th scope="col">instruction</th><th scope="col">IDT</th><th scope="col">NMI gate</th><th scope="col">outcome</th></tr></thead>
 <tbody>${map.probed.map((point) => pointRow(point, ids))}</tbody></table></div></details></article>
 `;
 }
@@ -118,7 +118,7 @@ function pointRow(point: MappedPoint, ids: RunIds): Markup {
 function moved({ groups, moved: differ }: MapComparison): Markup {
   return html`<article><h3>Function by function</h3>
 <p>${differ ? 'The maps differ.' : 'Nothing moved.'}</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Function by function"><table class="map-points"><thead><tr><th scope="col">place</th><th scope="col">function</th><th scope="col">baseline</th><th scope="col">candidate</th><th scope="col"></th></tr></thead>
+<div class="scroll" tabindex="0" role="group" aria-label="Functions"><table class="map-points"><thead><tr><th scope="col">place</th><th scope="col">function</th><th scope="col">baseline</th><th scope="col">candidate</th><th scope="col"></th></tr></thead>
 <tbody>${groups.map(groupRow)}</tbody></table></div></article>
 `;
 }

@@ -61,7 +61,8 @@ function column({ vcpu, place, stack, examined }: Vcpu): Markup {
     ...(examined === undefined ? [] : [`examined: ${examined.state}`]),
     ...(place?.seen === undefined ? [] : ['from the last sample']),
   ];
-  const saw = examined?.saw ?? [];
+  // The examination repeats the stack, which has its own list.
+  const saw = (examined?.saw ?? []).filter((one) => stack === undefined || !one.startsWith('stack: '));
   return html`<article><h3>cpu${vcpu}</h3>
 <p><code>${safeName(where ?? '?')}</code><br><span class="quiet">${safeSentence(state.join(', '))}</span></p>
 ${saw.length === 0 ? undefined : html`<ul>${saw.slice(0, MOST).map((one) => html`<li>${safeSentence(one)}</li>`)}</ul>`}

@@ -76,9 +76,18 @@ async function showRun(row: HTMLElement): Promise<void> {
   byId('overview').hidden = true;
   view.hidden = false;
   const heading = view.querySelector('h1');
+  view.querySelectorAll('.console').forEach(showDecidingLine);
   document.title = `${heading?.textContent.trim() ?? row.id} - ${title}`;
   scrollTo({ top: 0, behavior: 'instant' });
   heading?.focus({ preventScroll: true });
+}
+
+/** Scrolls a console to the last line that the verdict cites, or to its end. */
+function showDecidingLine(console: Element): void {
+  const marks = console.querySelectorAll('mark');
+  const last = marks[marks.length - 1];
+  console.scrollTop =
+    last === undefined ? console.scrollHeight : last.offsetTop - console.clientHeight * 0.6;
 }
 
 /** The section was made by crashpath, every foreign text in it escaped; the page's policy runs no script of it. */
