@@ -24,6 +24,7 @@ export async function inspect(
   const fault = (sentence: string) => inspection.faults.push(`${name}: ${sentence}`);
   for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
     for (const colorScheme of ['light', 'dark'] as const) {
+      const view = `${device}-${colorScheme}`;
       const context = await browser.newContext({ viewport, colorScheme });
       const page = await context.newPage();
       page.on('pageerror', (error) => fault(`the script failed: ${error.message}`));
@@ -41,18 +42,21 @@ export async function inspect(
       await page.goto(pathToFileURL(file).href, { waitUntil: 'commit' });
       await page.locator('html[data-ready=yes]').waitFor({ state: 'attached' });
       await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
-      inspection.measured[`${device}-${colorScheme}-usable-ms`] = Math.round(performance.now() - began);
+      inspection.measured[`${view}-usable-ms`] = Math.round(performance.now() - began);
       const paint: unknown = await page.evaluate(
         `performance.getEntriesByName('first-contentful-paint')[0]?.startTime`,
       );
-      if (typeof paint === 'number')
-        inspection.measured[`${device}-${colorScheme}-paint-ms`] = Math.round(paint);
-      await page.screenshot({ path: picture(`${device}-${colorScheme}`) });
+      if (typeof paint === 'number') inspection.measured[`${view}-paint-ms`] = Math.round(paint);
+      await page.screenshot({ path: picture(view) });
+      for (const part of ['matrix', 'runs'])
+        await pictureOf(page, { part, path: picture(`${view}-${part}`) });
       await checkWidth(page, (what) => fault(`${device}: ${what}`));
-      await checkAccessibility(page, (what) => fault(`${device}, ${colorScheme}: ${what}`));
-      await openFirst(page, { fault, picture: picture(`${device}-${colorScheme}-run`) });
+      // Each device and each palette once.
+      const judged = (device === 'desktop') === (colorScheme === 'light');
+      if (judged) await checkAccessibility(page, (what) => fault(`${view}: ${what}`));
+      await openFirst(page, { fault, picture: picture(`${view}-run`) });
       await checkWidth(page, (what) => fault(`${device}, a run: ${what}`));
-      await checkAccessibility(page, (what) => fault(`${device}, ${colorScheme}, a run: ${what}`));
+      if (judged) await checkAccessibility(page, (what) => fault(`${view}, a run: ${what}`));
       if ((await page.evaluate('globalThis.executed')) !== undefined) fault('text of a guest was executed');
       await context.close();
     }
@@ -60,6 +64,13 @@ export async function inspect(
   await withoutScript(browser, { file, fault });
   await onPaper(browser, { file, picture: picture('paper') });
   return inspection;
+}
+
+/** The window from a heading of the page on; nothing when it has no such heading. */
+async function pictureOf(page: Page, { part, path }: { part: string; path: string }): Promise<void> {
+  if ((await page.locator(`#${part}`).count()) === 0) return;
+  await page.evaluate(`document.getElementById('${part}').scrollIntoView({ behavior: 'instant' })`);
+  await page.screenshot({ path });
 }
 
 async function openFirst(

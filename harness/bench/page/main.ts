@@ -49,7 +49,10 @@ await carryOut('bench:page', async () => {
   const out = resolve(argv.out);
   await mkdir(out, { recursive: true });
   const scratch = await mkdtemp(join(tmpdir(), 'crashpath-page-'));
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
   const faults: string[] = [];
   try {
     const recordings = await copyRecordings(scratch);

@@ -23,17 +23,24 @@ t.test('a console that fits is shown whole, numbered from its start', async (t) 
     LINES.map((_, index) => index + 1),
   );
   t.equal(shown(1000, [], BYTES.indexOf('line 51'))[0], 51);
-  const empty = shownConsole(Buffer.alloc(0), { channel: 'console', from: 0, to: 0 }, { evidence: [], most: 5 });
+  const empty = shownConsole(
+    Buffer.alloc(0),
+    { channel: 'console', from: 0, to: 0 },
+    { evidence: [], most: 5 },
+  );
   t.strictSame(empty, { lines: 0, bytes: 0, rows: [] });
 });
 
-t.test('of a longer one the cited lines come first, then some around them, the beginning, the end', async (t) => {
-  t.strictSame(shown(1, [cites('line 40')]), ['-39', 40, '-60']);
-  t.strictSame(shown(9, [cites('line 40')]), ['-35', 36, 37, 38, 39, 40, 41, 42, 43, 44, '-56']);
-  t.strictSame(shown(14, [cites('line 40')]).slice(-4), [44, '-54', 99, 100]);
-  t.strictSame(shown(1, [cites('line 10'), cites('line 90')]), ['-89', 90, '-10'], 'the last one decides');
-  t.strictSame(shown(5), [1, 2, 3, '-95', 99, 100]);
-});
+t.test(
+  'of a longer one the cited lines come first, then some around them, the beginning, the end',
+  async (t) => {
+    t.strictSame(shown(1, [cites('line 40')]), ['-39', 40, '-60']);
+    t.strictSame(shown(9, [cites('line 40')]), ['-35', 36, 37, 38, 39, 40, 41, 42, 43, 44, '-56']);
+    t.strictSame(shown(14, [cites('line 40')]).slice(-4), [44, '-54', 99, 100]);
+    t.strictSame(shown(1, [cites('line 10'), cites('line 90')]), ['-89', 90, '-10'], 'the last one decides');
+    t.strictSame(shown(5), [1, 2, 3, '-95', 99, 100]);
+  },
+);
 
 t.test('what a line is cited for is said once; another channel and another part do not count', async (t) => {
   const part = { channel: 'console', from: 0, to: BYTES.length } as const;

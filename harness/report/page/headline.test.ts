@@ -6,7 +6,8 @@ import { compareMaps } from '../../sweep/compare-maps.js';
 import { mapOf } from '../../sweep/map.js';
 import { madeOutcome, madeTrace } from '../../testing/builders/instruction-trace.js';
 import { HOSTILE } from '../../testing/recordings/reported-run.js';
-import { page, type PageInput } from './page.js';
+import { page } from './page.js';
+import type { PageInput } from './page-input.js';
 
 const COMMON: PageInput = {
   ...{ title: 't', results: [], plans: [], hosts: [], crashpathVersion: '0', generatedAt: 'now' },
@@ -22,12 +23,32 @@ const KERNEL = { name: 'k', spec: '/builds/1', release: '7.0', sha256: 'ab'.repe
 function night(more: Partial<NightVerdicts> = {}, text = 'it hangs'): NightVerdicts {
   const at = '2026-11-27T01:30:00.000Z';
   const tally = { ...TALLY, interval: [0.832, 1] as [number, number] };
-  const baseline = { kind: 'last-good' as const, kernel: { ...KERNEL, name: text, release: text, spec: text } };
+  const baseline = {
+    kind: 'last-good' as const,
+    kernel: { ...KERNEL, name: text, release: text, spec: text },
+  };
   return {
-    ...{ schema: 1, kind: 'night', night: text, startedAt: at, endedAt: at, outOfBudget: false, blind: false },
+    ...{
+      schema: 1,
+      kind: 'night',
+      night: text,
+      startedAt: at,
+      endedAt: at,
+      outOfBudget: false,
+      blind: false,
+    },
     ...{ blindBecause: [], kernels: [KERNEL], faults: [text] },
     controls: [
-      { scenario: text, kernel: text, what: text, held: true, why: text, verdicts: {}, reproduce: text, runs: [] },
+      {
+        scenario: text,
+        kernel: text,
+        what: text,
+        held: true,
+        why: text,
+        verdicts: {},
+        reproduce: text,
+        runs: [],
+      },
     ],
     cells: [
       {
@@ -43,7 +64,10 @@ function night(more: Partial<NightVerdicts> = {}, text = 'it hangs'): NightVerdi
 t.test('a night: what regressed, why, and the command', async (t) => {
   const text = pageOf({ night: night() });
   t.match(text, '<h1 class="bad">1 cell regressed</h1>');
-  t.match(text, /<\/span> <b>it hangs<\/b> on <b>it hangs<\/b>: it hangs, corrected p 0\.000012\n<code class="command">crashpath run it hangs</);
+  t.match(
+    text,
+    /<\/span> <b>it hangs<\/b> on <b>it hangs<\/b>: it hangs, corrected p 0\.000012\n<code class="command">crashpath run it hangs</,
+  );
   t.match(text, '20 of 20 failed, 100 % (83 % to 100 %)');
   t.match(text, '<h2 id="baselines">Against the baselines</h2>');
   t.notMatch(text, 'class="blind"');
@@ -69,19 +93,35 @@ t.test('a comparison: the conclusion, and a bar for each kernel', async (t) => {
   const design = { scenarios: ['s'], kernels: ['old', HOSTILE], looks: [20] } as const;
   const text = pageOf({ comparison: comparisonObject(compareTrials(trials, design)) });
   t.match(text, '<h1 class="good">Candidate fixes</h1>');
-  t.match(text, '<th scope="row">baseline <span class="quiet">old</span></th><td class="bar"><svg class="interval"');
+  t.match(
+    text,
+    '<th scope="row">baseline <span class="quiet">old</span></th><td class="bar"><svg class="interval"',
+  );
   t.match(text, '20 of 20 failed, 100 % (83 % to 100 %)<br><span class="quiet">20 hung</span>');
   t.notMatch(text, '<script>alert');
 });
 
 t.test('a sweep: the windows, the strip, every point as text', async (t) => {
   const outcomes = (end: 'reset' | 'hang') =>
-    new Map(([[0, 'captured'], [41, end], [42, end], [70, 'unknown'], [79, 'captured']] as const).map(([index, word]) => [index, madeOutcome(word)]));
+    new Map(
+      (
+        [
+          [0, 'captured'],
+          [41, end],
+          [42, end],
+          [70, 'unknown'],
+          [79, 'captured'],
+        ] as const
+      ).map(([index, word]) => [index, madeOutcome(word)]),
+    );
   const head = {
     ...{ cpus: 1, accel: 'tcg', runs: 5, complete: true, control: { verdict: 'captured', runId: 'c' } },
     kernel: { spec: './<b>Image', release: 'r', captureRelease: 'r' },
   };
-  const [one, other] = [mapOf(madeTrace(80), outcomes('reset'), head), mapOf(madeTrace(80), outcomes('hang'), head)];
+  const [one, other] = [
+    mapOf(madeTrace(80), outcomes('reset'), head),
+    mapOf(madeTrace(80), outcomes('hang'), head),
+  ];
   const text = pageOf({ sweep: { maps: [one] } });
   t.match(text, '<h1 class="plain">1 window in which an NMI prevents the capture</h1>');
   t.match(text, '&lt;b&gt;Image');
@@ -96,5 +136,5 @@ t.test('a sweep: the windows, the strip, every point as text', async (t) => {
 
 t.test('what a night was told is not believed', async (t) => {
   const text = pageOf({ night: night({ blind: true, blindBecause: [HOSTILE] }, HOSTILE) });
-  t.notMatch(text, /<script>alert|\u202e|\u001b/);
+  for (const part of ['<script>alert', '\u202e', '\u001b']) t.notMatch(text, part);
 });

@@ -5,13 +5,14 @@ import { outcomeCounts, outcomeSentence } from '../summary.js';
 import { countOf, safeCommand, safeName, safeSentence } from '../words.js';
 import { html, type Markup } from './html.js';
 import { cellsOf, type Matrix, type MatrixCell } from './matrix.js';
-import type { PageInput } from './page.js';
+import type { PageInput } from './page-input.js';
 import { rateSentence } from './rate.js';
 import type { RunIds } from './run-ids.js';
 import { chip, NIGHT_SHOWN, OUTCOME_SHOWN, type Tone } from './tone.js';
 
-/** Cells that are named; the matrix has them all. */
-const NAMED = 20;
+/** Cells that are named, of a night and of anything else; the matrix has them all. */
+const NAMED_OF_NIGHT = 40;
+const NAMED = 10;
 
 /** What the reader must know first, as the title of the page's contents, in words. */
 export function headlineWords({ night, comparison, sweep, results }: PageInput, matrix: Matrix): string {
@@ -104,13 +105,13 @@ const TOLD: readonly NightWord[] = ['regressed', 'suspect', 'fixed', 'cannot-tel
 function nightItems({ cells }: NightVerdicts): Markup | undefined {
   const told = TOLD.flatMap((word) => cells.filter((cell) => cell.word === word));
   if (told.length === 0) return undefined;
-  const items = told.slice(0, NAMED).map(({ word, kernel, why, pValue, reproduce, ...cell }) => {
+  const items = told.slice(0, NAMED_OF_NIGHT).map(({ word, kernel, why, pValue, reproduce, ...cell }) => {
     const p = pValue === null ? '' : `, corrected p ${Number(pValue.toPrecision(2))}`;
     return html`<li class="${NIGHT_SHOWN[word].tone}">${chip(NIGHT_SHOWN[word])} <b>${rowName({ scenario: cell.scenario, machine: cell.machine })}</b> on <b>${safeName(kernel)}</b>: ${safeSentence(why)}${p}
 <code class="command">${safeCommand(reproduce)}</code></li>
 `;
   });
-  return html`<ul class="told">${items}</ul>${andMore(told.length)}`;
+  return html`<ul class="told">${items}</ul>${andMore(told.length - items.length)}`;
 }
 
 function comparisonItems({ scenarios }: ComparisonObject): Markup | undefined {
@@ -121,7 +122,7 @@ function comparisonItems({ scenarios }: ComparisonObject): Markup | undefined {
       ({ scenario, conclusion }) =>
         html`<li><b>${safeName(scenario)}</b>: ${safeSentence(conclusion)}</li>\n`,
     );
-  return html`<ul class="told">${items}</ul>${andMore(scenarios.length)}`;
+  return html`<ul class="told">${items}</ul>${andMore(scenarios.length - items.length)}`;
 }
 
 function unexpectedItems(
@@ -139,9 +140,11 @@ function unexpectedItems(
     return html`<li class="${shown.tone}">${chip(shown)} ${first === undefined ? where : html`<a href="#${first}">${where}</a>`}: ${safeSentence(got)}${wanted === undefined ? undefined : html`; expected ${safeName(wanted)}`}${rate === undefined ? undefined : html` <span class="quiet">${rateSentence(rate)}</span>`}</li>
 `;
   });
-  return html`<ul class="told">${items}</ul>${andMore(bad.length)}`;
+  return html`<ul class="told">${items}</ul>${andMore(bad.length - items.length)}`;
 }
 
-function andMore(count: number): Markup | undefined {
-  return count > NAMED ? html`<p class="quiet">And ${count - NAMED} more: see the matrix.</p>\n` : undefined;
+function andMore(left: number): Markup | undefined {
+  return left > 0
+    ? html`<p class="quiet">And ${left} more: see the <a href="#matrix">matrix</a>.</p>\n`
+    : undefined;
 }

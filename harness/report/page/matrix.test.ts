@@ -10,7 +10,11 @@ import { runIds } from './run-ids.js';
 const { captured: CAPTURED, hung: HUNG, plan: PLAN } = reportFixtures();
 
 /** A planned run of a campaign file, with its result. */
-function run(scenario: string, kernel: string, result: Partial<RunResult>): { plan: RunPlan; result: RunResult } {
+function run(
+  scenario: string,
+  kernel: string,
+  result: Partial<RunResult>,
+): { plan: RunPlan; result: RunResult } {
   const expect = { verdict: 'captured' as const };
   const runId = `${scenario}-${kernel}-${JSON.stringify(result).length}`;
   return {
@@ -19,7 +23,12 @@ function run(scenario: string, kernel: string, result: Partial<RunResult>): { pl
   };
 }
 
-const RUNS = [run('lock', 'old', HUNG), run('lock', 'old', {}), run('lock', 'new', {}), run('nic', 'new', {})];
+const RUNS = [
+  run('lock', 'old', HUNG),
+  run('lock', 'old', {}),
+  run('lock', 'new', {}),
+  run('nic', 'new', {}),
+];
 const INPUT = { plans: RUNS.map(({ plan }) => plan), results: RUNS.map(({ result }) => result) };
 
 function nightCell(more: Partial<NightCell>): NightCell {
@@ -27,7 +36,12 @@ function nightCell(more: Partial<NightCell>): NightCell {
   return {
     ...{ scenario: 'lock', kernel: 'new', word: 'regressed', why: 'it hangs', pValue: 0.01, baselines: [] },
     tally: { ...tally, interval: [0.087, 0.491] },
-    ...{ verdicts: { captured: 15, 'crash-path-hang': 5 }, reproduce: 'crashpath run lock', runs: [], ...more },
+    ...{
+      verdicts: { captured: 15, 'crash-path-hang': 5 },
+      reproduce: 'crashpath run lock',
+      runs: [],
+      ...more,
+    },
   };
 }
 
@@ -43,7 +57,10 @@ t.test('the cells of a campaign file: state, counts, rate with its interval', as
   const { columns, rows } = matrixOf(INPUT);
   t.strictSame(columns, ['old', 'new']);
   t.match(rows, [
-    { scenario: 'lock', cells: [{ shown: { word: 'unexpected' }, wanted: 'captured' }, { shown: { word: 'as expected' } }] },
+    {
+      scenario: 'lock',
+      cells: [{ shown: { word: 'unexpected' }, wanted: 'captured' }, { shown: { word: 'as expected' } }],
+    },
     { scenario: 'nic', cells: [undefined, { rate: { failures: 0, judged: 1, rate: 0 } }] },
   ]);
   const [cell] = cellsOf(matrixOf(INPUT));
@@ -71,17 +88,38 @@ t.test('a scenario in which no capture is due has no rate of failed captures', a
 });
 
 t.test('what a night says replaces what the outcomes say; its cells without a run have rows', async (t) => {
-  const control = { scenario: 'no-trigger', kernel: 'new', what: 'must not crash', held: false, why: 'it crashed' };
+  const control = {
+    scenario: 'no-trigger',
+    kernel: 'new',
+    what: 'must not crash',
+    held: false,
+    why: 'it crashed',
+  };
   const night = nightOf(
-    [nightCell({}), nightCell({ scenario: 'timer', word: 'cannot-tell', tally: { ...nightCell({}).tally, rate: null, interval: null } })],
+    [
+      nightCell({}),
+      nightCell({
+        scenario: 'timer',
+        word: 'cannot-tell',
+        tally: { ...nightCell({}).tally, rate: null, interval: null },
+      }),
+    ],
     [{ ...control, verdicts: { captured: 1 }, reproduce: 'x', runs: [] }],
   );
   const cells = cellsOf(matrixOf({ ...INPUT, night }));
-  const named = (scenario: string) => cells.find((cell) => cell.scenario === scenario && cell.column === 'new');
-  t.match(named('lock'), { shown: { word: 'regressed' }, rate: { failures: 5, judged: 20, interval: [0.087, 0.491] } });
+  const named = (scenario: string) =>
+    cells.find((cell) => cell.scenario === scenario && cell.column === 'new');
+  t.match(named('lock'), {
+    shown: { word: 'regressed' },
+    rate: { failures: 5, judged: 20, interval: [0.087, 0.491] },
+  });
   t.equal(named('lock')?.results.length, 1, 'its runs stay');
   t.match(named('timer'), { shown: { word: 'cannot tell' }, rate: undefined });
-  t.match(named('no-trigger'), { shown: { word: 'control failed' }, rate: undefined, wanted: 'must not crash' });
+  t.match(named('no-trigger'), {
+    shown: { word: 'control failed' },
+    rate: undefined,
+    wanted: 'must not crash',
+  });
   t.match(named('nic')?.shown.word, 'as expected', 'the night says nothing of it');
 });
 
@@ -104,7 +142,10 @@ t.test('history is that of the same scenario, kernel and machine', async (t) => 
 t.test('the table: each cell leads to its worst run; rates and bars; hostile names stay text', async (t) => {
   const ids = runIds(INPUT.results);
   const text = matrixSection(matrixOf(INPUT), ids)?.text ?? '';
-  t.match(text, `<a class="cell-link" href="#${ids.firstOf(INPUT.results.slice(0, 2))}" data-scenario="lock" data-column="old" data-machine="default">`);
+  t.match(
+    text,
+    `<a class="cell-link" href="#${ids.firstOf(INPUT.results.slice(0, 2))}" data-scenario="lock" data-column="old" data-machine="default">`,
+  );
   t.match(text, '<b>50 %</b> <span class="quiet">1/2, 1.3 % to 99 %</span></span><svg class="interval"');
   t.match(text, '<td class="quiet none" data-name="old">not run</td>');
   t.equal(matrixSection(matrixOf({ plans: [], results: [] }), ids), undefined);

@@ -179,9 +179,15 @@ function stateOf(results: readonly RunResult[]): CellState {
   return has('inconclusive') ? 'void' : 'as-expected';
 }
 
+/** Names that a note lists; the runs have them all. */
+const NOTED = 3;
+
 function notesOf(results: readonly RunResult[]): string[] {
-  const listed = (word: string, names: readonly string[]) =>
-    names.length === 0 ? [] : [`${word} ${[...new Set(names)].sort().join(', ')}`];
+  const listed = (word: string, names: readonly string[]) => {
+    const all = [...new Set(names)].sort();
+    const rest = all.length > NOTED ? ` and ${all.length - NOTED} more` : '';
+    return all.length === 0 ? [] : [`${word} ${all.slice(0, NOTED).join(', ')}${rest}`];
+  };
   return [
     ...listed(
       'by',

@@ -6,7 +6,8 @@ import { HOSTILE, reportFixtures } from '../../testing/recordings/reported-run.j
 import { blocks } from './blocks.js';
 import { html } from './html.js';
 import { ladderBar } from './ladder.js';
-import { page, type PageInput } from './page.js';
+import { page } from './page.js';
+import type { PageInput } from './page-input.js';
 import { runPage } from './run-page.js';
 
 const { captured: CAPTURED, console: CONSOLE, hung: HUNG, plan: PLAN } = reportFixtures();
@@ -23,9 +24,14 @@ function pageOf(results: readonly RunResult[], more: Partial<PageInput> = {}): s
   return page({ ...COMMON, results, ...more }, ASSETS);
 }
 
-function sectionOf(result: RunResult, more: Partial<Parameters<typeof runPage>[0]> = {}, lines = 100): string {
+function sectionOf(
+  result: RunResult,
+  more: Partial<Parameters<typeof runPage>[0]> = {},
+  lines = 100,
+): string {
   const empty = Buffer.alloc(0);
-  return runPage({ result, plan: PLAN, console: CONSOLE, control: empty, facts: [], ...more }, { lines }).text;
+  return runPage({ result, plan: PLAN, console: CONSOLE, control: empty, facts: [], ...more }, { lines })
+    .text;
 }
 
 /** Every element that is opened is closed, in order. */
@@ -66,7 +72,10 @@ t.test('the headline says in words what was unexpected, and leads to the run', a
   const text = pageOf([CAPTURED, HUNG]);
   t.match(text, '<h1 class="bad">1 of 1 cell not as expected</h1>');
   t.match(text, 'aria-label="2 runs: 1 expected, 1 unexpected, 0 inconclusive, 0 harness error"');
-  t.match(text, /<a href="#run=r2"><b>[^<]*<\/b> on <b>[^<]*<\/b><\/a>: 1 captured, 1 crash-path-hang; expected captured/);
+  t.match(
+    text,
+    /<a href="#run=r2"><b>[^<]*<\/b> on <b>[^<]*<\/b><\/a>: 1 captured, 1 crash-path-hang; expected captured/,
+  );
   t.match(text, '1 of 2 failed, 50 % (1.3 % to 99 %)');
   t.match(pageOf([CAPTURED]), '<h1 class="good">Nothing unexpected in 1 cell</h1>');
   t.match(pageOf([]), '<h1 class="plain">No run came to a result</h1>');
@@ -98,20 +107,29 @@ t.test('sections are stored compressed, and the rows say where', async (t) => {
   t.strictSame(texts, [sectionOf(CAPTURED), sectionOf(HUNG)]);
   const large = blocks();
   const [one, other] = [large.add('x'.repeat(500_000)), large.add('y'.repeat(500_000))];
-  t.strictSame([one, other], [
-    { block: 0, at: 0 },
-    { block: 1, at: 0 },
-  ]);
+  t.strictSame(
+    [one, other],
+    [
+      { block: 0, at: 0 },
+      { block: 1, at: 0 },
+    ],
+  );
   t.equal(large.finish().length, 2);
 });
 
 t.test('the section of a run: verdict, phases, evidence, consoles, how to run it again', async (t) => {
   const text = sectionOf(HUNG);
   t.equal(unbalanced(text), undefined);
-  t.match(text, '<h1 class="bad" tabindex="-1">crash-path-hang <span class="quiet">all-vcpus-halted</span></h1>');
+  t.match(
+    text,
+    '<h1 class="bad" tabindex="-1">crash-path-hang <span class="quiet">all-vcpus-halted</span></h1>',
+  );
   t.match(text, HUNG.explanation);
   t.match(text, '<b>panic</b> <span class="quiet">console byte 155, 8.022 s</span>');
-  t.match(text, /<mark><i>\d+<\/i>[^\n]*Kernel panic - not syncing: sysrq triggered crash <b>\u25c0 panic<\/b><\/mark>/);
+  t.match(
+    text,
+    /<mark><i>\d+<\/i>[^\n]*Kernel panic - not syncing: sysrq triggered crash <b>\u25c0 panic<\/b><\/mark>/,
+  );
   t.match(text, 'The capture kernel printed nothing.');
   t.match(text, 'crashpath run ');
   t.match(text, 'crashpath classify ');
@@ -119,7 +137,10 @@ t.test('the section of a run: verdict, phases, evidence, consoles, how to run it
 });
 
 t.test('the capture kernel has a console of its own, side by side', async (t) => {
-  const text = sectionOf(CAPTURED, { console: Buffer.from('first\nLinux version 6\nsecond\n'), captureStart: 6 });
+  const text = sectionOf(CAPTURED, {
+    console: Buffer.from('first\nLinux version 6\nsecond\n'),
+    captureStart: 6,
+  });
   const [, first = '', capture = ''] = text.split('<h2>Console of the ');
   t.match(first, '<i>1</i>first');
   t.notMatch(first, 'second');
@@ -136,7 +157,10 @@ t.test('vCPUs side by side, interrupt controllers, proofs', async (t) => {
   ];
   const text = sectionOf(HUNG, { facts });
   t.equal(unbalanced(text), undefined);
-  t.match(text, /<h3>cpu0<\/h3>\s*<p><code>f0<\/code><br><span class="quiet">first-kernel, halted, interrupts off/);
+  t.match(
+    text,
+    /<h3>cpu0<\/h3>\s*<p><code>f0<\/code><br><span class="quiet">first-kernel, halted, interrupts off/,
+  );
   t.match(text, '<li><code>spin</code></li><li><code>panic&lt;</code></li>');
   t.match(text, '\u2717 <b>a lock is held</b> <span class="quiet">lock word 0x0</span>');
   t.notMatch(sectionOf(HUNG), '<h2>vCPUs');
@@ -144,7 +168,9 @@ t.test('vCPUs side by side, interrupt controllers, proofs', async (t) => {
 
 t.test('the bar: a segment for each reached phase, implied ones marked, the tail last', async (t) => {
   const bar = ladderBar(HUNG).text;
-  const rects = [...bar.matchAll(/<rect class="([^"]*)" x="\d+" y="\d+" width="(\d+)" height="\d+"><title>([^<]*)</g)];
+  const rects = [
+    ...bar.matchAll(/<rect class="([^"]*)" x="\d+" y="\d+" width="(\d+)" height="\d+"><title>([^<]*)</g),
+  ];
   t.strictSame(
     rects.map((match) => [match[1], match[3]]),
     [
@@ -158,7 +184,10 @@ t.test('the bar: a segment for each reached phase, implied ones marked, the tail
     ],
   );
   const widths = rects.map((match) => Number(match[2]));
-  t.ok(widths.every((width) => width >= 6), 'a phase that took no time is seen');
+  t.ok(
+    widths.every((width) => width >= 6),
+    'a phase that took no time is seen',
+  );
   t.ok(widths.reduce((sum, width) => sum + width + 2, 0) <= 1005);
   t.match(ladderBar(CAPTURED).text, /class="crash implied"/);
   t.match(ladderBar({ ...HUNG, phases: [], durationMs: 0 }).text, 'No phase was reached.');

@@ -29,7 +29,7 @@ export interface CellHistory {
 /** Points that are drawn, the newest ones. */
 const MOST_POINTS = 30;
 const STEP = 8;
-const HEIGHT = 26;
+const HEIGHT = 40;
 
 /**
  * Failure rates over time: for each night a vertical bar for the interval and a dot at the rate, 0 % at the bottom; a
@@ -48,7 +48,7 @@ export function sparkline({ points }: CellHistory): Markup | undefined {
       : undefined;
     if (rate === undefined) return notch;
     const [lower, upper] = rate.interval;
-    return html`<g><title>${safeName(name)}: ${failures} of ${trials} failed, ${safeName(kernel)}</title><path class="span" d="M${x} ${y(lower)}V${y(upper)}"/><circle class="${failures > 0 ? 'dot failed' : 'dot'}" cx="${x}" cy="${y(rate.rate)}" r="${failures > 0 ? '2.6' : '1.8'}"/></g>${notch}`;
+    return html`<g><title>${safeName(name)}: ${failures} of ${trials} failed, ${safeName(kernel)}</title><path class="span" d="M${x} ${y(lower)}V${y(upper)}"/><circle class="${failures > 0 ? 'dot failed' : 'dot'}" cx="${x}" cy="${y(rate.rate)}" r="${failures > 0 ? '2.4' : '1.6'}"/></g>${notch}`;
   });
   const width = drawn.length * STEP;
   return html`<svg class="spark" width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${spoken(drawn)}">${marks}</svg>`;

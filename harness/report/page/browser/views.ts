@@ -86,8 +86,7 @@ async function showRun(row: HTMLElement): Promise<void> {
 function showDecidingLine(console: Element): void {
   const marks = console.querySelectorAll('mark');
   const last = marks[marks.length - 1];
-  console.scrollTop =
-    last === undefined ? console.scrollHeight : last.offsetTop - console.clientHeight * 0.6;
+  console.scrollTop = last === undefined ? console.scrollHeight : last.offsetTop - console.clientHeight * 0.6;
 }
 
 /** The section was made by crashpath, every foreign text in it escaped; the page's policy runs no script of it. */
