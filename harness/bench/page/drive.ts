@@ -4,6 +4,13 @@ import type { Browser } from 'playwright-core';
 /** Uses search, filters and keys on a page of many runs, and returns what did not work, one sentence each. */
 export async function drive(browser: Browser, file: string): Promise<string[]> {
   const faults: string[] = [];
+  await use(browser, { file, faults }).catch((error: unknown) => {
+    faults.push(error instanceof Error ? error.message : String(error));
+  });
+  return faults;
+}
+
+async function use(browser: Browser, { file, faults }: { file: string; faults: string[] }): Promise<void> {
   const expect = (holds: boolean, sentence: string) => {
     if (!holds) faults.push(sentence);
   };
@@ -26,10 +33,10 @@ export async function drive(browser: Browser, file: string): Promise<string[]> {
   expect((await visible()) === all, 'Esc does not clear the search');
   await page.keyboard.press('Escape');
 
-  await page.getByLabel('outcome').selectOption('unexpected');
+  await page.getByLabel('outcome', { exact: true }).selectOption('unexpected');
   const unexpected = await visible();
   expect(unexpected > 0 && unexpected < all, 'the filter for outcomes does nothing');
-  await page.getByLabel('kernel').selectOption('no-zap');
+  await page.getByLabel('kernel', { exact: true }).selectOption('no-zap');
   expect((await visible()) <= unexpected, 'a second filter widens the list');
   await page.getByRole('button', { name: 'Clear' }).click();
   expect((await visible()) === all, 'Clear does not show all runs');
@@ -72,5 +79,4 @@ export async function drive(browser: Browser, file: string): Promise<string[]> {
     .waitFor({ timeout: 10_000 })
     .catch(() => faults.push('a link to a run does not open it'));
   await page.close();
-  return faults;
 }

@@ -13,53 +13,73 @@ export interface Inspection {
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 740 };
 
+/** A busy host takes long for a picture. */
+const PATIENCE_MS = 300_000;
+
+/** A window, and the palette that the system asks for. */
+export interface View {
+  readonly device: 'desktop' | 'phone';
+  readonly colorScheme: 'light' | 'dark';
+}
+
+/** The first two have each device and each palette once. */
+export const VIEWS: readonly View[] = [
+  { device: 'desktop', colorScheme: 'light' },
+  { device: 'phone', colorScheme: 'dark' },
+  { device: 'desktop', colorScheme: 'dark' },
+  { device: 'phone', colorScheme: 'light' },
+];
+
 /** Opens a page's file in the browser as a reader does, on a desktop and a phone, and looks for what is wrong. */
 export async function inspect(
   browser: Browser,
-  { name, file, pictures }: { name: string; file: string; pictures: string },
+  { name, file, pictures, views }: { name: string; file: string; pictures: string; views: readonly View[] },
 ): Promise<Inspection> {
   await mkdir(pictures, { recursive: true });
   const inspection: Inspection = { faults: [], measured: {} };
   const picture = (view: string) => join(pictures, `${name}-${view}.png`);
   const fault = (sentence: string) => inspection.faults.push(`${name}: ${sentence}`);
-  for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const view = `${device}-${colorScheme}`;
-      const context = await browser.newContext({ viewport, colorScheme });
-      const page = await context.newPage();
-      page.on('pageerror', (error) => fault(`the script failed: ${error.message}`));
-      page.on('console', (message) => {
-        if (message.type() === 'error') fault(`the browser complains: ${message.text()}`);
-      });
-      page.on('request', (request) => {
-        if (!request.url().startsWith('file:')) fault(`it asked for ${request.url()}`);
-      });
-      page.on('dialog', (dialog) => {
-        fault('it opened a dialog');
-        void dialog.dismiss();
-      });
-      const began = performance.now();
-      await page.goto(pathToFileURL(file).href, { waitUntil: 'commit' });
-      await page.locator('html[data-ready=yes]').waitFor({ state: 'attached' });
-      await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
-      inspection.measured[`${view}-usable-ms`] = Math.round(performance.now() - began);
-      const paint: unknown = await page.evaluate(
-        `performance.getEntriesByName('first-contentful-paint')[0]?.startTime`,
-      );
-      if (typeof paint === 'number') inspection.measured[`${view}-paint-ms`] = Math.round(paint);
-      await page.screenshot({ path: picture(view) });
-      for (const part of ['matrix', 'runs'])
-        await pictureOf(page, { part, path: picture(`${view}-${part}`) });
-      await checkWidth(page, (what) => fault(`${device}: ${what}`));
-      // Each device and each palette once.
-      const judged = (device === 'desktop') === (colorScheme === 'light');
-      if (judged) await checkAccessibility(page, (what) => fault(`${view}: ${what}`));
-      await openFirst(page, { fault, picture: picture(`${view}-run`) });
-      await checkWidth(page, (what) => fault(`${device}, a run: ${what}`));
-      if (judged) await checkAccessibility(page, (what) => fault(`${view}, a run: ${what}`));
-      if ((await page.evaluate('globalThis.executed')) !== undefined) fault('text of a guest was executed');
-      await context.close();
-    }
+  for (const { device, colorScheme } of views) {
+    const view = `${device}-${colorScheme}`;
+    const viewport = device === 'desktop' ? DESKTOP : PHONE;
+    const context = await browser.newContext({ viewport, colorScheme });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => fault(`the script failed: ${error.message}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') fault(`the browser complains: ${message.text()}`);
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith('file:')) fault(`it asked for ${request.url()}`);
+    });
+    page.on('dialog', (dialog) => {
+      fault('it opened a dialog');
+      void dialog.dismiss();
+    });
+    const devtools = await context.newCDPSession(page);
+    await devtools.send('Performance.enable');
+    const began = performance.now();
+    await page.goto(pathToFileURL(file).href, { waitUntil: 'commit' });
+    await page.locator('html[data-ready=yes]').waitFor({ state: 'attached' });
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
+    inspection.measured[`${view}-usable-ms`] = Math.round(performance.now() - began);
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    const cpu = metrics.find(({ name: metric }) => metric === 'ProcessTime')?.value;
+    if (cpu !== undefined) inspection.measured[`${view}-cpu-ms`] = Math.round(cpu * 1000);
+    const paint: unknown = await page.evaluate(
+      `performance.getEntriesByName('first-contentful-paint')[0]?.startTime`,
+    );
+    if (typeof paint === 'number') inspection.measured[`${view}-paint-ms`] = Math.round(paint);
+    await page.screenshot({ path: picture(view) });
+    for (const part of ['matrix', 'runs']) await pictureOf(page, { part, path: picture(`${view}-${part}`) });
+    await checkWidth(page, (what) => fault(`${device}: ${what}`));
+    const judged = (device === 'desktop') === (colorScheme === 'light');
+    if (judged) await checkAccessibility(page, (what) => fault(`${view}: ${what}`));
+    await openFirst(page, { fault, picture: picture(`${view}-run`) });
+    await checkWidth(page, (what) => fault(`${device}, a run: ${what}`));
+    if (judged) await checkAccessibility(page, (what) => fault(`${view}, a run: ${what}`));
+    if ((await page.evaluate('globalThis.executed')) !== undefined) fault('text of a guest was executed');
+    await context.close();
   }
   await withoutScript(browser, { file, fault });
   await onPaper(browser, { file, picture: picture('paper') });

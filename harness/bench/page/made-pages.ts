@@ -24,7 +24,6 @@ export function madePages(
   const named = (name: string) => recordings.get(name) ?? hostile;
   const hung = named('crash-path-hang-ioapic-lock');
   return new Map<string, PageSubject>([
-    ['many', { ...COMMON, title: '20261127-013000', ...campaign(recordings, many), history: histories() }],
     ['one', { ...COMMON, title: '20261127-101500-ab12', results: [named('captured-6.1').result] }],
     ['one-hang', { ...COMMON, title: '20261127-101500-cd34', results: [hung.result] }],
     ['empty', { ...COMMON, title: 'nothing', results: [] }],
@@ -35,6 +34,7 @@ export function madePages(
     ['blind', { ...COMMON, ...night(recordings, { blind: true, regressed: true }) }],
     ['compare', { ...COMMON, title: 'compare-zickus', ...compared(recordings) }],
     ['sweep', { ...COMMON, title: 'sweep-nmi', sweep: madeMaps(), results: swept(recordings) }],
+    ['many', { ...COMMON, title: '20261127-013000', ...campaign(recordings, many), history: histories() }],
   ]);
 }
 

@@ -66,7 +66,7 @@ t.test('a night: what regressed, why, and the command', async (t) => {
   t.match(text, '<h1 class="bad">1 cell regressed</h1>');
   t.match(
     text,
-    /<\/span> <b>it hangs<\/b> on <b>it hangs<\/b>: it hangs, corrected p 0\.000012\n<code class="command">crashpath run it hangs</,
+    /<\/span> <b>it hangs<\/b> on <b>it hangs<\/b>: it hangs, corrected p 0\.000012<br><span class="quiet">tonight 20 of 20 failed, 100 % \(83 % to 100 %\); last good it hangs 20 of 20 failed, [^<]*<\/span>\n<code class="command">crashpath run it hangs</,
   );
   t.match(text, '20 of 20 failed, 100 % (83 % to 100 %)');
   t.match(text, '<h2 id="baselines">Against the baselines</h2>');

@@ -4,7 +4,7 @@ import { rowName } from '../campaign-table-text.js';
 import { outcomeCounts, outcomeSentence } from '../summary.js';
 import { countOf, safeCommand, safeName, safeSentence } from '../words.js';
 import { html, type Markup } from './html.js';
-import { cellsOf, type Matrix, type MatrixCell } from './matrix.js';
+import { cellsOf, type Matrix, type MatrixCell, nightRate } from './matrix.js';
 import type { PageInput } from './page-input.js';
 import { rateSentence } from './rate.js';
 import type { RunIds } from './run-ids.js';
@@ -106,8 +106,18 @@ function nightItems({ cells }: NightVerdicts): Markup | undefined {
   const told = TOLD.flatMap((word) => cells.filter((cell) => cell.word === word));
   if (told.length === 0) return undefined;
   const items = told.slice(0, NAMED_OF_NIGHT).map(({ word, kernel, why, pValue, reproduce, ...cell }) => {
+    const rates = [
+      { name: 'tonight', tally: cell.tally },
+      ...cell.baselines.map(({ kind, kernel: { name }, night, tally }) => ({
+        name: kind === 'pinned' ? `pinned ${name}` : `last good ${night ?? name}`,
+        tally,
+      })),
+    ].flatMap(({ name, tally }) => {
+      const rate = nightRate(tally);
+      return rate === undefined ? [] : [`${name} ${rateSentence(rate)}`];
+    });
     const p = pValue === null ? '' : `, corrected p ${Number(pValue.toPrecision(2))}`;
-    return html`<li class="${NIGHT_SHOWN[word].tone}">${chip(NIGHT_SHOWN[word])} <b>${rowName({ scenario: cell.scenario, machine: cell.machine })}</b> on <b>${safeName(kernel)}</b>: ${safeSentence(why)}${p}
+    return html`<li class="${NIGHT_SHOWN[word].tone}">${chip(NIGHT_SHOWN[word])} <b>${rowName({ scenario: cell.scenario, machine: cell.machine })}</b> on <b>${safeName(kernel)}</b>: ${safeSentence(why)}${p}<br><span class="quiet">${safeSentence(rates.join('; '))}</span>
 <code class="command">${safeCommand(reproduce)}</code></li>
 `;
   });

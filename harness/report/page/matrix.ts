@@ -254,7 +254,7 @@ function nightCell(night: NightCell | NightControl, cell: MatrixCell | undefined
   return {
     ...{ scenario, machine, column },
     shown: control ? CONTROL_SHOWN[night.held ? 'held' : 'failed'] : NIGHT_SHOWN[night.word],
-    verdicts: Object.entries(night.verdicts),
+    verdicts: Object.entries(night.verdicts).filter(([, count]) => count > 0),
     rate,
     wanted: control && !night.held ? night.what : undefined,
     notes: cell?.notes ?? [],
