@@ -213,8 +213,8 @@ t.test('a hostile guest can neither write markup nor make a page that is too lon
     const section = sectionOf(hostile, { console, control: console, captureStart: 20, plan: undefined });
     for (const part of [text, section]) {
       t.equal(unbalanced(part), undefined);
-      t.notMatch(part.replace('<script>start();</script>', ''), '<script');
-      t.notMatch(part.replace(/[\u2713\u2717\u25c0\u00b7\u2192]/g, ''), /[^\x20-\x7e\n]/);
+      t.notOk(part.replace('<script>start();</script>', '').includes('<script'));
+      t.notOk(/[^\x20-\x7e\n]/.test(part.replace(/[\u2713\u2717\u25c0\u00b7\u2192]/g, '')));
       t.ok(part.length < 120_000, `${part.length} characters`);
     }
     t.match(section, 'And 950 more.');

@@ -86,7 +86,7 @@ function pieceMarkup({ group, stage, points, skipped }: Piece): Markup {
     return html`${gap ? gapMark(x) : undefined}<g class="${moodOf(point)}">${label}${barAt(moodOf(point), x)}</g>`;
   });
   const lost = points.filter((point) => moodOf(point) === 'lost').length;
-  return html`<li class="${lost > 0 ? 'lost' : 'calm'}"><svg width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${safeName(group)}: ${countOf(points.length, 'point')}, ${lost} without a capture">${bars}</svg><span class="group">${safeName(group)}</span><span class="quiet stage">${safeName(stage)}</span></li>
+  return html`<li class="${lost > 0 ? 'hit' : 'calm'}"><svg width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${safeName(group)}: ${countOf(points.length, 'point')}, ${lost} without a capture">${bars}</svg><span class="group">${safeName(group)}</span><span class="quiet stage">${safeName(stage)}</span></li>
 `;
 }
 

@@ -113,7 +113,7 @@ function bar(row: HTMLElement): HTMLElement {
   const place = position === -1 ? '' : `${position + 1} of ${rows.length}`;
   return make(
     'nav',
-    { className: 'bar', ariaLabel: 'Runs' },
+    { className: 'run-nav', ariaLabel: 'Runs' },
     back,
     make('span', { className: 'quiet' }, place),
     step(-1, 'previous'),
