@@ -27,7 +27,7 @@ ${maps.map((map) => mapArticle(map, ids))}${comparison === undefined ? undefined
 function mapArticle(map: NmiMap, ids: RunIds): Markup {
   const windows = map.windows.map(
     (window, index) =>
-      html`<li><pre>${windowLines(window, index + 1).map((line) => html`${line}\n`)}</pre></li>\n`,
+      html`<li><pre tabindex="0" role="group" aria-label="Window ${index + 1}">${windowLines(window, index + 1).map((line) => html`${line}\n`)}</pre></li>\n`,
   );
   return html`<article class="map"><h3>${safeName(map.kernel.spec)}</h3>
 ${headLines(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
@@ -118,7 +118,7 @@ function pointRow(point: MappedPoint, ids: RunIds): Markup {
 function moved({ groups, moved: differ }: MapComparison): Markup {
   return html`<article><h3>Function by function</h3>
 <p>${differ ? 'The maps differ.' : 'Nothing moved.'}</p>
-<div class="scroll" tabindex="0" role="group" aria-label="Functions"><table class="map-points"><thead><tr><th scope="col">place</th><th scope="col">function</th><th scope="col">baseline</th><th scope="col">candidate</th><th scope="col"></th></tr></thead>
+<div class="scroll" tabindex="0" role="group" aria-label="Functions"><table class="map-points"><thead><tr><th scope="col">place</th><th scope="col">function</th><th scope="col">baseline</th><th scope="col">candidate</th><th scope="col">change</th></tr></thead>
 <tbody>${groups.map(groupRow)}</tbody></table></div></article>
 `;
 }
