@@ -184,7 +184,10 @@ async function carryOut(
   let outcome: NightOutcome | undefined;
   try {
     const durations = await durationsOf(stored, record.name);
-    outcome = await runNight(directory, record, { works, options: { signal: options.signal, durations } });
+    outcome = await runNight(directory, record, {
+      works,
+      options: { signal: options.signal, durations, former: endedNights(stored) },
+    });
   } catch (error) {
     if (!isUnfinishing(error)) throw error;
     return { kind: 'unfinished', night: record.night, fault: error };

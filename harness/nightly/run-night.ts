@@ -8,7 +8,9 @@ import {
 } from '../model/night-verdict.js';
 import type { RunResult } from '../model/result.js';
 import { VERDICTS } from '../model/verdict.js';
+import { cellHistories } from '../night/cell-histories.js';
 import { suspicions } from '../night/confirm.js';
+import type { FormerNight } from '../night/former-nights.js';
 import { nightExitCode } from '../night/night-exit-code.js';
 import { type ArmRuns, comparedOf, type JudgedCell, judgeNight } from '../night/judge-night.js';
 import type { ControlKind, NightRecord, RecordedKernel } from '../night/night-record.js';
@@ -27,6 +29,8 @@ export interface RunNightOptions {
   readonly signal: AbortSignal;
   /** Mean lengths of runs in earlier nights, by scenario, milliseconds. */
   readonly durations: ReadonlyMap<string, number>;
+  /** All nights that have ended. */
+  readonly former: readonly FormerNight[];
 }
 
 /** A night that has ended. */
@@ -326,13 +330,12 @@ class Night {
     const text = nightText(verdicts, name);
     const markdown = nightMarkdown(verdicts, name);
     const ended = this.#runs.all().map(({ result }) => result);
-    if (ended.length > 0) {
-      await this.#works.report(
-        join(this.#directory, CAMPAIGN),
-        ended,
-        this.#record.arms.map(({ plan }) => plan),
-      );
-    }
+    await this.#works.report(this.#directory, {
+      results: ended,
+      plans: this.#record.arms.map(({ plan }) => plan),
+      night: verdicts,
+      history: cellHistories(this.#options.former, { record: this.#record, verdicts }),
+    });
     await writeEnd(this.#directory, { verdicts, text, markdown });
     await this.note('ended');
     return {

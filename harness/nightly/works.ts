@@ -1,9 +1,11 @@
 import type { Kernel } from '../model/kernel.js';
 import type { RunEvent } from '../model/event.js';
+import type { NightVerdicts } from '../model/night-verdict.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { GuestsChoices } from '../prepare/plan-runs.js';
 import type { Trial } from '../prepare/trials.js';
+import type { CellHistory } from '../report/page/sparkline.js';
 
 /** A kernel that is built from git. */
 export interface GitBuild {
@@ -37,6 +39,15 @@ export interface NightRunOptions {
   readonly onResult: (result: RunResult, plan: RunPlan) => void;
 }
 
+/** What the page of a night shows. */
+export interface NightPage {
+  readonly results: readonly RunResult[];
+  readonly plans: readonly RunPlan[];
+  readonly night: NightVerdicts;
+  /** Of the night's cells, this night included. */
+  readonly history: readonly CellHistory[];
+}
+
 /**
  * What a night does to the world beside its own directory: kernels, guests, time. The command gives the real ones; tests
  * give others.
@@ -53,7 +64,8 @@ export interface NightWorks {
   run(directory: string, plans: readonly RunPlan[], options: NightRunOptions): Promise<RunResult[]>;
   /** Guests at a time on this host, when nobody says. */
   jobsFor(plans: readonly RunPlan[]): number;
-  report(directory: string, results: readonly RunResult[], plans: readonly RunPlan[]): Promise<void>;
+  /** Writes the report page of a night into its directory. */
+  report(directory: string, seen: NightPage): Promise<void>;
   freshNonce: () => string;
   /** The time of day: for names, never for measuring. */
   wallClock(): Date;

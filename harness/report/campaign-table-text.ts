@@ -60,7 +60,7 @@ export function campaignTableText(
 }
 
 /** `nic-traffic`, or `sysrq-task on core2-quad`. */
-export function rowName({ scenario, machine }: Pick<TableRow, 'scenario' | 'machine'>): string {
+export function rowName({ scenario, machine }: { scenario: string; machine?: string | undefined }): string {
   return machine === undefined ? safeName(scenario) : `${safeName(scenario)} on ${safeName(machine)}`;
 }
 

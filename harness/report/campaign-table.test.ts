@@ -4,7 +4,6 @@ import type { Cell } from '../model/cell.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from './campaign-progress.js';
-import { htmlReport } from './html-report.js';
 import { type CampaignTable, campaignTableOf, unexplained } from './campaign-table.js';
 import { campaignTableObject } from './campaign-table-json.js';
 import { campaignTableText } from './campaign-table-text.js';
@@ -222,38 +221,13 @@ t.test('colours stand beside the words; a narrow table keeps all words', async (
   }
 });
 
-t.test('hostile texts stay text, on the terminal and in HTML', async (t) => {
+t.test('hostile texts stay text on the terminal', async (t) => {
   const cell: Cell = { kernel: HOSTILE, why: HOSTILE, expect: { verdict: 'captured', why: HOSTILE } };
   const runs = [
     run(HOSTILE, cell, { ...DEGRADED, degradedBy: [HOSTILE], undecided: [HOSTILE] }),
     run(HOSTILE, { ...cell, machine: HOSTILE }, { ...VOID, voidOk: HOSTILE }),
   ];
   t.notMatch(campaignTableText(tableOf(runs), resultsOf(runs), PLAIN), /[^\x20-\x7e\n]/);
-  const page = html(runs);
-  t.notMatch(page, '<script>');
-  t.notMatch(page, '\u202e');
-});
-
-function html(runs: readonly Made[]): string {
-  return htmlReport({
-    results: resultsOf(runs),
-    hosts: [{ accel: 'tcg', accelReason: 'made', qemuVersion: '7.2' }],
-    crashpathVersion: '0',
-    consoleExcerpts: new Map(),
-    campaignTable: tableOf(runs),
-    generatedAt: '2026-01-01T00:00:00Z',
-  });
-}
-
-t.test('the same in the HTML report, each cell with the way to its run', async (t) => {
-  const page = html(campaign());
-  t.match(page, '<h2>Scenarios against kernels</h2>');
-  t.match(page, /<th scope="col">broken<\/th><th scope="col">patch<\/th><th scope="col">stock<\/th>/);
-  const link = /<a class="chip unexpected" href="#(run-\d+)">/.exec(page)?.[1];
-  t.match(page, `<details class="run unexpected" id="${link}"`, 'the first run that was not expected');
-  t.match(page, /explained void/);
-  t.match(page, /<b>broken<\/b> the lock is never given back/);
-  t.match(page, 'the campaign expects');
 });
 
 t.test('progress: cells and runs, and what is left by the runs that ended', async (t) => {

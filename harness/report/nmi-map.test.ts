@@ -3,7 +3,6 @@ import { compareMaps } from '../sweep/compare-maps.js';
 import { type MapHead, mapOf } from '../sweep/map.js';
 import type { EndWord } from '../model/verdict.js';
 import { madeOutcome, madeTrace } from '../testing/builders/instruction-trace.js';
-import { mapHtml } from './nmi-map-html.js';
 import { comparisonText, mapText } from './nmi-map-text.js';
 
 const HEAD: MapHead = {
@@ -65,16 +64,4 @@ void t.test('two maps side by side, with every change marked', async (t) => {
     /f1 .*reset: triple fault -> captured +hang -> captured +MOVED/,
   );
   t.match(comparisonText(compareMaps(old, old)), /nothing moved/);
-});
-
-void t.test('a page shows points and escapes what the kernel is called', async (t) => {
-  const map = mapOf(madeTrace(3), outcomes({ 0: 'captured', 2: 'reset' }), {
-    ...HEAD,
-    kernel: { ...HEAD.kernel, spec: './<b>Image' },
-  });
-  const page = mapHtml([map], undefined);
-  t.notMatch(page, '<b>Image');
-  t.match(page, '&lt;b&gt;Image');
-  t.match(page, /<td class="lost">reset: triple fault<\/td>/);
-  t.notMatch(page, /<(script|link|img)\b/);
 });

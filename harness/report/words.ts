@@ -71,3 +71,13 @@ export function countInOrder<T>(values: readonly T[], order: readonly T[]): [val
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** Longest command line shown, characters; the schema of a night's verdicts allows 20,000. */
+const COMMAND_CHARACTERS = 4000;
+
+/** A command line to copy, made safe and bounded. */
+export function safeCommand(text: string): string {
+  return text.length > COMMAND_CHARACTERS
+    ? `${escapeHostText(text.slice(0, COMMAND_CHARACTERS))}...`
+    : escapeHostText(text);
+}

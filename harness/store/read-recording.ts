@@ -7,6 +7,7 @@ import {
   atMsOf,
   type Channel,
   ChunkSchema,
+  type HostFact,
   HostRecordSchema,
   QmpRecordSchema,
   type RunRecord,
@@ -51,6 +52,12 @@ export async function readRecording(directory: string): Promise<RunRecord[]> {
     if (rest.length > 0) ordered.push({ kind: 'chunk', atMs, channel, bytes: rest });
   }
   return ordered;
+}
+
+/** Reads back what the host did or saw, in order; lines that are cut off are left out. Throws a harness fault. */
+export async function readHostFacts(directory: string): Promise<HostFact[]> {
+  const lines = await jsonLines(directory, RECORDING.host, HostRecordSchema);
+  return lines.map(({ value }) => value);
 }
 
 async function contents(directory: string, name: string): Promise<Buffer> {

@@ -11,6 +11,9 @@ import { readJson, whyUnreadable, writeJson } from './stored-file.js';
 /** Files of a run directory beside the recording. */
 const FILES = { plan: 'plan.json', timeline: 'timeline.json', verdict: 'verdict.json' } as const;
 
+/** The events of a run, in its directory. */
+export const TIMELINE = FILES.timeline;
+
 /** Makes `<campaign>/<runId>` (0700) with its plan. Throws a usage fault when it exists, a harness fault otherwise. */
 export async function createRunDirectory(campaignDirectory: string, plan: RunPlan): Promise<string> {
   const directory = join(campaignDirectory, plan.runId);

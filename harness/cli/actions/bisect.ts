@@ -22,12 +22,12 @@ import { resultLine } from '../../report/terminal-table.js';
 import { createCampaignDirectory, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { checkOutDirectory, openOutDirectory } from '../../store/out-directory.js';
 import { writeJson } from '../../store/stored-file.js';
-import { prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
+import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
 import { type BisectArguments, DEFAULT_CONTROL_TRIALS, fixedByBisection } from '../words/bisect.js';
 import { defaultJobs, requireOnlyDirectory } from './campaigns.js';
 import { interruptible, stoppedBy } from './interruptible.js';
-import { writeReport } from './write-report.js';
+import { writePage } from '../../campaign/write-page.js';
 
 /** Beside the files of the bisection: what --json prints. */
 const REPORT_FILE = 'bisect-report.json';
@@ -64,7 +64,6 @@ async function carryOn({ directory, repository }: Begun, argv: BisectArguments):
   // Read under the lock.
   const bisection = await readBisection(directory);
   const { asked } = bisection;
-  let plan: RunPlan | undefined;
   const bench = new RealBench(
     directory,
     { scenario: asked.scenario, ...asked.guests },
@@ -75,9 +74,6 @@ async function carryOn({ directory, repository }: Begun, argv: BisectArguments):
       buildJobs: argv.buildJobs,
       jobs: (one) => argv.jobs ?? defaultJobs([one]),
       signal: stop.signal,
-      onStart: (one) => {
-        plan = one;
-      },
       onResult: (result) => say(`  ${resultLine(result, { color })}`),
     },
   );
@@ -96,8 +92,7 @@ async function carryOn({ directory, repository }: Begun, argv: BisectArguments):
     });
     const runs = await readRuns(directory);
     const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
-    plan ??= runs.find((run) => run.plan !== undefined)?.plan;
-    if (plan !== undefined && results.length > 0) await writeReport(directory, results, { plan });
+    if (results.length > 0) await writePage(directory, { results, plans: [], crashpathVersion: version() });
     const object = bisectionObject(end, directory);
     await writeJson(join(directory, REPORT_FILE), object);
     const text = bisectionText(end, { directory, color: wantsColor(process.stdout) });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { remainingPlans } from '../../campaign/resume.js';
 import { runCampaign } from '../../campaign/run-campaign.js';
 import type { Seat } from '../../campaign/seats.js';
+import { writePage } from '../../campaign/write-page.js';
 import { usageFault } from '../../model/fault.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
 import { STORE_SCHEMA } from '../../model/record.js';
@@ -18,7 +19,7 @@ import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { readJson, writeJson } from '../../store/stored-file.js';
-import { prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
+import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { onlyHost } from '../words/option-values.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
@@ -32,7 +33,6 @@ import {
 import { compareExitCode } from './exit-codes.js';
 import { hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
-import { writeReport } from './write-report.js';
 
 /** Beside campaign.json: the rounds after which the data are tested, fixed before the first trial, and the comparison. */
 const FILES = { looks: 'compare-looks.json', comparison: 'compare.json' } as const;
@@ -66,10 +66,12 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
     const seats = await oneSeat(pool, begun.plans, argv.jobs);
     const results = await runTrials(begun, { jobs: argv.jobs, seats, signal: stop.signal });
     if (stop.caught !== undefined) {
+      if (results.length > 0)
+        await writePage(begun.directory, { results, plans: [], crashpathVersion: version() });
       return stoppedBy(stop.caught, { command: 'compare', directory: begun.directory });
     }
     const comparison = compareTrials(trialsOf(results, begun.arms), begun.design);
-    await keepAndPrint(begun.directory, comparison, argv.json);
+    await keepAndPrint(begun, comparison, { results, json: argv.json });
     return compareExitCode(comparison, argv.failOn);
   } finally {
     stop.release();
@@ -147,15 +149,19 @@ async function runTrials(
     const seen = trialsOf(results, arms).filter(({ round }) => round <= look);
     settled = settledScenarios(seen, design);
   }
-  const [plan] = plans;
-  if (plan !== undefined && results.length > 0) await writeReport(directory, results, { plan });
-  say(`report: ${reportPath(directory)}`);
   return results;
 }
 
-async function keepAndPrint(directory: string, comparison: Comparison, json: boolean): Promise<void> {
+async function keepAndPrint(
+  { directory }: Begun,
+  comparison: Comparison,
+  { results, json }: { results: readonly RunResult[]; json: boolean },
+): Promise<void> {
   const object = comparisonObject(comparison);
   await writeJson(join(directory, FILES.comparison), object);
+  if (results.length > 0)
+    await writePage(directory, { results, plans: [], comparison: object, crashpathVersion: version() });
+  say(`report: ${reportPath(directory)}`);
   process.stdout.write(
     json
       ? `${JSON.stringify(object)}\n`

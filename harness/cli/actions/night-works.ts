@@ -5,11 +5,11 @@ import { resolveKernel } from '../../kernel/index.js';
 import { buildFromGit } from '../../nightly/git-build.js';
 import type { NightWorks } from '../../nightly/works.js';
 import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
-import { cacheOptions, complain, prepareOptions, say } from '../context.js';
+import { cacheOptions, complain, prepareOptions, say, version } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { defaultJobs } from './campaigns.js';
 import { type HostPool, hostPool } from './hosts.js';
-import { writeReport } from './write-report.js';
+import { writePage } from '../../campaign/write-page.js';
 import { CAMPAIGN } from '../../nightly/night-directory.js';
 
 /** The works of real nights. Disposing of them closes the connections to other hosts. */
@@ -46,10 +46,7 @@ export function nightWorks(hosts: readonly string[], signal: AbortSignal): Night
       });
     },
     jobsFor: (plans) => defaultJobs(plans),
-    async report(directory, results, plans) {
-      const [plan] = plans;
-      if (plan !== undefined) await writeReport(directory, results, { plan });
-    },
+    report: (directory, seen) => writePage(directory, { ...seen, crashpathVersion: version() }),
     freshNonce,
     wallClock: () => new Date(),
     monotonicMs: () => performance.now(),

@@ -1,6 +1,7 @@
 import { appendFile, lstat, writeFile } from 'node:fs/promises';
 import { writeWhole } from '../../cache/write-whole.js';
 import { type ReportedDirectory, readReported } from '../../campaign/read-reported.js';
+import { pageText } from '../../campaign/write-page.js';
 import { errnoOf, messageOf, reasonFor } from '../../model/errno.js';
 import { EXIT, harnessFault } from '../../model/fault.js';
 import type { FormatName } from '../../report/formats/format-names.js';
@@ -14,7 +15,6 @@ import { reportOf } from '../../report/formats/report-of.js';
 import { tapText } from '../../report/formats/tap.js';
 import { version } from '../context.js';
 import { type Destination, destinationsOf, type ReportArguments } from '../words/report.js';
-import { storedHtml } from './write-report.js';
 
 /** Formats that are one text made of the report alone. */
 const TEXTS = {
@@ -43,7 +43,10 @@ async function prepared(
     case 'github':
       return writeGithub(report, output);
     case 'html': {
-      const text = await storedHtml(stored);
+      const { title, runs, night } = stored.input;
+      const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
+      const plans = runs.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
+      const text = await pageText({ title, results, plans, night, crashpathVersion: version() });
       return () => put(output, text);
     }
     case 'kcidb': {

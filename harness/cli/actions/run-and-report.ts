@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { NoHostLeft, runCampaign } from '../../campaign/run-campaign.js';
 import type { Seat } from '../../campaign/seats.js';
+import { writePage } from '../../campaign/write-page.js';
 import { loadError } from '../../classify/arming.js';
 import type { Armed, RunEvent } from '../../model/event.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
@@ -13,13 +14,11 @@ import { campaignTableText } from '../../report/campaign-table-text.js';
 import { liveLines } from '../../report/live-progress.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
-import { complain, isQuiet, print, say, setScreen, wantsColor } from '../context.js';
+import { complain, isQuiet, print, say, setScreen, version, wantsColor } from '../context.js';
 import { canRedraw, openLiveScreen } from '../live-screen.js';
 import { exitCodeFor } from './exit-codes.js';
-import type { HostPlans } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { cacheDirectory } from '../directories.js';
-import { writeReport } from './write-report.js';
 
 export { hostPool } from './hosts.js';
 
@@ -28,7 +27,6 @@ export interface ReportOptions {
   readonly jobs: number;
   /** The hosts that were named; this one when absent. */
   readonly seats?: readonly Seat[] | undefined;
-  readonly hosts?: readonly HostPlans[] | undefined;
   readonly json: boolean;
   /** All plans of the campaign, also those that need not run again. */
   readonly campaign: readonly RunPlan[];
@@ -43,7 +41,7 @@ export interface ReportOptions {
 export async function runAndReport(
   directory: string,
   plans: readonly RunPlan[],
-  { jobs, seats, hosts, json, campaign, earlier = [] }: ReportOptions,
+  { jobs, seats, json, campaign, earlier = [] }: ReportOptions,
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
@@ -116,10 +114,9 @@ export async function runAndReport(
     setScreen(undefined);
     live?.end();
     const campaignTable = campaignTableOf(campaign, all);
-    const [plan] = plans;
     // With nothing left to run the report on disk is complete already.
-    if (plan !== undefined && all.length > 0)
-      await writeReport(directory, all, { plan, campaignTable, hosts });
+    if (plans.length > 0 && all.length > 0)
+      await writePage(directory, { results: all, plans: campaign, crashpathVersion: version() });
     const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
     if (campaignTable !== undefined)
       await printCampaignTable(campaignTable, { directory, all, exitCode, json, color });

@@ -67,7 +67,6 @@ async function freshOnHosts(
     json: argv.json,
     jobs: roomOf(seats),
     seats,
-    hosts: hosts(),
     campaign: plans,
   });
 }
@@ -137,7 +136,7 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   }
   using pool = hostPool(hosts.map(({ name }) => name));
   const seats = await pool.seats(hosts, given);
-  return await runAndReport(directory, plans, { ...common, hosts, seats, jobs: roomOf(seats) });
+  return await runAndReport(directory, plans, { ...common, seats, jobs: roomOf(seats) });
 }
 
 /** One command line per run, quoted for a shell, which splits it into exactly QEMU's arguments. */

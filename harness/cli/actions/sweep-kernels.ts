@@ -1,35 +1,34 @@
 import { join, resolve } from 'node:path';
 import { runSweep, type Sweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
+import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
 import { nearest } from '../../model/nearest.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
-import { writeJson, writeText } from '../../store/stored-file.js';
-import { mapHtml } from '../../report/nmi-map-html.js';
+import { writeJson } from '../../store/stored-file.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
-import { compareMaps } from '../../sweep/compare-maps.js';
+import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
 import { type NmiMap, SWEEPS } from '../../sweep/map.js';
 import { firstScenario, pointOf } from '../../sweep/script.js';
 import { resultLine } from '../../report/terminal-table.js';
-import { complain, prepareOptions, say, wantsColor } from '../context.js';
+import { complain, prepareOptions, say, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { onlyHost } from '../words/option-values.js';
 import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
 import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
 import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
-import { writeReport } from './write-report.js';
 
-/** Beside campaign.json: the map, or both maps and what changed between them; the same as a page for a browser. */
-const FILES = { map: 'map.json', html: 'map.html' } as const;
+/** Beside campaign.json: the map, or both maps and what changed between them. */
+const FILES = { map: 'map.json' } as const;
 
 const ARMS = ['a', 'b'] as const;
 
 /**
- * Sweeps one kernel or two, prints the map (or both maps and what changed) and writes map.json and map.html. Returns the
- * exit code: 0 when every map is complete and every outcome known, else 2. A sweep that was stopped by a signal returns
+ * Sweeps one kernel or two, prints the map (or both maps and what changed) and writes map.json and the report. Returns
+ * the exit code: 0 when every map is complete and every outcome known, else 2. A sweep that was stopped by a signal returns
  * 128 + its number and draws no map, because the map would be incomplete.
  */
 export async function sweepKernels(argv: SweepArguments): Promise<number> {
@@ -47,13 +46,18 @@ export async function sweepKernels(argv: SweepArguments): Promise<number> {
     }
     const runs = await readRuns(directory);
     const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
-    const [arm] = arms;
-    if (arm !== undefined && results.length > 0) {
-      await writeReport(directory, results, { plan: arm.template });
+    const report = { results, plans: [], crashpathVersion: version() };
+    if (stop.caught !== undefined) {
+      if (results.length > 0) await writePage(directory, report);
+      return stoppedBy(stop.caught, { command: 'sweep', directory });
     }
-    if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'sweep', directory });
-    await keepAndPrint(directory, maps, argv.json);
-    say(`map: ${join(directory, FILES.html)}; all runs: ${reportPath(directory)}`);
+    const [baseline, candidate] = maps;
+    if (baseline !== undefined) {
+      const comparison = candidate === undefined ? undefined : compareMaps(baseline, candidate);
+      await keepAndPrint(directory, comparison ?? baseline, argv.json);
+      await writePage(directory, { ...report, sweep: { maps, comparison } });
+    } else if (results.length > 0) await writePage(directory, report);
+    say(`report: ${reportPath(directory)}`);
     return maps.length === arms.length && maps.every(isWhole) ? EXIT.expected : EXIT.inconclusive;
   } finally {
     stop.release();
@@ -89,14 +93,10 @@ async function sweepOne(
   });
 }
 
-async function keepAndPrint(directory: string, maps: readonly NmiMap[], json: boolean): Promise<void> {
-  const [baseline, candidate] = maps;
-  if (baseline === undefined) return;
-  const both = candidate === undefined ? undefined : compareMaps(baseline, candidate);
-  await writeJson(join(directory, FILES.map), both ?? baseline);
-  await writeText(join(directory, FILES.html), mapHtml(maps, both));
-  const text = both === undefined ? mapText(baseline) : comparisonText(both);
-  process.stdout.write(json ? `${JSON.stringify(both ?? baseline)}\n` : `${text}\n`);
+async function keepAndPrint(directory: string, swept: NmiMap | MapComparison, json: boolean): Promise<void> {
+  await writeJson(join(directory, FILES.map), swept);
+  const text = 'probed' in swept ? mapText(swept) : comparisonText(swept);
+  process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${text}\n`);
 }
 
 interface Ready {

@@ -1,4 +1,4 @@
-import { escapeHostText } from '../model/escape.js';
+import { escapeHostText } from '../../model/escape.js';
 
 /** HTML that was built by {@link html}, the only insertion that is not escaped. */
 export class Markup {
