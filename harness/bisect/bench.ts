@@ -46,7 +46,6 @@ export interface BenchOptions extends PrepareOptions {
   readonly buildJobs?: number | undefined;
   readonly jobs: (plan: RunPlan) => number;
   readonly signal: AbortSignal;
-  readonly onStart?: ((plan: RunPlan) => void) | undefined;
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
 }
 
@@ -111,9 +110,9 @@ export class RealBench implements Bench {
       const runId = `${prefix}-${String(trial).padStart(3, '0')}`;
       return { ...renamedPlan(template, { runId, nonce: freshNonce() }), trial };
     });
-    const { signal, cacheDir, onStart, onResult } = this.#options;
+    const { signal, cacheDir, onResult } = this.#options;
     const jobs = this.jobs;
-    const results = await runCampaign(this.#directory, plans, { jobs, cacheDir, signal, onStart, onResult });
+    const results = await runCampaign(this.#directory, plans, { jobs, cacheDir, signal, onResult });
     return results.filter((result) => !isCutOff(result));
   }
 

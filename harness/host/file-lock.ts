@@ -3,6 +3,8 @@ import { execa } from 'execa';
 import { harnessFault } from '../model/fault.js';
 
 const TELL_AFTER_MS = 2_000;
+/** flock(1): the status with which `-n` refuses; another one than those of the shell. */
+const REFUSED = 75;
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
@@ -10,8 +12,11 @@ export interface LockOptions {
   readonly waitMs: number;
   /** Called once when the lock has not come for a while. */
   readonly onWaiting?: (() => void) | undefined;
-  /** What its holder is, and what to do, for the message: `another build holds it; end that build`. */
-  readonly held: string;
+  /**
+   * What its holder is, and what to do, for the message: `another build holds it; end that build`; or what to throw
+   * instead.
+   */
+  readonly held: string | (() => Promise<Error>);
 }
 
 /**
@@ -27,7 +32,7 @@ export async function withFileLock<T>(
   const { waitMs, held } = options;
   const waiting = AbortSignal.timeout(Math.max(1, waitMs));
   const signal = waitMs === 0 ? options.signal : anyOf([waiting, options.signal]);
-  const patience = waitMs === 0 ? ['-n', '-E', '75'] : [];
+  const patience = waitMs === 0 ? ['-n', '-E', String(REFUSED)] : [];
   const holder = execa('flock', [...patience, '-x', file, 'sh', '-c', 'echo locked; exec cat'], {
     stdin: 'pipe',
     buffer: { stdout: false, stderr: true },
@@ -39,8 +44,8 @@ export async function withFileLock<T>(
   try {
     await Promise.race([
       once(holder.stdout, 'data', signal === undefined ? {} : { signal }),
-      holder.then(({ originalMessage, stderr, exitCode }) => {
-        if (exitCode === 75) throw harnessFault(`cannot lock "${file}": ${held}`);
+      holder.then(async ({ originalMessage, stderr, exitCode }) => {
+        if (exitCode === REFUSED) throw await heldFault(file, held);
         throw harnessFault(
           `cannot lock "${file}": ${originalMessage ?? (stderr || 'flock ended')}; install util-linux`,
         );
@@ -52,13 +57,17 @@ export async function withFileLock<T>(
   } catch (error) {
     options.signal?.throwIfAborted();
     if (locked || !waiting.aborted || waitMs === 0) throw error;
-    throw harnessFault(`cannot lock "${file}": ${held}`, error);
+    throw await heldFault(file, held, error);
   } finally {
     clearTimeout(telling);
     holder.stdin.end();
     holder.kill();
     await holder;
   }
+}
+
+async function heldFault(file: string, held: LockOptions['held'], cause?: unknown): Promise<Error> {
+  return typeof held === 'string' ? harnessFault(`cannot lock "${file}": ${held}`, cause) : held();
 }
 
 function anyOf(signals: readonly (AbortSignal | undefined)[]): AbortSignal {

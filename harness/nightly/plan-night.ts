@@ -23,7 +23,7 @@ import type {
 } from '../night/night-record.js';
 import { CONTROL_KINDS } from '../night/night-record.js';
 import type { NightRead } from '../night/read-night.js';
-import { reproduceCommand } from '../night/reproduce.js';
+import { reproduceCommand } from '../plan/reproduce.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Scenario } from '../plan/scenario.js';
 import type { ShippedFiles } from '../prepare/options.js';
@@ -416,20 +416,11 @@ class Planner {
             const there = planned[host]?.[index];
             return there === undefined ? [] : [{ name, plan: { ...there, campaign: CAMPAIGN } }];
           }),
-          reproduce: reproduceCommand({
+          reproduce: reproduceCommand(plan, {
             scenario,
-            kernel: kernel.place,
             machine: machineReference(plan, guests.machineProfile),
-            repeat: row?.repeat ?? 1,
-            captureKernel: captureSpec,
-            ...{ append, captureAppend },
-            crashkernel: guests.crashkernel,
-            cpus: guests.cpus,
-            memory: guests.memory,
-            accel: guests.accel ?? 'auto',
-            timeoutScale: guests.timeoutScale,
-            vmcore: guests.vmcore,
             hosts,
+            repeat: row?.repeat ?? 1,
           }),
         },
       };

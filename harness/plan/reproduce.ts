@@ -7,35 +7,49 @@ import type { RunPlan } from './run-plan.js';
 /** Options that {@link RunPlan.machine}'s name holds as `option=value`. */
 const NAMED = ['machine', 'cpu-model', 'cpus', 'memory'];
 
+/** What a plan does not show. */
+export interface Asked {
+  /** Path of a scenario of the user's own; absent: its name. */
+  readonly scenario?: string | undefined;
+  /** Path of a machine profile of the user's own; absent: its name. */
+  readonly machine?: string | undefined;
+  /** Hosts over which runs are spread; absent: the plan's. */
+  readonly hosts?: readonly string[] | undefined;
+  readonly repeat?: number | undefined;
+}
+
 /**
  * A command line of a POSIX shell that runs a plan's guest again: the same scenario, kernels, machine, command lines and
- * accelerator, with a fresh nonce. A scenario of a file of the user's own is named as the file names it. Pure.
+ * accelerator, with a fresh nonce. Pure.
  */
-export function reproduceCommand(plan: RunPlan): string {
+export function reproduceCommand(plan: RunPlan, asked: Asked = {}): string {
   const { scenario, kernel, captureKernel, accel, host, timeoutScale } = plan;
+  const hosts = asked.hosts ?? (host === undefined ? [] : [host]);
   return shellQuote([
     'crashpath',
     'run',
-    scenario.name,
+    asked.scenario ?? scenario.name,
     ...['--kernel', kernel.spec],
     ...(captureKernel.sha256 === kernel.sha256 ? [] : ['--capture-kernel', captureKernel.spec]),
-    ...machineOptions(plan),
+    ...machineOptions(plan, asked.machine),
     ...commandLineOptions(plan),
     ...['--accel', accel.unproved === undefined ? accel.accel : 'kvm-unproved'],
     ...(timeoutScale === 1 ? [] : ['--timeout-scale', String(timeoutScale)]),
-    ...(host === undefined ? [] : ['--host', host]),
+    ...hosts.flatMap((name) => ['--host', name]),
+    ...(asked.repeat === undefined ? [] : ['--repeat', String(asked.repeat)]),
   ]);
 }
 
 /** A machine's name is its profile's, followed by what was changed (choose-machine.ts). */
-function machineOptions({ machine, scenario: { guest } }: RunPlan): string[] {
+function machineOptions({ machine, scenario: { guest } }: RunPlan, file: string | undefined): string[] {
   const words = machine.name?.split(' ') ?? [];
   const [first] = words;
   const changes = words.flatMap((word) => {
     const option = NAMED.find((one) => word.startsWith(`${one}=`));
     return option === undefined ? [] : [`--${option}`, word.slice(option.length + 1)];
   });
-  if (machine.prove !== undefined && first !== undefined) return ['--machine-profile', first, ...changes];
+  const profile = machine.prove === undefined ? undefined : (file ?? first);
+  if (profile !== undefined) return ['--machine-profile', profile, ...changes];
   const unlike = (value: number, usual: number, option: string) =>
     value === usual ? [] : [option, String(value)];
   return [

@@ -13,7 +13,6 @@ import { escapeHostText } from '../../model/escape.js';
 import { messageOf } from '../../model/errno.js';
 import { EXIT, usageFault } from '../../model/fault.js';
 import { STORE_SCHEMA } from '../../model/record.js';
-import type { RunPlan } from '../../plan/run-plan.js';
 import type { Scenario } from '../../plan/scenario.js';
 import { loadScenarios } from '../../prepare/scenario-files.js';
 import { isPath } from '../../prepare/yaml-files.js';
