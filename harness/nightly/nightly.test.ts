@@ -145,7 +145,7 @@ t.test('three nights: a first one, a regression, a fix', async (t) => {
   );
   t.match(
     second.stdout,
-    /again: crashpath run ioapic-lock-held --kernel \S+\/nights\/kernels\/[0-9a-f]{64} --repeat 3/,
+    /again: crashpath run ioapic-lock-held --kernel \S+\/nights\/kernels\/[0-9a-f]{64} .*--repeat 3/,
   );
 
   const idle = await night(place);
