@@ -1,22 +1,17 @@
 import { join } from 'node:path';
 import { Fault } from '../model/fault.js';
-import {
-  NIGHT_SCHEMA,
-  type NightControl,
-  type NightKernel,
-  type NightVerdicts,
-} from '../model/night-verdict.js';
-import type { RunResult } from '../model/result.js';
-import { VERDICTS } from '../model/verdict.js';
+import { NIGHT_SCHEMA, type NightKernel, type NightVerdicts } from '../model/night-verdict.js';
 import { cellHistories } from '../night/cell-histories.js';
+import type { RunResult } from '../model/result.js';
 import { suspicions } from '../night/confirm.js';
 import type { FormerNight } from '../night/former-nights.js';
 import { nightExitCode } from '../night/night-exit-code.js';
 import { type ArmRuns, comparedOf, type JudgedCell, judgeNight } from '../night/judge-night.js';
-import type { ControlKind, NightRecord, RecordedKernel } from '../night/night-record.js';
+import type { NightRecord, RecordedKernel } from '../night/night-record.js';
 import { nightMarkdown, nightText } from '../night/summary.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { countOf, safeName, safeSentence, seconds, verdictName } from '../report/words.js';
+import { bounded, type ControlSeen, MUST, nightControl, shows, whyOf } from './controls.js';
 import { appendJournal, CAMPAIGN, spentIn, writeEnd } from './night-directory.js';
 import { NightRuns, type Stage } from './night-runs.js';
 import type { NightWorks } from './works.js';
@@ -309,7 +304,7 @@ class Night {
     const blind = failed.length > 0;
     const cells = judgeNight({ ...this.#seen(), confirm: this.#record.confirm, blind });
     const faults = [...this.#record.faults, ...this.#harnessErrors()];
-    const controls = this.#record.controls.map(({ kind, arm }) => this.#control(kind, arm, seen));
+    const controls = this.#record.controls.map((one) => nightControl(this.#runs, one, seen));
     const { night, name, kernels, startedAt, deferred } = this.#record;
     const now = this.#works.wallClock().toISOString();
     const verdicts: NightVerdicts = {
@@ -363,86 +358,13 @@ class Night {
     const { plan, kernel } = this.#runs.arm(arm);
     return `at its ${stage}, the control ${plan.scenario.name} on ${kernel.spec} did not show that it ${MUST[kind].words}`;
   }
-
-  #control(kind: ControlKind, arm: string, seen: readonly ControlSeen[]): NightControl {
-    const own = seen.filter((one) => one.arm === arm && one.kind === kind);
-    const { plan, kernel, reproduce } = this.#runs.arm(arm);
-    const results = own.flatMap(({ results }) => results);
-    const verdicts: Record<string, number> = {};
-    for (const result of results) verdicts[verdictName(result)] = (verdicts[verdictName(result)] ?? 0) + 1;
-    const ended = [...this.#runs.ended(arm, 'begin'), ...this.#runs.ended(arm, 'end')];
-    const machine = plan.cell?.machine;
-    return {
-      scenario: plan.scenario.name,
-      kernel: kernel.name,
-      ...(machine === undefined ? {} : { machine }),
-      what: MUST[kind].words,
-      held: own.length > 0 && own.every(({ held }) => held),
-      why: bounded(own.map((one) => `${one.stage}: ${whyOf(one)}`).join('; ') || 'it was not run'),
-      verdicts,
-      reproduce,
-      runs: ended.map(({ below }) => below),
-    };
-  }
-}
-
-interface ControlSeen {
-  readonly kind: ControlKind;
-  readonly arm: string;
-  readonly stage: 'begin' | 'end';
-  readonly held: boolean;
-  /** The run that shows something; absent when none does. */
-  readonly shown: RunResult | undefined;
-  readonly results: readonly RunResult[];
-}
-
-const MUST: Readonly<Record<ControlKind, { words: string; isMet: (result: RunResult) => boolean }>> = {
-  mustHang: { words: 'must hang', isMet: ({ verdict }) => VERDICTS[verdict].trialClass === 'hung' },
-  mustCapture: { words: 'must capture', isMet: ({ verdict }) => verdict === 'captured' },
-  mustNotCrash: { words: 'must not crash', isMet: ({ verdict }) => verdict === 'no-panic' },
-};
-
-/** Whether a run shows anything about the kernel. */
-function shows({ verdict }: RunResult): boolean {
-  return VERDICTS[verdict].otherwise === 'unexpected';
-}
-
-function whyOf({ shown, results }: ControlSeen): string {
-  if (shown !== undefined) return `${verdictName(shown)} (${shown.detail})`;
-  const last = results.at(-1);
-  if (last === undefined) return 'it was not run';
-  return `${countOf(results.length, 'run')} showed nothing about the kernel; the last was ${verdictName(last)}: ${last.explanation}`;
 }
 
 function nightKernel({ name, spec, release, sha256, commit }: RecordedKernel): NightKernel {
   return { name, spec, release, sha256, ...(commit === undefined ? {} : { commit }) };
 }
 
-/** A sentence of verdicts.json: bounded, never empty. */
-function bounded(text: string): string {
-  const safe = safeSentence(text);
-  return safe === '' ? '?' : safe;
-}
-
 /** The faults that leave a night unfinished, in one line. */
 export function isUnfinishing(error: unknown): error is Fault {
   return error instanceof Fault && error.kind === 'harness';
-}
-
-/** The expected length of a night's screening and controls, milliseconds; undefined when nothing like it has run. */
-export function expectedNightMs(
-  { arms, controls }: NightRecord,
-  { durations, jobs }: { durations: ReadonlyMap<string, number>; jobs: number },
-): number | undefined {
-  const runs = [
-    ...arms.flatMap((arm) => Array.from({ length: arm.trials }, () => arm.plan.scenario.name)),
-    ...controls.flatMap(({ arm }) => {
-      const name = arms.find(({ id }) => id === arm)?.plan.scenario.name;
-      return name === undefined ? [] : [name, name];
-    }),
-  ];
-  const known = [...durations.values()];
-  if (known.length === 0) return undefined;
-  const mean = known.reduce((sum, ms) => sum + ms, 0) / known.length;
-  return runs.reduce((sum, name) => sum + (durations.get(name) ?? mean), 0) / Math.max(1, jobs);
 }

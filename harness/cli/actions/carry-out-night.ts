@@ -3,7 +3,7 @@ import { EXIT } from '../../model/fault.js';
 import type { NightRead } from '../../night/read-night.js';
 import type { NightRecord } from '../../night/night-record.js';
 import { nightly, type NightlyOptions, rehearse } from '../../nightly/nightly.js';
-import { expectedNightMs } from '../../nightly/run-night.js';
+import { expectedNightMs } from '../../nightly/expected-length.js';
 import type { Standing } from '../../nightly/plan-night.js';
 import type { NightWorks } from '../../nightly/works.js';
 import { countOf, safeName } from '../../report/words.js';
