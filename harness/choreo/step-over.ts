@@ -24,16 +24,19 @@ export interface Over {
   readonly purpose: string;
 }
 
-/** Executes one instruction; repeats a step that only delivered a pending stop to the debugger. */
+/**
+ * Executes one instruction; repeats a step that only delivered a pending stop to the debugger. Returns the registers
+ * behind it.
+ */
 export async function stepOnce(
   vcpu: number,
   context: TraceContext,
   { registers: { rip, rsp }, purpose }: Pick<Over, 'registers' | 'purpose'>,
-): Promise<void> {
+): Promise<Registers> {
   for (let attempt = 0; attempt < STEP_ATTEMPTS; attempt += 1) {
     await requireTrap(await stepWithin(vcpu, context, purpose), { vcpu, context, purpose });
     const now = await context.gdb.readRegisters(vcpu);
-    if (now.rip !== rip || now.rsp !== rsp) return;
+    if (now.rip !== rip || now.rsp !== rsp) return now;
   }
   throw new NotReached(
     purpose,
@@ -60,8 +63,7 @@ export async function stepOver(
     return 'breakpoint';
   }
   // The call itself writes the slot, so the watchpoint is set at the callee's first instruction.
-  await stepOnce(vcpu, context, over);
-  const { rsp: slot } = await context.gdb.readRegisters(vcpu);
+  const { rsp: slot } = await stepOnce(vcpu, context, over);
   const patience = Math.min(context.nowMs() + over.patienceMs, over.untilMs);
   if (over.patienceMs > 0 && (await runBehind(vcpu, context, { ...over, untilMs: patience }, 'give up')))
     return 'breakpoint';

@@ -30,6 +30,12 @@ const PURPOSE = "trace to the capture kernel's own IDT";
 
 type Execution = Pick<TracedInstruction, 'executed' | 'tookMs' | 'noticed'>;
 
+/** How an instruction was executed, and the registers behind it where a step has read them. */
+interface Executed {
+  readonly execution: Execution;
+  readonly behind?: Registers;
+}
+
 /**
  * Traces a stopped vCPU, all others held, until the capture kernel has an IDT of its own with a gate for the NMI; every
  * instruction that it was about to execute is recorded with the IDT that an NMI would have used there. A call is
@@ -97,12 +103,13 @@ class Tracer {
       });
       const label = known.label(registers, code);
       const ends = this.#isOwnIdt(registers);
-      const execution: Execution = ends
-        ? { executed: 'step' }
+      const { execution, behind }: Executed = ends
+        ? { execution: { executed: 'step' } }
         : await this.#execute(instruction, registers, callees);
       this.#record(instruction, execution, { ...before, label });
       if (ends) return;
-      registers = await this.#readRegisters();
+      // Over a slow link each question costs.
+      registers = behind ?? (await this.#readRegisters());
     }
     throw new NotReached(
       `${PURPOSE} within ${this.#options.most} instructions`,
@@ -129,19 +136,19 @@ class Tracer {
   }
 
   /** Executes the instruction at RIP, as one step of the trace. */
-  async #execute(instruction: Disassembled, registers: Registers, callees: Callees): Promise<Execution> {
+  async #execute(instruction: Disassembled, registers: Registers, callees: Callees): Promise<Executed> {
     const { flow } = instruction;
     if (flow === 'other' || (flow === 'call' && (await callees.follows(instruction, registers)))) {
-      await stepOnce(this.#vcpu, this.#context, { registers, purpose: PURPOSE });
+      const behind = await stepOnce(this.#vcpu, this.#context, { registers, purpose: PURPOSE });
       if (instruction.mnemonic === 'lidt') await this.#readMode();
-      return { executed: 'step' };
+      return { execution: { executed: 'step' }, behind };
     }
     const bounds = { bits: this.#bits, untilMs: this.#untilMs, patienceMs: PATIENCE_MS, purpose: PURPOSE };
     const begunMs = performance.now();
     const by = await stepOver(this.#vcpu, this.#context, { instruction, registers, ...bounds });
     const tookMs = Math.round(performance.now() - begunMs);
     await this.#readMode();
-    return { executed: 'over', tookMs, ...(by === 'watch' ? { noticed: by } : {}) };
+    return { execution: { executed: 'over', tookMs, ...(by === 'watch' ? { noticed: by } : {}) } };
   }
 
   #record(

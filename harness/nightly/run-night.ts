@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Fault } from '../model/fault.js';
 import { NIGHT_SCHEMA, type NightKernel, type NightVerdicts } from '../model/night-verdict.js';
-import { cellHistories } from '../night/cell-histories.js';
+import { pastRates } from '../night/past-rates.js';
 import type { RunResult } from '../model/result.js';
 import { suspicions } from '../night/confirm.js';
 import type { FormerNight } from '../night/former-nights.js';
@@ -329,7 +329,7 @@ class Night {
       results: ended,
       plans: this.#record.arms.map(({ plan }) => plan),
       night: verdicts,
-      history: cellHistories(this.#options.former, { record: this.#record, verdicts }),
+      history: pastRates(this.#options.former, { record: this.#record, verdicts }),
     });
     await writeEnd(this.#directory, { verdicts, text, markdown });
     await this.note('ended');

@@ -5,7 +5,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { GuestsChoices } from '../prepare/plan-runs.js';
 import type { Trial } from '../prepare/trials.js';
-import type { CellHistory } from '../report/page/sparkline.js';
+import type { PastRates } from '../report/page/sparkline.js';
 
 /** A kernel that is built from git. */
 export interface GitBuild {
@@ -45,7 +45,7 @@ export interface NightPage {
   readonly plans: readonly RunPlan[];
   readonly night: NightVerdicts;
   /** Of the night's cells, this night included. */
-  readonly history: readonly CellHistory[];
+  readonly history: readonly PastRates[];
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { PageSubject } from '../../campaign/write-page.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
-import type { CellHistory } from '../../report/page/sparkline.js';
+import type { PastRates } from '../../report/page/sparkline.js';
 import { comparisonObject } from '../../stats/comparison-json.js';
 import { compareTrials, type Trial } from '../../stats/comparison.js';
 import { madeMaps } from './made-sweep.js';
@@ -79,7 +79,7 @@ function campaign(recordings: ReadonlyMap<string, Recording>, most: number) {
   return { plans: runs.map(({ plan }) => plan), results: runs.map(({ result }) => result) };
 }
 
-function histories(): CellHistory[] {
+function histories(): PastRates[] {
   return SCENARIOS.flatMap((scenario, place) =>
     KERNELS.map((kernel, column) => ({
       ...{ scenario, kernel },

@@ -6,7 +6,7 @@ import { seenOf, tallyOf } from '../../stats/tally.js';
 import { type CampaignTable, campaignTableOf, type CellState, type TableCell } from '../campaign-table.js';
 import { groupTrials, type TrialGroup } from '../summary.js';
 import { type Rate, rateOf } from './rate.js';
-import type { CellHistory } from './sparkline.js';
+import type { PastRates } from './sparkline.js';
 import { CONTROL_SHOWN, NIGHT_SHOWN, type Shown, STATE_SHOWN } from './tone.js';
 
 /** A scenario on a kernel (and a machine). Texts are verbatim from files and runs. */
@@ -27,7 +27,7 @@ export interface MatrixCell {
   /** The arguments of a campaign file. */
   readonly why: readonly string[];
   readonly results: readonly RunResult[];
-  readonly history: CellHistory | undefined;
+  readonly history: PastRates | undefined;
 }
 
 export interface MatrixRow {
@@ -51,7 +51,7 @@ export interface MatrixInput {
   /** All plans of the campaign, also those without a result. */
   readonly plans: readonly RunPlan[];
   readonly night?: NightVerdicts | undefined;
-  readonly history?: readonly CellHistory[] | undefined;
+  readonly history?: readonly PastRates[] | undefined;
 }
 
 /**
@@ -204,7 +204,7 @@ function rateOfRuns(results: readonly RunResult[]): Rate | undefined {
   return rateOf(seenOf(tallyOf(results.map(({ verdict }) => verdict))));
 }
 
-function historyOf(cell: MatrixCell, history: readonly CellHistory[]): CellHistory | undefined {
+function historyOf(cell: MatrixCell, history: readonly PastRates[]): PastRates | undefined {
   return history.find(
     ({ scenario, kernel, machine }) =>
       scenario === cell.scenario && kernel === cell.column && machine === cell.machine,

@@ -3,7 +3,7 @@ import type { RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import type { ComparisonObject } from '../../stats/comparison-json.js';
 import type { BlockPlace } from './blocks.js';
-import type { CellHistory } from './sparkline.js';
+import type { PastRates } from './sparkline.js';
 import type { SweptMaps } from './sweep.js';
 
 /** A host that runs were carried out on. */
@@ -42,5 +42,5 @@ export interface PageInput {
   /** Of `crashpath sweep`. */
   readonly sweep?: SweptMaps | undefined;
   /** Of earlier nights or campaigns, by cell. */
-  readonly history?: readonly CellHistory[] | undefined;
+  readonly history?: readonly PastRates[] | undefined;
 }

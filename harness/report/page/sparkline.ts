@@ -4,7 +4,7 @@ import { html, type Markup } from './html.js';
 import { rateOf } from './rate.js';
 
 /** What earlier nights or campaigns saw of a cell. Names may be anything. */
-export interface HistoryPoint {
+export interface PastRate {
   /** The night or the campaign. */
   readonly name: string;
   /** ISO 8601. */
@@ -17,13 +17,13 @@ export interface HistoryPoint {
 }
 
 /** The history of one cell: of the same scenario, kernel column and machine. */
-export interface CellHistory {
+export interface PastRates {
   readonly scenario: string;
   /** Name of the column. */
   readonly kernel: string;
   readonly machine?: string | undefined;
   /** Oldest first. */
-  readonly points: readonly HistoryPoint[];
+  readonly points: readonly PastRate[];
 }
 
 /** Points that are drawn, the newest ones. */
@@ -35,7 +35,7 @@ const HEIGHT = 40;
  * Failure rates over time: for each night a vertical bar for the interval and a dot at the rate, 0 % at the bottom; a
  * notch below where the kernel is another one than in the night before. Nights without a judged trial have a gap.
  */
-export function sparkline({ points }: CellHistory): Markup | undefined {
+export function sparkline({ points }: PastRates): Markup | undefined {
   const drawn = points.slice(-MOST_POINTS);
   if (drawn.length === 0) return undefined;
   const y = (rate: number) => String(Math.round((HEIGHT - 6 - rate * (HEIGHT - 10)) * 10) / 10);
@@ -54,7 +54,7 @@ export function sparkline({ points }: CellHistory): Markup | undefined {
   return html`<svg class="spark" width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${spoken(drawn)}">${marks}</svg>`;
 }
 
-function spoken(drawn: readonly HistoryPoint[]): string {
+function spoken(drawn: readonly PastRate[]): string {
   const told = [drawn[0], drawn.at(-1)].map((point) => {
     const rate = point === undefined ? undefined : rateOf({ failures: point.failures, judged: point.trials });
     return rate === undefined ? 'nothing judged' : percent(rate.rate);

@@ -1,8 +1,8 @@
-import type { CellHistory, HistoryPoint } from '../report/page/sparkline.js';
+import type { PastRates, PastRate } from '../report/page/sparkline.js';
 import { cellOverNights, type FormerCell, type FormerNight, seeing } from './former-nights.js';
 
 /** How the cells of a night went over the nights of its name, up to and with itself, oldest first. Pure. */
-export function cellHistories(former: readonly FormerNight[], night: FormerNight): CellHistory[] {
+export function pastRates(former: readonly FormerNight[], night: FormerNight): PastRates[] {
   const { record } = night;
   const nights = seeing([...former.filter((one) => one.record.night < record.night), night], record.name);
   const began = new Map(nights.map((one) => [one.record.night, one.record.startedAt]));
@@ -16,7 +16,7 @@ export function cellHistories(former: readonly FormerNight[], night: FormerNight
   }));
 }
 
-function pointOf({ night, cell: { tally }, kernel }: FormerCell, when: string): HistoryPoint {
+function pointOf({ night, cell: { tally }, kernel }: FormerCell, when: string): PastRate {
   return {
     name: night,
     when,
