@@ -36,7 +36,7 @@ jobs: 1
   });
   const night = join(directory, 'runs/nights', verdicts.night);
   t.strictSame(JSON.parse(await readFile(join(night, 'verdicts.json'), 'utf8')), JSON.parse(first.stdout));
-  t.match(await readFile(join(night, 'campaign/report.html'), 'utf8'), 'sysrq-task');
+  t.match(await readFile(join(night, 'report.html'), 'utf8'), 'sysrq-task');
   const [run = ''] = verdicts.cells[0]?.runs ?? [];
   t.ok((await readdir(join(night, run))).includes('console.bin'));
   const second = await crashpath(words);

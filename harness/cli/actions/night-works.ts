@@ -17,6 +17,12 @@ export function nightWorks(hosts: readonly string[], signal: AbortSignal): Night
   const pool: HostPool = hostPool(hosts);
   let seats: Promise<Seat[]> | undefined;
   const options = { ...cacheOptions(), signal };
+  // A night is planned in many parts, which say the same of the accelerator.
+  const told = new Set<string>();
+  const sayOnce = (line: string) => {
+    if (!told.has(line)) say(line);
+    told.add(line);
+  };
   return {
     resolve: (spec) => resolveKernel(spec, options),
     build: (request) => buildFromGit(request, options),
@@ -24,6 +30,7 @@ export function nightWorks(hosts: readonly string[], signal: AbortSignal): Night
     plan: (trials, choices, named) =>
       planTrialsOnHosts(trials, choices, {
         ...prepareOptions(),
+        onProgress: sayOnce,
         campaign: CAMPAIGN,
         hosts: named.length === 0 ? undefined : pool.planned,
       }),
