@@ -234,9 +234,9 @@ void t.test('an abort throws its reason, and the bisection goes on', async (t) =
   t.match(await run(), { end: { kind: 'found' } });
 });
 
-for (const killAt of [3, 8]) {
+for (const killAt of [4, 9]) {
   void t.test(`killed at every ${killAt}th point, it ends as without, and does nothing twice`, async (t) => {
-    const truths = [...times(4, 'good'), 'broken', 'good', 'bad', 'void', 'bad', 'bad'];
+    const truths = ['good', 'good', 'broken', 'good', 'bad', 'void', 'bad'];
     const { tree, commits, directory, bench } = await lineOf(t, truths);
     let kills = 0;
     for (;;) {
@@ -253,7 +253,7 @@ for (const killAt of [3, 8]) {
     }
     t.ok(kills >= 3, `${kills} kills`);
     const { end, steps, good, bad } = await readBisection(directory);
-    t.match(end, { kind: 'found', commit: { commit: commits[6] } });
+    t.match(end, { kind: 'found', commit: { commit: commits[4] } });
     const done = await bench.done();
     t.strictSame(
       done.filter((line) => line.startsWith('built')).sort(),

@@ -1,6 +1,7 @@
+import { alternativesOf, type Expectation, type Happened, matches } from '../model/expectation.js';
 import type { NightControl } from '../model/night-verdict.js';
 import type { RunResult } from '../model/result.js';
-import { VERDICTS } from '../model/verdict.js';
+import { VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
 import type { ControlKind, NightRecord } from '../night/night-record.js';
 import { countOf, safeSentence, verdictName } from '../report/words.js';
 import type { NightRuns } from './night-runs.js';
@@ -16,12 +17,25 @@ export interface ControlSeen {
   readonly results: readonly RunResult[];
 }
 
-/** What each control must do. */
-export const MUST: Readonly<Record<ControlKind, { words: string; isMet: (result: RunResult) => boolean }>> = {
-  mustHang: { words: 'must hang', isMet: ({ verdict }) => VERDICTS[verdict].trialClass === 'hung' },
-  mustCapture: { words: 'must capture', isMet: ({ verdict }) => verdict === 'captured' },
-  mustNotCrash: { words: 'must not crash', isMet: ({ verdict }) => verdict === 'no-panic' },
+/** What each control must do, in words and as what is expected of its runs, whatever the scenario expects. */
+export const MUST: Readonly<Record<ControlKind, { words: string; expect: Expectation }>> = {
+  mustHang: {
+    words: 'must hang',
+    expect: {
+      anyOf: VERDICT_WORDS.filter((word) => VERDICTS[word].trialClass === 'hung').map((verdict) => ({
+        verdict,
+        why: 'it is a control that must hang',
+      })),
+    },
+  },
+  mustCapture: { words: 'must capture', expect: { verdict: 'captured' } },
+  mustNotCrash: { words: 'must not crash', expect: { verdict: 'no-panic' } },
 };
+
+/** Whether a run did what its control must do. */
+export function isMet(kind: ControlKind, happened: Happened): boolean {
+  return alternativesOf(MUST[kind].expect).some((one) => matches(happened, one));
+}
 
 /** Whether a run shows anything about the kernel. */
 export function shows({ verdict }: RunResult): boolean {

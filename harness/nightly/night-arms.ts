@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { sha256Of } from '../cache/sha256.js';
+import type { Expectation } from '../model/expectation.js';
 import { Fault, usageFault } from '../model/fault.js';
 import { decidingText } from '../night/deciding-text.js';
 import { type FormerNight, knownArms, type KnownArm, seeing } from '../night/former-nights.js';
@@ -17,6 +18,7 @@ import type { RunPlan } from '../plan/run-plan.js';
 import type { Scenario } from '../plan/scenario.js';
 import type { ShippedFiles } from '../prepare/options.js';
 import { loadScenarios } from '../prepare/scenario-files.js';
+import { MUST } from './controls.js';
 import { beside, faultText, type FindOptions, type FoundKernel, keptKernel } from './find-kernels.js';
 import { fileBeside, isShipped, type NightCampaign, type NightRow } from './night-campaign.js';
 import { CAMPAIGN, NIGHT_FILES } from './night-directory.js';
@@ -223,9 +225,8 @@ export class NightArms {
         const shipped = await isShipped(scenario, files);
         if (!shipped && !this.ownScenarios.some(({ name }) => name === scenario.name))
           this.ownScenarios.push(scenario);
-        const [draft] = await this.#plan(kernel, [{ scenario, repeat: 1, shipped }], {
-          machineProfile: undefined,
-        });
+        const rows = [{ scenario, repeat: 1, shipped }];
+        const [draft] = await this.#plan(kernel, rows, { onOneMachine: true, expect: MUST[kind].expect });
         if (draft === undefined) throw new Error('a control has no plan');
         controls.push({ kind, arm: this.add(draft.arm, { trials: 0 }, ARM.control).id });
       } catch (error) {
@@ -241,16 +242,16 @@ export class NightArms {
   async #plan(
     kernel: RecordedKernel,
     rows: readonly NightRow[],
-    changes: { machineProfile?: undefined } = {},
+    { onOneMachine = false, expect }: { onOneMachine?: boolean; expect?: Expectation } = {},
   ): Promise<DraftArm[]> {
     const { captureSpec, append, captureAppend, choices } = this.#campaign;
-    const guests = { ...choices, ...changes };
+    const guests = { ...choices, ...(onOneMachine ? { machineProfile: undefined } : {}) };
     const hosts = this.#night.hosts ?? [];
     const trials = rows.map(({ scenario }) => ({
       trial: 1,
       cell: {
         ...{ scenario, spec: kernel.place, captureSpec, append, captureAppend },
-        cell: { kernel: kernel.name, expect: scenario.expect },
+        cell: { kernel: kernel.name, expect: expect ?? scenario.expect },
       },
     }));
     const planned = await this.#works.plan(trials, guests, hosts);

@@ -168,6 +168,16 @@ t.test('three nights: a first one, a regression, a fix', async (t) => {
     /^regressed since night .*, and no longer: 0 of 5 confirming trials failed, 5 of 5 of 6.1.0-three-bad/,
   );
   t.strictSame(fixed.blindBecause, []);
+  const [page] = fourth.works.pages;
+  t.equal(page?.directory, join(place.out, 'nights', fixed.night));
+  t.equal(page?.night.cells.length, 2);
+  const ofLock = page?.history.find(({ scenario }) => scenario === 'ioapic-lock-held');
+  t.strictSame(
+    ofLock?.points.map(({ kernel, failures, trials }) => `${kernel} ${failures}/${trials}`),
+    ['6.1.0-one 0/3', '6.1.0-two-bad 8/8', '6.1.0-three-bad 8/8', '6.1.0-four 0/8'],
+  );
+  const kinds = page?.plans.filter(({ runId }) => runId.includes('k0')).map(({ cell }) => cell?.expect);
+  t.match(kinds, [{ anyOf: [{ verdict: 'crash-path-hang' }, {}, {}] }, { verdict: 'captured' }, {}]);
 
   await land(place, 'five');
   await night(place);

@@ -11,7 +11,7 @@ import type { NightRecord, RecordedKernel } from '../night/night-record.js';
 import { nightMarkdown, nightText } from '../night/summary.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { countOf, safeName, safeSentence, seconds, verdictName } from '../report/words.js';
-import { bounded, type ControlSeen, MUST, nightControl, shows, whyOf } from './controls.js';
+import { bounded, type ControlSeen, isMet, MUST, nightControl, shows, whyOf } from './controls.js';
 import { appendJournal, CAMPAIGN, spentIn, writeEnd } from './night-directory.js';
 import { NightRuns, type Stage } from './night-runs.js';
 import type { NightWorks } from './works.js';
@@ -197,7 +197,7 @@ class Night {
     return controls.map(({ kind, arm }) => {
       const results = this.#runs.ended(arm, stage).map(({ result }) => result);
       const shown = results.find(shows);
-      const held = shown !== undefined && MUST[kind].isMet(shown);
+      const held = shown !== undefined && isMet(kind, shown);
       return { kind, arm, stage, held, shown, results };
     });
   }

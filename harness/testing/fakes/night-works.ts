@@ -8,7 +8,7 @@ import type { Kernel } from '../../model/kernel.js';
 import type { RunResult } from '../../model/result.js';
 import type { VerdictWord } from '../../model/verdict.js';
 import { VERDICTS } from '../../model/verdict.js';
-import type { NightRunOptions, NightWorks } from '../../nightly/works.js';
+import type { NightPage, NightRunOptions, NightWorks } from '../../nightly/works.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { appendResult } from '../../store/campaign-directory.js';
 import { madePlan } from '../builders/runs.js';
@@ -34,6 +34,8 @@ export interface FakeNightWorks extends NightWorks, Disposable {
   readonly ran: string[];
   readonly said: string[];
   readonly complained: string[];
+  /** What the page was made of, and in which directory. */
+  readonly pages: (NightPage & { readonly directory: string })[];
   /** The time of day, which tests may set. */
   wall: Date;
   /** The monotonic clock, milliseconds. */
@@ -50,6 +52,7 @@ export function fakeNightWorks(fake: FakeNight): FakeNightWorks {
     ran: [],
     said: [],
     complained: [],
+    pages: [],
     wall: new Date('2026-11-27T01:30:00Z'),
     nowMs: 0,
     async resolve(spec) {
@@ -87,7 +90,7 @@ export function fakeNightWorks(fake: FakeNight): FakeNightWorks {
       return results;
     },
     jobsFor: () => 1,
-    report: async () => undefined,
+    report: async (directory, seen) => void works.pages.push({ directory, ...seen }),
     freshNonce: () => `cp-fake-${(nonce += 1)}`,
     wallClock: () => works.wall,
     monotonicMs: () => works.nowMs,
