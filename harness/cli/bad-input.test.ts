@@ -79,7 +79,7 @@ t.test('words that do not exist', async (t) => {
   );
   await refusedByParser(t, host, [
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
-    { words: ['frobnicate'], says: /there are run, compare, sweep, list, show/ },
+    { words: ['frobnicate'], says: /there are run, compare, sweep, nightly, .*, list, show/ },
     {
       words: ['kernel'],
       says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,

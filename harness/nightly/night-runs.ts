@@ -125,6 +125,11 @@ export class NightRuns {
     );
   }
 
+  /** Whether a run of an arm was begun. */
+  begun(armId: string): boolean {
+    return [...this.#begun.keys()].some((runId) => armIn(runId) === armId);
+  }
+
   /** All runs that ended, in the order of their names. */
   all(): EndedRun[] {
     return [...this.#begun]

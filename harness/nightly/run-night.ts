@@ -327,7 +327,10 @@ class Night {
     const ended = this.#runs.all().map(({ result }) => result);
     await this.#works.report(this.#directory, {
       results: ended,
-      plans: this.#record.arms.map(({ plan }) => plan),
+      // The counts of a former night stand for the others.
+      plans: this.#record.arms.flatMap(({ id, trials, plan }) =>
+        trials > 0 || this.#runs.begun(id) ? [plan] : [],
+      ),
       night: verdicts,
       history: pastRates(this.#options.former, { record: this.#record, verdicts }),
     });

@@ -2,6 +2,7 @@ import { escapeHostText } from '../model/escape.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { excerptOf } from './console-excerpt.js';
+import { excerptText } from './excerpt-text.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type KernelLog, silentLogs } from './kernel-log.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
@@ -158,7 +159,7 @@ function evidence(result: RunResult, colors: Palette): string {
   const rows = result.evidence.slice(0, LISTED).map((item) => {
     const place = item.offset === undefined ? `line ${item.line ?? '?'}` : `byte ${item.offset}`;
     const where = `${item.source} ${place}`;
-    return `  ${where.padEnd(18)}  ${preciseSeconds(item.atMs).padStart(9)}  ${safeName(item.what)}: ${safeSentence(item.excerpt)}`;
+    return `  ${where.padEnd(18)}  ${preciseSeconds(item.atMs).padStart(9)}  ${safeName(item.what)}: ${safeSentence(excerptText(item.excerpt))}`;
   });
   return [colors.bold('evidence'), ...rows, ...more(result.evidence.length), ...none(rows)].join('\n');
 }

@@ -116,7 +116,9 @@ function nightItems({ cells }: NightVerdicts): Markup | undefined {
       const rate = nightRate(tally);
       return rate === undefined ? [] : [`${name} ${rateSentence(rate)}`];
     });
-    const p = pValue === null ? '' : `, corrected p ${Number(pValue.toPrecision(2))}`;
+    // A confirmed difference names its p value in its reason.
+    const p =
+      pValue === null || why.includes('(p = ') ? '' : `, corrected p ${Number(pValue.toPrecision(2))}`;
     return html`<li class="${NIGHT_SHOWN[word].tone}">${chip(NIGHT_SHOWN[word])} <b>${rowName({ scenario: cell.scenario, machine: cell.machine })}</b> on <b>${safeName(kernel)}</b>: ${safeSentence(why)}${p}<br><span class="quiet">${safeSentence(rates.join('; '))}</span>
 <code class="command">${safeCommand(reproduce)}</code></li>
 `;

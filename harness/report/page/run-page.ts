@@ -1,6 +1,7 @@
 import { PHASES } from '../../model/phase.js';
 import type { HostFact } from '../../model/record.js';
 import type { RunResult } from '../../model/result.js';
+import { excerptText } from '../excerpt-text.js';
 import { reproduceCommand } from '../../plan/reproduce.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { rowName } from '../campaign-table-text.js';
@@ -78,7 +79,7 @@ function evidenceList({ evidence }: RunResult): Markup {
   if (evidence.length === 0) return html`<p class="quiet">None.</p>`;
   const items = evidence.slice(0, LISTED).map(({ source, offset, line, atMs, what, excerpt }) => {
     const place = offset === undefined ? `line ${line ?? '?'}` : `byte ${offset}`;
-    return html`<li><b>${safeName(what)}</b> <span class="quiet">${source} ${place}, ${preciseSeconds(atMs)} s</span><br><code>${safeSentence(excerpt)}</code></li>`;
+    return html`<li><b>${safeName(what)}</b> <span class="quiet">${source} ${place}, ${preciseSeconds(atMs)} s</span><br><code>${safeSentence(excerptText(excerpt))}</code></li>`;
   });
   return html`<ul class="evidence">${items}</ul>${more(evidence.length)}`;
 }
