@@ -67,6 +67,6 @@ function bisectStepOptions(yargs: Argv<object>): Argv<BisectStepOptions> {
     )
     .example('$0 bisect-step sysrq-task -k ./arch/x86/boot/bzImage --trials 3', 'A kernel that you built')
     .epilogue(
-      `bisect-step: 0 good, 1 bad, 125 skip (it does not build or boot, or its trials are undecided),\n${ABORT + EXIT.harness} harness error, ${ABORT + EXIT.usage} usage, 130 Ctrl-C. docs/bisect.md`,
+      `Exit codes: 0 good, 1 bad, 125 skip (it does not build or boot, or its trials are undecided),\n${ABORT + EXIT.harness} harness error, ${ABORT + EXIT.usage} usage, 130 Ctrl-C. docs/bisect.md`,
     );
 }

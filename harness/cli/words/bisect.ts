@@ -104,6 +104,6 @@ function bisectOptions(yargs: Argv<object>): Argv<BisectOptions> {
     )
     .example('$0 bisect --resume runs/bisect-0123456789ab', 'Go on after Ctrl-C')
     .epilogue(
-      `bisect: ${EXIT.expected} found, ${EXIT.unexpected} not narrowed down to one commit, ${EXIT.inconclusive} refused: the ends show no difference,\n${EXIT.harness} harness error, ${EXIT.usage} usage, an end that does not build included. docs/bisect.md`,
+      `Exit codes: ${EXIT.expected} found, ${EXIT.unexpected} not narrowed down to one commit, ${EXIT.inconclusive} refused: the ends show no difference,\n${EXIT.harness} harness error, ${EXIT.usage} usage, an end that does not build included. docs/bisect.md`,
     );
 }
