@@ -2,6 +2,7 @@ import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 import { type HostFacts, NEEDED_PROGRAMS, USEFUL_PROGRAMS } from '../machine/qemu/hosts/host-facts.js';
 import type { SshHost } from '../machine/qemu/hosts/ssh-host.js';
 import { Fault } from '../model/fault.js';
+import { HostLost } from '../ssh/host-lost.js';
 import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
 import { judgeDisk, judgeMemory } from './host-checks.js';
 import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';
@@ -107,6 +108,11 @@ function diskCheck({ diskMib, cache }: HostFacts): DoctorCheck {
 /** A failure as a check: what was found, then the remedy, as the message has them. */
 function failed(name: string, error: unknown): DoctorCheck {
   if (!(error instanceof Fault)) throw error;
+  // Its message refers to the doctor.
+  if (error instanceof HostLost) {
+    const remedy = 'let ssh and what docs/hosts.md asks of a host work first';
+    return { name, status: 'fail', found: `cannot use host "${error.host}": ${error.why}`, remedy };
+  }
   const at = error.message.lastIndexOf('; ');
   const [found, remedy] =
     at < 0 ? [error.message, 'see docs/hosts.md'] : [error.message.slice(0, at), error.message.slice(at + 2)];

@@ -79,8 +79,16 @@ async function connectThrough(
   }
 }
 
-function tunnel(through: SshConnection, { hostName, port }: SshSettings): Promise<Duplex> {
-  return through.connectTcp(hostName, port);
+/** Throws {@link HostLost} for the host behind the jump when only that one cannot be reached. */
+async function tunnel(through: SshConnection, { given, hostName, port }: SshSettings): Promise<Duplex> {
+  try {
+    return await through.connectTcp(hostName, port);
+  } catch (error) {
+    if (through.ended !== undefined || !(error instanceof HostLost && 'reason' in error)) throw error;
+    const said = error.cause instanceof Error ? foldLine(error.cause.message) : 'no reason given';
+    const why = `its jump host "${through.host}" does not reach ${hostName} port ${port} (${said})`;
+    throw new HostLost(given, why, error);
+  }
 }
 
 async function logIn(settings: SshSettings, sock: Duplex | undefined): Promise<SshConnection> {

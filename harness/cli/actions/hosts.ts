@@ -37,7 +37,7 @@ export function hostPool(names: readonly string[]): HostPool {
     ),
     async seats(all, jobs) {
       const seats: Seat[] = [];
-      let lost: HostLost | undefined;
+      const lost: HostLost[] = [];
       for (const { name, there } of hosts) {
         const plans = all.find((one) => one.name === name)?.plans;
         if (plans === undefined) continue;
@@ -52,11 +52,13 @@ export function hostPool(names: readonly string[]): HostPool {
         } catch (error) {
           // The other hosts do its runs.
           if (!(error instanceof HostLost)) throw error;
-          lost ??= error;
-          complain(`crashpath: ${error.message}`);
+          lost.push(error);
         }
       }
-      if (seats.length === 0 && lost !== undefined) throw lost;
+      // What is thrown is reported by the caller.
+      const thrown = seats.length === 0 ? lost.pop() : undefined;
+      for (const { message } of lost) complain(`crashpath: ${message}`);
+      if (thrown !== undefined) throw thrown;
       return seats;
     },
     [Symbol.dispose]() {

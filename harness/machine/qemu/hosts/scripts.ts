@@ -30,24 +30,28 @@ echo "end facts"
  * Runs one QEMU. Its first parameter is the name of the run's directory, which it makes and, whatever happens, removes.
  * Reads lines: `a WORD` adds a word to QEMU's command line, `s` starts it, `t TID...` asks for the times of threads,
  * `k` ends QEMU, `q` ends everything, any other line only says that crashpath lives. Prints `dir PATH`, `pid N`,
- * `exit STATUS`, `t TID RAN WAITED SLICES ...`, and `silent` before it gives up; QEMU's stderr is its own.
+ * `exit STATUS`, `t TID RAN WAITED SLICES ...`, and `silent` or `gone` before it gives up; QEMU's stderr is its own.
  *
  * A second process looks each second whether a line has come. QEMU is ended when none came for ${SILENT_SECONDS} s, or when
- * the standard input ends: SIGTERM, after a second SIGKILL. A server makes the shell the leader of a process group (sshd(8)
+ * the standard input ends, or somebody has removed the directory: SIGTERM, after a second SIGKILL. A server makes the shell the leader of a process group (sshd(8)
  * and dropbear call setsid()), which is killed as a whole at the end; where it is not, QEMU alone is.
+ *
+ * What a reset has left is removed, of this host only: others may share the home directory (NFS), and their runs live.
  */
 export const SUPERVISOR_SCRIPT = `${CACHE_FOLDERS}
 trap '' PIPE HUP INT QUIT
 cd runs || exit 90
 name=$1
 read -r boot </proc/sys/kernel/random/boot_id
+host=$(uname -n)
 for old in *; do
   [ -s "$old/owner" ] || continue
-  read -r its_pid its_boot <"$old/owner"
+  read -r its_pid its_boot its_host <"$old/owner"
+  [ "$its_host" = "$host" ] || continue
   [ "$its_boot" = "$boot" ] && kill -0 "$its_pid" 2>/dev/null || rm -rf "./$old"
 done
 mkdir "./$name" && cd "./$name" || exit 91
-echo "$$ $boot" >owner
+echo "$$ $boot $host" >owner
 read -r p c s pp group rest </proc/$$/stat
 leads=
 [ "$group" = "$$" ] && leads=yes
@@ -100,15 +104,16 @@ tell_times() {
 
 {
   seen=
+  why=silent
   left=${SILENT_SECONDS}
   while sleep 1; do
-    [ -e beat ] || exit 0
+    [ -e beat ] || { why=gone; break; }
     read -r now <beat
     if [ "$now" = "$seen" ]; then left=$((left-1)); else left=${SILENT_SECONDS}; fi
     seen=$now
     [ $left -gt 0 ] || break
   done 2>/dev/null
-  echo silent
+  echo $why
   finish
 } &
 qemu=

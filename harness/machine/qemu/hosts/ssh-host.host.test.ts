@@ -1,5 +1,6 @@
 /** Hosts over ssh, on a server of the test's own; in QEMU's place are scripts. */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
@@ -78,6 +79,14 @@ void t.test('and when its supervisor is killed', async (t) => {
   t.ok(await eventually(isGone, GONE_MS), `what is left: ${(await left()).join(' ')}`);
 });
 
+void t.test('and when its directory is removed', async (t) => {
+  const { place, qemu, left, isGone, runs } = await placeBehindProxy(t, { script: STUBBORN });
+  const { exited } = await place.start(qemu, []);
+  for (const name of await readdir(runs)) await rm(join(runs, name), { recursive: true });
+  t.match(await exited, { lost: /its directory there was removed/ });
+  t.ok(await eventually(isGone, GONE_MS), `what is left: ${(await left()).join(' ')}`);
+});
+
 void t.test('the end of QEMU is reported, with its last words', async (t) => {
   const ended = async (script: string) => {
     const made = await placeBehindProxy(t, { script });
@@ -142,10 +151,12 @@ void t.test(
     await place.close();
     // Another process looks again.
     const again = hostWith(t, join(server.folder, 'behind'));
-    await execa('mkdir', ['-p', join(runs, 'old')]);
-    await writeFile(join(runs, 'old', 'owner'), '1 another-boot\n');
+    await execa('mkdir', ['-p', join(runs, 'old'), join(runs, 'shared')]);
+    await writeFile(join(runs, 'old', 'owner'), `1 another-boot ${hostname()}\n`);
+    await writeFile(join(runs, 'shared', 'owner'), '1 another-boot another-host\n');
     const second = await again.openPlace({ directory: t.testdir({}) });
     t.notOk((await readdir(runs)).includes('old'));
+    t.ok((await readdir(runs)).includes('shared'), 'a host with the same home directory runs it');
     await second.start(qemu, ['-kernel', kernel]);
     t.strictSame(await readdir(files), [name], 'the damaged file was replaced, nothing else is there');
     const sum = await execa('sha256sum', [join(files, name)]);
@@ -190,6 +201,23 @@ void t.test('a host that is not trusted, or does not let in, is refused with the
   await t.rejects(hostWith(t, nowhere).facts(), { name: 'HostLost', message: /no ssh server there/ });
 });
 
+void t.test(
+  'a shell that prints before the answers is refused, one that warns on stderr is not',
+  async (t) => {
+    const greets = async (greeting: string) => {
+      const server = await startSshServer(t, {
+        lines: [`ForceCommand ${greeting}; eval "$SSH_ORIGINAL_COMMAND"`],
+      });
+      return hostWith(t, server.clientConfig);
+    };
+    await t.rejects((await greets('echo Welcome')).facts(), {
+      kind: 'usage',
+      message: /its shell prints "Welcome" before the answers of commands; let ~\/\.bashrc/,
+    });
+    t.match(await (await greets('echo Welcome >&2')).facts(), { cpus: Number });
+  },
+);
+
 void t.test('through another host, with a key that only the agent can use', async (t) => {
   const server = await startSshServer(t);
   const agent = join(server.folder, 'agent');
@@ -216,6 +244,11 @@ void t.test('through another host, with a key that only the agent can use', asyn
     message: /printed more than 10000 bytes/,
   });
   await t.rejects(connection.run({ text: 'sleep 100' }, { deadlineMs: 200 }), { message: /within 200 ms/ });
+  await writeFile(config, `${jump.replace('HostKeyAlias', 'Port 1\n  HostKeyAlias')}${inner}`);
+  await t.rejects(connectSsh(parseHostAddress('inner'), { places }), {
+    host: 'inner',
+    message: /its jump host "ssh:\/\/box" does not reach 127\.0\.0\.1 port 1 \(/,
+  });
   connection.close();
   await t.rejects(connection.run({ text: 'true' }, { deadlineMs: 200 }), { name: 'HostLost' });
 });
@@ -246,4 +279,11 @@ void t.test('doctor says what is wrong with a host', async (t) => {
   const found = none.checks.find((check) => check.name === 'QEMU');
   t.match(found, { status: 'fail', found: /"\/no\/qemu" on host "box": it is not there/ });
   t.equal(none.status, 'fail');
+  const gone = await writeClientConfig({ ...server, port: 1 }, { name: 'gone' });
+  const { checks } = await checkThere(hostWith(t, gone), {
+    qemuBinary: 'qemu-system-x86_64',
+    cacheDir: t.testdir({}),
+    accel: 'tcg',
+  });
+  t.match(checks, [{ status: 'fail', found: /no ssh server there$/, remedy: /docs\/hosts\.md/ }]);
 });

@@ -79,10 +79,17 @@ export function sshHost(
 
   const readFacts = async (): Promise<HostFacts> => {
     const { status, stdout, stderr } = await ask({ text: FACTS_SCRIPT });
-    const found = parseHostFacts(stdout.toString('latin1'));
+    const text = stdout.toString('latin1');
+    const found = parseHostFacts(text);
+    const [first = ''] = text.split('\n');
+    if (status === 0 && found !== undefined && !first.startsWith('home ')) {
+      throw usageFault(
+        `cannot use host "${name}": its shell prints "${foldLine(first, 80)}" before the answers of commands; let ~/.bashrc and its like print in interactive shells only, and set no CDPATH`,
+      );
+    }
     if (status !== 0 || found === undefined) {
       throw usageFault(
-        `cannot use host "${name}": its shell cannot use ~/.cache/crashpath (${stderr || foldLine(stdout.toString('latin1'), 80) || 'no answer'}); it needs a POSIX shell and a home directory that can be written to`,
+        `cannot use host "${name}": its shell cannot use ~/.cache/crashpath (${stderr || foldLine(text, 80) || 'no answer'}); it needs a POSIX shell and a home directory that can be written to`,
       );
     }
     const missing = missingPrograms(found);

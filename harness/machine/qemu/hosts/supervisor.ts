@@ -175,6 +175,10 @@ export class Supervisor {
       });
       return;
     }
+    if (line === 'gone') {
+      this.#end({ lost: 'its directory there was removed, so QEMU was ended there' });
+      return;
+    }
     const status = /^exit (\d{1,3})$/.exec(line)?.[1];
     if (status === undefined) return;
     const number = Number(status);
