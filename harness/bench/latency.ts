@@ -1,6 +1,7 @@
 import { readRegisters } from '../hmp/registers.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunRecord } from '../model/record.js';
+import { median } from '../stats/median.js';
 
 /**
  * How long after the last progress a hang was proved, in milliseconds; null when no hang was. Progress is a byte on
@@ -32,10 +33,7 @@ function isNewPlace(text: string, seen: Set<string>): boolean {
 export function latencySummary(
   latencies: readonly number[],
 ): { readonly medianMs: number; readonly worstMs: number; readonly count: number } | undefined {
-  const sorted = latencies.toSorted((a, b) => a - b);
-  const worstMs = sorted.at(-1);
-  if (worstMs === undefined) return undefined;
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? worstMs;
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? worstMs;
-  return { medianMs: Math.round((upper + lower) / 2), worstMs, count: sorted.length };
+  if (latencies.length === 0) return undefined;
+  const worstMs = Math.max(...latencies);
+  return { medianMs: Math.round(median(latencies)), worstMs, count: latencies.length };
 }

@@ -1,7 +1,7 @@
 import type { MapComparison } from '../sweep/compare-maps.js';
 import type { Change, MappedPoint, NmiMap, Window } from '../sweep/map.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
-import { safeName } from './words.js';
+import { countOf, safeName } from './words.js';
 
 const COLUMNS: readonly Column[] = [
   { title: 'POINT', align: 'right', width: 5 },
@@ -20,6 +20,7 @@ export function mapText(map: NmiMap): string {
     ...map.windows.flatMap((window, index) => windowLines(window, index + 1)),
     ...(map.windows.length === 0 ? ['no window: an NMI at any probed point still leads to a capture'] : []),
     ...map.changes.filter(({ exact }) => !exact).map(inexactLine),
+    ...unreachableLines(map),
     '',
     ...textTable(COLUMNS, rows, (title) => title),
   ].join('\n');
@@ -55,6 +56,13 @@ function lineOf({ index, name, instruction }: MappedPoint): string {
 function inexactLine({ from, to, untried }: Change): string {
   const between = untried === 0 ? 'inside what the first one does' : `${untried} points between them`;
   return `the change from ${safeName(from.name)} [${from.index}] to ${safeName(to.name)} [${to.index}] is not at one instruction: ${between}`;
+}
+
+function unreachableLines({ unreachable }: NmiMap): string[] {
+  if (unreachable === 0) return [];
+  return [
+    `${countOf(unreachable, 'point')} cannot be probed: no run reaches them within the steps of a script (docs/sweep.md, Limits)`,
+  ];
 }
 
 function rowOf({ index, name, instruction, nmiGate, outcome }: MappedPoint): CellLine[][] {

@@ -1,5 +1,6 @@
 import type { RunResult } from '../model/result.js';
 import { VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
+import { median } from '../stats/median.js';
 import { countInOrder, countOf, OUTCOMES, safeName, verdictName } from './words.js';
 
 /** All trials of one scenario on one kernel with one capture kernel on one machine. */
@@ -104,11 +105,4 @@ function kernelNamer(results: readonly RunResult[]): KernelNamer {
     (hashes.get(label)?.size ?? 0) > 1
       ? `${safeName(label)} [${safeName(sha256.slice(0, 8))}]`
       : safeName(label);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
-  const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
-  return (upper + lower) / 2;
 }

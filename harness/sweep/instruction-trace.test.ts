@@ -81,6 +81,22 @@ void t.test(
   },
 );
 
+void t.test('what is long is long beside the other calls, however slow the link is', async (t) => {
+  const trace = (overheadMs: number) =>
+    tracePoints(
+      Array.from({ length: 20 }, (_, index) =>
+        step(`0xffffffff81a01c${(0x10 + index).toString(16)}`, 'panic+0x0/0x2f4', {
+          executed: 'over',
+          tookMs: overheadMs * (index % 2 === 0 ? 0.6 : 1.4) + (index === 7 ? 2000 : index === 9 ? 200 : 0),
+        }),
+      ),
+      ARMED,
+    ).flatMap(({ index, over }) => (over === 'long' ? [index] : []));
+  t.strictSame(trace(0), [7]);
+  t.strictSame(trace(8), [7], 'a near host');
+  t.strictSame(trace(1200), [7], 'a link on which every call takes a second');
+});
+
 void t.test('a copy of something else moves nothing; without segments there are no names', async (t) => {
   const other = TRACED.map((one) =>
     one.copies === undefined ? one : { ...one, copies: { from: '0x1f6ffff8', to: '0x1f100000' } },

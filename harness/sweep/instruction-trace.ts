@@ -1,6 +1,7 @@
 import type { AddressRange, Armed } from '../model/event.js';
 import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
 import { type CrashPathPlace, crashPathRank, KERNEL_IMAGE, PLACE_LABELS } from '../model/place.js';
+import { median } from '../stats/median.js';
 import { contains } from '../timeline/armed.js';
 
 /** A point of the instruction trace: an instruction before which an NMI can be injected. */
@@ -26,7 +27,10 @@ export interface TracePoint {
   readonly over: 'quick' | 'long' | 'watched';
 }
 
-/** Milliseconds. Under TCG a digest or a decompression takes seconds, everything else next to no time. */
+/**
+ * Milliseconds beyond twice of what most calls take. Under TCG a digest or a decompression takes seconds, everything else
+ * next to no time; over a slow link all calls take a second, give or take a half, whatever they do.
+ */
 const LONG_MS = 250;
 
 /**
@@ -40,6 +44,7 @@ export function tracePoints(
   const points: TracePoint[] = [];
   let place: CrashPathPlace = 'first-kernel';
   let idt: Idt | undefined;
+  const usualMs = median(traced.flatMap(({ tookMs }) => tookMs ?? []));
   let moved: { readonly delta: bigint; readonly range: AddressRange } | undefined;
   for (const [index, instruction] of traced.entries()) {
     idt = instruction.idt ?? idt;
@@ -56,7 +61,11 @@ export function tracePoints(
       idt,
       nextIsNext: instruction.executed === 'step',
       over:
-        instruction.noticed === 'watch' ? 'watched' : (instruction.tookMs ?? 0) >= LONG_MS ? 'long' : 'quick',
+        instruction.noticed === 'watch'
+          ? 'watched'
+          : (instruction.tookMs ?? 0) >= 2 * usualMs + LONG_MS
+            ? 'long'
+            : 'quick',
     });
   }
   return points;

@@ -1,4 +1,5 @@
 import { PLACE_LABELS, type PlaceLabel } from '../model/place.js';
+import { isReachable } from './approach.js';
 import { gaps, type Known } from './next-points.js';
 import type { PointOutcome } from './outcome.js';
 import { hasNmiGate, type TracePoint } from './instruction-trace.js';
@@ -60,6 +61,8 @@ export interface NmiMap {
   readonly runs: number;
   /** False when --points-most or a signal ended it: then a change may lie between distant points. */
   readonly complete: boolean;
+  /** Points that no run can reach (approach.ts). */
+  readonly unreachable: number;
   readonly control: Control;
   readonly probed: readonly MappedPoint[];
   readonly changes: readonly Change[];
@@ -96,7 +99,17 @@ export function mapOf(
     return [{ from, to, exact: isNext(trace, before, after), untried: after - before - 1 }];
   });
   const windows = windowsOf(trace, probed);
-  return { schema: 1, sweep: 'nmi-transition', ...head, points: trace.length, probed, changes, windows };
+  const unreachable = trace.filter(({ index }) => !isReachable(trace, index)).length;
+  return {
+    schema: 1,
+    sweep: 'nmi-transition',
+    ...head,
+    points: trace.length,
+    unreachable,
+    probed,
+    changes,
+    windows,
+  };
 }
 
 function isNext(trace: readonly TracePoint[], before: number, after: number): boolean {

@@ -62,7 +62,8 @@ function madeMap(spec: string, inPurgatory: string): NmiMap {
     return [{ first, last, firstExact: true, lastExact: true, ends }];
   };
   return {
-    ...{ schema: 1, sweep: 'nmi-transition', cpus: 1, accel: 'tcg', points: 1118, runs: 25, complete: true },
+    ...{ schema: 1, sweep: 'nmi-transition', cpus: 1, accel: 'tcg', points: 1118, runs: 25 },
+    ...{ complete: true, unreachable: 0 },
     kernel: { spec, release: spec, captureRelease: spec },
     control: { verdict: 'captured', runId: 'control' },
     ...{ probed, changes: [], windows: [...windowOf(373, 645), ...windowOf(728, 1116)] },
