@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -48,7 +48,7 @@ t.test('how long a silent server is waited for', async (t) => {
     config: [...lines, 'Host never', '  ServerAliveInterval 0'].join('\n'),
   });
   t.match(await of('slow'), { serverAlive: { intervalMs: 10_000, count: 30 }, connectMs: 120_000 });
-  await t.rejects(of('never'), { message: /"0" is no serveraliveinterval that can be used.*use 1 to 3600/ });
+  await t.rejects(of('never'), { message: /"0" is no ServerAliveInterval that can be used.*use 1 to 3600/ });
 });
 
 t.test('a host of the configuration; the address has precedence', async (t) => {
@@ -102,8 +102,32 @@ t.test('what is not supported is refused in one line', async (t) => {
     ['Host *\n Port many', /Port is no port/],
     ['Host *\n Include more', /Include inside a Host or Match block/],
     ['Include config', /files include each other/],
+    [
+      'Match host box exec "touch /tmp/x"\n Port 23',
+      /"Match exec touch \/tmp\/x" .* is not asked; name the host/,
+    ],
+    ['Match exec true\n Port 23', /"Match exec true"/],
   ] as const) {
     const { of } = await settings(t, { config });
     await t.rejects(of('box'), { kind: 'usage', message: says }, config);
   }
+});
+
+t.test('a Match exec of other hosts does not matter, and its command is not run', async (t) => {
+  const ran = join(t.testdir({}), 'ran');
+  const config = `Match host lab* exec "touch ${ran}"\n  Port 23\nMatch host box\n  Port 24\n`;
+  const { of } = await settings(t, { config });
+  t.equal((await of('box')).port, 24);
+  await t.rejects(of('lab1'), { kind: 'usage', message: /is not asked/ });
+  await t.rejects(stat(ran), { code: 'ENOENT' });
+});
+
+t.test('a file that was named must be there, the usual one need not', async (t) => {
+  const { home } = await settings(t, { config: '' });
+  const places = { home, userConfig: join(home, 'gone'), systemConfig: '/dev/null', agent: undefined };
+  t.match(await sshSettings(parseHostAddress('box'), places), { port: 22 });
+  await t.rejects(sshSettings(parseHostAddress('box'), { ...places, isNamed: true }), {
+    kind: 'usage',
+    message: /^cannot read ssh configuration ".*gone": .*/,
+  });
 });

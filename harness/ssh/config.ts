@@ -1,9 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir, hostname, userInfo } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { parse } from 'ssh-config';
+import { glob, parse } from 'ssh-config';
 import { errnoOf, messageOf } from '../model/errno.js';
-import { usageFault } from '../model/fault.js';
+import { foldLine } from '../model/escape.js';
+import { Fault, usageFault } from '../model/fault.js';
 import type { HostAddress } from './address.js';
 
 /** How to reach a server, after the user's ssh configuration. */
@@ -37,6 +38,8 @@ export interface ConfigPlaces {
   /** `~` in the configuration. */
   readonly home: string;
   readonly userConfig: string;
+  /** The user's file was named, and must be there. */
+  readonly isNamed?: boolean;
   readonly systemConfig: string;
   /** `SSH_AUTH_SOCK`. */
   readonly agent: string | undefined;
@@ -50,6 +53,7 @@ export function configPlaces(): ConfigPlaces {
   return {
     home,
     userConfig: isOwn ? own : join(home, '.ssh', 'config'),
+    isNamed: isOwn,
     // ssh -F ignores the system-wide file as well.
     systemConfig: isOwn ? '/dev/null' : '/etc/ssh/ssh_config',
     agent: agent === '' ? undefined : agent,
@@ -72,7 +76,12 @@ export async function sshSettings(
   places: ConfigPlaces = configPlaces(),
 ): Promise<SshSettings> {
   const texts = [
-    await readConfig(places.userConfig, { home: places.home, folder: join(places.home, '.ssh'), depth: 0 }),
+    await readConfig(places.userConfig, {
+      home: places.home,
+      folder: join(places.home, '.ssh'),
+      depth: 0,
+      isNeeded: places.isNamed,
+    }),
     await readConfig(places.systemConfig, { home: places.home, folder: '/etc/ssh', depth: 0 }),
   ];
   const found = compute(texts, address);
@@ -88,7 +97,7 @@ export async function sshSettings(
   const port = address.port ?? Number(text('port') ?? 22);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refuse('Port is no port', 'correct it');
   const number = (key: string, { standard, least }: { standard: number; least: number }): number => {
-    const given = text(key);
+    const given = text(key.toLowerCase());
     if (given === undefined) return standard;
     if (/^\d{1,6}$/.test(given) && Number(given) >= least && Number(given) <= MOST_S) return Number(given);
     throw refuse(`"${given}" is no ${key} that can be used`, `use ${least} to ${MOST_S}, without a unit`);
@@ -132,10 +141,10 @@ export async function sshSettings(
     ].map(path),
     jumps: jump === undefined || jump.toLowerCase() === 'none' ? [] : jump.split(','),
     serverAlive: {
-      intervalMs: 1_000 * number('serveraliveinterval', { standard: SERVER_ALIVE.intervalS, least: 1 }),
-      count: number('serveralivecountmax', { standard: SERVER_ALIVE.count, least: 1 }),
+      intervalMs: 1_000 * number('ServerAliveInterval', { standard: SERVER_ALIVE.intervalS, least: 1 }),
+      count: number('ServerAliveCountMax', { standard: SERVER_ALIVE.count, least: 1 }),
     },
-    connectMs: 1_000 * number('connecttimeout', { standard: CONNECT_S, least: 1 }),
+    connectMs: 1_000 * number('ConnectTimeout', { standard: CONNECT_S, least: 1 }),
   };
 }
 
@@ -156,8 +165,16 @@ function compute(texts: readonly string[], address: HostAddress): ReadonlyMap<st
     let values: Record<string, unknown>;
     try {
       const wanted = { Host: address.host, ...(address.user === undefined ? {} : { User: address.user }) };
-      values = parse(text).compute(wanted, { ignoreCase: true });
+      const config = parse(text);
+      const command = commandOfMatch(config, address);
+      if (command !== undefined) {
+        throw usageFault(
+          `cannot use host "${address.given}": whether "Match exec ${command}" of the ssh configuration holds is not asked; name the host in a Host block before it, or with CRASHPATH_SSH_CONFIG a file without it`,
+        );
+      }
+      values = config.compute(wanted, { ignoreCase: true, matchExec: false });
     } catch (error) {
+      if (error instanceof Fault) throw error;
       throw usageFault(
         `cannot use host "${address.given}": the ssh configuration cannot be read (${messageOf(error)}); correct it`,
         error,
@@ -171,11 +188,29 @@ function compute(texts: readonly string[], address: HostAddress): ReadonlyMap<st
   return found;
 }
 
+/** The command of the first `Match ... exec` that may concern this host; no command of a configuration is run. */
+function commandOfMatch(config: ReturnType<typeof parse>, { host }: HostAddress): string | undefined {
+  for (const line of config) {
+    if (!('criteria' in line)) continue;
+    const criteria = Object.entries(line.criteria).map(([key, value]) => {
+      const words = typeof value === 'string' ? value : value.map(({ val }) => val);
+      return { key: key.toLowerCase(), words };
+    });
+    const command = criteria.find(({ key }) => key === 'exec');
+    const hosts = criteria.filter(({ key }) => key === 'host' || key === 'originalhost');
+    if (command === undefined || !hosts.every(({ words }) => glob(words, host))) continue;
+    return foldLine([command.words].flat().join(' '), 80);
+  }
+  return undefined;
+}
+
 interface Reading {
   readonly home: string;
   /** Relative names of Include are below it. */
   readonly folder: string;
   readonly depth: number;
+  /** A file that is not there is a fault, not an empty one. */
+  readonly isNeeded?: boolean | undefined;
 }
 
 /** A configuration with the files that it includes in place; '' when there is none. */
@@ -185,7 +220,7 @@ async function readConfig(path: string, reading: Reading): Promise<string> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
+    if (errnoOf(error) === 'ENOENT' && reading.isNeeded !== true) return '';
     throw usageFault(`cannot read ssh configuration "${path}": ${messageOf(error)}; repair it`, error);
   }
   if (text.length > LONGEST_FILE_BYTES) {
@@ -210,7 +245,10 @@ async function readConfig(path: string, reading: Reading): Promise<string> {
     }
     for (const word of include.trim().split(/\s+/)) {
       for (const file of await filesOf(word.replaceAll('"', ''), reading)) {
-        lines.push(await readConfig(file, { ...reading, depth: reading.depth + 1 }), 'Match all');
+        lines.push(
+          await readConfig(file, { ...reading, depth: reading.depth + 1, isNeeded: false }),
+          'Match all',
+        );
       }
     }
   }

@@ -18,6 +18,8 @@ export interface KeyLibrary {
   readonly OpenSSHAgent: typeof OpenSSHAgent;
 }
 
+const KEY_MAGIC = 'openssh-key-v1\0';
+
 type Identities = (error?: Error | null, keys?: ParsedKey[]) => void;
 
 /**
@@ -40,6 +42,13 @@ export async function credentialsFor(
     const key = utils.parseKey(text);
     if (key instanceof Error) {
       if (/passphrase|encrypted/i.test(key.message)) encrypted.push(file);
+      const inside = publicPartOf(text);
+      if (inside !== undefined) mine.push(inside);
+      continue;
+    }
+    // The agent has the private half of a key of which only the public one is named.
+    if (!key.isPrivateKey()) {
+      mine.push(key.getPublicSSH());
       continue;
     }
     methods.push({ type: 'publickey', username, key: text });
@@ -54,6 +63,30 @@ export async function credentialsFor(
     offered.push("the agent's keys");
   }
   return { methods, encrypted, offered: offered.length === 0 ? 'no key' : offered.join(', ') };
+}
+
+/** Of a locked private key in OpenSSH's format its public key, which is not encrypted (PROTOCOL.key). */
+function publicPartOf(text: string): Buffer | undefined {
+  const body = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/.exec(text)?.[1];
+  if (body === undefined) return undefined;
+  const bytes = Buffer.from(body, 'base64');
+  if (bytes.toString('latin1', 0, KEY_MAGIC.length) !== KEY_MAGIC) return undefined;
+  let at = KEY_MAGIC.length;
+  const next = (): Buffer => {
+    const length = bytes.readUInt32BE(at);
+    const value = bytes.subarray(at + 4, at + 4 + length);
+    at += 4 + length;
+    return value;
+  };
+  try {
+    // Cipher, key derivation and its options; then the number of keys, which is 1.
+    for (let field = 0; field < 3; field += 1) next();
+    at += 4;
+    return next();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** An agent that shows some of its keys only. */

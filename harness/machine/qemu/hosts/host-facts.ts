@@ -28,8 +28,12 @@ interface NeededProgram {
 export const NEEDED_PROGRAMS: readonly NeededProgram[] = [
   { name: 'cat', neededFor: 'consoles', debianPackage: 'coreutils' },
   { name: 'mkfifo', neededFor: 'consoles', debianPackage: 'coreutils' },
-  { name: 'tail', neededFor: "QEMU's log", debianPackage: 'coreutils' },
+  { name: 'mv', neededFor: 'uploads', debianPackage: 'coreutils' },
+  { name: 'rm', neededFor: 'leaving nothing behind', debianPackage: 'coreutils' },
   { name: 'sha256sum', neededFor: 'uploads', debianPackage: 'coreutils' },
+  { name: 'sleep', neededFor: 'ending QEMU when the connection is lost', debianPackage: 'coreutils' },
+  { name: 'tail', neededFor: "QEMU's log", debianPackage: 'coreutils' },
+  { name: 'touch', neededFor: 'the cache of kernels', debianPackage: 'coreutils' },
 ];
 
 /** Programs that make something faster or surer. */

@@ -19,10 +19,12 @@ has() { command -v "$1" >/dev/null 2>&1; }
 echo "home $PWD"
 read -r boot </proc/sys/kernel/random/boot_id && echo "boot $boot"
 echo "kernel $(uname -srm)"
-echo "cpus $(grep -c '^processor' /proc/cpuinfo)"
+count=0
+while read -r key rest; do [ "$key" != processor ] || count=$((count+1)); done </proc/cpuinfo
+echo "cpus $count"
 while read -r key kib unit; do [ "$key" = MemAvailable: ] && echo "memory $kib"; done </proc/meminfo
 df -Pk . 2>/dev/null | { read -r line; read -r name size used free rest && echo "disk $free"; }
-for word in cat mkfifo sha256sum gzip setpriv find tail; do has $word && echo "program $word"; done
+for word in cat mkfifo mv rm sha256sum sleep tail touch gzip setpriv find; do has $word && echo "program $word"; done
 echo "end facts"
 `;
 
@@ -33,25 +35,34 @@ echo "end facts"
  * `exit STATUS`, `t TID RAN WAITED SLICES ...`, and `silent` or `gone` before it gives up; QEMU's stderr is its own.
  *
  * A second process looks each second whether a line has come. QEMU is ended when none came for ${SILENT_SECONDS} s, or when
- * the standard input ends, or somebody has removed the directory: SIGTERM, after a second SIGKILL. A server makes the shell the leader of a process group (sshd(8)
- * and dropbear call setsid()), which is killed as a whole at the end; where it is not, QEMU alone is.
+ * the standard input ends, or the directory was removed: SIGTERM, after a second SIGKILL. A server makes the shell the
+ * leader of a process group (sshd(8) and dropbear call setsid()), which is killed as a whole at the end; where it is not,
+ * QEMU alone is.
  *
- * What a reset has left is removed, of this host only: others may share the home directory (NFS), and their runs live.
+ * What a reset or a killed supervisor has left is removed. Other hosts and containers may share the home directory, and
+ * their process numbers mean nothing here: a directory of another boot or PID namespace goes only when its supervisor has
+ * not heard from crashpath for a day.
  */
 export const SUPERVISOR_SCRIPT = `${CACHE_FOLDERS}
 trap '' PIPE HUP INT QUIT
 cd runs || exit 90
 name=$1
 read -r boot </proc/sys/kernel/random/boot_id
-host=$(uname -n)
+space=$(readlink /proc/self/ns/pid 2>/dev/null) || space=unknown
 for old in *; do
   [ -s "$old/owner" ] || continue
-  read -r its_pid its_boot its_host <"$old/owner"
-  [ "$its_host" = "$host" ] || continue
-  [ "$its_boot" = "$boot" ] && kill -0 "$its_pid" 2>/dev/null || rm -rf "./$old"
+  read -r its_pid its_boot its_space <"$old/owner"
+  if [ "$its_boot $its_space" = "$boot $space" ]; then
+    kill -0 "$its_pid" 2>/dev/null && continue
+  else
+    # Without find(1) it stays.
+    command -v find >/dev/null 2>&1 || continue
+    [ -z "$(find "./$old/owner" "./$old/beat" -mtime -1 2>/dev/null)" ] || continue
+  fi
+  rm -rf "./$old"
 done
 mkdir "./$name" && cd "./$name" || exit 91
-echo "$$ $boot $host" >owner
+echo "$$ $boot $space" >owner
 read -r p c s pp group rest </proc/$$/stat
 leads=
 [ "$group" = "$$" ] && leads=yes
@@ -194,6 +205,8 @@ part="part.$2"
 cat >"$part" || { rm -f "$part"; exit 92; }
 sum=$(sha256sum <"$part")
 [ "\${sum%% *}" = "$1" ] || { rm -f "$part"; exit 93; }
+# Into a directory, or a link to one, mv would move it.
+[ ! -d "./$1" ] || rm -rf "./$1"
 chmod 400 "$part" && mv -f "$part" "$1" && echo stored
 `;
 

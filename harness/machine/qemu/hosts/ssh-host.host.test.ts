@@ -1,6 +1,5 @@
 /** Hosts over ssh, on a server of the test's own; in QEMU's place are scripts. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, readdir, readFile, readlink, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
@@ -16,6 +15,8 @@ import { sshHost } from './ssh-host.js';
 
 /** The host ends what is left within this time. */
 const GONE_MS = 10_000;
+/** No process has it: beyond the largest number (PID_MAX_LIMIT). */
+const GONE_PID = 4_194_305;
 
 function hostWith(t: Test, userConfig: string) {
   const places = { ...configPlaces(), userConfig, systemConfig: '/dev/null', agent: undefined };
@@ -151,14 +152,35 @@ void t.test(
     await place.close();
     // Another process looks again.
     const again = hostWith(t, join(server.folder, 'behind'));
-    await execa('mkdir', ['-p', join(runs, 'old'), join(runs, 'shared')]);
-    await writeFile(join(runs, 'old', 'owner'), `1 another-boot ${hostname()}\n`);
-    await writeFile(join(runs, 'shared', 'owner'), '1 another-boot another-host\n');
+    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    const space = await readlink('/proc/self/ns/pid');
+    const directories = {
+      dead: [`${GONE_PID} ${boot} ${space}`, 0],
+      alive: [`${process.pid} ${boot} ${space}`, 5],
+      'other-boot': [`${GONE_PID} another-boot ${space}`, 0],
+      'other-namespace': [`${GONE_PID} ${boot} pid:[1]`, 0],
+      'other-boot-silent-for-days': [`${process.pid} another-boot ${space}`, 5],
+      'without-namespace': [`${process.pid} another-boot`, 5],
+    } as const;
+    for (const [directory, [owner, days]] of Object.entries(directories)) {
+      await mkdir(join(runs, directory));
+      const at = new Date(Date.now() - days * 86_400_000);
+      for (const [file, text] of [
+        ['owner', owner],
+        ['beat', '1'],
+      ] as const) {
+        await writeFile(join(runs, directory, file), `${text}\n`);
+        await utimes(join(runs, directory, file), at, at);
+      }
+    }
     const second = await again.openPlace({ directory: t.testdir({}) });
-    t.notOk((await readdir(runs)).includes('old'));
-    t.ok((await readdir(runs)).includes('shared'), 'a host with the same home directory runs it');
+    const left = (await readdir(runs)).filter((directory) => directory in directories);
+    t.strictSame(left.sort(), ['alive', 'other-boot', 'other-namespace'], 'others may share the home');
+    for (const directory of left) await rm(join(runs, directory), { recursive: true });
+    await rm(join(files, name));
+    await mkdir(join(files, name, 'inside'), { recursive: true });
     await second.start(qemu, ['-kernel', kernel]);
-    t.strictSame(await readdir(files), [name], 'the damaged file was replaced, nothing else is there');
+    t.strictSame(await readdir(files), [name], 'what was in its place was replaced, nothing else is there');
     const sum = await execa('sha256sum', [join(files, name)]);
     t.match(sum.stdout, new RegExp(`^${name} `));
     await second.close();
@@ -234,6 +256,25 @@ void t.test('through another host, with a key that only the agent can use', asyn
   const inner = (await readFile(config, 'utf8')).replace('Host box', 'Host *');
   await writeFile(config, `${jump}${inner}`);
   const places = { ...configPlaces(), userConfig: config, systemConfig: '/dev/null', agent: undefined };
+  // ssh finds the agent's key by the public half of a locked key, or by a public key that is named alone.
+  for (const identity of [server.clientKey, `${server.clientKey}.pub`]) {
+    const only = await writeClientConfig(
+      { ...server, clientKey: identity },
+      { name: 'only_config', lines: [`IdentityAgent ${agent}`] },
+    );
+    const half = `${server.clientKey}.pub`;
+    if (identity === server.clientKey) await rename(half, `${half}.away`);
+    (await connectSsh(parseHostAddress('box'), { places: { ...places, userConfig: only } })).close();
+    if (identity === server.clientKey) await rename(`${half}.away`, half);
+  }
+  const stranger = await writeClientConfig(
+    { ...server, clientKey: `${server.folder}/stranger` },
+    { name: 'stranger_config', lines: [`IdentityAgent ${agent}`] },
+  );
+  await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', `${server.folder}/stranger`]);
+  await t.rejects(connectSsh(parseHostAddress('box'), { places: { ...places, userConfig: stranger } }), {
+    message: /key/,
+  });
   const connection = await connectSsh(parseHostAddress('inner'), { places });
   const { stdout, status } = await connection.run(
     { text: 'echo "$1"', args: ["it's $HOME"] },
@@ -286,4 +327,15 @@ void t.test('doctor says what is wrong with a host', async (t) => {
     accel: 'tcg',
   });
   t.match(checks, [{ status: 'fail', found: /no ssh server there$/, remedy: /docs\/hosts\.md/ }]);
+});
+
+void t.test('doctor opens as many sessions as a run', async (t) => {
+  const supervisorOf = async (lines: readonly string[]) => {
+    const { clientConfig } = await startSshServer(t, { lines });
+    const options = { qemuBinary: 'qemu-system-x86_64', cacheDir: t.testdir({}), accel: 'tcg' } as const;
+    const report = await checkThere(hostWith(t, clientConfig), options);
+    return report.checks.find(({ name }) => name === 'supervisor');
+  };
+  t.match(await supervisorOf(['MaxSessions 6']), { status: 'fail', found: /is MaxSessions below 10/ });
+  t.match(await supervisorOf(['MaxSessions 10']), { status: 'ok' });
 });

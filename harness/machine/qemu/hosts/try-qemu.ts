@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { harnessFault } from '../../../model/fault.js';
 import { connectQmp, QmpError } from '../../../qemu/qmp/index.js';
 import { openDuplex } from '../../../qemu/socket/duplex.js';
@@ -15,6 +16,9 @@ const WITHOUT_MACHINE = [
   ...['-chardev', `socket,id=net,path=${NIC_SOCKETS.frames},server=on,wait=off`],
   ...['-chardev', 'pipe,id=qmp,path=qmp', '-mon', 'chardev=qmp,mode=control'],
 ];
+
+/** Sessions that a run with a debugger, a card and a log that is read has open at once, beside its supervisor's. */
+const SESSIONS = 9;
 
 /** A QEMU on a host, with its supervisor. */
 export interface TriedHost {
@@ -56,11 +60,27 @@ export async function tryQemu(
       error,
     );
   }
+  await openSessions(connection);
   try {
     (await connection.connectUnix(`${supervisor.directory}/${NIC_SOCKETS.frames}`)).destroy();
     return { forwards: true };
   } catch (error) {
     if (error instanceof HostLost) throw error;
     return { forwards: false };
+  }
+}
+
+/** Throws HostLost when the server allows fewer sessions on a connection than a run needs (MaxSessions of OpenSSH). */
+async function openSessions(connection: SshConnection): Promise<void> {
+  const open: Awaited<ReturnType<SshConnection['start']>>[] = [];
+  try {
+    while (open.length < SESSIONS) open.push(await connection.start({ text: 'cat >/dev/null' }));
+  } finally {
+    for (const { channel } of open) {
+      channel.stderr.resume();
+      channel.resume();
+      channel.end();
+    }
+    await Promise.all(open.map(({ channel }) => once(channel, 'close')));
   }
 }
