@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TALLY_SHAPE } from './tally-shape.js';
 
 /**
  * `verdicts.json`, which lies in a night's directory when the night has ended: what the night says of each cell. The
@@ -29,19 +30,7 @@ const cellNames = {
 } as const;
 
 /** How often something failed. */
-const TallySchema = z.strictObject({
-  /** All that ended: the sum of the five that follow. */
-  trials: count,
-  captured: count,
-  hung: count,
-  other: count,
-  void: count,
-  harnessErrors: count,
-  /** (hung + other) / (captured + hung + other); null when no trial was judged. */
-  rate: rate.nullable(),
-  /** Two-sided 95 % Clopper-Pearson interval of the rate; null as the rate is. */
-  interval: z.tuple([rate, rate]).nullable(),
-});
+const TallySchema = z.strictObject(TALLY_SHAPE);
 
 const KernelSchema = z.strictObject({
   /** Name of the column in the campaign. */

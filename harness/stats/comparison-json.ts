@@ -1,26 +1,16 @@
 import { z } from 'zod';
+import { TALLY_SHAPE } from '../model/tally-shape.js';
 import { rateInterval } from './binomial.js';
 import type { Contrast } from './conclusion.js';
 import { type Comparison, type KernelTally, kernelTotals, type ScenarioComparison } from './comparison.js';
 import { seenOf } from './tally.js';
 
-const count = z.number().int().nonnegative();
 const rate = z.number().min(0).max(1);
 
 const KernelSchema = z.strictObject({
   /** The kernel as the command line named it. */
   id: z.string(),
-  /** All that ended: the sum of the five that follow. */
-  trials: count,
-  captured: count,
-  hung: count,
-  other: count,
-  void: count,
-  harnessErrors: count,
-  /** Failure rate: (hung + other) / (captured + hung + other); null when nothing was judged. */
-  rate: rate.nullable(),
-  /** Two-sided 95 % Clopper-Pearson interval of the rate. */
-  interval: z.tuple([rate, rate]).nullable(),
+  ...TALLY_SHAPE,
   /** Only for the kernels after baseline and candidate (`--also`): compared with the baseline. */
   pValue: rate.nullable().optional(),
   conclusion: z.string().optional(),
