@@ -7,6 +7,7 @@ import { type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.
 import { makeBzImage, MADE_CONFIG } from '../testing/builders/kernels.js';
 import { type FakeNight, type FakeNightWorks, fakeNightWorks } from '../testing/fakes/night-works.js';
 import { scratch } from '../testing/files.js';
+import { findKernels } from './find-kernels.js';
 import { crashpathInProcess } from '../testing/command-in-process.js';
 
 /** A directory where builds land, and nights over it. */
@@ -424,6 +425,23 @@ t.test('hooks get the summary without a shell, and one that fails is told', asyn
   t.match(mail, /^Subject: crashpath made \S+: 2 cannot-tell\nTo: dev@example.org\nDate: .* \+0000\n/);
   t.match(mail, /\n\ncrashpath made/);
   t.equal(ended.exitCode, 3, 'a mail that nobody gets is no success');
+});
+
+t.test('builds are watched at once, however many are broken', async (t) => {
+  const place = await makePlace(t);
+  await land(place, 'one');
+  for (let index = 0; index < 30; index += 1) await writeFile(join(place.builds, `empty-${index}`), '');
+  const works = fakeNightWorks(place.fake);
+  const begun = performance.now();
+  const source = { name: 'b', directory: place.builds, newest: 1, pattern: '*' };
+  const options = { base: '/', keepIn: undefined, settleMs: 400 };
+  const found = await findKernels([source], works, options);
+  t.ok(performance.now() - begun < 30 * 400, 'one wait, not one for each');
+  t.equal(found.faults.length, 30);
+  t.equal(found.kernels.length, 1);
+  const growing = findKernels([{ ...source, pattern: 'empty-1' }], works, options);
+  setTimeout(() => void writeFile(join(place.builds, 'empty-1'), 'more'), 200);
+  t.match((await growing).deferred, [/still being written/]);
 });
 
 t.test('mistakes in the file: place and the nearest name', async (t) => {
