@@ -30,6 +30,8 @@ export type Planned =
   | ({ readonly kind: 'night' } & PlannedNight)
   | {
       readonly kind: 'nothing-new';
+      /** Kernels that were found; former nights have run all of them. */
+      readonly found: number;
       readonly standing: readonly Standing[];
       readonly faults: readonly string[];
       readonly deferred: readonly string[];
@@ -48,7 +50,7 @@ export async function planNight(
   const campaign = await loadNightCampaign(night, options);
   const found = await findKernels(night.kernels, works, options);
   const planner = new NightArms(night, campaign, { works, options });
-  const faults = [...found.faults];
+  const faults = [...options.damaged, ...found.faults];
   const cells: PlannedCell[] = [];
   const standing: Standing[] = [];
   for (const kernel of found.kernels) {
@@ -104,7 +106,10 @@ export async function planNight(
     }
   }
   const { deferred } = found;
-  if (cells.length === 0) return { kind: 'nothing-new', standing, faults: [...new Set(faults)], deferred };
+  if (cells.length === 0) {
+    const kernels = found.kernels.length;
+    return { kind: 'nothing-new', found: kernels, standing, faults: [...new Set(faults)], deferred };
+  }
   const controls = await planner.controls();
   const columns = new Set(cells.map(({ kernel }) => kernel));
   const record: NightRecord = {
