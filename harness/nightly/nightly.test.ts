@@ -509,6 +509,25 @@ t.test('no kernel at all is not "nothing new"; a link that leads nowhere is told
   t.match((await night(place)).stdout, /^nothing new: former nights/);
 });
 
+t.test('a build that fails does not become good because its baseline is gone', async (t) => {
+  const place = await makePlace(t);
+  await land(place, 'one');
+  await night(place);
+  await rm(join(place.out, 'nights/kernels'), { recursive: true });
+  await land(place, 'two-bad');
+  const lost = await night(place);
+  t.equal(lost.exitCode, 1);
+  const cells = (await verdictsOf(place)).cells;
+  t.strictSame(
+    cells.map(({ why }) => why.startsWith('its baseline is no longer there; ')),
+    [true, true],
+  );
+  await land(place, 'three-bad');
+  await night(place);
+  const after = await verdictsOf(place);
+  t.strictSame(words(after), { 'sysrq-task': 'unchanged', 'ioapic-lock-held': 'cannot-tell' });
+});
+
 t.test('builds are watched at once, however many are broken', async (t) => {
   const place = await makePlace(t);
   await land(place, 'one');

@@ -75,6 +75,7 @@ export async function planNight(
       const good = night.baselines.lastGoodNight ? lastGood(over, kernel.kernel.sha256) : undefined;
       const wanted: { kind: PlannedComparison['kind']; kernel: RecordedKernel; night?: string }[] = [];
       const pinned = await planner.pinned(faults);
+      let lost = night.baselines.kernel !== undefined && pinned === undefined;
       if (pinned !== undefined && pinned.sha256 !== kernel.kernel.sha256)
         wanted.push({ kind: 'pinned', kernel: pinned });
       if (good !== undefined) {
@@ -89,6 +90,7 @@ export async function planNight(
       const candidate = planner.add(arm, { trials: planned.repeatOf(scenario) });
       for (const { kind, kernel: baseline, night: of } of wanted) {
         const other = await planner.baseline(baseline, { row: planned.rowOf(scenario), machine, faults });
+        if (other === undefined) lost = true;
         if (other === undefined || other.id === candidate.id) continue;
         comparisons.push({
           id: planner.nextComparison(),
@@ -101,6 +103,9 @@ export async function planNight(
         ...cell,
         source: kernel.source,
         comparisons,
+        ...(lost && comparisons.every(({ kind }) => kind === 'regressed')
+          ? { baselineLost: true as const }
+          : {}),
         ...(stands === undefined ? {} : { regressedSince: stands.since }),
       });
     }
