@@ -19,6 +19,8 @@ export interface FormerCell {
   readonly night: string;
   readonly cell: NightCell;
   readonly kernel: RecordedKernel;
+  /** It could not be compared, because its baseline was gone. */
+  readonly baselineLost: boolean;
 }
 
 /** Counts of a former night, by the key of an arm. */
@@ -73,7 +75,9 @@ export function cellOverNights(nights: readonly FormerNight[], name: CellName): 
       .flatMap((planned) => {
         const cell = cellOf(verdicts, planned);
         const kernel = record.kernels.find((one) => one.name === planned.kernel);
-        return cell === undefined || kernel === undefined ? [] : [{ night: record.night, cell, kernel }];
+        return cell === undefined || kernel === undefined
+          ? []
+          : [{ night: record.night, cell, kernel, baselineLost: planned.baselineLost === true }];
       }),
   );
 }
@@ -87,16 +91,19 @@ function cellOf(verdicts: NightVerdicts, planned: PlannedCell): NightCell | unde
 
 /**
  * The newest cell that can be a baseline, of another kernel than the candidate's. Good are `unchanged` and `fixed`, and
- * a first night, which had nothing to be compared with: it begins the record, whatever its rate.
+ * a first night, which had nothing to be compared with: it begins the record, whatever its rate. A cell whose baseline was
+ * gone begins it anew only when nothing failed: else what has regressed meanwhile would be good.
  */
 export function lastGood(cells: readonly FormerCell[], candidateSha256: string): FormerCell | undefined {
   return cells.find(
-    ({ cell, kernel }) =>
+    ({ cell, kernel, baselineLost }) =>
       kernel.sha256 !== candidateSha256 &&
       cell.tally.rate !== null &&
       (cell.word === 'unchanged' ||
         cell.word === 'fixed' ||
-        (cell.word === 'cannot-tell' && cell.baselines.length === 0)),
+        (cell.word === 'cannot-tell' &&
+          cell.baselines.length === 0 &&
+          (!baselineLost || cell.tally.rate === 0))),
   );
 }
 

@@ -194,7 +194,8 @@ function wordOf({
       unexpected === 0
         ? `all ${own.judged} judged trials were as the scenario expects`
         : `${unexpected} of ${own.judged} judged trials were not as the scenario expects`;
-    return { word: 'cannot-tell', why: `no baseline yet; ${expectation}` };
+    const none = planned.baselineLost ? 'its baseline is no longer there' : 'no baseline yet';
+    return { word: 'cannot-tell', why: `${none}; ${expectation}` };
   }
   const blank = against.find(({ p }) => p === null);
   if (blank !== undefined && against.every(({ p }) => p === null)) {

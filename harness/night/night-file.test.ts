@@ -48,11 +48,26 @@ t.test('a mistake is named with its place and the nearest name', async (t) => {
     LEAST.replace('scenarios', 'scenario'),
     /"n.yaml:4:13": campaign: Unrecognized key: "scenario" \(did you mean "scenarios"\?\)/,
   );
-  refused(LEAST.replace('6h', 'h'), /"n.yaml:5:9": budget: must be a time such as 6h/);
+  refused(LEAST.replace('6h', 'h'), /"n.yaml:5:9": budget: must be a time above 0 such as 6h/);
   refused(
     `${LEAST}controls: { mustHangs: false }\n`,
     /controls: Unrecognized key: "mustHangs" \(did you mean "mustHang"\?\)/,
   );
+  for (const none of ['0', '0h', '0h0m', '']) {
+    refused(LEAST.replace('6h', none), /"n.yaml:5:\d+": budget: must be a time above 0 such as 6h/);
+  }
+  t.equal(readNight(LEAST.replace('6h', '0h1s'), 'n.yaml').budget, '0h1s');
+  refused(
+    `${LEAST}controls: { mustHang: true }\n`,
+    /"n.yaml:6:23": controls.mustHang: must be false, or a mapping with kernel and scenario/,
+  );
+  refused(
+    LEAST.replace('/srv/builds', '/srv/builds, pattern: *.deb'),
+    /"n.yaml:3:46": the alias "\*.deb" names nothing; quote a value that begins with \*$/,
+  );
+  const pattern = LEAST.replace('/srv/builds', "/srv/builds, pattern: '*.deb'");
+  t.match(readNight(pattern, 'n.yaml').kernels, [{ pattern: '*.deb' }]);
+  t.equal(readNight(LEAST.replace('name: x', 'name: &a tcg') + 'accel: *a\n', 'n.yaml').accel, 'tcg');
   refused(`${LEAST}zzzzzzz: 1\n`, /Unrecognized key: "zzzzzzz"; see docs\/nightly.md/);
 });
 

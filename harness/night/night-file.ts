@@ -17,7 +17,8 @@ const commandLine = line.max(1024);
 /** `6h`, `90m`, `1h30m`, `45s`. */
 export const DURATION = /^(?=\d)(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?$/;
 
-const duration = z.string().regex(DURATION, 'must be a time such as 6h, 90m or 1h30m');
+const TIME = 'must be a time above 0 such as 6h, 90m or 1h30m';
+const duration = z.string(TIME).regex(DURATION, TIME).regex(/[1-9]/, TIME);
 
 const sourceName = {
   /** The column in tables and in the history; absent: made of the source. */
@@ -98,7 +99,7 @@ const Campaign = z.strictObject({
 
 /** One control: a scenario on a kernel whose end is known. `false` leaves it out. */
 const Control = z.union([
-  z.literal(false),
+  z.literal(false, 'must be false, or a mapping with kernel and scenario'),
   z.strictObject({
     kernel: spec.optional().describe('A kernel whose end in the scenario is known'),
     scenario: path.optional(),

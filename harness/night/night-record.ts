@@ -65,6 +65,8 @@ const CellSchema = z.strictObject({
   /** The source in the file; the cell's name over nights. */
   source: name,
   comparisons: z.array(ComparisonSchema).max(16),
+  /** It has a baseline that cannot be used, and no other: its kernel is gone. */
+  baselineLost: z.literal(true).optional(),
   /** The first of the nights that found it regressed, when the last that decided did. */
   regressedSince: name.optional(),
 });

@@ -42,7 +42,7 @@ function cell(word: NightWord, changes: Partial<NightCell> = {}): NightCell {
 
 function former(night: string, word: NightWord, sha = night): FormerCell {
   const kernel = { name: 'builds', spec: 'x', place: 'x', release: night, sha256: sha };
-  return { night, cell: cell(word), kernel };
+  return { night, cell: cell(word), kernel, baselineLost: false };
 }
 
 t.test('the last good cell: unchanged or fixed, of another kernel; or a first one', async (t) => {
@@ -62,6 +62,13 @@ t.test('the last good cell: unchanged or fixed, of another kernel; or a first on
     cell: cell('cannot-tell', { baselines: [], tally: { ...TALLY, rate: null } }),
   };
   t.equal(lastGood([unjudged], 'x'), undefined, 'nothing was judged');
+  const rated = (rate: number) => ({
+    ...first,
+    baselineLost: true,
+    cell: cell('cannot-tell', { baselines: [], tally: { ...TALLY, rate } }),
+  });
+  t.equal(lastGood([rated(0.2)], 'x'), undefined, 'its baseline was gone, and it fails');
+  t.equal(lastGood([rated(0)], 'x')?.night, '1', 'its baseline was gone, and nothing failed');
 });
 
 t.test('a regression stands until a night decides otherwise', async (t) => {

@@ -22,7 +22,7 @@ export function readNight(text: string, file: string): NightRead {
   const kernels = read.value.kernels.map((source): NamedSource => ({ ...source, name: nameOf(source) }));
   for (const [index, { name }] of kernels.entries()) {
     if (kernels.findIndex((other) => other.name === name) < index) {
-      throw read.refuse(['kernels', index], `two sources are called "${name}"; give each its own name:`);
+      throw read.refuse(['kernels', index], `two sources are called "${name}"; give each its own name`);
     }
   }
   return { ...read.value, kernels };

@@ -1,8 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
-import { Fault } from '../model/fault.js';
+import { Fault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { NamedSource } from '../night/read-night.js';
 import { keepKernel } from './kept-kernels.js';
@@ -134,6 +134,8 @@ interface Build {
   /** The image whose size shows whether it is complete. */
   readonly image: string;
   readonly mtimeMs: number;
+  /** Of the image, when the directory was listed. */
+  readonly listed: { readonly size: number; readonly mtimeMs: number };
 }
 
 async function buildsIn(
@@ -152,18 +154,23 @@ async function buildsIn(
   const fits = globOf(pattern);
   const candidates = names.filter((name) => fits.test(name) && !UNFINISHED.test(name)).sort();
   const builds: Build[] = [];
+  const faults: string[] = [];
   for (const name of candidates) {
-    const build = await buildAt(join(place, name), name);
-    if (build !== undefined) builds.push(build);
+    try {
+      const build = await buildAt(join(place, name), name);
+      if (build !== undefined) builds.push(build);
+    } catch (error) {
+      faults.push(faultText(error));
+    }
   }
+  const settled = settling(options);
   builds.sort((a, b) => b.mtimeMs - a.mtimeMs || (a.name < b.name ? 1 : -1));
   const kernels: FoundKernel[] = [];
-  const faults: string[] = [];
   const deferred: string[] = [];
   for (const build of builds) {
     if (kernels.length === newest) break;
     try {
-      if (!(await settles(build, options))) {
+      if (!(await settled(build))) {
         deferred.push(`build "${build.name}" is still being written; the next night takes it`);
         continue;
       }
@@ -174,7 +181,7 @@ async function buildsIn(
       faults.push(faultText(error));
     }
   }
-  if (builds.length === 0)
+  if (builds.length === 0 && faults.length === 0)
     faults.push(`no build in "${place}" fits "${pattern}"; put kernels there, or correct the pattern`);
   return { kernels, faults, deferred };
 }
@@ -192,26 +199,57 @@ export function globOf(pattern: string): RegExp {
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's');
 }
 
-/** A file, or a directory with an image in one of the usual places; undefined for anything else, or when it is gone. */
+/**
+ * A file, or a directory with an image in one of the usual places; undefined for anything else, or when it is gone. A
+ * usage fault for a directory that this user cannot read, and for a link that leads nowhere: nobody would miss the build.
+ */
 async function buildAt(path: string, name: string): Promise<Build | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return { name, path, image: path, mtimeMs: found.mtimeMs };
+  const found = await stat(path).catch(async (error: unknown) => {
+    const gone = errnoOf(error) === 'ENOENT' && !(await isLink(path));
+    if (!gone) throw unreadableBuild(path, error);
+    return undefined;
+  });
+  if (found?.isFile()) return { name, path, image: path, mtimeMs: found.mtimeMs, listed: found };
   if (!found?.isDirectory()) return undefined;
   for (const place of IMAGE_PLACES) {
-    const names = await readdir(join(path, place)).catch(() => []);
+    const names = await readdir(join(path, place)).catch((error: unknown) => {
+      if (errnoOf(error) === 'EACCES') throw unreadableBuild(join(path, place), error);
+      return [];
+    });
     for (const candidate of names.filter((one) => IMAGE.test(one)).sort()) {
       const image = join(path, place, candidate);
       const inside = await stat(image).catch(() => undefined);
-      if (inside?.isFile()) return { name, path, image, mtimeMs: Math.max(found.mtimeMs, inside.mtimeMs) };
+      if (!inside?.isFile()) continue;
+      return { name, path, image, mtimeMs: Math.max(found.mtimeMs, inside.mtimeMs), listed: inside };
     }
   }
   return undefined;
 }
 
-/** Whether size and time stay as they are for a moment. The clock is not asked: a file server may have another one. */
-async function settles({ image }: Build, { settleMs, signal }: FindOptions): Promise<boolean> {
-  const before = await stat(image);
-  await sleep(settleMs, undefined, { signal });
-  const after = await stat(image);
-  return before.size === after.size && before.mtimeMs === after.mtimeMs;
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
+}
+
+function unreadableBuild(path: string, error: unknown): Fault {
+  const why = reasonFor(errnoOf(error)) ?? messageOf(error);
+  return usageFault(
+    `cannot read build "${path}": ${why}; make it readable for this user, or remove it`,
+    error,
+  );
+}
+
+/**
+ * Whether a build's size and time stay as they were when the directory was listed, for a moment that is waited for once.
+ * The clock is not asked: a file server may have another one.
+ */
+function settling({ settleMs, signal }: FindOptions): (build: Build) => Promise<boolean> {
+  let waited: Promise<void> | undefined;
+  return async ({ image, listed }) => {
+    await (waited ??= sleep(settleMs, undefined, { signal }));
+    const now = await stat(image);
+    return listed.size === now.size && listed.mtimeMs === now.mtimeMs;
+  };
 }

@@ -7,6 +7,8 @@ import type { NightOutcome } from './run-night.js';
 /** Longest life of a hook. */
 const HOOK_DEADLINE_MS = 5 * 60_000;
 const KILL_AFTER_MS = 5_000;
+/** Of what a hook says on stderr, so much is kept. */
+const MOST_SAID = 2_000;
 
 /** What the hooks of a night are told. */
 export interface HookOptions {
@@ -36,16 +38,21 @@ export async function runHooks(
   const run = async (kind: keyof NightFile['hooks'], input: string) => {
     const [program, ...args] = hooks[kind] ?? [];
     if (program === undefined) return;
-    const ended = await execa(program, args, {
+    const hook = execa(program, args, {
       ...{ input, env, reject: false, stdout: 'ignore', timeout: HOOK_DEADLINE_MS },
       forceKillAfterDelay: KILL_AFTER_MS,
+      // A hook may say more than a string can hold.
+      buffer: false,
     });
+    let said = '';
+    hook.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = `${said}${text}`.slice(0, MOST_SAID);
+    });
+    const ended = await hook;
     if (ended.exitCode === 0) return;
     const why = ended.timedOut
       ? `it did not end within ${HOOK_DEADLINE_MS / 1000} s`
-      : foldLine(
-          ended.stderr || (ended.originalMessage ?? `it ended with status ${ended.exitCode ?? 'unknown'}`),
-        );
+      : foldLine(said || (ended.originalMessage ?? `it ended with status ${ended.exitCode ?? 'unknown'}`));
     failures.push(
       `cannot run the hook "${kind}" (${foldLine(program)}): ${why}; the night is in ${directory}`,
     );

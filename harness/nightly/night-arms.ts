@@ -33,6 +33,8 @@ export interface PlanNightOptions extends FindOptions {
   readonly directory: string;
   readonly startedAt: Date;
   readonly former: readonly FormerNight[];
+  /** Lines about nights that cannot be read. */
+  readonly damaged: readonly string[];
   /** Run also what former nights have run. */
   readonly again: boolean;
 }

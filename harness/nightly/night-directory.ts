@@ -6,7 +6,7 @@ import type { FormerNight } from '../night/former-nights.js';
 import { isNightName } from '../night/night-name.js';
 import { type NightRecord, NightRecordSchema } from '../night/night-record.js';
 import { storeFault } from '../store/store-fault.js';
-import { readJson, writeJson, writeText } from '../store/stored-file.js';
+import { readJson, whyUnreadable, writeJson, writeText } from '../store/stored-file.js';
 
 /** Files of a night's directory. */
 export const NIGHT_FILES = {
@@ -67,15 +67,21 @@ export async function writeRecord(directory: string, record: NightRecord): Promi
 export interface StoredNight {
   readonly directory: string;
   readonly record: NightRecord;
-  /** Absent when the night has not ended. */
+  /** Absent when the night has not ended, or when they cannot be used. */
   readonly verdicts: NightVerdicts | undefined;
+  /** Why its verdicts cannot be used: they are damaged or of another version. Such a night has ended. */
+  readonly damage: string | undefined;
 }
 
 export async function readNightDirectory(directory: string): Promise<StoredNight | undefined> {
   const record = NightRecordSchema.safeParse(await readJson(join(directory, NIGHT_FILES.record)));
   if (!record.success) return undefined;
-  const verdicts = NightVerdictsSchema.safeParse(await readJson(join(directory, NIGHT_FILES.verdicts)));
-  return { directory, record: record.data, verdicts: verdicts.data };
+  const path = join(directory, NIGHT_FILES.verdicts);
+  const stored = await readJson(path);
+  const verdicts = NightVerdictsSchema.safeParse(stored);
+  const damage =
+    verdicts.success || !(await exists(path)) ? undefined : whyUnreadable(stored, NIGHT_FILES.verdicts);
+  return { directory, record: record.data, verdicts: verdicts.data, damage };
 }
 
 /** All nights that can be read, oldest first. */
@@ -86,6 +92,24 @@ export async function readNights(nights: string): Promise<StoredNight[]> {
     if (night !== undefined) read.push(night);
   }
   return read;
+}
+
+/** A line for each night that cannot be used; nothing is compared with it. */
+export async function damagedNights(nights: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const name of await nightNames(nights)) {
+    const directory = join(nights, name);
+    const night = await readNightDirectory(directory);
+    if (night === undefined) {
+      const why = whyUnreadable(await readJson(join(directory, NIGHT_FILES.record)), NIGHT_FILES.record);
+      lines.push(`cannot read night "${directory}": ${why}; restore that file, or remove the directory`);
+    } else if (night.damage !== undefined) {
+      lines.push(
+        `cannot read night "${directory}": ${night.damage}; --resume ${name} judges its runs again, or remove the directory`,
+      );
+    }
+  }
+  return lines;
 }
 
 export function endedNights(nights: readonly StoredNight[]): FormerNight[] {

@@ -1,4 +1,15 @@
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runNightly } from '../cli/actions/run-nightly.js';
@@ -7,6 +18,7 @@ import { type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.
 import { makeBzImage, MADE_CONFIG } from '../testing/builders/kernels.js';
 import { type FakeNight, type FakeNightWorks, fakeNightWorks } from '../testing/fakes/night-works.js';
 import { scratch } from '../testing/files.js';
+import { findKernels } from './find-kernels.js';
 import { crashpathInProcess } from '../testing/command-in-process.js';
 
 /** A directory where builds land, and nights over it. */
@@ -424,6 +436,113 @@ t.test('hooks get the summary without a shell, and one that fails is told', asyn
   t.match(mail, /^Subject: crashpath made \S+: 2 cannot-tell\nTo: dev@example.org\nDate: .* \+0000\n/);
   t.match(mail, /\n\ncrashpath made/);
   t.equal(ended.exitCode, 3, 'a mail that nobody gets is no success');
+});
+
+t.test(
+  'a hook may say more than a string holds, and a signal that meets only hooks is too late',
+  async (t) => {
+    const place = await makePlace(
+      t,
+      `${SETTINGS}hooks:
+  mail: [sh, -c, 'head -c 300000000 /dev/zero >&2; exit 7']
+  command: [sh, -c, 'kill -TERM $PPID; sleep 0.2']
+`,
+    );
+    await land(place, 'one');
+    const ended = await night(place);
+    t.equal(ended.exitCode, 3, 'a hook failed; the night was not stopped');
+    t.equal((await verdictsOf(place)).cells.length, 2);
+    const cut = await night(place, {
+      again: true,
+      beforeRun: (_plan, count) => void (count === 2 && process.kill(process.pid, 'SIGTERM')),
+    });
+    t.equal(cut.exitCode, 143, 'a signal during the runs');
+  },
+);
+
+t.test(
+  'a night that cannot be read is told, left as it is, and not taken for an unfinished one',
+  async (t) => {
+    const place = await makePlace(t);
+    await land(place, 'one');
+    await night(place);
+    const [first = ''] = await nightsOf(place);
+    const verdicts = join(place.out, 'nights', first, 'verdicts.json');
+    const text = await readFile(verdicts, 'utf8');
+    const newer = text.replace('"schema": 1', '"schema": 2');
+    await writeFile(verdicts, newer);
+    const again = await night(place);
+    t.equal(again.exitCode, 3, 'a fault');
+    t.match(again.stdout, /1 fault/);
+    t.match(again.stdout, /fault .*its verdicts.json has schema 2, this crashpath reads 1; --resume /);
+    t.equal(await readFile(verdicts, 'utf8'), newer);
+    t.equal((await nightsOf(place)).length, 2, 'a night of its own');
+    const resumed = await night(place, { resume: first });
+    t.strictSame(resumed.works.ran, [], 'judged again by its runs');
+    const record = join(place.out, 'nights', first, 'night.json');
+    await writeFile(record, (await readFile(record, 'utf8')).slice(0, 500));
+    await land(place, 'two');
+    const third = await night(place);
+    t.match(third.stdout, /fault .*it has no valid night.json; restore that file, or remove the directory/);
+    t.equal((await readdir(join(place.out, 'nights/kernels'))).length, 2, 'its kernel may be needed');
+    await rm(join(place.out, 'nights', first), { recursive: true });
+    const last = (await nightsOf(place)).at(-1) ?? '';
+    await rm(join(place.out, 'nights', last, 'verdicts.json'));
+    const continued = await night(place);
+    t.strictSame(continued.works.ran, [], 'without verdicts: unfinished, and continued');
+    t.equal((await nightsOf(place)).at(-1), last);
+  },
+);
+
+t.test('no kernel at all is not "nothing new"; a link that leads nowhere is told', async (t) => {
+  const place = await makePlace(t);
+  const none = await night(place);
+  t.equal(none.exitCode, 3);
+  t.equal(none.stdout, 'nothing to run: no kernel can be used\n');
+  await symlink('nowhere', join(place.builds, 'latest'));
+  const dangling = await night(place);
+  t.match(dangling.works.complained.join('\n'), /cannot read build ".*latest": no such file or directory/);
+  await rm(join(place.builds, 'latest'));
+  await land(place, 'one');
+  await symlink('one', join(place.builds, 'latest'));
+  t.equal((await night(place)).exitCode, 0, 'a link to a build');
+  t.match((await night(place)).stdout, /^nothing new: former nights/);
+});
+
+t.test('a build that fails does not become good because its baseline is gone', async (t) => {
+  const place = await makePlace(t);
+  await land(place, 'one');
+  await night(place);
+  await rm(join(place.out, 'nights/kernels'), { recursive: true });
+  await land(place, 'two-bad');
+  const lost = await night(place);
+  t.equal(lost.exitCode, 1);
+  const cells = (await verdictsOf(place)).cells;
+  t.strictSame(
+    cells.map(({ why }) => why.startsWith('its baseline is no longer there; ')),
+    [true, true],
+  );
+  await land(place, 'three-bad');
+  await night(place);
+  const after = await verdictsOf(place);
+  t.strictSame(words(after), { 'sysrq-task': 'unchanged', 'ioapic-lock-held': 'cannot-tell' });
+});
+
+t.test('builds are watched at once, however many are broken', async (t) => {
+  const place = await makePlace(t);
+  await land(place, 'one');
+  for (let index = 0; index < 30; index += 1) await writeFile(join(place.builds, `empty-${index}`), '');
+  const works = fakeNightWorks(place.fake);
+  const begun = performance.now();
+  const source = { name: 'b', directory: place.builds, newest: 1, pattern: '*' };
+  const options = { base: '/', keepIn: undefined, settleMs: 400 };
+  const found = await findKernels([source], works, options);
+  t.ok(performance.now() - begun < 30 * 400, 'one wait, not one for each');
+  t.equal(found.faults.length, 30);
+  t.equal(found.kernels.length, 1);
+  const growing = findKernels([{ ...source, pattern: 'empty-1' }], works, options);
+  setTimeout(() => void writeFile(join(place.builds, 'empty-1'), 'more'), 200);
+  t.match((await growing).deferred, [/still being written/]);
 });
 
 t.test('mistakes in the file: place and the nearest name', async (t) => {

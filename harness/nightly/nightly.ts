@@ -13,6 +13,7 @@ import { runHooks } from './hooks.js';
 import { withNightLock } from './lock.js';
 import {
   CAMPAIGN,
+  damagedNights,
   durationsIn,
   endedNights,
   kernelsIn,
@@ -91,7 +92,7 @@ function unfinishedNight(
   { resume, again }: NightlyOptions,
 ): Pick<StoredNight, 'directory' | 'record'> | undefined {
   const own = stored.filter(({ record }) => record.name === name);
-  const open = own.filter(({ verdicts }) => verdicts === undefined);
+  const open = own.filter(({ verdicts, damage }) => verdicts === undefined && damage === undefined);
   if (resume !== undefined) {
     const named = own.find(({ record }) => record.night === resume);
     if (named === undefined) {
@@ -132,6 +133,7 @@ async function begin(
     directory: join(nights, name),
     startedAt,
     former: endedNights(options.stored),
+    damaged: await damagedNights(nights),
     keepIn: kernelsIn(nights),
   });
   for (const line of planned.kind === 'night' ? planned.record.faults : planned.faults) works.complain(line);
@@ -229,6 +231,7 @@ export async function rehearse(
     directory: join(nights, name),
     startedAt,
     former: endedNights(stored),
+    damaged: await damagedNights(nights),
     keepIn: undefined,
   });
   return { planned, unfinished: unfinished?.record.night, durations: await durationsOf(stored, night.name) };

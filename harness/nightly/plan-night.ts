@@ -30,6 +30,8 @@ export type Planned =
   | ({ readonly kind: 'night' } & PlannedNight)
   | {
       readonly kind: 'nothing-new';
+      /** Kernels that were found; former nights have run all of them. */
+      readonly found: number;
       readonly standing: readonly Standing[];
       readonly faults: readonly string[];
       readonly deferred: readonly string[];
@@ -48,7 +50,7 @@ export async function planNight(
   const campaign = await loadNightCampaign(night, options);
   const found = await findKernels(night.kernels, works, options);
   const planner = new NightArms(night, campaign, { works, options });
-  const faults = [...found.faults];
+  const faults = [...options.damaged, ...found.faults];
   const cells: PlannedCell[] = [];
   const standing: Standing[] = [];
   for (const kernel of found.kernels) {
@@ -73,6 +75,7 @@ export async function planNight(
       const good = night.baselines.lastGoodNight ? lastGood(over, kernel.kernel.sha256) : undefined;
       const wanted: { kind: PlannedComparison['kind']; kernel: RecordedKernel; night?: string }[] = [];
       const pinned = await planner.pinned(faults);
+      let lost = night.baselines.kernel !== undefined && pinned === undefined;
       if (pinned !== undefined && pinned.sha256 !== kernel.kernel.sha256)
         wanted.push({ kind: 'pinned', kernel: pinned });
       if (good !== undefined) {
@@ -87,6 +90,7 @@ export async function planNight(
       const candidate = planner.add(arm, { trials: planned.repeatOf(scenario) });
       for (const { kind, kernel: baseline, night: of } of wanted) {
         const other = await planner.baseline(baseline, { row: planned.rowOf(scenario), machine, faults });
+        if (other === undefined) lost = true;
         if (other === undefined || other.id === candidate.id) continue;
         comparisons.push({
           id: planner.nextComparison(),
@@ -99,12 +103,18 @@ export async function planNight(
         ...cell,
         source: kernel.source,
         comparisons,
+        ...(lost && comparisons.every(({ kind }) => kind === 'regressed')
+          ? { baselineLost: true as const }
+          : {}),
         ...(stands === undefined ? {} : { regressedSince: stands.since }),
       });
     }
   }
   const { deferred } = found;
-  if (cells.length === 0) return { kind: 'nothing-new', standing, faults: [...new Set(faults)], deferred };
+  if (cells.length === 0) {
+    const kernels = found.kernels.length;
+    return { kind: 'nothing-new', found: kernels, standing, faults: [...new Set(faults)], deferred };
+  }
   const controls = await planner.controls();
   const columns = new Set(cells.map(({ kernel }) => kernel));
   const record: NightRecord = {

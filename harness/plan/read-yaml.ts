@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { type Fault, usageFault } from '../model/fault.js';
 import { nearest } from '../model/nearest.js';
@@ -47,6 +47,12 @@ export function readYaml<T>(text: string, file: string, { what, schema, seeAlso 
     const why = error.message.replace(/\s+/g, ' ');
     throw usageFault(`cannot read ${what} "${place(error.pos[0])}": ${why}; correct the YAML there`, error);
   }
+  const nothing = danglingAlias(document);
+  if (nothing !== undefined) {
+    throw usageFault(
+      `cannot read ${what} "${place(nothing.offset)}": the alias "*${nothing.name}" names nothing; quote a value that begins with *`,
+    );
+  }
   const parsed = schema.safeParse(valueOf(document, { what, file }));
   if (!parsed.success) {
     const issue = deepest(parsed.error.issues);
@@ -65,6 +71,21 @@ export function readYaml<T>(text: string, file: string, { what, schema, seeAlso 
   };
 }
 
+/** The first alias without an anchor before it: most often a value such as `*.deb` that is not quoted. */
+function danglingAlias(
+  document: ReturnType<typeof parseDocument>,
+): { name: string; offset: number } | undefined {
+  let found: { name: string; offset: number } | undefined;
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) !== undefined) return undefined;
+      found = { name: node.source, offset: node.range?.[0] ?? 0 };
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
 function valueOf(
   document: ReturnType<typeof parseDocument>,
   { what, file }: { what: string; file: string },
@@ -73,7 +94,7 @@ function valueOf(
     return document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     throw usageFault(
-      `cannot read ${what} "${file}": its aliases unfold too far or name nothing; write the values out`,
+      `cannot read ${what} "${file}": its aliases unfold too far; write the values out`,
       error,
     );
   }

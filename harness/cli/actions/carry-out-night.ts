@@ -2,12 +2,15 @@ import { relative } from 'node:path';
 import { EXIT } from '../../model/fault.js';
 import type { NightRead } from '../../night/read-night.js';
 import type { NightRecord } from '../../night/night-record.js';
-import { nightly, type NightlyOptions, rehearse } from '../../nightly/nightly.js';
+import { nightly, type NightlyEnd, type NightlyOptions, rehearse } from '../../nightly/nightly.js';
 import { expectedNightMs } from '../../nightly/expected-length.js';
 import type { Standing } from '../../nightly/plan-night.js';
 import type { NightWorks } from '../../nightly/works.js';
 import { countOf, safeName } from '../../report/words.js';
 import { complain, say } from '../context.js';
+
+const NOTHING_NEW = 'nothing new: former nights have run all of it';
+const NO_KERNEL = 'nothing to run: no kernel can be used';
 
 /** Options of {@link carryOutNight}. */
 export interface CarryOutOptions extends NightlyOptions {
@@ -15,14 +18,18 @@ export interface CarryOutOptions extends NightlyOptions {
   readonly dryRun: boolean;
 }
 
-/** Carries out or rehearses a night and prints what came of it. Returns the exit code. */
+/** Carries out or rehearses a night and prints what came of it. `ended`: a signal has not cut it off. */
 export async function carryOutNight(
   night: NightRead,
   works: NightWorks,
   { json, dryRun, ...options }: CarryOutOptions,
-): Promise<number> {
-  if (dryRun) return await printRehearsal(night, works, options);
+): Promise<{ exitCode: number; ended: boolean }> {
+  if (dryRun) return { exitCode: await printRehearsal(night, works, options), ended: false };
   const end = await nightly(night, works, options);
+  return { exitCode: printEnd(end, json), ended: end.kind === 'ended' };
+}
+
+function printEnd(end: NightlyEnd, json: boolean): number {
   switch (end.kind) {
     case 'unfinished':
       if (end.fault !== undefined) {
@@ -31,12 +38,12 @@ export async function carryOutNight(
       }
       return EXIT.harness;
     case 'nothing-new': {
-      const { standing, faults } = end;
+      const { found, standing, faults } = end;
       print(
         json
           ? JSON.stringify({ schema: 1, kind: 'nothing-new', standing, faults })
           : [
-              'nothing new: former nights have run all of it (--again runs it again)',
+              found === 0 ? NO_KERNEL : `${NOTHING_NEW} (--again runs it again)`,
               ...standing.map(standingText),
             ].join('\n'),
       );
@@ -70,9 +77,7 @@ async function printRehearsal(night: NightRead, works: NightWorks, options: Nigh
   if (unfinished !== undefined) say(`night ${unfinished} has not ended: it would be continued first`);
   if (planned.kind === 'nothing-new') {
     for (const line of [...planned.faults, ...planned.deferred]) complain(line);
-    print(
-      ['nothing new: former nights have run all of it', ...planned.standing.map(standingText)].join('\n'),
-    );
+    print([planned.found === 0 ? NO_KERNEL : NOTHING_NEW, ...planned.standing.map(standingText)].join('\n'));
     return EXIT.expected;
   }
   const { record } = planned;

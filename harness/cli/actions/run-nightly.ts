@@ -38,16 +38,17 @@ export async function runNightly(argv: NightlyArguments, seams: NightlySeams = {
       settleMs: seams.settleMs ?? SETTLE_MS,
       signal: stop.signal,
     };
-    const exitCode = await carryOutNight(night, works, {
+    const { exitCode, ended } = await carryOutNight(night, works, {
       ...options,
       json: argv.json,
       dryRun: argv.dryRun,
     }).catch((error: unknown) => {
       // What a signal cut off is no failure; a build or a download throws the signal's reason.
       if (stop.caught === undefined || error instanceof Error) throw error;
-      return EXIT.harness;
+      return { exitCode: EXIT.harness, ended: false };
     });
-    if (stop.caught === undefined) return exitCode;
+    // A signal while the hooks run comes too late.
+    if (stop.caught === undefined || ended) return exitCode;
     complain(`crashpath: stopped by ${stop.caught.name}; the same command continues the night`);
     return 128 + stop.caught.number;
   } finally {
