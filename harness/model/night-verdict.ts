@@ -117,6 +117,8 @@ export const NightVerdictsSchema = z.strictObject({
   kernels: z.array(KernelSchema),
   controls: z.array(ControlSchema),
   cells: z.array(CellVerdictSchema),
+  /** With which `crashpath nightly` ended, before its hooks. */
+  exitCode: z.number().int().min(0).max(255).optional(),
   /** What the night could not do and went on without: a source that vanished, a kernel that did not build. */
   faults: z.array(sentence),
 });

@@ -149,6 +149,10 @@ export const NightFileSchema = z.strictObject({
         .optional()
         .describe('Nights with regressions, or with failed runs; absent: three times as many'),
     })
+    .refine(({ nights, failed }) => failed === undefined || failed >= nights, {
+      path: ['failed'],
+      message: 'must be at least nights: those stay in any case',
+    })
     .default({ nights: 30 }),
   hosts: z.array(line.min(1).max(300)).min(1).max(64).optional(),
   accel: z.enum(['auto', 'kvm', 'kvm-unproved', 'tcg']).default('auto'),

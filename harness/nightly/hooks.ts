@@ -24,7 +24,7 @@ export interface HookOptions {
  */
 export async function runHooks(
   hooks: NightFile['hooks'],
-  { verdicts, markdown, exitCode }: NightOutcome,
+  { verdicts, markdown, exitCode }: Pick<NightOutcome, 'verdicts' | 'markdown' | 'exitCode'>,
   { name, directory, now }: HookOptions,
 ): Promise<string[]> {
   const env = {

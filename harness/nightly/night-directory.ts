@@ -144,18 +144,30 @@ export async function appendJournal(directory: string, line: JournalLine): Promi
   });
 }
 
-/** How much of its budget a night has spent. A line that a full disk or a kill cut off is left out. */
+/** How much of its budget a night has spent. */
 export async function spentIn(directory: string): Promise<number> {
+  return Math.max(0, ...(await journalIn(directory)).map(({ spentMs }) => spentMs));
+}
+
+/** What the journal says when the hooks have run. */
+export const TOLD = 'told';
+
+/** Whether a night's hooks have run; a kill may have kept them from it. */
+export async function isTold(directory: string): Promise<boolean> {
+  return (await journalIn(directory)).some(({ what }) => what === TOLD);
+}
+
+/** The journal. A line that a full disk or a kill cut off is left out. */
+async function journalIn(directory: string): Promise<JournalLine[]> {
   const text = await readFile(join(directory, NIGHT_FILES.journal), 'utf8').catch(() => '');
-  const spent = text.split('\n').flatMap((line) => {
+  return text.split('\n').flatMap((line) => {
     try {
       const read = JournalSchema.safeParse(JSON.parse(line));
-      return read.success ? [read.data.spentMs] : [];
+      return read.success ? [read.data] : [];
     } catch {
       return [];
     }
   });
-  return Math.max(0, ...spent);
 }
 
 /** Mean lengths of the runs of a night by scenario, milliseconds. */

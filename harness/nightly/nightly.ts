@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Fault, usageFault } from '../model/fault.js';
 import { STORE_SCHEMA } from '../model/record.js';
@@ -12,10 +12,12 @@ import { writeText } from '../store/stored-file.js';
 import { runHooks } from './hooks.js';
 import { withNightLock } from './lock.js';
 import {
+  appendJournal,
   CAMPAIGN,
   damagedNights,
   durationsIn,
   endedNights,
+  isTold,
   kernelsIn,
   makeNightDirectory,
   NIGHT_FILES,
@@ -23,7 +25,9 @@ import {
   nightsIn,
   readNights,
   removeUnplanned,
+  spentIn,
   type StoredNight,
+  TOLD,
   writeRecord,
 } from './night-directory.js';
 import { armIn, runOnHost, sureRuns } from './night-runs.js';
@@ -80,10 +84,33 @@ export async function nightly(
       return await carryOut(night, { works, options, stored, standing: [] }, unfinished);
     }
     for (const line of await pruneNights(nights, night)) works.say(line);
-    const begun = await begin(night, works, { ...options, stored });
+    const untold = await tellLast(stored, night, works);
+    const begun = await begin(night, works, { ...options, stored, untold });
     if (begun.kind === 'nothing-new') return begun;
     return await carryOut(night, { works, options, stored, standing: begun.standing }, begun);
   });
+}
+
+/** Runs the hooks of the last night that ended, when a kill has kept them from it. Returns lines about those that failed. */
+async function tellLast(
+  stored: readonly StoredNight[],
+  night: NightRead,
+  works: NightWorks,
+): Promise<string[]> {
+  const last = stored.findLast(({ record }) => record.name === night.name);
+  const { verdicts, directory = '' } = last ?? {};
+  if (verdicts?.exitCode === undefined || (await isTold(directory))) return [];
+  works.say(`night ${verdicts.night} has ended, but its hooks did not: they run now`);
+  const markdown = await readFile(join(directory, NIGHT_FILES.markdown), 'utf8').catch(() => '');
+  const about = { name: night.name, directory, now: works.wallClock() };
+  const failures = await runHooks(night.hooks, { verdicts, markdown, exitCode: verdicts.exitCode }, about);
+  await noteTold(directory, works);
+  return failures;
+}
+
+async function noteTold(directory: string, works: NightWorks): Promise<void> {
+  const at = works.wallClock().toISOString();
+  await appendJournal(directory, { at, spentMs: await spentIn(directory), what: TOLD });
 }
 
 function unfinishedNight(
@@ -118,7 +145,7 @@ function unfinishedNight(
 async function begin(
   night: NightRead,
   works: NightWorks,
-  options: NightlyOptions & { readonly stored: readonly StoredNight[] },
+  options: NightlyOptions & { readonly stored: readonly StoredNight[]; readonly untold: readonly string[] },
 ): Promise<
   | Extract<Planned, { kind: 'nothing-new' }>
   | { kind: 'begun'; directory: string; record: NightRecord; standing: readonly Standing[] }
@@ -133,7 +160,7 @@ async function begin(
     directory: join(nights, name),
     startedAt,
     former: endedNights(options.stored),
-    damaged: await damagedNights(nights),
+    damaged: [...options.untold, ...(await damagedNights(nights))],
     keepIn: kernelsIn(nights),
   });
   for (const line of planned.kind === 'night' ? planned.record.faults : planned.faults) works.complain(line);
@@ -198,6 +225,7 @@ async function carryOut(
   for (const line of await pruneNights(nightsIn(options.out), night)) works.say(line);
   const about = { name: record.name, directory, now: works.wallClock() };
   const hookFailures = await runHooks(night.hooks, outcome, about);
+  await noteTold(directory, works);
   return { kind: 'ended', outcome, directory, standing, hookFailures };
 }
 

@@ -9,11 +9,13 @@ import { NightArms, type PlanNightOptions, recorded } from './night-arms.js';
 import { loadNightCampaign } from './night-campaign.js';
 import type { NightWorks } from './works.js';
 
-/** A regression of a build that was not run again. */
+/** What is bad about a build that was not run again: it has regressed, or none of its trials could be judged. */
 export interface Standing {
   readonly scenario: string;
   readonly kernel: string;
   readonly machine: string | undefined;
+  readonly word: 'regressed' | 'cannot-tell';
+  /** The night. */
   readonly since: string;
 }
 
@@ -66,9 +68,13 @@ export async function planNight(
       };
       const over = cellOverNights(planner.former, name);
       const stands = standingRegression(over);
-      if (planner.known.has(arm.key) && !options.again) {
+      const known = planner.known.get(arm.key);
+      if (known !== undefined && !options.again) {
+        const { night: of, tally } = known;
         if (stands?.last.kernel.sha256 === kernel.kernel.sha256) {
-          standing.push({ ...cell, machine, since: stands.since });
+          standing.push({ ...cell, machine, word: 'regressed', since: stands.since });
+        } else if (tally.rate === null) {
+          standing.push({ ...cell, machine, word: 'cannot-tell', since: of });
         }
         continue;
       }

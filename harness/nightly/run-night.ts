@@ -307,6 +307,7 @@ class Night {
     const controls = this.#record.controls.map((one) => nightControl(this.#runs, one, seen));
     const { night, name, kernels, startedAt, deferred } = this.#record;
     const now = this.#works.wallClock().toISOString();
+    const exitCode = nightExitCode({ blind, cells, faults: faults.length });
     const verdicts: NightVerdicts = {
       schema: NIGHT_SCHEMA,
       kind: 'night',
@@ -320,6 +321,7 @@ class Night {
       kernels: kernels.map(nightKernel),
       controls,
       cells: cells.map(({ cell }) => ({ ...cell, why: bounded(cell.why) })),
+      exitCode,
       faults: [...faults, ...deferred].map(bounded),
     };
     const text = nightText(verdicts, name);
@@ -341,7 +343,7 @@ class Night {
       cells,
       text,
       markdown,
-      exitCode: nightExitCode({ blind, cells, faults: faults.length }),
+      exitCode,
     };
   }
 

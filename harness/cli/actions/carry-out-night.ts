@@ -47,8 +47,8 @@ function printEnd(end: NightlyEnd, json: boolean): number {
               ...standing.map(standingText),
             ].join('\n'),
       );
-      if (standing.length > 0) return EXIT.unexpected;
-      return faults.length > 0 ? EXIT.harness : EXIT.expected;
+      const code = standingExitCode(standing);
+      return code !== EXIT.unexpected && faults.length > 0 ? EXIT.harness : code;
     }
     case 'ended': {
       const { outcome, directory, standing, hookFailures } = end;
@@ -57,8 +57,9 @@ function printEnd(end: NightlyEnd, json: boolean): number {
       );
       say(`night: ${relative('.', directory)}`);
       for (const failure of hookFailures) complain(`crashpath: ${failure}`);
-      if (outcome.exitCode === EXIT.expected && standing.length > 0) return EXIT.unexpected;
-      return outcome.exitCode === EXIT.expected && hookFailures.length > 0 ? EXIT.harness : outcome.exitCode;
+      if (outcome.exitCode !== EXIT.expected) return outcome.exitCode;
+      const code = standingExitCode(standing);
+      return code !== EXIT.unexpected && hookFailures.length > 0 ? EXIT.harness : code;
     }
   }
 }
@@ -67,9 +68,16 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function standingText({ scenario, kernel, machine, since }: Standing): string {
+function standingText({ scenario, kernel, machine, word, since }: Standing): string {
   const cell = [scenario, kernel, ...(machine === undefined ? [] : [machine])].map(safeName).join('  ');
-  return `STILL REGRESSED  ${cell}: since night ${since}; this build was not run again`;
+  return word === 'regressed'
+    ? `STILL REGRESSED  ${cell}: since night ${since}; this build was not run again`
+    : `NOT JUDGED       ${cell}: no trial of night ${since} could be judged; --again runs it again`;
+}
+
+function standingExitCode(standing: readonly Standing[]): number {
+  if (standing.some(({ word }) => word === 'regressed')) return EXIT.unexpected;
+  return standing.length > 0 ? EXIT.inconclusive : EXIT.expected;
 }
 
 async function printRehearsal(night: NightRead, works: NightWorks, options: NightlyOptions): Promise<number> {
@@ -78,7 +86,7 @@ async function printRehearsal(night: NightRead, works: NightWorks, options: Nigh
   if (planned.kind === 'nothing-new') {
     for (const line of [...planned.faults, ...planned.deferred]) complain(line);
     print([planned.found === 0 ? NO_KERNEL : NOTHING_NEW, ...planned.standing.map(standingText)].join('\n'));
-    return EXIT.expected;
+    return planned.faults.length > 0 ? EXIT.harness : EXIT.expected;
   }
   const { record } = planned;
   for (const line of [...record.faults, ...record.deferred]) complain(line);
@@ -91,7 +99,7 @@ async function printRehearsal(night: NightRead, works: NightWorks, options: Nigh
       ? 'no former night says how long that takes'
       : `about ${Math.max(1, Math.round(expectedMs / 60_000))} min by the last night, before anything is confirmed`;
   print([...rehearsalLines(record), `${length}; the budget is ${night.budget}`].join('\n'));
-  return EXIT.expected;
+  return record.faults.length > 0 ? EXIT.harness : EXIT.expected;
 }
 
 function plansOf({ arms }: NightRecord) {
