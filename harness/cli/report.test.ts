@@ -104,6 +104,22 @@ t.test("a night's verdicts.json decides; one that cannot be used is refused", as
   }
 });
 
+t.test('a lone dash is stdout', async (t) => {
+  const host = await hostWithRuns(t);
+  for (const dash of [['-o', '-'], ['--output', '-'], ['-o=-']]) {
+    const ended = await host.crashpath(['report', 'night/first', '--format', 'tap', ...dash]);
+    t.match(ended, { exitCode: 0, stdout: /^TAP version 14\n/, stderr: '' }, dash.join(' '));
+  }
+  const ended = await host.crashpath([
+    ...['report', 'night/first', '--format', 'junit', '-o', 'x', '--format', 'ktap', '-o', '-'],
+  ]);
+  t.match(ended, { exitCode: 0, stdout: /^KTAP version 1\n/ });
+  t.match(await host.crashpath(['report', 'night/first', '--format', 'tap', '-o', '-x']), {
+    exitCode: 64,
+    stderr: /it needs a value/,
+  });
+});
+
 t.test('GitHub: annotations on stdout, the summary to the step or to a file', async (t) => {
   const host = await hostWithRuns(t);
   const step = join(host.here, 'step.md');
@@ -128,6 +144,12 @@ t.test('mistakes', async (t) => {
     [['night', '--format', 'tap', '--format', 'ktap'], /2 --format and 0 --output/],
     [['night', '--format', 'tap', '-o', 'a', '-o', 'b'], /1 --format and 2 --output/],
     [['night', '--format', 'tap', '-o', 'a', '--format', 'ktap', '-o', 'a'], /two formats would go there/],
+    [['night', '--format', 'tap', '-o', 'a', '--format', 'ktap', '-o', './a'], /"\.\/a": two formats/],
+    [['night', '--format', 'tap', '-o', '-', '--format', 'ktap', '-o', '-'], /"-": two formats/],
+    [
+      ['night', '--format', 'github', '-o', 'a', '--format', 'tap', '-o', '-'],
+      /annotations of github go there/,
+    ],
     [['night', '--format', 'kcidb'], /give --origin/],
     [['night', '--format', 'kcidb', '--origin', 'My CI'], /small letters/],
     [['night', '--format', 'tap', '--origin', 'x'], /only kcidb has an origin/],
