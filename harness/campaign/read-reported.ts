@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
 import { NIGHT_SCHEMA, type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.js';
@@ -7,8 +7,8 @@ import { excerptOf } from '../report/console-excerpt.js';
 import { type ReportInput, reportedLines, type StoredRunInput } from '../report/formats/report-model.js';
 import { type Campaign, readCampaign, readRuns, type StoredRun } from '../store/campaign-directory.js';
 import { RECORDING } from '../store/recorder.js';
-import { readPlan, readResult } from '../store/run-directory.js';
-import { readJson } from '../store/stored-file.js';
+import { readPlan, readResult, whyNoResult } from '../store/run-directory.js';
+import { readJson, readStored } from '../store/stored-file.js';
 import { attemptsByPlan } from './resume.js';
 
 /** Lines of a console that a report shows of a run. */
@@ -16,6 +16,10 @@ const LINES = { maxLines: 25, linesAfter: 8 } as const;
 
 /** What a night's directory holds when the night has ended. */
 const VERDICTS = 'verdicts.json';
+/** What it holds from its begin. */
+const NIGHT = 'night.json';
+/** What a sweep's directory holds when it has ended: its runs are other ones than the one that it was planned with. */
+const SWEPT = 'map.json';
 
 /** A directory to report: a run, a campaign, or a night with its campaigns. */
 export interface ReportedDirectory {
@@ -60,18 +64,34 @@ async function oneRun(directory: string): Promise<ReportedDirectory> {
   };
 }
 
-/** A night's verdicts; undefined when there is no such file. */
+/** A night's verdicts; undefined for what is no night. Without them its runs would be judged as those of a campaign. */
 async function readNight(directory: string): Promise<NightVerdicts | undefined> {
   const path = join(directory, VERDICTS);
-  if (!(await exists(path))) return undefined;
-  const parsed = NightVerdictsSchema.safeParse(await readJson(path));
+  if (!(await isNamed(path))) {
+    if (!(await isNamed(join(directory, NIGHT)))) return undefined;
+    throw usageFault(
+      `cannot report "${directory}": the night has not ended, so it says nothing yet; continue it with crashpath nightly`,
+    );
+  }
+  const stored = await readJson(path);
+  const parsed = NightVerdictsSchema.safeParse(stored);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  const why = hasOtherSchema(stored)
+    ? `it has schema ${stored.schema}, this crashpath reads ${NIGHT_SCHEMA}`
+    : stored === undefined
+      ? 'it is not a readable JSON file'
+      : `${where}${issue?.message ?? 'it is damaged'}`;
   throw usageFault(
-    `cannot read the night's verdicts "${path}": ${where}${issue?.message ?? 'it is not JSON'}; crashpath nightly writes them, in schema ${NIGHT_SCHEMA}`,
+    `cannot read the night's verdicts "${path}": ${why}; crashpath nightly writes them, in schema ${NIGHT_SCHEMA}`,
     parsed.error,
   );
+}
+
+function hasOtherSchema(stored: unknown): stored is { readonly schema: number } {
+  if (typeof stored !== 'object' || stored === null || !('schema' in stored)) return false;
+  return typeof stored.schema === 'number' && stored.schema !== NIGHT_SCHEMA;
 }
 
 /** Names of the campaigns in a directory; an empty one for itself. */
@@ -104,8 +124,9 @@ async function runsOf(
   for (const run of stored.filter((one) => !dropped.has(one) && isRun(one))) {
     begun.push(await inputOf(run, name === '' ? run.runId : `${name}/${run.runId}`));
   }
+  const hasSwept = await exists(join(top, name, SWEPT));
   const waiting = planned.flatMap(({ plan, counted }) =>
-    counted === undefined
+    counted === undefined && !hasSwept
       ? [{ runId: plan.runId, path: '', begun: false, plan, result: undefined, console: [] }]
       : [],
   );
@@ -118,11 +139,20 @@ function isRun({ plan, result }: StoredRun): boolean {
 }
 
 async function inputOf({ directory, runId, plan, result }: StoredRun, path: string): Promise<StoredRunInput> {
-  const run = { runId, path, begun: true, plan, result };
+  const whyNone = result === undefined ? await whyNoResult(directory) : undefined;
+  const run = { runId, path, begun: true, plan, result, whyNoResult: whyNone };
   // What went as expected is not shown, unless a night says otherwise: there an expected hang counts as one.
   if (result?.verdict === 'captured' && result.outcome === 'expected') return { ...run, console: [] };
-  const bytes = await readFile(join(directory, RECORDING.console)).catch(() => Buffer.alloc(0));
+  const bytes = await readStored(join(directory, RECORDING.console)).catch(() => Buffer.alloc(0));
   return { ...run, console: reportedLines(excerptOf(result, bytes, LINES), result?.evidence) };
+}
+
+/** Also a link that leads nowhere: what cannot be read is not the same as what is not there. */
+async function isNamed(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

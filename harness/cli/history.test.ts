@@ -73,6 +73,17 @@ t.test('one cell: each campaign and each change', async (t) => {
   t.match(stdout, /corrected for every boundary between campaigns and for 1 cell$/m);
 });
 
+t.test('where nothing can have changed, nothing is said of p values', async (t) => {
+  const out = t.testdir({});
+  const trials = [{ verdict: 'captured' as const }];
+  await writeCampaign(out, { path: 'a', at: '2026-01-01T00:00:00Z', trials });
+  const one = await crashpathInProcess(['history', '--out', out]);
+  t.match(one, { exitCode: 0, stdout: /^failed: not captured/m });
+  t.notMatch(one.stdout, /0 cells|^p: /m);
+  await writeCampaign(out, { path: 'b', at: '2026-01-02T00:00:00Z', trials });
+  t.match((await crashpathInProcess(['history', '--out', out])).stdout, /^p: .* for 1 cell$/m);
+});
+
 t.test('--json, one object for each cell', async (t) => {
   const out = await nights(t);
   const { stdout } = await crashpathInProcess(['history', '--json', '--out', out]);

@@ -73,6 +73,24 @@ t.test('the size of the terminal is asked for each time', async (t) => {
   screen.end();
 });
 
+t.test('a terminal that does not know its size', async (t) => {
+  const sizeOf = (columns: number, rows: number) => {
+    const { stream } = shownTerminal(80, 24);
+    let seen: unknown;
+    const screen = openLiveScreen(Object.assign(stream, { columns, rows }), {
+      lines: (size) => {
+        seen = size;
+        return [];
+      },
+      everyMs: 60_000,
+    });
+    screen.end();
+    return seen;
+  };
+  t.strictSame(sizeOf(0, 0), { columns: 80, rows: 22 });
+  t.strictSame(sizeOf(1, 1), { columns: 1, rows: 1 });
+});
+
 t.test('where nothing is drawn in place', async (t) => {
   const before = process.env['TERM'];
   t.teardown(() => {

@@ -34,6 +34,11 @@ export function canRedraw({ isTTY }: Terminal): boolean {
 /** Lines that other output keeps on the screen, at least. */
 const OTHERS = 2;
 
+/** Terminals that do not know their size (`script` without one, serial lines) give 0. */
+function sizeOr(otherwise: number, given: number | undefined): number {
+  return given === undefined || given === 0 ? otherwise : given;
+}
+
 /**
  * Begins to draw. The cursor stays visible all the time, so that no end of crashpath, not even SIGKILL, leaves a terminal
  * without one.
@@ -42,7 +47,8 @@ export function openLiveScreen(terminal: Terminal, options: LiveScreenOptions): 
   const { lines, everyMs = 500 } = options;
   const log = createLogUpdate(terminal, { showCursor: true });
   const redraw = () => {
-    const { columns = 80, rows = 24 } = terminal;
+    const columns = sizeOr(80, terminal.columns);
+    const rows = sizeOr(24, terminal.rows);
     log(lines({ columns, rows: Math.max(1, rows - OTHERS) }).join('\n'));
   };
   const resized = () => {

@@ -9,7 +9,7 @@ import { usageMessage } from './words/usage-message.js';
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
 export function parserFor(words: readonly string[]): Argv {
   refuseValuesOfSwitches(words);
-  const parser: Argv = yargs([...words]);
+  const parser: Argv = yargs(withDashJoined(words));
   return (
     declareCommands(
       parser
@@ -49,6 +49,18 @@ export function parserFor(words: readonly string[]): Argv {
         throw usageFault(usageMessage(complaint ?? error?.message ?? 'unknown', misused));
       })
   );
+}
+
+/** `-o -` means stdout, but yargs takes a lone dash for no value of a list. */
+function withDashJoined(words: readonly string[]): string[] {
+  return words.flatMap((word, index) => {
+    if (word === '-' && isOutput(words[index - 1])) return [];
+    return isOutput(word) && words[index + 1] === '-' ? ['--output=-'] : [word];
+  });
+}
+
+function isOutput(word: string | undefined): boolean {
+  return word === '-o' || word === '--output';
 }
 
 /** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { execa } from 'execa';
@@ -89,7 +89,9 @@ t.test("a night's verdicts.json decides; one that cannot be used is refused", as
   t.match(stdout, /^## regressed: lock-held on broken$/m);
   t.match(stdout, /^- run `crash-path-hang-spin`: crash-path-hang\/spin/m);
   for (const [bad, says] of [
-    ['{', /it is not JSON|expected object/],
+    ['{', /verdicts\.json": it is not a readable JSON file; crashpath nightly writes/],
+    ['[]', /expected object/],
+    [JSON.stringify({ ...made, schema: 99 }), /it has schema 99, this crashpath reads 1/],
     [JSON.stringify({ ...made, night: 7 }), /night: .*expected string/],
     [JSON.stringify({ ...made, colour: 'red' }), /colour/],
   ] as const) {
@@ -102,6 +104,78 @@ t.test("a night's verdicts.json decides; one that cannot be used is refused", as
     });
     t.match(ended.stderr, says);
   }
+});
+
+t.test('without verdicts that can be read a night is not judged as a campaign', async (t) => {
+  const host = await hostWithRuns(t);
+  const words = ['report', 'night', '--format', 'tap'];
+  const path = join(host.here, 'night', 'verdicts.json');
+  t.match(await host.crashpath(words), { exitCode: 0 }, 'two campaigns, no night');
+  await symlink('nowhere', path);
+  t.match(await host.crashpath(words), { exitCode: 64, stderr: /it is not a readable JSON file/ }, 'a link');
+  await rm(path);
+  await execa('mkfifo', [path]);
+  t.match(await host.process(words), { exitCode: 64, stderr: /it is not a readable JSON file/ }, 'a pipe');
+  await rm(path);
+  await writeFile(join(host.here, 'night', 'night.json'), '{}');
+  t.match(await host.crashpath(words), { exitCode: 64, stdout: '', stderr: /the night has not ended/ });
+});
+
+t.test('a run without a verdict says why; pipes in its place are not waited for', async (t) => {
+  const host = await hostWithRuns(t);
+  const run = join(host.here, 'night', 'first', 'captured-6.1');
+  const path = join(run, 'verdict.json');
+  const verdict = await readFile(path, 'utf8');
+  const said = async () => {
+    const { stdout } = await host.process(['report', 'night/first', '--format', 'ktap']);
+    return /no verdict: [^\n]*/.exec(stdout)?.[0];
+  };
+  t.equal(await said(), undefined);
+  await writeFile(path, verdict.replace(/"schema": ?1\b/, '"schema":7'));
+  t.equal(await said(), 'no verdict: its verdict.json has schema 7, this crashpath reads 1');
+  t.match((await host.crashpath(['list', 'runs', '--out', 'night'])).stdout, /captured-6\.1 +no verdict/);
+  await writeFile(path, verdict.slice(0, 100));
+  t.equal(await said(), 'no verdict: it has no valid verdict.json');
+  t.match((await host.crashpath(['classify', run])).stderr, /^no verdict was stored: it has no valid/);
+  await rm(path);
+  t.equal(await said(), 'no verdict: the run was cut off');
+  for (const name of ['verdict.json', 'plan.json', 'console.bin']) {
+    await rm(join(run, name), { force: true });
+    await execa('mkfifo', [join(run, name)]);
+  }
+  t.match(await host.process(['report', 'night/first', '--format', 'ktap']), { exitCode: 0 });
+  t.match(await host.process(['list', 'runs', '--out', 'night']), { exitCode: 0 });
+  t.match(await host.process(['history', '--out', 'night']), { exitCode: 0 });
+  t.match(await host.process(['show', run]), { exitCode: 64, stderr: /it has no valid plan\.json/ });
+});
+
+t.test('a sweep that has ended has no run that is left', async (t) => {
+  const host = await hostWithRuns(t);
+  const words = ['report', 'night/second', '--format', 'ktap'];
+  t.match((await host.crashpath(words)).stdout, /# SKIP not run: the campaign was stopped/);
+  await cp(join(host.here, 'night/first/captured-6.1'), join(host.here, 'night/second/a-0000'), {
+    recursive: true,
+  });
+  await writeFile(join(host.here, 'night', 'second', 'map.json'), '{}');
+  const { stdout } = await host.crashpath(words);
+  t.match(stdout, /^1\.\.1\n/m);
+  t.notMatch(stdout, /not run/);
+});
+
+t.test('a lone dash is stdout', async (t) => {
+  const host = await hostWithRuns(t);
+  for (const dash of [['-o', '-'], ['--output', '-'], ['-o=-']]) {
+    const ended = await host.crashpath(['report', 'night/first', '--format', 'tap', ...dash]);
+    t.match(ended, { exitCode: 0, stdout: /^TAP version 14\n/, stderr: '' }, dash.join(' '));
+  }
+  const ended = await host.crashpath([
+    ...['report', 'night/first', '--format', 'junit', '-o', 'x', '--format', 'ktap', '-o', '-'],
+  ]);
+  t.match(ended, { exitCode: 0, stdout: /^KTAP version 1\n/ });
+  t.match(await host.crashpath(['report', 'night/first', '--format', 'tap', '-o', '-x']), {
+    exitCode: 64,
+    stderr: /it needs a value/,
+  });
 });
 
 t.test('GitHub: annotations on stdout, the summary to the step or to a file', async (t) => {
@@ -128,6 +202,12 @@ t.test('mistakes', async (t) => {
     [['night', '--format', 'tap', '--format', 'ktap'], /2 --format and 0 --output/],
     [['night', '--format', 'tap', '-o', 'a', '-o', 'b'], /1 --format and 2 --output/],
     [['night', '--format', 'tap', '-o', 'a', '--format', 'ktap', '-o', 'a'], /two formats would go there/],
+    [['night', '--format', 'tap', '-o', 'a', '--format', 'ktap', '-o', './a'], /"\.\/a": two formats/],
+    [['night', '--format', 'tap', '-o', '-', '--format', 'ktap', '-o', '-'], /"-": two formats/],
+    [
+      ['night', '--format', 'github', '-o', 'a', '--format', 'tap', '-o', '-'],
+      /annotations of github go there/,
+    ],
     [['night', '--format', 'kcidb'], /give --origin/],
     [['night', '--format', 'kcidb', '--origin', 'My CI'], /small letters/],
     [['night', '--format', 'tap', '--origin', 'x'], /only kcidb has an origin/],

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { matches } from '../model/expectation.js';
@@ -8,6 +7,7 @@ import { RunPlanSchema } from '../plan/run-plan.js';
 import { ScenarioSchema } from '../plan/scenario.js';
 import type { Build, CellName } from '../stats/cell-history.js';
 import { seenOf, tallyOf } from '../stats/tally.js';
+import { readJsonSync } from '../store/stored-file.js';
 
 /** What the index holds of a run. */
 export interface IndexedTrial {
@@ -22,6 +22,7 @@ export interface IndexedTrial {
 
 // Only what is used: these are read a hundred thousand times.
 const VerdictSchema = RunResultSchema.pick({
+  schema: true,
   scenario: true,
   kernel: true,
   kernelSha256: true,
@@ -52,8 +53,8 @@ const NAME_CHARACTERS = 300;
  * campaign file does not count: it differs between kernels, and may change from night to night.
  */
 export function readTrial(directory: string): IndexedTrial | undefined {
-  const result = VerdictSchema.safeParse(json(join(directory, 'verdict.json'))).data;
-  const plan = PlanSchema.safeParse(json(join(directory, 'plan.json'))).data;
+  const result = VerdictSchema.safeParse(readJsonSync(join(directory, 'verdict.json'))).data;
+  const plan = PlanSchema.safeParse(readJsonSync(join(directory, 'plan.json'))).data;
   if (result === undefined || plan === undefined || isCutOff(result)) return undefined;
   const { scenario, kernel, captureKernel } = plan;
   const isPair = result.captureKernelSha256 !== result.kernelSha256;
@@ -83,12 +84,4 @@ export function readTrial(directory: string): IndexedTrial | undefined {
 
 function bounded(name: string): string {
   return name.slice(0, NAME_CHARACTERS);
-}
-
-function json(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,11 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Build, CellName } from '../stats/cell-history.js';
 import { directoriesIn, findCampaigns, type FoundCampaign } from './find-campaigns.js';
 import type { IndexFile } from './index-file.js';
 import { readTrial } from './read-trial.js';
+import { readJsonSync } from '../store/stored-file.js';
 
 /** What an update did. */
 export interface IndexUpdate {
@@ -126,7 +127,7 @@ function stampOf(path: string): string | undefined {
 function beganAt(directory: string): string {
   const path = join(directory, 'campaign.json');
   try {
-    const { createdAt } = CampaignSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const { createdAt } = CampaignSchema.parse(readJsonSync(path));
     return new Date(createdAt).toISOString();
   } catch {
     return statSync(path).mtime.toISOString();

@@ -83,3 +83,16 @@ void t.test('an empty console has no lines', async (t) => {
     { number: 2, offset: 1, text: '' },
   ]);
 });
+
+void t.test('carriage returns before a line are not shown, those in it are', async (t) => {
+  const bytes = Buffer.from(`one\r\n${'\r'.repeat(150)}[    4.5] Kernel panic - not syncing: x\r\na\rb\r\n`);
+  const { lines } = consoleExcerpt(bytes);
+  t.same(
+    lines.map(({ number, offset, text }) => [number, offset, text]),
+    [
+      [1, 0, 'one'],
+      [2, 5, '[    4.5] Kernel panic - not syncing: x'],
+      [3, bytes.length - 5, 'a\\x0db'],
+    ],
+  );
+});

@@ -106,7 +106,15 @@ function countLineFeeds(bytes: Buffer, end: number): number {
 function lineAt(bytes: Buffer, offset: number): string {
   const feed = bytes.indexOf(0x0a, offset);
   const end = feed === -1 ? bytes.length : feed;
+  const start = behindReturns(bytes, { start: offset, end });
   // One byte more than is shown lets the escape mark the cut; decoding all of a flood would be waste.
-  const text = bytes.toString('latin1', offset, Math.min(end, offset + LINE_BYTES + 2));
+  const text = bytes.toString('latin1', start, Math.min(end, start + LINE_BYTES + 2));
   return escapeGuestText(text.replace(/\r+$/, ''), LINE_BYTES);
+}
+
+/** Where the text of a line begins: a guest's serial driver may return the carriage a hundred times before it. Pure. */
+export function behindReturns(bytes: Buffer, { start, end }: { start: number; end: number }): number {
+  let at = start;
+  while (at < end && bytes[at] === 0x0d) at += 1;
+  return at;
 }

@@ -231,6 +231,11 @@ function readingLines(cells: readonly ShownHistory[], { unicode }: HistoryTextOp
       ? 'history: one character for each campaign and build, oldest first: lowest none failed, full all failed, dot nothing judged'
       : 'history: one character for each campaign and build, oldest first: 0 none failed, 1-9 tenths, X all failed, . nothing judged',
     'failed: not captured / judged since the latest change; void and harness errors are not judged',
-    `p: Fisher's exact test, two-sided, corrected for every boundary between campaigns and for ${countOf(corrected, 'cell')}`,
+    // Without a cell that has two points nothing was tested.
+    ...(corrected === 0
+      ? []
+      : [
+          `p: Fisher's exact test, two-sided, corrected for every boundary between campaigns and for ${countOf(corrected, 'cell')}`,
+        ]),
   ];
 }

@@ -37,6 +37,8 @@ export const RunDiffSchema = z.strictObject({
     moved: count,
     incidental: count,
     isSummary: z.boolean(),
+    /** Lines behind those that are shown. */
+    unshown: z.strictObject({ left: count, right: count, differ: z.boolean() }),
     hunks: z.array(z.strictObject({ left: z.array(LineSchema), right: z.array(LineSchema) })),
   }),
   state: z.array(DifferingSchema),

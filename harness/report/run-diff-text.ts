@@ -83,8 +83,13 @@ function phaseLines(phases: readonly PhasePair[], colors: Palette): string[] {
 }
 
 function consoleLines({ console }: RunDiff, { colors, full }: { colors: Palette; full: boolean }): string[] {
-  const { hunks, moved, incidental, isSummary, leftLines, rightLines } = console;
+  const { hunks, moved, incidental, isSummary, leftLines, rightLines, unshown } = console;
   const apart = [
+    ...(unshown.left + unshown.right === 0
+      ? []
+      : [
+          `behind the first ${Math.max(leftLines, rightLines)} lines ${unshown.differ ? 'they differ' : 'nothing differs'}, ${unshown.left} and ${unshown.right} lines`,
+        ]),
     ...(moved === 0 ? [] : [`${countOf(moved, 'line')} in another order`]),
     ...(incidental === 0
       ? []

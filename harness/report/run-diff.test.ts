@@ -170,6 +170,18 @@ t.test('floods are compared in bounded time', async (t) => {
   t.equal(diff.hunks[0]?.left.length, 9000, 'each line once');
 });
 
+t.test('behind the lines that are compared one by one it is known whether something differs', async (t) => {
+  const run = await recorded('captured-6.1');
+  const flood = (last: string) =>
+    saying(run, () => [...Array.from({ length: 60_000 }, () => 'the same'), `[   12.5] ${last}`]);
+  const same = diffRuns(flood('x'), flood('x'));
+  t.match(same, { same: true, console: { unshown: { left: 10_001, right: 10_001, differ: false } } });
+  t.match(runDiffText(same, TEXT), /behind the first 50000 lines nothing differs/);
+  const differs = diffRuns(flood('BUG: x'), flood('BUG: y'));
+  t.match(differs, { same: false, console: { hunks: [], unshown: { differ: true } } });
+  t.match(runDiffText(differs, TEXT), /behind the first 50000 lines they differ, 10001 and 10001 lines/);
+});
+
 t.test('what a guest printed is printed harmlessly', async (t) => {
   const run = await recorded('captured-6.1');
   const other = saying({ ...run, plan: { ...run.plan, append: HOSTILE } }, (lines) => [...lines, HOSTILE]);

@@ -64,6 +64,8 @@ export interface ConsoleDiff {
   readonly incidental: number;
   /** The consoles differ so much that only the lines that the other does not have at all are shown. */
   readonly isSummary: boolean;
+  /** Lines behind the first 50,000, which are not shown. */
+  readonly unshown: { readonly left: number; readonly right: number; readonly differ: boolean };
 }
 
 /** How two runs differ. */
@@ -87,7 +89,8 @@ export function diffRuns(left: ComparedRun, right: ComparedRun): RunDiff {
   const state = differingStates(left.facts, right.facts);
   const same =
     [plan, verdict, state, console.hunks].every(({ length }) => length === 0) &&
-    phases.every(({ differs }) => !differs);
+    phases.every(({ differs }) => !differs) &&
+    !console.unshown.differ;
   return { plan, verdict, phases, console, state, same };
 }
 
@@ -215,7 +218,7 @@ function controllerLines(state: Extract<HostFact, { fact: 'interrupt-state' }>):
   });
 }
 
-/** More lines than this of a console are not compared: a guest that floods it says the same over and over. */
+/** More lines than this of a console are not compared one by one: a guest that floods it says the same over and over. */
 const MOST_LINES = 50_000;
 /** Beyond so many changed lines an exact diff takes too long: its time grows with their square. */
 const MOST_CHANGES = 1_500;
@@ -225,8 +228,15 @@ export function diffConsoles(
   left: Pick<ComparedRun, 'consoleBytes' | 'plan'>,
   right: Pick<ComparedRun, 'consoleBytes' | 'plan'>,
 ): ConsoleDiff {
-  const [ofLeft, ofRight] = [linesOf(left), linesOf(right)];
-  const counts = { leftLines: ofLeft.length, rightLines: ofRight.length };
+  const [{ lines: ofLeft, rest: leftRest }, { lines: ofRight, rest: rightRest }] = [
+    linesOf(left),
+    linesOf(right),
+  ];
+  const counts = {
+    leftLines: ofLeft.length,
+    rightLines: ofRight.length,
+    unshown: { left: leftRest.count, right: rightRest.count, differ: leftRest.text !== rightRest.text },
+  };
   const parts = isFar(ofLeft, ofRight)
     ? undefined
     : diffArrays(
@@ -268,14 +278,24 @@ interface Line extends DiffLine {
   readonly normal: string;
 }
 
-function linesOf({ consoleBytes, plan }: Pick<ComparedRun, 'consoleBytes' | 'plan'>): Line[] {
+/** The lines that are compared one by one; of the others it is only known whether they are the same. */
+function linesOf({ consoleBytes, plan }: Pick<ComparedRun, 'consoleBytes' | 'plan'>): {
+  lines: Line[];
+  rest: { count: number; text: string };
+} {
   const lines: Line[] = [];
+  const rest: string[] = [];
+  let count = 0;
   for (const text of consoleBytes.toString('latin1').split(/[\r\n]+/)) {
     const normal = normalLine(text.slice(0, LONGEST), plan);
-    if (normal !== '') lines.push({ number: lines.length + 1, text, normal });
-    if (lines.length === MOST_LINES) break;
+    if (normal === '') continue;
+    if (lines.length < MOST_LINES) lines.push({ number: lines.length + 1, text, normal });
+    else {
+      count += 1;
+      if (!isIncidental(normal)) rest.push(normal);
+    }
   }
-  return lines;
+  return { lines, rest: { count, text: rest.join('\n') } };
 }
 
 /** A line is compared up to here, characters. */

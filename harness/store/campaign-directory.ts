@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { readResult } from './run-directory.js';
 import { storeFault } from './store-fault.js';
-import { readJson, whyUnreadable, writeJson } from './stored-file.js';
+import { readJson, readJsonSync, whyUnreadable, writeJson } from './stored-file.js';
 
 const FILES = {
   campaign: 'campaign.json',
@@ -123,7 +123,7 @@ export async function readRuns(campaignDirectory: string): Promise<StoredRun[]> 
   return runs;
 }
 
-const OutcomeSchema = RunResultSchema.pick({ verdict: true, outcome: true });
+const OutcomeSchema = RunResultSchema.pick({ schema: true, verdict: true, outcome: true });
 
 /** What a list says of a stored run; see {@link StoredRun}. */
 export interface StoredOutcome {
@@ -139,13 +139,7 @@ export interface StoredOutcome {
 export function* readOutcomes(campaignDirectory: string): Generator<StoredOutcome> {
   const entries = readdirSync(campaignDirectory, { withFileTypes: true });
   for (const { name } of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
-    const read = (file: string): unknown => {
-      try {
-        return JSON.parse(readFileSync(join(campaignDirectory, name, file), 'utf8'));
-      } catch {
-        return undefined;
-      }
-    };
+    const read = (file: string) => readJsonSync(join(campaignDirectory, name, file));
     const result = OutcomeSchema.safeParse(read('verdict.json')).data;
     const hasPlan = result !== undefined || RunPlanSchema.safeParse(read('plan.json')).success;
     yield { runId: name, hasPlan, result };

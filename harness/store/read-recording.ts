@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
@@ -14,6 +13,7 @@ import {
   SampleSchema,
 } from '../model/record.js';
 import { RECORDING } from './recorder.js';
+import { readStored } from './stored-file.js';
 
 /**
  * Reads a recording back, in its order of arrival. A recording that was cut off (crashpath killed, disk full) is read
@@ -62,7 +62,7 @@ export async function readHostFacts(directory: string): Promise<HostFact[]> {
 
 async function contents(directory: string, name: string): Promise<Buffer> {
   try {
-    return await readFile(join(directory, name));
+    return await readStored(join(directory, name));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0);
     throw harnessFault(

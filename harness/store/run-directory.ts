@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
@@ -53,4 +53,14 @@ export async function readPlan(directory: string): Promise<RunPlan> {
 export async function readResult(directory: string): Promise<RunResult | undefined> {
   const parsed = RunResultSchema.safeParse(await readJson(join(directory, FILES.verdict)));
   return parsed.success ? { ...parsed.data, directory } : undefined;
+}
+
+/** Why a run has no result: it was cut off, or its verdict is damaged or of another version. */
+export async function whyNoResult(directory: string): Promise<string> {
+  const path = join(directory, FILES.verdict);
+  const isThere = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? whyUnreadable(await readJson(path), FILES.verdict) : 'the run was cut off';
 }

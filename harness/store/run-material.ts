@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { RunResult } from '../model/result.js';
@@ -6,7 +5,7 @@ import type { RunMaterial } from '../report/page/run-page.js';
 import { readHostFacts } from './read-recording.js';
 import { RECORDING } from './recorder.js';
 import { readPlan, TIMELINE } from './run-directory.js';
-import { readJson } from './stored-file.js';
+import { readJson, readStored } from './stored-file.js';
 
 /** Of the stored timeline only what says where the capture kernel's output begins; other events pass unread. */
 const TimelineSchema = z.array(
@@ -22,7 +21,7 @@ const TimelineSchema = z.array(
  */
 export async function readMaterial(result: RunResult): Promise<RunMaterial> {
   const { directory } = result;
-  const bytes = (name: string) => readFile(join(directory, name)).catch(() => Buffer.alloc(0));
+  const bytes = (name: string) => readStored(join(directory, name)).catch(() => Buffer.alloc(0));
   return {
     result,
     plan: await readPlan(directory).catch(() => undefined),

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { constants, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { writeWhole } from '../cache/write-whole.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { storeFault } from './store-fault.js';
@@ -25,12 +26,43 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeText(path, `${text}\n`);
 }
 
-/** Reads a JSON file; undefined when it is missing or not JSON. */
+/** A longer text fits into no string. */
+const TEXT_BYTES = 0x1fff_ffff;
+// The open of a pipe waits for its other end otherwise.
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Reads a file; throws for what is none: a pipe or a device would never end. */
+export async function readStored(path: string): Promise<Buffer> {
+  const file = await open(path, READ);
+  try {
+    const found = await file.stat();
+    if (!found.isFile() && !found.isDirectory()) throw new Error('it is no regular file');
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads a JSON file; undefined when it is missing, no file, or not JSON. */
 export async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse((await readStored(path)).toString('utf8'));
   } catch {
     return undefined;
+  }
+}
+
+/** {@link readJson} for readers of very many files. */
+export function readJsonSync(path: string): unknown {
+  let file: number | undefined;
+  try {
+    file = openSync(path, READ);
+    const found = fstatSync(file);
+    return found.isFile() && found.size < TEXT_BYTES ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -3,7 +3,7 @@ import { EXIT } from '../../model/fault.js';
 import { resultLine } from '../../report/terminal-table.js';
 import { findRun } from '../../store/campaign-directory.js';
 import { rejudge } from '../../store/rejudge.js';
-import { readResult } from '../../store/run-directory.js';
+import { readResult, whyNoResult } from '../../store/run-directory.js';
 import { say, wantsColor } from '../context.js';
 import type { StoredRunOptions } from '../words/stored-run.js';
 import { exitCodeFor } from './exit-codes.js';
@@ -20,7 +20,7 @@ export async function judgeAgain({ run, out, json }: StoredRunOptions): Promise<
   );
   const stored = await readResult(directory);
   if (stored === undefined) {
-    say('no verdict was stored: the run was cut off; this verdict is from its recording');
+    say(`no verdict was stored: ${await whyNoResult(directory)}; this verdict is from its recording`);
   } else if (!isDeepStrictEqual(stored, JSON.parse(JSON.stringify(result)))) {
     say(
       `the stored verdict differs: ${stored.verdict} (${stored.detail}); another version of crashpath judged it`,

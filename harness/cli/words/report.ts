@@ -1,3 +1,4 @@
+import { normalize } from 'node:path';
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import { usageFault } from '../../model/fault.js';
 import { FORMAT_NAMES, type FormatName } from '../../report/formats/format-names.js';
@@ -31,8 +32,8 @@ export interface Destination {
 }
 
 /**
- * The formats with their files. Throws a usage fault for another number of files than of formats, and for `--origin`
- * where no format uses it, or its absence where one does. Pure.
+ * The formats with their files. Throws a usage fault for another number of files than of formats, for two formats that
+ * would go to one place, and for `--origin` where no format uses it, or its absence where one does. Pure.
  */
 export function destinationsOf({ format, output, origin }: ReportOptions): Destination[] {
   const repeated = format.find((name, index) => format.indexOf(name) < index);
@@ -44,9 +45,16 @@ export function destinationsOf({ format, output, origin }: ReportOptions): Desti
       `cannot write "${format.join(' and ')}": there are ${format.length} --format and ${output.length} --output; give each format its file, in the same order, - for stdout`,
     );
   }
-  const file = output.find((name, index) => output.indexOf(name) < index);
+  const files = output.map((name) => normalize(name));
+  const file = output.find((_, index) => files.indexOf(files[index] ?? '') < index);
   if (file !== undefined) {
     throw usageFault(`cannot use --output "${file}": two formats would go there; give each its own`);
+  }
+  const onStdout = format.find((name, index) => name !== 'github' && output[index] === '-');
+  if (format.includes('github') && onStdout !== undefined) {
+    throw usageFault(
+      `cannot write "${onStdout}" to stdout: the annotations of github go there; give it a file`,
+    );
   }
   if (format.includes('kcidb') && origin === undefined) {
     throw usageFault(

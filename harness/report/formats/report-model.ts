@@ -99,6 +99,8 @@ export interface StoredRunInput {
   readonly path: string;
   /** False for a run that is only planned. */
   readonly begun: boolean;
+  /** Why a run that has begun has no result. */
+  readonly whyNoResult?: string | undefined;
   readonly plan: RunPlan | undefined;
   readonly result: RunResult | undefined;
   readonly console: readonly ReportedLine[];

@@ -128,13 +128,14 @@ export function rateText(tally: Tally): string {
   return `${failures} of ${judged} not captured (${percent(failures / judged)}, 95 % interval ${percent(low)} to ${percent(high)})`;
 }
 
-function reportedRun({ runId, path, begun, plan, result, console }: StoredRunInput): ReportedRun {
+function reportedRun(stored: StoredRunInput): ReportedRun {
+  const { runId, path, plan, result, console } = stored;
   const status = statusOf(result);
   return {
     runId: safeName(runId),
     trial: plan?.trial ?? result?.trial,
     status,
-    headline: result === undefined ? unfinished(begun) : headlineOf(result),
+    headline: result === undefined ? unfinished(stored) : headlineOf(result),
     facts: factsOf({ plan, result, path }),
     console: status === 'passed' ? [] : console,
     reproduce: plan === undefined ? undefined : safeCommand(reproduceCommand(plan)),
@@ -144,8 +145,8 @@ function reportedRun({ runId, path, begun, plan, result, console }: StoredRunInp
   };
 }
 
-function unfinished(begun: boolean): string {
-  return begun ? 'no verdict: the run was cut off' : 'not run: the campaign was stopped before it';
+function unfinished({ begun, whyNoResult = 'the run was cut off' }: StoredRunInput): string {
+  return begun ? `no verdict: ${whyNoResult}` : 'not run: the campaign was stopped before it';
 }
 
 function headlineOf(result: RunResult): string {

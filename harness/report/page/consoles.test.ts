@@ -68,3 +68,10 @@ t.test('the more runs a page has, the fewer lines each has, and unexpected ones 
   t.equal(consoleLines(2000, 'unexpected'), 400);
   t.equal(consoleLines(100_000, 'expected'), 60);
 });
+
+t.test('carriage returns before a line are not shown', async (t) => {
+  const bytes = Buffer.from(`${'\r'.repeat(300)}panic\r\na\rb\n`);
+  const part = { channel: 'console', from: 0, to: bytes.length } as const;
+  const { rows } = shownConsole(bytes, part, { evidence: [], most: 5 });
+  t.match(rows, [{ text: 'panic' }, { text: 'a\\x0db' }]);
+});

@@ -1,6 +1,7 @@
 import { escapeGuestText } from '../../model/escape.js';
 import type { Channel } from '../../model/record.js';
 import type { RunResult } from '../../model/result.js';
+import { behindReturns } from '../console-excerpt.js';
 
 /** Longest line shown, bytes; a longer one is cut and marked. */
 const LINE_BYTES = 240;
@@ -132,6 +133,7 @@ function choose(count: number, cited: readonly number[], most: number): number[]
 
 /** Only what is shown is decoded: a line may have megabytes. */
 function textOfLine(bytes: Buffer, start: number, next: number): string {
-  const text = bytes.toString('latin1', start, Math.min(next, start + LINE_BYTES + 2));
+  const begin = behindReturns(bytes, { start, end: next });
+  const text = bytes.toString('latin1', begin, Math.min(next, begin + LINE_BYTES + 2));
   return escapeGuestText(text.replace(/[\r\n]+$/, ''), LINE_BYTES);
 }
