@@ -79,6 +79,10 @@ t.test('words that do not exist', async (t) => {
   );
   await refusedByParser(t, host, [
     { words: ['rum'], says: /"rum": there is no such command; did you mean "run"\?/ },
+    ...['run', 'nightly', 'bisect'].map((command) => ({
+      words: [command, 'x', '--json', '--dry-run'],
+      says: /cannot use --json with --dry-run: a dry run prints no JSON; leave one out/,
+    })),
     { words: ['frobnicate'], says: /there are run, compare, sweep, nightly, .*, list, show/ },
     {
       words: ['kernel'],

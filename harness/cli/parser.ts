@@ -30,6 +30,12 @@ export function parserFor(words: readonly string[]): Argv {
       .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1 once')
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
+      .check(({ json, 'dry-run': dryRun }) => {
+        if (json === true && dryRun === true) {
+          throw usageFault('cannot use --json with --dry-run: a dry run prints no JSON; leave one out');
+        }
+        return true;
+      })
       .strict()
       // Help ends like any other command: yargs' own exit would lose output that is not written yet.
       .exitProcess(false)

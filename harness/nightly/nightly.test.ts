@@ -570,3 +570,50 @@ t.test('the schema is fresh, and printed', async (t) => {
     'node dist/cli/main.js nightly --schema >schemas/nightly.schema.json',
   );
 });
+
+t.test('hooks that a kill kept from hearing of a night hear of it the next time, once', async (t) => {
+  const place = await makePlace(
+    t,
+    `${SETTINGS}hooks: { command: [sh, -c, 'echo "$CRASHPATH_NIGHT_EXIT" >>"$CRASHPATH_NIGHT_DIRECTORY/../told"'] }\n`,
+  );
+  const told = async () => (await readFile(join(place.out, 'nights/told'), 'utf8')).trim().split('\n');
+  await land(place, 'one');
+  await night(place);
+  t.strictSame(await told(), ['0']);
+  await night(place);
+  t.strictSame(await told(), ['0'], 'nothing new, and nothing to tell');
+  const [name = ''] = (await readdir(join(place.out, 'nights'))).filter((entry) => entry.startsWith('2'));
+  const journal = join(place.out, 'nights', name, 'journal.jsonl');
+  const lines = (await readFile(journal, 'utf8')).split('\n').filter((line) => !line.includes('"told"'));
+  await writeFile(journal, lines.join('\n'));
+  const next = await night(place);
+  t.equal(next.exitCode, 0);
+  t.match(next.works.said, [/its hooks did not: they run now/]);
+  t.strictSame(await told(), ['0', '0']);
+  await night(place);
+  t.strictSame(await told(), ['0', '0']);
+});
+
+t.test('a build of which nothing could be judged is no good one, and is said again', async (t) => {
+  const place = await makePlace(t, SETTINGS, {
+    verdictOf: (run) => (run.release.includes('mute') && run.scenario === 'sysrq-task' ? 'void' : TRUTH(run)),
+  });
+  await land(place, 'mute');
+  t.equal((await night(place)).exitCode, 2);
+  const again = await night(place);
+  t.equal(again.exitCode, 2);
+  t.match(
+    again.stdout,
+    /^nothing new.*\nNOT JUDGED {7}sysrq-task {2}builds: no trial of night \S+ could be judged/,
+  );
+  t.notMatch(again.stdout, /ioapic-lock-held/);
+  t.strictSame(again.works.ran, []);
+});
+
+t.test('a dry run has the exit code of what could not be tried', async (t) => {
+  const place = await makePlace(t);
+  const rehearsed = await night(place, { dryRun: true });
+  t.equal(rehearsed.exitCode, 3, 'no build');
+  await land(place, 'one');
+  t.equal((await night(place, { dryRun: true })).exitCode, 0);
+});
