@@ -181,11 +181,11 @@ t.test('a lone dash is stdout', async (t) => {
 t.test('GitHub: annotations on stdout, the summary to the step or to a file', async (t) => {
   const host = await hostWithRuns(t);
   const step = join(host.here, 'step.md');
-  await writeFile(step, 'before\n');
+  await writeFile(step, 'a line left open');
   const words = ['report', 'night/first', '--format', 'github'];
   const inStep = await host.crashpath(words, { GITHUB_STEP_SUMMARY: step });
   t.match(inStep.stdout, /^(::(error|warning) title=crashpath.*\n)+$/);
-  t.match(await readFile(step, 'utf8'), /^before\n# crashpath first\n/);
+  t.match(await readFile(step, 'utf8'), /^a line left open\n# crashpath first\n/);
   const alone = await host.crashpath(words, { GITHUB_STEP_SUMMARY: '' });
   t.match(alone.stdout, /^::[^]*\n# crashpath first\n/);
   await host.crashpath([...words, '-o', 'own.md'], { GITHUB_STEP_SUMMARY: step });

@@ -112,6 +112,9 @@ export function whyOf(error: unknown): string {
 
 /** The database of a copy, or why the index is of no use. Throws when no copy can be made. */
 function openCopy(path: string, copy: string): IndexFile['database'] | string {
+  // Opening a FIFO would wait for ever.
+  const there = statSync(path);
+  if (!there.isFile() && !there.isDirectory()) return 'it is no file';
   copyFileSync(path, copy);
   chmodSync(copy, 0o600);
   let database;

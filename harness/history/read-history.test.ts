@@ -197,6 +197,12 @@ t.test('an index that is damaged, of another version, or no index at all', async
   await writeFile(index, '');
   t.strictSame(lines(history(out)), expected, 'an empty file');
   await rm(index);
+  await promisify(execFile)('mkfifo', [index]);
+  const fifo = history(out);
+  t.strictSame(lines(fifo), expected, 'a FIFO');
+  t.match(fifo.messages, [/is rebuilt: it is no file/]);
+  t.ok((await stat(index)).isFile());
+  await rm(index);
   await mkdir(index);
   const read = history(out);
   t.strictSame(lines(read), expected, 'a directory');

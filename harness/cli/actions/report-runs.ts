@@ -70,7 +70,8 @@ function writeGithub(report: Report, output: string | undefined): () => Promise<
   return async () => {
     process.stdout.write(annotations);
     if (output !== undefined || step === '') await put(output, summary);
-    else await write(step, () => appendFile(step, summary));
+    // Another step may have left its last line open.
+    else await write(step, () => appendFile(step, `\n${summary}`), 'set GITHUB_STEP_SUMMARY, or --output');
   };
 }
 
@@ -87,11 +88,15 @@ async function put(output: string | undefined, text: string): Promise<void> {
   });
 }
 
-async function write(path: string, work: () => Promise<void>): Promise<void> {
+async function write(
+  path: string,
+  work: () => Promise<void>,
+  remedy = 'choose another --output',
+): Promise<void> {
   try {
     await work();
   } catch (error) {
     const why = reasonFor(errnoOf(error)) ?? messageOf(error);
-    throw harnessFault(`cannot write the report "${path}": ${why}; choose another --output`, error);
+    throw harnessFault(`cannot write the report "${path}": ${why}; ${remedy}`, error);
   }
 }
