@@ -91,7 +91,7 @@ export class RealBench implements Bench {
     );
     const built = { kernel: kernel.spec, reused };
     try {
-      await this.#planFor(built);
+      await this.planFor(built);
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'usage' || error instanceof KernelDoesNotBuild)
         throw error;
@@ -102,7 +102,7 @@ export class RealBench implements Bench {
   }
 
   async run(commit: string, built: Built, trials: number): Promise<RunResult[]> {
-    const template = await this.#planFor(built);
+    const template = await this.planFor(built);
     const prefix = shortName(commit);
     const taken = (await readRuns(this.#directory)).filter(({ runId }) => runId.startsWith(`${prefix}-`));
     const plans = Array.from({ length: trials }, (_, index) => {
@@ -123,8 +123,8 @@ export class RealBench implements Bench {
       .flatMap(({ result }) => (result === undefined || isCutOff(result) ? [] : [result]));
   }
 
-  /** A plan for this kernel; the plans of its trials differ in name and nonce. */
-  async #planFor({ kernel }: Built): Promise<RunPlan> {
+  /** A plan for this kernel, which writes nothing; the plans of its trials differ in name and nonce. */
+  async planFor({ kernel }: Built): Promise<RunPlan> {
     const known = this.#templates.get(kernel);
     if (known !== undefined) return known;
     const { scenario, ...choices } = this.#trials;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { RealBench } from '../../bisect/bench.js';
 import { decideStep, outcomeText } from '../../bisection/decide.js';
 import { AS_EXPECTED, countsOf, outcomesOf, type Shown, shownBy } from '../../bisection/outcome.js';
@@ -8,6 +9,7 @@ import { resultLine } from '../../report/terminal-table.js';
 import { goodsForRate, WRONG } from '../../stats/bisection.js';
 import { cacheOptions, complain, prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
 import { ABORT, type BisectStepArguments } from '../words/bisect-step.js';
+import { outDirectory } from '../directories.js';
 import { beginCampaign, defaultJobs, freshCampaignName } from './campaigns.js';
 import { interruptible } from './interruptible.js';
 
@@ -35,7 +37,7 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
     const kernel = argv.kernel ?? (await builtHere(argv, stop.signal));
     if (kernel === undefined) return GIT.skip;
     const name = argv.name ?? freshCampaignName(new Date(), 'bisect-step');
-    const { directory } = await beginCampaign({ name, out: argv.out, plan: async () => [] });
+    const directory = join(outDirectory(argv.out), name);
     const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
     const { vmcore, timeoutScale, accel, machineProfile } = argv;
     const color = wantsColor(process.stderr);
@@ -52,6 +54,15 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
         onResult: (result) => say(resultLine(result, { color })),
       },
     );
+    // With a kernel that cannot be planned no directory is made.
+    await beginCampaign({
+      name,
+      out: argv.out,
+      plan: async () => {
+        await bench.planFor({ kernel, reused: true });
+        return [];
+      },
+    });
     const verdict = await judge(bench, { kernel, goods, only: argv.bad, signal: stop.signal });
     return GIT[verdict];
   } catch (error) {
