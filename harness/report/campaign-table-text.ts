@@ -25,7 +25,7 @@ const INDENT = '      ';
 export const STATE_WORDS: Readonly<Record<CellState, string>> = {
   unexpected: 'UNEXPECTED',
   'harness-error': 'harness error',
-  void: 'unexplained void',
+  void: 'inconclusive',
   unfinished: 'not finished',
   'void-explained': 'explained void',
   'as-expected': 'as expected',

@@ -96,7 +96,7 @@ t.test('scenarios down, kernels across, arguments below, what is unexplained by 
       '                              UNEXPECTED',
       '                              wanted captured',
       'nic        -                  1 captured (degraded)  1 void',
-      '                              by screaming-vector    unexplained void',
+      '                              by screaming-vector    inconclusive',
       '                              as expected [2]',
       'pmu        not finished       -                      1 void',
       '                                                     explained void [3]',
@@ -114,7 +114,7 @@ t.test('scenarios down, kernels across, arguments below, what is unexplained by 
       '  lock-held x patch: 1 captured, 1 crash-path-hang, expected captured',
       '  nic x stock: 1 void, expected captured',
       '  pmu x broken: no result (0 of 1 runs), expected captured',
-      '6 cells: 1 unexpected, 1 unexplained void, 1 not finished, 1 explained void, 2 as expected',
+      '6 cells: 1 unexpected, 1 inconclusive, 1 not finished, 1 explained void, 2 as expected',
       '8 runs: 4 expected, 1 unexpected, 2 inconclusive, 1 harness error',
     ].join('\n'),
   );

@@ -25,7 +25,7 @@ export const OUTCOME_SHOWN: Readonly<Record<Outcome, Shown>> = {
 export const STATE_SHOWN: Readonly<Record<CellState, Shown>> = {
   unexpected: { tone: 'bad', mark: MARKS.cross, word: 'unexpected' },
   'harness-error': { tone: 'broken', mark: MARKS.bang, word: 'harness error' },
-  void: { tone: 'doubt', mark: MARKS.question, word: 'unexplained void' },
+  void: { tone: 'doubt', mark: MARKS.question, word: 'inconclusive' },
   unfinished: { tone: 'doubt', mark: '\u2026', word: 'not finished' },
   'void-explained': { tone: 'plain', mark: MARKS.question, word: 'explained void' },
   'as-expected': { tone: 'good', mark: MARKS.check, word: 'as expected' },
