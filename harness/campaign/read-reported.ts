@@ -1,4 +1,4 @@
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { usageFault } from '../model/fault.js';
 import { NIGHT_SCHEMA, type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.js';
@@ -8,7 +8,7 @@ import { type ReportInput, reportedLines, type StoredRunInput } from '../report/
 import { type Campaign, readCampaign, readRuns, type StoredRun } from '../store/campaign-directory.js';
 import { RECORDING } from '../store/recorder.js';
 import { readPlan, readResult, whyNoResult } from '../store/run-directory.js';
-import { readJson, readStored } from '../store/stored-file.js';
+import { exists, readJson, readStored } from '../store/stored-file.js';
 import { attemptsByPlan } from './resume.js';
 
 /** Lines of a console that a report shows of a run. */
@@ -150,13 +150,6 @@ async function inputOf({ directory, runId, plan, result }: StoredRun, path: stri
 /** Also a link that leads nowhere: what cannot be read is not the same as what is not there. */
 async function isNamed(path: string): Promise<boolean> {
   return lstat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
     () => true,
     () => false,
   );

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
 import { Fault, usageFault } from '../model/fault.js';
+import { fitsGlob } from '../model/glob.js';
 import type { Kernel } from '../model/kernel.js';
 import type { NamedSource } from '../night/read-night.js';
 import { keepKernel } from './kept-kernels.js';
@@ -151,8 +152,7 @@ async function buildsIn(
       { cause: error },
     );
   });
-  const fits = globOf(pattern);
-  const candidates = names.filter((name) => fits.test(name) && !UNFINISHED.test(name)).sort();
+  const candidates = names.filter((name) => fitsGlob(name, pattern) && !UNFINISHED.test(name)).sort();
   const builds: Build[] = [];
   const faults: string[] = [];
   for (const name of candidates) {
@@ -191,12 +191,6 @@ function columnOf(name: string, { source, index }: { source: string; index: numb
   if (index === 0) return source;
   const plain = name.replace(/[^\w.+~-]/g, '_').slice(0, 120);
   return `${source}@${plain === name ? name : `${index + 1}-${plain}`}`;
-}
-
-/** A pattern of names as a regular expression: `*` and `?` only. */
-export function globOf(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's');
 }
 
 /**

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.js';
@@ -6,7 +6,7 @@ import type { FormerNight } from '../night/former-nights.js';
 import { isNightName } from '../night/night-name.js';
 import { type NightRecord, NightRecordSchema } from '../night/night-record.js';
 import { storeFault } from '../store/store-fault.js';
-import { readJson, whyUnreadable, writeJson, writeText } from '../store/stored-file.js';
+import { exists, readJson, whyUnreadable, writeJson, writeText } from '../store/stored-file.js';
 
 /** Files of a night's directory. */
 export const NIGHT_FILES = {
@@ -84,32 +84,37 @@ export async function readNightDirectory(directory: string): Promise<StoredNight
   return { directory, record: record.data, verdicts: verdicts.data, damage };
 }
 
-/** All nights that can be read, oldest first. */
-export async function readNights(nights: string): Promise<StoredNight[]> {
-  const read: StoredNight[] = [];
-  for (const name of await nightNames(nights)) {
-    const night = await readNightDirectory(join(nights, name));
-    if (night !== undefined) read.push(night);
-  }
-  return read;
+/** The nights of an output directory. */
+export interface StoredNights {
+  /** Those that can be read, oldest first. */
+  readonly nights: readonly StoredNight[];
+  /** Whether some cannot. */
+  readonly someUnreadable: boolean;
+  /** A line for each night that cannot be used; nothing is compared with it. */
+  readonly damaged: readonly string[];
 }
 
-/** A line for each night that cannot be used; nothing is compared with it. */
-export async function damagedNights(nights: string): Promise<string[]> {
-  const lines: string[] = [];
-  for (const name of await nightNames(nights)) {
-    const directory = join(nights, name);
+export async function readNights(place: string): Promise<StoredNights> {
+  const nights: StoredNight[] = [];
+  const damaged: string[] = [];
+  let someUnreadable = false;
+  for (const name of await nightNames(place)) {
+    const directory = join(place, name);
     const night = await readNightDirectory(directory);
     if (night === undefined) {
+      someUnreadable = true;
       const why = whyUnreadable(await readJson(join(directory, NIGHT_FILES.record)), NIGHT_FILES.record);
-      lines.push(`cannot read night "${directory}": ${why}; restore that file, or remove the directory`);
-    } else if (night.damage !== undefined) {
-      lines.push(
+      damaged.push(`cannot read night "${directory}": ${why}; restore that file, or remove the directory`);
+      continue;
+    }
+    nights.push(night);
+    if (night.damage !== undefined) {
+      damaged.push(
         `cannot read night "${directory}": ${night.damage}; --resume ${name} judges its runs again, or remove the directory`,
       );
     }
   }
-  return lines;
+  return { nights, someUnreadable, damaged };
 }
 
 export function endedNights(nights: readonly StoredNight[]): FormerNight[] {
@@ -191,11 +196,4 @@ function durationOf(line: string) {
   } catch {
     return undefined;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -422,7 +422,7 @@ t.test('old nights go, those that are needed stay', async (t) => {
   t.ok(kernels.length >= 5);
 });
 
-t.test('hooks get the summary without a shell, and one that fails is told', async (t) => {
+t.test('hooks get the summary without a shell, and one that fails is reported', async (t) => {
   const place = await makePlace(t);
   const log = join(place.file, '../hook.log');
   const hook = `hooks:
@@ -461,7 +461,7 @@ t.test(
 );
 
 t.test(
-  'a night that cannot be read is told, left as it is, and not taken for an unfinished one',
+  'a night that cannot be read is reported, left as it is, and not taken for an unfinished one',
   async (t) => {
     const place = await makePlace(t);
     await land(place, 'one');
@@ -494,7 +494,7 @@ t.test(
   },
 );
 
-t.test('no kernel at all is not "nothing new"; a link that leads nowhere is told', async (t) => {
+t.test('no kernel at all is not "nothing new"; a link that leads nowhere is reported', async (t) => {
   const place = await makePlace(t);
   const none = await night(place);
   t.equal(none.exitCode, 3);

@@ -14,7 +14,6 @@ import { withNightLock } from './lock.js';
 import {
   appendJournal,
   CAMPAIGN,
-  damagedNights,
   durationsIn,
   endedNights,
   isTold,
@@ -77,7 +76,7 @@ export async function nightly(
   const nights = nightsIn(options.out);
   return await withNightLock(nights, { since: works.wallClock() }, async () => {
     await removeUnplanned(nights);
-    const stored = await readNights(nights);
+    const { nights: stored, damaged } = await readNights(nights);
     const unfinished = unfinishedNight(stored, night, options);
     if (unfinished !== undefined) {
       works.say(`night ${unfinished.record.night} has not ended: it is continued, as it was planned`);
@@ -85,7 +84,7 @@ export async function nightly(
     }
     for (const line of await pruneNights(nights, night)) works.say(line);
     const untold = await tellLast(stored, night, works);
-    const begun = await begin(night, works, { ...options, stored, untold });
+    const begun = await begin(night, works, { ...options, stored, damaged: [...untold, ...damaged] });
     if (begun.kind === 'nothing-new') return begun;
     return await carryOut(night, { works, options, stored, standing: begun.standing }, begun);
   });
@@ -145,7 +144,7 @@ function unfinishedNight(
 async function begin(
   night: NightRead,
   works: NightWorks,
-  options: NightlyOptions & { readonly stored: readonly StoredNight[]; readonly untold: readonly string[] },
+  options: NightlyOptions & { readonly stored: readonly StoredNight[]; readonly damaged: readonly string[] },
 ): Promise<
   | Extract<Planned, { kind: 'nothing-new' }>
   | { kind: 'begun'; directory: string; record: NightRecord; standing: readonly Standing[] }
@@ -160,7 +159,6 @@ async function begin(
     directory: join(nights, name),
     startedAt,
     former: endedNights(options.stored),
-    damaged: [...options.untold, ...(await damagedNights(nights))],
     keepIn: kernelsIn(nights),
   });
   for (const line of planned.kind === 'night' ? planned.record.faults : planned.faults) works.complain(line);
@@ -249,7 +247,7 @@ export async function rehearse(
   options: NightlyOptions,
 ): Promise<{ planned: Planned; unfinished: string | undefined; durations: ReadonlyMap<string, number> }> {
   const nights = nightsIn(options.out);
-  const stored = await readNights(nights);
+  const { nights: stored, damaged } = await readNights(nights);
   const unfinished = unfinishedNight(stored, night, { ...options, again: false });
   const startedAt = works.wallClock();
   const { name } = nameNight(startedAt, await nightNames(nights));
@@ -259,7 +257,7 @@ export async function rehearse(
     directory: join(nights, name),
     startedAt,
     former: endedNights(stored),
-    damaged: await damagedNights(nights),
+    damaged,
     keepIn: undefined,
   });
   return { planned, unfinished: unfinished?.record.night, durations: await durationsOf(stored, night.name) };

@@ -6,7 +6,7 @@ import { nightsToRemove } from '../night/keep.js';
 import type { NightFile } from '../night/night-file.js';
 import { seenOf } from '../stats/tally.js';
 import { removeKernels } from './kept-kernels.js';
-import { endedNights, kernelsIn, nightNames, readNights, type StoredNight } from './night-directory.js';
+import { endedNights, kernelsIn, readNights, type StoredNight } from './night-directory.js';
 
 /**
  * Removes old nights, and the kernels that no night names any more. Nights of other names, unfinished ones and those that
@@ -16,8 +16,7 @@ export async function pruneNights(
   nights: string,
   { name, keep }: Pick<NightFile, 'name' | 'keep'>,
 ): Promise<string[]> {
-  const all = await readNights(nights);
-  const unreadable = (await nightNames(nights)).length > all.length;
+  const { nights: all, someUnreadable } = await readNights(nights);
   const own = all.filter(({ record }) => record.name === name);
   const needed = neededNights(own, name);
   const kept = own.map(({ record, verdicts }) => ({
@@ -38,7 +37,7 @@ export async function pruneNights(
     }
   }
   // A night that cannot be read may need any of them.
-  if (unreadable) return lines;
+  if (someUnreadable) return lines;
   const places = stays.flatMap(({ record }) => record.arms.map(({ kernel }) => basename(kernel.place)));
   return [...lines, ...(await removeKernels(kernelsIn(nights), new Set(places)))];
 }

@@ -5,6 +5,7 @@ import { glob, parse } from 'ssh-config';
 import { errnoOf, messageOf } from '../model/errno.js';
 import { foldLine } from '../model/escape.js';
 import { Fault, usageFault } from '../model/fault.js';
+import { fitsGlob } from '../model/glob.js';
 import type { HostAddress } from './address.js';
 
 /** How to reach a server, after the user's ssh configuration. */
@@ -261,14 +262,9 @@ async function filesOf(given: string, { home, folder }: Reading): Promise<string
   const path = isAbsolute(expanded) ? expanded : join(folder, expanded);
   const pattern = basename(path);
   if (!/[*?]/.test(pattern)) return [path];
-  const wildcards = { '*': '[^/]*', '?': '[^/]' } as const;
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-    .replace(/[*?]/g, (mark) => (mark === '*' ? wildcards['*'] : wildcards['?']));
   const names = await readdir(dirname(path)).catch(() => []);
-  const form = new RegExp(`^${source}$`);
   return names
-    .filter((name) => form.test(name))
+    .filter((name) => fitsGlob(name, pattern))
     .sort()
     .map((name) => join(dirname(path), name));
 }

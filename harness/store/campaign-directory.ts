@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { errnoOf } from '../model/errno.js';
@@ -9,7 +9,7 @@ import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { readResult } from './run-directory.js';
 import { storeFault } from './store-fault.js';
-import { readJson, readJsonSync, whyUnreadable, writeJson } from './stored-file.js';
+import { exists, readJson, readJsonSync, whyUnreadable, writeJson } from './stored-file.js';
 
 const FILES = {
   campaign: 'campaign.json',
@@ -177,13 +177,6 @@ export async function findRun(reference: string, outDirectory: string): Promise<
   }
   throw usageFault(
     `cannot find run "${reference}": it is neither a run's directory nor the name of a run in "${outDirectory}"; see crashpath list runs`,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
   );
 }
 

@@ -1,5 +1,5 @@
 import { constants, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { writeWhole } from '../cache/write-whole.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { storeFault } from './store-fault.js';
@@ -24,6 +24,14 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
     1,
   );
   await writeText(path, `${text}\n`);
+}
+
+/** Whether there is something at a path that this user can reach. */
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A longer text fits into no string. */

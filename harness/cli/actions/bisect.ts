@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { RealBench } from '../../bisect/bench.js';
@@ -20,7 +20,7 @@ import { bisectionObject, bisectionText, expectationLines, planText } from '../.
 import { resultLine } from '../../report/terminal-table.js';
 import { createCampaignDirectory, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { checkOutDirectory, openOutDirectory } from '../../store/out-directory.js';
-import { writeJson } from '../../store/stored-file.js';
+import { exists, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
 import { type BisectArguments, DEFAULT_CONTROL_TRIALS, fixedByBisection } from '../words/bisect.js';
@@ -272,11 +272,4 @@ function ownName(asked: Asked): string {
 
 function isOwnName(name: string): boolean {
   return /^bisect-[0-9a-f]{12}$/.test(name);
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

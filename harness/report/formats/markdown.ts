@@ -79,7 +79,7 @@ export function summarySentence({ cells, night }: Report): string {
   return `${of}: ${parts.join(', ') || 'nothing was run'}.`;
 }
 
-/** The cells that somebody must read: those that did not pass, and those that a night calls fixed. */
+/** The cells to be read: those that did not pass, and those that a night calls fixed. */
 function described({ cells, night }: Report, { described: most, lines }: MarkdownLimits): string[] {
   const wanted = cells.filter(({ status, word }) =>
     word === undefined ? status !== 'passed' : word !== 'unchanged',

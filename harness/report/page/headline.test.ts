@@ -134,7 +134,7 @@ t.test('a sweep: the windows, the strip, every point as text', async (t) => {
   t.match(both, '<td>moved</td>');
 });
 
-t.test('what a night was told is not believed', async (t) => {
+t.test('the reasons of a blind night are escaped', async (t) => {
   const text = pageOf({ night: night({ blind: true, blindBecause: [HOSTILE] }, HOSTILE) });
   for (const part of ['<script>alert', '\u202e', '\u001b']) t.notMatch(text, part);
 });
