@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AutopsySchema } from './autopsy.js';
 import { PLACES } from './place.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 
@@ -97,6 +98,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     /** From the last sample, because KVM has re-initialised the vCPU; absent: from the machine at its end. */
     seen: z.literal('last-sample').optional(),
   }),
+  /** What the stopped machine showed at the end of a run without a capture. */
+  z.object({ fact: z.literal('autopsy'), autopsy: AutopsySchema }),
   /** The first kernel's symbols, where the run had to read them from the guest for the autopsy. */
   z.object({ fact: z.literal('symbols'), state: z.enum(['reading', 'known', 'unknown']), saw: z.string() }),
   /** A kernel's own log, read from the guest's memory; the newest lines, as `dmesg` prints them. */
