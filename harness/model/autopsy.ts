@@ -24,6 +24,8 @@ export const FrameSchema = z.object({
   reliable: z.boolean(),
   /** An interrupt, an exception or an NMI hit here; otherwise the address is where a call returns to. */
   interrupted: z.boolean(),
+  /** What hit there, of an interrupted frame below a handler. */
+  hitBy: z.enum(['NMI', 'exception', 'interrupt']).optional(),
 });
 export type AutopsyFrame = z.infer<typeof FrameSchema>;
 
@@ -42,6 +44,8 @@ export const AutopsyVcpuSchema = z.object({
   complete: z.boolean(),
   /** Why the reliable part of the stack ended where it did. */
   ended: z.string().max(512),
+  /** What it does there for ever, as far as its code shows: `3 instructions in a loop, which read nothing`. */
+  loop: z.string().max(1024).optional(),
 });
 export type AutopsyVcpu = z.infer<typeof AutopsyVcpuSchema>;
 
@@ -55,6 +59,8 @@ export const LockWaitSchema = z.object({
     /** Its word as memory has it. */
     word: HexSchema.optional(),
   }),
+  /** The locking function, outermost: `_raw_spin_lock_irqsave`. */
+  function: NameSchema.optional(),
   /** The function that takes the lock: `ioapic_read_entry`. */
   takenIn: NameSchema.optional(),
   holder: z
