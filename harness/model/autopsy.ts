@@ -9,7 +9,7 @@ const NameSchema = z.string().max(512);
 /** Most vCPUs, frames and lines that an autopsy keeps; what was left out is counted in `unknown`. */
 export const MOST_VCPUS = 512;
 export const MOST_FRAMES = 64;
-const MOST_LINES = 64;
+export const MOST_LINES = 64;
 
 /** One frame of a stack, as symbols/stack-walk.ts found it. */
 export const FrameSchema = z.object({
@@ -71,6 +71,8 @@ export const LockWaitSchema = z.object({
       /** Where it is now: `crash_nmi_callback`. */
       sitsIn: NameSchema.optional(),
       /** What names it; one statement that a reader can check. */
+      /** The function that has taken it, and has not released it: `up`. */
+      heldIn: NameSchema.optional(),
       proof: z.string().max(512),
       /** The proof leaves no other holder; otherwise it is the likely one, and the text says so. */
       certain: z.boolean(),

@@ -81,14 +81,14 @@ export function stackLines(vcpu: AutopsyVcpu, waits: readonly LockWait[]): strin
     const innermost = index === frames.length - 1;
     return frame.interrupted && !innermost ? [line, hitLine(frame, held)] : [line];
   });
-  const end = vcpu.complete ? [] : [`(${vcpu.ended})`];
+  const end = vcpu.complete ? [] : [`(what is further out is not certain: ${vcpu.ended})`];
   return [...end, ...lines, endOf(vcpu, wait)];
 }
 
 function nameOf(frame: AutopsyFrame, wait: LockWait | undefined): string {
   const mark = frame.reliable ? '' : '? ';
   const name = frame.interrupted ? frame.label : (frame.function ?? frame.label);
-  const isTaker = wait?.function !== undefined && frame.function === wait.function;
+  const isTaker = frame.reliable && wait?.function !== undefined && frame.function === wait.function;
   return `${mark}${name}${isTaker ? `(${lockText(wait.lock)})` : ''}`;
 }
 

@@ -30,6 +30,15 @@ export {
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
 export type { OrcFormat } from './orc.js';
+export {
+  type FrameValues,
+  type FunctionFlows,
+  functionFlows,
+  type Known,
+  type NamedEffect,
+  valuesOf,
+} from './frame-values.js';
+export { operationsAt } from './operations.js';
 export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';
