@@ -49,6 +49,13 @@ export const AutopsyVcpuSchema = z.object({
 });
 export type AutopsyVcpu = z.infer<typeof AutopsyVcpuSchema>;
 
+/** The functions of a vCPU's stack, innermost first, `? ` in front of those that are not certain. */
+export function stackNames({ frames }: AutopsyVcpu): readonly string[] {
+  return frames.map(({ function: name, label, reliable }) =>
+    name === undefined ? label : reliable ? name : `? ${name}`,
+  );
+}
+
 /** A vCPU that waits for a lock, and who holds it. */
 export const LockWaitSchema = z.object({
   vcpu: z.number().int().nonnegative(),

@@ -1,4 +1,4 @@
-import type { FunctionFlows } from './frame-values.js';
+import type { FunctionFlows } from './function-flows.js';
 import type { PagedMemory, Reading } from './guest-memory.js';
 import type { Cursor, Step } from './orc-step.js';
 import { PT_REGS_BYTES, readPtRegs } from './pt-regs.js';

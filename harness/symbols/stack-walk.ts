@@ -1,5 +1,5 @@
 import { findMatchingCaller, STACK_BYTES } from './call-match.js';
-import { functionFlows } from './frame-values.js';
+import { functionFlows } from './function-flows.js';
 import { framePointerStep } from './frame-pointer-step.js';
 import { type PagedMemory, pagedMemory, type Reading } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';

@@ -37,6 +37,10 @@ export interface FlowInput {
   readonly code: FunctionCode;
   readonly bytes: Uint8Array;
   readonly callEffect: (call: FunctionInstruction) => CallEffect;
+  /** False: its first byte is no function's entry (GCC's `.cold` parts), and nothing is known there. */
+  readonly isEntry?: boolean;
+  /** Addresses in it that other code jumps to. */
+  readonly alsoEntered?: readonly bigint[];
 }
 
 /** The states before each instruction that some path reaches; loads whose value is not known otherwise. */
@@ -76,7 +80,7 @@ export function valueOfKey(key: string): Value {
  * leave different is a value of its own from there. Code behind a jump table is entered with nothing known. Memory other
  * than the stack is taken for unchanged by nobody: a value that was loaded from it has its instruction as origin.
  */
-export function flowOf({ code, bytes, callEffect }: FlowInput): ValueFlow {
+export function flowOf({ code, bytes, callEffect, isEntry = true, alsoEntered = [] }: FlowInput): ValueFlow {
   const { instructions } = code;
   const operations = operationsAt(
     { bytes, address: code.address },
@@ -109,7 +113,15 @@ export function flowOf({ code, bytes, callEffect }: FlowInput): ValueFlow {
     states.set(at, next);
     work.push(at);
   };
-  enter(0, entryState());
+  for (const address of alsoEntered) {
+    const at = index.get(address);
+    if (at !== undefined) predecessors.set(at, (predecessors.get(at) ?? 0) + 1);
+  }
+  enter(0, isEntry ? entryState() : unknownState());
+  for (const address of alsoEntered) {
+    const at = index.get(address);
+    if (at !== undefined) enter(at, unknownState());
+  }
   // Nothing leads to these: a jump table may.
   for (const [at, { found }] of instructions.entries()) {
     if (at > 0 && found === 'sweep' && !predecessors.has(at)) enter(at, unknownState());
