@@ -95,3 +95,36 @@ void t.test('without symbols it says so', async (t) => {
   ]);
   t.match(vcpus, [{ frames: [], registers: { rip: /^f{8}/ } }, { frames: [] }]);
 });
+
+void t.test('a CPU that waits for itself, and two for each other', async (t) => {
+  const twice = await autopsyOf(recordedMachine('lock-twice-6.1-seeded').machine);
+  t.strictSame(twice.findings, [
+    'vCPU 0 spins on static_lock, which it holds itself: take_twice has taken it and not released it',
+  ]);
+  const each = await autopsyOf(recordedMachine('lock-each-other-6.1-seeded').machine);
+  t.match(each.findings, [
+    'vCPU 0 spins on second_lock, held by vCPU 1, which took it in take_second_then_first and sits in queued_spin_lock_slowpath',
+    // The function that took it has returned.
+    /^vCPU 1 spins on static_lock .*; no stack shows who holds it$/,
+  ]);
+});
+
+void t.test('a holder whose lock was in a variable is only likely', async (t) => {
+  const { waits, findings } = await autopsyOf(recordedMachine('lock-static-6.1-seeded').machine);
+  t.match(waits, [
+    { lock: { name: 'static_lock' }, holder: { vcpu: 0, certain: false, heldIn: 'take_spinlock' } },
+  ]);
+  t.match(findings[0], /^vCPU 1 spins on static_lock, probably held by vCPU 0, /);
+});
+
+void t.test('loops that wait for no lock', async (t) => {
+  const spin = await autopsyOf(recordedMachine('shutdown-spin-6.1-seeded').machine);
+  t.match(spin.findings, [
+    /^vCPU 1 loops in spin\+0x\d, 2 instructions, reads nothing; no instruction leads out of it, called by __cpseed < cpseed < native_machine_crash_shutdown </,
+  ]);
+  t.strictSame(spin.waits, []);
+  const flag = await autopsyOf(recordedMachine('lock-flag-6.1-seeded').machine);
+  t.match(flag.findings, [
+    /^vCPU 1 loops in wait_for_word\+0x[\da-f]+, 5 instructions, reads word \(0xf+[\da-f]+\) = 0x0+1, called by __cpseed/,
+  ]);
+});

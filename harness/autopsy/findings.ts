@@ -107,8 +107,10 @@ export function loopText(loop: CodeLoop, { symbols }: Pick<StackedVcpu, 'symbols
 export function waitText({ wait, taken }: FoundWait, state: SeenVcpu['state']): string {
   const { vcpu, takenIn, holder } = wait;
   const does = state === 'running' || state === 'unknown' ? 'spins on' : 'waits, halted, for';
-  const lock = lockName(wait);
-  const by = takenIn === undefined ? '' : `, which ${takenIn} takes`;
+  const taker = takenIn === undefined ? '' : `, which ${takenIn} takes`;
+  // A lock without a name is named by what takes it.
+  const lock = `${lockName(wait)}${wait.lock.name === undefined ? taker : ''}`;
+  const by = wait.lock.name === undefined ? '' : taker;
   if (!taken) return `vCPU ${vcpu} is about to take ${lock}${by}: its word shows that it is free`;
   if (holder === undefined) {
     const word = wait.lock.word === undefined ? '' : ` (its word is 0x${wait.lock.word})`;
@@ -120,7 +122,7 @@ export function waitText({ wait, taken }: FoundWait, state: SeenVcpu['state']): 
   return `vCPU ${vcpu} ${does} ${lock}, ${likely}held by vCPU ${holder.vcpu}, which ${holderText(holder)}`;
 }
 
-/** `ioapic_lock`, or `the lock at 0x..., which down_trylock takes`. */
+/** `ioapic_lock`, or `the lock at 0x...`. */
 function lockName({ lock }: LockWait): string {
   return lock.name ?? (lock.address === undefined ? 'a lock' : `the lock at 0x${lock.address}`);
 }

@@ -179,9 +179,13 @@ function functionOf(frame: StackFrame | undefined): string | undefined {
   return frame?.symbolized?.symbol.name;
 }
 
-/** `ioapic_lock`, `port_lock+0x8`; undefined where no symbol of data covers the address. */
+/** A structure with a lock in it is shorter. */
+const LONGEST_VARIABLE = 0x1000;
+
+/** `ioapic_lock`, `port_lock+0x8`; undefined where no symbol of data covers the address, or only one far before it. */
 export function nameOfData(symbols: SymbolTable, address: bigint): string | undefined {
   const found = symbols.at(address);
-  if (found === undefined || sortOf(found.symbol) !== 'data') return undefined;
+  if (found === undefined || sortOf(found.symbol) !== 'data' || found.offset >= LONGEST_VARIABLE)
+    return undefined;
   return found.offset === 0 ? found.symbol.name : `${found.symbol.name}+0x${found.offset.toString(16)}`;
 }

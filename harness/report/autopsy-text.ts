@@ -74,7 +74,7 @@ export function stackLines(vcpu: AutopsyVcpu, waits: readonly LockWait[]): strin
   const { frames, registers } = vcpu;
   const wait = waits.find((one) => one.vcpu === vcpu.vcpu);
   const held = waits.filter(({ holder }) => holder?.vcpu === vcpu.vcpu);
-  if (frames.length === 0) return [`0x${registers['rip'] ?? '?'}`, endOf(vcpu, wait), vcpu.ended];
+  if (frames.length === 0) return [`0x${registers['rip'] ?? '?'}`, `(${vcpu.ended})`, endOf(vcpu, wait)];
   const lines = frames.toReversed().flatMap((frame, index) => {
     const name = nameOf(frame, wait);
     const line = index === 0 ? name : `-> ${name}`;

@@ -161,7 +161,8 @@ function placeOf(read: IcedInstruction): Place | undefined {
   if (read.isIpRelMemoryOperand) return { base: undefined, displacement: read.ipRelMemoryAddress };
   if (read.memoryIndex !== Register.None) return undefined;
   const displacement = read.memoryDisplacement;
-  if (read.memoryBase === Register.None) return { base: undefined, displacement };
+  if (read.memoryBase === Register.None)
+    return { base: undefined, displacement: BigInt.asUintN(64, displacement) };
   const base = general(read.memoryBase);
   return base === undefined ? undefined : { base, displacement: BigInt.asIntN(64, displacement) };
 }

@@ -113,7 +113,7 @@ export function flowOf({ code, bytes, callEffect, isEntry = true, alsoEntered = 
     states.set(at, next);
     work.push(at);
   };
-  for (const address of alsoEntered) {
+  for (const address of [code.address, ...alsoEntered]) {
     const at = index.get(address);
     if (at !== undefined) predecessors.set(at, (predecessors.get(at) ?? 0) + 1);
   }
