@@ -30,6 +30,9 @@ export {
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
 export type { OrcFormat } from './orc.js';
+export { type FrameValues, type Known, valuesOf } from './frame-values.js';
+export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
+export { operationsAt } from './operations.js';
 export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';

@@ -87,7 +87,22 @@ export function parseKallsyms(text: string, maxSymbols = MAX_SYMBOLS): KallsymsR
     const hidden = symbols.length > 0 && symbols.every((symbol) => symbol.address === 0n);
     return hidden ? { kind: 'hidden', symbols: symbols.length, badLines } : { kind: 'empty', badLines };
   }
-  return { kind: 'symbols', table: createTable(symbols), badLines, truncated };
+  return { kind: 'symbols', table: createTable(dataAsData(symbols)), badLines, truncated };
+}
+
+/**
+ * Variables are code by their letter in some kernels: Debian's 7.2.13 has `t console_sem` and `T jiffies` (measured). What
+ * lies between _sdata and _edata is data (include/asm-generic/sections.h).
+ */
+function dataAsData(symbols: readonly KernelSymbol[]): readonly KernelSymbol[] {
+  const border = (name: string) => symbols.find((symbol) => symbol.name === name)?.address;
+  const [first, end] = [border('_sdata'), border('_edata')];
+  if (first === undefined || end === undefined) return symbols;
+  return symbols.map((symbol) => {
+    const isData = symbol.address >= first && symbol.address < end;
+    if (!isData || symbol.module !== undefined || sortOf(symbol) !== 'text') return symbol;
+    return { ...symbol, type: symbol.type === symbol.type.toUpperCase() ? 'D' : 'd' };
+  });
 }
 
 function readSymbol(match: RegExpExecArray): KernelSymbol {
