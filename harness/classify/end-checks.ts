@@ -1,6 +1,6 @@
-import type { HangShape } from '../model/event.js';
+import type { EventOf, HangShape } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
-import type { Check, Facts, Finding } from './facts.js';
+import type { Check, EventCheck, EventFacts, Finding } from './facts.js';
 import { lockWaiters } from './lock-waiters.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
 import { flooded } from './unfinished-check.js';
@@ -11,8 +11,8 @@ const MOST_LOCK_BYTES = 300;
  * With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted; but not in the wait for
  * a lock, which under KVM halts as well.
  */
-export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
-  if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
+export const noCrashKernelCheck: EventCheck = ({ events, loaded, panic, captureEntered }) => {
+  if (panic === undefined || loaded !== false || captureEntered !== undefined) return undefined;
   if (answerOf(events, { panicked: true }) !== undefined) return undefined;
   const end =
     first(events, 'panic-ended') ??
@@ -47,7 +47,7 @@ export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
 
 /** The guest's answer; after a panic, one to a question that was asked after it. */
 function answerOf(
-  events: Facts['events'],
+  events: EventFacts['events'],
   { panicked }: { readonly panicked: boolean },
 ): FactEvent<'watch-ended'> | undefined {
   return factsOf(events, 'watch-ended').find(
@@ -91,9 +91,7 @@ export const stuckCheck: Check = (facts) => {
   if (flood !== undefined) {
     return flooded(flood, [facts.panic, facts.furthest]);
   }
-  if (ended !== undefined) {
-    return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
-  }
+  if (ended !== undefined) return neverJumped(facts, ended);
   if (deadline !== undefined) {
     return stuck(
       facts,
@@ -108,6 +106,11 @@ export const stuckCheck: Check = (facts) => {
   return undefined;
 };
 
+/** panic() came to its end, behind the call that starts the crash kernel: it loops there for ever (kernel/panic.c, v6.1). */
+export function neverJumped(facts: EventFacts, ended: EventOf<'panic-ended'>): Finding {
+  return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
+}
+
 /** The lock that a vCPU waits for, and the CPU that may hold it, as autopsy/describe-vcpu.ts words them. */
 function lockOf({ fact }: FactEvent<'examination'>): string {
   for (const { vcpu, saw } of fact.vcpus) {
@@ -121,7 +124,7 @@ function lockOf({ fact }: FactEvent<'examination'>): string {
 }
 
 /** `; vCPU 1 waits for a lock, and every vCPU that could release it is halted`. */
-function lockText(events: Facts['events']): string {
+function lockText(events: EventFacts['events']): string {
   const waiters = lockWaiters(events);
   if (waiters.length === 0) return '';
   const who = `vCPU ${waiters.join(', ')} ${waiters.length === 1 ? 'waits' : 'wait'}`;
@@ -139,7 +142,7 @@ function describeShape(shape: HangShape): string {
   }
 }
 
-function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
+function stuck(facts: EventFacts, detail: string, how: string, ...events: Finding['evidence']): Finding {
   const { captureEntered, captureUserspace, furthest, panic } = facts;
   // The stacks of a hung guest show where and why.
   const evidence = [panic, furthest, ...events, ...factsOf(facts.events, 'stack')];

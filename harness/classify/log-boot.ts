@@ -1,0 +1,91 @@
+import type { EventOf, RunEvent } from '../model/event.js';
+import { isAtLeast, leadingVersion } from '../model/version.js';
+import { type EventFacts, readEventFacts } from './facts.js';
+
+/** One boot of a plain log: what it shows, without anything that only a host knows. */
+export interface LogBoot {
+  /** Of the first kernel, and of the capture kernel behind it, in the log's order. */
+  readonly events: readonly RunEvent[];
+  /**
+   * The kernel that the boot begins with: `first` has a command line without elfcorehdr=, `capture` one with it;
+   * `unknown`: the log does not show it.
+   */
+  readonly kernel: 'first' | 'capture' | 'unknown';
+  /** What the log shows behind it: a further boot, a kernel without a command line, or its own end. */
+  readonly follows: 'boot' | 'unknown-boot' | 'nothing';
+  /** The first kernel printed further lines behind its panic, or its last oops, which a dead kernel does not. */
+  readonly goesOn?: GoesOn | undefined;
+  /** The same of the capture kernel behind its panic. */
+  readonly captureGoesOn?: GoesOn | undefined;
+}
+
+/** How a log goes on behind a kernel's end. */
+export interface GoesOn {
+  /** `later`: the same clock, so much later that the end was none; `back`: a clock that went back without a banner. */
+  readonly how: 'later' | 'back';
+  /** Line of the log, counted from 1. */
+  readonly line: number;
+}
+
+/** The facts of a log's boot, for the checks that need no host. */
+export interface LogFacts extends EventFacts {
+  readonly boot: LogBoot;
+}
+
+/** "Kdump: loaded" in reports (lib/dump_stack.c, dump_stack_print_info()). */
+const SAYS_LOADED = { major: 4, minor: 17 } as const;
+/** What begins a report of the kernel's end. */
+const REPORTS: ReadonlySet<string> = new Set(['oops', 'panic']);
+
+/** Reads the facts of a boot. */
+export function readLogFacts(boot: LogBoot): LogFacts {
+  return { ...readEventFacts(boot.events, { loaded: loadedAtCrash(boot) }), boot };
+}
+
+/** A signature of the given kernel; undefined without. */
+export function signatureOf(
+  events: readonly RunEvent[],
+  name: string,
+  side?: 'production' | 'capture',
+): EventOf<'signature'> | undefined {
+  return events.find(
+    (event): event is EventOf<'signature'> =>
+      event.type === 'signature' && event.name === name && (side === undefined || event.side === side),
+  );
+}
+
+/**
+ * Whether the report of the crash says "Kdump: loaded". Only the first kernel can say it. A kernel that does not say it
+ * has no crash kernel when it is the first one and new enough: a capture kernel has none either.
+ */
+function loadedAtCrash({ events, kernel }: LogBoot): boolean | undefined {
+  const panic = events.findIndex((event) => event.type === 'panic' && event.side === 'production');
+  const end = panic < 0 ? events.length : panic;
+  const report = events.findLastIndex(
+    (event, index) =>
+      index <= end &&
+      (REPORTS.has(event.type) || (event.type === 'signature' && event.name === 'first-kernel-lockup')),
+  );
+  // A panic has no report of its own when an oops, or a watchdog's, came right before it.
+  const before =
+    panic < 0
+      ? report
+      : events.findLastIndex(
+          (event, index) =>
+            index < panic &&
+            (event.type === 'oops' || (event.type === 'signature' && event.name === 'first-kernel-lockup')),
+        );
+  const from = before >= 0 ? before : report;
+  if (from < 0) return undefined;
+  const lines = events
+    .slice(from)
+    .filter(
+      (event): event is EventOf<'signature'> => event.type === 'signature' && event.side === 'production',
+    );
+  if (lines.some(({ name }) => name === 'crash-kernel-loaded')) return true;
+  const missing = lines.find(({ name }) => name === 'crash-kernel-missing');
+  const release = missing === undefined ? undefined : / (\d+\.\d+)\S*$/.exec(missing.text)?.[1];
+  const version = release === undefined ? undefined : leadingVersion(release);
+  if (version === undefined || !isAtLeast(version, SAYS_LOADED)) return undefined;
+  return kernel === 'first' ? false : undefined;
+}

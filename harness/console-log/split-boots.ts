@@ -1,0 +1,75 @@
+import type { LogBoot } from '../classify/log-boot.js';
+import { commandLineIn, isBanner } from '../timeline/console.js';
+import { type BootBuilder, createBootBuilder, type PlacedLine, type ReadBoot } from './boot.js';
+
+/** Divides a log into boots: a first kernel, and the capture kernel behind it. */
+export interface BootSplitter {
+  push(line: PlacedLine): void;
+  finish(): void;
+}
+
+/** Between a banner and the command line of a 32-bit kernel lie some hundred lines (init/main.c, start_kernel(), v6.1). */
+const MOST_BEHIND_BANNER = 500;
+/** Behind a console that was switched on, the lines since the boot are printed again. */
+const MOST_BEFORE_REPLAY = 10;
+const CONSOLE_ENABLED = /console \[\w{1,16}\] enabled/;
+
+/** A splitter; each boot with a kernel's line is handed over as it ends. */
+export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitter {
+  let current = createBootBuilder(1, 'unknown');
+  let pending: PlacedLine[] = [];
+  let consoleEnabledAt = Number.NEGATIVE_INFINITY;
+  let boots = 0;
+
+  function over(boot: BootBuilder, follows: LogBoot['follows'], at?: PlacedLine): void {
+    const read = boot.end(follows, at);
+    if (read.kernelLines === 0) return;
+    boots += 1;
+    onBoot({ ...read, number: boots });
+  }
+
+  function next(kernel: LogBoot['kernel'], follows: LogBoot['follows'], at?: PlacedLine): void {
+    over(current, follows, at);
+    current = createBootBuilder(boots + 1, kernel);
+  }
+
+  /** The banner that the pending lines begin with belongs to a kernel with this command line. */
+  function resolve(commandLine: string | undefined): void {
+    const lines = pending;
+    pending = [];
+    const [banner] = lines;
+    if (banner === undefined) return;
+    const isCapture = commandLine !== undefined && /(^|\s)elfcorehdr=/.test(commandLine);
+    const isReplay =
+      banner.number - consoleEnabledAt <= MOST_BEFORE_REPLAY && current.lastCommandLine === commandLine;
+    if (commandLine === undefined) next('unknown', 'unknown-boot');
+    else if (isCapture && current.hasCapture && !isReplay) next('capture', 'boot');
+    else if (isCapture && current.isEmpty) next('capture', 'nothing');
+    else if (!isCapture && !isReplay) next('first', 'boot', lines.at(-1));
+    if (commandLine !== undefined) current.commandLine(commandLine, isCapture);
+    for (const line of lines) current.line(line);
+  }
+
+  return {
+    push(line) {
+      if (isBanner(line.text)) {
+        resolve(undefined);
+        pending = [line];
+        return;
+      }
+      if (CONSOLE_ENABLED.test(line.text)) consoleEnabledAt = line.number;
+      if (pending.length === 0) {
+        current.line(line);
+        return;
+      }
+      pending.push(line);
+      const commandLine = commandLineIn(line.text);
+      if (commandLine !== undefined) resolve(commandLine);
+      else if (pending.length > MOST_BEHIND_BANNER) resolve(undefined);
+    },
+    finish() {
+      resolve(undefined);
+      over(current, 'nothing');
+    },
+  };
+}
