@@ -2,6 +2,7 @@ import type { EventOf, RunEvent } from '../model/event.js';
 import type { CpuStack } from '../timeline/cpu-stacks.js';
 import { panicReason } from './capture-panic-check.js';
 import { type LogFacts, signatureOf } from './log-boot.js';
+import type { LogFinding } from './log-checks.js';
 
 /** A known reason for a dump that failed, or for a crash, with the line that shows it. */
 export interface KnownCause {
@@ -22,6 +23,8 @@ export interface PlacedCpuStack extends CpuStack {
 
 /** What the causes are looked for in. */
 export interface CauseInput {
+  /** What the log shows; undefined without a crash. */
+  readonly word: LogFinding['word'] | undefined;
   readonly facts: LogFacts;
   readonly stacks: readonly PlacedCpuStack[];
 }
@@ -41,6 +44,12 @@ const SCREAMING_LINES = 3;
  * and the verdict stands without it.
  */
 const CAUSES = {
+  'stale-int3': {
+    what: 'an int3 where the kernel has none: QEMU before 8.1 under TCG runs such stale code, and hardware does not',
+    remedy: 'of a guest under TCG: run it again, or with QEMU 8.1 or later',
+    source: 'QEMU deba78709a, "accel/tcg: Always lock pages before translation" (v8.1)',
+    find: ({ facts }) => facts.events.find(({ type }) => type === 'stale-int3'),
+  },
   'kexec-locked-down': {
     what: 'the kernel is locked down (Secure Boot) and refused to load an unsigned crash kernel',
     remedy: 'load a signed kernel with kexec_file_load() (kexec -s -p)',
@@ -64,8 +73,10 @@ const CAUSES = {
     what: 'the report of the crash does not say "Kdump: loaded": no crash kernel was loaded',
     remedy: 'load one before the crash: cat /sys/kernel/kexec_crash_loaded must print 1',
     source: 'lib/dump_stack.c, dump_stack_print_info() (v4.17, v6.12)',
-    find: ({ facts }) =>
-      facts.loaded === false ? signatureOf(facts.events, 'crash-kernel-missing', 'production') : undefined,
+    find: ({ facts, word }) =>
+      facts.loaded === false && facts.panic !== undefined && facts.boot.goesOn === undefined && word !== 'boot-failed'
+        ? signatureOf(facts.events, 'crash-kernel-missing', 'production')
+        : undefined,
   },
   'oops-without-panic': {
     what: 'an oops in a process ends only the process, unless panic_on_oops is set',
@@ -181,7 +192,10 @@ const CAUSES = {
     what: "the capture kernel's userspace reports that saving the dump failed",
     remedy: 'the lines of makedumpfile before that; a newer makedumpfile for a newer kernel',
     source: 'kdump-utils, dracut/99kdumpbase/kdump.sh; kdump-tools, kdump-config; makedumpfile',
-    find: ({ facts }) => signatureOf(facts.events, 'dump-failed', 'capture'),
+    find: ({ facts }) =>
+      signatureOf(facts.events, 'dump-saved') === undefined
+        ? signatureOf(facts.events, 'dump-failed', 'capture')
+        : undefined,
   },
   'capture-panics-on-warning': {
     what: 'the capture kernel panicked on a warning or a lockup that a sysctl of the first kernel makes fatal',

@@ -34,8 +34,6 @@ export interface LogFacts extends EventFacts {
 
 /** "Kdump: loaded" in reports (lib/dump_stack.c, dump_stack_print_info()). */
 const SAYS_LOADED = { major: 4, minor: 17 } as const;
-/** What begins a report of the kernel's end. */
-const REPORTS: ReadonlySet<string> = new Set(['oops', 'panic']);
 
 /** Reads the facts of a boot. */
 export function readLogFacts(boot: LogBoot): LogFacts {
@@ -54,38 +52,35 @@ export function signatureOf(
   );
 }
 
+/** A report is no longer than this, lines: an older one belongs to something else. */
+const MOST_REPORT_LINES = 400;
+
 /**
  * Whether the report of the crash says "Kdump: loaded". Only the first kernel can say it. A kernel that does not say it
  * has no crash kernel when it is the first one and new enough: a capture kernel has none either.
  */
 function loadedAtCrash({ events, kernel }: LogBoot): boolean | undefined {
   const panic = events.findIndex((event) => event.type === 'panic' && event.side === 'production');
-  const end = panic < 0 ? events.length : panic;
-  const report = events.findLastIndex(
-    (event, index) =>
-      index <= end &&
-      (REPORTS.has(event.type) || (event.type === 'signature' && event.name === 'first-kernel-lockup')),
-  );
+  const reports = events.flatMap((event, index) => (isReport(event) ? [index] : []));
   // A panic has no report of its own when an oops, or a watchdog's, came right before it.
-  const before =
-    panic < 0
-      ? report
-      : events.findLastIndex(
-          (event, index) =>
-            index < panic &&
-            (event.type === 'oops' || (event.type === 'signature' && event.name === 'first-kernel-lockup')),
-        );
-  const from = before >= 0 ? before : report;
-  if (from < 0) return undefined;
+  const at = panic < 0 ? (reports.at(-1) ?? -1) : panic;
+  const end = events[at];
+  if (end === undefined) return undefined;
+  const from = reports.find((index) => (events[index]?.atMs ?? 0) >= end.atMs - MOST_REPORT_LINES) ?? at;
   const lines = events
-    .slice(from)
+    .slice(Math.min(from, at))
     .filter(
       (event): event is EventOf<'signature'> => event.type === 'signature' && event.side === 'production',
     );
   if (lines.some(({ name }) => name === 'crash-kernel-loaded')) return true;
-  const missing = lines.find(({ name }) => name === 'crash-kernel-missing');
+  const missing = lines.findLast(({ name }) => name === 'crash-kernel-missing');
   const release = missing === undefined ? undefined : / (\d+\.\d+)\S*$/.exec(missing.text)?.[1];
   const version = release === undefined ? undefined : leadingVersion(release);
   if (version === undefined || !isAtLeast(version, SAYS_LOADED)) return undefined;
   return kernel === 'first' ? false : undefined;
+}
+
+/** What begins a report of a kernel's end. */
+function isReport(event: RunEvent): boolean {
+  return event.type === 'oops' || (event.type === 'signature' && event.name === 'first-kernel-lockup');
 }

@@ -36,8 +36,8 @@ export const purgatoryDigestCheck: LogCheck = ({ events, panic }) => {
 };
 
 /** The capture kernel's userspace reports a dump. It is a line of text: the dump itself is the proof. */
-export const dumpReportedCheck: LogCheck = ({ events, captureEntered }) => {
-  const saved = signatureOf(events, 'dump-saved');
+export const dumpReportedCheck: LogCheck = ({ events, boot, captureEntered }) => {
+  const saved = signatureOf(events, 'dump-saved', sideOf(boot));
   if (saved === undefined) return undefined;
   return undetermined(
     'dump-reported',
@@ -62,9 +62,9 @@ export const logCapturePanicCheck: LogCheck = (facts) => {
 };
 
 /** The capture kernel's userspace reports that it could not save the dump, and no later success. */
-export const dumpFailedCheck: LogCheck = ({ events, captureEntered }) => {
+export const dumpFailedCheck: LogCheck = ({ events, boot, captureEntered }) => {
   const unopened = signatureOf(events, 'vmcore-not-opened');
-  const failed = signatureOf(events, 'dump-failed');
+  const failed = signatureOf(events, 'dump-failed', sideOf(boot));
   const why = unopened ?? signatureOf(events, 'dump-target-full') ?? failed;
   if (failed === undefined || why === undefined) return undefined;
   return {
@@ -281,6 +281,11 @@ function panicOpen({ events, boot, loaded }: LogFacts, panic: RunEvent): LogFind
     [...whether, ...AFTER_SILENCE],
     [panic],
   );
+}
+
+/** Whose messages about a dump count: of a boot whose beginning is not in the log, any. */
+function sideOf({ kernel }: LogFacts['boot']): 'capture' | undefined {
+  return kernel === 'unknown' ? undefined : 'capture';
 }
 
 function undetermined(

@@ -41,6 +41,8 @@ export interface BootBuilder {
   /** No line of a kernel was read yet. */
   readonly isEmpty: boolean;
   readonly lastCommandLine: string | undefined;
+  /** It is so early, and its last line so plainly the kernel's, that a second banner is the same one, printed again. */
+  readonly mayReplay: boolean;
   /** What follows it is known: the boot is over. `at`: the line that shows the next first kernel. */
   end(follows: LogBoot['follows'], at?: PlacedLine): ReadBoot;
 }
@@ -62,6 +64,8 @@ const LATER_THAN_PANIC_MS = 60_000;
 const LATER_THAN_OOPS_MS = 10_000;
 /** Lines of CPUs that print at once are out of order by less. */
 const BACK_MS = 1_000;
+/** A console is registered by then, and what was printed before is printed on it. */
+const REPLAY_MS = 10_000;
 /** What follows a watchdog's report is a part of it. */
 const COMPLAINT_MS = 3_000;
 
@@ -80,6 +84,7 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
   let captureOwn: string | undefined;
   let firstLine = 0;
   let lastLine = 0;
+  let lastStampMs: number | undefined;
   let kernelLines = 0;
   let isCapture = kernel === 'capture';
 
@@ -108,6 +113,9 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
     get lastCommandLine() {
       return captureOwn ?? own;
     },
+    get mayReplay() {
+      return lastStampMs !== undefined && lastStampMs < REPLAY_MS;
+    },
     commandLine(text, ofCapture) {
       if (ofCapture) {
         captureOwn = text;
@@ -117,6 +125,7 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
     line(line) {
       if (firstLine === 0) firstLine = line.number;
       lastLine = line.number;
+      lastStampMs = line.stampMs;
       const bodies = reader.line(line.text);
       if (line.stampMs !== undefined || line.isTagged || bodies.length > 0) kernelLines += 1;
       stacks.line(line.text, line.number);

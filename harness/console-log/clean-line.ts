@@ -42,7 +42,10 @@ const PREFIXES: readonly RegExp[] = [
 
 /** Behind a collector's date: the host, and the tag of the kernel or a program. */
 const KERNEL_TAG = new RegExp(String.raw`^(?:${HOST} )?kernel(?:\[\d{1,10}\])?: ?`);
-const HOST_ONLY = new RegExp(String.raw`^${HOST} (?=(?:[\w./@-]{1,64}(?:\[\d{1,10}\])?: |${STAMP}))`);
+/** A host alone is known by the program with a process behind it, or a stamp: "Command line: " has a colon as well. */
+const HOST_ONLY = new RegExp(
+  String.raw`^${HOST} (?=(?:[\w./@-]{1,64}\[\d{1,10}\]|kdump|kdumpctl|kdump-tools|dracut[\w-]{0,32}): |${STAMP})`,
+);
 /** journalctl -o short-monotonic has printk's form of stamp before the host. */
 const MONOTONIC = new RegExp(String.raw`^(${STAMP}) ${HOST} kernel(?:\[\d{1,10}\])?: `);
 /** Documentation/networking/netconsole.rst, extended console; Documentation/ABI/testing/dev-kmsg (v6.1). */
@@ -79,10 +82,10 @@ export function cleanLine(raw: string): CleanLine {
       return `${stamp} `;
     });
     const tag = KERNEL_TAG.exec(text);
-    if (tag !== null && (isDated || tag[0].startsWith('kernel'))) {
+    if (tag !== null && !isTagged && (isDated || tag[0].startsWith('kernel'))) {
       isTagged = true;
       text = text.slice(tag[0].length);
-    } else if (isDated) {
+    } else if (isDated && !isTagged) {
       text = text.replace(HOST_ONLY, '');
     }
     if (text === before) break;

@@ -51,6 +51,13 @@ export interface LogCrash {
   readonly next: readonly NextStep[];
 }
 
+/** A boot without a crash that would not have dumped, and why. */
+export interface UnarmedBoot {
+  readonly boot: number;
+  readonly release: string | undefined;
+  readonly causes: readonly ShownCause[];
+}
+
 /** Everything that a log shows. */
 export interface LogReport {
   readonly log: string;
@@ -60,6 +67,8 @@ export interface LogReport {
   /** The first of them, at most {@link MOST_CRASHES}. */
   readonly crashes: readonly LogCrash[];
   readonly moreCrashes: number;
+  /** Boots without a crash that report a crash kernel which could not be loaded; as many at most. */
+  readonly unarmed: readonly UnarmedBoot[];
   /** Lines that a kernel printed; 0: it is no log of one. */
   readonly kernelLines: number;
 }
@@ -75,6 +84,7 @@ export function logReportJson({ kernelLines: _kernelLines, ...report }: LogRepor
   return {
     schema: LOG_SCHEMA,
     ...report,
+    unarmed: report.unarmed.map(({ release, ...boot }) => ({ ...boot, release: release ?? null })),
     crashes: report.crashes.map(({ release, loaded, stacks, next, ...crash }) => ({
       ...crash,
       release: release ?? null,

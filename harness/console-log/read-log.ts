@@ -1,11 +1,17 @@
 import { classifyLog, type LogVerdict } from '../classify/classify-log.js';
 import { evidenceOf } from '../classify/evidence.js';
-import { knownCauses, type PlacedCpuStack } from '../classify/known-causes.js';
+import { readLogFacts } from '../classify/log-boot.js';
+import {
+  type CauseName,
+  type KnownCause,
+  knownCauses,
+  type PlacedCpuStack,
+} from '../classify/known-causes.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { RunEvent } from '../model/event.js';
 import type { ReadBoot } from './boot.js';
 import { cleanLine } from './clean-line.js';
-import type { LogCrash, LogReport, ShownLine } from './log-report.js';
+import type { LogCrash, LogReport, ShownCause, ShownLine, UnarmedBoot } from './log-report.js';
 import { MOST_CRASHES } from './log-report.js';
 import { nextSteps } from './next-steps.js';
 import { createLineNumberer, type NumberedLine } from './numbered-lines.js';
@@ -19,6 +25,12 @@ export interface LogReader {
 
 /** Stacks of a crash that are shown: a machine has many CPUs. */
 const MOST_STACKS_SHOWN = 64;
+/** Causes that matter without a crash as well. */
+const ARMING: ReadonlySet<CauseName> = new Set([
+  'kexec-locked-down',
+  'crashkernel-not-reserved',
+  'kdump-not-armed',
+]);
 const MOST_EVIDENCE = 12;
 const MOST_TEXT = 240;
 
@@ -26,6 +38,7 @@ const MOST_TEXT = 240;
 export function createLogReader(log: string): LogReader {
   const numberer = createLineNumberer();
   const crashes: LogCrash[] = [];
+  const unarmed: UnarmedBoot[] = [];
   let moreCrashes = 0;
   let boots = 0;
   let kernelLines = 0;
@@ -35,7 +48,18 @@ export function createLogReader(log: string): LogReader {
     boots = boot.number;
     kernelLines += boot.kernelLines;
     const verdict = classifyLog(boot);
-    if (verdict === undefined) return;
+    if (verdict === undefined) {
+      const causes = knownCauses({ facts: readLogFacts(boot), stacks: [], word: undefined }).filter(({ name }) =>
+        ARMING.has(name),
+      );
+      if (causes.length > 0 && unarmed.length < MOST_CRASHES)
+        unarmed.push({
+          boot: boot.number,
+          release: boot.release,
+          causes: causes.map((cause) => shownCause(cause, boot)),
+        });
+      return;
+    }
     if (crashes.length < MOST_CRASHES) crashes.push(crashOf(boot, verdict));
     else moreCrashes += 1;
   });
@@ -53,14 +77,14 @@ export function createLogReader(log: string): LogReader {
     finish() {
       numberer.flush(push);
       splitter.finish();
-      return { log, bytes, lines: numberer.lines, boots, crashes, moreCrashes, kernelLines };
+      return { log, bytes, lines: numberer.lines, boots, crashes, moreCrashes, unarmed, kernelLines };
     },
   };
 }
 
 function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCrash {
   const stacks = stacksOf(boot);
-  const causes = knownCauses({ facts, stacks });
+  const causes = knownCauses({ facts, stacks, word: finding.word });
   const message =
     facts.panic?.message ??
     boot.events.flatMap((event) => (event.type === 'oops' ? [event.message] : [])).at(-1) ??
@@ -87,11 +111,7 @@ function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCra
       .slice(0, MOST_EVIDENCE)
       .map((event) => shown(event, boot)),
     stacks: stacks.map(({ at, ...stack }) => ({ line: at, ...stack })),
-    causes: causes.map(({ shownBy, ...cause }) =>
-      'type' in shownBy
-        ? { ...cause, line: shownBy.atMs, text: shown(shownBy, boot).text }
-        : { ...cause, line: shownBy.at, text: `stack: ${shownBy.functions.slice(0, 6).join(' < ')}` },
-    ),
+    causes: causes.map((cause) => shownCause(cause, boot)),
     next: nextSteps({
       finding,
       causes: causes.map(({ name }) => name),
@@ -101,6 +121,12 @@ function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCra
       captureCommandLine: boot.captureCommandLine,
     }),
   };
+}
+
+function shownCause({ shownBy, ...cause }: KnownCause, boot: ReadBoot): ShownCause {
+  return 'type' in shownBy
+    ? { ...cause, line: shownBy.atMs, text: shown(shownBy, boot).text }
+    : { ...cause, line: shownBy.at, text: `stack: ${shownBy.functions.slice(0, 6).join(' < ')}` };
 }
 
 function shown(event: RunEvent, { textOf }: ReadBoot): ShownLine {

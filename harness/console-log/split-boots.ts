@@ -10,15 +10,11 @@ export interface BootSplitter {
 
 /** Between a banner and the command line of a 32-bit kernel lie some hundred lines (init/main.c, start_kernel(), v6.1). */
 const MOST_BEHIND_BANNER = 500;
-/** Behind a console that was switched on, the lines since the boot are printed again. */
-const MOST_BEFORE_REPLAY = 10;
-const CONSOLE_ENABLED = /console \[\w{1,16}\] enabled/;
 
 /** A splitter; each boot with a kernel's line is handed over as it ends. */
 export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitter {
   let current = createBootBuilder(1, 'unknown');
   let pending: PlacedLine[] = [];
-  let consoleEnabledAt = Number.NEGATIVE_INFINITY;
   let boots = 0;
 
   function over(boot: BootBuilder, follows: LogBoot['follows'], at?: PlacedLine): void {
@@ -40,8 +36,8 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
     const [banner] = lines;
     if (banner === undefined) return;
     const isCapture = commandLine !== undefined && /(^|\s)elfcorehdr=/.test(commandLine);
-    const isReplay =
-      banner.number - consoleEnabledAt <= MOST_BEFORE_REPLAY && current.lastCommandLine === commandLine;
+    // The real console prints again what a boot console has printed.
+    const isReplay = current.mayReplay && current.lastCommandLine === commandLine;
     if (commandLine === undefined) next('unknown', 'unknown-boot');
     else if (isCapture && current.hasCapture && !isReplay) next('capture', 'boot');
     else if (isCapture && current.isEmpty) next('capture', 'nothing');
@@ -57,7 +53,6 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
         pending = [line];
         return;
       }
-      if (CONSOLE_ENABLED.test(line.text)) consoleEnabledAt = line.number;
       if (pending.length === 0) {
         current.line(line);
         return;

@@ -1,4 +1,4 @@
-import type { LogCrash, LogReport } from '../console-log/log-report.js';
+import type { LogCrash, LogReport, ShownCause, UnarmedBoot } from '../console-log/log-report.js';
 import { escapeGuestText, escapeHostText } from '../model/escape.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 
@@ -15,7 +15,21 @@ export function logText(report: LogReport, { color }: TextOptions): string {
   const sections = report.crashes.map((crash, index) => crashText(crash, { name, colors, index, crashes }));
   const more =
     report.moreCrashes === 0 ? [] : [`and ${counted(report.moreCrashes, 'more crash', 'more crashes')}`];
-  return `${[head, ...sections, ...more].join('\n\n')}\n`;
+  const unarmed = report.unarmed.map((boot) => unarmedText(boot, { name, colors }));
+  return `${[head, ...sections, ...more, ...unarmed].join('\n\n')}\n`;
+}
+
+function unarmedText(
+  { boot, release, causes }: UnarmedBoot,
+  { name, colors }: Pick<Around, 'name' | 'colors'>,
+) {
+  return rowsText(
+    [
+      ['no crash', `boot ${boot}, ${releaseText(release)}: a crash would leave no dump`],
+      ...titled('causes', causeLines(causes, { name, colors })),
+    ],
+    colors,
+  );
 }
 
 interface Around {
@@ -54,25 +68,36 @@ function crashText(crash: LogCrash, { name, colors, index, crashes }: Around): s
         return `${at(line)}  ${who}: ${names.join(' < ')}${functions.length > FUNCTIONS ? ' < ...' : ''}`;
       }),
     ),
-    ...titled(
-      'causes',
-      crash.causes.flatMap(({ name: cause, what, remedy, source, line, text }) => [
-        `${colors.bold(cause)}: ${what}`,
-        `  ${at(line)}  ${text}`,
-        `  do: ${remedy}`,
-        `  source: ${source}`,
-      ]),
-    ),
+    ...titled('causes', causeLines(crash.causes, { name, colors })),
     ...titled(
       'next',
       crash.next.flatMap(({ command, why }) => [command, `  ${why}`]),
     ),
   ];
+  return rowsText(rows, colors);
+}
+
+function causeLines(
+  causes: readonly ShownCause[],
+  { name, colors }: Pick<Around, 'name' | 'colors'>,
+): string[] {
+  return causes.flatMap(({ name: cause, what, remedy, source, line, text }) => [
+    `${colors.bold(cause)}: ${what}`,
+    `  ${name}:${line}  ${text}`,
+    `  do: ${remedy}`,
+    `  source: ${source}`,
+  ]);
+}
+
+function rowsText(rows: readonly (readonly [title: string, text: string])[], colors: Palette): string {
   return rows.map(([title, text]) => `${colors.bold(title.padEnd(WIDTH))}  ${text}`.trimEnd()).join('\n');
 }
 
+function releaseText(release: string | undefined): string {
+  return release === undefined ? 'an unknown kernel' : escapeGuestText(release, 64);
+}
+
 function kernelText({ release, kernel, loaded }: LogCrash): string {
-  const name = release === undefined ? 'an unknown kernel' : escapeGuestText(release, 64);
   const begins =
     kernel === 'unknown'
       ? ' (its beginning is not in the log)'
@@ -81,7 +106,7 @@ function kernelText({ release, kernel, loaded }: LogCrash): string {
         : '';
   const crashKernel =
     loaded === undefined ? '' : loaded ? ', crash kernel loaded' : ', no crash kernel loaded';
-  return `${name}${begins}${crashKernel}`;
+  return `${releaseText(release)}${begins}${crashKernel}`;
 }
 
 function titled(title: string, texts: readonly string[]): (readonly [string, string])[] {

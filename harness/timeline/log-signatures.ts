@@ -1,3 +1,4 @@
+import { SERVICE_SIGNATURES } from './kdump-signatures.js';
 import { kernelMessage } from './printk.js';
 import type { Signature } from './signature.js';
 
@@ -57,4 +58,8 @@ export const LOG_SIGNATURES: readonly Signature[] = [
     degrades: false,
     source: 'kernel/printk/printk.c, unregister_console_locked() (v6.1)',
   },
+  // The log may begin in the capture kernel, behind its command line.
+  ...SERVICE_SIGNATURES.filter(({ name }) => name === 'dump-saved' || name === 'dump-failed').map(
+    (signature): Signature => ({ ...signature, side: 'production' }),
+  ),
 ];
