@@ -74,8 +74,11 @@ const CAUSES = {
     remedy: 'load one before the crash: cat /sys/kernel/kexec_crash_loaded must print 1',
     source: 'lib/dump_stack.c, dump_stack_print_info() (v4.17, v6.12)',
     find: ({ facts, word }) =>
-      facts.loaded === false && facts.panic !== undefined && facts.boot.goesOn === undefined && word !== 'boot-failed'
-        ? signatureOf(facts.events, 'crash-kernel-missing', 'production')
+      facts.loaded === false &&
+      facts.panic !== undefined &&
+      facts.boot.goesOn === undefined &&
+      word !== 'boot-failed'
+        ? facts.loadedBy
         : undefined,
   },
   'oops-without-panic': {

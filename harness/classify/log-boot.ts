@@ -30,6 +30,8 @@ export interface GoesOn {
 /** The facts of a log's boot, for the checks that need no host. */
 export interface LogFacts extends EventFacts {
   readonly boot: LogBoot;
+  /** The line of the crash's report that shows whether a crash kernel was loaded. */
+  readonly loadedBy: EventOf<'signature'> | undefined;
 }
 
 /** "Kdump: loaded" in reports (lib/dump_stack.c, dump_stack_print_info()). */
@@ -37,7 +39,9 @@ const SAYS_LOADED = { major: 4, minor: 17 } as const;
 
 /** Reads the facts of a boot. */
 export function readLogFacts(boot: LogBoot): LogFacts {
-  return { ...readEventFacts(boot.events, { loaded: loadedAtCrash(boot) }), boot };
+  const loadedBy = loadedLine(boot);
+  const loaded = loadedBy === undefined ? undefined : loadedBy.name === 'crash-kernel-loaded';
+  return { ...readEventFacts(boot.events, { loaded }), boot, loadedBy };
 }
 
 /** A signature of the given kernel; undefined without. */
@@ -56,10 +60,10 @@ export function signatureOf(
 const MOST_REPORT_LINES = 400;
 
 /**
- * Whether the report of the crash says "Kdump: loaded". Only the first kernel can say it. A kernel that does not say it
+ * The line that shows whether the report of the crash says "Kdump: loaded". Only the first kernel can say it. A kernel that does not say it
  * has no crash kernel when it is the first one and new enough: a capture kernel has none either.
  */
-function loadedAtCrash({ events, kernel }: LogBoot): boolean | undefined {
+function loadedLine({ events, kernel }: LogBoot): EventOf<'signature'> | undefined {
   const panic = events.findIndex((event) => event.type === 'panic' && event.side === 'production');
   const reports = events.flatMap((event, index) => (isReport(event) ? [index] : []));
   // A panic has no report of its own when an oops, or a watchdog's, came right before it.
@@ -72,12 +76,13 @@ function loadedAtCrash({ events, kernel }: LogBoot): boolean | undefined {
     .filter(
       (event): event is EventOf<'signature'> => event.type === 'signature' && event.side === 'production',
     );
-  if (lines.some(({ name }) => name === 'crash-kernel-loaded')) return true;
+  const loaded = lines.find(({ name }) => name === 'crash-kernel-loaded');
+  if (loaded !== undefined) return loaded;
   const missing = lines.findLast(({ name }) => name === 'crash-kernel-missing');
   const release = missing === undefined ? undefined : / (\d+\.\d+)\S*$/.exec(missing.text)?.[1];
   const version = release === undefined ? undefined : leadingVersion(release);
   if (version === undefined || !isAtLeast(version, SAYS_LOADED)) return undefined;
-  return kernel === 'first' ? false : undefined;
+  return kernel === 'first' ? missing : undefined;
 }
 
 /** What begins a report of a kernel's end. */

@@ -116,15 +116,14 @@ export const bootPanicCheck: LogCheck = ({ boot, panic, loaded, captureEntered, 
 export const logNoCrashKernelCheck: LogCheck = (facts) => {
   const finding = noCrashKernelCheck(facts);
   if (finding === undefined) return undefined;
-  const shown = signatureOf(facts.events, 'crash-kernel-missing', 'production');
-  return { ...finding, evidence: [shown, ...finding.evidence] };
+  return { ...finding, evidence: [facts.loadedBy, ...finding.evidence] };
 };
 
 /** panic() announced a reboot, which stands behind the call that starts the crash kernel, and the machine rebooted. */
 export const announcedResetCheck: LogCheck = (facts) => {
-  const { events, loaded, panic, captureEntered } = facts;
+  const { events, loaded, loadedBy, captureEntered } = facts;
   const announced = first(events, 'reboot-announced', ({ side }) => side === 'production');
-  if (announced === undefined || panic === undefined || captureEntered !== undefined || loaded !== true)
+  if (announced === undefined || !hasOnePanic(events) || captureEntered !== undefined || loaded !== true)
     return undefined;
   const reset = resetCheck(facts);
   if (reset === undefined) return undefined;
@@ -132,16 +131,18 @@ export const announcedResetCheck: LogCheck = (facts) => {
     ...reset,
     explanation:
       'panic() announced a reboot and the machine rebooted: with a crash kernel loaded, the jump to it had failed or was refused',
-    evidence: [...reset.evidence, announced],
+    evidence: [loadedBy, ...reset.evidence, announced],
   };
 };
 
 /** panic() printed its end mark with a crash kernel loaded: it loops there for ever. */
 export const logNeverJumpedCheck: LogCheck = (facts) => {
-  const { events, loaded, captureEntered } = facts;
-  if (loaded !== true || captureEntered !== undefined) return undefined;
+  const { events, loaded, loadedBy, captureEntered } = facts;
+  if (loaded !== true || !hasOnePanic(events) || captureEntered !== undefined) return undefined;
   const ended = first(events, 'panic-ended', ({ side }) => side === 'production');
-  return ended === undefined ? undefined : neverJumped(facts, ended);
+  if (ended === undefined) return undefined;
+  const finding = neverJumped(facts, ended);
+  return { ...finding, evidence: [loadedBy, ...finding.evidence] };
 };
 
 /** An oops, and the kernel lived on: nothing asked for a dump. */
@@ -188,6 +189,11 @@ export const undeterminedCheck: LogCheck = (facts) => {
   );
 };
 
+/** Of two panics, the second may be that of a capture kernel which printed nothing before. */
+function hasOnePanic(events: readonly RunEvent[]): boolean {
+  return events.filter((event) => event.type === 'panic' && event.side === 'production').length === 1;
+}
+
 const AFTER_SILENCE = [
   'registers of all CPUs from outside (a BMC, virsh qemu-monitor-command, crashpath on the same kernel)',
   'whether there is a dump on the dump target: a capture kernel may run without printing',
@@ -233,7 +239,7 @@ function captureOpen(facts: LogFacts, captureEntered: RunEvent): LogFinding {
 
 const LOCKUPS = ['hard-lockup', 'soft-lockup', 'rcu-stall', 'hung-task', 'workqueue-lockup'] as const;
 
-function panicOpen({ events, boot, loaded }: LogFacts, panic: RunEvent): LogFinding {
+function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent): LogFinding {
   const announced = first(events, 'reboot-announced', ({ side }) => side === 'production');
   const ended = first(events, 'panic-ended', ({ side }) => side === 'production');
   const passed = announced ?? ended;
@@ -244,7 +250,7 @@ function panicOpen({ events, boot, loaded }: LogFacts, panic: RunEvent): LogFind
       'which-kernel',
       'the kernel panicked and started no other; the log shows neither its command line nor "Kdump: loaded": it is a first kernel without a crash kernel, or a capture kernel',
       ['the beginning of the log, with the line "Command line:"', ...whether],
-      [panic, passed],
+      [loadedBy, panic, passed],
     );
   }
   if (passed !== undefined) {
@@ -252,7 +258,7 @@ function panicOpen({ events, boot, loaded }: LogFacts, panic: RunEvent): LogFind
       announced === undefined ? 'loaded-or-not' : 'reboot-announced',
       `panic() came past the call that starts a crash kernel; ${loaded === undefined ? 'whether one was loaded is not shown' : 'that the machine rebooted is not shown'}`,
       [...whether, ...(loaded === undefined ? [] : ['the rest of the log'])],
-      [panic, passed],
+      [loadedBy, panic, passed],
     );
   }
   if (boot.follows === 'unknown-boot') {
@@ -260,7 +266,7 @@ function panicOpen({ events, boot, loaded }: LogFacts, panic: RunEvent): LogFind
       'unknown-kernel-follows',
       'a kernel started behind the panic, and its command line is not in the log: it is the capture kernel (elfcorehdr=) or a reboot',
       ['the line "Command line:" of that kernel', 'whether there is a dump on the dump target'],
-      [panic],
+      [loadedBy, panic],
     );
   }
   if (boot.follows === 'boot') {
@@ -272,14 +278,14 @@ function panicOpen({ events, boot, loaded }: LogFacts, panic: RunEvent): LogFind
         "the BMC's event log (ipmitool sel list): who reset the machine",
         ...whether,
       ],
-      [panic],
+      [loadedBy, panic],
     );
   }
   return undetermined(
     'log-ends-after-panic',
     `the log ends after the panic${loaded === true ? ', with a crash kernel loaded' : ''}; a log that ends is no hang`,
     [...whether, ...AFTER_SILENCE],
-    [panic],
+    [loadedBy, panic],
   );
 }
 

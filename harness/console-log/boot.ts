@@ -185,6 +185,7 @@ function createEndWatch({ panicMs, oopsMs }: { panicMs: number; oopsMs: number |
   let hasPanicked = false;
   let isOver = false;
   let complaintMs = Number.NEGATIVE_INFINITY;
+  let lastMs = Number.NEGATIVE_INFINITY;
   let goesOn: GoesOn | undefined;
   const has = (bodies: readonly EventBody[], type: EventType) => bodies.some((body) => body.type === type);
 
@@ -196,6 +197,8 @@ function createEndWatch({ panicMs, oopsMs }: { panicMs: number; oopsMs: number |
       // Whoever announces a reboot is at its end, and firmware's lines have no stamps.
       if (has(bodies, 'reboot-announced')) isOver = true;
       if (isOver || stampMs === undefined) return;
+      const isBack = stampMs < lastMs - BACK_MS;
+      lastMs = stampMs;
       if (bodies.some((body) => body.type === 'signature' && COMPLAINTS.has(body.name)))
         complaintMs = stampMs;
       const panics = has(bodies, 'panic') && !hasPanicked;
@@ -203,7 +206,8 @@ function createEndWatch({ panicMs, oopsMs }: { panicMs: number; oopsMs: number |
         hasPanicked ||= panics;
         endMs = stampMs;
         limitMs = panics ? panicMs : (oopsMs ?? panicMs);
-        goesOn = undefined;
+        // Another kernel's end, or an older one's: this kernel's clock is later.
+        goesOn = isBack ? { how: 'back', line: number } : undefined;
         return;
       }
       if (endMs === undefined || goesOn !== undefined) return;

@@ -55,6 +55,9 @@ const EXTENDED = /^(?:\d{1,3}\.\d{1,4}[\w.+-]{0,64},)?\d{1,4},\d{1,20},(\d{1,20}
 // eslint-disable-next-line no-control-regex -- control characters are the point
 const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/g;
 
+/** Marks of UTF-8 and UTF-16; the zero bytes of the latter are control characters. */
+const BYTE_ORDER = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/;
+
 /**
  * A line without what lies around it: terminal sequences, control bytes, the collector's time, host and tag, levels,
  * quotation marks of a mail. Pure; any input is accepted.
@@ -100,7 +103,7 @@ function withoutControls(raw: string): string {
   const stripped = stripVTControlCharacters(tabs);
   // An unfinished sequence would take the time stamp behind it along.
   const isSpoiled = stripped.length < tabs.length && count(stripped) < count(tabs);
-  return (isSpoiled ? tabs : stripped).replace(CONTROLS, '');
+  return (isSpoiled ? tabs : stripped).replace(CONTROLS, '').replace(BYTE_ORDER, '');
 }
 
 function count(text: string): number {

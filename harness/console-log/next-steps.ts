@@ -114,7 +114,7 @@ export function nextSteps(input: NextInput): NextStep[] {
   const steps: Step[] = causes.flatMap((name) => BY_CAUSE[name] ?? []);
   for (const [pattern, step] of BY_MESSAGE) if (pattern.test(message)) steps.push(step);
   const isReset = /^reboot-after|^reset/.test(finding.detail);
-  steps.push({ scenarios: ['sysrq-task'], why: 'does this kernel dump at all, with this reservation' });
+  steps.push({ scenarios: ['sysrq-task'], why: 'does this kernel dump at all' });
   if (isReset || finding.detail === 'log-ends-after-panic' || finding.word === 'crash-path-hang')
     steps.push({
       scenarios: ['two-panics', 'cpu-deaf'],

@@ -49,8 +49,8 @@ export function createLogReader(log: string): LogReader {
     kernelLines += boot.kernelLines;
     const verdict = classifyLog(boot);
     if (verdict === undefined) {
-      const causes = knownCauses({ facts: readLogFacts(boot), stacks: [], word: undefined }).filter(({ name }) =>
-        ARMING.has(name),
+      const causes = knownCauses({ facts: readLogFacts(boot), stacks: [], word: undefined }).filter(
+        ({ name }) => ARMING.has(name),
       );
       if (causes.length > 0 && unarmed.length < MOST_CRASHES)
         unarmed.push({
