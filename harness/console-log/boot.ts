@@ -71,7 +71,9 @@ const COMPLAINT_MS = 3_000;
 
 /** A builder for boot `number`. `kernel`: what it begins with. */
 export function createBootBuilder(number: number, kernel: LogBoot['kernel']): BootBuilder {
-  const reader = createConsoleReader('production', { further: LOG_SIGNATURES });
+  const reader = createConsoleReader(kernel === 'capture' ? 'capture' : 'production', {
+    further: LOG_SIGNATURES,
+  });
   const stacks = createStackReader<number>();
   const kept: RunEvent[] = [];
   const counts = new Map<string, number>();
@@ -85,6 +87,7 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
   let firstLine = 0;
   let lastLine = 0;
   let lastStampMs: number | undefined;
+  let hasDied = false;
   let kernelLines = 0;
   let isCapture = kernel === 'capture';
 
@@ -114,9 +117,10 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
       return captureOwn ?? own;
     },
     get mayReplay() {
-      return lastStampMs !== undefined && lastStampMs < REPLAY_MS;
+      return !hasDied && lastStampMs !== undefined && lastStampMs < REPLAY_MS;
     },
     commandLine(text, ofCapture) {
+      hasDied = false;
       if (ofCapture) {
         captureOwn = text;
         isCapture = true;
@@ -131,6 +135,7 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
       stacks.line(line.text, line.number);
       const watch = isCapture ? capture : first;
       for (const body of bodies) {
+        hasDied ||= body.type === 'panic' || body.type === 'oops';
         if (body.type === 'kernel-banner') release ??= body.release;
         if (body.type === 'signature') reported = releaseIn(body.text) ?? reported;
         keep(placed(body, line), line.text);

@@ -15,6 +15,7 @@ const MOST_BEHIND_BANNER = 500;
 export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitter {
   let current = createBootBuilder(1, 'unknown');
   let pending: PlacedLine[] = [];
+  let early: string | undefined;
   let boots = 0;
 
   function over(boot: BootBuilder, follows: LogBoot['follows'], at?: PlacedLine): void {
@@ -33,15 +34,16 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
   function resolve(commandLine: string | undefined): void {
     const lines = pending;
     pending = [];
+    early = undefined;
     const [banner] = lines;
     if (banner === undefined) return;
-    const isCapture = commandLine !== undefined && /(^|\s)elfcorehdr=/.test(commandLine);
+    const isCapture = commandLine !== undefined && isCaptures(commandLine);
     // The real console prints again what a boot console has printed.
     const isReplay = current.mayReplay && current.lastCommandLine === commandLine;
     if (commandLine === undefined) next('unknown', 'unknown-boot');
     else if (isCapture && current.hasCapture && !isReplay) next('capture', 'boot');
     else if (isCapture && current.isEmpty) next('capture', 'nothing');
-    else if (!isCapture && !isReplay) next('first', 'boot', lines.at(-1));
+    else if (!isCapture && !isReplay) next('first', 'boot', banner);
     if (commandLine !== undefined) current.commandLine(commandLine, isCapture);
     for (const line of lines) current.line(line);
   }
@@ -49,7 +51,7 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
   return {
     push(line) {
       if (isBanner(line.text)) {
-        resolve(undefined);
+        resolve(early);
         pending = [line];
         return;
       }
@@ -59,12 +61,19 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
       }
       pending.push(line);
       const commandLine = commandLineIn(line.text);
-      if (commandLine !== undefined) resolve(commandLine);
-      else if (pending.length > MOST_BEHIND_BANNER) resolve(undefined);
+      // A 64-bit kernel prints it twice, and bytes of the first one may be lost.
+      if (commandLine !== undefined && (early !== undefined || isCaptures(commandLine)))
+        resolve(isCaptures(commandLine) ? commandLine : early);
+      else early ??= commandLine;
+      if (pending.length > MOST_BEHIND_BANNER) resolve(early);
     },
     finish() {
-      resolve(undefined);
+      resolve(early);
       over(current, 'nothing');
     },
   };
+}
+
+function isCaptures(commandLine: string): boolean {
+  return /(^|\s)elfcorehdr=/.test(commandLine);
 }

@@ -56,7 +56,7 @@ export const SERVICE_SIGNATURES: readonly Signature[] = [
   {
     name: 'dump-target-missing',
     pattern: kernelMessage(
-      String.raw`dracut-initqueue(?:\[\d{1,10}\])?: (?:Warning: )?dracut-initqueue:? timeout|systemd\[1\]: Timed out waiting for device |\[ ?TIME ?\] Timed out waiting for device |dracut(?:-\w+)?(?:\[\d{1,10}\])?: Warning: /dev/\S{1,256} does not exist`,
+      String.raw`dracut-initqueue(?:\[\d{1,10}\])?: (?:Warning: )?dracut-initqueue:? timeout|systemd\[1\]: Timed out waiting for device |\[ ?TIME ?\] Timed out waiting for device |dracut(?:-[\w-]{1,32})?(?:\[\d{1,10}\])?: Warning: /dev/\S{1,256} does not exist`,
     ),
     side: 'capture',
     degrades: false,
