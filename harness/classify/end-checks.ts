@@ -1,6 +1,6 @@
-import type { HangShape } from '../model/event.js';
+import type { EventOf, HangShape } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
-import type { Check, Facts, Finding } from './facts.js';
+import type { Check, EventCheck, EventFacts, Finding } from './facts.js';
 import { lockWaiters } from './lock-waiters.js';
 import { firstFinding, stacksIn } from './stacks.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
@@ -12,8 +12,8 @@ const MOST_LOCK_BYTES = 300;
  * With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted; but not in the wait for
  * a lock, which under KVM halts as well.
  */
-export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
-  if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
+export const noCrashKernelCheck: EventCheck = ({ events, loaded, panic, captureEntered }) => {
+  if (panic === undefined || loaded !== false || captureEntered !== undefined) return undefined;
   if (answerOf(events, { panicked: true }) !== undefined) return undefined;
   const end =
     first(events, 'panic-ended') ??
@@ -48,7 +48,7 @@ export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
 
 /** The guest's answer; after a panic, one to a question that was asked after it. */
 function answerOf(
-  events: Facts['events'],
+  events: EventFacts['events'],
   { panicked }: { readonly panicked: boolean },
 ): FactEvent<'watch-ended'> | undefined {
   return factsOf(events, 'watch-ended').find(
@@ -93,9 +93,7 @@ export const stuckCheck: Check = (facts) => {
   if (flood !== undefined) {
     return flooded(flood, [facts.panic, facts.furthest]);
   }
-  if (ended !== undefined) {
-    return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
-  }
+  if (ended !== undefined) return neverJumped(facts, ended);
   if (deadline !== undefined) {
     return stuck(
       facts,
@@ -111,9 +109,14 @@ export const stuckCheck: Check = (facts) => {
 };
 
 /** `; vCPU 1 spins on ioapic_lock, held by vCPU 0, ...`: what the autopsy found first. */
-function foundText(events: Facts['events']): string {
+function foundText(events: EventFacts['events']): string {
   const found = firstFinding(events);
   return found === undefined ? '' : `; ${escapeGuestText(found, MOST_LOCK_BYTES)}`;
+}
+
+/** panic() came to its end, behind the call that starts the crash kernel: it loops there for ever (kernel/panic.c, v6.1). */
+export function neverJumped(facts: EventFacts, ended: EventOf<'panic-ended'>): Finding {
+  return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
 }
 
 /** The lock that a vCPU waits for, and the CPU that may hold it, as autopsy/describe-vcpu.ts words them. */
@@ -129,7 +132,7 @@ function lockOf({ fact }: FactEvent<'examination'>): string {
 }
 
 /** `; vCPU 1 waits for a lock, and every vCPU that could release it is halted`. */
-function lockText(events: Facts['events']): string {
+function lockText(events: EventFacts['events']): string {
   const waiters = lockWaiters(events);
   if (waiters.length === 0) return '';
   const who = `vCPU ${waiters.join(', ')} ${waiters.length === 1 ? 'waits' : 'wait'}`;
@@ -147,7 +150,7 @@ function describeShape(shape: HangShape): string {
   }
 }
 
-function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
+function stuck(facts: EventFacts, detail: string, how: string, ...events: Finding['evidence']): Finding {
   const { captureEntered, captureUserspace, furthest, panic } = facts;
   // The stacks of a hung guest show where and why.
   const evidence = [panic, furthest, ...events, ...stacksIn(facts.events).evidence];

@@ -11,6 +11,7 @@ import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
 import { REPORT } from './words/report.js';
 import { NIGHTLY } from './words/nightly.js';
+import { READ } from './words/read.js';
 import { RUN } from './words/run.js';
 import { CLASSIFY, SHOW } from './words/stored-run.js';
 import { SWEEP } from './words/sweep.js';
@@ -34,6 +35,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+    .command(command(READ, async (argv) => (await import('./actions/read-logs.js')).readLogs(argv)))
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
     .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
     .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))

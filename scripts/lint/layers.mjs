@@ -16,7 +16,7 @@ const PURE_LAYERS = [
   ['trigger'],
   ['plan'],
   ['classify'],
-  ['sweep', 'bisection'],
+  ['sweep', 'bisection', 'console-log'],
   ['report'],
   ['night'],
 ];

@@ -12,6 +12,7 @@ import { REPORT } from './report.js';
 import { NIGHTLY } from './nightly.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
+import { READ } from './read.js';
 import { SWEEP } from './sweep.js';
 
 const GROUPS: Readonly<Record<string, GroupWords>> = { kernel: KERNEL, image: IMAGE };
@@ -27,6 +28,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
+  read: READ,
   report: REPORT,
   diff: DIFF,
   history: HISTORY,
