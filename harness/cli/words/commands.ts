@@ -10,6 +10,7 @@ import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
 import { REPORT } from './report.js';
 import { NIGHTLY } from './nightly.js';
+import { PROPOSE } from './propose.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
 import { SWEEP } from './sweep.js';
@@ -24,6 +25,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   nightly: NIGHTLY,
   bisect: BISECT,
   'bisect-step': BISECT_STEP,
+  propose: PROPOSE,
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
