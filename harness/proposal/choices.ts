@@ -56,7 +56,10 @@ export function holdNames(candidates: readonly string[], lock: string | undefine
   const [first, ...others] = candidates;
   if (first === undefined) return [];
   const known = lockTakenIn(first, candidates);
-  const takers = known === undefined || known.lock !== lock ? [] : others.filter((name) => lockTakenIn(name, candidates) === known);
+  const takers =
+    known === undefined || known.lock !== lock
+      ? []
+      : others.filter((name) => lockTakenIn(name, candidates) === known);
   return [...new Set([first, ...takers].flatMap(namesOf))].slice(0, MOST_NAMES);
 }
 
@@ -79,8 +82,14 @@ export function stepsOf(choices: Choices, kind: Relation['kind']): { comment: st
     comment: `Makes a CPU come by: ${stimulus.name} (${stimulus.tried}).`,
     steps: script === undefined ? [] : [{ stimulate: { script } }],
   };
-  const hold = { comment: 'The holder: it has taken the lock, and nothing else has happened.', steps: holdSteps(choices) };
-  const release = { comment: 'The holder takes the NMI here, with the lock held.', steps: [{ release: 'all' } as const] };
+  const hold = {
+    comment: 'The holder: it has taken the lock, and nothing else has happened.',
+    steps: holdSteps(choices),
+  };
+  const release = {
+    comment: 'The holder takes the NMI here, with the lock held.',
+    steps: [{ release: 'all' } as const],
+  };
   if (kind === 'own-cpu') {
     return [
       stimulate,
@@ -97,7 +106,10 @@ export function stepsOf(choices: Choices, kind: Relation['kind']): { comment: st
     return [
       stimulate,
       hold,
-      { comment: 'The crasher: another vCPU, at a place that each of them reaches.', steps: [...crasherSteps(choices), ...still.slice(0, -1)] },
+      {
+        comment: 'The crasher: another vCPU, at a place that each of them reaches.',
+        steps: [...crasherSteps(choices), ...still.slice(0, -1)],
+      },
       {
         comment: 'It panics, and has sent the NMI when it waits for the effect.',
         steps: [...fireSteps(choices), ...toShootdown(choices), ...still],
@@ -187,9 +199,19 @@ export function differenceOf(choices: Choices, from: Choices): string {
     choices.stimulus === from.stimulus ? undefined : `stimulus: ${choices.stimulus.name}`,
     choices.order === from.order ? undefined : choices.order,
     choices.context === from.context ? undefined : `panic in ${choices.context} context`,
-    choices.holderOn === from.holderOn ? undefined : `holder on ${choices.holderOn === undefined ? 'any vCPU' : `vCPU ${choices.holderOn}`}`,
-    choices.alone === from.alone ? undefined : typeof choices.alone === 'number' ? `crasher alone for ${choices.alone} ms` : 'crasher alone until the NMI is sent',
-    choices.lock === from.lock ? undefined : choices.lock === undefined ? 'lock word not proved' : `lock ${choices.lock}`,
+    choices.holderOn === from.holderOn
+      ? undefined
+      : `holder on ${choices.holderOn === undefined ? 'any vCPU' : `vCPU ${choices.holderOn}`}`,
+    choices.alone === from.alone
+      ? undefined
+      : typeof choices.alone === 'number'
+        ? `crasher alone for ${choices.alone} ms`
+        : 'crasher alone until the NMI is sent',
+    choices.lock === from.lock
+      ? undefined
+      : choices.lock === undefined
+        ? 'lock word not proved'
+        : `lock ${choices.lock}`,
     choices.append === from.append ? undefined : `append ${choices.append ?? 'nothing'}`,
   ].filter((word) => word !== undefined);
   return words.length === 0 ? 'as drafted' : words.join(', ');

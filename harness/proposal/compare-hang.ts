@@ -22,8 +22,7 @@ export function compareHang(
     return { same: false, saw: [`the run's stacks do not show who waits for whom: ${why}`] };
   }
   const waits = isSameFunction(given.waiter.takenIn, seen.waiter.takenIn);
-  const lock =
-    given.lock === undefined || seen.lock === undefined ? undefined : given.lock === seen.lock;
+  const lock = given.lock === undefined || seen.lock === undefined ? undefined : given.lock === seen.lock;
   const kind = given.kind === seen.kind;
   const holds = seen.holder.candidates.some((name) =>
     given.holder.candidates.some((other) => isSameFunction(name, other)),

@@ -25,21 +25,28 @@ export function draftName({ lock, holder, kind }: Relation): string {
  * The choices as a scenario file: YAML with comments that say what was read where, and what the stacks do not tell. Its only
  * foreign words are names of functions and of a variable, and the origin's. Pure.
  */
-export function draftText(relation: Relation, choices: Choices, { origin, notes = [] }: DraftOptions): string {
+export function draftText(
+  relation: Relation,
+  choices: Choices,
+  { origin, notes = [] }: DraftOptions,
+): string {
   const { waiter, holder, kind, lock } = relation;
   const groups = stepsOf(choices, kind);
   const two = kind === 'own-cpu' ? [waiter.stack] : [waiter.stack, holder.stack];
   const inside = lock ?? 'a lock';
-  const document = new Document({
-    version: 1,
-    name: draftName(relation),
-    summary: summaryOf(relation, choices, inside),
-    evidence: [`stacks of ${two.map(whereOf).join(' and ')} in ${printable(origin)}`],
-    guest: { cpus: 2, ...(choices.append === undefined ? {} : { append: choices.append }) },
-    ...(choices.stimulus.prepare === undefined ? {} : { prepare: [{ script: choices.stimulus.prepare }] }),
-    trigger: { kind: 'choreography', steps: groups.flatMap(({ steps }) => steps) },
-    expect: { verdict: 'captured' },
-  }, { aliasDuplicateObjects: false });
+  const document = new Document(
+    {
+      version: 1,
+      name: draftName(relation),
+      summary: summaryOf(relation, choices, inside),
+      evidence: [`stacks of ${two.map(whereOf).join(' and ')} in ${printable(origin)}`],
+      guest: { cpus: 2, ...(choices.append === undefined ? {} : { append: choices.append }) },
+      ...(choices.stimulus.prepare === undefined ? {} : { prepare: [{ script: choices.stimulus.prepare }] }),
+      trigger: { kind: 'choreography', steps: groups.flatMap(({ steps }) => steps) },
+      expect: { verdict: 'captured' },
+    },
+    { aliasDuplicateObjects: false },
+  );
   document.commentBefore = comments([
     'Draft by crashpath propose. What the stacks show:',
     ...relation.because.map((one) => `- ${one}`),
@@ -77,7 +84,14 @@ function unknowns(relation: Relation, choices: Choices): string[] {
   const { waiter, holder, lock, kind, panicked } = relation;
   const renamed = choices.holdIn.filter((name) => namesOf(name).length > 1);
   const others = holder.candidates.filter((name) => !choices.holdIn.some((own) => isSameFunction(own, name)));
-  const context = panicked === 'task' ? 'task context' : panicked === 'nmi' ? 'an NMI' : panicked === 'interrupt' ? 'an interrupt' : 'an exception';
+  const context =
+    panicked === 'task'
+      ? 'task context'
+      : panicked === 'nmi'
+        ? 'an NMI'
+        : panicked === 'interrupt'
+          ? 'an interrupt'
+          : 'an exception';
   return [
     `the call site: the first lock call in the function is taken (${placeText(choices)})${others.length === 0 ? '' : `; others that may hold it: ${others.slice(0, 5).join(', ')}`}`,
     lock === undefined
@@ -87,15 +101,23 @@ function unknowns(relation: Relation, choices: Choices): string[] {
       ? `how it came to panic there (${context}); here it is directed into panic()`
       : `which vCPU is which: ${waiter.stack.name} and ${holder.stack.name} are any two of them; and how ${waiter.stack.name} came to panic (${context}, as far as its stack shows; here ${contextText(choices)})`,
     'the kernel: its version and configuration, and with it names and inlining',
-    ...(renamed.length === 0 ? [] : [`names that changed: ${renamed.join(' and ')} are one function in different kernels`]),
+    ...(renamed.length === 0
+      ? []
+      : [`names that changed: ${renamed.join(' and ')} are one function in different kernels`]),
     ...(choices.stimulus.reaches.length === 0
-      ? [`what makes a CPU come by at ${holder.interruptedIn}: no row of the table reaches it, so a general load is tried`]
+      ? [
+          `what makes a CPU come by at ${holder.interruptedIn}: no row of the table reaches it, so a general load is tried`,
+        ]
       : []),
   ];
 }
 
 function contextText({ context }: Choices): string {
-  return context === 'interrupt' ? 'in its timer interrupt' : context === 'task' ? 'where it schedules' : 'in an NMI';
+  return context === 'interrupt'
+    ? 'in its timer interrupt'
+    : context === 'task'
+      ? 'where it schedules'
+      : 'in an NMI';
 }
 
 function whereOf({ name, line }: CpuStack): string {
@@ -109,7 +131,10 @@ function printable(text: string): string {
 
 /** Comment lines, wrapped; the library puts `#` before each. */
 function comments(lines: readonly string[]): string {
-  return lines.flatMap((line) => wrapped(printableLine(line))).map((line) => ` ${line}`).join('\n');
+  return lines
+    .flatMap((line) => wrapped(printableLine(line)))
+    .map((line) => ` ${line}`)
+    .join('\n');
 }
 
 function printableLine(line: string): string {

@@ -12,7 +12,8 @@ export function withoutClone(name: string): string {
 const SPIN_LOCK =
   /^(?:_*(?:do_|arch_|native_|pv_|raw_|ticket_|queued_|paravirt_|kvm_|xen_|hv_|class_)*(?:raw_)?(?:spin|spinlock|read|write|qspin|rw)_?lock\w*|(?:native_|__pv_)?queued_(?:spin|read|write)_lock_slowpath\w*|(?:__)?ticket_spin_\w+|lock_kernel|class_raw_spinlock\w*)$/;
 /** What such a wait calls. */
-const SPIN_HELPER = /^(?:__?delay\w*|delay_\w+|cpu_relax|rep_nop|pv_wait\w*|kvm_wait|__?const_udelay|lock_acquire|smp_cond_load\w*|__read_once_size|arch_mutex_cpu_relax)$/;
+const SPIN_HELPER =
+  /^(?:__?delay\w*|delay_\w+|cpu_relax|rep_nop|pv_wait\w*|kvm_wait|__?const_udelay|lock_acquire|smp_cond_load\w*|__read_once_size|arch_mutex_cpu_relax)$/;
 
 /** Whether a function takes a spinning lock, or is a part of that. A trylock or an unlock does not wait. */
 export function isSpinLock(name: string): boolean {
@@ -38,7 +39,8 @@ export function isUnlock(name: string): boolean {
  * _raw_spin_lock_irqsave (include/linux/spinlock.h, v6.1), or a guard's constructor (include/linux/cleanup.h, v6.12).
  */
 export function lockCallees(name: string | undefined): readonly string[] {
-  const kind = name === undefined || isSlowPath(name) ? undefined : /lock(_irqsave|_irq|_bh)?/.exec(name)?.[1];
+  const kind =
+    name === undefined || isSlowPath(name) ? undefined : /lock(_irqsave|_irq|_bh)?/.exec(name)?.[1];
   const spin = name === undefined || isSlowPath(name) || !/(?:^|_)(?:read|write)_?lock/.test(name);
   if (!spin) {
     const way = /write/.test(name) ? 'write' : 'read';
@@ -51,7 +53,13 @@ export function lockCallees(name: string | undefined): readonly string[] {
   const named = name !== undefined && !isSlowPath(name);
   return named
     ? ['_raw_spin_lock']
-    : ['_raw_spin_lock_irqsave', '_raw_spin_lock', '_raw_spin_lock_irq', '_raw_spin_lock_bh', 'class_raw_spinlock_irqsave_constructor.constprop.0'];
+    : [
+        '_raw_spin_lock_irqsave',
+        '_raw_spin_lock',
+        '_raw_spin_lock_irq',
+        '_raw_spin_lock_bh',
+        'class_raw_spinlock_irqsave_constructor.constprop.0',
+      ];
 }
 
 /** Whether a lock call turns interrupts off. */
@@ -71,7 +79,8 @@ export function isStopped(name: string): boolean {
 const CRASHING =
   /^(?:v?panic|nmi_panic|(?:__)?crash_kexec|machine_ops\.crash_shutdown|(?:native_)?machine_crash_shutdown|machine_kexec|kdump_nmi_shootdown_cpus|nmi_shootdown_cpus|crash_smp_send_stop|oops_end)$/;
 /** From here on the dump is under way; what waits before it waits in panic() itself. */
-const KEXEC = /^(?:(?:__)?crash_kexec|machine_ops\.crash_shutdown|(?:native_)?machine_crash_shutdown|machine_kexec)$/;
+const KEXEC =
+  /^(?:(?:__)?crash_kexec|machine_ops\.crash_shutdown|(?:native_)?machine_crash_shutdown|machine_kexec)$/;
 
 export function isCrashFunction(name: string): boolean {
   return CRASHING.test(withoutClone(name));
@@ -90,7 +99,8 @@ export function isIdleFunction(name: string): boolean {
 }
 
 /** What only watches or prints: no part of what a CPU does. */
-const DIAGNOSTIC = /^(?:nmi_cpu_backtrace\w*|nmi_trigger_cpumask_backtrace|dump_stack\w*|show_\w+|dump_trace)$/;
+const DIAGNOSTIC =
+  /^(?:nmi_cpu_backtrace\w*|nmi_trigger_cpumask_backtrace|dump_stack\w*|show_\w+|dump_trace)$/;
 
 export function isDiagnostic(name: string): boolean {
   return DIAGNOSTIC.test(withoutClone(name));

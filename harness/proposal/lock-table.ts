@@ -74,19 +74,39 @@ export const KNOWN_LOCKS: readonly KnownLock[] = [
   },
   {
     lock: 'logbuf_lock',
-    takenIn: ['vprintk_emit', 'console_unlock', 'kmsg_dump_get_buffer', 'syslog_print', 'devkmsg_read', 'kmsg_dump'],
+    takenIn: [
+      'vprintk_emit',
+      'console_unlock',
+      'kmsg_dump_get_buffer',
+      'syslog_print',
+      'devkmsg_read',
+      'kmsg_dump',
+    ],
     printing: true,
     source: 'kernel/printk/printk.c (v3.2, v5.10; gone in v5.15)',
   },
   {
     lock: 'console_owner_lock',
-    takenIn: ['console_lock_spinning_enable', 'console_lock_spinning_disable_and_check', 'console_trylock_spinning'],
+    takenIn: [
+      'console_lock_spinning_enable',
+      'console_lock_spinning_disable_and_check',
+      'console_trylock_spinning',
+    ],
     printing: true,
     source: 'kernel/printk/printk.c (v6.1)',
   },
   {
     lock: 'i8259A_lock',
-    takenIn: ['mask_8259A_irq', 'unmask_8259A_irq', 'disable_8259A_irq', 'enable_8259A_irq', 'mask_8259A', 'unmask_8259A', 'mask_and_ack_8259A', 'i8259A_irq_pending'],
+    takenIn: [
+      'mask_8259A_irq',
+      'unmask_8259A_irq',
+      'disable_8259A_irq',
+      'enable_8259A_irq',
+      'mask_8259A',
+      'unmask_8259A',
+      'mask_and_ack_8259A',
+      'i8259A_irq_pending',
+    ],
     source: 'arch/x86/kernel/i8259.c (v6.1)',
   },
   {
@@ -101,7 +121,14 @@ export const KNOWN_LOCKS: readonly KnownLock[] = [
   },
   {
     lock: 'rtc_lock',
-    takenIn: ['mc146818_get_time', 'mc146818_avoid_UIP', 'mach_get_cmos_time', 'cmos_read_alarm', 'cmos_interrupt', 'hpet_rtc_interrupt'],
+    takenIn: [
+      'mc146818_get_time',
+      'mc146818_avoid_UIP',
+      'mach_get_cmos_time',
+      'cmos_read_alarm',
+      'cmos_interrupt',
+      'hpet_rtc_interrupt',
+    ],
     source: 'drivers/rtc/rtc-mc146818-lib.c, rtc-cmos.c (v6.1)',
   },
   {

@@ -62,7 +62,9 @@ const MISSING =
  * nearest: c, d; e: ...`), or one of a single step (`step 2: find the function a`).
  */
 function missingIn(what: string, saw: string): MissingSymbol[] {
-  const text = /find the (?:function|variable) /.test(what) ? `${what.replace(/^step \d+: /, '')}: ${saw}` : saw;
+  const text = /find the (?:function|variable) /.test(what)
+    ? `${what.replace(/^step \d+: /, '')}: ${saw}`
+    : saw;
   return [...text.matchAll(MISSING)].map(([, names = '', nearest = '']) => ({
     names: names.split(' or '),
     nearest: nearest.split(', ').filter((name) => name !== '' && name !== 'none'),

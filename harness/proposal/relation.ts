@@ -1,5 +1,11 @@
 import type { LockWait } from '../model/autopsy.js';
-import { type Context, contextsOf, type CpuStack, functionsOf, type Interruption } from '../stacks/cpu-stack.js';
+import {
+  type Context,
+  contextsOf,
+  type CpuStack,
+  functionsOf,
+  type Interruption,
+} from '../stacks/cpu-stack.js';
 import {
   isCrashFunction,
   isDiagnostic,
@@ -127,8 +133,7 @@ function waiterIn(stack: CpuStack, waits: readonly LockWait[]): Waiter | undefin
   const [inner, second] = contexts;
   if (inner === undefined || contexts.slice(0, 1).some(stops)) return undefined;
   // A watchdog's or a backtrace's NMI only looks at what is below it.
-  const context =
-    second?.interruptedBy === 'nmi' && functionsOf(inner).some(isDiagnostic) ? second : inner;
+  const context = second?.interruptedBy === 'nmi' && functionsOf(inner).some(isDiagnostic) ? second : inner;
   const names = functionsOf(context);
   const first = names.findIndex((name) => !isSpinLock(name) && !isSpinHelper(name));
   const callers = first === -1 ? [] : names.slice(first);
@@ -170,7 +175,10 @@ function holders(
     );
   const own = ownHolder(waiter, lock);
   if (own !== undefined) {
-    const likely = wait?.holder?.vcpu === waiter.stack.cpu && wait?.holder !== undefined ? 4 : likelihood(own, waiter, lock);
+    const likely =
+      wait?.holder?.vcpu === waiter.stack.cpu && wait?.holder !== undefined
+        ? 4
+        : likelihood(own, waiter, lock);
     // Every panic has interrupted something: that it holds the lock needs a reason.
     if (likely > 1 || (rated.length === 0 && likely > 0)) rated.push({ holder: own, likely });
   }
@@ -286,7 +294,9 @@ function reasons(
     ...(wait?.holder === undefined ? [] : [`autopsy: ${wait.holder.proof}`]),
     ...(lock === undefined || sources.length === 0 ? [] : [`${lock}: ${sources.join('; ')}`]),
     ...(stoppedByPanic
-      ? [`${who} is not in crash_kexec yet: panic() stopped the other CPUs first, so crash_kexec_post_notifiers is set`]
+      ? [
+          `${who} is not in crash_kexec yet: panic() stopped the other CPUs first, so crash_kexec_post_notifiers is set`,
+        ]
       : []),
   ];
 }
@@ -309,7 +319,9 @@ function missingWithoutWaiter(stacks: readonly CpuStack[], waiters: readonly Wai
   if (panicking.length === 0) {
     return [
       'no stack is that of a panicking CPU (panic, crash_kexec, machine_crash_shutdown); the crash path is not in the text',
-      ...(waits === undefined ? [] : [`${waits.stack.name} waits in ${waits.takenIn}, but it does not panic`]),
+      ...(waits === undefined
+        ? []
+        : [`${waits.stack.name} waits in ${waits.takenIn}, but it does not panic`]),
     ];
   }
   const names = panicking.map(({ name }) => name).join(', ');
@@ -327,7 +339,10 @@ function missingWithoutHolder(
   const others = stacks.filter((other) => other !== stack);
   const what = `${stack.name} waits in ${takenIn}${lock === undefined ? '' : ` for ${lock}`}, and no stack shows who holds it`;
   if (others.length === 0)
-    return [what, 'stacks of the other CPUs are missing: one that was stopped by the NMI inside a critical section'];
+    return [
+      what,
+      'stacks of the other CPUs are missing: one that was stopped by the NMI inside a critical section',
+    ];
   return [
     what,
     `${others.map(({ name }) => name).join(', ')}: idle, waiting as well, or not stopped inside the kernel`,

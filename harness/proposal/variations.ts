@@ -30,9 +30,11 @@ export function nextChoices(relation: Relation, tried: readonly Tried[]): Choice
   const last = tried.at(-1);
   if (last === undefined) return firstChoices(relation);
   const done = new Set(tried.map(({ choices }) => keyOf(choices)));
-  const reached = tried.findLast(({ outcome }) => outcome.kind === 'other-end')?.choices;
+  const reached = tried.find(({ outcome }) => outcome.kind === 'other-end')?.choices;
   const wanted = [
-    ...(last.outcome.kind === 'void' ? remedies(last.outcome.obstacle, { relation, choices: last.choices }) : []),
+    ...(last.outcome.kind === 'void'
+      ? remedies(last.outcome.obstacle, { relation, choices: last.choices })
+      : []),
     ...neighbours(relation, reached ?? last.choices),
     ...neighbours(relation, firstChoices(relation)),
   ];
@@ -55,7 +57,9 @@ function remedies(
       }
       const elsewhere = otherPlaces(relation, next).map((place) => ({ ...next, ...place }));
       const renamed = near.filter((name) => !isOutermost(name)).map((name) => ({ ...next, holdIn: [name] }));
-      const absent = obstacle.missing.some(({ names }) => names.some((name) => choices.holdIn.includes(name)));
+      const absent = obstacle.missing.some(({ names }) =>
+        names.some((name) => choices.holdIn.includes(name)),
+      );
       // A caller that the stack shows is better than a name that only looks alike.
       return absent ? [...elsewhere, ...renamed] : [next, ...elsewhere];
     }
@@ -76,7 +80,11 @@ function remedies(
       // The crasher waits for what the holder has before it stops the others: it must print first.
       return [flipped(choices), { ...choices, context: 'interrupt' }, { ...choices, alone: 300 }];
     case 'not-proved':
-      if (obstacle.about === 'crasher') return [{ ...choices, context: 'interrupt' }, { ...choices, alone: 300 }];
+      if (obstacle.about === 'crasher')
+        return [
+          { ...choices, context: 'interrupt' },
+          { ...choices, alone: 300 },
+        ];
       return otherPlaces(relation, choices).map((place) => ({ ...choices, ...place }));
     case 'other':
       return [];
@@ -113,13 +121,18 @@ function onOther(choices: Choices): Choices[] {
  * Other places at which the lock may be held: where the text shows the interrupted instruction, the other functions of the
  * stack, and other takers of the same lock. Each with the stimulus that reaches it.
  */
-function otherPlaces(relation: Relation, { at: site }: Choices): Pick<Choices, 'holdIn' | 'at' | 'stimulus'>[] {
+function otherPlaces(
+  relation: Relation,
+  { at: site }: Choices,
+): Pick<Choices, 'holdIn' | 'at' | 'stimulus'>[] {
   const { holder, lock } = relation;
   const first = firstChoices(relation);
   const after = 'after' in site ? site : first.at;
   const others = holder.candidates.slice(1).filter((name) => !first.holdIn.includes(name));
   const table = KNOWN_LOCKS.find((known) => known.lock === lock)?.takenIn ?? [];
-  const takers = table.filter((name) => lockTakenIn(name, holder.chain) !== undefined && !first.holdIn.includes(name));
+  const takers = table.filter(
+    (name) => lockTakenIn(name, holder.chain) !== undefined && !first.holdIn.includes(name),
+  );
   const exact =
     holder.at === undefined
       ? []
@@ -151,8 +164,18 @@ function isHopeless(choices: Choices, tried: readonly Tried[]): boolean {
         return place;
       case 'not-reached':
         if (obstacle.role === 'holder')
-          return place && choices.stimulus === before.stimulus && choices.order === before.order && choices.holderOn === before.holderOn;
-        return choices.order === before.order && choices.context === before.context && choices.alone === before.alone && place;
+          return (
+            place &&
+            choices.stimulus === before.stimulus &&
+            choices.order === before.order &&
+            choices.holderOn === before.holderOn
+          );
+        return (
+          choices.order === before.order &&
+          choices.context === before.context &&
+          choices.alone === before.alone &&
+          place
+        );
       case 'not-proved':
         return obstacle.about === 'crasher'
           ? choices.context === before.context && choices.alone === before.alone

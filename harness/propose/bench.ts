@@ -37,11 +37,7 @@ export function benchIn(directory: string, choices: CommonChoices, options: Benc
 export async function planOne(
   scenario: Scenario,
   spec: string,
-  {
-    choices,
-    options,
-    campaign,
-  }: { choices: CommonChoices; options: PrepareOptions; campaign: string },
+  { choices, options, campaign }: { choices: CommonChoices; options: PrepareOptions; campaign: string },
 ): Promise<RunPlan> {
   const [plan, ...others] = await planRuns(
     { ...choices, scenario: [scenario], kernel: [spec] },

@@ -47,7 +47,11 @@ function ofText(reference: string, bytes: Buffer): Given {
   const origin = reference === '-' ? 'standard input' : basename(reference);
   const refuse = (why: string, remedy: string) =>
     usageFault(`cannot propose from "${reference}": ${why}; ${remedy}`);
-  if (bytes.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])) || bytes.subarray(0, 6).equals(XZ) || bytes.subarray(0, 4).equals(ZSTD))
+  if (
+    bytes.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])) ||
+    bytes.subarray(0, 6).equals(XZ) ||
+    bytes.subarray(0, 4).equals(ZSTD)
+  )
     throw refuse('it is compressed', `decompress it, e.g. zcat FILE | crashpath propose -`);
   // UTF-16 of a mail program, a dump, an image.
   if (bytes.subarray(0, 65_536).filter((byte) => byte === 0).length > 64)
@@ -79,7 +83,8 @@ async function readText(path: string): Promise<Buffer | undefined> {
     const found = await stat(path);
     if (found.isDirectory()) return undefined;
     // Opening a FIFO blocks until it has a writer, and a device may never end.
-    if (!found.isFile()) throw usageFault(`cannot propose from "${path}": it is not a file; pipe it into crashpath propose -`);
+    if (!found.isFile())
+      throw usageFault(`cannot propose from "${path}": it is not a file; pipe it into crashpath propose -`);
     if (found.size > MOST_BYTES) throw tooLong(path, found.size);
     return await readFile(path);
   } catch (error) {

@@ -55,7 +55,10 @@ export function triesText(kernels: readonly TriedKernel[], options: TextOptions)
       ...attempts.flatMap(({ comparison, result }) =>
         comparison === undefined
           ? []
-          : [`${result.runId}, against the given stacks:`, ...comparison.saw.map((one) => `  ${escapeGuestText(one, 1000)}`)],
+          : [
+              `${result.runId}, against the given stacks:`,
+              ...comparison.saw.map((one) => `  ${escapeGuestText(one, 1000)}`),
+            ],
       ),
       '',
     ])
@@ -83,7 +86,12 @@ export function relationObject(relation: Relation) {
   return {
     kind,
     lock: lock ?? null,
-    waiter: { name: waiter.stack.name, cpu: waiter.stack.cpu ?? null, takenIn: waiter.takenIn, chain: waiter.chain },
+    waiter: {
+      name: waiter.stack.name,
+      cpu: waiter.stack.cpu ?? null,
+      takenIn: waiter.takenIn,
+      chain: waiter.chain,
+    },
     holder: {
       name: holder.stack.name,
       cpu: holder.stack.cpu ?? null,

@@ -16,7 +16,8 @@ export interface CleanLine {
 /** `> > `, as mail programs quote. */
 const QUOTE = /^(?: ?>)+ ?/;
 /** A collector's time and the host's name, up to `kernel: `. */
-const SYSLOG = /^(?:[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8}|\d{4}-\d\d-\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?) (?:\S{1,64} )?(?:kernel|\S{1,64}\[\d+\]): /;
+const SYSLOG =
+  /^(?:[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8}|\d{4}-\d\d-\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?) (?:\S{1,64} )?(?:kernel|\S{1,64}\[\d+\]): /;
 /** A collector's time alone: `[2026-01-01 00:00:00.123]`. */
 const COLLECTED = /^\[?\d{4}-\d\d-\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?\]? ?/;
 /** The kernel's level and time (kernel/printk/printk.c, print_prefix(), v6.1). */

@@ -43,7 +43,8 @@ export const MOST_FRAMES = 128;
 export const FUNCTION_NAME = /^[A-Za-z_][\w.$]{0,127}$/;
 
 /** An NMI's first function, in assembler or C (arch/x86/entry/entry_64.S, v2.6.32 to v6.12). */
-const NMI_ENTRY = /^(?:(?:asm_)?exc_nmi(?:_kvm_vmx|_noist)?|end_repeat_nmi|repeat_nmi|first_nmi|nmi|nested_nmi)$/;
+const NMI_ENTRY =
+  /^(?:(?:asm_)?exc_nmi(?:_kvm_vmx|_noist)?|end_repeat_nmi|repeat_nmi|first_nmi|nmi|nested_nmi)$/;
 /** An interrupt's (arch/x86/include/asm/idtentry.h, v6.1; entry_64.S before v5.8; FRED since v6.9). */
 const INTERRUPT_ENTRY =
   /^(?:asm_(?:common_interrupt|spurious_interrupt|sysvec_\w+)|ret_from_intr|common_interrupt|irq_entries_start|(?:apic_timer|reschedule|call_function(?:_single)?|reboot|error|spurious|thermal|threshold|irq_work|x86_platform_ipi)_interrupt|fred_extint)$/;

@@ -10,7 +10,12 @@ export function stacksOfAutopsy({ vcpus }: Pick<Autopsy, 'vcpus'>): CpuStack[] {
   });
 }
 
-function frameOf({ function: name, label, reliable, interrupted }: AutopsyFrame): (StackFrame & { hit: boolean })[] {
+function frameOf({
+  function: name,
+  label,
+  reliable,
+  interrupted,
+}: AutopsyFrame): (StackFrame & { hit: boolean })[] {
   if (name === undefined) return [];
   const [, offset, size] = /\+0x([\da-f]{1,6})\/0x([\da-f]{1,6})/.exec(label) ?? [];
   return [
@@ -36,7 +41,10 @@ function markedAlready(frames: readonly (StackFrame & { hit: boolean })[]): Stac
 /**
  * What a run's recording shows of its vCPUs in the end: the autopsy, or the stacks that a recording without one has. Pure.
  */
-export function stacksOfRun(facts: readonly HostFact[]): { stacks: CpuStack[]; autopsy: Autopsy | undefined } {
+export function stacksOfRun(facts: readonly HostFact[]): {
+  stacks: CpuStack[];
+  autopsy: Autopsy | undefined;
+} {
   const autopsy = facts.flatMap((fact) => (fact.fact === 'autopsy' ? [fact.autopsy] : [])).at(-1);
   if (autopsy !== undefined) return { stacks: stacksOfAutopsy(autopsy), autopsy };
   const where = new Map<number, string>();
@@ -47,9 +55,15 @@ export function stacksOfRun(facts: readonly HostFact[]): { stacks: CpuStack[]; a
     const frames = fact.functions.slice(0, MOST_FRAMES).map((text, index): StackFrame => {
       const reliable = !text.startsWith('? ');
       const name = text.replace(/^\? /, '').replace(/\+0x.*$/, '');
-      const at = index === 0 ? /^(.+)\+0x([\da-f]{1,6})\/0x([\da-f]{1,6})/.exec(where.get(fact.vcpu) ?? '') : null;
+      const at =
+        index === 0 ? /^(.+)\+0x([\da-f]{1,6})\/0x([\da-f]{1,6})/.exec(where.get(fact.vcpu) ?? '') : null;
       return at?.[1] === name
-        ? { function: name, offset: Number.parseInt(at[2] ?? '', 16), size: Number.parseInt(at[3] ?? '', 16), reliable }
+        ? {
+            function: name,
+            offset: Number.parseInt(at[2] ?? '', 16),
+            size: Number.parseInt(at[3] ?? '', 16),
+            reliable,
+          }
         : { function: name, reliable };
     });
     if (frames.length > 0) stacks.set(fact.vcpu, stackOf('run', fact.vcpu, withInterruptions(frames)));

@@ -31,9 +31,13 @@ const CRASH_MARK = /^ {0,4}--- <(\w{2,12}) (?:exception )?stack> ---/;
 const NUMBERED = new RegExp(
   String.raw`^ {0,4}#(\d{1,3}) +(?:0x[\da-f]{1,16} in )?${NAME}(?:\+(0x[\da-f]{1,6})(?:/0x([\da-f]{1,6}))?)?(?: ?[(<].*)?(?: at .*)?$`,
 );
-const NUMBERED_AT = new RegExp(String.raw`^ {0,4}#(\d{1,3}) +at 0x[\da-f]{1,16} \(${NAME}\+(0x[\da-f]{1,6})/0x([\da-f]{1,6})\)`);
+const NUMBERED_AT = new RegExp(
+  String.raw`^ {0,4}#(\d{1,3}) +at 0x[\da-f]{1,16} \(${NAME}\+(0x[\da-f]{1,6})/0x([\da-f]{1,6})\)`,
+);
 /** A mail's call, with its arguments and what is said of it. */
-const CALL = new RegExp(String.raw`^${NAME} {0,2}(?:\((.{0,200}?)\))?;?(?: {0,8}(?:[-=<]{1,20}>?|//|/\*|#|:|,) ?(.{0,200}))?$`);
+const CALL = new RegExp(
+  String.raw`^${NAME} {0,2}(?:\((.{0,200}?)\))?;?(?: {0,8}(?:[-=<]{1,20}>?|//|/\*|#|:|,) ?(.{0,200}))?$`,
+);
 const ARROW = /^( *)(?:[-=]{1,3}>|\|?[`+\\]?-{1,3}>|<[-=]{1,3}) ?/;
 
 /** A line of the kernel's own traces. */
@@ -60,7 +64,11 @@ export function numberedFrame(
   }
   const [, number, name, offset, size] = NUMBERED_AT.exec(line) ?? NUMBERED.exec(line) ?? [];
   if (name === undefined) return undefined;
-  return { number: Number(number), form: 'debugger', frame: { ...place(name, offset, size), reliable: true } };
+  return {
+    number: Number(number),
+    form: 'debugger',
+    frame: { ...place(name, offset, size), reliable: true },
+  };
 }
 
 /** crash's line of what an exception hit. */
@@ -70,7 +78,11 @@ export function exceptionFrame(line: string): StackFrame | undefined {
 }
 
 /** Offsets of crash are decimal, those of the others hexadecimal. */
-function place(name: string, offset?: string, size?: string): Pick<StackFrame, 'function' | 'offset' | 'size'> {
+function place(
+  name: string,
+  offset?: string,
+  size?: string,
+): Pick<StackFrame, 'function' | 'offset' | 'size'> {
   const plain = offset !== undefined && size === undefined && !offset.startsWith('0x');
   return {
     function: name,
@@ -135,7 +147,9 @@ export function mailCall(line: string): MailCall | undefined {
 function lockNamed(callee: string, args: string): string | undefined {
   if (!/lock|down|up/.test(callee)) return undefined;
   const name = /^\s*&?\s*([A-Za-z_]\w{0,127})\s*(?:,|$)/.exec(args)?.[1];
-  return name !== undefined && FUNCTION_NAME.test(name) && !/^(?:lock|flags|lk|l|sem|ptr)$/.test(name) ? name : undefined;
+  return name !== undefined && FUNCTION_NAME.test(name) && !/^(?:lock|flags|lk|l|sem|ptr)$/.test(name)
+    ? name
+    : undefined;
 }
 
 /** What a remark of a mail says of the CPU. */
@@ -152,13 +166,21 @@ export function remarkOf(text: string): Remark {
     ? undefined
     : /\bNMI\b/i.test(text)
       ? 'nmi'
-      : /\bIPI\b|<(?:irq|interrupt)>|\binterrupt(?:s|ed)? (?:here|arrives|comes|hits)|\b(?:hard)?irq (?:here|arrives|comes|hits)/i.test(text)
+      : /\bIPI\b|<(?:irq|interrupt)>|\binterrupt(?:s|ed)? (?:here|arrives|comes|hits)|\b(?:hard)?irq (?:here|arrives|comes|hits)/i.test(
+            text,
+          )
         ? 'interrupt'
         : undefined;
   return {
-    loops: /\b(?:infinite|endless|dead) ?loop|\bdead ?lock|\bspin(?:s|ning)?\b(?! ?lock)|\bloops?\b|\b(?:stuck|hangs?|hung|wait(?:s|ing)?)\b|never returns?|\bblock(?:s|ed)\b/i.test(text),
+    loops:
+      /\b(?:infinite|endless|dead) ?loop|\bdead ?lock|\bspin(?:s|ning)?\b(?! ?lock)|\bloops?\b|\b(?:stuck|hangs?|hung|wait(?:s|ing)?)\b|never returns?|\bblock(?:s|ed)\b/i.test(
+        text,
+      ),
     interruptedBy,
-    acquired: /\bafter (?:getting|taking|acquiring|grabbing|locking)|\bacquired\b|\bgot (?:the )?\w*lock|\bholds?\b|\bholding\b|\bheld\b|\btaken\b|lock taken/i.test(text),
+    acquired:
+      /\bafter (?:getting|taking|acquiring|grabbing|locking)|\bacquired\b|\bgot (?:the )?\w*lock|\bholds?\b|\bholding\b|\bheld\b|\btaken\b|lock taken/i.test(
+        text,
+      ),
   };
 }
 
@@ -166,12 +188,19 @@ export function remarkOf(text: string): Remark {
 const CPU_NAME = /\b[vVpP]?[cC][pP][uU] {0,2}[#:]? {0,2}(\d{1,4}|[A-Z])\b/g;
 
 /** The CPUs that a title names, with their columns; none for other lines. */
-export function titleCpus(line: string): { name: string; cpu: number | undefined; column: number; rest: string }[] {
+export function titleCpus(
+  line: string,
+): { name: string; cpu: number | undefined; column: number; rest: string }[] {
   if (line.length > 200) return [];
   const found = [...line.matchAll(CPU_NAME)];
   const [first] = found;
   if (first === undefined) return [];
-  if (!/^[\s\-=*#|[(<>]*(?:[Oo]n |[Ss]tacks? (?:trace )?(?:of|for|on) |[Bb]acktraces? (?:of|for|on) )?$/.test(line.slice(0, first.index))) return [];
+  if (
+    !/^[\s\-=*#|[(<>]*(?:[Oo]n |[Ss]tacks? (?:trace )?(?:of|for|on) |[Bb]acktraces? (?:of|for|on) )?$/.test(
+      line.slice(0, first.index),
+    )
+  )
+    return [];
   const titles = found.map((match, index) => {
     const until = found[index + 1]?.index ?? line.length;
     const digits = match[1] ?? '';
@@ -187,7 +216,8 @@ export function titleCpus(line: string): { name: string; cpu: number | undefined
     /^[\s\])>:|=*#-]*$/.test(rest) ||
     /^ {0,2}[(:,[] ?[^.]{0,60}$/.test(rest) ||
     (index < titles.length - 1 && /^[^.]{0,60} {2,}$/.test(rest));
-  return titles.every(isTitle) && (titles.length === 1 || titles.slice(0, -1).every(({ rest }) => / {2,}$|\t$/.test(rest)))
+  return titles.every(isTitle) &&
+    (titles.length === 1 || titles.slice(0, -1).every(({ rest }) => / {2,}$|\t$/.test(rest)))
     ? titles
     : [];
 }

@@ -137,7 +137,9 @@ function isRemark(text: string): boolean {
 /** Whether a line may be a row of stacks side by side; `header` names their CPUs. */
 export function isPartOfTable(text: string, header: string): boolean {
   const cells = cellsOf(text, columnsOf(header)).filter((cell) => cell.trim() !== '');
-  return cells.every((cell) => /^[\s\-=+|]*$/.test(cell) || mailCall(cell) !== undefined || isRemark(` ${cell}`));
+  return cells.every(
+    (cell) => /^[\s\-=+|]*$/.test(cell) || mailCall(cell) !== undefined || isRemark(` ${cell}`),
+  );
 }
 
 /** Reads stacks side by side; the first line names their CPUs. */

@@ -69,7 +69,9 @@ class StackReader {
   /** A line that names the CPU of the stack that follows. */
   #header({ text, caller, number }: CleanLine): boolean {
     const track = this.#trackOf(caller);
-    const idle = /NMI backtrace for cpu (\d{1,4}) skipped: idling at (?:pc )?([A-Za-z_][\w.]{0,127})\+/.exec(text);
+    const idle = /NMI backtrace for cpu (\d{1,4}) skipped: idling at (?:pc )?([A-Za-z_][\w.]{0,127})\+/.exec(
+      text,
+    );
     if (idle !== null) {
       this.#close(track);
       const builder = new StackBuilder('kernel log', { cpu: Number(idle[1]), line: number });
@@ -136,7 +138,10 @@ class StackReader {
     if (by !== undefined) return true;
     if (track.open?.form !== 'kernel log') return false;
     track.noise += 1;
-    if (track.noise > MOST_NOISE || /^ {0,4}(?:---\[ end |Kernel panic |Kernel Offset|Rebooting in|={5})/.test(text))
+    if (
+      track.noise > MOST_NOISE ||
+      /^ {0,4}(?:---\[ end |Kernel panic |Kernel Offset|Rebooting in|={5})/.test(text)
+    )
       this.#close(track);
     return false;
   }
@@ -158,23 +163,19 @@ class StackReader {
 
   /** `vCPU 1: a+0x1/0x2 < b < ? c`, as crashpath prints a stack. */
   #chain({ text, number }: CleanLine): boolean {
-    const parts = text.split(' < ');
-    if (parts.length < 3) return false;
-    const head = /^(.*?)(\? )?([A-Za-z_][\w.]*(?:\+0x[\da-f]+(?:\/0x[\da-f]+)?)?)$/.exec(parts[0]?.trim() ?? '');
-    if (head === null) return false;
-    const cpu = /[cC][pP][uU] ?#?(\d{1,4})\b/.exec(head[1] ?? '')?.[1];
-    const builder = new StackBuilder('run', { cpu: cpu === undefined ? undefined : Number(cpu), line: number });
-    for (const part of [`${head[2] ?? ''}${head[3] ?? ''}`, ...parts.slice(1)]) {
-      const found = /^(\? )?([A-Za-z_][\w.]{0,127})(?:\+0x([\da-f]{1,6})(?:\/0x([\da-f]{1,6}))?)?/.exec(part.trim());
-      if (found === null) break;
-      const [, doubtful, name = '', offset, size] = found;
-      builder.push({
-        function: name,
-        ...(offset === undefined ? {} : { offset: Number.parseInt(offset, 16) }),
-        ...(size === undefined ? {} : { size: Number.parseInt(size, 16) }),
-        reliable: doubtful === undefined,
-      });
-    }
+    const parts = text.trim().split(' < ');
+    const [, title = '', first] =
+      /^(.{0,80}[:\s])?((?:\? )?[A-Za-z_][\w.]*(?:\+0x[\da-f]+(?:\/0x[\da-f]+)?)?)$/.exec(parts[0] ?? '') ??
+      [];
+    if (first === undefined || parts.length < 3) return false;
+    const frames = [first, ...parts.slice(1)].filter((part) => part !== '...').map(chainFrame);
+    if (!frames.every((frame) => frame !== undefined)) return false;
+    const cpu = /[cC][pP][uU] ?#?(\d{1,4})\b/.exec(title)?.[1];
+    const builder = new StackBuilder('run', {
+      cpu: cpu === undefined ? undefined : Number(cpu),
+      line: number,
+    });
+    for (const frame of frames) builder.push(frame);
     this.#finish(builder);
     return true;
   }
@@ -226,4 +227,17 @@ class StackReader {
     if (this.#tracks.size < MOST_STACKS) this.#tracks.set(key, track);
     return track;
   }
+}
+
+/** `? name+0x1/0x2`, as crashpath prints a frame. */
+function chainFrame(text: string): StackFrame | undefined {
+  const [, doubtful, name, offset, size] =
+    /^(\? )?([A-Za-z_][\w.]{0,127})(?:\+0x([\da-f]{1,6})(?:\/0x([\da-f]{1,6}))?)?$/.exec(text) ?? [];
+  if (name === undefined) return undefined;
+  return {
+    function: name,
+    ...(offset === undefined ? {} : { offset: Number.parseInt(offset, 16) }),
+    ...(size === undefined ? {} : { size: Number.parseInt(size, 16) }),
+    reliable: doubtful === undefined,
+  };
 }

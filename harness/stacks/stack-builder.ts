@@ -1,5 +1,6 @@
 import {
   type CpuStack,
+  entryOf,
   type Interruption,
   MOST_FRAMES,
   type StackForm,
@@ -41,7 +42,8 @@ export class StackBuilder {
 
   push(frame: StackFrame): void {
     if (this.#frames.length >= MOST_FRAMES) return;
-    const by = frame.reliable ? this.#interruptedBy : undefined;
+    // An entry function on the interrupted stack says itself what it is.
+    const by = frame.reliable && entryOf(frame.function) === undefined ? this.#interruptedBy : undefined;
     if (frame.reliable) this.#interruptedBy = undefined;
     const last = this.#frames.at(-1);
     // The registers in the middle of a trace name what its next frame may name again.
@@ -51,7 +53,9 @@ export class StackBuilder {
 
   /** What follows was interrupted. */
   interrupted(by: Interruption): void {
-    if (this.#frames.some(({ reliable }) => reliable)) this.#interruptedBy = by;
+    const last = this.#frames.findLast(({ reliable }) => reliable);
+    // The registers that stand before the mark have named it already.
+    if (last !== undefined && last.interruptedBy === undefined) this.#interruptedBy = by;
   }
 
   pushInterrupted(frame: StackFrame): void {
@@ -101,5 +105,7 @@ function withoutPrinter(frames: readonly StackFrame[]): StackFrame[] {
 }
 
 function isSame(a: StackFrame, b: StackFrame): boolean {
-  return a.function === b.function && (a.offset === undefined || b.offset === undefined || a.offset === b.offset);
+  return (
+    a.function === b.function && (a.offset === undefined || b.offset === undefined || a.offset === b.offset)
+  );
 }

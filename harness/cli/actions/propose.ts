@@ -33,7 +33,8 @@ export async function propose(argv: ProposeArguments): Promise<number> {
   const given = await readGiven(argv.stacks, { outDirectory: outDirectory(argv.out), stdin: process.stdin });
   const found = relationIn(given.stacks, given.autopsy?.waits ?? []);
   if (!isRelation(found)) {
-    if (argv.json) printJson({ schema: 1, origin: given.origin, relation: null, ...found, exitCode: EXIT.inconclusive });
+    if (argv.json)
+      printJson({ schema: 1, origin: given.origin, relation: null, ...found, exitCode: EXIT.inconclusive });
     else complainLines(noRelationText(found));
     return EXIT.inconclusive;
   }
@@ -54,17 +55,23 @@ export async function propose(argv: ProposeArguments): Promise<number> {
 
 function requireSense(argv: ProposeArguments): void {
   if (argv.host.length > 0) {
-    throw usageFault(`cannot propose with --host "${argv.host.join(' ')}": each run decides the next one, on this host; leave it out`);
+    throw usageFault(
+      `cannot propose with --host "${argv.host.join(' ')}": each run decides the next one, on this host; leave it out`,
+    );
   }
   if (argv.jobs !== undefined && argv.jobs !== 1) {
-    throw usageFault(`cannot propose with --jobs "${argv.jobs}": each run decides the next one; leave it out`);
+    throw usageFault(
+      `cannot propose with --jobs "${argv.jobs}": each run decides the next one; leave it out`,
+    );
   }
   const idle = argv.try ? [] : onlyForTrying(argv);
   if (idle.length > 0) {
     throw usageFault(`cannot use ${idle.join(' ')} with "propose ${argv.stacks}": nothing is run; add --try`);
   }
   if (argv.try && argv.kernel.length === 0) {
-    throw usageFault(`cannot try "${argv.stacks}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`);
+    throw usageFault(
+      `cannot try "${argv.stacks}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
+    );
   }
 }
 
@@ -100,7 +107,8 @@ async function tryOnKernels(
       mayGoOn: () => performance.now() - began < limitMs,
       run: benchIn(directory, choices, { ...options, cacheDir: cacheDirectory(), signal: stop.signal }),
       onTry: (kernel, variation) => say(`${kernel}: ${variation}`),
-      onAttempt: (_, { result, reason }) => say(`${result.runId}: ${result.verdict}, ${foldLine(reason, 300)}`),
+      onAttempt: (_, { result, reason }) =>
+        say(`${result.runId}: ${result.verdict}, ${foldLine(reason, 300)}`),
     });
     const scenario = await keepScenario(found, kernels, { directory, argv, origin });
     const exitCode = stop.caught === undefined ? proposeExitCode(kernels) : 128 + stop.caught.number;
@@ -108,7 +116,10 @@ async function tryOnKernels(
       const tried = { relation: relationObject(found), kernels: triesObject(kernels), scenario, exitCode };
       printJson({ schema: 1, origin, directory, ...tried });
     } else process.stdout.write(`${triesText(kernels, { color: wantsColor(process.stdout) })}\n`);
-    if (stop.caught !== undefined) complain(`crashpath: stopped by ${stop.caught.name}; the runs so far are in ${relative('.', directory)}`);
+    if (stop.caught !== undefined)
+      complain(
+        `crashpath: stopped by ${stop.caught.name}; the runs so far are in ${relative('.', directory)}`,
+      );
     return exitCode;
   } finally {
     stop.release();
@@ -133,7 +144,9 @@ async function keepScenario(
     return null;
   }
   const { attempt, kernel } = hung;
-  const notes = [`It hung on ${kernel} (${attempt.result.kernel}) where the stacks say, in run ${attempt.result.runId}.`];
+  const notes = [
+    `It hung on ${kernel} (${attempt.result.kernel}) where the stacks say, in run ${attempt.result.runId}.`,
+  ];
   const text = draftText(found, attempt.choices, { origin, notes });
   const path = argv.output ?? join(directory, FILES.hung);
   await put(path, text);
@@ -145,7 +158,9 @@ async function keepScenario(
  * The exit code of tries: 0 when a kernel hung where the stacks say, else 1 when a state was reached, else 2 when runs were
  * void, else 3. Pure.
  */
-export function proposeExitCode(kernels: readonly { readonly attempts: readonly Pick<Attempt, 'outcome'>[] }[]): number {
+export function proposeExitCode(
+  kernels: readonly { readonly attempts: readonly Pick<Attempt, 'outcome'>[] }[],
+): number {
   const kinds = new Set(kernels.flatMap(({ attempts }) => attempts.map(({ outcome }) => outcome.kind)));
   if (kinds.has('reproduced')) return EXIT.expected;
   if (kinds.has('other-end')) return EXIT.unexpected;

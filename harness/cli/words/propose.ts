@@ -40,7 +40,8 @@ function proposeOptions(yargs: Argv<object>): Argv<ProposeOptions> {
     .positional('stacks', {
       type: 'string',
       demandOption: true,
-      describe: 'Text with stacks (kernel log, crash, gdb, drgn, mail), - for stdin, an autopsy as JSON, or a run',
+      describe:
+        'Text with stacks (kernel log, crash, gdb, drgn, mail), - for stdin, an autopsy as JSON, or a run',
     })
     .option('output', {
       ...single(nonEmpty('--output')),
