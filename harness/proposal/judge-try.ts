@@ -30,23 +30,18 @@ export interface Attempt {
 export function judgeTry(relation: Relation, choices: Choices, run: TriedRun): Attempt {
   const { result, facts, steps } = run;
   const about = { choices, result, comparison: undefined };
-  switch (result.verdict) {
-    case 'void': {
-      const { obstacle, text } = obstacleIn(facts, steps);
-      return { ...about, outcome: { kind: 'void', obstacle }, reason: text };
-    }
-    case 'harness-error':
-    case 'cannot-tell':
-      return { ...about, outcome: { kind: 'failed' }, reason: result.explanation };
-    case 'crash-path-hang': {
-      const comparison = compareHang(relation, stacksOfRun(facts));
-      const kind = comparison.same ? 'reproduced' : 'other-end';
-      const reason = `${comparison.same ? 'the same place' : 'another place'}: ${comparison.saw.slice(0, 3).join('; ')}`;
-      return { ...about, outcome: { kind }, reason, comparison };
-    }
-    default:
-      return { ...about, outcome: { kind: 'other-end' }, reason: endText(result) };
+  if (result.verdict === 'void') {
+    const { obstacle, text } = obstacleIn(facts, steps);
+    return { ...about, outcome: { kind: 'void', obstacle }, reason: text };
   }
+  if (result.outcome === 'harness-error' || result.verdict === 'cannot-tell')
+    return { ...about, outcome: { kind: 'failed' }, reason: result.explanation };
+  if (result.verdict !== 'crash-path-hang')
+    return { ...about, outcome: { kind: 'other-end' }, reason: endText(result) };
+  const comparison = compareHang(relation, stacksOfRun(facts));
+  const place = `${comparison.same ? 'the same place' : 'another place'}: ${comparison.saw.slice(0, 3).join('; ')}`;
+  const kind = comparison.same ? 'reproduced' : 'other-end';
+  return { ...about, outcome: { kind }, reason: place, comparison };
 }
 
 function endText({ verdict, degradedBy, explanation }: RunResult): string {

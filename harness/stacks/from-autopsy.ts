@@ -5,37 +5,25 @@ import { type CpuStack, MOST_FRAMES, MOST_STACKS, type StackFrame, withInterrupt
 /** The stacks of an autopsy's vCPUs, without those that have none. Pure. */
 export function stacksOfAutopsy({ vcpus }: Pick<Autopsy, 'vcpus'>): CpuStack[] {
   return vcpus.flatMap(({ vcpu, frames }) => {
-    const named = frames.flatMap(frameOf);
-    return named.length === 0 ? [] : [stackOf('autopsy', vcpu, markedAlready(named))];
+    const named = frames.filter((frame) => frame.function !== undefined);
+    if (named.length === 0) return [];
+    const marked = withInterruptions(named.map(frameOf)).map((frame, index): StackFrame => {
+      // An autopsy says where an interruption hit, not what it was: the functions above tell, if any can.
+      const hit = index > 0 && named[index]?.interrupted === true;
+      return hit && frame.interruptedBy === undefined ? { ...frame, interruptedBy: 'exception' } : frame;
+    });
+    return [stackOf('autopsy', vcpu, marked)];
   });
 }
 
-function frameOf({
-  function: name,
-  label,
-  reliable,
-  interrupted,
-}: AutopsyFrame): (StackFrame & { hit: boolean })[] {
-  if (name === undefined) return [];
+function frameOf({ function: name = '', label, reliable }: AutopsyFrame): StackFrame {
   const [, offset, size] = /\+0x([\da-f]{1,6})\/0x([\da-f]{1,6})/.exec(label) ?? [];
-  return [
-    {
-      function: name,
-      ...(offset === undefined ? {} : { offset: Number.parseInt(offset, 16) }),
-      ...(size === undefined ? {} : { size: Number.parseInt(size, 16) }),
-      reliable,
-      hit: interrupted,
-    },
-  ];
-}
-
-/** An autopsy says where an interruption hit, not what it was: the functions above tell. */
-function markedAlready(frames: readonly (StackFrame & { hit: boolean })[]): StackFrame[] {
-  return withInterruptions(frames.map(({ hit: _, ...frame }) => frame)).map((frame, index) =>
-    index > 0 && frames[index]?.hit === true && frame.interruptedBy === undefined
-      ? { ...frame, interruptedBy: 'exception' }
-      : frame,
-  );
+  return {
+    function: name,
+    ...(offset === undefined ? {} : { offset: Number.parseInt(offset, 16) }),
+    ...(size === undefined ? {} : { size: Number.parseInt(size, 16) }),
+    reliable,
+  };
 }
 
 /**

@@ -131,7 +131,7 @@ function isRemark(text: string): boolean {
   if (text.length > 2 * REMARK_LIMIT || text.trim().length > REMARK_LIMIT) return false;
   if (/^\s*(?:[-*<(#/.|]{1,}|\.{2,})/.test(text)) return true;
   const { loops, interruptedBy, acquired } = remarkOf(text);
-  return /^ /.test(text) && (loops || acquired || interruptedBy !== undefined);
+  return text.startsWith(' ') && (loops || acquired || interruptedBy !== undefined);
 }
 
 /** Whether a line may be a row of stacks side by side; `header` names their CPUs. */
