@@ -12,6 +12,7 @@ import { LIST } from './words/list.js';
 import { REPORT } from './words/report.js';
 import { NIGHTLY } from './words/nightly.js';
 import { READ } from './words/read.js';
+import { PROPOSE } from './words/propose.js';
 import { RUN } from './words/run.js';
 import { CLASSIFY, SHOW } from './words/stored-run.js';
 import { SWEEP } from './words/sweep.js';
@@ -32,6 +33,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(
       command(BISECT_STEP, async (argv) => (await import('./actions/bisect-step.js')).bisectStep(argv)),
     )
+    .command(command(PROPOSE, async (argv) => (await import('./actions/propose.js')).propose(argv)))
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))

@@ -10,13 +10,13 @@ import { dirname, relative, resolve, sep } from 'node:path';
  */
 const PURE_LAYERS = [
   ['model'],
-  ['hmp', 'symbols', 'stats'],
+  ['hmp', 'symbols', 'stats', 'stacks'],
   ['timeline', 'machine'],
   ['proof', 'standstill'],
   ['trigger'],
   ['plan'],
   ['classify'],
-  ['sweep', 'bisection', 'console-log'],
+  ['sweep', 'bisection', 'console-log', 'proposal'],
   ['report'],
   ['night'],
 ];
@@ -31,7 +31,7 @@ const LAYERS = [
   ['machine/qemu', 'machine/recorded'],
   ['campaign', 'doctor'],
   ['prepare'],
-  ['nightly', 'bisect'],
+  ['nightly', 'bisect', 'propose'],
   ['cli'],
   ['bench'],
   ['lab'],

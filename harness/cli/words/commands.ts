@@ -10,6 +10,7 @@ import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
 import { REPORT } from './report.js';
 import { NIGHTLY } from './nightly.js';
+import { PROPOSE } from './propose.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
 import { READ } from './read.js';
@@ -25,6 +26,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   nightly: NIGHTLY,
   bisect: BISECT,
   'bisect-step': BISECT_STEP,
+  propose: PROPOSE,
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
