@@ -67,7 +67,12 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
       const kernel = kernels[side];
       if (kernel === undefined) return [];
       return [
-        { side, release: kernel.release?.slice(0, 256), symbols: kernel.from.slice(0, MOST_CHARACTERS) },
+        {
+          side,
+          release: kernel.release?.slice(0, 256),
+          offset: kaslrOffset(kernel.symbols),
+          symbols: kernel.from.slice(0, MOST_CHARACTERS),
+        },
       ];
     }),
     vcpus: read.map(vcpuOf),
@@ -78,6 +83,16 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
       .map((text) => text.slice(0, MOST_FINDING)),
     unknown: unknown.slice(0, MOST_LINES).map((text) => text.slice(0, 1024)),
   };
+}
+
+/** Where the image of a kernel without KASLR begins: __START_KERNEL with CONFIG_PHYSICAL_START=16M (page_64_types.h, v6.1). */
+const LINKED_AT = 0xffffffff81000000n;
+
+/** By how much KASLR moved a kernel, which it does by whole units of 2 MiB; undefined for another start. */
+function kaslrOffset(symbols: SymbolTable): string | undefined {
+  const text = symbols.named('_text')[0]?.address;
+  if (text === undefined || text < LINKED_AT || (text - LINKED_AT) % 0x200000n !== 0n) return undefined;
+  return (text - LINKED_AT).toString(16);
 }
 
 /** What is read of one vCPU; its wait and its loop are found when all stacks are known. */
