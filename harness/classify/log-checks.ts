@@ -189,6 +189,13 @@ export const undeterminedCheck: LogCheck = (facts) => {
   );
 };
 
+/** A report about CPUs that stand still. */
+function isStandstillReport(event: RunEvent): boolean {
+  return (
+    event.type === 'signature' && (event.name === 'first-kernel-lockup' || event.name === 'nmi-backtrace')
+  );
+}
+
 /** Of two panics, the second may be that of a capture kernel which printed nothing before. */
 function hasOnePanic(events: readonly RunEvent[]): boolean {
   return events.filter((event) => event.type === 'panic' && event.side === 'production').length === 1;
@@ -281,11 +288,20 @@ function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent
       [loadedBy, panic],
     );
   }
+  const report = events.slice(events.indexOf(panic)).find(isStandstillReport);
+  const stood =
+    report === undefined
+      ? ''
+      : '; reports behind the panic show where CPUs stood, not that they stand there for ever';
   return undetermined(
     'log-ends-after-panic',
-    `the log ends after the panic${loaded === true ? ', with a crash kernel loaded' : ''}; a log that ends is no hang`,
-    [...whether, ...AFTER_SILENCE],
-    [loadedBy, panic],
+    `the log ends after the panic${loaded === true ? ', with a crash kernel loaded' : ''}; a log that ends is no hang${stood}`,
+    [
+      ...whether,
+      ...(report === undefined ? [] : ['the same state made in a guest, where a hang is proved']),
+      ...AFTER_SILENCE,
+    ],
+    [loadedBy, panic, report],
   );
 }
 

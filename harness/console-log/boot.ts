@@ -66,6 +66,8 @@ const LATER_THAN_OOPS_MS = 10_000;
 const BACK_MS = 1_000;
 /** A console is registered by then, and what was printed before is printed on it. */
 const REPLAY_MS = 10_000;
+/** Lines of a kernel before its banner. */
+const MOST_BEFORE_BANNER = 5;
 /** What follows a watchdog's report is a part of it. */
 const COMPLAINT_MS = 3_000;
 
@@ -88,6 +90,7 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
   let lastLine = 0;
   let lastStampMs: number | undefined;
   let hasDied = false;
+  let hasNext = false;
   let kernelLines = 0;
   let isCapture = kernel === 'capture';
 
@@ -103,6 +106,13 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
     }
     texts.set(event, text.slice(0, MOST_TEXT));
     kept.push(event);
+  }
+
+  /** The next kernel may print a few lines before its banner (microcode, arm64's first line). */
+  function behindEnd(goesOn: GoesOn | undefined): GoesOn | undefined {
+    return goesOn?.how === 'back' && hasNext && lastLine - goesOn.line < MOST_BEFORE_BANNER
+      ? undefined
+      : goesOn;
   }
 
   return {
@@ -143,14 +153,15 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
       watch.line(line, bodies);
     },
     end(follows, at) {
+      hasNext = follows !== 'nothing';
       if (at !== undefined) keep(placed({ type: 'reboot-command-line' }, at), at.text);
       return {
         number,
         kernel,
         follows,
         events: kept,
-        goesOn: first.goesOn,
-        captureGoesOn: capture.goesOn,
+        goesOn: behindEnd(first.goesOn),
+        captureGoesOn: behindEnd(capture.goesOn),
         release: release ?? reported,
         commandLine: own,
         captureCommandLine: captureOwn,
