@@ -1,6 +1,6 @@
 import { shellQuote } from '../model/shell-words.js';
 import type { CauseName } from '../classify/known-causes.js';
-import type { LogFinding } from '../classify/log-checks.js';
+import type { LogFinding } from '../classify/log-undetermined.js';
 import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
 import { mistakeInCrashkernel } from '../plan/crashkernel.js';
 
