@@ -10,13 +10,11 @@ import {
   goesOnCheck,
   livedOnCheck,
   logCapturePanicCheck,
-  type LogCheck,
-  type LogFinding,
   logNeverJumpedCheck,
   logNoCrashKernelCheck,
   purgatoryDigestCheck,
-  undeterminedCheck,
 } from './log-checks.js';
+import { type LogCheck, type LogFinding, undeterminedCheck } from './log-undetermined.js';
 import { phasesOf } from './phases.js';
 
 /** What a plain log shows of one crash. */

@@ -25,6 +25,8 @@ export interface GoesOn {
   readonly how: 'later' | 'back';
   /** Line of the log, counted from 1. */
   readonly line: number;
+  /** The clock of the end that was none, milliseconds since the kernel's boot. */
+  readonly endMs: number;
 }
 
 /** The facts of a log's boot, for the checks that need no host. */

@@ -2,36 +2,30 @@ import type { RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import { capturePanicCheck, panicReason } from './capture-panic-check.js';
 import { neverJumped, noCrashKernelCheck } from './end-checks.js';
-import type { Finding } from './facts.js';
 import { type LogFacts, signatureOf } from './log-boot.js';
+import { type LogCheck, undetermined } from './log-undetermined.js';
 import { first } from './phases.js';
 import { resetCheck } from './reset-check.js';
-
-/** What a log proves of a crash, or why it proves nothing and what would decide it. */
-export type LogFinding =
-  | Finding
-  | (Omit<Finding, 'word'> & {
-      readonly word: 'undetermined';
-      /** What would decide it, one sentence each. */
-      readonly decidedBy: readonly string[];
-    });
-
-/** One question about a log; undefined when it does not apply. */
-export type LogCheck = (facts: LogFacts) => LogFinding | undefined;
 
 /** Panics that a kernel has before it starts its init (init/main.c, arch/x86/kernel/apic/io_apic.c, v6.1). */
 const BOOT_REASONS: ReadonlySet<string> = new Set(['no-init', 'timer-check-failed', 'too-many-boot-words']);
 
+/** A capture kernel prints something before its clock is that late. */
+const EARLY_MS = 60_000;
+
 /** kexec-tools' purgatory found the crash image changed, and loops for ever behind that message. */
-export const purgatoryDigestCheck: LogCheck = ({ events, panic }) => {
+export const purgatoryDigestCheck: LogCheck = ({ boot, events, panic }) => {
   const digest = signatureOf(events, 'purgatory-digest');
-  if (digest === undefined) return undefined;
+  // Without a crash before, it is the purgatory of a kexec -e, or a text.
+  const crash = panic ?? events.find(({ type }) => type === 'oops');
+  if (digest === undefined || crash === undefined || boot.goesOn !== undefined) return undefined;
+  if (events.indexOf(crash) > events.indexOf(digest)) return undefined;
   return {
     word: 'purgatory-hang',
     detail: 'digest-mismatch',
     explanation:
       'purgatory refused the crash image: its SHA-256 is not the one of the loading; purgatory loops for ever behind that message (kexec-tools, purgatory/purgatory.c)',
-    evidence: [panic, digest],
+    evidence: [crash, digest],
   };
 };
 
@@ -146,10 +140,12 @@ export const logNeverJumpedCheck: LogCheck = (facts) => {
 };
 
 /** An oops, and the kernel lived on: nothing asked for a dump. */
-export const livedOnCheck: LogCheck = ({ events, boot, panic, captureEntered }) => {
+export const livedOnCheck: LogCheck = ({ events, boot, panic, loaded, captureEntered }) => {
   const oops = events.findLast((event) => event.type === 'oops' && event.side === 'production');
   if (oops === undefined || panic !== undefined || captureEntered !== undefined) return undefined;
   if (boot.goesOn?.how !== 'later' || boot.kernel === 'capture') return undefined;
+  // So early, a capture kernel that prints nothing at first has the same time stamps.
+  if (loaded !== false && boot.goesOn.endMs < EARLY_MS) return undefined;
   return {
     word: 'no-panic',
     detail: 'lived-on',
@@ -158,135 +154,9 @@ export const livedOnCheck: LogCheck = ({ events, boot, panic, captureEntered }) 
   };
 };
 
-/** What is left: each has a reason, and what would decide it. */
-export const undeterminedCheck: LogCheck = (facts) => {
-  const { events, boot, panic, captureEntered, loaded } = facts;
-  const oops = events.findLast((event) => event.type === 'oops' && event.side === 'production');
-  const lockup = signatureOf(events, 'first-kernel-lockup', 'production');
-  if (captureEntered !== undefined) return captureOpen(facts, captureEntered);
-  if (panic !== undefined) return panicOpen(facts, panic);
-  if (oops !== undefined) {
-    return undetermined(
-      `${boot.follows === 'nothing' ? 'log-ends' : 'reboot'}-after-oops`,
-      `the kernel reported an oops, and ${endText(boot.follows)}; with panic_on_oops the crash kernel is started without a line of a panic`,
-      [
-        ...(loaded === undefined ? ['/sys/kernel/kexec_crash_loaded of the machine'] : []),
-        'the value of kernel.panic_on_oops',
-        ...AFTER_SILENCE,
-      ],
-      [oops],
-    );
-  }
-  if (lockup === undefined) return undefined;
-  return undetermined(
-    'lockup-reported',
-    `the kernel's watchdogs report CPUs or tasks that stand still, and ${endText(boot.follows)}; the reports show where they stood, not that they stood there for ever, and no panic followed`,
-    [
-      'a panic on the next lockup: kernel.softlockup_panic=1, kernel.hardlockup_panic=1, kernel.hung_task_panic=1',
-      'a dump of the machine while it hangs: an NMI with kernel.unknown_nmi_panic=1, or virsh dump --memory-only of a guest',
-    ],
-    [lockup],
-  );
-};
-
 /** Of two panics, the second may be that of a capture kernel which printed nothing before. */
 function hasOnePanic(events: readonly RunEvent[]): boolean {
   return events.filter((event) => event.type === 'panic' && event.side === 'production').length === 1;
-}
-
-const AFTER_SILENCE = [
-  'registers of all CPUs from outside (a BMC, virsh qemu-monitor-command, crashpath on the same kernel)',
-  'whether there is a dump on the dump target: a capture kernel may run without printing',
-];
-
-function captureOpen(facts: LogFacts, captureEntered: RunEvent): LogFinding {
-  const { events, boot, panic } = facts;
-  const ended = signatureOf(events, 'kernel-ended-itself', 'capture');
-  const lockup = LOCKUPS.map((name) => signatureOf(events, name, 'capture')).find(
-    (event) => event !== undefined,
-  );
-  const target = signatureOf(events, 'dump-target-missing', 'capture');
-  const evidence = [panic, captureEntered, lockup, target, ended];
-  if (ended !== undefined) {
-    return undetermined(
-      'capture-ended',
-      "the capture kernel's userspace ended it with a reboot or a power-off, and does not say whether it saved a dump",
-      [
-        'whether there is a dump on the dump target',
-        "the capture kernel's userspace with its messages on the console",
-      ],
-      evidence,
-    );
-  }
-  if (boot.follows === 'nothing') {
-    return undetermined(
-      'log-ends-in-capture',
-      `the log ends in the capture kernel${lockup === undefined ? '' : ', which reports a lockup'}; that it hangs there is not shown`,
-      ['the rest of the log', 'whether there is a dump on the dump target'],
-      evidence,
-    );
-  }
-  return undetermined(
-    'reboot-in-capture',
-    'another boot follows the capture kernel, and its reason is not in the log: a reset, a watchdog, a person, or the end of a dump that printed nothing',
-    [
-      'whether there is a dump on the dump target',
-      "the BMC's event log (ipmitool sel list): who reset the machine",
-    ],
-    evidence,
-  );
-}
-
-const LOCKUPS = ['hard-lockup', 'soft-lockup', 'rcu-stall', 'hung-task', 'workqueue-lockup'] as const;
-
-function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent): LogFinding {
-  const announced = first(events, 'reboot-announced', ({ side }) => side === 'production');
-  const ended = first(events, 'panic-ended', ({ side }) => side === 'production');
-  const passed = announced ?? ended;
-  const whether =
-    loaded === undefined ? ['/sys/kernel/kexec_crash_loaded of the machine before the crash'] : [];
-  if (boot.kernel === 'unknown' && loaded === undefined && passed !== undefined) {
-    return undetermined(
-      'which-kernel',
-      'the kernel panicked and started no other; the log shows neither its command line nor "Kdump: loaded": it is a first kernel without a crash kernel, or a capture kernel',
-      ['the beginning of the log, with the line "Command line:"', ...whether],
-      [loadedBy, panic, passed],
-    );
-  }
-  if (passed !== undefined) {
-    return undetermined(
-      announced === undefined ? 'loaded-or-not' : 'reboot-announced',
-      `panic() came past the call that starts a crash kernel; ${loaded === undefined ? 'whether one was loaded is not shown' : 'that the machine rebooted is not shown'}`,
-      [...whether, ...(loaded === undefined ? [] : ['the rest of the log'])],
-      [loadedBy, panic, passed],
-    );
-  }
-  if (boot.follows === 'unknown-boot') {
-    return undetermined(
-      'unknown-kernel-follows',
-      'a kernel started behind the panic, and its command line is not in the log: it is the capture kernel (elfcorehdr=) or a reboot',
-      ['the line "Command line:" of that kernel', 'whether there is a dump on the dump target'],
-      [loadedBy, panic],
-    );
-  }
-  if (boot.follows === 'boot') {
-    return undetermined(
-      'reboot-after-panic',
-      'the next boot follows the panic, and its reason is not in the log: a reset on the crash path (a triple fault), a watchdog, a person, or the end of a dump that printed nothing',
-      [
-        'whether there is a dump on the dump target',
-        "the BMC's event log (ipmitool sel list): who reset the machine",
-        ...whether,
-      ],
-      [loadedBy, panic],
-    );
-  }
-  return undetermined(
-    'log-ends-after-panic',
-    `the log ends after the panic${loaded === true ? ', with a crash kernel loaded' : ''}; a log that ends is no hang`,
-    [...whether, ...AFTER_SILENCE],
-    [loadedBy, panic],
-  );
 }
 
 /** Whose messages about a dump count: of a boot whose beginning is not in the log, any. */
@@ -294,19 +164,6 @@ function sideOf({ kernel }: LogFacts['boot']): 'capture' | undefined {
   return kernel === 'unknown' ? undefined : 'capture';
 }
 
-function undetermined(
-  detail: string,
-  explanation: string,
-  decidedBy: readonly string[],
-  evidence: Finding['evidence'],
-): LogFinding {
-  return { word: 'undetermined', detail, explanation, decidedBy, evidence };
-}
-
 function howText(how: 'later' | 'back', line: number): string {
   return how === 'later' ? `with later time stamps in line ${line}` : `in line ${line}`;
-}
-
-function endText(follows: LogFacts['boot']['follows']): string {
-  return follows === 'nothing' ? 'the log ends' : 'another boot follows';
 }

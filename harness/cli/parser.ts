@@ -4,6 +4,7 @@ import { declareCommands } from './declare-commands.js';
 import { setQuiet, version } from './context.js';
 import { optionsOf } from './words/command-words.js';
 import { COMMANDS, groupOf } from './words/commands.js';
+import { STDIN } from './words/read.js';
 import { usageMessage } from './words/usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
@@ -57,9 +58,11 @@ export function parserFor(words: readonly string[]): Argv {
   );
 }
 
-/** `-o -` means stdout, but yargs takes a lone dash for no value of a list. */
+/** `-o -` means stdout and `read -` stdin, but yargs takes a lone dash for no value of a list. */
 function withDashJoined(words: readonly string[]): string[] {
+  const isRead = words.find((word) => !word.startsWith('-')) === 'read';
   return words.flatMap((word, index) => {
+    if (word === '-' && isRead) return [STDIN];
     if (word === '-' && isOutput(words[index - 1])) return [];
     return isOutput(word) && words[index + 1] === '-' ? ['--output=-'] : [word];
   });

@@ -66,6 +66,8 @@ const LATER_THAN_OOPS_MS = 10_000;
 const BACK_MS = 1_000;
 /** A console is registered by then, and what was printed before is printed on it. */
 const REPLAY_MS = 10_000;
+/** Lines of a kernel before its banner. */
+const MOST_BEFORE_BANNER = 5;
 /** What follows a watchdog's report is a part of it. */
 const COMPLAINT_MS = 3_000;
 
@@ -79,7 +81,12 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
   const counts = new Map<string, number>();
   const texts = new WeakMap<RunEvent, string>();
   const first = createEndWatch({ panicMs: LATER_THAN_PANIC_MS, oopsMs: LATER_THAN_OOPS_MS });
-  const capture = createEndWatch({ panicMs: LATER_THAN_PANIC_MS, oopsMs: undefined });
+  const capture = createEndWatch({
+    panicMs: LATER_THAN_PANIC_MS,
+    oopsMs: undefined,
+    // The end of the crashed kernel's log, printed by the capture kernel's userspace.
+    isQuoted: (stampMs) => first.panicMs === stampMs,
+  });
   let release: string | undefined;
   let reported: string | undefined;
   let own: string | undefined;
@@ -88,6 +95,7 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
   let lastLine = 0;
   let lastStampMs: number | undefined;
   let hasDied = false;
+  let hasNext = false;
   let kernelLines = 0;
   let isCapture = kernel === 'capture';
 
@@ -103,6 +111,13 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
     }
     texts.set(event, text.slice(0, MOST_TEXT));
     kept.push(event);
+  }
+
+  /** The next kernel may print a few lines before its banner (microcode, arm64's first line). */
+  function behindEnd(goesOn: GoesOn | undefined): GoesOn | undefined {
+    return goesOn?.how === 'back' && hasNext && lastLine - goesOn.line < MOST_BEFORE_BANNER
+      ? undefined
+      : goesOn;
   }
 
   return {
@@ -143,14 +158,15 @@ export function createBootBuilder(number: number, kernel: LogBoot['kernel']): Bo
       watch.line(line, bodies);
     },
     end(follows, at) {
+      hasNext = follows !== 'nothing';
       if (at !== undefined) keep(placed({ type: 'reboot-command-line' }, at), at.text);
       return {
         number,
         kernel,
         follows,
         events: kept,
-        goesOn: first.goesOn,
-        captureGoesOn: capture.goesOn,
+        goesOn: behindEnd(first.goesOn),
+        captureGoesOn: behindEnd(capture.goesOn),
         release: release ?? reported,
         commandLine: own,
         captureCommandLine: captureOwn,
@@ -181,12 +197,21 @@ function releaseIn(text: string): string | undefined {
 interface EndWatch {
   line(line: PlacedLine, bodies: readonly EventBody[]): void;
   readonly goesOn: GoesOn | undefined;
+  /** The stamp of the first panic. */
+  readonly panicMs: number | undefined;
+}
+
+interface EndLimits {
+  readonly panicMs: number;
+  readonly oopsMs: number | undefined;
+  readonly isQuoted?: (stampMs: number) => boolean;
 }
 
 /** Whether a kernel's clock, behind its end, shows that it was none, or another kernel's lines. */
-function createEndWatch({ panicMs, oopsMs }: { panicMs: number; oopsMs: number | undefined }): EndWatch {
+function createEndWatch({ panicMs, oopsMs, isQuoted = () => false }: EndLimits): EndWatch {
   let endMs: number | undefined;
   let limitMs = panicMs;
+  let panickedMs: number | undefined;
   let hasPanicked = false;
   let isOver = false;
   let complaintMs = Number.NEGATIVE_INFINITY;
@@ -198,6 +223,9 @@ function createEndWatch({ panicMs, oopsMs }: { panicMs: number; oopsMs: number |
     get goesOn() {
       return goesOn;
     },
+    get panicMs() {
+      return panickedMs;
+    },
     line({ stampMs, number }, bodies) {
       // Whoever announces a reboot is at its end, and firmware's lines have no stamps.
       if (has(bodies, 'reboot-announced')) isOver = true;
@@ -208,19 +236,20 @@ function createEndWatch({ panicMs, oopsMs }: { panicMs: number; oopsMs: number |
         complaintMs = stampMs;
       const panics = has(bodies, 'panic') && !hasPanicked;
       if (panics || (has(bodies, 'oops') && !hasPanicked && oopsMs !== undefined)) {
+        if (panics) panickedMs = stampMs;
         hasPanicked ||= panics;
         endMs = stampMs;
         limitMs = panics ? panicMs : (oopsMs ?? panicMs);
         // Another kernel's end, or an older one's: this kernel's clock is later.
-        goesOn = isBack ? { how: 'back', line: number } : undefined;
+        goesOn = isBack || isQuoted(stampMs) ? { how: 'back', line: number, endMs } : undefined;
         return;
       }
       if (endMs === undefined || goesOn !== undefined) return;
-      if (stampMs < endMs - BACK_MS) goesOn = { how: 'back', line: number };
+      if (stampMs < endMs - BACK_MS) goesOn = { how: 'back', line: number, endMs };
       else if (stampMs > endMs + limitMs && stampMs > complaintMs + COMPLAINT_MS)
-        goesOn = { how: 'later', line: number };
+        goesOn = { how: 'later', line: number, endMs };
       else if (hasPanicked && bodies.some((body) => body.type === 'signature' && LIVES.has(body.name)))
-        goesOn = { how: 'later', line: number };
+        goesOn = { how: 'later', line: number, endMs };
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { KnownCause } from '../classify/known-causes.js';
-import type { LogFinding } from '../classify/log-checks.js';
+import type { LogFinding } from '../classify/log-undetermined.js';
 import type { PhaseReached } from '../model/phase.js';
 import type { CpuStack } from '../timeline/cpu-stacks.js';
 import type { NextStep } from './next-steps.js';

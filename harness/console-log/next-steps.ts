@@ -1,6 +1,6 @@
 import { shellQuote } from '../model/shell-words.js';
 import type { CauseName } from '../classify/known-causes.js';
-import type { LogFinding } from '../classify/log-checks.js';
+import type { LogFinding } from '../classify/log-undetermined.js';
 import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
 import { mistakeInCrashkernel } from '../plan/crashkernel.js';
 
@@ -27,6 +27,8 @@ interface Step {
   readonly scenarios: readonly string[];
   readonly why: string;
   readonly more?: readonly string[];
+  /** Another reservation than the log's. */
+  readonly crashkernel?: string | undefined;
 }
 
 /** Scenarios that make the state which a cause speaks of. */
@@ -113,6 +115,12 @@ export function nextSteps(input: NextInput): NextStep[] {
   const { finding, causes, message } = input;
   const steps: Step[] = causes.flatMap((name) => BY_CAUSE[name] ?? []);
   for (const [pattern, step] of BY_MESSAGE) if (pattern.test(message)) steps.push(step);
+  if (causes.includes('crashkernel-too-small'))
+    steps.splice(1, 0, {
+      scenarios: ['sysrq-task'],
+      why: 'with a larger reservation',
+      crashkernel: doubled(reservationOf(input)) ?? '512M',
+    });
   const isReset = /^reboot-after|^reset/.test(finding.detail);
   steps.push({ scenarios: ['sysrq-task'], why: 'does this kernel dump at all' });
   if (isReset || finding.detail === 'log-ends-after-panic' || finding.word === 'crash-path-hang')
@@ -120,9 +128,18 @@ export function nextSteps(input: NextInput): NextStep[] {
       scenarios: ['two-panics', 'cpu-deaf'],
       why: 'panics of two CPUs, and a CPU that does not answer the NMI',
     });
-  const shared = sharedWords(input);
-  const commands = steps.map(({ scenarios, why, more = [] }) => {
-    const words = ['run', ...scenarios, '--kernel', kernelSpec(input.release), ...shared, ...more];
+  const append = captureWords(input);
+  const commands = steps.map(({ scenarios, why, more = [], crashkernel = reservationOf(input) }) => {
+    const reservation = crashkernel === undefined ? [] : ['--crashkernel', crashkernel];
+    const words = [
+      'run',
+      ...scenarios,
+      '--kernel',
+      kernelSpec(input.release),
+      ...reservation,
+      ...append,
+      ...more,
+    ];
     return { words, command: shellQuote(['crashpath', ...words]), why };
   });
   if (isReset) {
@@ -148,18 +165,27 @@ export function kernelSpec(release: string | undefined): string {
   return `debian:${series}${suffix}`;
 }
 
-function sharedWords({ commandLine, captureCommandLine }: NextInput): string[] {
-  const reservations = wordsOf(commandLine)
+/** The reservation that the log's command line asks for, where `--crashkernel` takes it. */
+function reservationOf({ commandLine }: NextInput): string | undefined {
+  const values = wordsOf(commandLine)
     .filter((word) => keyOf(word) === 'crashkernel')
     .map((word) => valueOf(word) ?? '');
-  const reservation = reservations.join(' ');
-  const crashkernel =
-    reservations.length > 0 && reservation.length < 200 && mistakeInCrashkernel(reservation) === undefined
-      ? ['--crashkernel', reservation]
-      : [];
+  const reservation = values.join(' ');
+  return values.length > 0 && reservation.length < 200 && mistakeInCrashkernel(reservation) === undefined
+    ? reservation
+    : undefined;
+}
+
+/** Twice as much, of a reservation that is a mere size. */
+function doubled(reservation: string | undefined): string | undefined {
+  const [, size, unit] = /^(\d{1,6})([KMG])$/.exec(reservation ?? '') ?? [];
+  return size === undefined ? undefined : `${2 * Number(size)}${unit}`;
+}
+
+function captureWords({ captureCommandLine }: NextInput): string[] {
   const append = wordsOf(captureCommandLine)
     .filter((word) => CAPTURE_WORDS.has(keyOf(word)) && /^[\w.=,-]{1,64}$/.test(word))
     .slice(0, 12)
     .join(' ');
-  return [...crashkernel, ...(append === '' ? [] : ['--capture-append', append])];
+  return append === '' ? [] : ['--capture-append', append];
 }

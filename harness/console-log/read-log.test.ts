@@ -112,6 +112,53 @@ void t.test('a head that is cut off changes who panicked', async (t) => {
   t.strictSame(verdicts(lines(first, second, 'init: Kernel panic - not syncing: typed')), []);
 });
 
+void t.test('lines that other kernels or programs may have printed prove nothing', async (t) => {
+  const banner = ['[    0.000000] Linux version 6.1.0 (x) #1', '[    0.000000] Command line: root=/dev/sda1'];
+  const digest = 'sha256 digests do not match :(';
+  t.strictSame(verdicts(lines(...banner, digest)), [], 'the purgatory of kexec -e');
+  t.strictSame(
+    verdicts(lines(...banner, digest, '[    9.000000] Kernel panic - not syncing: x')),
+    ['undetermined/log-ends-after-panic'],
+    'before the panic',
+  );
+  const oops = (at: number, loaded: string) => [
+    ...banner,
+    `[  ${at}.000000] Oops: 0000 [#1]`,
+    `[  ${at}.000000] CPU: 0 PID: 9 Comm: x ${loaded}Not tainted 6.1.0 #1`,
+    `[  ${at + 11}.000000] systemd[1]: a line`,
+  ];
+  t.strictSame(verdicts(lines(...oops(100, ''))), ['no-panic/lived-on']);
+  t.strictSame(
+    verdicts(lines(...oops(100, 'Kdump: loaded '))),
+    ['no-panic/lived-on'],
+    'another clock would be earlier',
+  );
+  t.strictSame(verdicts(lines(...oops(20, ''))), ['no-panic/lived-on']);
+  t.strictSame(verdicts(lines(...oops(20, 'Kdump: loaded '))), ['undetermined/goes-on-after-oops']);
+  const capture = ['[    0.000000] Linux version 6.1.0 (x) #1', '[    0.000000] Command line: elfcorehdr=1'];
+  const panic = '[  900.000000] Kernel panic - not syncing: x';
+  t.strictSame(
+    verdicts(lines(...banner, panic, ...capture, '[    5.000000] Run /init as init process', panic)),
+    ['undetermined/capture-panic-doubted'],
+  );
+  t.strictSame(verdicts(lines(...banner, panic, ...capture, panic.replace('900', '  7'))), [
+    'capture-panic/panic-in-capture',
+  ]);
+  t.strictSame(
+    verdicts(
+      lines(
+        ...banner,
+        '[   99.000000] a',
+        '[    2.000000] Kernel panic - not syncing: x',
+        '[    2.000000] CPU: 0 PID: 1 Comm: a Not tainted 6.1.0 #1',
+        '[    2.000000] ---[ end Kernel panic - not syncing: x ]---',
+      ),
+    ),
+    ['undetermined/clock-went-back'],
+    'a capture kernel that prints nothing but its panic, behind a first kernel that could not print',
+  );
+});
+
 void t.test('boots are counted as a person counts them', async (t) => {
   const boot = (release: string) => [
     `[    0.000000] Linux version ${release} (x) #1`,

@@ -1,12 +1,8 @@
 import { classifyLog, type LogVerdict } from '../classify/classify-log.js';
 import { evidenceOf } from '../classify/evidence.js';
 import { readLogFacts } from '../classify/log-boot.js';
-import {
-  type CauseName,
-  type KnownCause,
-  knownCauses,
-  type PlacedCpuStack,
-} from '../classify/known-causes.js';
+import { type CauseName, type KnownCause, knownCauses } from '../classify/known-causes.js';
+import type { PlacedCpuStack } from '../classify/stack-causes.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { RunEvent } from '../model/event.js';
 import type { ReadBoot } from './boot.js';

@@ -11,11 +11,19 @@ export interface BootSplitter {
 /** Between a banner and the command line of a 32-bit kernel lie some hundred lines (init/main.c, start_kernel(), v6.1). */
 const MOST_BEHIND_BANNER = 500;
 
+/**
+ * What other architectures print before their banner (arch/arm64/kernel/setup.c, arch/riscv/kernel/setup.c, v6.1). Their
+ * capture kernels are given elfcorehdr in a device tree, so that a command line does not tell them from a first kernel.
+ */
+const DEVICE_TREE = /Booting Linux on (?:physical CPU|hartid) /;
+
 /** A splitter; each boot with a kernel's line is handed over as it ends. */
 export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitter {
   let current = createBootBuilder(1, 'unknown');
   let pending: PlacedLine[] = [];
   let early: string | undefined;
+  let isDeviceTree = false;
+  let before = '';
   let boots = 0;
 
   function over(boot: BootBuilder, follows: LogBoot['follows'], at?: PlacedLine): void {
@@ -40,7 +48,7 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
     const isCapture = commandLine !== undefined && isCaptures(commandLine);
     // The real console prints again what a boot console has printed.
     const isReplay = current.mayReplay && current.lastCommandLine === commandLine;
-    if (commandLine === undefined) next('unknown', 'unknown-boot');
+    if (commandLine === undefined || (isDeviceTree && !isCapture)) next('unknown', 'unknown-boot');
     else if (isCapture && current.hasCapture && !isReplay) next('capture', 'boot');
     else if (isCapture && current.isEmpty) next('capture', 'nothing');
     else if (!isCapture && !isReplay) next('first', 'boot', banner);
@@ -53,8 +61,10 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
       if (isBanner(line.text)) {
         resolve(early);
         pending = [line];
+        isDeviceTree = DEVICE_TREE.test(before);
         return;
       }
+      before = line.text;
       if (pending.length === 0) {
         current.line(line);
         return;

@@ -30,6 +30,10 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     ],
     misses: ['watchdog: soft lockup detector enabled', 'mail: BUG: soft lockup - CPU#3 stuck for 26s!'],
   },
+  'nmi-backtrace': {
+    hits: ['NMI backtrace for cpu 12'],
+    misses: ['Sending NMI from CPU 1 to CPUs 0:', 'x: NMI backtrace for cpu 12'],
+  },
   'capture-init-started': {
     hits: ['Run /init as init process'],
     misses: ['Run by init process', 'x: Run /init as init process'],

@@ -38,6 +38,13 @@ export const LOG_SIGNATURES: readonly Signature[] = [
     source: 'kernel/watchdog.c, kernel/watchdog_hld.c, kernel/rcu/tree_stall.h, kernel/hung_task.c (v6.1)',
   },
   {
+    name: 'nmi-backtrace',
+    pattern: kernelMessage(String.raw`NMI backtrace for cpu \d{1,5}`),
+    side: 'production',
+    degrades: false,
+    source: 'lib/nmi_backtrace.c, nmi_cpu_backtrace() (v6.1)',
+  },
+  {
     name: 'capture-init-started',
     pattern: kernelMessage(String.raw`Run \S{1,64} as init process`),
     side: 'capture',

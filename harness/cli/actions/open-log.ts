@@ -6,9 +6,8 @@ import { fileKind, isGzip } from '../../console-log/file-kind.js';
 import { errnoOf, messageOf, reasonFor } from '../../model/errno.js';
 import { escapeHostText } from '../../model/escape.js';
 import { type Fault, usageFault } from '../../model/fault.js';
+import { STDIN } from '../words/read.js';
 
-/** Stands for stdin among names of logs. */
-export const STDIN = '-';
 /** Bytes that are read of one log, after decompression: nobody's console printed more, and a device has no end. */
 const MOST_BYTES = 4 * 1024 ** 3;
 const CHUNK_BYTES = 256 * 1024;
@@ -19,7 +18,7 @@ export interface LogNotes {
 }
 
 /**
- * The bytes of a log, decompressed when it is a gzip file; `-` is stdin. Throws usage faults, also while it is read: no
+ * The bytes of a log, decompressed when it is a gzip file. Throws usage faults, also while it is read: no
  * such file, a directory, a device, a format that is no text, empty, more than 4 GiB.
  */
 export async function* openLog(name: string, { onNote }: LogNotes): AsyncGenerator<Buffer> {
@@ -121,7 +120,7 @@ function readFault(name: string, error: unknown): Fault {
 
 /** `cannot read "NAME": why; remedy`. */
 export function logFault(name: string, why: string, remedy: string, cause?: unknown): Fault {
-  return usageFault(`cannot read "${escapeHostText(name)}": ${why}; ${remedy}`, cause);
+  return usageFault(`cannot read "${name === STDIN ? '-' : escapeHostText(name)}": ${why}; ${remedy}`, cause);
 }
 
 function remedyName(name: string): string {

@@ -4,8 +4,8 @@ import { escapeHostText } from '../../model/escape.js';
 import { EXIT, Fault, usageFault } from '../../model/fault.js';
 import { logText } from '../../report/log-text.js';
 import { complain, print, say, wantsColor } from '../context.js';
-import type { ReadOptions } from '../words/read.js';
-import { logFault, openLog, STDIN } from './open-log.js';
+import { type ReadOptions, STDIN } from '../words/read.js';
+import { logFault, openLog } from './open-log.js';
 
 /** How often the progress of a large log is told, milliseconds. */
 const TELL_MS = 2_000;

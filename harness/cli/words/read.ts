@@ -2,6 +2,9 @@ import type { Argv } from 'yargs';
 import type { WordsOf } from './command-words.js';
 import { jsonOption } from './shared-options.js';
 
+/** What `-` stands for among the logs. */
+export const STDIN = '/dev/stdin';
+
 /** Options of `crashpath read`. */
 export interface ReadOptions {
   log: string[];
