@@ -115,6 +115,32 @@ t.test('near misses: a CPU that holds nothing is no holder', async (t) => {
   ]);
 });
 
+t.test('a likely holder is called likely, and what called panic() is no holder', async (t) => {
+  const waiter = (caller: string) =>
+    `vCPU 1: native_queued_spin_lock_slowpath < _raw_spin_lock < foo_stop < native_machine_crash_shutdown < __crash_kexec < panic < ${caller}\n`;
+  const stopped = (inside: string) =>
+    `vCPU 0: crash_nmi_callback < nmi_handle < exc_nmi < end_repeat_nmi < ${inside} < vfs_write\n`;
+  const sysrq = waiter('sysrq_handle_crash < __handle_sysrq < write_sysrq_trigger');
+  t.match(relationOf(readStacks(sysrq + stopped('foo_write'))), {
+    certain: false,
+    because: { 2: /likely and not shown/ },
+  });
+  t.match(relationOf(readStacks(sysrq + stopped('foo_stop'))), { certain: true });
+  t.match(missingIn(readStacks(sysrq)), [/^vCPU 1 waits in foo_stop|^CPU 1 waits in foo_stop/, /.*/]);
+  t.match(missingIn(readStacks(sysrq + stopped('default_idle'))), [/no stack shows who holds it/, /.*/]);
+  const ioapic = sysrq.replace('foo_stop', 'ioapic_read_entry');
+  t.match(relationOf(readStacks(ioapic + stopped('mask_ioapic_irq'))), { certain: true });
+  t.match(
+    missingIn(readStacks(ioapic + stopped('pci_conf1_read'))),
+    [/no stack shows who holds it/, /.*/],
+    'it takes another lock',
+  );
+  t.match(relationOf(readStacks(ioapic.replace('sysrq_handle_crash', 'mask_ioapic_irq'))), {
+    kind: 'own-cpu',
+    certain: true,
+  });
+});
+
 t.test('of several stopped CPUs, the one that takes the same lock', async (t) => {
   const others =
     'CPU 2:\nsys_write\n-> vfs_write\n-> foo_write\n---NMI---\n-> nmi\n-> crash_nmi_callback\n\n';

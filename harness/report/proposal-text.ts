@@ -82,7 +82,7 @@ function endText(attempts: readonly Attempt[], ended: string): string {
 
 /** What the stacks say, for programs. */
 export function relationObject(relation: Relation) {
-  const { kind, waiter, holder, lock, because, stoppedByPanic, panicked, alsoPossible } = relation;
+  const { kind, waiter, holder, lock, because, stoppedByPanic, panicked, certain, alsoPossible } = relation;
   return {
     kind,
     lock: lock ?? null,
@@ -101,6 +101,7 @@ export function relationObject(relation: Relation) {
     },
     stoppedByPanic,
     panicked,
+    certain,
     because,
     alsoPossible,
   };
