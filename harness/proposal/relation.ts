@@ -5,6 +5,7 @@ import {
   type CpuStack,
   functionsOf,
   type Interruption,
+  SYMBOL_NAME,
 } from '../stacks/cpu-stack.js';
 import {
   isCrashFunction,
@@ -81,8 +82,9 @@ export interface NoRelation {
  */
 export function relationIn(
   stacks: readonly CpuStack[],
-  waits: readonly LockWait[] = [],
+  given: readonly LockWait[] = [],
 ): Relation | NoRelation {
+  const waits = given.map(withPlainNames);
   const waiters = stacks.flatMap((stack) => waiterIn(stack, waits) ?? []);
   const crashing = waiters.find(({ stack }) => isPanicking(stack));
   const shown = stacks.slice(0, 16).map(describe);
@@ -107,6 +109,13 @@ export function relationIn(
     alsoPossible: others.map(({ holder: { stack, interruptedIn } }) => `${stack.name} in ${interruptedIn}`),
   } as const;
   return { ...relation, because: reasons(relation, { known, wait }) };
+}
+
+/** A wait without names that no symbol of a scenario can have. */
+function withPlainNames(wait: LockWait): LockWait {
+  const plain = (name: string | undefined) =>
+    name !== undefined && SYMBOL_NAME.test(name) ? name : undefined;
+  return { ...wait, lock: { ...wait.lock, name: plain(wait.lock.name) }, takenIn: plain(wait.takenIn) };
 }
 
 export function isRelation(found: Relation | NoRelation): found is Relation {
