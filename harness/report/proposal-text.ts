@@ -40,7 +40,7 @@ export function triesText(kernels: readonly TriedKernel[], options: TextOptions)
   const colors = palette(options);
   return kernels
     .flatMap(({ kernel, attempts, ended }) => [
-      `${kernel}: ${endText(attempts, ended)}`,
+      `${kernelText(kernel, attempts)}: ${endText(attempts, ended)}`,
       ...textTable(
         COLUMNS,
         attempts.map(({ variation, result, reason }, index) => [
@@ -74,6 +74,12 @@ const ENDS: Readonly<Record<string, string>> = {
   harness: 'the harness failed repeatedly',
   stopped: 'stopped',
 };
+
+/** A path says little: the release is added. */
+function kernelText(spec: string, attempts: readonly Attempt[]): string {
+  const release = attempts[0]?.result.kernel;
+  return release === undefined || spec.includes(release) ? spec : `${spec} (${release})`;
+}
 
 function endText(attempts: readonly Attempt[], ended: string): string {
   const count = `${attempts.length} ${attempts.length === 1 ? 'try' : 'tries'}`;
