@@ -28,7 +28,7 @@ export interface Waiter {
   readonly takenIn: string;
   /** The lock function as the stack names it; absent for a loop that is no lock call. */
   readonly lockFunction: string | undefined;
-  /** The functions from `takenIn` outwards, up to what was interrupted. */
+  /** The functions from `takenIn` outwards, up to the one that began the panic. */
   readonly chain: readonly string[];
 }
 
@@ -152,10 +152,13 @@ function waiterIn(stack: CpuStack, waits: readonly LockWait[]): Waiter | undefin
   const [takenIn] = callers;
   const lockFunction = names.slice(0, Math.max(0, first)).filter(isSpinLock).at(-1);
   const found = waits.find(({ vcpu }) => vcpu === stack.cpu);
+  // What called panic() is no part of the crash path.
+  const last = callers.findLastIndex(isCrashFunction);
+  const chain = last === -1 ? callers : callers.slice(0, last + 1);
   if (takenIn !== undefined && lockFunction !== undefined)
-    return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction, chain: callers };
+    return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction, chain };
   if (takenIn === undefined || (!stack.loops && found === undefined)) return undefined;
-  return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction: undefined, chain: callers };
+  return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction: undefined, chain };
 }
 
 function stops(context: Context): boolean {
