@@ -31,14 +31,15 @@ const MOST_NAMES = 8;
 
 /** What a draft begins with. Pure. */
 export function firstChoices(relation: Relation): Choices {
-  const { holder, lock, printing, stoppedByPanic, kind } = relation;
+  const { waiter, holder, lock, printing, stoppedByPanic, kind } = relation;
   const [stimulus] = stimuliFor([...holder.candidates.slice(0, 1), ...holder.chain]);
   if (stimulus === undefined) throw new Error('the table of stimuli is empty');
   const panicFirst = kind === 'other-cpu' && (printing || stoppedByPanic);
   return {
     holdIn: holdNames(holder.candidates, lock),
     at: { after: lockCallees(holder.lockFunction) },
-    lock,
+    // A read-write lock's word has another form.
+    lock: /read|write/.test(holder.lockFunction ?? waiter.lockFunction ?? '') ? undefined : lock,
     order: panicFirst ? 'panic first' : 'hold first',
     context: 'interrupt',
     holderOn: panicFirst ? 1 : undefined,

@@ -135,6 +135,15 @@ t.test('what decides the next try', async (t) => {
   });
   t.match(after({ kind: 'not-reached', role: 'crasher' }), { order: 'panic first', holderOn: 1 });
   t.match(after({ kind: 'not-proved', about: 'lock' }), { holdIn: ['move_native_irq'] });
-  t.match(next({ choices: first, outcome: { kind: 'other-end' } }), { order: 'panic first' });
-  t.match(next({ choices: first, outcome: { kind: 'failed' } }), { order: 'panic first' });
+  t.match(next({ choices: first, outcome: { kind: 'other-end' } }), { context: 'task', order: 'hold first' });
+  t.match(next({ choices: first, outcome: { kind: 'failed' } }), { context: 'task' });
+  const unreached: Tried = {
+    choices: { ...first, context: 'task' },
+    outcome: { kind: 'void', obstacle: { kind: 'not-reached', role: 'crasher' } },
+  };
+  t.match(
+    next({ choices: first, outcome: { kind: 'other-end' } }, unreached),
+    { context: 'nmi', order: 'hold first' },
+    'a change that does not reach the state is dropped',
+  );
 });

@@ -115,6 +115,65 @@ t.test('near misses: a CPU that holds nothing is no holder', async (t) => {
   ]);
 });
 
+t.test('a likely holder is called likely, and what called panic() is no holder', async (t) => {
+  const waiter = (caller: string) =>
+    `vCPU 1: native_queued_spin_lock_slowpath < _raw_spin_lock < foo_stop < native_machine_crash_shutdown < __crash_kexec < panic < ${caller}\n`;
+  const stopped = (inside: string) =>
+    `vCPU 0: crash_nmi_callback < nmi_handle < exc_nmi < end_repeat_nmi < ${inside} < vfs_write\n`;
+  const sysrq = waiter('sysrq_handle_crash < __handle_sysrq < write_sysrq_trigger');
+  t.match(relationOf(readStacks(sysrq + stopped('foo_write'))), {
+    certain: false,
+    because: { 2: /likely and not shown/ },
+  });
+  t.match(relationOf(readStacks(sysrq + stopped('foo_stop'))), { certain: true });
+  t.match(missingIn(readStacks(sysrq)), [/^vCPU 1 waits in foo_stop|^CPU 1 waits in foo_stop/, /.*/]);
+  t.match(missingIn(readStacks(sysrq + stopped('default_idle'))), [/no stack shows who holds it/, /.*/]);
+  const ioapic = sysrq.replace('foo_stop', 'ioapic_read_entry');
+  t.match(relationOf(readStacks(ioapic + stopped('mask_ioapic_irq'))), { certain: true });
+  t.match(
+    missingIn(readStacks(ioapic + stopped('pci_conf1_read'))),
+    [/no stack shows who holds it/, /.*/],
+    'it takes another lock',
+  );
+  t.match(relationOf(readStacks(ioapic.replace('sysrq_handle_crash', 'mask_ioapic_irq'))), {
+    kind: 'own-cpu',
+    certain: true,
+  });
+});
+
+t.test('what an autopsy found is taken', async (t) => {
+  const stacks = readStacks(
+    [
+      'vCPU 0: crash_nmi_callback < exc_nmi < end_repeat_nmi < foo_work < process_one_work < worker_thread',
+      'vCPU 2: crash_nmi_callback < exc_nmi < end_repeat_nmi < bar_write < vfs_write < ksys_write',
+      'vCPU 1: native_queued_spin_lock_slowpath < _raw_spin_lock < baz_stop < native_machine_crash_shutdown < __crash_kexec < panic',
+    ].join('\n'),
+  );
+  const wait = (name: string, certain: boolean) => ({
+    vcpu: 1,
+    lock: { name },
+    holder: {
+      vcpu: 2,
+      interruptedIn: 'bar_write',
+      proof: 'bar_write+0x20 lies between lock and unlock',
+      certain,
+    },
+  });
+  t.match(relationIn(stacks, [wait('baz_lock', true)]), {
+    lock: 'baz_lock',
+    certain: true,
+    holder: { stack: { cpu: 2 }, interruptedIn: 'bar_write' },
+    because: { 2: 'autopsy: bar_write+0x20 lies between lock and unlock' },
+  });
+  t.match(relationIn(stacks, [wait('baz_lock', false)]), { certain: false });
+  t.match(relationIn(stacks, [wait('x: {y}', true)]), { lock: undefined }, 'a name that no symbol has');
+  t.match(relationIn(stacks), {
+    lock: undefined,
+    certain: false,
+    alsoPossible: [/CPU 2 in bar_write|CPU 0 in foo_work/],
+  });
+});
+
 t.test('of several stopped CPUs, the one that takes the same lock', async (t) => {
   const others =
     'CPU 2:\nsys_write\n-> vfs_write\n-> foo_write\n---NMI---\n-> nmi\n-> crash_nmi_callback\n\n';

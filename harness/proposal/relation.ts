@@ -5,6 +5,7 @@ import {
   type CpuStack,
   functionsOf,
   type Interruption,
+  SYMBOL_NAME,
 } from '../stacks/cpu-stack.js';
 import {
   isCrashFunction,
@@ -27,7 +28,7 @@ export interface Waiter {
   readonly takenIn: string;
   /** The lock function as the stack names it; absent for a loop that is no lock call. */
   readonly lockFunction: string | undefined;
-  /** The functions from `takenIn` outwards, up to what was interrupted. */
+  /** The functions from `takenIn` outwards, up to the one that began the panic. */
   readonly chain: readonly string[];
 }
 
@@ -64,6 +65,8 @@ export interface Relation {
   readonly panicked: 'task' | Interruption;
   /** Statements with their reasons, for people. */
   readonly because: readonly string[];
+  /** The holder takes that lock by the text, the table or an autopsy; otherwise it only was stopped inside the kernel. */
+  readonly certain: boolean;
   /** Other CPUs that were stopped in the kernel and may hold the lock as well. */
   readonly alsoPossible: readonly string[];
 }
@@ -79,17 +82,18 @@ export interface NoRelation {
  */
 export function relationIn(
   stacks: readonly CpuStack[],
-  waits: readonly LockWait[] = [],
+  given: readonly LockWait[] = [],
 ): Relation | NoRelation {
+  const waits = given.map(withPlainNames);
   const waiters = stacks.flatMap((stack) => waiterIn(stack, waits) ?? []);
   const crashing = waiters.find(({ stack }) => isPanicking(stack));
   const shown = stacks.slice(0, 16).map(describe);
   if (crashing === undefined) return { shown, missing: missingWithoutWaiter(stacks, waiters) };
   const wait = waits.find(({ vcpu }) => vcpu === crashing.stack.cpu);
   const lockOf = lockNames(crashing, wait);
-  const held = holders(stacks, crashing, { wait, lock: lockOf.name });
-  const [holder, ...others] = held;
-  if (holder === undefined) return { shown, missing: missingWithoutHolder(stacks, crashing, lockOf.name) };
+  const [best, ...others] = holders(stacks, crashing, { wait, lock: lockOf.name });
+  if (best === undefined) return { shown, missing: missingWithoutHolder(stacks, crashing, lockOf.name) };
+  const { holder } = best;
   const known = lockOf.known ?? lockTakenBy(holder);
   const lock = lockOf.name ?? holder.stack.locks[0] ?? known?.lock;
   const kind = holder.stack === crashing.stack ? 'own-cpu' : 'other-cpu';
@@ -101,9 +105,17 @@ export function relationIn(
     printing: known?.printing === true,
     stoppedByPanic: kind === 'other-cpu' && isStoppedByPanic(crashing.stack),
     panicked: panickedIn(crashing.stack),
-    alsoPossible: others.map(({ stack, interruptedIn }) => `${stack.name} in ${interruptedIn}`),
+    certain: best.likely > 1 && (best.likely < 4 || wait?.holder?.certain === true),
+    alsoPossible: others.map(({ holder: { stack, interruptedIn } }) => `${stack.name} in ${interruptedIn}`),
   } as const;
   return { ...relation, because: reasons(relation, { known, wait }) };
+}
+
+/** A wait without names that no symbol of a scenario can have. */
+function withPlainNames(wait: LockWait): LockWait {
+  const plain = (name: string | undefined) =>
+    name !== undefined && SYMBOL_NAME.test(name) ? name : undefined;
+  return { ...wait, lock: { ...wait.lock, name: plain(wait.lock.name) }, takenIn: plain(wait.takenIn) };
 }
 
 export function isRelation(found: Relation | NoRelation): found is Relation {
@@ -140,10 +152,13 @@ function waiterIn(stack: CpuStack, waits: readonly LockWait[]): Waiter | undefin
   const [takenIn] = callers;
   const lockFunction = names.slice(0, Math.max(0, first)).filter(isSpinLock).at(-1);
   const found = waits.find(({ vcpu }) => vcpu === stack.cpu);
+  // What called panic() is no part of the crash path.
+  const last = callers.findLastIndex(isCrashFunction);
+  const chain = last === -1 ? callers : callers.slice(0, last + 1);
   if (takenIn !== undefined && lockFunction !== undefined)
-    return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction, chain: callers };
+    return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction, chain };
   if (takenIn === undefined || (!stack.loops && found === undefined)) return undefined;
-  return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction: undefined, chain: callers };
+  return { stack, takenIn: found?.takenIn ?? takenIn, lockFunction: undefined, chain };
 }
 
 function stops(context: Context): boolean {
@@ -163,26 +178,22 @@ function holders(
   stacks: readonly CpuStack[],
   waiter: Waiter,
   { wait, lock }: { wait: LockWait | undefined; lock: string | undefined },
-): Holder[] {
-  const rated = stacks
-    .filter((stack) => stack !== waiter.stack)
-    .flatMap((stack) => {
-      const holder = stoppedHolder(stack, lock);
-      return holder === undefined ? [] : [{ holder, likely: likelihood(holder, waiter, lock) }];
-    })
-    .map((one) =>
-      wait?.holder !== undefined && wait.holder.vcpu === one.holder.stack.cpu ? { ...one, likely: 4 } : one,
-    );
-  const own = ownHolder(waiter, lock);
-  if (own !== undefined) {
-    const likely =
-      wait?.holder?.vcpu === waiter.stack.cpu && wait?.holder !== undefined
+): { holder: Holder; likely: number }[] {
+  const rate = (holder: Holder) => ({
+    holder,
+    likely:
+      wait?.holder?.vcpu === holder.stack.cpu && wait?.holder !== undefined
         ? 4
-        : likelihood(own, waiter, lock);
-    // Every panic has interrupted something: that it holds the lock needs a reason.
-    if (likely > 1 || (rated.length === 0 && likely > 0)) rated.push({ holder: own, likely });
-  }
-  return rated.toSorted((a, b) => b.likely - a.likely).map(({ holder }) => holder);
+        : likelihood(holder, waiter, lock),
+  });
+  const others = stacks
+    .filter((stack) => stack !== waiter.stack)
+    .flatMap((stack) => stoppedHolder(stack, lock) ?? [])
+    .map(rate);
+  const own = ownHolder(waiter, lock);
+  // Every panic has interrupted something or was called: that this holds the lock needs a reason.
+  const itself = own === undefined ? [] : [rate(own)].filter(({ likely }) => likely > 1);
+  return [...others, ...itself].filter(({ likely }) => likely > 0).toSorted((a, b) => b.likely - a.likely);
 }
 
 /** 3: it takes the waiter's lock by name or by the table; 1: it was stopped in the kernel; 0: it takes another lock. */
@@ -292,6 +303,11 @@ function reasons(
       ? `${who} itself was in ${holder.interruptedIn} when it began to panic, and never returns there`
       : `${holder.stack.name} was in ${holder.interruptedIn} when ${stop}`,
     ...(wait?.holder === undefined ? [] : [`autopsy: ${wait.holder.proof}`]),
+    ...(relation.certain
+      ? []
+      : [
+          `that ${holder.stack.name} holds it is likely and not shown: no name of a lock connects the two stacks`,
+        ]),
     ...(lock === undefined || sources.length === 0 ? [] : [`${lock}: ${sources.join('; ')}`]),
     ...(stoppedByPanic
       ? [

@@ -31,10 +31,13 @@ export function nextChoices(relation: Relation, tried: readonly Tried[]): Choice
   if (last === undefined) return firstChoices(relation);
   const done = new Set(tried.map(({ choices }) => keyOf(choices)));
   const reached = tried.find(({ outcome }) => outcome.kind === 'other-end')?.choices;
-  const wanted = [
-    ...(last.outcome.kind === 'void'
+  // Once a state was reached, a change that does not reach it is dropped, not mended.
+  const mended =
+    last.outcome.kind === 'void' && reached === undefined
       ? remedies(last.outcome.obstacle, { relation, choices: last.choices })
-      : []),
+      : [];
+  const wanted = [
+    ...mended,
     ...neighbours(relation, reached ?? last.choices),
     ...neighbours(relation, firstChoices(relation)),
   ];
@@ -97,10 +100,10 @@ function neighbours(relation: Relation, choices: Choices): Choices[] {
   if (relation.kind === 'own-cpu') return [...places, ...onOther(choices)];
   const contexts = (['task', 'interrupt', 'nmi'] as const).filter((context) => context !== choices.context);
   return [
-    flipped(choices),
     ...contexts.map((context) => ({ ...choices, context })),
     ...onOther(choices),
     ...places,
+    flipped(choices),
     ...stimuliFor([...choices.holdIn, ...relation.holder.chain])
       .slice(0, 3)
       .map((stimulus) => ({ ...choices, stimulus })),

@@ -39,7 +39,12 @@ export async function readGiven(
 }
 
 async function ofRun(reference: string, outDirectory: string): Promise<Given> {
-  const directory = await findRun(reference, outDirectory);
+  const directory = await findRun(reference, outDirectory).catch((error: unknown) => {
+    throw usageFault(
+      `cannot propose from "${reference}": it is neither a file nor a run in "${outDirectory}"; name one, or - for standard input`,
+      error,
+    );
+  });
   return { origin: basename(directory), ...stacksOfRun(await readHostFacts(directory)) };
 }
 

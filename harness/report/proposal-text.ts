@@ -40,7 +40,7 @@ export function triesText(kernels: readonly TriedKernel[], options: TextOptions)
   const colors = palette(options);
   return kernels
     .flatMap(({ kernel, attempts, ended }) => [
-      `${kernel}: ${endText(attempts, ended)}`,
+      `${kernelText(kernel, attempts)}: ${endText(attempts, ended)}`,
       ...textTable(
         COLUMNS,
         attempts.map(({ variation, result, reason }, index) => [
@@ -75,6 +75,12 @@ const ENDS: Readonly<Record<string, string>> = {
   stopped: 'stopped',
 };
 
+/** A path says little: the release is added. */
+function kernelText(spec: string, attempts: readonly Attempt[]): string {
+  const release = attempts[0]?.result.kernel;
+  return release === undefined || spec.includes(release) ? spec : `${spec} (${release})`;
+}
+
 function endText(attempts: readonly Attempt[], ended: string): string {
   const count = `${attempts.length} ${attempts.length === 1 ? 'try' : 'tries'}`;
   return `${ENDS[ended] ?? ended}, ${count}`;
@@ -82,7 +88,7 @@ function endText(attempts: readonly Attempt[], ended: string): string {
 
 /** What the stacks say, for programs. */
 export function relationObject(relation: Relation) {
-  const { kind, waiter, holder, lock, because, stoppedByPanic, panicked, alsoPossible } = relation;
+  const { kind, waiter, holder, lock, because, stoppedByPanic, panicked, certain, alsoPossible } = relation;
   return {
     kind,
     lock: lock ?? null,
@@ -101,6 +107,7 @@ export function relationObject(relation: Relation) {
     },
     stoppedByPanic,
     panicked,
+    certain,
     because,
     alsoPossible,
   };

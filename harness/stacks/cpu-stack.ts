@@ -39,8 +39,8 @@ export interface CpuStack {
 export const MOST_STACKS = 256;
 export const MOST_FRAMES = 128;
 
-/** The form of a function's name in a symbol table; longer words are no names. */
-export const FUNCTION_NAME = /^[A-Za-z_][\w.$]{0,127}$/;
+/** The form of a name that a scenario may have; other words of a text, an autopsy or a recording are no functions. */
+export const SYMBOL_NAME = /^[A-Za-z_][\w.]{0,127}$/;
 
 /** An NMI's first function, in assembler or C (arch/x86/entry/entry_64.S, v2.6.32 to v6.12). */
 const NMI_ENTRY =

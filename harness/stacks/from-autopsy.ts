@@ -1,11 +1,18 @@
 import { type Autopsy, AutopsySchema, type AutopsyFrame } from '../model/autopsy.js';
 import type { HostFact } from '../model/record.js';
-import { type CpuStack, MOST_FRAMES, MOST_STACKS, type StackFrame, withInterruptions } from './cpu-stack.js';
+import {
+  type CpuStack,
+  MOST_FRAMES,
+  MOST_STACKS,
+  type StackFrame,
+  SYMBOL_NAME,
+  withInterruptions,
+} from './cpu-stack.js';
 
 /** The stacks of an autopsy's vCPUs, without those that have none. Pure. */
 export function stacksOfAutopsy({ vcpus }: Pick<Autopsy, 'vcpus'>): CpuStack[] {
   return vcpus.flatMap(({ vcpu, frames }) => {
-    const named = frames.filter((frame) => frame.function !== undefined);
+    const named = frames.filter((frame) => SYMBOL_NAME.test(frame.function ?? ''));
     if (named.length === 0) return [];
     const marked = withInterruptions(named.map(frameOf)).map((frame, index): StackFrame => {
       // An autopsy says where an interruption hit, not what it was: the functions above tell, if any can.
@@ -54,7 +61,8 @@ export function stacksOfRun(facts: readonly HostFact[]): {
           }
         : { function: name, reliable };
     });
-    if (frames.length > 0) stacks.set(fact.vcpu, stackOf('run', fact.vcpu, withInterruptions(frames)));
+    const named = frames.filter((frame) => SYMBOL_NAME.test(frame.function));
+    if (named.length > 0) stacks.set(fact.vcpu, stackOf('run', fact.vcpu, withInterruptions(named)));
   }
   return { stacks: [...stacks.values()].slice(0, MOST_STACKS), autopsy: undefined };
 }

@@ -1,4 +1,4 @@
-import { FUNCTION_NAME, type Interruption, type StackFrame } from './cpu-stack.js';
+import { SYMBOL_NAME, type Interruption, type StackFrame } from './cpu-stack.js';
 
 /** A frame as a line shows it. */
 export interface SeenFrame {
@@ -7,7 +7,7 @@ export interface SeenFrame {
   readonly lock?: string | undefined;
 }
 
-const NAME = String.raw`([A-Za-z_][\w.$]{0,127})`;
+const NAME = String.raw`([A-Za-z_][\w.]{0,127})`;
 /** `name+0x12/0x34`, as the kernel prints it; a module may follow. */
 const SYMBOL = String.raw`${NAME}\+0x([\da-f]{1,6})/0x([\da-f]{1,6})`;
 
@@ -147,7 +147,7 @@ export function mailCall(line: string): MailCall | undefined {
 function lockNamed(callee: string, args: string): string | undefined {
   if (!/lock|down|up/.test(callee)) return undefined;
   const name = /^\s*&?\s*([A-Za-z_]\w{0,127})\s*(?:,|$)/.exec(args)?.[1];
-  return name !== undefined && FUNCTION_NAME.test(name) && !/^(?:lock|flags|lk|l|sem|ptr)$/.test(name)
+  return name !== undefined && SYMBOL_NAME.test(name) && !/^(?:lock|flags|lk|l|sem|ptr)$/.test(name)
     ? name
     : undefined;
 }

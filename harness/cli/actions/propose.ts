@@ -88,7 +88,13 @@ async function tryOnKernels(
     ...{ captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
     ...{ vmcore, timeoutScale, accel, machineProfile },
   };
-  const options = prepareOptions();
+  const told = new Set<string>();
+  // Every run is planned on its own, and would say the same again.
+  const onProgress = (line: string) => {
+    if (!told.has(line)) say(line);
+    told.add(line);
+  };
+  const options = { ...prepareOptions(), onProgress };
   // A kernel that cannot be run is refused before a directory is made.
   const plan = async () => {
     for (const kernel of argv.kernel)
