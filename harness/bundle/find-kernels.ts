@@ -50,17 +50,21 @@ async function find(
   }
   const cached = (await listKernels(options)).find((kernel) => kernel.sha256 === sha256);
   if (cached !== undefined) return cached;
-  const refuse = (why: string, cause?: unknown) =>
+  const refuse = (why: string, { cause, give = `with ${what}` }: { cause?: unknown; give?: string } = {}) =>
     usageFault(
-      `cannot reproduce bundle "${options.file}": it names its kernel by hash, and ${why}; give --kernel with ${what}`,
+      `cannot reproduce bundle "${options.file}": it names its kernel by hash, and ${why}; give --kernel ${give}`,
       cause,
     );
-  if (spec.startsWith('build:')) throw refuse(`it was built; crashpath run --kernel ${spec} builds it`);
+  // A build takes minutes and runs compilers: only the receiver can ask for one.
+  if (spec.startsWith('build:'))
+    throw refuse(`${what} is not in the cache`, { give: `${spec}, which builds it` });
   // Only packages of Debian's signed archive are fetched on a bundle's word; a path would be one of this host.
   if (!spec.startsWith('debian:')) throw refuse('the sender had it as a file');
   options.onProgress?.(`looking for ${spec}`);
   const kernel = await resolveKernel(spec, options).catch((error: unknown) => {
-    throw error instanceof Fault && error.kind === 'usage' ? refuse(messageOf(error), error) : error;
+    throw error instanceof Fault && error.kind === 'usage'
+      ? refuse(messageOf(error), { cause: error })
+      : error;
   });
   if (kernel.sha256 === sha256) return kernel;
   throw refuse(`${spec} is another kernel here`);

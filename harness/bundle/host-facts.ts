@@ -16,6 +16,7 @@ export interface BundleParts {
   readonly plan: RunPlan;
   readonly records: readonly RunRecord[];
   readonly consoleBytes: Buffer;
+  readonly controlBytes: Buffer;
   /** Version strings of the kernels' headers, builder included; none without kernels. */
   readonly kernelVersions: readonly string[];
   readonly images: Manifest | undefined;
@@ -30,6 +31,10 @@ const SHOWS_HOST = [
   ['hypervisor', /Hypervisor detected: (.*)$/m],
 ] as const;
 
+/** A hostile recording may repeat itself. */
+const MOST_STATEMENTS = 500;
+const MOST_CHARACTERS = 1000;
+
 /**
  * Everything that a bundle says about the host that made it, from its contents alone: what its packer claims is not asked.
  * Text is escaped. Pure.
@@ -38,7 +43,7 @@ export function hostFactsIn(parts: BundleParts): HostStatement[] {
   const { manifest, plan, records, images, kernelVersions } = parts;
   const facts = records.flatMap((record) => (record.kind === 'host' ? [record.record] : []));
   const console = parts.consoleBytes.toString('latin1');
-  return [
+  const statements = [
     { what: 'crashpath', says: manifest.crashpath },
     { what: 'QEMU', says: plan.qemu.version },
     { what: 'accelerator', says: accelText(plan) },
@@ -59,18 +64,35 @@ export function hostFactsIn(parts: BundleParts): HostStatement[] {
       const [, says] = pattern.exec(console) ?? [];
       return says === undefined ? [] : [{ what: `${what}, as the guest printed it`, says: guest(says) }];
     }),
+    ...crashTimesIn(parts.controlBytes),
     ...manifest.remaining.map(({ member, what, times }) => ({
       what: `${what}, ${times} times`,
       says: `in ${member}, which is packed as it is`,
     })),
   ].map(({ what, says }) => ({
     what: escapeHostText(what),
-    says: escapeHostText(says.trim()).slice(0, 2000),
+    says: escapeHostText(says.trim().slice(0, MOST_CHARACTERS)),
   }));
+  const more = statements.length - MOST_STATEMENTS;
+  return more <= 0
+    ? statements
+    : [...statements.slice(0, MOST_STATEMENTS), { what: 'more', says: `${more} statements of these kinds` }];
 }
 
 function guest(text: string): string {
   return escapeGuestText(text.trimEnd());
+}
+
+/** The date of the crash, which the kernel writes into its notes (kernel/crash_core.c, crash_save_vmcoreinfo(), v6.1). */
+function crashTimesIn(control: Buffer): HostStatement[] {
+  const notes = [...control.toString('latin1').matchAll(/"notes":"([A-Za-z0-9+/=]{1,1000000})"/g)];
+  return notes.flatMap(([, text = '']) => {
+    const [, at] = /CRASHTIME=(\d{1,12})/.exec(Buffer.from(text, 'base64').toString('latin1')) ?? [];
+    if (at === undefined) return [];
+    return [
+      { what: "date of the crash, in the vmcore's notes", says: new Date(Number(at) * 1000).toISOString() },
+    ];
+  });
 }
 
 function accelText({ accel, timeoutScale }: RunPlan): string {

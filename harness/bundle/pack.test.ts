@@ -228,6 +228,60 @@ t.test('a lost image is made again when this host makes the same one', async (t)
   t.equal(manifest.contents, 'whole');
 });
 
+t.test('every kind of run is packed, and gets the same verdict', async (t) => {
+  const claim = { output: { of: 'uname -m', equals: 'i686' } };
+  const machine = {
+    type: 'q35,hpet=off',
+    cpuModel: 'pentium3',
+    cpus: 1,
+    memoryMiB: 512,
+    name: 'old memory=512',
+  };
+  const kinds: readonly (readonly [string, StoredRunParts])[] = [
+    ['a capture', { fixture: 'captured-6.1' }],
+    ['with a card', { fixture: 'captured-answering-nic' }],
+    [
+      'of a 32-bit kernel on a profile',
+      {
+        fixture: 'captured-6.1',
+        bits: 32,
+        plan: (plan) => ({ ...plan, machine: { ...machine, prove: [claim] } }),
+      },
+    ],
+    [
+      'of a campaign file',
+      {
+        plan: (plan) => ({
+          ...plan,
+          cell: { kernel: 'broken', why: 'the thread of 2012', expect: { verdict: 'crash-path-hang' } },
+        }),
+      },
+    ],
+    ['of two kernels', { captureRelease: '6.12.9' }],
+    ['void', { fixture: 'void-not-proved' }],
+  ];
+  for (const [kind, parts] of kinds) {
+    const run = await made(t, parts);
+    const before = (await rejudge(run.run)).result;
+    await run.pack();
+    const { result, plan } = await run.read();
+    const telling = ({ verdict, detail, outcome, expected, degradedBy }: typeof result) => ({
+      ...{ verdict, detail, outcome, expected, degradedBy },
+    });
+    t.strictSame(telling(result), telling(before), kind);
+    t.strictSame(plan.machine, run.plan.machine);
+  }
+});
+
+t.test('a capture says when it was', async (t) => {
+  const run = await made(t, { fixture: 'captured-6.1' });
+  await run.pack();
+  const { statements } = await run.read();
+  const dates = statements.filter(({ what }) => what.startsWith('date'));
+  t.ok(dates.some(({ what, says }) => what.includes("vmcore's notes") && says.startsWith('20')));
+  t.ok(dates.some(({ what }) => what.includes('as the guest printed it')));
+});
+
 t.test('a run that was cut off is packed as far as it went', async (t) => {
   const run = await made(t, { fixture: 'derived-killed-crashpath' });
   const { result } = await run.pack();

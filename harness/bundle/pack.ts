@@ -82,7 +82,7 @@ export async function packRun(directory: string, output: string, options: PackOp
   }
   const manifest = manifestOf(members, { image, redactor, options });
   const total = members.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  onProgress?.(`packing ${Math.ceil(total / 1e6)} MB`);
+  onProgress?.(`packing ${(total / 1e6).toFixed(1)} MB`);
   const bytes = await compress(
     tarOf([{ name: MANIFEST, bytes: json(manifest) }, ...members]),
     options.signal,

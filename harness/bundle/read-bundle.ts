@@ -11,6 +11,7 @@ import { Fault } from '../model/fault.js';
 import { messageOf } from '../model/errno.js';
 import type { Kernel } from '../model/kernel.js';
 import {
+  type Channel,
   ChunkSchema,
   type HostFact,
   HostRecordSchema,
@@ -125,11 +126,8 @@ async function checkContents(manifest: BundleManifest, directory: string): Promi
     manifest,
     plan,
     records,
-    consoleBytes: Buffer.concat(
-      records.flatMap((record) =>
-        record.kind === 'chunk' && record.channel === 'console' ? [record.bytes] : [],
-      ),
-    ),
+    consoleBytes: bytesOf(records, 'console'),
+    controlBytes: bytesOf(records, 'control'),
     kernelVersions: versions,
     images,
   });
@@ -145,9 +143,17 @@ async function checkContents(manifest: BundleManifest, directory: string): Promi
   };
 }
 
+function bytesOf(records: readonly RunRecord[], channel: Channel): Buffer {
+  return Buffer.concat(
+    records.flatMap((record) =>
+      record.kind === 'chunk' && record.channel === channel ? [record.bytes] : [],
+    ),
+  );
+}
+
 function difference(sender: RunResult, here: RunResult): string | undefined {
   const same = isDeepStrictEqual([sender.verdict, sender.detail], [here.verdict, here.detail]);
-  return same ? undefined : `${sender.verdict}: ${sender.detail}`;
+  return same ? undefined : `${sender.verdict}: ${sender.detail.slice(0, 200)}`;
 }
 
 /** A damaged or hostile recording must not look like a bug of crashpath. */
@@ -159,7 +165,9 @@ async function judged(run: string): Promise<{ records: readonly RunRecord[]; res
   }
 }
 
-const RUN_ID = /^[\w.+-]{1,200}$/;
+const RUN_ID = /^[\w.+~-]{1,200}$/;
+/** As a packer writes it: portable, or the release. */
+const SPEC = /^[\w.+~:/-]{1,200}$/;
 
 function checkPlan(value: unknown): RunPlan {
   const parsed = RunPlanSchema.safeParse(value);
@@ -172,11 +180,12 @@ function checkPlan(value: unknown): RunPlan {
   const plan = parsed.data;
   if (!RUN_ID.test(plan.runId)) throw new BadBundle('its run has a name that is none');
   const members: readonly string[] = ['kernel/vmlinuz', 'capture-kernel/vmlinuz'];
-  for (const { bzImage, modulesDir, config, sha256, release } of [plan.kernel, plan.captureKernel]) {
+  if (plan.qemu.version.length > 200) throw new BadBundle('the version of its QEMU is none');
+  for (const { bzImage, modulesDir, config, sha256, release, spec } of [plan.kernel, plan.captureKernel]) {
     if (!members.includes(bzImage) || modulesDir !== undefined || config !== undefined)
       throw new BadBundle('its plan names files of a host');
-    if (!/^[0-9a-f]{64}$/.test(sha256) || !RUN_ID.test(release))
-      throw new BadBundle('a kernel of its plan has no valid sha256 or release');
+    if (!/^[0-9a-f]{64}$/.test(sha256) || !RUN_ID.test(release) || !SPEC.test(spec))
+      throw new BadBundle('a kernel of its plan has no valid sha256, release or spec');
   }
   try {
     requireConsistent(plan.scenario, 'run/plan.json');

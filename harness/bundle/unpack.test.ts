@@ -175,6 +175,13 @@ t.test('sizes and counts are bounded', async (t) => {
     },
     /manifest\.json has 536870912 bytes, more than 1048576/,
   );
+  const wide = await execa('zstd', ['-q', '-c', '--ultra', '--long=31'], {
+    input: Buffer.alloc(300 * 1024 * 1024),
+    encoding: 'buffer',
+    maxBuffer: 2 ** 30,
+  });
+  await writeFile(file, wide.stdout);
+  await isBad('a window of 2 GiB', /cut off or damaged: .*[Mm]emory/);
   const sparse = headerOf({ name: 'manifest.json', size: 512 }, 'S');
   await bomb(
     'a sparse member',
@@ -306,9 +313,10 @@ t.test('every part goes through its schema, and the plan names nothing of a host
   };
   await plan(set('kernel.bzImage', '/etc/shadow'), /its plan names files of a host/);
   await plan(set('captureKernel.modulesDir', '/lib/modules'), /its plan names files of a host/);
-  await plan(set('kernel.release', '../../x'), /no valid sha256 or release/);
+  await plan(set('kernel.release', '../../x'), /no valid sha256, release or spec/);
   await plan(set('kernel.sha256', 'a'.repeat(64)), /kernel\/vmlinuz is not the kernel of its plan/);
   await plan(set('kernel.release', '6.9.9'), /is 6\.1\.192-cp-no-zap, its plan says 6\.9\.9/);
+  await plan(set('kernel.spec', '$(id)'), /no valid sha256, release or spec/);
   await plan(set('runId', '../../runs'), /a name that is none/);
   await plan(set('machine.type', 'pc,dumpdtb=x'), /dumpdtb=x may name a file/);
   await plan(set('machine.type', 'pc,foo=/etc/passwd'), /may name a file/);

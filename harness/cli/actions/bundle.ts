@@ -49,7 +49,7 @@ async function pack(
   process.stdout.write(
     json
       ? `${JSON.stringify({ ...manifest, file: output, bytes, verdict, detail })}\n`
-      : `${output}: ${megabytes(bytes)}, ${verdict}: ${escapeHostText(detail)}\n`,
+      : `${output}: ${sizeText(bytes)}, ${verdict}: ${escapeHostText(detail)}\n`,
   );
   for (const { member, what, times } of manifest.remaining)
     say(`${member} holds a ${what} of this host, ${times} times, and is packed as it is`);
@@ -116,6 +116,6 @@ function listText({ manifest, plan, result, senderSaid, statements }: Bundle): s
   ].join('\n');
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function sizeText(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

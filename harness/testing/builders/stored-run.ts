@@ -1,5 +1,5 @@
 /** A run directory made of a recorded run, with kernels and an image of its own: what a bundle is made of. */
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Of } from '../../cache/sha256.js';
 import type { RunPlan } from '../../plan/run-plan.js';
@@ -13,6 +13,7 @@ export interface StoredRunParts {
   readonly fixture?: string;
   /** A capture kernel of its own. */
   readonly captureRelease?: string;
+  readonly bits?: 32 | 64;
   /** Changes the plan at last. */
   readonly plan?: (plan: RunPlan) => RunPlan;
 }
@@ -29,14 +30,25 @@ const KEY = '0123456789abcdef0123456789abcdef';
 
 /** Makes the run below a directory, which may have any name. */
 export async function storedRun(root: string, parts: StoredRunParts = {}): Promise<StoredRunPlace> {
-  const { fixture = 'crash-path-hang-ioapic-lock', captureRelease, plan: change = (plan) => plan } = parts;
+  const {
+    fixture = 'crash-path-hang-ioapic-lock',
+    captureRelease,
+    bits = 64,
+    plan: change = (plan) => plan,
+  } = parts;
   const run = join(root, 'runs', '20260101-000000-ab12', '001-made');
   await mkdir(join(root, 'runs', '20260101-000000-ab12'), { recursive: true });
   await cp(join(TESTDATA, fixture), run, { recursive: true });
   await rm(join(run, 'expect.yaml'));
   const recorded = await readPlan(run);
-  const kernel = await writeKernel(root, 'first', recorded.kernel.release);
-  const capture = captureRelease === undefined ? kernel : await writeKernel(root, 'capture', captureRelease);
+  const kernel = await writeKernel(join(root, 'kernels', 'first'), {
+    release: recorded.kernel.release,
+    bits,
+  });
+  const capture =
+    captureRelease === undefined
+      ? kernel
+      : await writeKernel(join(root, 'kernels', 'capture'), { release: captureRelease, bits });
   const initrd = await writeImage(root, capture);
   const args = recorded.qemu.args.map((word, index) => {
     const option = recorded.qemu.args[index - 1];
@@ -52,13 +64,12 @@ export async function storedRun(root: string, parts: StoredRunParts = {}): Promi
   return { run, kernel: kernel.bzImage, initrd, plan };
 }
 
-async function writeKernel(root: string, name: string, release: string) {
-  const bytes = makeBzImage({ release });
-  const directory = join(root, 'kernels', name);
+async function writeKernel(directory: string, { release, bits }: { release: string; bits: 32 | 64 }) {
+  const bytes = makeBzImage({ release, bits });
   await mkdir(directory, { recursive: true });
   const bzImage = join(directory, `vmlinuz-${release}`);
   await writeFile(bzImage, bytes);
-  return { spec: directory, bzImage, release, label: release, sha256: sha256Of(bytes) };
+  return { spec: directory, bzImage, release, label: release, sha256: sha256Of(bytes), bits };
 }
 
 /** An image without anything in it but its manifest's claim of a library. */
@@ -92,13 +103,4 @@ async function writeImage(
   await writeFile(join(directory, 'production.cpio'), bytes);
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
   return join(directory, 'production.cpio');
-}
-
-/** Changes a JSON file in place. */
-export async function editJson(
-  path: string,
-  change: (value: Record<string, unknown>) => unknown,
-): Promise<void> {
-  const value: Record<string, unknown> = JSON.parse(await readFile(path, 'utf8'));
-  await writeFile(path, JSON.stringify(change(value)));
 }
