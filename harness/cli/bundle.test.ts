@@ -108,6 +108,33 @@ t.test('repro --dry-run prints the command line and runs nothing', async (t) => 
   t.notMatch(ended.stdout, run);
 });
 
+t.test('a bundle of hashes: the kernel is given, and the image is built here', async (t) => {
+  const { host, run, kernel } = await stored(t);
+  await host.crashpath(['bundle', run, '-o', 'hashes.tar.zst', '--hashes-only']);
+  const ended = await host.crashpath(['repro', 'hashes.tar.zst', '-k', kernel, '--dry-run']);
+  t.equal(ended.exitCode, 0, ended.stderr);
+  t.match(ended.stderr, /differs: images: [0-9a-f]{32} there, [0-9a-f]{32} here\n/);
+  t.match(ended.stdout, new RegExp(` -kernel ${kernel} -initrd ${host.cache}/images/`));
+  const whole = await host.crashpath(['bundle', run, '-o', 'whole.tar.zst']);
+  t.equal(whole.exitCode, 0);
+  const built = await host.crashpath(['repro', 'whole.tar.zst', '--build-images', '--dry-run']);
+  t.match(built.stdout, new RegExp(`/kernel/vmlinuz -initrd ${host.cache}/images/`));
+});
+
+t.test('a machine that this QEMU does not have is a defect of the host', async (t) => {
+  const host = await madeHost(t);
+  const { run } = await storedRun(await scratch(t), {
+    plan: (plan) => ({ ...plan, machine: { ...plan.machine, type: 'x-missing', name: 'machine=x-missing' } }),
+  });
+  await host.crashpath(['bundle', run, '-o', 'old.tar.zst']);
+  const ended = await host.crashpath(['repro', 'old.tar.zst']);
+  t.equal(ended.exitCode, 3);
+  t.match(
+    ended.stderr,
+    /cannot make the guest's machine on this host "x-missing, max": .*; install another QEMU/,
+  );
+});
+
 t.test('repro: one clear line for each mistake', async (t) => {
   const { host, run } = await stored(t);
   const wrong = async (words: string[], exitCode: number, says: RegExp) => {

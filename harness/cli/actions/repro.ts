@@ -127,15 +127,10 @@ async function runUntilSame(
   { wanted, signal, json, bundle }: { wanted: RunEnd; signal: AbortSignal; json: boolean; bundle: Bundle },
 ): Promise<Tried[]> {
   const tried: Tried[] = [];
-  const judging: Promise<void>[] = [];
-  const isDone = async () => {
-    await Promise.all(judging);
-    return tried.some(({ whyNot }) => whyNot === undefined);
-  };
   // One after the other: a guest on a busy host has other interleavings.
   for (const plan of plans) {
-    if (signal.aborted || (await isDone())) break;
-    await runCampaign(directory, [plan], {
+    if (signal.aborted) break;
+    const [result] = await runCampaign(directory, [plan], {
       jobs: 1,
       signal,
       // The sender's image says what its kernel's symbols are: they are not kept for other runs.
@@ -147,20 +142,17 @@ async function runUntilSame(
         const text = progressText(event);
         if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
       },
-      onResult: (result) => {
-        judging.push(
-          readHostFacts(result.directory).then((facts) => {
-            const whyNot = whyNotSame(wanted, endOf(result, facts));
-            tried.push({ result, whyNot });
-            const text = `[${tried.length}/${plans.length}] ${result.verdict}: ${escapeHostText(result.detail)}`;
-            const line = `${text}, ${whyNot === undefined ? 'reproduced' : `not the same (${escapeGuestText(whyNot, 500)})`}`;
-            if (json) say(line);
-            else print(`${line}\n`);
-          }),
-        );
-      },
     });
-    await Promise.all(judging);
+    if (result === undefined) break;
+    const whyNot = whyNotSame(wanted, endOf(result, await readHostFacts(result.directory)));
+    tried.push({ result, whyNot });
+    const ending = whyNot === undefined ? 'reproduced' : `not the same (${escapeGuestText(whyNot, 500)})`;
+    const line = `[${tried.length}/${plans.length}] ${result.verdict}: ${escapeHostText(result.detail)}, ${ending}`;
+    if (json) say(line);
+    else print(`${line}\n`);
+    if (result.outcome === 'inconclusive' || result.outcome === 'harness-error')
+      say(`${result.runId}: ${result.explanation}`);
+    if (whyNot === undefined) break;
   }
   return tried;
 }
