@@ -2,8 +2,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
+import { resolveKernel } from '../kernel/index.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { rejudge } from '../store/rejudge.js';
+import { makeDeb } from '../testing/builders/kernels.js';
 import { storedRun, type StoredRunParts } from '../testing/builders/stored-run.js';
 import { scratch, treeOf } from '../testing/files.js';
 import { findKernels } from './find-kernels.js';
@@ -226,6 +228,18 @@ t.test('a lost image is made again when this host makes the same one', async (t)
   const imageAgain = async () => join(again, 'production.cpio');
   const { manifest } = await packRun(run.run, run.file, { ...run.options, imageAgain });
   t.equal(manifest.contents, 'whole');
+});
+
+t.test('a kernel that is not where the run had it is found in the cache', async (t) => {
+  const run = await made(t);
+  const { cacheDir } = run.options;
+  const deb = await makeDeb(run.root, { name: 'linux-image-6.1.0-1-amd64', version: '6.1.1-1' });
+  const kernel = await resolveKernel(deb, { cacheDir });
+  const gone = { ...kernel, bzImage: '/gone/vmlinuz', spec: '/gone' };
+  const plan = { ...run.plan, kernel: gone, captureKernel: gone };
+  await writeFile(join(run.run, 'plan.json'), JSON.stringify(plan));
+  const { manifest } = await run.pack();
+  t.equal(manifest.members.find(({ name }) => name === 'kernel/vmlinuz')?.sha256, kernel.sha256);
 });
 
 t.test('every kind of run is packed, and gets the same verdict', async (t) => {

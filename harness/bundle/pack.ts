@@ -9,6 +9,7 @@ import { type Manifest, ManifestSchema } from '../image/manifest.js';
 import { listKernels } from '../kernel/index.js';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
 import { Fault, harnessFault, usageFault } from '../model/fault.js';
+import type { Kernel } from '../model/kernel.js';
 import type { RunResult } from '../model/result.js';
 import type { RunRecord } from '../model/record.js';
 import { requireGuest } from '../plan/stored-guest.js';
@@ -58,12 +59,13 @@ interface Member {
  */
 export async function packRun(directory: string, output: string, options: PackOptions): Promise<Packed> {
   const { hashesOnly, onProgress } = options;
+  await requireReplaceable(output);
   const plan = await readPlan(directory);
   requirePortable(plan, directory);
   const { result: judged } = await rejudge(directory);
   const redactor = createRedactor(namesOf(plan, { directory, names: options.names }));
-  const specs = new Map((await listKernels(options)).map(({ sha256, spec }) => [sha256, spec]));
-  const rewritten = bundledPlan(plan, { redactor, exactSpec: ({ sha256 }) => specs.get(sha256) });
+  const cached = new Map((await listKernels(options)).map((kernel) => [kernel.sha256, kernel]));
+  const rewritten = bundledPlan(plan, { redactor, exactSpec: ({ sha256 }) => cached.get(sha256)?.spec });
   const records = withoutHost(await readRecording(directory), redactor);
   const result = sameVerdict(rewritten, { records, judged, directory });
 
@@ -77,7 +79,7 @@ export async function packRun(directory: string, output: string, options: PackOp
     onProgress?.('reading the kernels and the image');
     if (image === undefined) throw noImage(directory);
     members.push({ name: 'images/manifest.json', bytes: json(image.manifest) });
-    members.push(...(await kernelMembers(plan)));
+    members.push(...(await kernelMembers(plan, cached)));
     members.push({ name: 'images/production.cpio', bytes: image.bytes });
   }
   const manifest = manifestOf(members, { image, redactor, options });
@@ -94,6 +96,13 @@ export async function packRun(directory: string, output: string, options: PackOp
     throw harnessFault(`cannot write bundle "${output}": ${why}; choose another --output`, error);
   }
   return { bytes: bytes.length, manifest, result };
+}
+
+/** Throws a usage fault for what is no file: a device of that name would be replaced. */
+async function requireReplaceable(output: string): Promise<void> {
+  const found = await stat(output).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  throw usageFault(`cannot write bundle "${output}": it is not a file; choose another --output`);
 }
 
 /** Throws a usage fault for a guest that depends on files of this host. */
@@ -185,24 +194,35 @@ function noImage(directory: string): Fault {
   );
 }
 
-async function kernelMembers({ kernel, captureKernel }: RunPlan): Promise<Member[]> {
-  const members: Member[] = [{ name: 'kernel/vmlinuz', bytes: await kernelBytes(kernel) }];
+type CachedKernels = ReadonlyMap<string, Kernel>;
+
+async function kernelMembers({ kernel, captureKernel }: RunPlan, cached: CachedKernels): Promise<Member[]> {
+  const members: Member[] = [{ name: 'kernel/vmlinuz', bytes: await kernelBytes(kernel, cached) }];
   if (captureKernel.sha256 !== kernel.sha256)
-    members.push({ name: 'capture-kernel/vmlinuz', bytes: await kernelBytes(captureKernel) });
+    members.push({ name: 'capture-kernel/vmlinuz', bytes: await kernelBytes(captureKernel, cached) });
   return members;
 }
 
-async function kernelBytes({ bzImage, release, sha256 }: RunPlan['kernel']): Promise<Buffer> {
-  const refuse = (why: string, cause?: unknown) =>
-    usageFault(
-      `cannot bundle kernel "${bzImage}": ${why}; put ${release} back there, or use --hashes-only`,
-      cause,
-    );
-  const bytes = await readBounded(bzImage, 'kernel/vmlinuz').catch((error: unknown) => {
-    throw refuse(reasonFor(errnoOf(error)) ?? messageOf(error), error);
+/** The kernel where the run had it, or the same one in the cache. */
+async function kernelBytes(
+  { bzImage, release, sha256 }: RunPlan['kernel'],
+  cached: CachedKernels,
+): Promise<Buffer> {
+  const other = cached.get(sha256)?.bzImage;
+  const read = (path: string) => readBounded(path, 'kernel/vmlinuz');
+  const isIt = (bytes: Buffer | undefined): bytes is Buffer =>
+    bytes !== undefined && sha256Of(bytes) === sha256;
+  let why = 'it is not the kernel of the run any more';
+  const bytes = await read(bzImage).catch((error: unknown) => {
+    why = reasonFor(errnoOf(error)) ?? messageOf(error);
+    return undefined;
   });
-  if (sha256Of(bytes) !== sha256) throw refuse('it is not the kernel of the run any more');
-  return bytes;
+  if (isIt(bytes)) return bytes;
+  const again = other === undefined ? undefined : await read(other).catch(() => undefined);
+  if (isIt(again)) return again;
+  throw usageFault(
+    `cannot bundle kernel "${bzImage}": ${why}; put ${release} back there, or use --hashes-only`,
+  );
 }
 
 async function readBounded(path: string, name: MemberName): Promise<Buffer> {

@@ -114,25 +114,40 @@ async function unpackMembers(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    const fault = await Promise.race([feeding, Promise.resolve(undefined)]);
-    const first = error instanceof BadBundle || error instanceof Fault ? error : (fault ?? error);
-    throw first instanceof BadBundle || first instanceof Fault ? first : await brokenBy(first, zstd.ended);
+    if (isOfItsOwn(error)) throw error;
+    // What ended the stream is behind an archive that ended early; an error of the disk is of this loop.
+    const fault =
+      reasonFor(errnoOf(error)) === undefined
+        ? await Promise.race([feeding, Promise.resolve(undefined)])
+        : error;
+    throw isOfItsOwn(fault) ? fault : await brokenBy(fault ?? error, { directory, ended: zstd.ended });
   }
   const failure = await feeding;
   signal?.throwIfAborted();
   if (failure !== undefined) {
-    throw failure instanceof BadBundle ? failure : await brokenBy(failure, zstd.ended);
+    throw isOfItsOwn(failure) ? failure : await brokenBy(failure, { directory, ended: zstd.ended });
   }
   const said = await zstd.ended;
   if (said !== undefined) throw new BadBundle(`it is cut off or damaged: ${said}`);
   return found;
 }
 
+/** An error that says all that there is to say. */
+function isOfItsOwn(error: unknown): error is Error {
+  return error instanceof BadBundle || error instanceof Fault;
+}
+
 /** The disk, zstd, or the archive itself. */
-async function brokenBy(error: unknown, ended: Promise<string | undefined>): Promise<Error> {
+async function brokenBy(
+  error: unknown,
+  { directory, ended }: { directory: string; ended: Promise<string | undefined> },
+): Promise<Error> {
   const reason = reasonFor(errnoOf(error));
   if (reason !== undefined) {
-    return harnessFault(`cannot unpack the bundle: ${reason}; make room or set CRASHPATH_CACHE`, error);
+    return harnessFault(
+      `cannot unpack a bundle into "${directory}": ${reason}; make room or set CRASHPATH_CACHE`,
+      error,
+    );
   }
   // A zstd that could not be started throws; one that still runs is ended by the caller.
   const said = await Promise.race([ended, sleep(1_000, undefined, { ref: false })]);

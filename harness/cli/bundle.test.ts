@@ -64,6 +64,7 @@ t.test('bundle: one clear line for each mistake', async (t) => {
   await wrong(['--list', 'nowhere'], 64, /cannot read bundle "nowhere": no such file/);
   await writeFile(join(host.here, 'text'), 'no bundle');
   await wrong(['--list', 'text'], 64, /cannot read bundle "text": it is not compressed with zstd/);
+  await wrong([run, '-o', 'empty'], 64, /cannot write bundle ".*\/empty": it is not a file/);
   await wrong([run, '-o', 'no/where'], 3, /cannot write bundle ".*no\/where": no such file/);
 });
 

@@ -75,8 +75,12 @@ async function reproduce(argv: Arguments, signal: AbortSignal): Promise<number> 
         });
   if (argv.dryRun) {
     const planned = await plan();
-    sayWanted(wanted, differencesOf(planned.plans, planned.initrd));
-    return printCommand(planned.plans, argv.json);
+    const differing = differencesOf(planned.plans, planned.initrd);
+    sayWanted(wanted, differing);
+    const command = planned.plans.slice(0, 1).flatMap(({ qemu }) => [qemu.binary, ...qemu.args]);
+    const object = { schema: 1, file, wanted, differences: differing, command };
+    print(`${argv.json ? JSON.stringify(object) : shellQuote(command)}\n`);
+    return EXIT.expected;
   }
   let differences: HostDifference[] = [];
   const { directory, plans } = await beginCampaign({
@@ -181,11 +185,4 @@ function conclusion(tried: readonly Tried[], tries: number): string {
   for (const { result } of tried) counted.set(result.verdict, (counted.get(result.verdict) ?? 0) + 1);
   const words = [...counted].map(([word, times]) => `${times} ${word}`).join(', ');
   return `not reproduced in ${count} (${words}); --tries ${tries * 5} tries more often`;
-}
-
-function printCommand([first]: readonly RunPlan[], json: boolean): number {
-  if (first === undefined) return EXIT.expected;
-  const words = [first.qemu.binary, ...first.qemu.args];
-  print(json ? `${JSON.stringify({ schema: 1, command: words })}\n` : `${shellQuote(words)}\n`);
-  return EXIT.expected;
 }
