@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { BISECT } from './words/bisect.js';
 import { BISECT_STEP } from './words/bisect-step.js';
+import { BUNDLE } from './words/bundle.js';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
 import { DIFF } from './words/diff.js';
@@ -10,6 +11,7 @@ import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
 import { REPORT } from './words/report.js';
+import { REPRO } from './words/repro.js';
 import { NIGHTLY } from './words/nightly.js';
 import { READ } from './words/read.js';
 import { PROPOSE } from './words/propose.js';
@@ -41,6 +43,8 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
     .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
     .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))
+    .command(command(BUNDLE, async (argv) => (await import('./actions/bundle.js')).bundle(argv)))
+    .command(command(REPRO, async (argv) => (await import('./actions/repro.js')).repro(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));

@@ -14,6 +14,7 @@ void t.test('this host: every check is there, and what is not ok says what to do
     'kexec',
     'dropbear',
     'xz',
+    'zstd',
   ];
   names.push('dpkg-deb', 'apt-get', 'setpriv', 'Node.js', 'memory', 'disk for cache');
   names.push('disk for runs', 'cache folder');

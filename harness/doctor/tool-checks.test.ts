@@ -55,6 +55,7 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     kexec: 'kexec-tools',
     dropbear: 'dropbear-bin',
     xz: 'xz-utils',
+    zstd: 'zstd',
     'dpkg-deb': 'dpkg',
     'apt-get': 'apt',
     setpriv: 'util-linux',
@@ -64,7 +65,7 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     t.match(check, { found: /^not found/, remedy: `apt-get install ${debianPackage})` }, name);
     t.equal(check?.status, ['busybox', 'kexec'].includes(name) ? 'fail' : 'warn', name);
   }
-  t.equal(checks.length, 7);
+  t.equal(checks.length, 8);
 });
 
 void t.test('a setpriv without --pdeathsig is a warning', async (t) => {

@@ -38,6 +38,12 @@ const PLAIN_TOOLS: readonly Tool[] = [
     neededFor: 'scenarios with an ssh trigger',
   },
   { name: 'xz', debianPackage: 'xz-utils', ifMissing: 'warn', neededFor: 'compressed modules' },
+  {
+    name: 'zstd',
+    debianPackage: 'zstd',
+    ifMissing: 'warn',
+    neededFor: 'bundles and compressed modules',
+  },
   { name: 'dpkg-deb', debianPackage: 'dpkg', ifMissing: 'warn', neededFor: 'unpacking Debian kernels' },
   { name: 'apt-get', debianPackage: 'apt', ifMissing: 'warn', neededFor: 'fetching Debian kernels' },
 ];

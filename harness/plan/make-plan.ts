@@ -21,6 +21,8 @@ export interface GuestChoices extends MachineChoices {
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
   readonly vmcore?: VmcoreReading | undefined;
+  /** Both command lines as they are, of a stored run: they are not put together again. */
+  readonly commandLines?: { readonly append: string; readonly captureAppend: string } | undefined;
 }
 
 /** What was resolved before planning: kernels, accelerator, QEMU. */
@@ -82,7 +84,8 @@ export function makePlan(
     );
   }
   const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
-  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore }, accel);
+  const { append, captureAppend } =
+    choices.commandLines ?? commandLines(scenario, { ...choices, vmcore }, accel);
   return {
     schema: STORE_SCHEMA,
     ...identity,

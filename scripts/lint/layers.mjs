@@ -25,7 +25,7 @@ const LAYERS = [
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
   ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources'],
-  ['autopsy', 'history'],
+  ['autopsy', 'history', 'bundle'],
   ['choreo'],
   ['run'],
   ['machine/qemu', 'machine/recorded'],

@@ -174,7 +174,7 @@ function leftBehind(plan: RunPlan, event: RunEvent): void {
 }
 
 /** What a run has done, for some of its events. */
-function progressText(event: RunEvent): string | undefined {
+export function progressText(event: RunEvent): string | undefined {
   if (event.type === 'armed') return armedText(event.armed);
   if (event.type === 'host' && event.fact.fact === 'symbols') return SYMBOLS[event.fact.state];
   return PROGRESS[event.type];

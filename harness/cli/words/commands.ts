@@ -1,5 +1,6 @@
 import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
+import { BUNDLE } from './bundle.js';
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
 import { DIFF } from './diff.js';
@@ -9,6 +10,7 @@ import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
 import { REPORT } from './report.js';
+import { REPRO } from './repro.js';
 import { NIGHTLY } from './nightly.js';
 import { PROPOSE } from './propose.js';
 import { RUN } from './run.js';
@@ -34,6 +36,8 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   report: REPORT,
   diff: DIFF,
   history: HISTORY,
+  bundle: BUNDLE,
+  repro: REPRO,
   kernel: undefined,
   image: undefined,
   doctor: DOCTOR,
