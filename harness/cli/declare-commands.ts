@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { ATTACH } from './words/attach.js';
 import { BISECT } from './words/bisect.js';
 import { BISECT_STEP } from './words/bisect-step.js';
 import type { GroupWords, WordsOf } from './words/command-words.js';
@@ -33,6 +34,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     )
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
+    .command(command(ATTACH, async (argv) => (await import('./actions/attach.js')).attach(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
     .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))

@@ -29,7 +29,9 @@ export {
 } from './guest-memory.js';
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
-export type { OrcFormat } from './orc.js';
+export { findOrcTables, type OrcFormat, type OrcRange, readOrcRanges } from './orc.js';
+export { framePointerFrames, orcFrames } from './debug-frame.js';
+export { symbolsElf } from './symbols-elf.js';
 export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';

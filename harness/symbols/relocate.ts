@@ -61,6 +61,7 @@ export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
     symbols.filter(({ address }) => inImage(address)).map(move);
   const moved: SymbolTable = {
     size: table.size,
+    all: () => moveAll(table.all()),
     named: (name) => moveAll(table.named(name)),
     related: (name) => moveAll(table.related(name)),
     at: (address) => {

@@ -10,7 +10,7 @@ import { dirname, relative, resolve, sep } from 'node:path';
  */
 const PURE_LAYERS = [
   ['model'],
-  ['hmp', 'symbols', 'stats'],
+  ['hmp', 'symbols', 'stats', 'dump'],
   ['timeline', 'machine'],
   ['proof', 'standstill'],
   ['trigger'],
@@ -24,7 +24,7 @@ const LAYERS = [
   ...PURE_LAYERS,
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
-  ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources'],
+  ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources', 'kept'],
   ['autopsy', 'history'],
   ['choreo'],
   ['run'],

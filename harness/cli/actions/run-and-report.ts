@@ -201,4 +201,5 @@ const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   'vmcore-missing': 'no vmcore',
   vmcore: 'the vmcore shows the crashed kernel',
   'vmcore-read': 'all of the vmcore is read',
+  dump: 'the capture kernel has written its dump',
 };

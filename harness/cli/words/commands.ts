@@ -1,3 +1,4 @@
+import { ATTACH } from './attach.js';
 import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
 import type { CommandWords, GroupWords } from './command-words.js';
@@ -26,6 +27,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   'bisect-step': BISECT_STEP,
   list: LIST,
   show: SHOW,
+  attach: ATTACH,
   classify: CLASSIFY,
   report: REPORT,
   diff: DIFF,

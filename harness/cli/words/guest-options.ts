@@ -1,11 +1,18 @@
 import type { Argv } from 'yargs';
-import { GUEST_DEFAULTS, VMCORE_READS, type VmcoreReading } from '../../plan/guest-defaults.js';
+import {
+  GUEST_DEFAULTS,
+  KEEP_VMCORE,
+  type KeepVmcore,
+  VMCORE_READS,
+  type VmcoreReading,
+} from '../../plan/guest-defaults.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import {
   campaignName,
   cpus,
   crashkernel,
   factor,
+  keepVmcore,
   machineName,
   memoryMiB,
   nonEmpty,
@@ -31,6 +38,9 @@ export interface GuestOptions {
   host: string[];
   jobs: number | undefined;
   vmcore: VmcoreReading | undefined;
+  'keep-vmcore': KeepVmcore | undefined;
+  'keep-failed': number | undefined;
+  'keep-minutes': number | undefined;
   'timeout-scale': number | undefined;
   out: string;
   name: string | undefined;
@@ -48,6 +58,9 @@ export const GUEST_PLAN_OPTIONS = [
   'machine',
   'cpu-model',
   'vmcore',
+  'keep-vmcore',
+  'keep-failed',
+  'keep-minutes',
   'timeout-scale',
   'name',
   'host',
@@ -124,6 +137,21 @@ export function guestOptions<T>(yargs: Argv<T>) {
       coerce: vmcoreReading,
       describe:
         "How much of /proc/vmcore is read: all of it, or only this run's nonce, which is faster and proves less (default: the scenario's, else whole)",
+    })
+    .option('keep-vmcore', {
+      choices: KEEP_VMCORE,
+      coerce: keepVmcore,
+      describe:
+        'Keep a dump for crash and drgn, as vmcore in the run directory: of runs that did not capture or are unexpected (failed, also without a value), or of all (docs/dumps.md)',
+    })
+    .option('keep-failed', {
+      ...single(wholeNumber('--keep-failed', { least: 1, most: 16 })),
+      describe:
+        'Leave the dead guest of a failed run up for crashpath attach, so many at a time on this host (without a value 1; docs/dumps.md)',
+    })
+    .option('keep-minutes', {
+      ...single(wholeNumber('--keep-minutes', { least: 1, most: 1440 })),
+      describe: `How long such a guest stays up (default ${GUEST_DEFAULTS.keepMinutes})`,
     })
     .option('timeout-scale', {
       ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),

@@ -121,6 +121,7 @@ export function nameEvent(event: RunEvent): string {
     case 'vmcore-read':
     case 'vmcore-reader':
     case 'capture-facts':
+    case 'dump':
     case 'exercise':
     case 'capture-done':
     case 'control-noise':
