@@ -35,7 +35,7 @@ export function parserFor(words: readonly string[]): Argv {
           throw usageFault('cannot use --json with --dry-run: a dry run prints no JSON; leave one out');
         }
         if (minutes !== undefined && failed === undefined) {
-          throw usageFault(`cannot use --keep-minutes "${String(minutes)}": no guest stays up; add --keep-failed`);
+          throw usageFault('cannot use --keep-minutes without --keep-failed: no guest stays up; add it');
         }
         return true;
       })

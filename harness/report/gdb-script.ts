@@ -10,7 +10,8 @@ export interface GdbTarget {
 
 /**
  * The script with which gdb shows a dead guest. When gdb ends it would detach, and QEMU lets a machine run on from which
- * gdb detaches (QEMU 7.2, gdbstub.c, handle_detach()); a connection that is only closed leaves it as it is.
+ * gdb detaches (QEMU 7.2, gdbstub.c, handle_detach()); a connection that is only closed leaves it as it is. A gdb without
+ * Python, or before version 12, stops at that part of the script, and does not connect.
  */
 export function gdbScript({ socket, symbols, vmlinux }: GdbTarget): string {
   const [first, ...others] = symbols;
@@ -27,7 +28,6 @@ export function gdbScript({ socket, symbols, vmlinux }: GdbTarget): string {
     'set pagination off',
     'set architecture i386:x86-64',
     ...files,
-    `target remote ${socket}`,
     'python',
     'def leave(event):',
     '    try:',
@@ -36,6 +36,7 @@ export function gdbScript({ socket, symbols, vmlinux }: GdbTarget): string {
     '        pass',
     'gdb.events.gdb_exiting.connect(leave)',
     'end',
+    `target remote ${socket}`,
     'info threads',
     '',
   ].join('\n');

@@ -91,7 +91,8 @@ async function movedVmlinux(
   { plan, symbols }: { plan: RunPlan; symbols: readonly { readonly file: string; readonly text: string }[] },
 ): Promise<{ path: string; offset: bigint }> {
   const path = resolve(given);
-  const refuse = (why: string, cause?: unknown) => usageFault(`cannot use --vmlinux "${given}": ${why}`, cause);
+  const refuse = (why: string, cause?: unknown) =>
+    usageFault(`cannot use --vmlinux "${given}": ${why}`, cause);
   let head: Buffer;
   try {
     await access(path);
@@ -111,14 +112,15 @@ async function movedVmlinux(
     throw refuse(`it is not of release ${plan.kernel.release}; give the vmlinux of the kernel that crashed`);
   const own = symbols.find(({ file }) => file.startsWith('first-'));
   if (own === undefined)
-    throw refuse("the run does not know where the kernel lay in memory; attach without --vmlinux");
+    throw refuse('the run does not know where the kernel lay in memory; attach without --vmlinux');
   return { path, offset: BigInt(own.text) - BigInt.asUintN(64, BigInt(load.vaddr)) };
 }
 
 async function holds(path: string, text: string): Promise<boolean> {
   let rest = '';
-  for await (const bytes of createReadStream(path, { highWaterMark: 4 * 1024 * 1024 })) {
-    const chunk = rest + (bytes as Buffer).toString('latin1');
+  const pieces = createReadStream(path, { highWaterMark: 4 * 1024 * 1024, encoding: 'latin1' });
+  for await (const piece of pieces) {
+    const chunk = rest + String(piece);
     if (chunk.includes(text)) return true;
     rest = chunk.slice(-text.length);
   }

@@ -36,7 +36,6 @@ export const ATTACH = {
       })
       .option('out', OUT_OPTION)
       .option('json', jsonOption('Print JSON: one object for a guest'))
-      .example('$0 run ioapic-lock-held -k no-zap --keep-failed', 'Leave the hung guest up')
       .example('$0 attach 001-ioapic-lock-held-6.1.192-cp-no-zap', 'Print the gdb command for it')
       .example('$0 attach 001-ioapic-lock-held-6.1.192-cp-no-zap --exec', 'Start gdb on it')
       .example('$0 attach --list', 'All guests that are up')

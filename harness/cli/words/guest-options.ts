@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { usageFault } from '../../model/fault.js';
 import {
   GUEST_DEFAULTS,
   KEEP_VMCORE,
@@ -21,7 +22,7 @@ import {
   vmcoreReading,
   wholeNumber,
 } from './option-values.js';
-import { acceleratorOption, hostOption, OUT_OPTION, single } from './shared-options.js';
+import { acceleratorOption, givenAmong, hostOption, OUT_OPTION, single } from './shared-options.js';
 
 /** Options that {@link guestOptions} declares, as they are spelled; yargs hands them over in camelCase as well. */
 export interface GuestOptions {
@@ -162,4 +163,16 @@ export function guestOptions<T>(yargs: Argv<T>) {
       ...single(campaignName),
       describe: 'Name of the campaign, which becomes a directory (default: date and time)',
     });
+}
+
+/** Refuses what runs that are only counted do not keep. Throws a usage fault. Pure. */
+export function requireNothingKept(
+  what: string,
+  argv: Pick<GuestOptions, 'keep-vmcore' | 'keep-failed'>,
+): void {
+  const given = givenAmong(argv, ['keep-vmcore', 'keep-failed']);
+  if (given.length === 0) return;
+  throw usageFault(
+    `cannot use ${given.join(' ')} in ${what}: its runs are counted, and none is kept; run the kernel of interest with crashpath run ${given.join(' ')}`,
+  );
 }

@@ -212,8 +212,8 @@ async function startProcess(
   { qemu: { binary, args }, keepFailed }: QemuPlan,
   { place, host, log, teardown, gone, life }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
 ): Promise<QemuProcess> {
-  const start = keepFailed === undefined ? undefined : place.startSupervised;
-  const qemu = await (start ?? place.start)(binary, args);
+  const supervised = keepFailed === undefined ? undefined : place.startSupervised?.(binary, args);
+  const qemu = await (supervised ?? place.start(binary, args));
   log.fact({ fact: 'qemu-started', pid: qemu.pid, ...(host.name === undefined ? {} : { host: host.name }) });
   let asked = false;
   const exit = qemu.exited.then((end) => {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
-/** What crashpath tells a supervisor, one JSON object a line on its stdin. */
-export type Command =
-  | { readonly do: 'start'; readonly command: readonly string[] }
-  | { readonly do: 'end' }
-  /** `files` are removed with the guest. */
-  | { readonly do: 'keep'; readonly minutes: number; readonly files: readonly string[] };
+/** What crashpath tells a supervisor, one JSON object a line on its stdin. `files` are removed with a kept guest. */
+export const CommandSchema = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('start'), command: z.array(z.string()).min(1) }),
+  z.object({ do: z.literal('end') }),
+  z.object({ do: z.literal('keep'), minutes: z.number().positive(), files: z.array(z.string()) }),
+]);
+export type Command = z.infer<typeof CommandSchema>;
 
 /** What it answers, one JSON object a line on its stdout. */
 export const ReportSchema = z.discriminatedUnion('report', [

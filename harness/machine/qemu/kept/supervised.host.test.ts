@@ -47,7 +47,10 @@ void t.test('a guest that is kept is listed, counted and ended', async (t) => {
   const left = guest?.leftMs ?? 0;
   t.ok(left > 4 * 60_000 && left <= 5 * 60_000, `${left} ms left`);
   const never = () => Promise.reject(new Error('there is no room'));
-  t.equal(await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, never), '1 of 1 guests are up already');
+  t.equal(
+    await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, never),
+    '1 of 1 guests are up already',
+  );
   t.match(await keepGuest(cache, { directory, memoryMiB: 1 << 30, most: 2 }, never), /MiB are the most/);
   await endGuest(directory);
   t.notOk(await isThere(qemu.pid));
@@ -60,7 +63,9 @@ void t.test('a guest ends with its supervisor, even by SIGKILL', async (t) => {
   const cache = await scratch(t);
   const directory = await scratch(t);
   const qemu = await startSupervised('sleep', SLEEP, directory);
-  await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, (entry) => qemu.keep({ minutes: 5, files: [entry] }));
+  await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, (entry) =>
+    qemu.keep({ minutes: 5, files: [entry] }),
+  );
   process.kill((await statusOf(directory))?.supervisor ?? 0, 'SIGKILL');
   t.ok(await ends(qemu.pid));
   t.same(await keptGuests(cache), [], 'what is left of it is removed');
@@ -77,12 +82,16 @@ const CRASHPATH = `
 `;
 
 async function startCrashpath(directory: string, keeps: boolean, minutes = 5) {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', CRASHPATH, directory, keeps ? 'yes' : 'no'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, MINUTES: String(minutes) },
-  });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return { child, pid: Number(line.toString('latin1')) };
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', CRASHPATH, directory, keeps ? 'yes' : 'no'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, MINUTES: String(minutes) },
+    },
+  );
+  const [line] = await once(child.stdout, 'data');
+  return { child, pid: Number(String(line)) };
 }
 
 void t.test('a crashpath that is killed leaves nothing behind', async (t) => {

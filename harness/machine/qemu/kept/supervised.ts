@@ -73,7 +73,9 @@ export async function startSupervised(
     child.once('error', (error) => gone(messageOf(error)));
     child.once('close', () => gone(failure));
   });
-  const tell = (order: Command) => child.stdin.write(`${JSON.stringify(order)}\n`);
+  const tell = (order: Command) => {
+    child.stdin.write(`${JSON.stringify(order)}\n`);
+  };
   const reported = (of: Report['report'], withinMs: number) =>
     new Promise<Report | undefined>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), withinMs);
@@ -105,7 +107,7 @@ export async function startSupervised(
     },
     async keep(options) {
       const kept = reported('kept', KEPT_WITHIN_MS);
-      tell({ do: 'keep', ...options });
+      tell({ do: 'keep', minutes: options.minutes, files: [...options.files] });
       if ((await kept)?.report !== 'kept')
         throw harnessFault(`cannot leave the guest up: ${failure}; run again`);
       child.stdin.destroy();

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { signalGroup } from '../../../host/process-group.js';
 import { KEEP_SOCKET } from '../../../kept/socket.js';
-import type { Command, Report } from './protocol.js';
+import { type Command, CommandSchema, type Report } from './protocol.js';
 
 /**
  * The process that owns one QEMU whose guest may stay up after its run. It leads a process group of its own, in the run
@@ -99,8 +99,7 @@ process.stdout.on('error', () => undefined);
 process.umask(0o077);
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
 const lines = createInterface({ input: process.stdin });
-// Only crashpath writes here.
-lines.on('line', (line) => obey(JSON.parse(line) as Command));
+lines.on('line', (line) => obey(CommandSchema.parse(JSON.parse(line))));
 lines.once('close', () => {
   if (kept === undefined) end();
 });
