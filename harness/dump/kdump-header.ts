@@ -1,3 +1,6 @@
+import { parseVmcoreinfo } from '../symbols/vmcoreinfo.js';
+import { VMCOREINFO_AT, vmcoreinfoNote } from './notes.js';
+
 /**
  * The headers of a kdump-compressed dump of a 64-bit x86 kernel, all numbers little endian (makedumpfile 1.7.2,
  * diskdump_mod.h, struct disk_dump_header and struct kdump_sub_header; the same in crash 8.0.2, diskdump.h).
@@ -6,6 +9,8 @@
 const SIGNATURE = 'KDUMP   ';
 /** Of the kernel's page, which is the block of the file. */
 export const DUMP_BLOCK_BYTES = 4096;
+/** __START_KERNEL_map: the kernel's image lies there, KASLR included (arch/x86/include/asm/page_64_types.h, v6.1). */
+const KERNEL_MAP = 0xffff_ffff_8000_0000n;
 /** VMCOREINFO is in the sub-header since this version. */
 const LEAST_VERSION = 3;
 const MOST_VERSION = 6;
@@ -15,6 +20,7 @@ const MOST_PAGES = 64 * 1024 * 1024;
 /** Fields of the header. The time before `status` has 16 bytes. */
 const HEADER = {
   version: 8,
+  utsname: 12,
   machine: 12 + 4 * 65,
   blockSize: 428,
   subBlocks: 432,
@@ -22,7 +28,17 @@ const HEADER = {
   pages: 440,
 };
 /** Fields of the sub-header, from the start of the file's second block. */
-const SUB = { physBase: 0, level: 8, infoOffset: 32, infoBytes: 40, pages: 96 };
+const SUB = {
+  physBase: 0,
+  level: 8,
+  infoOffset: 32,
+  infoBytes: 40,
+  noteOffset: 48,
+  noteBytes: 56,
+  pages: 96,
+};
+/** Registers of 64 CPUs are some 60 KB. */
+const MOST_NOTES_BYTES = 4 * 1024 * 1024;
 const WORD_BYTES = 65;
 
 /** Bytes from which {@link readKdumpHeader} reads: both headers. */
@@ -41,6 +57,8 @@ export interface KdumpHeader {
   readonly bitmap: { readonly offset: number; readonly bytes: number };
   /** Where the descriptors of these pages begin. */
   readonly descriptors: number;
+  /** The notes of the dump: the registers of CPUs, VMCOREINFO. */
+  readonly notes: { readonly offset: number; readonly bytes: number };
   /** The crashed kernel's VMCOREINFO; absent when the dump has none. */
   readonly info?: { readonly offset: number; readonly bytes: number } | undefined;
 }
@@ -70,6 +88,9 @@ export function readKdumpHeader(head: Buffer): KdumpHeader | NoKdump {
   if (!isSane || bitmapBytes * 8 < Number(pages) || bitmapBytes > MOST_PAGES / 8 + DUMP_BLOCK_BYTES)
     return { why: 'its headers contradict each other' };
   const first = (1 + subBlocks) * DUMP_BLOCK_BYTES;
+  const noteOffset = Number(sub.readBigUInt64LE(SUB.noteOffset));
+  const noteBytes = Number(sub.readBigUInt64LE(SUB.noteBytes));
+  if (noteBytes > MOST_NOTES_BYTES) return { why: 'its headers contradict each other' };
   const infoOffset = Number(sub.readBigUInt64LE(SUB.infoOffset));
   const infoBytes = Number(sub.readBigUInt64LE(SUB.infoBytes));
   return {
@@ -78,6 +99,7 @@ export function readKdumpHeader(head: Buffer): KdumpHeader | NoKdump {
     level: sub.readInt32LE(SUB.level),
     bitmap: { offset: first + bitmapBytes, bytes: bitmapBytes },
     descriptors: first + 2 * bitmapBytes,
+    notes: { offset: noteOffset, bytes: noteBytes },
     ...(infoOffset > 0 && infoBytes > 0 ? { info: { offset: infoOffset, bytes: infoBytes } } : {}),
   };
 }
@@ -88,22 +110,58 @@ export interface Patch {
   readonly bytes: Buffer;
 }
 
+/** What a dump from outside does not say of the kernel that crashed. */
+export interface CrashedKernel {
+  /** The text of its VMCOREINFO. */
+  readonly info: Buffer;
+  /** Its struct new_utsname; absent: not found. libkdumpfile takes the architecture from it. */
+  readonly utsname?: Buffer | undefined;
+}
+
+/** Six words of 65 bytes (include/uapi/linux/utsname.h, v6.1). */
+export const UTSNAME_BYTES = 6 * 65;
+
+/** Where a struct new_utsname lies in physical memory, by VMCOREINFO; undefined when that does not say, or absurdly. */
+export function utsnameAt(info: Buffer): number | undefined {
+  const parsed = parseVmcoreinfo(info.toString('latin1'));
+  const symbol = parsed.symbol('init_uts_ns');
+  if (symbol === undefined) return undefined;
+  const member = BigInt(parsed.offset('uts_namespace.name') ?? 0);
+  const address = symbol + member - KERNEL_MAP + physBaseIn(info);
+  return address >= 0n && address <= BigInt(MOST_PAGES) * 4096n ? Number(address) : undefined;
+}
+
+/** Whether bytes are a struct new_utsname of a 64-bit Linux. */
+export function isUtsname(bytes: Buffer): boolean {
+  const word = (index: number) => bytes.toString('latin1', index * WORD_BYTES, (index + 1) * WORD_BYTES);
+  const isText = [0, 2, 3, 4].every((index) => /^[ -~]{1,64}\0/.test(word(index)));
+  return bytes.length === UTSNAME_BYTES && isText && /^Linux\0/.test(word(0)) && /^x86_64\0/.test(word(4));
+}
+
 /**
- * Adds VMCOREINFO to a dump of `sizeBytes` that lacks it, as one that QEMU wrote without the device `vmcoreinfo` does:
- * its text behind the end, its place and the kernel's phys_base in the sub-header. Without it neither drgn nor crash
- * finds a kernel that KASLR has moved.
+ * Adds VMCOREINFO to a dump of `sizeBytes` that lacks it, as one that QEMU wrote without the device `vmcoreinfo` does: as
+ * the last of its notes, which move behind the end, with its place and the kernel's phys_base in the sub-header. crash
+ * takes it from there, libkdumpfile 0.5.1 from the notes. Without it drgn does not open the dump, and a kernel that KASLR
+ * has moved is hard to find.
  */
-export function vmcoreinfoPatches(info: Buffer, sizeBytes: number): Patch[] {
+export function vmcoreinfoPatches(
+  { info, utsname }: CrashedKernel,
+  { notes, sizeBytes }: { readonly notes: Buffer; readonly sizeBytes: number },
+): Patch[] {
   const offset = Math.ceil(sizeBytes / 8) * 8;
-  const place = Buffer.alloc(16);
-  place.writeBigUInt64LE(BigInt(offset), 0);
+  const all = Buffer.concat([notes, vmcoreinfoNote(info)]);
+  const place = Buffer.alloc(32);
+  place.writeBigUInt64LE(BigInt(offset + notes.length + VMCOREINFO_AT), 0);
   place.writeBigUInt64LE(BigInt(info.length), 8);
+  place.writeBigUInt64LE(BigInt(offset), 16);
+  place.writeBigUInt64LE(BigInt(all.length), 24);
   const physBase = Buffer.alloc(8);
   physBase.writeBigInt64LE(physBaseIn(info), 0);
   return [
-    { offset, bytes: info },
+    { offset, bytes: all },
     { offset: DUMP_BLOCK_BYTES + SUB.infoOffset, bytes: place },
     { offset: DUMP_BLOCK_BYTES + SUB.physBase, bytes: physBase },
+    ...(utsname === undefined ? [] : [{ offset: HEADER.utsname, bytes: utsname }]),
   ];
 }
 

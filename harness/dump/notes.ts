@@ -26,3 +26,16 @@ export function vmcoreinfoIn(notes: Buffer): Buffer | undefined {
 function aligned(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;
 }
+
+/** Where the text begins in {@link vmcoreinfoNote}. */
+export const VMCOREINFO_AT = HEADER_BYTES + aligned(NAME.length + 1);
+
+/** The note of such a text, as the kernel writes it (kernel/crash_core.c, append_elf_note(), v6.1). */
+export function vmcoreinfoNote(text: Buffer): Buffer {
+  const note = Buffer.alloc(VMCOREINFO_AT + aligned(text.length));
+  note.writeUInt32LE(NAME.length + 1, 0);
+  note.writeUInt32LE(text.length, 4);
+  note.write(NAME, HEADER_BYTES, 'latin1');
+  text.copy(note, VMCOREINFO_AT);
+  return note;
+}

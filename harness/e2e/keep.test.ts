@@ -25,15 +25,14 @@ async function logIn({ directory }: RunResult): Promise<string> {
   return stdout;
 }
 
-/** The release in VMCOREINFO, and the first bytes of the kernel's banner at a virtual address, as drgn's library reads them. */
+/** The format, the release in VMCOREINFO and the number of CPUs, as the library reads them with which drgn opens a dump. */
 async function openedByLibrary({ directory }: RunResult): Promise<string> {
   const script = [
     'import kdumpfile',
-    'with open("vmcore", "rb") as file:',
-    '    dump = kdumpfile.kdumpfile(file=file)',
-    '    print(dump.attr["file.format"], dump.attr["linux.vmcoreinfo.lines.OSRELEASE"], dump.attr["cpu.number"])',
+    'dump = kdumpfile.kdumpfile("vmcore")',
+    'print(dump.attr["file.format"], dump.attr["linux.vmcoreinfo.lines.OSRELEASE"], dump.attr["cpu.number"])',
   ];
-  const { stdout } = await execa('python3', ['-c', script.join('\n')], { cwd: directory });
+  const { stdout } = await execa('/usr/bin/python3', ['-c', script.join('\n')], { cwd: directory });
   return stdout;
 }
 

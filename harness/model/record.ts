@@ -199,7 +199,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     format: z.literal('kdump-compressed'),
     bytes: z.number(),
     pages: z.number(),
-    /** Kinds of pages that were left out (makedumpfile -d); 0 for a dump from outside. */
+    /** Kinds of pages that were left out (makedumpfile -d). QEMU leaves none out, and says 1: zero pages take no room. */
     level: z.number(),
     /** Without VMCOREINFO crash needs a vmlinux to find a kernel that KASLR moved, and drgn does not open the dump. */
     vmcoreinfo: z.boolean(),

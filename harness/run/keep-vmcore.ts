@@ -6,7 +6,7 @@ import { Fault } from '../model/fault.js';
 import type { HostFact } from '../model/record.js';
 import { mostOfDumpMiB } from '../plan/kept-vmcore.js';
 import { type FinishedDump, finishDump, type NoDump, VMCORE_FILE } from '../store/finish-dump.js';
-import { crashedVmcoreinfo } from './vmcoreinfo.js';
+import { crashedKernel } from './crashed-kernel.js';
 
 const MIB = 1024 * 1024;
 /** What is left of the disk after a dump, at least. */
@@ -63,11 +63,11 @@ async function kept(
     why = `the capture kernel's dump is not whole: ${own.why}`;
   }
   await requireRoom(directory, mostBytes);
-  const info = memory === undefined ? undefined : await crashedVmcoreinfo(memory, events);
+  const crashed = memory === undefined ? undefined : await crashedKernel(memory, events);
   const outside: FinishedDump | NoDump = await finishDump(directory, {
     part: await dump.save(),
     mostBytes,
-    info,
+    crashed,
   });
   if (!('why' in outside)) return factOf('outside', outside, why);
   return { fact: 'vmcore-not-kept', why: `QEMU's dump is not whole: ${outside.why}` };
@@ -85,7 +85,6 @@ function factOf(
     format: 'kdump-compressed',
     bytes,
     pages,
-    // QEMU leaves none out, and says so.
     level,
     vmcoreinfo: hasVmcoreinfo,
     ...(why === undefined ? {} : { why }),

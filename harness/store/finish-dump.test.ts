@@ -43,7 +43,11 @@ function flattened(pieces: readonly (readonly [offset: number, bytes: Buffer])[]
 
 const MOST = 1024 * 1024;
 
-async function finish(t: Test, part: Buffer, options: { info?: Buffer; mostBytes?: number } = {}) {
+async function finish(
+  t: Test,
+  part: Buffer,
+  options: { crashed?: { info: Buffer }; mostBytes?: number } = {},
+) {
   const directory = await scratch(t);
   await writeFile(join(directory, 'part'), part);
   const finished = await finishDump(directory, { part: 'part', mostBytes: MOST, ...options });
@@ -65,7 +69,7 @@ void t.test('a dump whose pieces come in another order, behind which a disk has 
 });
 
 void t.test('VMCOREINFO that a dump lacks is added', async (t) => {
-  const { finished, vmcore } = await finish(t, flattened([[0, dump()]]), { info: INFO });
+  const { finished, vmcore } = await finish(t, flattened([[0, dump()]]), { crashed: { info: INFO } });
   t.match(finished, { pages: 2, hasVmcoreinfo: true });
   const bytes = await readFile(vmcore);
   const header = readKdumpHeader(bytes);

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type CrashedKernel,
   endOfPages,
   KDUMP_HEADERS_BYTES,
   PAGE_DESCRIPTOR_BYTES,
@@ -43,8 +44,12 @@ export async function finishDump(
   {
     part,
     mostBytes,
-    info,
-  }: { readonly part: string; readonly mostBytes: number; readonly info?: Buffer | undefined },
+    crashed,
+  }: {
+    readonly part: string;
+    readonly mostBytes: number;
+    readonly crashed?: CrashedKernel | undefined;
+  },
 ): Promise<FinishedDump | NoDump> {
   const from = join(directory, part);
   const to = join(directory, VMCORE_FILE);
@@ -56,7 +61,7 @@ export async function finishDump(
       try {
         const written = await unflatten(source, target, mostBytes);
         if (written.why !== undefined) return { why: written.why };
-        const finished = await complete(target, info);
+        const finished = await complete(target, crashed);
         if (!('why' in finished)) await rename(unfinished, to);
         return finished;
       } finally {
@@ -98,7 +103,10 @@ async function unflatten(
 }
 
 /** Adds what is missing, and checks that all pages lie within the file. */
-async function complete(file: FileHandle, info: Buffer | undefined): Promise<FinishedDump | NoDump> {
+async function complete(
+  file: FileHandle,
+  crashed: CrashedKernel | undefined,
+): Promise<FinishedDump | NoDump> {
   const header = readKdumpHeader(await bytesAt(file, 0, KDUMP_HEADERS_BYTES));
   if ('why' in header) return header;
   const { size } = await file.stat();
@@ -113,10 +121,11 @@ async function complete(file: FileHandle, info: Buffer | undefined): Promise<Fin
     if (last > end) end = last;
   });
   if (read < table.bytes || end > BigInt(size)) return { why: 'pages of which it tells are not in it' };
-  const isAdded = header.info === undefined && info !== undefined;
+  const isAdded = header.info === undefined && crashed !== undefined;
   if (isAdded) {
-    for (const { offset, bytes } of vmcoreinfoPatches(info, size))
-      await file.write(bytes, 0, bytes.length, offset);
+    const notes = await bytesAt(file, header.notes.offset, header.notes.bytes);
+    for (const patch of vmcoreinfoPatches(crashed, { notes, sizeBytes: size }))
+      await file.write(patch.bytes, 0, patch.bytes.length, patch.offset);
   }
   const { size: bytes } = isAdded ? await file.stat() : { size };
   return { bytes, pages, level: header.level, hasVmcoreinfo: isAdded || header.info !== undefined };

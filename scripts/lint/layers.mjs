@@ -10,8 +10,8 @@ import { dirname, relative, resolve, sep } from 'node:path';
  */
 const PURE_LAYERS = [
   ['model'],
-  ['hmp', 'symbols', 'stats', 'dump'],
-  ['timeline', 'machine'],
+  ['hmp', 'symbols', 'stats'],
+  ['timeline', 'machine', 'dump'],
   ['proof', 'standstill'],
   ['trigger'],
   ['plan'],

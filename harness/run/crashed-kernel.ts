@@ -1,3 +1,4 @@
+import { type CrashedKernel, isUtsname, UTSNAME_BYTES, utsnameAt } from '../dump/kdump-header.js';
 import { vmcoreinfoIn } from '../dump/notes.js';
 import type { Memory } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
@@ -11,15 +12,26 @@ const MOST_NOTES = 512;
 const MOST_NOTE_BYTES = 64 * 1024;
 const ELF_MAGIC = '\x7fELF';
 
+/** VMCOREINFO and the utsname of the crashed kernel, from a stopped machine's memory. Throws a `MachineFailure`. */
+export async function crashedKernel(
+  memory: Memory,
+  events: readonly RunEvent[],
+): Promise<CrashedKernel | undefined> {
+  const info = await crashedVmcoreinfo(memory, events);
+  const at = info === undefined ? undefined : utsnameAt(info);
+  if (info === undefined || at === undefined) return info === undefined ? undefined : { info };
+  const before = at % PAGE_BYTES;
+  const read = await memory.read(at - before, 2 * PAGE_BYTES);
+  const utsname = read.subarray(before, before + UTSNAME_BYTES);
+  return isUtsname(utsname) ? { info, utsname } : { info };
+}
+
 /**
  * The crashed kernel's VMCOREINFO, read from a stopped machine's memory: a note to which the ELF headers of the loaded
  * crash image point. Undefined when no crash kernel was loaded, or the headers do not lead there. Throws a
  * `MachineFailure`.
  */
-export async function crashedVmcoreinfo(
-  memory: Memory,
-  events: readonly RunEvent[],
-): Promise<Buffer | undefined> {
+async function crashedVmcoreinfo(memory: Memory, events: readonly RunEvent[]): Promise<Buffer | undefined> {
   for (const address of headersAt(events)) {
     const head = await memory.read(address, HEADERS_BYTES);
     if (head.toString('latin1', 0, 4) !== ELF_MAGIC) continue;
