@@ -9,10 +9,11 @@ export const STORE_SCHEMA = 1;
 export const CHANNELS = ['console', 'control'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
-/** An ELF file of symbols at the addresses of this boot, in the run directory; `text`: where its kernel's code begins. */
+/** An ELF file of symbols at the addresses of this boot, in the run directory, and the addresses of its kernel's image. */
 export const SymbolFileSchema = z.object({
   file: z.string().regex(/^[\w-]{1,64}\.elf$/),
   text: z.string().regex(/^0x[0-9a-f]{16}$/),
+  end: z.string().regex(/^0x[0-9a-f]{16}$/),
 });
 export type SymbolFile = z.infer<typeof SymbolFileSchema>;
 

@@ -23,7 +23,10 @@ void t.test('the machine does not run on when gdb ends, however it ends', async 
   t.teardown(() => qmp.close());
   const elf = symbolsElf([{ address: PANIC, type: 'T', name: 'panic' }]);
   await writeFile(join(cwd, 'first-kernel.elf'), elf ?? '');
-  const script = gdbScript({ socket: 'gdb.sock', symbols: ['first-kernel.elf'] });
+  const script = gdbScript({
+    socket: 'gdb.sock',
+    symbols: [{ file: 'first-kernel.elf', text: '0xffffffff81000000', end: '0xffffffff82000000' }],
+  });
   await writeFile(join(cwd, 'attach.gdb'), script);
   const gdb = (args: readonly string[], input: string) =>
     execa('gdb', ['-nx', '-q', ...args], { cwd, input, timeout: 60_000, all: true });

@@ -49,8 +49,8 @@ export async function leaveGuestUp(
       const file = found === undefined ? undefined : await symbolFileOf(found);
       if (file === undefined) continue;
       await writeFile(join(directory, SYMBOL_FILES[side]), file, { mode: 0o600 });
-      const text = found?.symbols.named('_text')[0]?.address ?? 0n;
-      symbols.push({ file: SYMBOL_FILES[side], text: `0x${text.toString(16).padStart(16, '0')}` });
+      const at = (name: string) => hex(found?.symbols.named(name)[0]?.address ?? 0n);
+      symbols.push({ file: SYMBOL_FILES[side], text: at('_text'), end: at('_end') });
     }
   });
   let pid: number | undefined;
@@ -59,4 +59,8 @@ export async function leaveGuestUp(
   });
   if (why !== undefined || pid === undefined) return { fact: 'guest-not-kept', why: why ?? 'it is gone' };
   return { fact: 'guest-kept', pid, forMinutes: minutes, symbols };
+}
+
+function hex(address: bigint): string {
+  return `0x${address.toString(16).padStart(16, '0')}`;
 }

@@ -52,35 +52,45 @@ export function orcFrames(ranges: readonly OrcRange[], end: bigint): Buffer {
   return out.bytes();
 }
 
-/**
- * FDEs of a kernel with frame pointers. In its entry code the frame pointer is encoded: it points into the saved
- * registers, one byte behind their start (arch/x86/include/asm/frame.h, ENCODE_FRAME_POINTER, v6.1).
- */
-export function framePointerFrames(
-  text: { readonly start: bigint; readonly end: bigint },
-  entry: { readonly start: bigint; readonly end: bigint } | undefined,
-): Buffer {
+/** A piece of code. */
+interface CodeRange {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** Parts of a kernel with frame pointers whose frames differ from the others. */
+export interface SpecialCode {
+  /**
+   * Its entry code. The frame pointer is encoded there: it points into the saved registers, one byte behind their start
+   * (arch/x86/include/asm/frame.h, ENCODE_FRAME_POINTER, v6.1).
+   */
+  readonly entry: readonly CodeRange[];
+  /** Functions that switch to another stack: gdb takes that for a damaged one, unless an interrupt began the frame. */
+  readonly switching: readonly CodeRange[];
+}
+
+/** FDEs of a kernel with frame pointers. */
+export function framePointerFrames(text: CodeRange, { entry, switching }: SpecialCode): Buffer {
+  const plain = [
+    ...[CFA.defCfa, ...uleb(REGISTER.bp), ...uleb(16)],
+    ...savedAt(REGISTER.bp, -16),
+    ...savedAt(REGISTER.ra, -8),
+  ];
+  const inEntry = registersAt([OP.breg + REGISTER.bp, ...sleb(-1)]);
+  const special = [
+    ...entry.map((range) => ({ ...range, program: inEntry, interrupted: true })),
+    ...switching.map((range) => ({ ...range, program: plain, interrupted: true })),
+  ].toSorted((a, b) => (a.start < b.start ? -1 : 1));
   const out = new FrameSection();
-  const plain = {
-    interrupted: false,
-    program: [
-      CFA.defCfa,
-      ...uleb(REGISTER.bp),
-      ...uleb(16),
-      ...savedAt(REGISTER.bp, -16),
-      ...savedAt(REGISTER.ra, -8),
-    ],
-  };
-  if (entry === undefined || entry.start < text.start || entry.end > text.end || entry.end <= entry.start) {
-    out.add(text.start, text.end, plain);
-    return out.bytes();
+  let at = text.start;
+  for (const { start, end, ...frame } of special) {
+    // What overlaps with a piece before it, or lies outside, is left out.
+    if (start < at || end > text.end || end <= start) continue;
+    if (start > at) out.add(at, start, { program: plain, interrupted: false });
+    out.add(start, end, frame);
+    at = end;
   }
-  if (entry.start > text.start) out.add(text.start, entry.start, plain);
-  out.add(entry.start, entry.end, {
-    program: registersAt([OP.breg + REGISTER.bp, ...sleb(-1)]),
-    interrupted: true,
-  });
-  if (entry.end < text.end) out.add(entry.end, text.end, plain);
+  if (at < text.end) out.add(at, text.end, { program: plain, interrupted: false });
   return out.bytes();
 }
 
@@ -105,7 +115,12 @@ function programOf(entry: OrcEntry): FrameProgram {
       interrupted: true,
     };
   }
-  return { program: [...cfaIs(base), ...savedAt(REGISTER.ra, -8), ...callerBp(entry)], interrupted: false };
+  // gdb takes the caller on another stack for the end of a damaged one, unless an interrupt began the frame.
+  const switches = entry.spRegister === 'sp-indirect' || entry.spRegister === 'bp-indirect';
+  return {
+    program: [...cfaIs(base), ...savedAt(REGISTER.ra, -8), ...callerBp(entry)],
+    interrupted: switches,
+  };
 }
 
 /** The stack pointer before the call, or the place of the saved registers: a DWARF expression (see orc-step.ts). */

@@ -101,9 +101,9 @@ void t.test('ORC entries as call frame information', async (t) => {
       [0, TEXT, 16n],
       [24, TEXT + 16n, 16n],
       [0, TEXT + 32n, 16n],
-      [0, TEXT + 48n, 16n],
+      [24, TEXT + 48n, 16n],
     ],
-    'the second of two entries at one address counts; a frame that an interrupt began has the other CIE',
+    'the second of two entries at one address counts; frames of interrupts and of stack switches have the other CIE',
   );
   const [, interrupted, call, regs, unknown, indirect] = entries;
   t.match(interrupted?.program, /^035300/, 'version 3, augmentation S');
@@ -116,20 +116,31 @@ void t.test('ORC entries as call frame information', async (t) => {
   t.equal(indirect?.program, '0f067700061178221110010806');
 });
 
-void t.test('a kernel with frame pointers: its entry code apart', async (t) => {
+void t.test('a kernel with frame pointers: entry code and functions that switch stacks apart', async (t) => {
   const end = TEXT + 0x1000n;
-  const entry = { start: TEXT + 0x800n, end: TEXT + 0x900n };
-  const ranges = entriesOf(framePointerFrames({ start: TEXT, end }, entry)).slice(2);
+  const range = (start: bigint, bytes: bigint) => ({ start: TEXT + start, end: TEXT + start + bytes });
+  const frames = framePointerFrames(
+    { start: TEXT, end },
+    {
+      entry: [range(0x800n, 0x100n)],
+      switching: [range(0x900n, 0x40n), range(0x880n, 0x10n), range(0xff0n, 0x20n)],
+    },
+  );
+  const ranges = entriesOf(frames).slice(2);
   t.strictSame(
-    ranges.map(({ cie, start, bytes }) => [cie, start, bytes]),
+    ranges.map(({ cie, start, bytes }) => [cie, (start ?? 0n) - TEXT, bytes]),
     [
-      [0, TEXT, 0x800n],
-      [24, TEXT + 0x800n, 0x100n],
-      [0, TEXT + 0x900n, 0x700n],
+      [0, 0n, 0x800n],
+      [24, 0x800n, 0x100n],
+      [24, 0x900n, 0x40n],
+      [0, 0x940n, 0x6c0n],
     ],
+    'what overlaps or reaches beyond the text is left out',
   );
   // def_cfa r6 16; offset_extended_sf r6 2; offset_extended_sf r16 1
   t.equal(ranges[0]?.program, '0c0610110602111001');
-  const outside = { start: end, end: end + 16n };
-  t.equal(entriesOf(framePointerFrames({ start: TEXT, end }, outside)).length, 3);
+  t.equal(ranges[2]?.program, ranges[0]?.program);
+  // def_cfa_expression [breg6 -1; plus_uconst 152; deref]
+  t.match(ranges[1]?.program, /^0f06767f23980106/);
+  t.equal(entriesOf(framePointerFrames({ start: TEXT, end }, { entry: [], switching: [] })).length, 3);
 });

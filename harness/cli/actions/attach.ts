@@ -7,6 +7,7 @@ import { endGuest, type KeptGuest, keptGuests, statusOf } from '../../kept/kept-
 import { messageOf } from '../../model/errno.js';
 import { escapeHostText } from '../../model/escape.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
+import type { SymbolFile } from '../../model/record.js';
 import type { RunResult } from '../../model/result.js';
 import { shellQuote } from '../../model/shell-words.js';
 import type { RunPlan } from '../../plan/run-plan.js';
@@ -45,18 +46,19 @@ export async function attach(argv: AttachOptions): Promise<number> {
     return EXIT.expected;
   }
   const files = result !== undefined && 'pid' in (result.guestKept ?? {}) ? symbolsIn(result) : [];
-  const symbols = ordered(files, result);
+  const ownSymbols = ordered(files, result);
   const moved = vmlinux === undefined ? undefined : await movedVmlinux(vmlinux, { plan, symbols: files });
-  const script = gdbScript({ socket: FILES.gdb, symbols, vmlinux: moved });
+  const script = gdbScript({ socket: FILES.gdb, symbols: ownSymbols, vmlinux: moved });
   await writeFile(join(directory, FILES.script), script, { mode: 0o600 });
   const gdb = ['gdb', '-nx', '-q', '-x', FILES.script];
   if (exec) return startGdb(gdb, directory);
+  const symbols = ownSymbols.map(({ file }) => (file === moved?.replaces ? moved.path : file));
   const command = `cd ${shellQuote([directory])} && ${shellQuote(gdb)}`;
   const qmp = join(directory, FILES.qmp);
   process.stdout.write(
     json
       ? `${JSON.stringify({ runId: plan.runId, directory, ...status, gdb: command, qmp, symbols })}\n`
-      : lines({ plan, result, status, command, qmp, symbols, vmlinux }),
+      : lines({ plan, result, status, command, qmp, symbols }),
   );
   return EXIT.expected;
 }
@@ -79,17 +81,16 @@ function symbolsIn({ guestKept }: RunResult) {
   return guestKept !== undefined && 'pid' in guestKept ? guestKept.symbols : [];
 }
 
-/** The kernel in which the run ended comes first: gdb takes one kernel's symbols at a time. */
-function ordered(files: readonly { readonly file: string }[], result: RunResult | undefined): string[] {
-  const names = files.map(({ file }) => file);
-  return result?.verdict.startsWith('capture-') === true ? names.toReversed() : names;
+/** The kernel in which the run ended comes first. */
+function ordered(files: readonly SymbolFile[], result: RunResult | undefined): readonly SymbolFile[] {
+  return result?.verdict.startsWith('capture-') === true ? files.toReversed() : files;
 }
 
 /** How far KASLR moved a vmlinux. Throws a usage fault when it is none of the kernel that crashed. */
 async function movedVmlinux(
   given: string,
-  { plan, symbols }: { plan: RunPlan; symbols: readonly { readonly file: string; readonly text: string }[] },
-): Promise<{ path: string; offset: bigint }> {
+  { plan, symbols }: { plan: RunPlan; symbols: readonly SymbolFile[] },
+): Promise<{ path: string; offset: bigint; replaces: string }> {
   const path = resolve(given);
   const refuse = (why: string, cause?: unknown) =>
     usageFault(`cannot use --vmlinux "${given}": ${why}`, cause);
@@ -113,7 +114,8 @@ async function movedVmlinux(
   const own = symbols.find(({ file }) => file.startsWith('first-'));
   if (own === undefined)
     throw refuse('the run does not know where the kernel lay in memory; attach without --vmlinux');
-  return { path, offset: BigInt(own.text) - BigInt.asUintN(64, BigInt(load.vaddr)) };
+  const offset = BigInt(own.text) - BigInt.asUintN(64, BigInt(load.vaddr));
+  return { path, offset, replaces: own.file };
 }
 
 async function holds(path: string, text: string): Promise<boolean> {
@@ -163,7 +165,6 @@ function lines({
   command,
   qmp,
   symbols,
-  vmlinux,
 }: {
   plan: RunPlan;
   result: RunResult | undefined;
@@ -171,10 +172,9 @@ function lines({
   command: string;
   qmp: string;
   symbols: readonly string[];
-  vmlinux: string | undefined;
 }): string {
   const verdict = result === undefined ? 'none' : `${result.verdict}: ${result.detail}`;
-  const names = vmlinux === undefined ? symbols.join(', ') || 'none: gdb shows addresses' : vmlinux;
+  const names = symbols.join(', ') || 'none: gdb shows addresses';
   return [
     `run      ${plan.runId}`,
     `verdict  ${verdict}`,
