@@ -134,8 +134,13 @@ export function utsnameAt(info: Buffer): number | undefined {
 /** Whether bytes are a struct new_utsname of a 64-bit Linux. */
 export function isUtsname(bytes: Buffer): boolean {
   const word = (index: number) => bytes.toString('latin1', index * WORD_BYTES, (index + 1) * WORD_BYTES);
-  const isText = [0, 2, 3, 4].every((index) => /^[ -~]{1,64}\0/.test(word(index)));
-  return bytes.length === UTSNAME_BYTES && isText && /^Linux\0/.test(word(0)) && /^x86_64\0/.test(word(4));
+  const isText = [0, 2, 3, 4].every((index) => /^[ -~]{1,64}$/.test(word(index).split('\0', 1)[0] ?? ''));
+  return (
+    bytes.length === UTSNAME_BYTES &&
+    isText &&
+    word(0).startsWith('Linux\0') &&
+    word(4).startsWith('x86_64\0')
+  );
 }
 
 /**

@@ -141,13 +141,13 @@ export async function endGuest(directory: string): Promise<void> {
 }
 
 /** One word to a supervisor, and its answer. Rejects when none listens, or it does not answer in time. */
-function ask(
+async function ask(
   directory: string,
   { word, withinMs }: { readonly word: string; readonly withinMs: number },
 ): Promise<string> {
   // A Unix socket's path may have 107 bytes at most (unix(7)).
   const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  return new Promise<string>((resolve, reject) => {
+  const answered = new Promise<string>((resolve, reject) => {
     const socket = connect(`/proc/self/fd/${folder}/${KEEP_SOCKET}`);
     let answer = '';
     socket.setTimeout(withinMs, () => socket.destroy(new Error(`no answer within ${withinMs} ms`)));
@@ -157,7 +157,12 @@ function ask(
     });
     socket.once('error', reject);
     socket.once('close', () => resolve(answer));
-  }).finally(() => closeSync(folder));
+  });
+  try {
+    return await answered;
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function folderOf(cacheDir: string): string {

@@ -36,6 +36,8 @@ export async function keepWhatIsLeft(
   const failed = !captured || outcome !== 'expected';
   const gone = watch.events.find((event) => event.type === 'host' && GONE.has(event.fact.fact));
   const { dump, memory } = machine.abilities;
+  if (vmcore !== undefined && dump === undefined)
+    watch.fact({ fact: 'vmcore-not-kept', why: `${machine.name} dumps no memory` });
   if (vmcore !== undefined && dump !== undefined) {
     const wanted = failed || vmcore.of === 'all';
     const run = {

@@ -97,7 +97,10 @@ async function start(
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
   const diskMiB = plan.keepVmcore?.diskMiB;
-  if (diskMiB !== undefined) await place.makeFile?.(RUN_FILES.vmcoreDisk, diskBytes(diskMiB));
+  if (diskMiB !== undefined) {
+    await place.makeFile?.(RUN_FILES.vmcoreDisk, diskBytes(diskMiB));
+    teardown.defer('remove the disk for the vmcore', () => place.remove(RUN_FILES.vmcoreDisk));
+  }
   const qemu = await startProcess(plan, { place, host, log, teardown, gone, life });
   const hostTime = place.reportHostTime(qemu.pid, (fact) => log.fact(fact));
   teardown.defer('end the reports of the host time', () => hostTime.stop());

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -69,6 +69,17 @@ void t.test('a guest ends with its supervisor, even by SIGKILL', async (t) => {
   process.kill((await statusOf(directory))?.supervisor ?? 0, 'SIGKILL');
   t.ok(await ends(qemu.pid));
   t.same(await keptGuests(cache), [], 'what is left of it is removed');
+});
+
+void t.test('a guest ends when its run directory is removed', async (t) => {
+  const cache = await scratch(t);
+  const directory = await scratch(t);
+  const qemu = await startSupervised('sleep', SLEEP, directory);
+  const leave = (entry: string) => qemu.keep({ minutes: 5, files: [entry] });
+  await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, leave);
+  await rm(directory, { recursive: true });
+  t.same(await keptGuests(cache), []);
+  t.ok(await ends(qemu.pid));
 });
 
 /** A crashpath that starts a guest, keeps it when it has an entry to write, and is killed or ends. */

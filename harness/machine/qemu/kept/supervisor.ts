@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { signalGroup } from '../../../host/process-group.js';
@@ -9,12 +9,14 @@ import { type Command, CommandSchema, type Report } from './protocol.js';
 /**
  * The process that owns one QEMU whose guest may stay up after its run. It leads a process group of its own, in the run
  * directory. QEMU is its child, and the kernel kills QEMU when it dies. It ends QEMU when crashpath says so, when
- * crashpath ends without a word, when the time is over for which the guest is kept, and when `end` comes on its socket.
+ * crashpath ends without a word, when the time is over for which the guest is kept, when the run directory is removed, and
+ * when `end` comes on its socket.
  */
 
 const KILL_GRACE_MS = 1_000;
 const STDERR_TAIL_CHARACTERS = 4_096;
 const LONGEST_REQUEST = 64;
+const LOOK_MS = 2_000;
 
 let qemu: number | undefined;
 let kept: { readonly files: readonly string[]; readonly untilMs: number } | undefined;
@@ -84,6 +86,8 @@ function keep({ minutes, files }: { readonly minutes: number; readonly files: re
   server.listen(KEEP_SOCKET, () => {
     kept = { files: [...files, KEEP_SOCKET], untilMs: performance.now() + minutes * 60_000 };
     setTimeout(end, minutes * 60_000);
+    // Without its run directory nobody finds the guest.
+    setInterval(() => existsSync(KEEP_SOCKET) || end(), LOOK_MS);
     report({ report: 'kept' });
   });
 }
