@@ -79,6 +79,8 @@ function excerptOf(event: RunEvent): string {
     }
     case 'vmcore-reader':
       return `exit status ${event.status}`;
+    case 'dump':
+      return `exit status ${event.status}, level ${event.level} ${event.said}`.trim();
     case 'cpus-parked':
       return `${event.parked} vCPUs halted with interrupts off`;
     case 'jumped':

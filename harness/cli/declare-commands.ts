@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { ATTACH } from './words/attach.js';
 import { BISECT } from './words/bisect.js';
 import { BISECT_STEP } from './words/bisect-step.js';
 import { BUNDLE } from './words/bundle.js';
@@ -38,6 +39,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(PROPOSE, async (argv) => (await import('./actions/propose.js')).propose(argv)))
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
+    .command(command(ATTACH, async (argv) => (await import('./actions/attach.js')).attach(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
     .command(command(READ, async (argv) => (await import('./actions/read-logs.js')).readLogs(argv)))
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))

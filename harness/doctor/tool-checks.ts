@@ -37,6 +37,8 @@ const PLAIN_TOOLS: readonly Tool[] = [
     ifMissing: 'warn',
     neededFor: 'scenarios with an ssh trigger',
   },
+  { name: 'makedumpfile', debianPackage: 'makedumpfile', ifMissing: 'warn', neededFor: 'run --keep-vmcore' },
+  { name: 'gdb', debianPackage: 'gdb', ifMissing: 'warn', neededFor: 'attach --exec' },
   { name: 'xz', debianPackage: 'xz-utils', ifMissing: 'warn', neededFor: 'compressed modules' },
   {
     name: 'zstd',

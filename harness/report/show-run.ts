@@ -8,6 +8,7 @@ import { excerptText } from './excerpt-text.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type KernelLog, silentLogs } from './kernel-log.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
+import { guestText, keepsText, vmcoreText } from './kept-text.js';
 import { phaseLadder, type Rung } from './phase-ladder.js';
 import {
   preciseSeconds,
@@ -91,6 +92,7 @@ function header(
       ],
       ['qemu', safeName(plan.qemu.version)],
       ...(plan.host === undefined ? [] : [['host', safeName(plan.host)] as [string, string]]),
+      ...optional('keeps', keepsText(plan)),
       ['nonce', safeName(nonce)],
     ],
     colors,
@@ -130,9 +132,15 @@ function verdict(result: RunResult, colors: Palette): string {
         : [['not judged', undecided.slice(0, LISTED).map(safeName).join(', ')] as const]),
       ['outcome', `${paint(result.outcome)} (expected ${safeName(result.expected)})`],
       ['duration', seconds(result.durationMs)],
+      ...optional('vmcore', vmcoreText(result)),
+      ...optional('guest', guestText(result)),
     ],
     colors,
   );
+}
+
+function optional(name: string, text: string | undefined): [string, string][] {
+  return text === undefined ? [] : [[name, text]];
 }
 
 const MARKS = { observed: '*', implied: '~', 'not-reached': '.' } as const;

@@ -29,10 +29,12 @@ export {
 } from './guest-memory.js';
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { baseName } from './names.js';
-export type { OrcFormat } from './orc.js';
 export { type FrameValues, type Known, valuesOf } from './frame-values.js';
 export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
 export { operationsAt } from './operations.js';
+export { findOrcTables, type OrcFormat, type OrcRange, readOrcRanges } from './orc.js';
+export { framePointerFrames, orcFrames } from './debug-frame.js';
+export { symbolsElf } from './symbols-elf.js';
 export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';

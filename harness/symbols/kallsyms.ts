@@ -14,6 +14,8 @@ export interface NearestOptions {
 export interface SymbolTable {
   /** Number of symbols kept. */
   readonly size: number;
+  /** All symbols, in the order of the text. */
+  all(): readonly KernelSymbol[];
   /** All symbols of exactly this name: several static functions may share one. */
   named(name: string): readonly KernelSymbol[];
   /**
@@ -122,6 +124,7 @@ function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
   let byBase: Map<string, KernelSymbol[]> | undefined;
   return {
     size: symbols.length,
+    all: () => symbols,
     named: (name) => byName.get(name) ?? [],
     related: (name) => {
       byBase ??= groupByBase(symbols);

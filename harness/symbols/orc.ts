@@ -171,6 +171,39 @@ export function* findOrcEntry(
   return bytes === undefined ? undefined : decodeOrcEntry(bytes, 0, tables.format);
 }
 
+/** Code from `start` up to the next one's, and how to find the caller's frame there. */
+export interface OrcRange {
+  readonly start: bigint;
+  readonly entry: OrcEntry;
+}
+
+/** Entries of one read of the tables. */
+const ENTRIES_AT_A_TIME = 65_536;
+
+/** All entries of the kernel's own tables, in order; undefined when they cannot be read. */
+export function* readOrcRanges(tables: OrcTables, memory: PagedMemory): Reading<OrcRange[] | undefined> {
+  const ranges: OrcRange[] = [];
+  for (let first = 0; first < tables.count; first += ENTRIES_AT_A_TIME) {
+    const count = Math.min(ENTRIES_AT_A_TIME, tables.count - first);
+    const ipsAt = tables.ipAddress + BigInt(first * IP_BYTES);
+    const ips = yield* memory.bytes(ipsAt, count * IP_BYTES);
+    const entries = yield* memory.bytes(
+      tables.entryAddress + BigInt(first * ENTRY_BYTES),
+      count * ENTRY_BYTES,
+    );
+    if (ips === undefined || entries === undefined) return undefined;
+    const offsets = new DataView(ips.buffer, ips.byteOffset, ips.byteLength);
+    for (let index = 0; index < count; index += 1) {
+      const at = ipsAt + BigInt(index * IP_BYTES);
+      ranges.push({
+        start: at + BigInt(offsets.getInt32(index * IP_BYTES, true)),
+        entry: decodeOrcEntry(entries, index * ENTRY_BYTES, tables.format),
+      });
+    }
+  }
+  return ranges;
+}
+
 /** Entry i covers from `&ip[i] + ip[i]` on: each offset is relative to its own address. */
 function* startOf(tables: OrcTables, memory: PagedMemory, index: number): Reading<bigint | undefined> {
   const at = tables.ipAddress + BigInt(index * IP_BYTES);

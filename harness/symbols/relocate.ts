@@ -63,6 +63,7 @@ export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
     );
   const moved: SymbolTable = {
     size: table.size,
+    all: () => moveAll(table.all()),
     named: (name) => moveAll(table.named(name)),
     related: (name) => moveAll(table.related(name)),
     at: (address) => {

@@ -11,6 +11,7 @@ import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
 import { campaignTableObject } from '../../report/campaign-table-json.js';
 import { campaignTableText } from '../../report/campaign-table-text.js';
+import { guestText, vmcoreText } from '../../report/kept-text.js';
 import { liveLines } from '../../report/live-progress.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
@@ -123,6 +124,7 @@ export async function runAndReport(
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
+    for (const line of keptLines(all)) say(line);
     say(`report: ${reportPath(directory)}`);
     if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
     if (noHost !== undefined) throw noHost;
@@ -136,6 +138,15 @@ export async function runAndReport(
 
 function placeOf({ host }: RunPlan): string {
   return host === undefined ? '' : `on ${host}, `;
+}
+
+/** Guests that are up, and what was to be kept and is not: the user must know of both. */
+function* keptLines(results: readonly RunResult[]): Generator<string> {
+  for (const result of results) {
+    const guest = guestText(result);
+    if (guest !== undefined) yield `${result.runId}: guest: ${guest}`;
+    if (result.vmcore !== undefined) yield `${result.runId}: vmcore: ${vmcoreText(result)}`;
+  }
 }
 
 /** Width of the tables in columns, independent of the terminal: the output may be a log file. */
@@ -201,4 +212,5 @@ const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   'vmcore-missing': 'no vmcore',
   vmcore: 'the vmcore shows the crashed kernel',
   'vmcore-read': 'all of the vmcore is read',
+  dump: 'the capture kernel has written its dump',
 };

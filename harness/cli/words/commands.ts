@@ -1,3 +1,4 @@
+import { ATTACH } from './attach.js';
 import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
 import { BUNDLE } from './bundle.js';
@@ -31,6 +32,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   propose: PROPOSE,
   list: LIST,
   show: SHOW,
+  attach: ATTACH,
   classify: CLASSIFY,
   read: READ,
   report: REPORT,

@@ -35,7 +35,15 @@ export function fixedByCampaign(argv: RunArguments): string[] {
 }
 
 /** Options about the host, not about the runs that a campaign file describes. */
-const BESIDE_A_FILE: readonly string[] = ['vmcore', 'timeout-scale', 'name', 'host'];
+const BESIDE_A_FILE: readonly string[] = [
+  'vmcore',
+  'keep-vmcore',
+  'keep-failed',
+  'keep-minutes',
+  'timeout-scale',
+  'name',
+  'host',
+];
 
 /** Names of the given options that contradict a campaign file, which describes its guests itself. Pure. */
 export function fixedByFile(argv: RunArguments): string[] {

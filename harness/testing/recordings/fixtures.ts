@@ -124,6 +124,7 @@ export function nameEvent(event: RunEvent): string {
     case 'vmcore-read':
     case 'vmcore-reader':
     case 'capture-facts':
+    case 'dump':
     case 'exercise':
     case 'capture-done':
     case 'control-noise':
