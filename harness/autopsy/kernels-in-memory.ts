@@ -8,10 +8,10 @@ import {
   type PageTables,
   parseVmcoreinfo,
   readImageSymbols,
+  readCoreNotes,
   readVmcoreinfoText,
   type SymbolTable,
   translate,
-  vmcoreinfoInNote,
 } from '../symbols/index.js';
 import { type PhysicalMemory, readPhysical, readVirtual } from './physical-memory.js';
 
@@ -20,10 +20,14 @@ export interface KernelInMemory {
   readonly tables: PageTables;
   /** Where its image begins, virtual. */
   readonly base: bigint;
+  /** The physical address of its first byte. */
+  readonly physical: bigint;
   /** The image; pages that cannot be read are zeros. */
   readonly bytes: Buffer;
   /** Its own symbol table, proved by its banner; undefined where none is found. */
   readonly own: ImageSymbols | undefined;
+  /** The text of its VMCOREINFO, where the capture kernel has it. */
+  readonly vmcoreinfo?: string | undefined;
 }
 
 /** The kernels of a machine, by their roles. */
@@ -50,9 +54,10 @@ export async function readKernelImage(
     memory,
     onBytes = () => {},
   }: { readonly memory: PhysicalMemory; readonly onBytes?: (bytes: number) => void },
-): Promise<Pick<KernelInMemory, 'base' | 'bytes'> | undefined> {
+): Promise<Pick<KernelInMemory, 'base' | 'physical' | 'bytes'> | undefined> {
   const physical = pagedMemory();
   let base: bigint | undefined;
+  let first = 0n;
   let end = KERNEL_IMAGE;
   const parts: Buffer[] = [];
   let size = 0;
@@ -63,7 +68,10 @@ export async function readKernelImage(
       at += base === undefined ? STEP - (at % STEP) : PAGE;
       continue;
     }
-    base ??= at;
+    if (base === undefined) {
+      base = at;
+      first = mapped.address;
+    }
     if (at > end && parts.length > 0) {
       parts.push(Buffer.alloc(Number(at - end)));
       size += Number(at - end);
@@ -79,7 +87,7 @@ export async function readKernelImage(
     end = at;
     onBytes(size);
   }
-  return base === undefined ? undefined : { base, bytes: Buffer.concat(parts) };
+  return base === undefined ? undefined : { base, physical: first, bytes: Buffer.concat(parts) };
 }
 
 /** Page by page, with zeros for those that cannot be read. */
@@ -111,13 +119,13 @@ export async function findKernels(
 ): Promise<MachineKernels> {
   const found: { production?: KernelInMemory; capture?: KernelInMemory } = {};
   const seen = new Set<bigint>();
-  const take = async (tables: PageTables): Promise<void> => {
+  const take = async (tables: PageTables, vmcoreinfo?: string): Promise<void> => {
     const image = await imageAddress(tables, memory);
     if (image === undefined || seen.has(image)) return;
     seen.add(image);
     const read = await readKernelImage(tables, { memory, ...(onBytes === undefined ? {} : { onBytes }) });
     if (read === undefined) return;
-    const kernel: KernelInMemory = { tables, ...read, own: readImageSymbols(read) };
+    const kernel: KernelInMemory = { tables, ...read, own: readImageSymbols(read), vmcoreinfo };
     const header = await elfHeaderOf(kernel, memory);
     if (header === undefined) {
       // A kernel whose symbols are known is preferred to one that cannot be told.
@@ -125,8 +133,9 @@ export async function findKernels(
       return;
     }
     found.capture ??= kernel;
-    const crashed = await crashedTables(header, memory);
-    if (crashed !== undefined) await take(crashed);
+    const text = await crashedVmcoreinfo(kernel, { header, memory });
+    const crashed = text === undefined ? undefined : parseVmcoreinfo(text).pageTables;
+    if (crashed !== undefined) await take(crashed, text);
   };
   for (const tables of candidates) {
     if (found.production?.own !== undefined && found.capture !== undefined) break;
@@ -145,34 +154,56 @@ async function imageAddress(tables: PageTables, memory: PhysicalMemory): Promise
   return undefined;
 }
 
-async function wordAt(address: bigint, kernel: KernelInMemory, memory: PhysicalMemory) {
-  return readVirtual(pagedMemory().word(address), { tables: kernel.tables, memory });
-}
-
 /** ELFCORE_ADDR_MAX (include/linux/crash_dump.h, v6.1): the value in a kernel that is not a capture kernel. */
 const NO_ELF_HEADER = 0xffff_ffff_ffff_ffffn;
 
-/** The physical address of the header of the crashed kernel's dump; undefined in a kernel that is no capture kernel. */
+/**
+ * `elfcorehdr_addr`: the physical address of the header of the crashed kernel's dump, later ELFCORE_ADDR_ERR; undefined in
+ * a kernel that is no capture kernel.
+ */
 async function elfHeaderOf(kernel: KernelInMemory, memory: PhysicalMemory): Promise<bigint | undefined> {
-  const [symbol] = kernel.own?.table.named('elfcorehdr_addr') ?? [];
-  if (symbol === undefined) return undefined;
-  const header = await wordAt(symbol.address, kernel, memory);
+  const header = await valueOf('elfcorehdr_addr', kernel, memory);
   return header === NO_ELF_HEADER ? undefined : header;
+}
+
+async function valueOf(
+  name: string,
+  kernel: KernelInMemory,
+  memory: PhysicalMemory,
+): Promise<bigint | undefined> {
+  const [symbol] = kernel.own?.table.named(name) ?? [];
+  if (symbol === undefined) return undefined;
+  return readVirtual(pagedMemory().word(symbol.address), { tables: kernel.tables, memory });
 }
 
 const MOST_NOTE_BYTES = 65_536n;
 
-/** The page tables of the crashed kernel, from the VMCOREINFO that its dump's header leads to. */
-async function crashedTables(header: bigint, memory: PhysicalMemory): Promise<PageTables | undefined> {
-  const notes = await readPhysical(notesOfElfHeader(header, pagedMemory()), memory);
-  for (const { address, bytes } of notes) {
-    const length = Number(bytes < MOST_NOTE_BYTES ? bytes : MOST_NOTE_BYTES);
-    const note = await readPhysical(pagedMemory().bytes(address, length), memory);
-    const text = note === undefined ? undefined : vmcoreinfoInNote(Buffer.from(note));
-    const tables = text === undefined ? undefined : parseVmcoreinfo(text).pageTables;
-    if (tables !== undefined) return tables;
+/**
+ * The VMCOREINFO of the crashed kernel: from the notes that the header of its dump leads to, or, once
+ * the capture kernel has taken that over (fs/proc/vmcore.c, vmcore_init(), v6.1), from its copy of the notes.
+ */
+async function crashedVmcoreinfo(
+  capture: KernelInMemory,
+  { header, memory }: { readonly header: bigint; readonly memory: PhysicalMemory },
+): Promise<string | undefined> {
+  const copy = await valueOf('elfnotes_buf', capture, memory);
+  const size = await valueOf('elfnotes_sz', capture, memory);
+  if (copy !== undefined && copy !== 0n && size !== undefined) {
+    const reading = pagedMemory().bytes(copy, boundedSize(size));
+    const notes = await readVirtual(reading, { tables: capture.tables, memory });
+    const text = notes === undefined ? undefined : readCoreNotes(Buffer.from(notes)).vmcoreinfo;
+    if (text !== undefined) return text;
+  }
+  for (const { address, bytes } of await readPhysical(notesOfElfHeader(header, pagedMemory()), memory)) {
+    const note = await readPhysical(pagedMemory().bytes(address, boundedSize(bytes)), memory);
+    const text = note === undefined ? undefined : readCoreNotes(Buffer.from(note)).vmcoreinfo;
+    if (text !== undefined) return text;
   }
   return undefined;
+}
+
+function boundedSize(bytes: bigint): number {
+  return Number(bytes < MOST_NOTE_BYTES ? bytes : MOST_NOTE_BYTES);
 }
 
 /** `struct resource` begins with start and end, inclusive (include/linux/ioport.h, v6.1). */
@@ -180,18 +211,18 @@ async function reservationOf(
   kernel: KernelInMemory | undefined,
   memory: PhysicalMemory,
 ): Promise<Armed | undefined> {
-  const named = (name: string) => kernel?.own?.table.named(name)[0]?.address;
+  if (kernel === undefined) return undefined;
   const ranges: { first: bigint; last: bigint }[] = [];
   for (const name of ['crashk_res', 'crashk_low_res']) {
-    const at = named(name);
-    if (kernel === undefined || at === undefined) continue;
-    const first = await wordAt(at, kernel, memory);
-    const last = await wordAt(at + 8n, kernel, memory);
+    const [symbol] = kernel.own?.table.named(name) ?? [];
+    if (symbol === undefined) continue;
+    const at = { tables: kernel.tables, memory };
+    const first = await readVirtual(pagedMemory().word(symbol.address), at);
+    const last = await readVirtual(pagedMemory().word(symbol.address + 8n), at);
     if (first !== undefined && last !== undefined && last > first) ranges.push({ first, last });
   }
   if (ranges.length === 0) return undefined;
-  const image = named('kexec_crash_image');
-  const loaded = kernel === undefined || image === undefined ? 0n : await wordAt(image, kernel, memory);
+  const loaded = await valueOf('kexec_crash_image', kernel, memory);
   return {
     status: 0,
     loaded: loaded !== undefined && loaded !== 0n,

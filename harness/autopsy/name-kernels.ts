@@ -54,7 +54,8 @@ export async function nameKernels(
       );
       continue;
     }
-    const text = await vmcoreinfoOf({ tables: kernel.tables, symbols: chosen.symbols }, memory);
+    const at = { tables: kernel.tables, symbols: chosen.symbols };
+    const text = kernel.vmcoreinfo ?? (await vmcoreinfoOf(at, memory));
     if (text !== undefined) vmcoreinfo[side] = text;
     const offset = text === undefined ? undefined : parseVmcoreinfo(text).kernelOffset;
     kernels[side] = { ...chosen, ...(offset === undefined ? {} : { offset }) };

@@ -2,6 +2,7 @@ import type { HangShape } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { Check, Facts, Finding } from './facts.js';
 import { lockWaiters } from './lock-waiters.js';
+import { firstFinding, stacksIn } from './stacks.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
 import { flooded } from './unfinished-check.js';
 
@@ -80,13 +81,14 @@ export const stuckCheck: Check = (facts) => {
   const ended = first(events, 'panic-ended', (event) => event.side === 'production');
   const deadline = firstFact(events, 'deadline');
   const watch = firstFact(events, 'watch-ended');
+  const found = foundText(events);
   if (hang !== undefined) {
     const proof = factsOf(events, 'examination').find(({ fact }) => fact.finding === 'hung');
     const how =
       proof === undefined
         ? `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`
-        : `${proof.fact.why}${lockOf(proof)}`;
-    return stuck(facts, hang.shape, `${how}${lockText(events)}`, hang, proof);
+        : `${proof.fact.why}${found === '' ? lockOf(proof) : ''}`;
+    return stuck(facts, hang.shape, `${how}${found}${lockText(events)}`, hang, proof);
   }
   if (flood !== undefined) {
     return flooded(flood, [facts.panic, facts.furthest]);
@@ -98,7 +100,7 @@ export const stuckCheck: Check = (facts) => {
     return stuck(
       facts,
       'deadline',
-      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms; that it cannot end is not proved`,
+      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms; that it cannot end is not proved${found}`,
       deadline,
     );
   }
@@ -107,6 +109,12 @@ export const stuckCheck: Check = (facts) => {
   }
   return undefined;
 };
+
+/** `; vCPU 1 spins on ioapic_lock, held by vCPU 0, ...`: what the autopsy found first. */
+function foundText(events: Facts['events']): string {
+  const found = firstFinding(events);
+  return found === undefined ? '' : `; ${escapeGuestText(found, MOST_LOCK_BYTES)}`;
+}
 
 /** The lock that a vCPU waits for, and the CPU that may hold it, as autopsy/describe-vcpu.ts words them. */
 function lockOf({ fact }: FactEvent<'examination'>): string {
@@ -142,7 +150,7 @@ function describeShape(shape: HangShape): string {
 function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
   const { captureEntered, captureUserspace, furthest, panic } = facts;
   // The stacks of a hung guest show where and why.
-  const evidence = [panic, furthest, ...events, ...factsOf(facts.events, 'stack')];
+  const evidence = [panic, furthest, ...events, ...stacksIn(facts.events).evidence];
   if (captureEntered !== undefined) {
     const where = captureUserspace !== undefined ? "the capture kernel's userspace" : 'the capture kernel';
     return { word: 'capture-hang', detail, explanation: `${where} is stuck: ${how}`, evidence };

@@ -1,6 +1,8 @@
+import type { Autopsy } from '../model/autopsy.js';
 import { escapeHostText } from '../model/escape.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import { autopsyText } from './autopsy-text.js';
 import { excerptOf } from './console-excerpt.js';
 import { excerptText } from './excerpt-text.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
@@ -32,6 +34,8 @@ export interface ShownRun extends TextOptions {
   readonly consoleBytes: Buffer;
   /** The interrupt controllers right before firing; absent in a run that ended before, or an older one. */
   readonly interruptState?: InterruptState | undefined;
+  /** What the stopped machine showed at the end of a run without a capture. */
+  readonly autopsy?: Autopsy | undefined;
   /** Logs of its kernels that were read from memory, in order. */
   readonly kernelLogs?: readonly KernelLog[] | undefined;
   /** Where the run is stored now. */
@@ -48,6 +52,7 @@ export function showRun({
   result,
   consoleBytes,
   interruptState,
+  autopsy,
   kernelLogs = [],
   directory,
   files,
@@ -59,6 +64,7 @@ export function showRun({
     header(plan, colors),
     result === undefined ? noVerdict(judgeAgain, colors) : verdict(result, colors),
     ...(result === undefined ? [] : [ladder(result, colors), evidence(result, colors)]),
+    ...(autopsy === undefined ? [] : [autopsyText(autopsy, { color, interrupts: false }).trimEnd()]),
     ...(interruptState === undefined ? [] : [interrupts(interruptState, colors)]),
     consoleSection(consoleBytes, result, colors),
     ...logSections(kernelLogs, { consoleBytes, colors }),

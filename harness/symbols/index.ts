@@ -34,6 +34,9 @@ export { type ElfSection, readSections, sectionTable, SHT_SYMTAB, symbolsOfElf }
 export { type CoreNotes, type DumpedRegisters, readCoreNotes } from './core-notes.js';
 export { baseName } from './names.js';
 export type { OrcFormat } from './orc.js';
+export { type FrameValues, type Known, valuesOf } from './frame-values.js';
+export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
+export { operationsAt } from './operations.js';
 export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';
@@ -56,6 +59,5 @@ export {
   parseVmcoreinfo,
   readVmcoreinfoText,
   type Vmcoreinfo,
-  vmcoreinfoInNote,
   vmcoreinfoNote,
 } from './vmcoreinfo.js';

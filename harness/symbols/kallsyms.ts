@@ -90,6 +90,21 @@ export function parseKallsyms(text: string, maxSymbols = MAX_SYMBOLS): KallsymsR
   return { kind: 'symbols', table: symbolTableOf(symbols), badLines, truncated };
 }
 
+/**
+ * Variables are code by their letter in some kernels: Debian's 7.2.13 has `t console_sem` and `T jiffies` (measured). What
+ * lies between _sdata and _edata is data (include/asm-generic/sections.h).
+ */
+function dataAsData(symbols: readonly KernelSymbol[]): readonly KernelSymbol[] {
+  const border = (name: string) => symbols.find((symbol) => symbol.name === name)?.address;
+  const [first, end] = [border('_sdata'), border('_edata')];
+  if (first === undefined || end === undefined) return symbols;
+  return symbols.map((symbol) => {
+    const isData = symbol.address >= first && symbol.address < end;
+    if (!isData || symbol.module !== undefined || sortOf(symbol) !== 'text') return symbol;
+    return { ...symbol, type: symbol.type === symbol.type.toUpperCase() ? 'D' : 'd' };
+  });
+}
+
 function readSymbol(match: RegExpExecArray): KernelSymbol {
   const [, digits = '0', type = '?', name = '', module] = match;
   const address = BigInt(`0x${digits}`);
@@ -97,7 +112,8 @@ function readSymbol(match: RegExpExecArray): KernelSymbol {
 }
 
 /** A table of symbols in any order; those below the kernel's addresses have names only. */
-export function symbolTableOf(symbols: readonly KernelSymbol[]): SymbolTable {
+export function symbolTableOf(given: readonly KernelSymbol[]): SymbolTable {
+  const symbols = dataAsData(given);
   const byName = new Map<string, KernelSymbol[]>();
   for (const symbol of symbols) {
     const sameName = byName.get(symbol.name);

@@ -78,17 +78,6 @@ export function* readVmcoreinfoText(symbols: SymbolTable, memory: PagedMemory): 
 const NOTE_NAME = 'VMCOREINFO\0';
 const NOTE_HEADER_BYTES = 12;
 
-/** The text in an ELF note of that name, at the beginning of some bytes; undefined when there is none. */
-export function vmcoreinfoInNote(bytes: Buffer): string | undefined {
-  if (bytes.length < NOTE_HEADER_BYTES) return undefined;
-  const nameBytes = bytes.readUInt32LE(0);
-  const size = bytes.readUInt32LE(4);
-  const name = bytes.toString('latin1', NOTE_HEADER_BYTES, NOTE_HEADER_BYTES + NOTE_NAME.length);
-  if (nameBytes !== NOTE_NAME.length || name !== NOTE_NAME || size > MAX_VMCOREINFO_BYTES) return undefined;
-  const start = NOTE_HEADER_BYTES + Math.ceil(NOTE_NAME.length / 4) * 4;
-  return start + size > bytes.length ? undefined : bytes.toString('latin1', start, start + size);
-}
-
 /** An ELF note that holds a text of VMCOREINFO. */
 export function vmcoreinfoNote(text: string): Buffer {
   const name = Buffer.alloc(Math.ceil(NOTE_NAME.length / 4) * 4);

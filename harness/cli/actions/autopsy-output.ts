@@ -24,7 +24,7 @@ export async function givenSymbols(
 }
 
 /** After this time a line tells what is done. */
-const QUIET_MS = 2000;
+const QUIET_MS = 5000;
 const MIB = 1024 * 1024;
 
 /** Reports what is being read, when it takes long. */

@@ -1,9 +1,10 @@
 import { autopsyOf } from '../../autopsy/autopsy.js';
-import { findKernels } from '../../autopsy/kernels-in-memory.js';
-import { nameKernels } from '../../autopsy/name-kernels.js';
+import { findKernels, type MachineKernels } from '../../autopsy/kernels-in-memory.js';
+import { type GivenSymbols, type NamedKernels, nameKernels } from '../../autopsy/name-kernels.js';
 import { tablesToRead } from '../../autopsy/physical-memory.js';
+import type { DumpedKernel } from '../../machine/foreign/complete-dump.js';
 import { foreignFault, type ForeignMachine, openForeign } from '../../machine/foreign/qemu.js';
-import { writeVmcore } from '../../machine/foreign/write-vmcore.js';
+import { vmcorePath, writeVmcore } from '../../machine/foreign/write-vmcore.js';
 import { EXIT } from '../../model/fault.js';
 import type { PageTables } from '../../symbols/index.js';
 import { complain, say } from '../context.js';
@@ -17,11 +18,12 @@ export async function autopsyQemu(
 ): Promise<number> {
   const given = await givenSymbols(options);
   const { qmp, gdb, stop } = options;
-  const machine = await openForeign({ qmp, gdb, stop: stop || options.vmcore !== undefined, signal });
+  const dump = options.vmcore === undefined ? undefined : await vmcorePath(options.vmcore);
+  const machine = await openForeign({ qmp, gdb, stop: stop || dump !== undefined, signal });
   if (machine.ran && !machine.runs)
     say('the guest is paused while it is read; if crashpath is killed, give its monitor the command cont');
   try {
-    await readAndPrint(machine, { ...options, given });
+    await readAndPrint(machine, { ...options, given, dump });
   } catch (error) {
     throw foreignFault(error, qmp);
   } finally {
@@ -33,7 +35,11 @@ export async function autopsyQemu(
 
 async function readAndPrint(
   machine: ForeignMachine,
-  options: AutopsyOptions & { readonly given: Awaited<ReturnType<typeof givenSymbols>> },
+  options: AutopsyOptions & {
+    readonly given: GivenSymbols | undefined;
+    /** The dump to write, absolute. */
+    readonly dump: string | undefined;
+  },
 ): Promise<void> {
   const { reader, memory, registersText, unknownRegisters, runs } = machine;
   const candidates: PageTables[] = [];
@@ -47,6 +53,7 @@ async function readAndPrint(
     reader,
     registersText,
     unknownRegisters,
+    controllers: machine.controllers,
     armed: found.armed,
     kernels,
   });
@@ -69,12 +76,23 @@ async function readAndPrint(
     },
     options,
   );
-  if (options.vmcore === undefined) return;
-  const { path, bytes, note } = await writeVmcore(machine.qmp, {
-    path: options.vmcore,
+  if (options.dump === undefined) return;
+  const { bytes, note } = await writeVmcore(machine.qmp, {
+    path: options.dump,
     format: options['vmcore-format'] ?? 'kdump-zlib',
-    vmcoreinfo: vmcoreinfo.production ?? vmcoreinfo.capture,
+    kernel: dumpedKernel(found, vmcoreinfo),
     onProgress: say,
   });
-  complain(`dump: ${path}, ${Math.ceil(bytes / 1024 / 1024)} MiB${note}`);
+  complain(`dump: ${options.dump}, ${Math.ceil(bytes / 1024 / 1024)} MiB${note}`);
+}
+
+/** The kernel that a dump is read for: the crashed one, or else the only one. */
+function dumpedKernel(
+  found: MachineKernels,
+  vmcoreinfo: NamedKernels['vmcoreinfo'],
+): DumpedKernel | undefined {
+  const kernel = found.production ?? found.capture;
+  const text = found.production === undefined ? vmcoreinfo.capture : vmcoreinfo.production;
+  if (kernel === undefined || text === undefined) return undefined;
+  return { vmcoreinfo: text, base: kernel.base, physical: kernel.physical, bytes: kernel.bytes.length };
 }

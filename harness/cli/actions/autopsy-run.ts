@@ -15,7 +15,7 @@ export async function autopsyRun(run: string, { out, json }: AutopsyOptions): Pr
   );
   const fact = facts.findLast((candidate) => candidate.fact === 'autopsy');
   if (fact === undefined) {
-    const verdict = (await readResult(directory))?.verdict.kind;
+    const verdict = (await readResult(directory))?.verdict;
     complain(`crashpath: run "${run}" has no autopsy: ${reason(verdict)}`);
     return EXIT.inconclusive;
   }

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
+import { harnessFault, usageFault } from '../../model/fault.js';
 import type { AutopsyOptions } from '../words/autopsy.js';
 import { givenAmong } from '../words/shared-options.js';
 import { complain } from '../context.js';

@@ -1,3 +1,4 @@
+import { AUTOPSY } from './autopsy.js';
 import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
 import type { CommandWords, GroupWords } from './command-words.js';
@@ -27,6 +28,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   list: LIST,
   show: SHOW,
   classify: CLASSIFY,
+  autopsy: AUTOPSY,
   report: REPORT,
   diff: DIFF,
   history: HISTORY,

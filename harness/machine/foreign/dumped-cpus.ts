@@ -49,6 +49,7 @@ export function dumpedCpus(registers: ReadonlyMap<number, Registers>, armed: Arm
     return {
       index,
       rip: rip.toString(16),
+      halted: false,
       interruptsOn: (rflags & INTERRUPT_FLAG) !== 0n,
       place: placeOf({ execution, cr0, cr3: cr3 & CR3_ADDRESS, armed }),
       cpl,

@@ -1,5 +1,6 @@
 import { orUnreadable } from '../../autopsy/debugger.js';
 import { type PhysicalMemory, type StillReader, stillReader } from '../../autopsy/physical-memory.js';
+import type { ControllerTexts } from '../../hmp/controllers.js';
 import { readGeneralRegisters } from '../../hmp/general-registers.js';
 import { readCommand, readMemoryRanges, readMemoryText } from '../../hmp/memory.js';
 import { readRegisters } from '../../hmp/registers.js';
@@ -9,6 +10,7 @@ import { connectGdb, type GdbClient } from '../../qemu/gdbstub/index.js';
 import {
   connectQmp,
   type QmpClient,
+  QmpCommandError,
   QmpError,
   QmpProtocolError,
   QmpTimeoutError,
@@ -36,8 +38,8 @@ export interface ForeignMachine {
   /** The text of HMP `info registers -a`. */
   readonly registersText: string;
   readonly unknownRegisters: ReadonlySet<string>;
-  /** The texts of HMP `info pic`, and of `info lapic` by vCPU; those that QEMU gives. */
-  readonly interrupts: { readonly pic?: string | undefined; readonly lapics: ReadonlyMap<number, string> };
+  /** The texts of the interrupt controllers; undefined where QEMU gives none. */
+  readonly controllers: ControllerTexts | undefined;
   /** It ran when it was found. */
   readonly ran: boolean;
   /** It runs while it is read. */
@@ -180,14 +182,12 @@ async function readMachine(qmp: QmpClient, { gdb, signal, name }: Sources) {
       return orUnreadable(gdb.readPhysicalMemory(address, length));
     },
   });
-  const lapics = new Map<number, string>();
-  for (const [vcpu, apicId] of await readApicIds(qmp)) lapics.set(vcpu, await hmp(`info lapic ${apicId}`));
   return {
     reader: stillReader(registers, memory),
     memory,
     registersText,
     unknownRegisters: gdb === undefined ? UNKNOWN_BY_HMP : new Set<string>(),
-    interrupts: { pic: await hmp('info pic').catch(() => undefined), lapics },
+    controllers: await readControllers(qmp),
   };
 }
 
@@ -214,6 +214,22 @@ async function readAll(text: string, gdb: GdbClient | undefined): Promise<Map<nu
   return all;
 }
 
+/** The interrupt controllers; undefined where the monitor refuses. */
+async function readControllers(qmp: QmpClient): Promise<ControllerTexts | undefined> {
+  const hmp = (line: string) => qmp.execute('human-monitor-command', { 'command-line': line });
+  try {
+    const pic = await hmp('info pic');
+    const lapics: { vcpu: number; text: string }[] = [];
+    for (const [vcpu, apicId] of await readApicIds(qmp)) {
+      lapics.push({ vcpu, text: await hmp(`info lapic ${apicId}`) });
+    }
+    return { pic, lapics };
+  } catch (error) {
+    if (!(error instanceof QmpCommandError)) throw error;
+    return undefined;
+  }
+}
+
 /** APIC ids by vCPU; empty when QEMU does not tell. */
 async function readApicIds(qmp: QmpClient): Promise<ReadonlyMap<number, number>> {
   const ids = new Map<number, number>();
@@ -223,7 +239,7 @@ async function readApicIds(qmp: QmpClient): Promise<ReadonlyMap<number, number>>
       if (typeof id === 'number') ids.set(cpu['cpu-index'], id);
     }
   } catch (error) {
-    if (!(error instanceof QmpError) || error instanceof QmpTimeoutError) throw error;
+    if (!(error instanceof QmpCommandError)) throw error;
   }
   return ids;
 }
