@@ -130,7 +130,7 @@ function imageSegment(
   return header;
 }
 
-/** The sub header of a kdump-compressed dump is the second block (QEMU 7.2, include/sysemu/dump.h, KdumpSubHeader64). */
+/** Offsets and sizes of VMCOREINFO and of the notes. The sub header of a kdump-compressed dump is the second block (QEMU 7.2, include/sysemu/dump.h, KdumpSubHeader64). */
 const BLOCK_SIZE_AT = 428;
 const PHYS_BASE = 0;
 const OFFSET_VMCOREINFO = 32;
@@ -144,14 +144,21 @@ const UTS_FIELD_BYTES = 65;
  */
 export async function addToKdump(file: FileHandle, kernel: DumpedKernel | undefined): Promise<string> {
   const block = (await bytesAt(file, BLOCK_SIZE_AT, 4)).readInt32LE(0);
-  const fields = await bytesAt(file, block + OFFSET_VMCOREINFO, 16);
+  const fields = await bytesAt(file, block + OFFSET_VMCOREINFO, 32);
   if (fields.readBigUInt64LE(8) !== 0n) return '';
   if (kernel === undefined) return LACKS;
-  const text = Buffer.from(kernel.vmcoreinfo, 'latin1');
+  const oldAt = Number(fields.readBigUInt64LE(16));
+  const old = await bytesAt(file, oldAt, Math.min(Number(fields.readBigUInt64LE(24)), MOST_NOTES));
+  const note = vmcoreinfoNote(kernel.vmcoreinfo);
+  const notes = Buffer.concat([old, note]);
   const end = align((await file.stat()).size, block);
-  await file.write(text, 0, text.length, end);
-  fields.writeBigUInt64LE(BigInt(end), 0);
-  fields.writeBigUInt64LE(BigInt(text.length), 8);
+  await file.write(notes, 0, notes.length, end);
+  // crash reads the text by its own fields, libkdumpfile by the notes.
+  const textAt = notes.indexOf(kernel.vmcoreinfo, old.length, 'latin1');
+  fields.writeBigUInt64LE(BigInt(end + textAt), 0);
+  fields.writeBigUInt64LE(BigInt(kernel.vmcoreinfo.length), 8);
+  fields.writeBigUInt64LE(BigInt(end), 16);
+  fields.writeBigUInt64LE(BigInt(notes.length), 24);
   await file.write(fields, 0, fields.length, block + OFFSET_VMCOREINFO);
   const release = /^OSRELEASE=([!-~]{1,64})$/m.exec(kernel.vmcoreinfo)?.[1] ?? '';
   for (const [field, value] of [

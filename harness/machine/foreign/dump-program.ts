@@ -155,7 +155,8 @@ def runs():
         first = bits.find_set(at)
         if first >= most_pages():
             return
-        at = bits.find_clear(first)
+        # Where segments overlap, as those of memory and of the kernel's image, libkdumpfile 0.5.1 finds none.
+        at = max(bits.find_clear(first), first + 1)
         yield first, min(at, most_pages())
 
 def last_is_there():
