@@ -45,7 +45,7 @@ type Alignment = (typeof ALIGNMENTS)[number];
 /** init/version.c, linux_banner[] (v6.1). */
 const BANNER = /^Linux version ([!-~]{1,128}) \(/;
 /** Tokens of digits stand for themselves, because names contain each of them (scripts/kallsyms.c). */
-const DIGITS = Buffer.from([...'0123456789'].map((digit) => `${digit}\0`).join(''), 'latin1');
+const DIGITS = Buffer.from('0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0', 'latin1');
 const FIRST_DIGIT = 0x30;
 
 /** Finds and decodes the symbol table of an image. Undefined when it holds none that proves itself by the banner. */

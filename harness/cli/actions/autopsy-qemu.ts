@@ -1,12 +1,12 @@
 import { autopsyOf } from '../../autopsy/autopsy.js';
-import { findKernels, type MachineKernels } from '../../autopsy/kernels-in-memory.js';
+import { findKernels, type KernelInMemory, type MachineKernels } from '../../autopsy/kernels-in-memory.js';
 import { type GivenSymbols, type NamedKernels, nameKernels } from '../../autopsy/name-kernels.js';
 import { tablesToRead } from '../../autopsy/physical-memory.js';
-import type { DumpedKernel } from '../../machine/foreign/complete-dump.js';
+import { type DumpedKernel, UTSNAME_BYTES } from '../../machine/foreign/complete-dump.js';
 import { foreignFault, type ForeignMachine, openForeign } from '../../machine/foreign/qemu.js';
 import { vmcorePath, writeVmcore } from '../../machine/foreign/write-vmcore.js';
 import { EXIT } from '../../model/fault.js';
-import type { PageTables } from '../../symbols/index.js';
+import { type PageTables, parseVmcoreinfo } from '../../symbols/index.js';
 import { complain, say } from '../context.js';
 import type { AutopsyOptions } from '../words/autopsy.js';
 import { givenSymbols, printAutopsy, readingProgress } from './autopsy-output.js';
@@ -94,5 +94,17 @@ function dumpedKernel(
   const kernel = found.production ?? found.capture;
   const text = found.production === undefined ? vmcoreinfo.capture : vmcoreinfo.production;
   if (kernel === undefined || text === undefined) return undefined;
-  return { vmcoreinfo: text, base: kernel.base, physical: kernel.physical, bytes: kernel.bytes.length };
+  const { base, physical, bytes } = kernel;
+  return { vmcoreinfo: text, base, physical, bytes: bytes.length, utsname: utsnameIn(kernel, text) };
+}
+
+/** The names of the system, in the kernel's image. */
+function utsnameIn({ base, bytes }: KernelInMemory, vmcoreinfo: string): Buffer | undefined {
+  const info = parseVmcoreinfo(vmcoreinfo);
+  const names = info.symbol('init_uts_ns');
+  const offset = info.offset('uts_namespace.name');
+  if (names === undefined || offset === undefined) return undefined;
+  const at = names + BigInt(offset) - base;
+  if (at < 0n || at + BigInt(UTSNAME_BYTES) > BigInt(bytes.length)) return undefined;
+  return bytes.subarray(Number(at), Number(at) + UTSNAME_BYTES);
 }

@@ -9,6 +9,8 @@ export interface DumpedKernel {
   readonly base: bigint;
   readonly physical: bigint;
   readonly bytes: number;
+  /** Its `struct new_utsname`, where it is known. */
+  readonly utsname?: Buffer | undefined;
 }
 
 const ADDED = ', with the VMCOREINFO of the kernel in memory';
@@ -46,7 +48,10 @@ const MOST_NOTES = 16 * 1024 * 1024;
  */
 export async function addToElf(
   file: FileHandle,
-  { kernel, create }: { readonly kernel: DumpedKernel | undefined; readonly create: () => Promise<FileHandle> },
+  {
+    kernel,
+    create,
+  }: { readonly kernel: DumpedKernel | undefined; readonly create: () => Promise<FileHandle> },
 ): Promise<{ readonly copied: boolean; readonly note: string }> {
   const head = await bytesAt(file, 0, HEADER_BYTES);
   const table = Number(head.readBigUInt64LE(32));
@@ -134,13 +139,14 @@ function imageSegment(
 const BLOCK_SIZE_AT = 428;
 const PHYS_BASE = 0;
 const OFFSET_VMCOREINFO = 32;
-/** `struct new_utsname` in the first block: six fields of 65 bytes. QEMU fills in the machine only. */
+/** `struct new_utsname` in the first block. QEMU fills in the machine only. */
 const UTSNAME_AT = 12;
-const UTS_FIELD_BYTES = 65;
+/** `struct new_utsname` (include/uapi/linux/utsname.h, v6.1). */
+export const UTSNAME_BYTES = 6 * 65;
 
 /**
- * Adds the text of VMCOREINFO and the kernel's physical base to a plain kdump-compressed dump, in place; and the name of
- * the system, by which libkdumpfile 0.5.1 takes it for one of Linux.
+ * Adds the text of VMCOREINFO and the kernel's physical base to a plain kdump-compressed dump, in place; and the names of
+ * the system, by which libkdumpfile 0.5.1 takes it for one of Linux on x86-64.
  */
 export async function addToKdump(file: FileHandle, kernel: DumpedKernel | undefined): Promise<string> {
   const block = (await bytesAt(file, BLOCK_SIZE_AT, 4)).readInt32LE(0);
@@ -160,15 +166,7 @@ export async function addToKdump(file: FileHandle, kernel: DumpedKernel | undefi
   fields.writeBigUInt64LE(BigInt(end), 16);
   fields.writeBigUInt64LE(BigInt(notes.length), 24);
   await file.write(fields, 0, fields.length, block + OFFSET_VMCOREINFO);
-  const release = /^OSRELEASE=([!-~]{1,64})$/m.exec(kernel.vmcoreinfo)?.[1] ?? '';
-  for (const [field, value] of [
-    [0, 'Linux'],
-    [2, release],
-  ] as const) {
-    const name = Buffer.alloc(UTS_FIELD_BYTES);
-    name.write(value, 'latin1');
-    await file.write(name, 0, name.length, UTSNAME_AT + field * UTS_FIELD_BYTES);
-  }
+  if (kernel.utsname !== undefined) await file.write(kernel.utsname, 0, UTSNAME_BYTES, UTSNAME_AT);
   const base = /^NUMBER\(phys_base\)=(-?\d{1,19})$/m.exec(kernel.vmcoreinfo)?.[1];
   if (base !== undefined) {
     const word = Buffer.alloc(8);

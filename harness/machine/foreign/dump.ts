@@ -74,7 +74,7 @@ export async function openDump(path: string, { signal }: { readonly signal: Abor
         const { found: pages } = FOUND.parse(await asked.ask({ find: text }, FIND_MS));
         return pages.map((address) => BigInt(`0x${address}`));
       },
-      close: asked.close,
+      close: () => asked.close(),
     };
   } catch (error) {
     await asked.close();

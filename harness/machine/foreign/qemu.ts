@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { orUnreadable } from '../../autopsy/debugger.js';
 import { type PhysicalMemory, type StillReader, stillReader } from '../../autopsy/physical-memory.js';
 import type { ControllerTexts } from '../../hmp/controllers.js';
@@ -109,12 +110,19 @@ export function foreignFault(error: unknown, name: string): unknown {
 
 async function connect(name: string, signal: AbortSignal): Promise<QmpClient> {
   const target = socketTarget(name);
+  // The client waits for a socket that is not there yet; a machine to be examined has its own.
+  if ('path' in target && !existsSync(target.path)) throw noSocket(name);
   try {
     return await connectQmp(target, { connectDeadlineMs: CONNECT_MS, deadlineMs: ANSWER_MS, signal });
   } catch (error) {
     signal.throwIfAborted();
     throw connectFault(error, name);
   }
+}
+
+function noSocket(name: string, error?: unknown): Fault {
+  const why = "there is no such socket; give the path of QEMU's QMP socket";
+  return usageFault(`cannot connect to --qmp "${name}": ${why}`, error);
 }
 
 function connectFault(error: unknown, name: string): Fault {

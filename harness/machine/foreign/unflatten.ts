@@ -14,7 +14,8 @@ export async function unflatten(flat: FileHandle, plain: FileHandle): Promise<vo
   const piece = Buffer.alloc(PIECE_BYTES);
   const exactly = async (position: number, length: number): Promise<Buffer> => {
     const { bytesRead } = await flat.read(piece, 0, length, position);
-    if (bytesRead < length) throw harnessFault('cannot read the dump that QEMU wrote: it is truncated; make room');
+    if (bytesRead < length)
+      throw harnessFault('cannot read the dump that QEMU wrote: it is truncated; make room');
     return piece.subarray(0, length);
   };
   for (let at = HEADER_BYTES; ; ) {

@@ -88,7 +88,11 @@ export async function writeVmcore(
 
 async function complete(
   file: FileHandle,
-  { path, raw, kernel }: { readonly path: string; readonly raw: string; readonly kernel: DumpedKernel | undefined },
+  {
+    path,
+    raw,
+    kernel,
+  }: { readonly path: string; readonly raw: string; readonly kernel: DumpedKernel | undefined },
 ): Promise<string> {
   if (await isElf(file)) {
     const { copied, note } = await addToElf(file, { kernel, create: () => open(path, 'wx', 0o600) });
