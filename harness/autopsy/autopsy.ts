@@ -24,13 +24,24 @@ export interface AutopsiedKernel {
   readonly release?: string | undefined;
   /** Where the symbols are from, for people. */
   readonly from: string;
+  /** What KASLR moved it by, where it is known. */
+  readonly offset?: bigint | undefined;
+}
+
+/** A CPU of a dump: whether it was halted is not in it. */
+export interface DumpedCpu extends VcpuState {
+  readonly cpl: number;
 }
 
 /** A machine that stands still while it is read: a stopped QEMU, or a dump. Nothing of a run is needed. */
 export interface StillMachine {
   readonly reader: Pick<Debugger, 'vcpus' | 'readRegisters' | 'readMemory' | 'readPhysicalMemory'>;
-  /** The text of HMP `info registers -a`. */
+  /** The text of HMP `info registers -a`; empty for a dump. */
   readonly registersText: string;
+  /** The CPUs of a dump; absent for a machine. */
+  readonly dumped?: readonly DumpedCpu[] | undefined;
+  /** Registers that the reader does not know, and gives as zeros or by their meaning. */
+  readonly unknownRegisters?: ReadonlySet<string> | undefined;
   /** The crash kernel's reservation, if it is known: it separates the two kernels' page tables. */
   readonly armed?: Armed | undefined;
   readonly kernels: {
@@ -51,8 +62,8 @@ const KERNEL_WORDS = { production: 'first kernel', capture: 'capture kernel' } a
 
 /** Reads what a machine shows that stands still. Throws what its reader throws, but for memory that cannot be read. */
 export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
-  const { registersText, armed, kernels, controllers } = machine;
-  const all = readVcpus(registersText, armed);
+  const { registersText, armed, kernels, controllers, unknownRegisters } = machine;
+  const all = machine.dumped ?? readVcpus(registersText, armed);
   const unknown: string[] = [];
   if (all.length > MOST_VCPUS) unknown.push(`${all.length - MOST_VCPUS} more vCPUs`);
   const read: ReadVcpu[] = [];
@@ -64,7 +75,8 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
   for (const one of read) await inspect(one, read);
   unknown.push(...missingSymbols(read, machine));
   const interrupts = controllers === undefined ? [] : controllerLines(controllers);
-  if (controllers === undefined) unknown.push('the interrupt controllers: the machine has no monitor to ask');
+  if (controllers === undefined && machine.dumped === undefined)
+    unknown.push('the interrupt controllers: the machine has no monitor to ask');
   return {
     version: 1,
     kernels: SIDES.flatMap((side) => {
@@ -74,12 +86,12 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
         {
           side,
           release: kernel.release?.slice(0, 256),
-          offset: kaslrOffset(kernel.symbols),
+          offset: kernel.offset?.toString(16) ?? kaslrOffset(kernel.symbols),
           symbols: kernel.from.slice(0, MOST_CHARACTERS),
         },
       ];
     }),
-    vcpus: read.map(vcpuOf),
+    vcpus: read.map((one) => vcpuOf(one, unknownRegisters)),
     waits: read.flatMap(({ wait }) => (wait?.taken === true ? [wait.wait] : [])),
     interrupts: interrupts.slice(0, MOST_VCPUS),
     findings: findingsOf(read)
@@ -123,9 +135,11 @@ async function readVcpu(now: VcpuState, { machine, unknown, flows }: Reader): Pr
   const seen = before ?? now;
   const { index: vcpu, place } = seen;
   const text = readRegisters(registersText).find(({ index }) => index === vcpu);
-  const cpl = text?.execution?.cpl;
-  const isOff = seen.halted && ((text?.cr0 ?? 0n) & 1n) === 0n;
-  const state = isOff ? 'off' : !seen.halted ? 'running' : seen.interruptsOn ? 'asleep' : 'parked';
+  const dumped = machine.dumped?.find(({ index }) => index === vcpu);
+  const cpl = dumped?.cpl ?? text?.execution?.cpl;
+  const isOff = dumped === undefined && seen.halted && ((text?.cr0 ?? 0n) & 1n) === 0n;
+  const halted = seen.interruptsOn ? 'asleep' : 'parked';
+  const state = isOff ? 'off' : dumped !== undefined ? 'unknown' : seen.halted ? halted : 'running';
   const base = {
     vcpu,
     place,
@@ -186,7 +200,10 @@ function missingSymbols(read: readonly ReadVcpu[], { kernels }: StillMachine): s
   });
 }
 
-function vcpuOf({ seen, state, registers, stacked, noStack, loop, wait }: ReadVcpu): AutopsyVcpu {
+function vcpuOf(
+  { seen, state, registers, stacked, noStack, loop, wait }: ReadVcpu,
+  unknownRegisters: ReadonlySet<string> = new Set(),
+): AutopsyVcpu {
   const trace = stacked?.trace;
   const frames = trace?.frames ?? [];
   const cut = frames.length > MOST_FRAMES;
@@ -196,7 +213,9 @@ function vcpuOf({ seen, state, registers, stacked, noStack, loop, wait }: ReadVc
     interruptsOn: seen.interruptsOn,
     place: seen.place,
     registers: Object.fromEntries(
-      Object.entries(registers).map(([name, value]) => [name, value.toString(16)]),
+      Object.entries(registers)
+        .filter(([name]) => !unknownRegisters.has(name))
+        .map(([name, value]) => [name, value.toString(16)]),
     ),
     frames: frames
       .slice(0, MOST_FRAMES)

@@ -1,5 +1,6 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { ATTACH } from './words/attach.js';
+import { AUTOPSY } from './words/autopsy.js';
 import { BISECT } from './words/bisect.js';
 import { BISECT_STEP } from './words/bisect-step.js';
 import { BUNDLE } from './words/bundle.js';
@@ -42,6 +43,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(ATTACH, async (argv) => (await import('./actions/attach.js')).attach(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
     .command(command(READ, async (argv) => (await import('./actions/read-logs.js')).readLogs(argv)))
+    .command(command(AUTOPSY, async (argv) => (await import('./actions/autopsy.js')).autopsy(argv)))
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
     .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
     .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))

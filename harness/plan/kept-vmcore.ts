@@ -24,6 +24,11 @@ const DUMP_MS_PER_MIB = 50;
 /** Machines without PCI (QEMU 7.2): the disk is a PCI device. */
 const WITHOUT_PCI = /^(type=)?(isapc|microvm)(,|$)/;
 
+/** Whether the capture kernel of a run writes a dump. */
+export function writesVmcore({ keepVmcore }: Pick<RunPlan, 'keepVmcore'>): boolean {
+  return keepVmcore?.diskMiB !== undefined;
+}
+
 /** What keeping a dump changes of a run. */
 export interface KeptVmcore {
   readonly plan: NonNullable<RunPlan['keepVmcore']>;

@@ -90,8 +90,7 @@ export function makePlan(
   const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
   const kept = keptVmcore(choices.keepVmcore, { scenario, machine, ...resources });
   const words =
-    choices.commandLines ??
-    commandLines(scenario, { ...choices, vmcore, dumpWords: kept?.words }, accel);
+    choices.commandLines ?? commandLines(scenario, { ...choices, vmcore, dumpWords: kept?.words }, accel);
   const { append, captureAppend } = words;
   return {
     schema: STORE_SCHEMA,

@@ -2,6 +2,7 @@ import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choo
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { Fault, harnessFault } from '../model/fault.js';
+import { writesVmcore } from '../plan/kept-vmcore.js';
 import { makePlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { storedGuest } from '../plan/stored-guest.js';
@@ -57,7 +58,8 @@ export async function planAgain(
       onProbe: (limitMs) => onProgress?.(`proving KVM, which takes up to ${Math.round(limitMs / 1000)} s`),
     },
   );
-  const guest = { ...storedGuest(plan, accel), timeoutScale: scale };
+  // The disk for a dump is a part of the machine.
+  const guest = { ...storedGuest(plan, accel), keepVmcore: plan.keepVmcore?.of, timeoutScale: scale };
   const make = (initrd: string, index: number) =>
     makePlan(
       plan.scenario,
@@ -80,7 +82,8 @@ export async function planAgain(
   const draft = make('', 0);
   requireFitting(draft);
   await requireMachine(draft, options);
-  const initrd = given ?? (await imageFor(plan.scenario, kernels, options));
+  const initrd =
+    given ?? (await imageFor(plan.scenario, kernels, { ...options, keepsVmcore: writesVmcore(plan) }));
   onProgress?.(`accelerator: ${accel}. ${reason}`);
   return { plans: Array.from({ length: choices.tries }, (_, index) => make(initrd, index)), initrd };
 }

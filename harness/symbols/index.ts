@@ -28,6 +28,10 @@ export {
   type Reading,
 } from './guest-memory.js';
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
+export { type ImageSymbols, type KernelImage, readImageSymbols } from './kallsyms-image.js';
+export { type Agreement, compareSymbols } from './agreement.js';
+export { type ElfSection, readSections, sectionTable, SHT_SYMTAB, symbolsOfElf } from './elf-symbols.js';
+export { type CoreNotes, type DumpedRegisters, readCoreNotes } from './core-notes.js';
 export { baseName } from './names.js';
 export { type FrameValues, type Known, valuesOf } from './frame-values.js';
 export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
@@ -52,3 +56,10 @@ export {
   VMCOREINFO_SYMBOLS,
   withoutModules,
 } from './relocate.js';
+export {
+  notesOfElfHeader,
+  parseVmcoreinfo,
+  readVmcoreinfoText,
+  type Vmcoreinfo,
+  vmcoreinfoNote,
+} from './vmcoreinfo.js';

@@ -89,7 +89,7 @@ export function parseKallsyms(text: string, maxSymbols = MAX_SYMBOLS): KallsymsR
     const hidden = symbols.length > 0 && symbols.every((symbol) => symbol.address === 0n);
     return hidden ? { kind: 'hidden', symbols: symbols.length, badLines } : { kind: 'empty', badLines };
   }
-  return { kind: 'symbols', table: createTable(dataAsData(symbols)), badLines, truncated };
+  return { kind: 'symbols', table: symbolTableOf(symbols), badLines, truncated };
 }
 
 /**
@@ -113,7 +113,9 @@ function readSymbol(match: RegExpExecArray): KernelSymbol {
   return module === undefined ? { address, type, name } : { address, type, name, module };
 }
 
-function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
+/** A table of symbols in any order; those below the kernel's addresses have names only. */
+export function symbolTableOf(given: readonly KernelSymbol[]): SymbolTable {
+  const symbols = dataAsData(given);
   const byName = new Map<string, KernelSymbol[]>();
   for (const symbol of symbols) {
     const sameName = byName.get(symbol.name);

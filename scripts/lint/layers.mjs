@@ -24,11 +24,11 @@ const LAYERS = [
   ...PURE_LAYERS,
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
-  ['hmp', 'symbols', 'stats', 'stacks'],
-  ['timeline', 'machine', 'dump'],
+  ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources', 'kept'],
+  ['autopsy', 'history', 'bundle'],
   ['choreo'],
   ['run'],
-  ['machine/qemu', 'machine/recorded'],
+  ['machine/qemu', 'machine/recorded', 'machine/foreign'],
   ['campaign', 'doctor'],
   ['prepare'],
   ['nightly', 'bisect', 'propose'],
@@ -57,10 +57,11 @@ const PURE_NODE_MODULES = ['node:module', 'node:stream', 'node:util', 'node:zlib
 
 /** Rooms that only a few higher rooms may import; everybody else asks for what they offer through `machine`. */
 const RESERVED = {
-  'qemu/qmp': ['machine/qemu'],
+  'qemu/qmp': ['machine/qemu', 'machine/foreign'],
   'qemu/qtest': ['machine/qemu'],
-  'qemu/gdbstub': ['machine/qemu', 'autopsy', 'choreo'],
+  'qemu/gdbstub': ['machine/qemu', 'machine/foreign', 'autopsy', 'choreo'],
   'machine/qemu': ['campaign', 'prepare', 'doctor', 'cli'],
+  'machine/foreign': ['doctor', 'cli'],
 };
 
 /** Rooms that could be published on their own: they import nothing of the house but what is named here. */

@@ -6,6 +6,7 @@ import { type Bundle, withBundle } from '../../bundle/read-bundle.js';
 import { MANIFEST } from '../../bundle/form.js';
 import { escapeHostText } from '../../model/escape.js';
 import type { RunPlan } from '../../plan/run-plan.js';
+import { writesVmcore } from '../../plan/kept-vmcore.js';
 import { imageFor } from '../../prepare/guest-images.js';
 import { findRun } from '../../store/campaign-directory.js';
 import { cacheOptions, complain, PACKAGE_ROOT, say, version } from '../context.js';
@@ -43,7 +44,8 @@ async function pack(
     signal,
     names: namesOfThisHost(out),
     crashpathVersion: version(),
-    imageAgain: (plan: RunPlan) => imageFor(plan.scenario, plan, cacheOptions()),
+    imageAgain: (plan: RunPlan) =>
+      imageFor(plan.scenario, plan, { ...cacheOptions(), keepsVmcore: writesVmcore(plan) }),
   });
   const { verdict, detail } = result;
   process.stdout.write(

@@ -1,4 +1,5 @@
 import { ATTACH } from './attach.js';
+import { AUTOPSY } from './autopsy.js';
 import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
 import { BUNDLE } from './bundle.js';
@@ -35,6 +36,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   attach: ATTACH,
   classify: CLASSIFY,
   read: READ,
+  autopsy: AUTOPSY,
   report: REPORT,
   diff: DIFF,
   history: HISTORY,
