@@ -9,7 +9,7 @@ export type LogFinding =
   | (Omit<Finding, 'word'> & {
       readonly word: 'undetermined';
       /** What would decide it, one sentence each. */
-      readonly decidedBy: readonly string[];
+      readonly toDecide: readonly string[];
     });
 
 /** One question about a log; undefined when it does not apply. */
@@ -169,10 +169,10 @@ function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent
 export function undetermined(
   detail: string,
   explanation: string,
-  decidedBy: readonly string[],
+  toDecide: readonly string[],
   evidence: Finding['evidence'],
 ): LogFinding {
-  return { word: 'undetermined', detail, explanation, decidedBy, evidence };
+  return { word: 'undetermined', detail, explanation, toDecide, evidence };
 }
 
 function endText(follows: LogFacts['boot']['follows']): string {

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../model/event.js';
-import type { CpuStack } from '../timeline/cpu-stacks.js';
+import { type CpuStack, functionsOf } from '../timeline/cpu-stacks.js';
 import type { LogFacts } from './log-boot.js';
 import type { LogFinding } from './log-undetermined.js';
 
@@ -34,8 +34,9 @@ export const STACK_CAUSES = {
     remedy: 'a kernel with ioapic_zap_locks(), or one that leaves the IO-APIC alone',
     source: 'arch/x86/kernel/apic/io_apic.c, clear_IO_APIC(), ioapic_zap_locks() (v6.1)',
     find: ({ stacks }) =>
-      stacks.find(
-        ({ functions }) =>
+      findStack(
+        stacks,
+        (functions) =>
           waits(functions) &&
           functions.some((name) =>
             /^(?:clear_IO_APIC|disable_IO_APIC|ioapic_|native_disable_io_apic)/.test(name),
@@ -47,8 +48,9 @@ export const STACK_CAUSES = {
     remedy: 'the CPU that holds it, in the other stacks',
     source: 'arch/x86/pci/direct.c, pci_conf1_read() (v6.1)',
     find: ({ stacks }) =>
-      stacks.find(
-        ({ functions }) => waits(functions) && functions.some((name) => /^pci_conf1_|^raw_pci_/.test(name)),
+      findStack(
+        stacks,
+        (functions) => waits(functions) && functions.some((name) => /^pci_conf1_|^raw_pci_/.test(name)),
       ),
   },
   'printing-on-serial-console': {
@@ -56,7 +58,7 @@ export const STACK_CAUSES = {
     remedy: 'console=ttyS0,115200 at the rate of the line, fewer messages (loglevel=), or no serial console',
     source: 'drivers/tty/serial/8250/8250_port.c, serial8250_console_write() (v6.1)',
     find: ({ stacks }) =>
-      stacks.find(({ functions }) =>
+      findStack(stacks, (functions) =>
         functions
           .slice(0, INNER)
           .some((name) =>
@@ -69,7 +71,7 @@ export const STACK_CAUSES = {
     remedy: 'the CPU that prints, in the other stacks; a console that answers',
     source: 'kernel/printk/printk.c, console_trylock_spinning(), vprintk_emit() (v6.1)',
     find: ({ stacks }) =>
-      stacks.find(({ functions }) =>
+      findStack(stacks, (functions) =>
         functions
           .slice(0, INNER)
           .some((name) =>
@@ -84,8 +86,9 @@ export const STACK_CAUSES = {
     remedy: 'leave crash_kexec_post_notifiers out',
     source: 'kernel/panic.c, panic() (v6.1); Documentation/admin-guide/kernel-parameters.txt',
     find: ({ stacks }) =>
-      stacks.find(
-        ({ functions }) =>
+      findStack(
+        stacks,
+        (functions) =>
           functions.includes('panic') &&
           functions.some((name) => /^(?:atomic_)?notifier_call_chain$/.test(name)),
       ),
@@ -101,4 +104,11 @@ function waits(functions: readonly string[]): boolean {
         name,
       ),
     );
+}
+
+function findStack(
+  stacks: readonly PlacedCpuStack[],
+  test: (functions: readonly string[]) => boolean,
+): PlacedCpuStack | undefined {
+  return stacks.find((stack) => test(functionsOf(stack)));
 }

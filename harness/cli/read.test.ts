@@ -34,7 +34,7 @@ const JsonSchema = z.strictObject({
       verdict: z.string(),
       detail: z.string(),
       explanation: z.string(),
-      decidedBy: z.array(z.string()),
+      toDecide: z.array(z.string()),
       phases: z.array(z.strictObject({ phase: z.string(), how: z.string(), line: z.number() })),
       evidence: z.array(z.strictObject({ line: z.number(), what: z.string(), text: z.string() })),
       stacks: z.array(
@@ -42,7 +42,9 @@ const JsonSchema = z.strictObject({
           line: z.number(),
           cpu: z.number().nullable(),
           comm: z.string().nullable(),
-          functions: z.array(z.string()),
+          frames: z.array(
+            z.strictObject({ function: z.string(), label: z.string(), interrupted: z.boolean() }),
+          ),
         }),
       ),
       causes: z.array(

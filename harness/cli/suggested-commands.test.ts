@@ -14,7 +14,7 @@ const INPUT: NextInput = {
     word: 'undetermined',
     detail: 'log-ends-after-panic',
     explanation: '',
-    decidedBy: [],
+    toDecide: [],
     evidence: [],
   },
   causes: [],

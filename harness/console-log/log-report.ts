@@ -43,7 +43,7 @@ export interface LogCrash {
   readonly detail: string;
   readonly explanation: string;
   /** Of what is undetermined: what would decide it. */
-  readonly decidedBy: readonly string[];
+  readonly toDecide: readonly string[];
   readonly phases: readonly ShownPhase[];
   readonly evidence: readonly ShownLine[];
   readonly stacks: readonly ShownStack[];

@@ -37,7 +37,7 @@ void t.test('logs of kinds that public reports show', async (t) => {
       );
     for (const crash of crashes) {
       t.not(crash.verdict, 'captured', 'no text proves a dump');
-      t.equal(crash.decidedBy.length > 0, crash.verdict === 'undetermined', 'what would decide it');
+      t.equal(crash.toDecide.length > 0, crash.verdict === 'undetermined', 'what would decide it');
       t.ok(crash.evidence.length > 0 && crash.next.length > 0);
       for (const { line, text } of [...crash.evidence, ...crash.causes]) {
         t.ok(

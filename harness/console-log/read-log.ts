@@ -6,6 +6,7 @@ import type { PlacedCpuStack } from '../classify/stack-causes.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { RunEvent } from '../model/event.js';
 import type { ReadBoot } from './boot.js';
+import { functionsOf } from '../timeline/cpu-stacks.js';
 import { cleanLine } from './clean-line.js';
 import type { LogCrash, LogReport, ShownCause, ShownLine, UnarmedBoot } from './log-report.js';
 import { MOST_CRASHES } from './log-report.js';
@@ -100,7 +101,7 @@ function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCra
     verdict: finding.word,
     detail: finding.detail,
     explanation: finding.explanation,
-    decidedBy: 'decidedBy' in finding ? finding.decidedBy : [],
+    toDecide: 'toDecide' in finding ? finding.toDecide : [],
     phases: phases.map(({ phase, how, atMs }) => ({ phase, how, line: atMs })),
     evidence: [...new Set(evidence)]
       .toSorted((one, other) => one.atMs - other.atMs)
@@ -122,7 +123,7 @@ function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCra
 function shownCause({ shownBy, ...cause }: KnownCause, boot: ReadBoot): ShownCause {
   return 'type' in shownBy
     ? { ...cause, line: shownBy.atMs, text: shown(shownBy, boot).text }
-    : { ...cause, line: shownBy.at, text: `stack: ${shownBy.functions.slice(0, 6).join(' < ')}` };
+    : { ...cause, line: shownBy.at, text: `stack: ${functionsOf(shownBy).slice(0, 6).join(' < ')}` };
 }
 
 function shown(event: RunEvent, { textOf }: ReadBoot): ShownLine {

@@ -32,7 +32,7 @@ void t.test('a crash from top to bottom', async (t) => {
 void t.test('what is undetermined says what would decide it, and stacks name their CPUs', async (t) => {
   const text = logText(reportOf('two-stacks-of-2012'), { color: false });
   t.match(text, /^verdict +undetermined: log-ends-after-panic$/m);
-  t.match(text, /^decided by +\S/m);
+  t.match(text, /^to decide +\S/m);
   t.match(text, / {2}CPU 0 \(swapper\/0\): crash_nmi_callback < .* < mask_ioapic_irq < /);
   t.match(
     text,

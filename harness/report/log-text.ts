@@ -1,5 +1,6 @@
 import type { LogCrash, LogReport, ShownCause, UnarmedBoot } from '../console-log/log-report.js';
 import { escapeGuestText, escapeHostText } from '../model/escape.js';
+import { functionsOf } from '../timeline/cpu-stacks.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
 
 const WIDTH = 11;
@@ -49,7 +50,7 @@ function crashText(crash: LogCrash, { name, colors, index, crashes }: Around): s
     ],
     ['verdict', `${paint(crash.verdict)}: ${crash.detail}`],
     ['', crash.explanation],
-    ...titled('decided by', crash.decidedBy),
+    ...titled('to decide', crash.toDecide),
     ...titled(
       'ladder',
       crash.phases.map(({ phase, how, line }) =>
@@ -62,10 +63,12 @@ function crashText(crash: LogCrash, { name, colors, index, crashes }: Around): s
     ),
     ...titled(
       'stacks',
-      crash.stacks.map(({ line, cpu, comm, functions }) => {
+      crash.stacks.map(({ line, cpu, comm, frames }) => {
         const who = `${cpu === undefined ? 'CPU ?' : `CPU ${cpu}`}${comm === undefined ? '' : ` (${escapeGuestText(comm, 32)})`}`;
-        const names = functions.slice(0, FUNCTIONS).map((text) => escapeGuestText(text, 64));
-        return `${at(line)}  ${who}: ${names.join(' < ')}${functions.length > FUNCTIONS ? ' < ...' : ''}`;
+        const names = functionsOf({ frames })
+          .slice(0, FUNCTIONS)
+          .map((text) => escapeGuestText(text, 64));
+        return `${at(line)}  ${who}: ${names.join(' < ')}${frames.length > FUNCTIONS ? ' < ...' : ''}`;
       }),
     ),
     ...titled('causes', causeLines(crash.causes, { name, colors })),

@@ -51,6 +51,8 @@ async function candidates(before: readonly string[], current: string): Promise<s
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
+  // Without candidates the shell completes names of files.
+  if (words.command.startsWith('read ')) return [];
   return [...(await positionals(words, choices)), ...(current === '' ? names : [])];
 }
 
