@@ -21,11 +21,15 @@ export interface PlanRewriting {
  */
 export function bundledPlan(plan: RunPlan, rewriting: PlanRewriting): RunPlan {
   const { redactor } = rewriting;
-  const { host: _host, cell, kernel, captureKernel, accel, qemu, scenario, machine, ...rest } = plan;
+  const { cell, kernel, captureKernel, accel, qemu, scenario } = plan;
   const same = kernel.sha256 === captureKernel.sha256;
+  // Field by field: what is added to plans later is not packed by accident.
   return {
-    ...rest,
+    schema: plan.schema,
     campaign: 'bundle',
+    runId: plan.runId,
+    trial: plan.trial,
+    nonce: plan.nonce,
     scenario: withoutPaths(scenario),
     ...(cell === undefined ? {} : { cell }),
     kernel: bundledKernel(kernel, 'kernel/vmlinuz', rewriting),
@@ -39,7 +43,12 @@ export function bundledPlan(plan: RunPlan, rewriting: PlanRewriting): RunPlan {
       reason: 'The reason is left out of the bundle.',
       ...(accel.unproved === undefined ? {} : { unproved: "KVM was not proved on the sender's host" }),
     },
-    machine,
+    machine: plan.machine,
+    append: plan.append,
+    captureAppend: plan.captureAppend,
+    modules: plan.modules,
+    limits: plan.limits,
+    timeoutScale: plan.timeoutScale,
     qemu: {
       binary: 'qemu-system-x86_64',
       version: redactor.hostText(qemu.version),

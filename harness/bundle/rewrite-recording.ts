@@ -40,6 +40,9 @@ export function rewriteFact(fact: HostFact, redactor: Redactor): HostFact {
   if (fact.fact === 'given-up') return { ...fact, why: hostText(fact.why) };
   if (fact.fact === 'source' && fact.why !== undefined) return { ...fact, why: hostText(fact.why) };
   if (fact.fact === 'symbols') return { ...fact, saw: hostText(fact.saw) };
+  // An autopsy says which files its symbols are from.
+  const kind: string = fact.fact;
+  if (kind === 'autopsy') return deepStrings(fact, hostText);
   return OF_THE_GUEST.has(fact.fact) ? fact : deepStrings(fact, (text) => redactor.names(text));
 }
 

@@ -75,11 +75,8 @@ async function reproduce(argv: Arguments, signal: AbortSignal): Promise<number> 
         });
   if (argv.dryRun) {
     const planned = await plan();
-    const differing = differencesOf(planned.plans, planned.initrd);
-    sayWanted(wanted, differing);
-    const command = planned.plans.slice(0, 1).flatMap(({ qemu }) => [qemu.binary, ...qemu.args]);
-    const object = { schema: 1, file, wanted, differences: differing, command };
-    print(`${argv.json ? JSON.stringify(object) : shellQuote(command)}\n`);
+    sayWanted(wanted, differencesOf(planned.plans, planned.initrd));
+    for (const { qemu } of planned.plans.slice(0, 1)) print(`${shellQuote([qemu.binary, ...qemu.args])}\n`);
     return EXIT.expected;
   }
   let differences: HostDifference[] = [];
