@@ -40,7 +40,7 @@ export const STIMULI: readonly Stimulus[] = [
     prepare: OPEN_TTY,
     script:
       "while :; do echo 1 >/proc/irq/4/smp_affinity; printf '\\r' >/dev/ttyS0; echo 2 >/proc/irq/4/smp_affinity; printf '\\r' >/dev/ttyS0; done",
-    tried: 'untried',
+    tried: 'reached mask_ioapic_irq on 6.1.192 and Debian 6.1',
     source:
       'arch/x86/kernel/apic/io_apic.c, kernel/irq/migration.c (v6.1): the pending move is done at the next interrupt of the line',
   },
@@ -65,7 +65,7 @@ export const STIMULI: readonly Stimulus[] = [
     ],
     prepare: OPEN_TTY,
     script: "while :; do printf 'x\\r' >/dev/ttyS0; done",
-    tried: 'untried',
+    tried: 'reached handle_edge_irq on Debian 6.1, in the scenario hardirq-entry',
     source: 'drivers/tty/serial/8250/8250_port.c (v6.1)',
   },
   {
@@ -107,7 +107,7 @@ export const STIMULI: readonly Stimulus[] = [
     name: "sysrq's help text",
     reaches: ['serial8250_console_write', '__handle_sysrq', 'write_sysrq_trigger'],
     script: 'while :; do echo h >/proc/sysrq-trigger; sleep 0.3; done',
-    tried: 'untried',
+    tried: 'reached serial8250_console_write on Debian 6.1, in the scenario console-lock-held',
     source: 'drivers/tty/sysrq.c (v6.1)',
   },
   {
@@ -155,7 +155,7 @@ export const STIMULI: readonly Stimulus[] = [
       'pci_mmcfg_read',
     ],
     script: 'while :; do cat /sys/bus/pci/devices/*/config; done',
-    tried: 'untried',
+    tried: 'reached pci_conf1_read on Debian 6.1 and 6.12, in the scenario pci-config-lock-held',
     source: 'drivers/pci/access.c, arch/x86/pci/direct.c (v6.1)',
   },
   {
@@ -195,7 +195,7 @@ export const STIMULI: readonly Stimulus[] = [
       'timekeeping_update',
     ],
     script: 'while :; do :; done & while :; do :; done',
-    tried: 'untried',
+    tried: 'reached tick_sched_timer on Debian 6.1, in the scenario timer, without the load',
     source: 'kernel/time/tick-sched.c, kernel/time/hrtimer.c (v6.1)',
   },
   {
@@ -232,7 +232,7 @@ export const STIMULI: readonly Stimulus[] = [
       'add_timer',
     ],
     script: undefined,
-    tried: 'untried',
+    tried: 'reached run_timer_softirq on Debian 6.1, in the scenario softirq',
     source: 'kernel/time/timer.c, kernel/softirq.c (v6.1)',
   },
   {
@@ -413,7 +413,7 @@ export const STIMULI: readonly Stimulus[] = [
       '__slab_free',
     ],
     script: 'while :; do cat /proc/uptime >/dev/null; done',
-    tried: 'untried',
+    tried: 'reached uptime_proc_show on Debian 6.1, in the scenario softlockup',
     source: 'fs/proc/uptime.c, fs/seq_file.c (v6.1)',
   },
   {
