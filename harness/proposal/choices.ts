@@ -13,8 +13,14 @@ export interface Choices {
   readonly at: { readonly after: readonly string[] } | { readonly offset: number };
   /** The lock whose word is proved; absent when its variable is not known, or the kernel has no symbol for it. */
   readonly lock: string | undefined;
-  /** `panic first`: the crasher is on its way when the holder takes the lock, so its messages do not meet it. */
-  readonly order: 'hold first' | 'panic first';
+  /**
+   * `panic first`: the crasher is on its way when the holder takes the lock, so its messages do not meet it.
+   * `panic between`: the same, and the holder is stopped at {@link approach} before, on its way to the lock. Nobody has to
+   * come by while a CPU panics, when the kernel lets others print no more.
+   */
+  readonly order: 'hold first' | 'panic first' | 'panic between';
+  /** A function of the holder's stack outside the one that takes the lock. */
+  readonly approach: string | undefined;
   /** Where the crasher panics. */
   readonly context: 'interrupt' | 'task' | 'nmi';
   /** The vCPU that holds; absent: the first that comes by. */
@@ -35,18 +41,26 @@ export function firstChoices(relation: Relation): Choices {
   const [stimulus] = stimuliFor([...holder.candidates.slice(0, 1), ...holder.chain]);
   if (stimulus === undefined) throw new Error('the table of stimuli is empty');
   const panicFirst = kind === 'other-cpu' && (printing || stoppedByPanic);
+  const approach = approachOf(holder.candidates);
+  const between = panicFirst && approach !== undefined;
   return {
     holdIn: holdNames(holder.candidates, lock),
     at: { after: lockCallees(holder.lockFunction) },
     // A read-write lock's word has another form.
     lock: /read|write/.test(holder.lockFunction ?? waiter.lockFunction ?? '') ? undefined : lock,
-    order: panicFirst ? 'panic first' : 'hold first',
+    order: between ? 'panic between' : panicFirst ? 'panic first' : 'hold first',
+    approach,
     context: 'interrupt',
-    holderOn: panicFirst ? 1 : undefined,
+    holderOn: panicFirst && !between ? 1 : undefined,
     alone: 'shootdown',
     stimulus,
     append: stoppedByPanic ? 'crash_kexec_post_notifiers' : undefined,
   };
+}
+
+/** The caller's caller of the function that takes the lock, or its caller: far enough out to be clear of the lock. */
+function approachOf(candidates: readonly string[]): string | undefined {
+  return candidates[2] ?? candidates[1];
 }
 
 /**
@@ -118,6 +132,26 @@ export function stepsOf(choices: Choices, kind: Relation['kind']): { comment: st
       release,
     ];
   }
+  if (order === 'panic between' && choices.approach !== undefined) {
+    const { approach } = choices;
+    return [
+      stimulate,
+      {
+        comment: 'The holder is on its way to the lock, and has not taken it.',
+        steps: [{ hold: { as: 'holder', at: approach } }, { prove: { role: 'holder', in: approach } }],
+      },
+      {
+        comment: 'The crasher panics and prints; it is stopped before it sends the NMI.',
+        steps: [...crasherSteps(choices), ...fireSteps(choices), ...toEntry(choices)],
+      },
+      { comment: 'The holder takes the lock, and nothing else happens.', steps: holdSteps(choices) },
+      {
+        comment: 'The crasher sends the NMI and waits for the effect.',
+        steps: [...toDelay(choices), ...still],
+      },
+      release,
+    ];
+  }
   return [
     stimulate,
     {
@@ -136,8 +170,12 @@ function holdSteps({ holdIn, at, lock, order, holderOn }: Choices): Step[] {
     'offset' in at ? { in: inside, offset: at.offset } : { after: list(at.after), in: inside };
   const irqsOff = 'after' in at && at.after.length > 0 && at.after.every((name) => turnsInterruptsOff(name));
   const on = order === 'panic first' ? {} : holderOn === undefined ? {} : { on: holderOn };
+  const reach: Step =
+    order === 'panic between'
+      ? { run: { as: 'holder', to: location } }
+      : { hold: { as: 'holder', at: location, ...on } };
   return [
-    { hold: { as: 'holder', at: location, ...on } },
+    reach,
     ...(lock === undefined ? [] : [{ prove: { lock, held: true } }]),
     { prove: { role: 'holder', in: inside } },
     ...(irqsOff ? [{ prove: { role: 'holder', interrupts: 'off' as const } }] : []),
@@ -172,7 +210,7 @@ function toShootdown(choices: Choices): Step[] {
 
 function toEntry({ alone, order }: Choices): Step[] {
   if (alone !== 'shootdown') return [];
-  const proof: Step[] = order === 'panic first' ? [{ prove: { role: 'crasher', in: SHOOTDOWN } }] : [];
+  const proof: Step[] = order === 'hold first' ? [] : [{ prove: { role: 'crasher', in: SHOOTDOWN } }];
   return [{ run: { as: 'crasher', to: SHOOTDOWN } }, ...proof];
 }
 
@@ -182,8 +220,8 @@ function toDelay({ alone }: Choices): Step[] {
 }
 
 /** With a vCPU of its own for the holder, the stimulus runs there. */
-function onHolder(script: string, { holderOn }: Choices): string {
-  if (holderOn === undefined) return script;
+function onHolder(script: string, { holderOn, order }: Choices): string {
+  if (holderOn === undefined || order === 'panic between') return script;
   return `taskset ${(1 << holderOn).toString(16)} ${shellQuote(['sh', '-c', script])}`;
 }
 

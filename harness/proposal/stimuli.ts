@@ -40,7 +40,7 @@ export const STIMULI: readonly Stimulus[] = [
     prepare: OPEN_TTY,
     script:
       "while :; do echo 1 >/proc/irq/4/smp_affinity; printf '\\r' >/dev/ttyS0; echo 2 >/proc/irq/4/smp_affinity; printf '\\r' >/dev/ttyS0; done",
-    tried: 'untried',
+    tried: 'reached mask_ioapic_irq on 6.1.192 and Debian 6.1',
     source:
       'arch/x86/kernel/apic/io_apic.c, kernel/irq/migration.c (v6.1): the pending move is done at the next interrupt of the line',
   },
@@ -65,7 +65,7 @@ export const STIMULI: readonly Stimulus[] = [
     ],
     prepare: OPEN_TTY,
     script: "while :; do printf 'x\\r' >/dev/ttyS0; done",
-    tried: 'untried',
+    tried: 'reached serial8250_interrupt on 6.1.192',
     source: 'drivers/tty/serial/8250/8250_port.c (v6.1)',
   },
   {
@@ -100,24 +100,22 @@ export const STIMULI: readonly Stimulus[] = [
       'printk',
     ],
     script: 'while :; do echo crashpath >/dev/kmsg; done',
-    tried: 'untried',
+    tried: 'reached up on 6.1.192, and in console_unlock on Debian 6.1',
     source: 'kernel/printk/printk.c, devkmsg_write() (v6.1)',
   },
   {
     name: "sysrq's help text",
     reaches: ['serial8250_console_write', '__handle_sysrq', 'write_sysrq_trigger'],
     script: 'while :; do echo h >/proc/sysrq-trigger; sleep 0.3; done',
-    tried: 'untried',
+    tried: 'reached serial8250_console_write on 6.1.192',
     source: 'drivers/tty/sysrq.c (v6.1)',
   },
   {
-    name: 'traces of all tasks',
+    name: 'backtraces of all CPUs',
     reaches: [
-      'show_state_filter',
-      'sched_show_task',
-      'rcu_dump_cpu_stacks',
       'nmi_trigger_cpumask_backtrace',
       'arch_trigger_cpumask_backtrace',
+      'nmi_cpu_backtrace',
       'printk_safe_flush',
       '__printk_safe_flush',
       'show_stack',
@@ -138,7 +136,7 @@ export const STIMULI: readonly Stimulus[] = [
       'kmsg_dump_get_buffer',
     ],
     script: 'while :; do dmesg >/dev/null; done',
-    tried: 'untried',
+    tried: 'reached do_syslog on 6.1.192',
     source: 'kernel/printk/printk.c, do_syslog() (v6.1)',
   },
   {
@@ -155,7 +153,7 @@ export const STIMULI: readonly Stimulus[] = [
       'pci_mmcfg_read',
     ],
     script: 'while :; do cat /sys/bus/pci/devices/*/config; done',
-    tried: 'untried',
+    tried: 'reached pci_conf1_read on 6.1.192',
     source: 'drivers/pci/access.c, arch/x86/pci/direct.c (v6.1)',
   },
   {
@@ -169,7 +167,7 @@ export const STIMULI: readonly Stimulus[] = [
       'rtc_read_time',
     ],
     script: 'while :; do cat /sys/class/rtc/rtc0/time; done',
-    tried: 'untried',
+    tried: 'untried: 6.1.192 as crashpath builds it has no rtc0',
     source: 'drivers/rtc/rtc-cmos.c, rtc-mc146818-lib.c (v6.1)',
   },
   {
@@ -195,7 +193,7 @@ export const STIMULI: readonly Stimulus[] = [
       'timekeeping_update',
     ],
     script: 'while :; do :; done & while :; do :; done',
-    tried: 'untried',
+    tried: 'reached tick_sched_timer on 6.1.192',
     source: 'kernel/time/tick-sched.c, kernel/time/hrtimer.c (v6.1)',
   },
   {
@@ -215,7 +213,7 @@ export const STIMULI: readonly Stimulus[] = [
       'common_nsleep',
     ],
     script: 'while :; do usleep 500; done',
-    tried: 'untried',
+    tried: 'reached hrtimer_start_range_ns on 6.1.192',
     source: 'kernel/time/hrtimer.c (v6.1)',
   },
   {
@@ -232,7 +230,7 @@ export const STIMULI: readonly Stimulus[] = [
       'add_timer',
     ],
     script: undefined,
-    tried: 'untried',
+    tried: 'reached run_timer_softirq on 6.1.192',
     source: 'kernel/time/timer.c, kernel/softirq.c (v6.1)',
   },
   {
@@ -258,7 +256,7 @@ export const STIMULI: readonly Stimulus[] = [
       'newidle_balance',
     ],
     script: 'while :; do yes | head -n 20000 >/dev/null; done',
-    tried: 'untried',
+    tried: 'reached try_to_wake_up on 6.1.192',
     source: 'fs/pipe.c, kernel/sched/core.c (v6.1)',
   },
   {
@@ -289,7 +287,7 @@ export const STIMULI: readonly Stimulus[] = [
       'do_wait',
     ],
     script: 'while :; do /bin/busybox true; done',
-    tried: 'untried',
+    tried: 'reached copy_process on 6.1.192',
     source: 'kernel/fork.c, kernel/exit.c, fs/exec.c (v6.1)',
   },
   {
@@ -310,7 +308,7 @@ export const STIMULI: readonly Stimulus[] = [
       'rcu_accelerate_cbs',
     ],
     script: 'while :; do /bin/busybox true; cat /proc/uptime >/dev/null; done',
-    tried: 'untried',
+    tried: 'reached rcu_core on 6.1.192',
     source: 'kernel/rcu/tree.c (v6.1)',
   },
   {
@@ -332,7 +330,7 @@ export const STIMULI: readonly Stimulus[] = [
       'on_each_cpu_cond_mask',
     ],
     script: 'while :; do echo 1 >/proc/sys/vm/drop_caches; done',
-    tried: 'untried',
+    tried: 'reached __queue_work on 6.1.192',
     source: 'mm/swap.c, lru_add_drain_all(), kernel/workqueue.c (v6.1)',
   },
   {
@@ -359,7 +357,7 @@ export const STIMULI: readonly Stimulus[] = [
       'alloc_vmap_area',
     ],
     script: 'while :; do dd if=/dev/zero of=/dev/null bs=4M count=2 2>/dev/null; done',
-    tried: 'untried',
+    tried: 'reached get_page_from_freelist on 6.1.192',
     source: 'mm/page_alloc.c, mm/memory.c (v6.1): dd faults its buffer in, and gives it back',
   },
   {
@@ -383,7 +381,7 @@ export const STIMULI: readonly Stimulus[] = [
       'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && echo +memory >/tmp/cg/cgroup.subtree_control && mkdir /tmp/cg/a',
     script:
       'echo $$ >/tmp/cg/a/cgroup.procs; while :; do dd if=/dev/zero of=/dev/null bs=4M count=2 2>/dev/null; cat /tmp/cg/a/memory.stat >/dev/null; done',
-    tried: 'untried',
+    tried: 'untried: 6.1.192 as crashpath builds it has no CONFIG_MEMCG',
     source: 'mm/memcontrol.c (v6.1); the kernel needs CONFIG_MEMCG',
   },
   {
@@ -413,7 +411,7 @@ export const STIMULI: readonly Stimulus[] = [
       '__slab_free',
     ],
     script: 'while :; do cat /proc/uptime >/dev/null; done',
-    tried: 'untried',
+    tried: 'reached uptime_proc_show on 6.1.192',
     source: 'fs/proc/uptime.c, fs/seq_file.c (v6.1)',
   },
   {
@@ -431,7 +429,7 @@ export const STIMULI: readonly Stimulus[] = [
       'crng_fast_key_erasure',
     ],
     script: 'while :; do head -c 4096 /dev/urandom >/dev/null; echo x >/dev/urandom; done',
-    tried: 'untried',
+    tried: 'reached urandom_read_iter on 6.1.192',
     source: 'drivers/char/random.c (v6.1)',
   },
   {
@@ -456,7 +454,7 @@ export const STIMULI: readonly Stimulus[] = [
     ],
     prepare: 'ip link set lo up',
     script: 'while :; do ping -c 1 -W 1 127.0.0.1 >/dev/null 2>&1; done',
-    tried: 'untried',
+    tried: 'reached loopback_xmit on 6.1.192',
     source: 'drivers/net/loopback.c, net/core/dev.c (v6.1); the kernel needs CONFIG_INET',
   },
   {

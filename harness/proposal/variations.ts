@@ -81,7 +81,7 @@ function remedies(
         ];
       }
       // The crasher waits for what the holder has before it stops the others: it must print first.
-      return [flipped(choices), { ...choices, context: 'interrupt' }, { ...choices, alone: 300 }];
+      return [...reordered(choices), { ...choices, context: 'interrupt' }, { ...choices, alone: 300 }];
     case 'not-proved':
       if (obstacle.about === 'crasher')
         return [
@@ -103,17 +103,23 @@ function neighbours(relation: Relation, choices: Choices): Choices[] {
     ...contexts.map((context) => ({ ...choices, context })),
     ...onOther(choices),
     ...places,
-    flipped(choices),
+    ...reordered(choices),
     ...stimuliFor([...choices.holdIn, ...relation.holder.chain])
       .slice(0, 3)
       .map((stimulus) => ({ ...choices, stimulus })),
   ];
 }
 
-function flipped(choices: Choices): Choices {
-  return choices.order === 'hold first'
-    ? { ...choices, order: 'panic first', holderOn: choices.holderOn ?? 1 }
-    : { ...choices, order: 'hold first', holderOn: undefined };
+/** The other orders of the holder's lock and the crasher's panic. */
+function reordered(choices: Choices): Choices[] {
+  const orders: Choices[] = [
+    ...(choices.approach === undefined
+      ? []
+      : [{ ...choices, order: 'panic between' as const, holderOn: undefined }]),
+    { ...choices, order: 'panic first', holderOn: choices.holderOn ?? 1 },
+    { ...choices, order: 'hold first', holderOn: undefined },
+  ];
+  return orders.filter(({ order }) => order !== choices.order);
 }
 
 function onOther(choices: Choices): Choices[] {
