@@ -71,7 +71,7 @@ async function positionals(
 ): Promise<string[]> {
   if (/^(run|compare|bisect|bisect-step) /.test(command))
     return (await import('../../prepare/scenario-files.js')).runnableNames(SHIPPED);
-  if (/^attach /.test(command)) return keptNames();
+  if (command.startsWith('attach ')) return keptNames();
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }
