@@ -65,6 +65,13 @@ t.test('what is not obeyed is refused', async (t) => {
     runWords(host, '--keep-vmcore'),
     /cannot keep the vmcore of kernel ".*": it has no driver for the virtio disk that takes it: its config has no CONFIG_VIRTIO_PCI/,
   );
+  for (const option of ['--keep-vmcore', '--keep-failed'])
+    await refused(
+      runWords(host, option, '--host', 'local', '--host', 'ssh://nowhere.invalid'),
+      new RegExp(
+        `cannot use ${option} with --host "ssh://nowhere.invalid": dumps and guests are kept on this host only`,
+      ),
+    );
   t.strictSame(await guestsOf(host), []);
 });
 

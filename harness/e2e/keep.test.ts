@@ -1,12 +1,13 @@
 /** What stays of a run: its dump, opened by other programs, and its dead guest, attached to by gdb. */
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { z } from 'zod';
 import type { RunResult } from '../model/result.js';
 import { crashpath } from '../testing/crashpath-command.js';
+import { scratch } from '../testing/files.js';
 import { judgedAgain, runScenario } from '../testing/guests/run-scenario.js';
 import { qemusUnder } from '../testing/processes.js';
 
@@ -18,11 +19,10 @@ const Attached = z.object({
 });
 
 /** The crashed kernel's log, as makedumpfile reads it out of a dump: it needs VMCOREINFO, and KASLR is on. */
-async function logIn({ directory }: RunResult): Promise<string> {
-  const { stdout } = await execa('makedumpfile', ['--dump-dmesg', 'vmcore', '/dev/stdout'], {
-    cwd: directory,
-  });
-  return stdout;
+async function logIn(t: Test, { directory }: RunResult): Promise<string> {
+  const log = join(await scratch(t), 'log');
+  await execa('makedumpfile', ['--dump-dmesg', 'vmcore', log], { cwd: directory });
+  return readFile(log, 'latin1');
 }
 
 /** The format, the release in VMCOREINFO and the number of CPUs, as the library reads them with which drgn opens a dump. */
@@ -60,7 +60,7 @@ t.test("the capture kernel's dump", async (t) => {
   );
   t.strictSame(await judgedAgain(run), result, 'classify gives the stored result');
   t.match(
-    await logIn(result),
+    await logIn(t, result),
     /sysrq: Trigger a crash\n.*Kernel panic - not syncing: sysrq triggered crash/s,
   );
   t.match(await openedByLibrary(result), new RegExp(`^diskdump ${result.kernel} 2$`));
@@ -82,7 +82,7 @@ t.test('the dead guest of a failed run, and its memory from outside', async (t) 
     guestKept: { forMinutes: 5, symbols: [{ file: 'first-kernel.elf' }, { file: 'capture-kernel.elf' }] },
   });
   t.strictSame(await judgedAgain(run), result, 'classify gives the stored result');
-  t.match(await logIn(result), /Kernel panic - not syncing: sysrq triggered crash/);
+  t.match(await logIn(t, result), /Kernel panic - not syncing: sysrq triggered crash/);
   t.match(await openedByLibrary(result), new RegExp(`^diskdump ${result.kernel} 2$`));
 
   const [pid, ...others] = await qemusUnder(result.directory);

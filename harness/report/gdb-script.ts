@@ -33,8 +33,8 @@ class Named(FrameDecorator):
     def function(self):
         frame = self.inferior_frame()
         if frame.type() != gdb.SIGTRAMP_FRAME:
-            return super().function()
-        return frame.name() or hex(frame.pc())
+            return super().function() or "??"
+        return frame.name() or "??"
 
 class Names:
     def __init__(self):

@@ -1,14 +1,18 @@
 import { Fault } from '../model/fault.js';
-import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Guest } from './guest.js';
 import { leaveGuestUp } from './keep-guest.js';
 import { keepVmcore } from './keep-vmcore.js';
 import type { KnownSymbols } from './known-symbols.js';
+import { orNothing } from './post-mortem.js';
 
 /** Facts of these kinds mean that there is no machine any more, or that it is to be given up at once. */
-const GONE: ReadonlySet<string> = new Set(['qemu-exit', 'interrupted', 'host-lost']);
+const GONE: ReadonlyMap<string, string> = new Map([
+  ['qemu-exit', 'QEMU had ended'],
+  ['interrupted', 'the run was interrupted'],
+  ['host-lost', 'its host was lost'],
+]);
 
 /** A run at its end, with its machine still there. */
 export interface EndedRun {
@@ -34,7 +38,10 @@ export async function keepWhatIsLeft(
   const { verdict, outcome } = judge();
   const captured = verdict === 'captured';
   const failed = !captured || outcome !== 'expected';
-  const gone = watch.events.find((event) => event.type === 'host' && GONE.has(event.fact.fact));
+  const gone = watch.events.flatMap((event) =>
+    event.type === 'host' ? (GONE.get(event.fact.fact) ?? []) : [],
+  )[0];
+  if (failed && gone === undefined) await standStill(guest);
   const { dump, memory } = machine.abilities;
   if (vmcore !== undefined && dump === undefined)
     watch.fact({ fact: 'vmcore-not-kept', why: `${machine.name} dumps no memory` });
@@ -49,11 +56,11 @@ export async function keepWhatIsLeft(
     };
     const fact = await keepVmcore({ dump, memory }, run);
     if (fact !== undefined) watch.fact(fact);
-    else if (wanted) watch.fact({ fact: 'vmcore-not-kept', why: `the machine is gone: ${nameOf(gone)}` });
+    else if (wanted) watch.fact({ fact: 'vmcore-not-kept', why: gone ?? 'nothing was written' });
   }
   if (keepFailed === undefined || !failed) return;
   if (gone !== undefined) {
-    watch.fact({ fact: 'guest-not-kept', why: `the machine is gone: ${nameOf(gone)}` });
+    watch.fact({ fact: 'guest-not-kept', why: gone });
     return;
   }
   try {
@@ -65,6 +72,10 @@ export async function keepWhatIsLeft(
   }
 }
 
-function nameOf(event: RunEvent | undefined): string {
-  return event?.type === 'host' ? event.fact.fact : 'unknown';
+/** What is kept is the machine as the verdict found it. One that has no debugger, or does not answer, runs on. */
+function standStill(guest: Guest): Promise<void> {
+  return orNothing(async () => {
+    await guest.settled();
+    await (await guest.debugger()).interrupt();
+  });
 }

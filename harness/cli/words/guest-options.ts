@@ -7,6 +7,7 @@ import {
   VMCORE_READS,
   type VmcoreReading,
 } from '../../plan/guest-defaults.js';
+import { LOCAL_HOST_NAME } from '../../ssh/address.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import {
   campaignName,
@@ -174,5 +175,15 @@ export function requireNothingKept(
   if (given.length === 0) return;
   throw usageFault(
     `cannot use ${given.join(' ')} in ${what}: its runs are counted, and none is kept; run the kernel of interest with crashpath run ${given.join(' ')}`,
+  );
+}
+
+/** Refuses what is kept only of guests on this host, before any other is connected. Throws a usage fault. Pure. */
+export function requireKeptHere(argv: Pick<GuestOptions, 'keep-vmcore' | 'keep-failed' | 'host'>): void {
+  const there = argv.host.find((name) => name !== LOCAL_HOST_NAME);
+  const given = givenAmong(argv, ['keep-vmcore', 'keep-failed']);
+  if (there === undefined || given.length === 0) return;
+  throw usageFault(
+    `cannot use ${given.join(' ')} with --host "${there}": dumps and guests are kept on this host only; leave out one of them`,
   );
 }
