@@ -3,7 +3,8 @@ import { readGeneralRegisters } from './general-registers.js';
 import { readCommand, readMemoryRanges, readMemoryText } from './memory.js';
 
 /** QEMU 7.2.22, `xp /3gx 0x1000`. */
-const DUMP = '0000000000001000: 0x0102030405060708 0xffffffff81000000\r\n0000000000001010: 0x0000000000000001\r\n';
+const DUMP =
+  '0000000000001000: 0x0102030405060708 0xffffffff81000000\r\n0000000000001010: 0x0000000000000001\r\n';
 
 void t.test('memory as the monitor prints it', (t) => {
   t.equal(readCommand(0x1000n, 24), 'xp /3gx 0x1000');
@@ -73,7 +74,10 @@ void t.test('general registers by the names of the gdbstub', (t) => {
     efer: 0xd01n,
   });
   t.equal(registers?.rsp, undefined, 'its line is missing');
-  t.same(Object.keys(registers ?? {}).filter((name) => name.startsWith('d')), []);
+  t.same(
+    Object.keys(registers ?? {}).filter((name) => name.startsWith('d')),
+    [],
+  );
   t.equal(readGeneralRegisters('no vCPU').size, 0);
   t.end();
 });

@@ -29,7 +29,11 @@ for (const release of RELEASES) {
     t.equal(found?.symbols.length, count);
     t.ok(Object.keys(symbols).length >= 5);
     for (const [name, addresses] of Object.entries(symbols)) {
-      t.same(found?.table.named(name).map(({ address }) => address.toString(16)), addresses, name);
+      t.same(
+        found?.table.named(name).map(({ address }) => address.toString(16)),
+        addresses,
+        name,
+      );
     }
     t.end();
   });
@@ -39,7 +43,10 @@ for (const release of RELEASES) {
     const banner = Buffer.from(bytes);
     banner.write('Linux versiom', banner.indexOf('Linux version '), 'latin1');
     t.equal(readImageSymbols({ base, bytes: banner }), undefined, 'the proof is missing');
-    t.equal(readImageSymbols({ base: base + 0x1000n, bytes })?.release, release.startsWith('7') ? release : undefined);
+    t.equal(
+      readImageSymbols({ base: base + 0x1000n, bytes })?.release,
+      release.startsWith('7') ? release : undefined,
+    );
     t.equal(readImageSymbols({ base, bytes: bytes.subarray(0, bytes.length - 9000) }), undefined, 'cut');
     t.equal(readImageSymbols({ base, bytes: Buffer.alloc(65536) }), undefined);
     t.end();
@@ -49,7 +56,7 @@ for (const release of RELEASES) {
 void t.test('symbols of a file are compared with those in memory', (t) => {
   const { base, bytes } = recorded('6.1.0-56-amd64');
   const own = readImageSymbols({ base, bytes });
-  if (own === undefined) return t.end();
+  if (own === undefined) throw new Error('the recording has no symbols');
   const earlier = movedSymbols(own.table, -0x3e00000n);
   t.match(compareSymbols(earlier, own), { kind: 'same', offset: 0x3e00000n });
   const other = recorded('6.12.117+deb12-amd64');
