@@ -128,3 +128,31 @@ void t.test('loops that wait for no lock', async (t) => {
     /^vCPU 1 loops in wait_for_word\+0x[\da-f]+, 5 instructions, reads word \(0xf+[\da-f]+\) = 0x0+1, called by __cpseed/,
   ]);
 });
+
+void t.test('the lock of console_sem, on stock kernels of 2020 and 2026', async (t) => {
+  for (const name of ['console-sem-5.10', 'console-sem-7.2']) {
+    const recorded = recordedMachine(name);
+    const { findings, vcpus, waits } = await autopsyOf(recorded.machine);
+    t.strictSame(findings, [
+      'vCPU 0 spins on console_sem, held by vCPU 1, which was interrupted in up and sits in crash_nmi_callback',
+    ]);
+    t.match(waits, [{ takenIn: 'down_trylock', holder: { certain: true, heldIn: 'up' } }], name);
+    const [waiter, holder] = vcpus.map(({ frames }) => frames.map(({ function: function_ }) => function_));
+    t.strictSame(waiter?.slice(0, 3), [
+      'native_queued_spin_lock_slowpath',
+      '_raw_spin_lock_irqsave',
+      'down_trylock',
+    ]);
+    t.strictSame(holder?.slice(0, 2), ['native_halt', 'crash_nmi_callback']);
+    t.match(vcpus[1], { complete: true }, 'the stack of the holder is known to its bottom');
+    t.ok(vcpus[1]?.frames.every(({ reliable }) => reliable));
+    t.ok(vcpus[1]?.frames.some(({ hitBy }) => hitBy === 'NMI'));
+  }
+});
+
+void t.test('without its symbol that lock is named by its taker', async (t) => {
+  const { findings } = await autopsyOf(recordedMachine('console-sem-7.2').without(/^console_sem$/));
+  t.match(findings, [
+    /^vCPU 0 spins on .*held by vCPU 1, which was interrupted in up and sits in crash_nmi_callback$/,
+  ]);
+});

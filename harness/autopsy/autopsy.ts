@@ -10,12 +10,12 @@ import {
 } from '../model/autopsy.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { GdbRemoteError } from '../qemu/gdbstub/index.js';
-import type { StackFrame, SymbolTable } from '../symbols/index.js';
+import type { FunctionFlows, StackFrame, SymbolTable } from '../symbols/index.js';
 import { readVcpus } from '../timeline/vcpus.js';
 import type { Debugger } from './debugger.js';
 import { findingsOf, loopText, type SeenVcpu } from './findings.js';
 import { loopAt } from './loop-at.js';
-import { type StackedVcpu, stackedVcpu } from './stacked-vcpu.js';
+import { lockFlows, type StackedVcpu, stackedVcpu } from './stacked-vcpu.js';
 import { waitOf } from './waits.js';
 
 /** A kernel of the stopped machine, with its symbols at this boot's addresses. */
@@ -67,7 +67,11 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
   const unknown: string[] = [];
   if (all.length > MOST_VCPUS) unknown.push(`${all.length - MOST_VCPUS} more vCPUs`);
   const read: ReadVcpu[] = [];
-  for (const seen of all.slice(0, MOST_VCPUS)) read.push(await readVcpu(seen, machine, unknown));
+  const flows = {
+    production: kernels.production && lockFlows(kernels.production.symbols),
+    capture: kernels.capture && lockFlows(kernels.capture.symbols),
+  };
+  for (const seen of all.slice(0, MOST_VCPUS)) read.push(await readVcpu(seen, { machine, unknown, flows }));
   for (const one of read) await inspect(one, read);
   unknown.push(...missingSymbols(read, machine));
   const interrupts = controllers === undefined ? [] : controllerLines(controllers);
@@ -78,13 +82,12 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
     kernels: SIDES.flatMap((side) => {
       const kernel = kernels[side];
       if (kernel === undefined) return [];
-      const offset = kernel.offset === undefined ? {} : { offset: kernel.offset.toString(16) };
       return [
         {
           side,
           release: kernel.release?.slice(0, 256),
+          offset: kernel.offset?.toString(16) ?? kaslrOffset(kernel.symbols),
           symbols: kernel.from.slice(0, MOST_CHARACTERS),
-          ...offset,
         },
       ];
     }),
@@ -98,6 +101,16 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
   };
 }
 
+/** Where the image of a kernel without KASLR begins: __START_KERNEL with CONFIG_PHYSICAL_START=16M (page_64_types.h, v6.1). */
+const LINKED_AT = 0xffffffff81000000n;
+
+/** By how much KASLR moved a kernel, which it does by whole units of 2 MiB; undefined for another start. */
+function kaslrOffset(symbols: SymbolTable): string | undefined {
+  const text = symbols.named('_text')[0]?.address;
+  if (text === undefined || text < LINKED_AT || (text - LINKED_AT) % 0x200000n !== 0n) return undefined;
+  return (text - LINKED_AT).toString(16);
+}
+
 /** What is read of one vCPU; its wait and its loop are found when all stacks are known. */
 interface ReadVcpu extends SeenVcpu {
   readonly seen: VcpuState;
@@ -108,7 +121,15 @@ interface ReadVcpu extends SeenVcpu {
   loop: SeenVcpu['loop'];
 }
 
-async function readVcpu(now: VcpuState, machine: StillMachine, unknown: string[]): Promise<ReadVcpu> {
+/** What the reading of a vCPU uses. */
+interface Reader {
+  readonly machine: StillMachine;
+  /** Takes what cannot be read. */
+  readonly unknown: string[];
+  readonly flows: Partial<Record<(typeof SIDES)[number], FunctionFlows | undefined>>;
+}
+
+async function readVcpu(now: VcpuState, { machine, unknown, flows }: Reader): Promise<ReadVcpu> {
   const { reader, registersText, kernels, lost = [] } = machine;
   const before = lost.find(({ index }) => index === now.index);
   const seen = before ?? now;
@@ -144,9 +165,11 @@ async function readVcpu(now: VcpuState, machine: StillMachine, unknown: string[]
       unknown.push(`the stack and the locks of vCPU ${vcpu}: it runs 32-bit code`);
       return without('it runs 32-bit code', registers);
     }
-    const kernel = place === 'capture-kernel' ? kernels.capture : kernels.production;
+    const side = place === 'capture-kernel' ? 'capture' : 'production';
+    const kernel = kernels[side];
     if (kernel === undefined) return without('no symbols of the kernel that it runs', registers);
-    const stacked = await stackedVcpu({ vcpu, state }, { reader, symbols: kernel.symbols });
+    const { symbols } = kernel;
+    const stacked = await stackedVcpu({ vcpu, state }, { reader, symbols, flows: flows[side] });
     return { ...base, registers, stacked, noStack: '' };
   } catch (error) {
     // A vCPU that the debugger does not have.

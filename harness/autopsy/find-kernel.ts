@@ -24,8 +24,6 @@ export interface FoundKernel {
   /** The symbols at this boot's addresses. */
   readonly symbols: SymbolTable;
   readonly release: string;
-  /** What KASLR moved it by, from the boot that the symbols are of. */
-  readonly offset: bigint;
   /** Runs a reading of its virtual memory, through its page tables. */
   read<T>(reading: Reading<T>): Promise<T>;
 }
@@ -49,7 +47,7 @@ export async function findKernel(
     const read = <T>(reading: Reading<T>) => run(throughTables(reading, { tables, physical }));
     const offset = await read(findImageOffset(symbols, release));
     if (offset === undefined) continue;
-    return { symbols: offset === 0n ? symbols : movedSymbols(symbols, offset), release, offset, read };
+    return { symbols: offset === 0n ? symbols : movedSymbols(symbols, offset), release, read };
   }
   return undefined;
 }

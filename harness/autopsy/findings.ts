@@ -114,12 +114,22 @@ export function waitText({ wait, taken }: FoundWait, state: SeenVcpu['state']): 
   if (!taken) return `vCPU ${vcpu} is about to take ${lock}${by}: its word shows that it is free`;
   if (holder === undefined) {
     const word = wait.lock.word === undefined ? '' : ` (its word is 0x${wait.lock.word})`;
-    return `vCPU ${vcpu} ${does} ${lock}${word}${by}; no stack shows who holds it`;
+    return `vCPU ${vcpu} ${does} ${lock}${word}${by}; no stack shows who holds it${queueText(wait)}`;
   }
   const likely = holder.certain ? '' : 'probably ';
   if (holder.vcpu === vcpu)
     return `vCPU ${vcpu} ${does} ${lock}, which ${likely}it holds itself: ${ownText(wait)}`;
   return `vCPU ${vcpu} ${does} ${lock}, ${likely}held by vCPU ${holder.vcpu}, which ${holderText(holder)}`;
+}
+
+/**
+ * The last CPU that waits in the queue of a queued spin lock: bits 18 to 31 of its word are its number plus one
+ * (include/asm-generic/qspinlock_types.h, v6.1, fewer than 16,384 CPUs).
+ */
+function queueText({ vcpu, function: name, lock }: LockWait): string {
+  if (lock.word === undefined || !/spin/.test(name ?? '')) return '';
+  const tail = (Number.parseInt(lock.word, 16) >>> 18) - 1;
+  return tail < 0 || tail === vcpu ? '' : `; CPU ${tail} is the last in its queue`;
 }
 
 /** `ioapic_lock`, or `the lock at 0x...`. */

@@ -37,9 +37,12 @@ export async function stackedVcpu(
   {
     reader,
     symbols,
+    flows = lockFlows(symbols),
   }: {
     readonly reader: Pick<Debugger, 'readRegisters' | 'readMemory'>;
     readonly symbols: SymbolTable;
+    /** The kernel's functions, for all vCPUs that run it; absent: followed for this one. */
+    readonly flows?: FunctionFlows | undefined;
   },
 ): Promise<StackedVcpu> {
   const registers = await reader.readRegisters(vcpu);
@@ -48,10 +51,14 @@ export async function stackedVcpu(
       orUnreadable(reader.readMemory(address, length, { vcpu })),
     );
   const memory = pagedMemory();
-  const flows = functionFlows(symbols, { memory, effectOf: lockEffectOf });
   const trace = await run(walkStack(registers, symbols, memory));
   const values = await run(valuesOf(trace.frames, { flows, memory }));
   return { vcpu, state, registers, trace, values, symbols, flows, memory, run };
+}
+
+/** The functions of a kernel, followed for the locks that they take. */
+export function lockFlows(symbols: SymbolTable): FunctionFlows {
+  return functionFlows(symbols, { memory: pagedMemory(), effectOf: lockEffectOf });
 }
 
 /** The functions of a stack that are certain, innermost first. */

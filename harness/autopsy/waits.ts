@@ -40,7 +40,12 @@ export function* waitOf(waiter: StackedVcpu, all: readonly StackedVcpu[]): Readi
     ...(name === undefined ? {} : { takenIn: name }),
   };
   const function_ = functionOf(outermost) ?? '';
-  if (word !== undefined && isFree(word, function_)) return { wait, taken: false };
+  if (word !== undefined && isFree(word, { name: function_, symbols: waiter.symbols }))
+    return { wait, taken: false };
+  if (address !== undefined && HAS_OWNER.test(function_)) {
+    const owner = yield* ownerOf(address.number, { name: function_, waiter, all });
+    if (owner !== undefined) return { wait: { ...wait, holder: owner }, taken: true };
+  }
   const question = address === undefined ? undefined : { waiter, depth, address, all };
   const holder = question === undefined ? undefined : (holderOf(question) ?? (yield* likelyHolder(question)));
   return { wait: holder === undefined ? wait : { ...wait, holder }, taken: true };
@@ -58,10 +63,57 @@ function lockFrames(frames: readonly StackFrame[]): number {
   return end < 0 ? 0 : end;
 }
 
-/** A word of zero is a free lock of every kind but a mutex's (its owner) and a ticket lock's (two equal halves). */
-function isFree(word: Uint8Array, name: string): boolean {
+/**
+ * Whether a lock's word shows that it is free. A mutex has its owner there. A ticket lock, before queued spin locks (v4.2),
+ * is free when its two halves are equal, of 8 or 16 bits each (arch/x86/include/asm/spinlock.h, v3.2).
+ */
+function isFree(
+  bytes: Uint8Array,
+  { name, symbols }: { readonly name: string; readonly symbols: SymbolTable },
+): boolean {
   if (HAS_OWNER.test(name)) return false;
-  return word.every((byte) => byte === 0);
+  const word = Buffer.from(bytes).readUInt32LE();
+  const queued = symbols.related('queued_spin_lock_slowpath').length > 0;
+  if (queued || symbols.related('native_queued_spin_lock_slowpath').length > 0 || !SPIN.test(name))
+    return word === 0;
+  return word >>> 16 === (word & 0xffff) || (word < 0x10000 && word >>> 8 === (word & 0xff));
+}
+
+const SPIN = /spin/;
+/** The owner of a mutex is its first word, that of a read-write semaphore its second; flags are in the low three bits. */
+const OWNER_OFFSET = { mutex: 0n, rwsem: 8n } as const;
+const OWNER_FLAGS = 7n;
+/** The task that a CPU runs: a per-CPU variable, since v6.2 the first member of another one for some releases. */
+const CURRENT = ['current_task', 'const_pcpu_hot', 'pcpu_hot'] as const;
+
+/** Who owns a mutex or a semaphore, when its owner is the task that a vCPU runs. */
+function* ownerOf(
+  lock: bigint,
+  {
+    name,
+    waiter,
+    all,
+  }: { readonly name: string; readonly waiter: StackedVcpu; readonly all: readonly StackedVcpu[] },
+): Reading<LockWait['holder']> {
+  const offset = /rwsem/.test(name) ? OWNER_OFFSET.rwsem : OWNER_OFFSET.mutex;
+  const owner = yield* waiter.memory.word(lock + offset);
+  if (owner === undefined || (owner & ~OWNER_FLAGS) === 0n) return undefined;
+  for (const one of all) {
+    const current = CURRENT.map((variable) => one.symbols.named(variable)[0]).find(
+      (symbol) => symbol !== undefined,
+    );
+    if (current === undefined) return undefined;
+    const at = BigInt.asUintN(64, one.registers.gs_base + current.address);
+    if ((yield* waiter.memory.word(at)) !== (owner & ~OWNER_FLAGS)) continue;
+    const { frames } = one.trace;
+    const hit = frames.findIndex((frame, index) => index > 0 && frame.interrupted);
+    return {
+      ...describe({ holder: one, frame: Math.max(hit, 0), strength: 2 }),
+      heldIn: undefined,
+      proof: `the owner that the lock names is the task that vCPU ${one.vcpu} runs (${current.name})`,
+    };
+  }
+  return undefined;
 }
 
 function lockAddress(values: readonly FrameValues[], depth: number): Known | undefined {

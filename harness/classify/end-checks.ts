@@ -122,7 +122,7 @@ function lockOf({ fact }: FactEvent<'examination'>): string {
     const at = saw.findIndex((text) => text.startsWith('it waits for '));
     const [waits, holder] = saw.slice(at, at + 2);
     if (at < 0 || waits === undefined) continue;
-    const held = holder !== undefined && /lock$|hold it: /.test(holder) ? `; ${holder}` : '';
+    const held = holder !== undefined && /lock$|holds? it: /.test(holder) ? `; ${holder}` : '';
     return escapeGuestText(`; vCPU ${vcpu} ${waits.slice('it '.length)}${held}`, MOST_LOCK_BYTES);
   }
   return '';

@@ -1,35 +1,9 @@
 import t from 'tap';
-import type { Autopsy, AutopsyFrame, AutopsyVcpu } from '../model/autopsy.js';
+import type { Autopsy } from '../model/autopsy.js';
+import { madeAutopsy, madeAutopsyVcpu as vcpu, madeFrame as frame } from '../testing/builders/autopsies.js';
 import { autopsyText } from './autopsy-text.js';
 
-function frame(name: string, changes: Partial<AutopsyFrame> = {}): AutopsyFrame {
-  return {
-    address: 'ffffffff81000000',
-    label: `${name}+0x10/0x40`,
-    function: name,
-    source: 'orc',
-    reliable: true,
-    interrupted: false,
-    ...changes,
-  };
-}
-
-function vcpu(index: number, frames: AutopsyFrame[], changes: Partial<AutopsyVcpu> = {}): AutopsyVcpu {
-  return {
-    vcpu: index,
-    state: 'running',
-    interruptsOn: false,
-    place: 'first-kernel',
-    registers: { rip: 'ffffffff81000000' },
-    frames,
-    complete: true,
-    ended: 'end-of-stack',
-    ...changes,
-  };
-}
-
-const MADE: Autopsy = {
-  version: 1,
+const MADE: Autopsy = madeAutopsy({
   kernels: [{ side: 'production', release: '3.2.0', symbols: 'a file' }],
   vcpus: [
     vcpu(
@@ -73,7 +47,7 @@ const MADE: Autopsy = {
   interrupts: ['no IO-APIC'],
   findings: ['vCPU 4 spins on ioapic_lock\u001b[2J'],
   unknown: ['the dead kernel'],
-};
+});
 
 void t.test('stacks as a mail has them', async (t) => {
   t.equal(

@@ -27,7 +27,13 @@ export function* framePointerStep({ check, flows, memory }: FrameReader, cursor:
   if (pushed !== undefined) {
     const ip = yield* memory.word(cursor.sp + pushed);
     if (ip === undefined) return { kind: 'lost', why: 'the top of the stack is not readable' };
-    return yield* checked(check, { ip, sp: cursor.sp + pushed + 8n, bp: cursor.bp, interrupted: false });
+    const caller = { ip, sp: cursor.sp + pushed + 8n, bp: cursor.bp, interrupted: false };
+    const step = yield* checked(check, caller);
+    if (step.kind !== 'frame') return step;
+    // In a kernel without frame pointers RBP is any number.
+    if (cursor.bp === 0n) return { kind: 'lost', why: 'the frame pointer is zero' };
+    const next = yield* framePointerStep({ check, flows, memory }, caller);
+    return next.kind === 'lost' ? next : step;
   }
   // A zero ends a chain of frames; before the first one it is only a register that happens to be zero.
   if (cursor.bp === 0n) {

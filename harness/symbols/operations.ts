@@ -75,41 +75,45 @@ const QUAD = 8;
 
 /** The instructions that compilers use to move, save and compute addresses. */
 function followed(read: IcedInstruction): readonly Operation[] | undefined {
-  const { Mnemonic, OpKind } = iced();
-  const [to, from] = [whole(read, 0), whole(read, 1)];
-  switch (read.mnemonic) {
-    case Mnemonic.Mov:
-      if (to !== undefined && from !== undefined) return [{ op: 'copy', to, from }];
-      if (read.op0Kind === OpKind.Memory) return [storeOf(read, from)];
-      if (to !== undefined && read.op1Kind === OpKind.Memory) {
-        const place = placeOf(read);
-        return place === undefined ? undefined : [{ op: 'load', to, from: place }];
-      }
-      return constantOf(read);
-    case Mnemonic.Lea: {
-      const place = placeOf(read);
-      return to === undefined || place === undefined ? undefined : [{ op: 'address', to, of: place }];
-    }
-    case Mnemonic.Add:
-    case Mnemonic.Sub: {
-      if (to === undefined || !isImmediate(read, 1)) return undefined;
-      const by = BigInt.asIntN(64, read.immediate(1));
-      return [{ op: 'add', to, by: read.mnemonic === Mnemonic.Add ? by : -by }];
-    }
-    case Mnemonic.Xor: {
-      const same = read.op0Kind === OpKind.Register && read.op0Register === read.op1Register;
-      const register = same ? general(read.op0Register) : undefined;
-      return register === undefined ? undefined : [{ op: 'constant', to: register, value: 0n }];
-    }
-    case Mnemonic.Push:
-      return read.stackPointerIncrement === -QUAD ? [{ op: 'push', from: to }] : undefined;
-    case Mnemonic.Pop:
-      return read.stackPointerIncrement === QUAD ? [{ op: 'pop', to }] : undefined;
-    case Mnemonic.Leave:
-      return [{ op: 'leave' }];
-    default:
-      return undefined;
+  const { Mnemonic } = iced();
+  const { mnemonic } = read;
+  const to = whole(read, 0);
+  if (mnemonic === Mnemonic.Mov) return moved(read);
+  if (mnemonic === Mnemonic.Lea) {
+    const place = placeOf(read);
+    return to === undefined || place === undefined ? undefined : [{ op: 'address', to, of: place }];
   }
+  if (mnemonic === Mnemonic.Add || mnemonic === Mnemonic.Sub) {
+    if (to === undefined || !isImmediate(read, 1)) return undefined;
+    const by = BigInt.asIntN(64, read.immediate(1));
+    return [{ op: 'add', to, by: mnemonic === Mnemonic.Add ? by : -by }];
+  }
+  if (mnemonic === Mnemonic.Xor) return zeroed(read);
+  if (mnemonic === Mnemonic.Push && read.stackPointerIncrement === -QUAD) return [{ op: 'push', from: to }];
+  if (mnemonic === Mnemonic.Pop && read.stackPointerIncrement === QUAD) return [{ op: 'pop', to }];
+  return mnemonic === Mnemonic.Leave ? [{ op: 'leave' }] : undefined;
+}
+
+function moved(read: IcedInstruction): readonly Operation[] | undefined {
+  const { OpKind } = iced();
+  const [to, from] = [whole(read, 0), whole(read, 1)];
+  if (to !== undefined && from !== undefined) return [{ op: 'copy', to, from }];
+  if (read.op0Kind === OpKind.Memory) return [storeOf(read, from)];
+  if (to === undefined || read.op1Kind !== OpKind.Memory) return constantOf(read);
+  const place = placeOf(read);
+  return place === undefined ? undefined : [{ op: 'load', to, from: place }];
+}
+
+/** `xor %eax,%eax`; `xor %al,%al` clears a part only. */
+function zeroed(read: IcedInstruction): readonly Operation[] | undefined {
+  const { OpKind, RegisterExt } = iced();
+  const isSame =
+    read.op0Kind === OpKind.Register &&
+    read.op1Kind === OpKind.Register &&
+    read.op0Register === read.op1Register;
+  const whole32 = isSame && RegisterExt.size(read.op0Register) >= 4;
+  const to = whole32 ? general(read.op0Register) : undefined;
+  return to === undefined ? undefined : [{ op: 'constant', to, value: 0n }];
 }
 
 function constantOf(read: IcedInstruction): readonly Operation[] | undefined {

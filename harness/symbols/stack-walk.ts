@@ -148,8 +148,12 @@ function frameAt(
   source: FrameSource,
 ): StackFrame {
   // A return address is looked up by the call before it, which may be the last instruction of its function.
-  const found = table.at(interrupted ? ip : ip - 1n);
-  const symbolized = found === undefined || interrupted ? found : { ...found, offset: found.offset + 1 };
+  const before = table.at(interrupted ? ip : ip - 1n);
+  // Nothing calls from the padding before a function: a choreography has entered another function at its first byte.
+  const isPadding = before !== undefined && before.symbol.name.startsWith('__pfx_');
+  const found = isPadding ? table.at(ip) : before;
+  const symbolized =
+    found === undefined || interrupted || isPadding ? found : { ...found, offset: found.offset + 1 };
   const reliable = source !== 'scan';
   const label = `${reliable ? '' : '? '}${nameSymbol(symbolized, ip)}`;
   return {

@@ -97,3 +97,10 @@ void t.test('nothing is known at the start of a part of a function', async (t) =
   const made = flow('90 c3', { isEntry: false });
   t.equal(made.before(AT)?.values.size, 0);
 });
+
+void t.test('padding leads nowhere', async (t) => {
+  // jmp +2; int3; int3; nop: what stands behind the jump is reached from it alone
+  const made = flow('eb02 cccc 90 c3');
+  t.match(made.before(AT + 4n)?.values.get('rdi'), { origin: 'in:rdi' });
+  t.equal(made.before(AT + 2n), undefined);
+});

@@ -88,7 +88,17 @@ export function flowOf({ code, bytes, callEffect, isEntry = true, alsoEntered = 
   );
   const index = new Map(instructions.map(({ address }, at) => [address, at] as const));
   const successors = instructions.map((instruction) => successorsOf(instruction, index));
-  const predecessors = countOf(successors.flat());
+  const indexOf = (address: bigint) => index.get(address) ?? [];
+  const led = new Set(successors.flat());
+  // What nothing leads to is padding or the branch of a static key that is off, but where a jump table may lead to it.
+  const hasTable = instructions.some(({ kind }) => kind === 'jump-indirect');
+  const unknown = [
+    ...alsoEntered.flatMap(indexOf),
+    ...[...instructions.keys()].filter(
+      (at) => hasTable && at > 0 && instructions[at]?.found === 'sweep' && !led.has(at),
+    ),
+  ];
+  const predecessors = countOf([0, ...unknown, ...reachedFrom([0, ...unknown], successors)]);
   const states = new Map<number, State>();
   const loads = new Map<string, Value>();
   const step = (at: number, before: State): State => {
@@ -113,19 +123,8 @@ export function flowOf({ code, bytes, callEffect, isEntry = true, alsoEntered = 
     states.set(at, next);
     work.push(at);
   };
-  for (const address of [code.address, ...alsoEntered]) {
-    const at = index.get(address);
-    if (at !== undefined) predecessors.set(at, (predecessors.get(at) ?? 0) + 1);
-  }
   enter(0, isEntry ? entryState() : unknownState());
-  for (const address of alsoEntered) {
-    const at = index.get(address);
-    if (at !== undefined) enter(at, unknownState());
-  }
-  // Nothing leads to these: a jump table may.
-  for (const [at, { found }] of instructions.entries()) {
-    if (at > 0 && found === 'sweep' && !predecessors.has(at)) enter(at, unknownState());
-  }
+  for (const at of unknown) enter(at, unknownState());
   for (let visits = 0; visits < MOST_VISITS; visits += 1) {
     const at = work.pop();
     if (at === undefined) break;
@@ -149,15 +148,26 @@ export function flowOf({ code, bytes, callEffect, isEntry = true, alsoEntered = 
 }
 
 function successorsOf(
-  { address, length, kind, target }: FunctionInstruction,
+  { address, length, kind, target, mnemonic }: FunctionInstruction,
   index: ReadonlyMap<bigint, number>,
 ): readonly number[] {
+  if (mnemonic === 'int3') return [];
   const following = address + BigInt(length);
   const addresses: bigint[] = [];
   if (kind === 'jump' || kind === 'conditional-jump') addresses.push(target ?? 0n);
   // Execution continues behind the ud2 of WARN().
   if (kind !== 'jump' && kind !== 'jump-indirect' && kind !== 'return') addresses.push(following);
   return addresses.flatMap((one) => index.get(one) ?? []);
+}
+
+/** The successors of all instructions that direct jumps reach from some, each as often as it is one. */
+function reachedFrom(
+  starts: readonly number[],
+  successors: readonly (readonly number[])[],
+): readonly number[] {
+  const seen = new Set(starts);
+  for (const at of seen) for (const next of successors[at] ?? []) seen.add(next);
+  return [...seen].flatMap((at) => successors[at] ?? []);
 }
 
 function countOf(list: readonly number[]): Map<number, number> {
