@@ -56,7 +56,7 @@ for (const release of RELEASES) {
 void t.test('symbols of a file are compared with those in memory', (t) => {
   const { base, bytes } = recorded('6.1.0-56-amd64');
   const own = readImageSymbols({ base, bytes });
-  if (own === undefined) return t.end();
+  if (own === undefined) throw new Error('the recording has no symbols');
   const earlier = movedSymbols(own.table, -0x3e00000n);
   t.match(compareSymbols(earlier, own), { kind: 'same', offset: 0x3e00000n });
   const other = recorded('6.12.117+deb12-amd64');

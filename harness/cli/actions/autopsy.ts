@@ -25,10 +25,11 @@ export async function autopsy(options: AutopsyOptions): Promise<number> {
       });
     }
     const given = givenAmong(options, SYMBOL_OPTIONS);
-    if (given.length > 0)
+    if (given.length > 0) {
       throw usageFault(
-        `cannot use ${given.join(' and ')} with "${named}": a run has recorded its autopsy; leave them out, or give a dump's path`,
+        `cannot find dump "${named}": there is no such file; give a dump's path, or leave ${given.join(' and ')} out for a stored run`,
       );
+    }
     return await (await import('./autopsy-run.js')).autopsyRun(named, options);
   } catch (error) {
     if (stopping.caught === undefined) throw error;
@@ -76,8 +77,6 @@ async function isFile(path: string): Promise<boolean> {
     return !(await stat(path)).isDirectory();
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      // A path that is not there is not the name of a run either.
-      if (path.includes('/') && path.includes('.')) return false;
       return false;
     }
     throw harnessFault(`cannot read "${path}": permission denied; run crashpath as its owner`, error);

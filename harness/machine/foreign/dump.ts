@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { execa } from 'execa';
 import { z } from 'zod';
 import type { PhysicalMemory } from '../../autopsy/physical-memory.js';
 import { errnoOf, messageOf, reasonFor } from '../../model/errno.js';
@@ -26,6 +27,17 @@ export interface Dump extends CoreNotes {
 export const DUMP_PYTHON = '/usr/bin/python3';
 /** The Debian package of the reader. */
 export const DUMP_PACKAGE = 'python3-libkdumpfile';
+/** Whether the reader can be used on this host. */
+export async function hasDumpReader(): Promise<boolean> {
+  const asked = await execa(DUMP_PYTHON, ['-I', '-c', 'import kdumpfile'], {
+    reject: false,
+    timeout: ANSWER_MS,
+    killSignal: 'SIGKILL',
+    stdin: 'ignore',
+  });
+  return !asked.failed;
+}
+
 /** One answer; opening a flattened dump rearranges all of it. */
 const OPEN_MS = 600_000;
 const ANSWER_MS = 30_000;
