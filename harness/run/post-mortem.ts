@@ -1,4 +1,4 @@
-import { type AutopsiedKernel, autopsyOf } from '../autopsy/autopsy.js';
+import type { AutopsiedKernel } from '../autopsy/autopsy.js';
 import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
@@ -180,6 +180,8 @@ async function examine(
     production: autopsiedKernel(kernels.production),
     capture: autopsiedKernel(kernels.capture),
   };
+  // It decodes instructions, which most runs need not.
+  const { autopsyOf } = await import('../autopsy/autopsy.js');
   watch.fact({
     fact: 'autopsy',
     autopsy: await autopsyOf({ reader: gdb, registersText, armed, kernels: autopsied, controllers, lost }),
