@@ -90,6 +90,11 @@ t.test('bad input: one line, exit code 64', async (t) => {
     t.match(stderr, says, name);
   }
   t.match(await propose('no-such-run'), { exitCode: 64, stderr: /neither a file nor a run/ });
+  const host = await madeHost(t);
+  t.match(await host.process(['propose', '-']), {
+    exitCode: 64,
+    stderr: /cannot propose from "-": no stack of a CPU/,
+  });
   t.match(await propose('/dev/zero'), { exitCode: 64, stderr: /it is not a file; pipe it/ });
 });
 

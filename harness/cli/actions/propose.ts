@@ -30,7 +30,10 @@ const running = async () => ({
 /** Proposes a scenario of the stacks that are named, and tries it with `--try`. Returns the exit code. */
 export async function propose(argv: ProposeArguments): Promise<number> {
   requireSense(argv);
-  const given = await readGiven(argv.stacks, { outDirectory: outDirectory(argv.out), stdin: process.stdin });
+  const given = await readGiven(referenceIn(argv.stacks), {
+    outDirectory: outDirectory(argv.out),
+    stdin: process.stdin,
+  });
   const found = relationIn(given.stacks, given.autopsy?.waits ?? []);
   if (!isRelation(found)) {
     if (argv.json)
@@ -51,6 +54,15 @@ export async function propose(argv: ProposeArguments): Promise<number> {
     say(`draft: ${argv.output}`);
   }
   return EXIT.expected;
+}
+
+/** yargs 18 hands over a lone dash as the empty string, as it does an empty word: a terminal does not answer that. */
+function referenceIn(stacks: string): string {
+  if (stacks !== '') return stacks;
+  if (!process.stdin.isTTY) return '-';
+  throw usageFault(
+    'cannot propose from "-": standard input is a terminal; pipe a text into it, or name a file',
+  );
 }
 
 function requireSense(argv: ProposeArguments): void {
