@@ -22,6 +22,7 @@ const INPUT: NextInput = {
   release: '6.1.0-28-amd64',
   commandLine: undefined,
   captureCommandLine: undefined,
+  stacksIn: undefined,
 };
 
 const names = await runnableNames(SHIPPED);

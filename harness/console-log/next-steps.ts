@@ -21,6 +21,8 @@ export interface NextInput {
   readonly release: string | undefined;
   readonly commandLine: string | undefined;
   readonly captureCommandLine: string | undefined;
+  /** The log with the stacks of several CPUs, of which a draft can be made; undefined without. */
+  readonly stacksIn: string | undefined;
 }
 
 interface Step {
@@ -145,6 +147,11 @@ export function nextSteps(input: NextInput): NextStep[] {
   if (isReset) {
     const words = ['sweep', 'nmi-transition', '--kernel', kernelSpec(input.release)];
     const why = 'where on the crash path an NMI resets the machine';
+    commands.unshift({ words, command: shellQuote(['crashpath', ...words]), why });
+  }
+  if (input.stacksIn !== undefined) {
+    const words = ['propose', input.stacksIn];
+    const why = 'a choreography that brings two CPUs to the places of these stacks';
     commands.unshift({ words, command: shellQuote(['crashpath', ...words]), why });
   }
   const seen = new Set<string>();

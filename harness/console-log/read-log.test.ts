@@ -6,6 +6,7 @@ import { isAboutKernel, VERDICT_WORDS, type VerdictWord } from '../model/verdict
 import { fixtureNames, readFixture, TESTDATA } from '../testing/recordings/fixtures.js';
 import { logFixtures, readLogText } from '../testing/recordings/log-fixtures.js';
 import { logReportJson } from './log-report.js';
+import { createLogReader } from './read-log.js';
 
 const fixtures = await logFixtures();
 const lines = (...text: string[]) => Buffer.from(`${text.join('\n')}\n`, 'latin1');
@@ -48,6 +49,19 @@ void t.test('logs of kinds that public reports show', async (t) => {
       }
     }
   }
+});
+
+void t.test('stacks of two CPUs lead to a draft, those of one do not, nor do those of a stream', (t) => {
+  const next = (name: string, file: string | undefined) => {
+    const reader = createLogReader(name, file);
+    reader.push(fixtures.find((fixture) => fixture.name === name)?.bytes ?? Buffer.alloc(0));
+    return reader.finish().crashes.flatMap((crash) => crash.next.map(({ command }) => command));
+  };
+  const two = 'two-stacks-of-2012';
+  t.equal(next(two, 'a log')[0], "crashpath propose 'a log'");
+  t.notMatch(next(two, undefined).join('\n'), 'propose');
+  t.notMatch(next('ghes-error-inherited', 'x.log').join('\n'), 'propose');
+  t.end();
 });
 
 void t.test('a hang is said only with its proof', async (t) => {

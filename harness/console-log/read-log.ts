@@ -31,8 +31,11 @@ const ARMING: ReadonlySet<CauseName> = new Set([
 const MOST_EVIDENCE = 12;
 const MOST_TEXT = 240;
 
-/** A reader for the log of that name. Pure; memory is bounded, whatever the log holds. */
-export function createLogReader(log: string): LogReader {
+/**
+ * A reader for the log of that name; `file`: where a command finds it again. Pure; memory is bounded, whatever the log
+ * holds.
+ */
+export function createLogReader(log: string, file?: string): LogReader {
   const numberer = createLineNumberer();
   const crashes: LogCrash[] = [];
   const unarmed: UnarmedBoot[] = [];
@@ -57,7 +60,7 @@ export function createLogReader(log: string): LogReader {
         });
       return;
     }
-    if (crashes.length < MOST_CRASHES) crashes.push(crashOf(boot, verdict));
+    if (crashes.length < MOST_CRASHES) crashes.push(crashOf(boot, verdict, file));
     else moreCrashes += 1;
   });
 
@@ -79,7 +82,7 @@ export function createLogReader(log: string): LogReader {
   };
 }
 
-function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCrash {
+function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict, file: string | undefined): LogCrash {
   const stacks = stacksOf(boot);
   const causes = knownCauses({ facts, stacks, word: finding.word });
   const message =
@@ -116,6 +119,7 @@ function crashOf(boot: ReadBoot, { finding, phases, facts }: LogVerdict): LogCra
       release: boot.release,
       commandLine: boot.commandLine,
       captureCommandLine: boot.captureCommandLine,
+      stacksIn: new Set(stacks.map(({ cpu }) => cpu)).size > 1 ? file : undefined,
     }),
   };
 }

@@ -35,7 +35,7 @@ export async function readLogs({ log: names, json }: ReadOptions): Promise<numbe
 
 async function readLog(name: string): Promise<LogReport> {
   if (name === STDIN && process.stdin.isTTY) say('reading stdin; Ctrl-D ends it');
-  const reader = createLogReader(name === STDIN ? 'stdin' : name);
+  const reader = name === STDIN ? createLogReader('stdin') : createLogReader(name, name);
   let toldMs = Date.now();
   let count = 0;
   for await (const bytes of openLog(name, { onNote: complain })) {
@@ -50,7 +50,7 @@ async function readLog(name: string): Promise<LogReport> {
   throw logFault(
     name,
     `no line of it (${report.lines}) looks like a kernel's: no time stamp of printk, no banner, no panic`,
-    'give the text of a serial console, netconsole, syslog or dmesg',
+    'give the text of a serial console, netconsole, syslog or dmesg; for stacks in a mail use crashpath propose',
   );
 }
 
