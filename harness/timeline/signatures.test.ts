@@ -327,8 +327,20 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     misses: ['nvme nvme0: Abort status: 0x0', 'nvme nvme0: 4/0/0 default/read/poll queues'],
   },
   'iommu-fault': {
-    hits: ['DMAR: DRHD: handling fault status reg 2', 'AMD-Vi: Completion-Wait loop timed out'],
-    misses: ['DMAR: IOMMU enabled', 'AMD-Vi: Copied DEV table from previous kernel.'],
+    hits: [
+      'DMAR: DRHD: handling fault status reg 2',
+      'DMAR: [DMA Read NO_PASID] Request device [03:00.0] fault addr 0x7f000000 [fault reason 0x06] PTE Read access is not set',
+      'dmar: DMAR:[DMA Write] Request device [02:00.0] fault addr ffff0000',
+      'AMD-Vi: Completion-Wait loop timed out',
+      'AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x000a address=0x0 flags=0x0000]',
+      'nvme 0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000a address=0x0 flags=0x0000]',
+    ],
+    misses: [
+      'DMAR: IOMMU enabled',
+      'DMAR: [Firmware Bug]: No firmware reserved region can cover this RMRR',
+      'AMD-Vi: Copied DEV table from previous kernel.',
+      'a comment: AMD-Vi: Event logged [IO_PAGE_FAULT',
+    ],
   },
   'unknown-nmi': {
     hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],
