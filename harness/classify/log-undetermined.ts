@@ -45,7 +45,7 @@ export const undeterminedCheck: LogCheck = (facts) => {
   if (lockup === undefined) return undefined;
   return undetermined(
     'lockup-reported',
-    `the kernel's watchdogs report CPUs or tasks that stand still, and ${endText(boot.follows)}; the reports show where they stood, not that they stood there for ever, and no panic followed`,
+    `the kernel's watchdogs report CPUs or tasks that stand still, and no panic followed; the reports show where they stood, not that they stood there for ever`,
     [
       'a panic on the next lockup: kernel.softlockup_panic=1, kernel.hardlockup_panic=1, kernel.hung_task_panic=1',
       'a dump of the machine while it hangs: an NMI with kernel.unknown_nmi_panic=1, or virsh dump --memory-only of a guest',
@@ -131,8 +131,8 @@ function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent
   if (boot.follows === 'unknown-boot') {
     return undetermined(
       'unknown-kernel-follows',
-      'a kernel started behind the panic, and its command line is not in the log: it is the capture kernel (elfcorehdr=) or a reboot',
-      ['the line "Command line:" of that kernel', 'whether there is a dump on the dump target'],
+      'a kernel started behind the panic, and the log does not show which: the capture kernel or a reboot; its command line is not in the log, or its architecture gives elfcorehdr in a device tree',
+      ['the line "Command line:" of that kernel, on x86', 'whether there is a dump on the dump target'],
       [loadedBy, panic],
     );
   }
