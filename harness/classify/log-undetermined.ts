@@ -61,6 +61,11 @@ function isStandstillReport(event: RunEvent): boolean {
   );
 }
 
+/** The crashed kernel announces the jump to the crash kernel, on architectures that do. */
+function isJump(event: RunEvent): boolean {
+  return event.type === 'signature' && event.name === 'jump-announced';
+}
+
 const AFTER_SILENCE = [
   'registers of all CPUs from outside (a BMC, virsh qemu-monitor-command, crashpath on the same kernel)',
   'whether there is a dump on the dump target: a capture kernel may run without printing',
@@ -128,12 +133,24 @@ function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent
       [loadedBy, panic, passed],
     );
   }
+  const jump = events.slice(events.indexOf(panic)).find((event) => isJump(event));
+  if (boot.follows === 'nothing' && jump !== undefined) {
+    return undetermined(
+      'log-ends-after-jump',
+      'the log ends behind the last line of the crashed kernel, which announces the jump: a crash kernel was started, and did not print or did not get far; a log that ends is no hang',
+      [
+        'whether there is a dump on the dump target: a capture kernel may run without printing',
+        "the capture kernel's messages, with an earlycon= of its own on its command line",
+      ],
+      [loadedBy, panic, jump],
+    );
+  }
   if (boot.follows === 'unknown-boot') {
     return undetermined(
       'unknown-kernel-follows',
       'a kernel started behind the panic, and the log does not show which: the capture kernel or a reboot; its command line is not in the log, or its architecture gives elfcorehdr in a device tree',
       ['the line "Command line:" of that kernel, on x86', 'whether there is a dump on the dump target'],
-      [loadedBy, panic],
+      [loadedBy, panic, jump],
     );
   }
   if (boot.follows === 'boot') {

@@ -211,6 +211,11 @@ void t.test('lines before a banner belong to its boot', async (t) => {
       { boot: 2, detail: 'log-ends-after-panic', lines: { first: 5, last: 8 } },
     ],
   });
+  const bye = '[  200.100000] Bye!';
+  t.strictSame(verdicts(lines(...arm, bye)), ['undetermined/log-ends-after-jump']);
+  t.strictSame(verdicts(lines(...arm.slice(0, 3), bye, panic)), ['undetermined/log-ends-after-panic']);
+  t.strictSame(verdicts(lines(...arm, '[  200.100000] app[1]: Bye!')), ['undetermined/log-ends-after-panic']);
+  t.equal(verdicts(lines(...arm, bye, ...arm))[0], 'undetermined/unknown-kernel-follows');
   for (const { words, why } of readLogText(lines(...arm)).crashes[0]?.next ?? []) {
     t.ok(words.includes('./bzImage'), 'no kernel of another machine is suggested');
     t.match(why, /x86 only/);

@@ -19,11 +19,13 @@ function programMessage(message: string): RegExp {
 export const SERVICE_SIGNATURES: readonly Signature[] = [
   {
     name: 'dump-saved',
-    pattern: programMessage(String.raw`saving vmcore complete|(?:kdump-tools: )?saved vmcore in \S+`),
+    pattern: programMessage(
+      String.raw`saving vmcore complete|(?:kdump-tools: )?saved vmcore in \S+|The dumpfile is saved to (?!STDOUT|\S{0,512}-incomplete\.)\S{1,512}\.`,
+    ),
     side: 'capture',
     degrades: false,
     source:
-      'kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs(); kdump-tools 1:1.8, kdump-config, kdump_save_core()',
+      'kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs(); kdump-tools 1:1.8, kdump-config, kdump_save_core(); makedumpfile 1.7, makedumpfile.c, main()',
   },
   {
     name: 'dump-failed',

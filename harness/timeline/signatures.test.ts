@@ -222,8 +222,13 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'kdump.sh[297]: kdump: saving vmcore complete',
       'kdump-tools[747]:  * kdump-tools: saved vmcore in /var/crash/202601210724',
       'kdump-tools[844]: kdump-tools: saved vmcore in /var/crash/202012311403.',
+      'The dumpfile is saved to /root/var/crash/2024-01-01-10:00/vmcore.',
+      'makedumpfile[1]: The dumpfile is saved to /mnt/vmcore.',
     ],
     misses: [
+      'kdump-tools[769]: The dumpfile is saved to STDOUT.',
+      'kdump.sh[224]: The dumpfile is saved to /sysroot/var/crash/1//vmcore-incomplete.',
+      'The dmesg log is saved to /mnt/dmesg.txt.',
       'kdump[642]: saving vmcore-dmesg.txt complete',
       'kdump[644]: saving vmcore',
       'kdump-tools[747]:  * kdump-tools: saved dmesg content in /var/crash/1',
