@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { fromJson } from './json-line.js';
+import { fromJson } from '../stacks/json-line.js';
 
 /** A line as its kernel or program printed it. */
 export interface CleanLine {
