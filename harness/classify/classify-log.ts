@@ -13,6 +13,7 @@ import {
   logNeverJumpedCheck,
   logNoCrashKernelCheck,
   purgatoryDigestCheck,
+  quietCaptureCheck,
 } from './log-checks.js';
 import { type LogCheck, type LogFinding, undeterminedCheck } from './log-undetermined.js';
 import { phasesOf } from './phases.js';
@@ -31,6 +32,7 @@ const CHECKS: readonly LogCheck[] = [
   dumpReportedCheck,
   logCapturePanicCheck,
   dumpFailedCheck,
+  quietCaptureCheck,
   goesOnCheck,
   bootPanicCheck,
   logNoCrashKernelCheck,

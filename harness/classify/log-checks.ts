@@ -1,4 +1,4 @@
-import type { RunEvent } from '../model/event.js';
+import type { EventOf, RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import { capturePanicCheck, panicReason } from './capture-panic-check.js';
 import { neverJumped, noCrashKernelCheck } from './end-checks.js';
@@ -33,6 +33,19 @@ export const purgatoryDigestCheck: LogCheck = ({ boot, events, panic }) => {
 export const dumpReportedCheck: LogCheck = ({ events, boot, captureEntered }) => {
   const saved = signatureOf(events, 'dump-saved', sideOf(boot));
   if (saved === undefined) return undefined;
+  const side = sideOf(boot);
+  // A failed makedumpfile alone may be about the log only: kdump-tools runs it again for the dmesg file.
+  const failed = events.findLast(
+    (event) => isReportOf(event, 'dump-failed', side) && /sav(?:e|ing) vmcore/.test(event.text),
+  );
+  const lastSaved = events.findLast((event) => isReportOf(event, 'dump-saved', side));
+  if (failed !== undefined && lastSaved !== undefined && events.indexOf(failed) > events.indexOf(lastSaved))
+    return undetermined(
+      'dump-doubted',
+      "the capture kernel's userspace reports a saved dump, and a failure behind it: which of them is about the dump on the target is not shown",
+      ['open the dump that it names: makedumpfile --dump-dmesg VMCORE FILE, crash, or drgn'],
+      [captureEntered, lastSaved, failed],
+    );
   return undetermined(
     'dump-reported',
     "the capture kernel's userspace reports a saved dump; a line of text proves no dump",
@@ -67,6 +80,32 @@ export const dumpFailedCheck: LogCheck = ({ events, boot, captureEntered }) => {
     explanation: `the capture kernel's userspace could not save the dump: ${escapeGuestText(why.text)}`,
     evidence: [captureEntered, why, failed],
   };
+};
+
+/**
+ * A capture kernel with quiet prints nothing; its userspace does. The report is behind the panic, and not later by the
+ * same clock.
+ */
+export const quietCaptureCheck: LogCheck = ({ events, boot, panic, captureEntered }) => {
+  if (panic === undefined || captureEntered !== undefined || boot.kernel === 'unknown') return undefined;
+  if (boot.goesOn?.how === 'later') return undefined;
+  const behind = events.slice(events.indexOf(panic) + 1);
+  const report = behind.findLast(
+    (event) => isReportOf(event, 'dump-saved') || isReportOf(event, 'dump-failed'),
+  );
+  if (report === undefined) return undefined;
+  const isSaved = isReportOf(report, 'dump-saved');
+  return undetermined(
+    isSaved ? 'dump-reported' : 'dump-failure-reported',
+    `behind the panic a program reports ${isSaved ? 'a saved dump' : 'that it could not save the dump'}, and no kernel's banner is between them, as of a capture kernel with quiet; a line of text proves ${isSaved ? 'no dump' : 'no failure'}`,
+    [
+      isSaved
+        ? 'open the dump that it names: makedumpfile --dump-dmesg VMCORE FILE, crash, or drgn'
+        : 'whether there is a dump on the dump target',
+      "the capture kernel's log, of a console without quiet and loglevel=",
+    ],
+    [panic, report],
+  );
 };
 
 /** A kernel that prints on behind its panic did not die of it, or did not print it. */
@@ -153,6 +192,11 @@ export const livedOnCheck: LogCheck = ({ events, boot, panic, loaded, captureEnt
     evidence: [oops],
   };
 };
+
+/** What the dump's userspace reports; of the given kernel, when there is one. */
+function isReportOf(event: RunEvent, name: string, side?: 'capture'): event is EventOf<'signature'> {
+  return event.type === 'signature' && event.name === name && (side === undefined || event.side === side);
+}
 
 /** Of two panics, the second may be that of a capture kernel which printed nothing before. */
 function hasOnePanic(events: readonly RunEvent[]): boolean {

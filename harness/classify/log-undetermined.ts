@@ -45,7 +45,7 @@ export const undeterminedCheck: LogCheck = (facts) => {
   if (lockup === undefined) return undefined;
   return undetermined(
     'lockup-reported',
-    `the kernel's watchdogs report CPUs or tasks that stand still, and ${endText(boot.follows)}; the reports show where they stood, not that they stood there for ever, and no panic followed`,
+    `the kernel's watchdogs report CPUs or tasks that stand still, and no panic followed; the reports show where they stood, not that they stood there for ever`,
     [
       'a panic on the next lockup: kernel.softlockup_panic=1, kernel.hardlockup_panic=1, kernel.hung_task_panic=1',
       'a dump of the machine while it hangs: an NMI with kernel.unknown_nmi_panic=1, or virsh dump --memory-only of a guest',
@@ -59,6 +59,11 @@ function isStandstillReport(event: RunEvent): boolean {
   return (
     event.type === 'signature' && (event.name === 'first-kernel-lockup' || event.name === 'nmi-backtrace')
   );
+}
+
+/** The crashed kernel announces the jump to the crash kernel, on architectures that do. */
+function isJump(event: RunEvent): boolean {
+  return event.type === 'signature' && event.name === 'jump-announced';
 }
 
 const AFTER_SILENCE = [
@@ -128,12 +133,24 @@ function panicOpen({ events, boot, loaded, loadedBy }: LogFacts, panic: RunEvent
       [loadedBy, panic, passed],
     );
   }
+  const jump = events.slice(events.indexOf(panic)).find((event) => isJump(event));
+  if (boot.follows === 'nothing' && jump !== undefined) {
+    return undetermined(
+      'log-ends-after-jump',
+      'the log ends behind the last line of the crashed kernel, which announces the jump: a crash kernel was started, and did not print or did not get far; a log that ends is no hang',
+      [
+        'whether there is a dump on the dump target: a capture kernel may run without printing',
+        "the capture kernel's messages, with an earlycon= of its own on its command line",
+      ],
+      [loadedBy, panic, jump],
+    );
+  }
   if (boot.follows === 'unknown-boot') {
     return undetermined(
       'unknown-kernel-follows',
-      'a kernel started behind the panic, and its command line is not in the log: it is the capture kernel (elfcorehdr=) or a reboot',
-      ['the line "Command line:" of that kernel', 'whether there is a dump on the dump target'],
-      [loadedBy, panic],
+      'a kernel started behind the panic, and the log does not show which: the capture kernel or a reboot; its command line is not in the log, or its architecture gives elfcorehdr in a device tree',
+      ['the line "Command line:" of that kernel, on x86', 'whether there is a dump on the dump target'],
+      [loadedBy, panic, jump],
     );
   }
   if (boot.follows === 'boot') {

@@ -57,6 +57,39 @@ void t.test('and what belongs to the line stays', async (t) => {
   t.equal(cleanLine('Mar  5 12:00:00 192.0.2.1 [ 3504.916605] RBP').text, '[ 3504.916605] RBP');
 });
 
+void t.test('records in JSON', async (t) => {
+  const record = (fields: object) => cleanLine(JSON.stringify(fields));
+  const journal = { _TRANSPORT: 'kernel', __MONOTONIC_TIMESTAMP: '200000100', MESSAGE: PANIC };
+  t.match(record(journal), { text: `[  200.000100] ${PANIC}`, stampMs: 200000.1 });
+  t.equal(record({ ...journal, __MONOTONIC_TIMESTAMP: 'x' }).text, PANIC, 'without a stamp');
+  t.equal(
+    record({ ...journal, MESSAGE: [...Buffer.from(PANIC)] }).text,
+    `[  200.000100] ${PANIC}`,
+    'as bytes',
+  );
+  t.equal(
+    record({ ...journal, _TRANSPORT: 'stdout', SYSLOG_IDENTIFIER: 'bash', _PID: '7' }).text,
+    `bash[7]: ${PANIC}`,
+    'a program is no kernel',
+  );
+  t.equal(record({ log: `${PANIC}\r\n`, stream: 'stdout' }).text, PANIC, 'Docker');
+  t.equal(record({ line: `a\n${PANIC}` }).text, `a ${PANIC}`, 'one record is one line');
+  for (const other of ['{"log": 1}', '{"log": "x"', '{}', '{"MESSAGE": [256]}', '[1]'])
+    t.equal(cleanLine(other).text, other, other);
+});
+
+void t.test('a log that a program prints on the console is a quotation', async (t) => {
+  const quoted = '[    7.000000] systemd-pstore[300]: (a quoted line)';
+  t.equal(cleanLine(`[    7.000000] systemd-pstore[300]: <0>[  200.000000] ${PANIC}`).text, quoted);
+  t.equal(cleanLine(`[    7.000000] systemd-pstore[300]: [  200.000000] ${PANIC}`).text, quoted);
+  for (const line of [
+    `[    7.000000] foo: half a line[  200.000000] ${PANIC}`,
+    `[    7.000000] foo[300]: half a line[  200.000000] ${PANIC}`,
+    `conserver[300]: [  200.000000] ${PANIC}`,
+  ])
+    t.equal(cleanLine(line).text, line, 'cut short, or a collector');
+});
+
 void t.test('time stamps', async (t) => {
   t.match(cleanLine('[ 3504.916605] x'), { stampMs: 3504916.605, isTagged: false });
   t.match(cleanLine('Mar  5 12:00:00 n kernel: x'), { stampMs: undefined, isTagged: true });

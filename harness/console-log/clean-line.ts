@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { fromJson } from '../stacks/json-line.js';
 
 /** A line as its kernel or program printed it. */
 export interface CleanLine {
@@ -47,9 +48,17 @@ const HOST_ONLY = new RegExp(
   String.raw`^${HOST} (?=(?:[\w./@-]{1,64}\[\d{1,10}\]|kdump|kdumpctl|kdump-tools|dracut[\w-]{0,32}): |${STAMP})`,
 );
 /** journalctl -o short-monotonic has printk's form of stamp before the host. */
-const MONOTONIC = new RegExp(String.raw`^(${STAMP}) ${HOST} kernel(?:\[\d{1,10}\])?: `);
+const MONOTONIC = new RegExp(String.raw`^(${STAMP}) (?:${HOST} )?kernel(?:\[\d{1,10}\])?: `);
 /** Documentation/networking/netconsole.rst, extended console; Documentation/ABI/testing/dev-kmsg (v6.1). */
 const EXTENDED = /^(?:\d{1,3}\.\d{1,4}[\w.+-]{0,64},)?\d{1,4},\d{1,20},(\d{1,20}),[-c+](?:,[^;]{0,200})?;/;
+
+/**
+ * A program prints another kernel's log on this kernel's console: systemd-pstore, or the console of a guest. A line of
+ * another CPU that was cut short names no program right before the stamp.
+ */
+const QUOTED = new RegExp(
+  String.raw`^(${STAMP}(?:\[ *[CT]\d{1,10}\])? [\w./@-]{1,64}\[\d{1,10}\]: )(?:<\d{1,3}>)?${STAMP}.*`,
+);
 
 /** Control characters other than the tabulator. */
 // eslint-disable-next-line no-control-regex -- control characters are the point
@@ -63,7 +72,7 @@ const BYTE_ORDER = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/;
  * quotation marks of a mail. Pure; any input is accepted.
  */
 export function cleanLine(raw: string): CleanLine {
-  let text = withoutControls(raw);
+  let text = withoutControls(fromJson(raw));
   let isTagged = false;
   let isDated = false;
   for (let round = 0; round < MOST_PREFIXES; round += 1) {
@@ -93,6 +102,7 @@ export function cleanLine(raw: string): CleanLine {
     }
     if (text === before) break;
   }
+  text = text.replace(QUOTED, '$1(a quoted line)');
   const stamp = /\[ *(\d{1,10})\.(\d{6})\]/.exec(text);
   const stampMs = stamp === null ? undefined : Number(stamp[1]) * 1000 + Number(stamp[2]) / 1000;
   return { text, stampMs, isTagged };

@@ -18,7 +18,15 @@ const KINDS: readonly (readonly [start: string, kind: FileKind])[] = [
     'LPKSHHRH',
     {
       what: "it is a file of systemd's journal",
-      remedy: 'journalctl -o short-monotonic -k --file LOG | crashpath read -',
+      remedy: 'journalctl -o short-monotonic --file LOG _TRANSPORT=kernel | crashpath read -',
+    },
+  ],
+  [
+    '__CURSOR=',
+    {
+      what: "it is an export of systemd's journal",
+      remedy:
+        'give journalctl -o short-monotonic or -o json instead, or convert it: /lib/systemd/systemd-journal-remote -o x.journal LOG; journalctl -o short-monotonic --file x.journal _TRANSPORT=kernel | crashpath read -',
     },
   ],
   ['\xfd7zXZ\0', { what: 'it is compressed with xz', remedy: DECOMPRESS('xz') }],

@@ -131,6 +131,7 @@ export function nextSteps(input: NextInput): NextStep[] {
       why: 'panics of two CPUs, and a CPU that does not answer the NMI',
     });
   const append = captureWords(input);
+  const isOther = OTHER_MACHINE.test(input.release ?? '');
   const commands = steps.map(({ scenarios, why, more = [], crashkernel = reservationOf(input) }) => {
     const reservation = crashkernel === undefined ? [] : ['--crashkernel', crashkernel];
     const words = [
@@ -142,11 +143,15 @@ export function nextSteps(input: NextInput): NextStep[] {
       ...append,
       ...more,
     ];
-    return { words, command: shellQuote(['crashpath', ...words]), why };
+    return {
+      words,
+      command: shellQuote(['crashpath', ...words]),
+      why: isOther ? `${why}${BUILD_FOR_X86}` : why,
+    };
   });
   if (isReset) {
     const words = ['sweep', 'nmi-transition', '--kernel', kernelSpec(input.release)];
-    const why = 'where on the crash path an NMI resets the machine';
+    const why = `where on the crash path an NMI resets the machine${isOther ? BUILD_FOR_X86 : ''}`;
     commands.unshift({ words, command: shellQuote(['crashpath', ...words]), why });
   }
   if (input.stacksIn !== undefined) {
@@ -162,9 +167,15 @@ export function nextSteps(input: NextInput): NextStep[] {
 const DEBIAN =
   /^(\d{1,2}\.\d{1,3})\.\d{1,4}(?:-\d{1,3}|\+deb\d{1,2}(?:\.\d+)?)(?:-(cloud|rt))?-(amd64|686-pae|686)$/;
 
+/** Releases of kernels that are not for x86, as distributions name them. */
+const OTHER_MACHINE =
+  /[.+-](?:aarch64|arm64|armmp|armv\d\w*|ppc64(?:le|el)?|powerpc\w*|s390x?|riscv64|loongarch64|loong64)(?:$|[+.-])/;
+const BUILD_FOR_X86 = '; crashpath boots x86 only: build the same version for it';
+
 /** How crashpath names a kernel of this release; a file where only its machine has it. */
 export function kernelSpec(release: string | undefined): string {
-  if (release === undefined || !/^[\w.+~-]{1,96}$/.test(release)) return './bzImage';
+  if (release === undefined || OTHER_MACHINE.test(release) || !/^[\w.+~-]{1,96}$/.test(release))
+    return './bzImage';
   const debian = DEBIAN.exec(release);
   if (debian === null) return `/boot/vmlinuz-${release}`;
   const [, series = '', flavour, machine] = debian;

@@ -173,6 +173,70 @@ void t.test('lines that other kernels or programs may have printed prove nothing
   );
 });
 
+void t.test('what a program says of a dump', async (t) => {
+  const banner = [
+    '[    0.000000] Linux version 6.1.0 (x) #1',
+    '[    0.000000] Command line: root=/dev/sda1 crashkernel=512M',
+  ];
+  const panic = '[  200.000000] Kernel panic - not syncing: x';
+  const capture = ['[    0.000000] Linux version 6.1.0 (x) #1', '[    0.000000] Command line: elfcorehdr=1'];
+  const saved = '[    9.000000] kdump[400]: saving vmcore complete';
+  const failed = '[    9.500000] kdump[400]: saving vmcore failed, exitcode:1';
+  const only = '[    9.500000] makedumpfile Failed.';
+  for (const [expected, ...text] of [
+    ['dump-doubted', ...capture, saved, failed],
+    ['dump-reported', ...capture, failed, saved],
+    ['dump-reported', ...capture, saved, only],
+    ['dump-reported', saved],
+    ['dump-reported', 'kdump-tools[400]: kdump-tools: saved vmcore in /var/crash/1'],
+    ['dump-failure-reported', failed],
+    ['dump-failure-reported', 'kdump: saving vmcore failed'],
+    ['goes-on-after-panic', failed.replace('   9', ' 280')],
+    ['log-ends-after-panic', 'a text: saving vmcore complete'],
+  ])
+    t.strictSame(verdicts(lines(...banner, panic, ...text)), [`undetermined/${expected}`], text.join());
+  t.strictSame(verdicts(lines(...banner, saved, failed)), [], 'a test by hand');
+  t.strictSame(verdicts(lines(...banner, saved, panic)), ['undetermined/log-ends-after-panic'], 'before it');
+});
+
+void t.test('lines before a banner belong to its boot', async (t) => {
+  const boot = (before: string, release: string, words: string) => [
+    before,
+    `[    0.000000] Linux version ${release} (x) #1`,
+    `[    0.000000] Command line: ${words}`,
+  ];
+  const panic = '[  200.000000] Kernel panic - not syncing: x';
+  const cgroup = '[    0.000000] Initializing cgroup subsys cpu';
+  const old = [...boot(cgroup, '3.10.0', 'a'), panic, ...boot(cgroup, '3.10.0', 'elfcorehdr=1')];
+  t.match(readLogText(lines(...old)), {
+    boots: 1,
+    crashes: [{ boot: 1, detail: 'log-ends-in-capture', lines: { first: 1, last: 7 } }],
+  });
+  const arm = [
+    '[    0.000000] Booting Linux on physical CPU 0x0',
+    '[    0.000000] Linux version 5.14.0-1.el9.aarch64 (x) #1',
+    '[    0.000000] Kernel command line: a',
+    panic,
+  ];
+  t.match(readLogText(lines(...arm, ...arm)), {
+    boots: 2,
+    crashes: [
+      { boot: 1, detail: 'unknown-kernel-follows', lines: { first: 1, last: 4 } },
+      { boot: 2, detail: 'log-ends-after-panic', lines: { first: 5, last: 8 } },
+    ],
+  });
+  const bye = '[  200.100000] Bye!';
+  t.strictSame(verdicts(lines(...arm, bye)), ['undetermined/log-ends-after-jump']);
+  t.strictSame(verdicts(lines(...arm.slice(0, 3), bye, panic)), ['undetermined/log-ends-after-panic']);
+  t.strictSame(verdicts(lines(...arm, '[  200.100000] app[1]: Bye!')), ['undetermined/log-ends-after-panic']);
+  t.equal(verdicts(lines(...arm, bye, ...arm))[0], 'undetermined/unknown-kernel-follows');
+  for (const { words, why } of readLogText(lines(...arm)).crashes[0]?.next ?? []) {
+    t.ok(words.includes('./bzImage'), 'no kernel of another machine is suggested');
+    t.match(why, /x86 only/);
+  }
+  t.equal(readLogText(lines(cgroup)).kernelLines, 1, 'without a banner they are lines all the same');
+});
+
 void t.test('boots are counted as a person counts them', async (t) => {
   const boot = (release: string) => [
     `[    0.000000] Linux version ${release} (x) #1`,

@@ -17,10 +17,21 @@ const MOST_BEHIND_BANNER = 500;
  */
 const DEVICE_TREE = /Booting Linux on (?:physical CPU|hartid) /;
 
+/**
+ * What a kernel prints before its banner: cgroups before v3.15 (kernel/cgroup.c, cgroup_init_early(), v3.10), and other
+ * architectures.
+ */
+const BEFORE_BANNER =
+  /\[ *0\.000000\](?:\[ *[CT]\d{1,10}\])? (?:Initializing cgroup subsys |Booting Linux on )/;
+/** A kernel has no more subsystems that start so early. */
+const MOST_BEFORE_BANNER = 16;
+
 /** A splitter; each boot with a kernel's line is handed over as it ends. */
 export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitter {
   let current = createBootBuilder(1, 'unknown');
   let pending: PlacedLine[] = [];
+  /** Lines that belong to the next banner, if one follows at once. */
+  let ahead: PlacedLine[] = [];
   let early: string | undefined;
   let isDeviceTree = false;
   let before = '';
@@ -60,28 +71,39 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
     push(line) {
       if (isBanner(line.text)) {
         resolve(early);
-        pending = [line];
+        pending = [...ahead, line];
+        ahead = [];
         isDeviceTree = DEVICE_TREE.test(before);
         return;
       }
       before = line.text;
-      if (pending.length === 0) {
-        current.line(line);
+      if (ahead.length < MOST_BEFORE_BANNER && BEFORE_BANNER.test(line.text)) {
+        ahead.push(line);
         return;
       }
-      pending.push(line);
-      const commandLine = commandLineIn(line.text);
-      // A 64-bit kernel prints it twice, and bytes of the first one may be lost.
-      if (commandLine !== undefined && (early !== undefined || isCaptures(commandLine)))
-        resolve(isCaptures(commandLine) ? commandLine : early);
-      else early ??= commandLine;
-      if (pending.length > MOST_BEHIND_BANNER) resolve(early);
+      for (const held of ahead.splice(0)) add(held);
+      add(line);
     },
     finish() {
+      for (const held of ahead.splice(0)) add(held);
       resolve(early);
       over(current, 'nothing');
     },
   };
+
+  function add(line: PlacedLine): void {
+    if (pending.length === 0) {
+      current.line(line);
+      return;
+    }
+    pending.push(line);
+    const commandLine = commandLineIn(line.text);
+    // A 64-bit kernel prints it twice, and bytes of the first one may be lost.
+    if (commandLine !== undefined && (early !== undefined || isCaptures(commandLine)))
+      resolve(isCaptures(commandLine) ? commandLine : early);
+    else early ??= commandLine;
+    if (pending.length > MOST_BEHIND_BANNER) resolve(early);
+  }
 }
 
 function isCaptures(commandLine: string): boolean {

@@ -70,6 +70,37 @@ t.test('without a relation: what is missing', async (t) => {
   t.match(missingIn([]), [/^no stack is that of a panicking CPU/]);
 });
 
+t.test('a mail that leaves out how the NMI came in', async (t) => {
+  const waiter = 'CPU2:\n  panic()\n   crash_kexec()\n    ioapic_read_entry()\n     <spins for ever>\n\n';
+  const other = (...names: string[]) =>
+    `CPU0:\n${names.map((name, index) => `${' '.repeat(index + 2)}${name}()\n`).join('')}`;
+  for (const entry of [[], ['do_nmi']])
+    t.match(
+      relationOf(
+        readStacks(waiter + other('handle_irq', 'mask_IO_APIC_irq', ...entry, 'crash_nmi_callback')),
+      ),
+      { holder: { interruptedIn: 'mask_IO_APIC_irq', sitsIn: 'crash_nmi_callback' } },
+    );
+  for (const names of [
+    ['cpu_idle', 'default_idle', 'crash_nmi_callback'],
+    ['do_nmi', 'crash_nmi_callback'],
+    // It panicked as well, and no NMI interrupted it.
+    ['handle_irq', 'mask_IO_APIC_irq', 'panic', 'panic_smp_self_stop'],
+  ])
+    t.match(missingIn(readStacks(waiter + other(...names))), [/no stack shows who holds it/], names.join());
+});
+
+t.test('frames that are not believed are shown with their mark', async (t) => {
+  const found = relationIn(
+    readStacks(
+      'CPU: 1 PID: 2 Comm: b Not tainted 6.1.0 #1\nCall Trace:\n ? _raw_spin_lock+0x20/0x30\n panic+0x118/0x2ed\n sysrq_handle_crash+0x16/0x20\n',
+    ),
+  );
+  t.notOk(isRelation(found));
+  if (!isRelation(found))
+    t.strictSame(found.shown, ['CPU 1 panics: ? _raw_spin_lock < panic < sysrq_handle_crash']);
+});
+
 t.test('near misses: a CPU that holds nothing is no holder', async (t) => {
   const waiter =
     'CPU 1:\npanic\n-> crash_kexec\n-> native_machine_crash_shutdown\n-> foo_stop\n-> spin_lock(&foo_lock)\n---Infinite loop here---\n\n';

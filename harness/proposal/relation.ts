@@ -212,10 +212,24 @@ function stoppedHolder(stack: CpuStack, lock: string | undefined): Holder | unde
     at === -1
       ? // A mail may end where the NMI hits.
         contexts.find(({ interruptedBy }, index) => index === 0 && interruptedBy !== undefined)
-      : contexts[at + 1];
+      : (contexts[at + 1] ?? behindStop(contexts[at]));
   if (below === undefined) return undefined;
   const sitsIn = at === -1 ? undefined : functionsOf(contexts[at] ?? { frames: [] }).find(isStopped);
   return holderOf(stack, below, { sitsIn, lock });
+}
+
+const NMI_CALLBACK = /^(?:(?:crash|kdump)_nmi_callback|nmi_shootdown_\w*callback)/;
+
+/**
+ * A mail may leave out how the NMI came in: what stops a CPU is called in an NMI only (arch/x86/kernel/reboot.c,
+ * crash_nmi_callback(), v6.1), so that what lies further out was interrupted.
+ */
+function behindStop(context: Context | undefined): Context | undefined {
+  if (context === undefined || !functionsOf(context).some((name) => NMI_CALLBACK.test(name)))
+    return undefined;
+  const last = context.frames.findLastIndex(({ function: name }) => /nmi|notif/i.test(name));
+  const frames = context.frames.slice(last + 1);
+  return frames.length === 0 ? undefined : { frames, interruptedBy: 'nmi' };
 }
 
 /** What the waiter's own CPU was doing when it began to panic. */
@@ -326,7 +340,10 @@ function describe(stack: CpuStack): string {
       : names.slice(0, 3).some(isIdleFunction)
         ? 'is idle'
         : 'runs';
-  return `${stack.name} ${sits}: ${names.slice(0, 6).join(' < ')}${names.length > 6 ? ' < ...' : ''}`;
+  const shown = stack.frames
+    .slice(0, 6)
+    .map((frame) => (frame.reliable ? frame.function : `? ${frame.function}`));
+  return `${stack.name} ${sits}: ${shown.join(' < ')}${names.length > 6 ? ' < ...' : ''}`;
 }
 
 function missingWithoutWaiter(stacks: readonly CpuStack[], waiters: readonly Waiter[]): string[] {

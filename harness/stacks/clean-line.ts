@@ -1,7 +1,10 @@
 import { stripVTControlCharacters } from 'node:util';
+import { fromJson } from './json-line.js';
 
 /** Longest part of a line that is read, characters. */
 const LINE_LIMIT = 1024;
+/** Longest record in JSON: a line with the fields of the journal. */
+const RECORD_LIMIT = 8 * 1024;
 
 /** A line of the text without what mail programs, collectors and the kernel put before it. */
 export interface CleanLine {
@@ -20,6 +23,10 @@ const SYSLOG =
   /^(?:[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8}|\d{4}-\d\d-\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?) (?:\S{1,64} )?(?:kernel|\S{1,64}\[\d+\]): /;
 /** A collector's time alone: `[2026-01-01 00:00:00.123]`. */
 const COLLECTED = /^\[?\d{4}-\d\d-\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?\]? ?/;
+/** Docker Compose's service, and the stream of a container runtime, before a kernel's stamp only: stacks stand side by side as well. */
+const CONTAINER = /^(?:[\w.-]{1,64} +\| |std(?:out|err) [FP] )(?=<\d{1,3}>|\[ *\d{1,10}\.\d{6}\])/;
+/** journalctl -o short-monotonic: the host and the tag behind the time. */
+const TAG = /^ (?:[\w.:-]{1,255} )?kernel(?:\[\d{1,10}\])?: /;
 /** The kernel's level and time (kernel/printk/printk.c, print_prefix(), v6.1). */
 const LEVEL = /^<\d{1,3}>/;
 const TIME = /^\[ *\d{1,10}\.\d{1,9}\]/;
@@ -32,19 +39,28 @@ export function* cleanLines(text: string): Generator<CleanLine> {
     const found = text.indexOf('\n', begin);
     const end = found === -1 ? text.length : found;
     number += 1;
-    yield { number, ...cleaned(text.slice(begin, Math.min(end, begin + LINE_LIMIT))) };
+    yield { number, ...cleaned(lineOf(text.slice(begin, Math.min(end, begin + RECORD_LIMIT)))) };
     begin = end + 1;
   }
+}
+
+function lineOf(record: string): string {
+  return fromJson(record).slice(0, LINE_LIMIT);
 }
 
 function cleaned(raw: string): Pick<CleanLine, 'text' | 'caller'> {
   const visible = expandTabs(stripVTControlCharacters(raw))
     .replace(/[\u2192\u21d2]/g, '->')
     .replace(/[^\x20-\x7e]/g, ' ');
-  let text = visible.replace(QUOTE, '').replace(SYSLOG, '').replace(COLLECTED, '').replace(LEVEL, '');
+  let text = visible
+    .replace(QUOTE, '')
+    .replace(SYSLOG, '')
+    .replace(COLLECTED, '')
+    .replace(CONTAINER, '')
+    .replace(LEVEL, '');
   const timed = TIME.exec(text);
   if (timed === null) return { text: text.trimEnd(), caller: undefined };
-  text = text.slice(timed[0].length);
+  text = text.slice(timed[0].length).replace(TAG, ' ');
   const caller = CALLER.exec(text);
   if (caller !== null) text = text.slice(caller[0].length);
   return { text: text.replace(/^ /, '').trimEnd(), caller: caller?.[1] };

@@ -114,6 +114,38 @@ t.test('mail programs, collectors and terminals change nothing', async (t) => {
     'a collector',
   );
   t.strictSame(
+    changed((line) => line.replace(/^(\[[^\]]*\]) /, '$1 host kernel: ')),
+    plain,
+    'journalctl -o short-monotonic',
+  );
+  const isStamped = (line: string) => /^\[ *\d+\.\d{6}\]/.test(line);
+  t.strictSame(
+    changed((line) => (isStamped(line) ? `vm-1  | ${line}` : line)),
+    plain,
+    'Docker Compose',
+  );
+  t.strictSame(
+    changed((line) => `2026-01-02T03:04:05.678901234Z stdout F ${line}`),
+    plain,
+    'Kubernetes',
+  );
+  t.strictSame(
+    changed((line) => JSON.stringify({ log: `${line}\n`, stream: 'stdout', filler: 'x'.repeat(2000) })),
+    plain,
+    'JSON of Docker',
+  );
+  t.strictSame(
+    changed((line) =>
+      JSON.stringify({
+        _TRANSPORT: 'kernel',
+        __MONOTONIC_TIMESTAMP: '5000000',
+        MESSAGE: line.replace(/^\[[^\]]*\] /, ''),
+      }),
+    ),
+    plain,
+    'JSON of the journal',
+  );
+  t.strictSame(
     changed((line) => line.replace(/^\[[^\]]*\] /, '')),
     plain,
     'without times',

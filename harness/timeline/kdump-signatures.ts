@@ -19,11 +19,13 @@ function programMessage(message: string): RegExp {
 export const SERVICE_SIGNATURES: readonly Signature[] = [
   {
     name: 'dump-saved',
-    pattern: programMessage(String.raw`saving vmcore complete|(?:kdump-tools: )?saved vmcore in \S+`),
+    pattern: programMessage(
+      String.raw`saving vmcore complete|(?:kdump-tools: )?saved vmcore in \S+|The dumpfile is saved to (?!STDOUT|\S{0,512}-incomplete\.)\S{1,512}\.`,
+    ),
     side: 'capture',
     degrades: false,
     source:
-      'kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs(); kdump-tools 1:1.8, kdump-config, kdump_save_core()',
+      'kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs(); kdump-tools 1:1.8, kdump-config, kdump_save_core(); makedumpfile 1.7, makedumpfile.c, main()',
   },
   {
     name: 'dump-failed',
@@ -129,10 +131,11 @@ export const PLATFORM_SIGNATURES: readonly Signature[] = [
   {
     name: 'iommu-fault',
     pattern: kernelMessage(
-      String.raw`DMAR: DRHD: handling fault status reg|AMD-Vi: Completion-Wait loop timed out|AMD-Vi: Event logged \[IO_PAGE_FAULT`,
+      String.raw`(?:DMAR|dmar): (?:DRHD: handling fault status reg|(?:DMAR:)?\[DMA (?:Read|Write)[^\]]{0,32}\] Request device)|AMD-Vi: Completion-Wait loop timed out|(?:\S{1,64} [0-9a-f]{4}:[0-9a-f:.]{7} ?: )?AMD-Vi: Event logged \[IO_PAGE_FAULT`,
     ),
     side: 'capture',
     degrades: false,
-    source: 'drivers/iommu/intel/dmar.c, dmar_fault(); drivers/iommu/amd/iommu.c, wait_on_sem() (v6.1)',
+    source:
+      'drivers/iommu/intel/dmar.c, dmar_fault(), dmar_fault_do_one() (v6.1; "dmar: DMAR:" in v3.10); drivers/iommu/amd/iommu.c, wait_on_sem(), amd_iommu_report_page_fault() (v6.1)',
   },
 ];

@@ -34,6 +34,10 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     hits: ['NMI backtrace for cpu 12'],
     misses: ['Sending NMI from CPU 1 to CPUs 0:', 'x: NMI backtrace for cpu 12'],
   },
+  'jump-announced': {
+    hits: ['Bye!', 'Bye ...'],
+    misses: ['Bye', 'Bye! said a program', 'x: Bye!', 'Goodbye!'],
+  },
   'capture-init-started': {
     hits: ['Run /init as init process'],
     misses: ['Run by init process', 'x: Run /init as init process'],

@@ -45,6 +45,14 @@ export const LOG_SIGNATURES: readonly Signature[] = [
     source: 'lib/nmi_backtrace.c, nmi_cpu_backtrace() (v6.1)',
   },
   {
+    name: 'jump-announced',
+    pattern: kernelMessage(String.raw`Bye(?:!| \.\.\.)$`),
+    side: 'production',
+    degrades: false,
+    source:
+      'arch/arm64/kernel/machine_kexec.c, arch/loongarch/kernel/machine_kexec.c, machine_kexec() (v6.1): its last line',
+  },
+  {
     name: 'capture-init-started',
     pattern: kernelMessage(String.raw`Run \S{1,64} as init process`),
     side: 'capture',

@@ -11,7 +11,7 @@ const STAMP = new RegExp(String.raw`^(?:<\d+>)?(?:\[ *\d+\.\d+\](?:${CALLER})?|$
 
 /** A pattern for a console line that the kernel begins with `message` (the source of a regular expression). */
 export function kernelMessage(message: string): RegExp {
-  return new RegExp(AT + message);
+  return new RegExp(`${AT}(?:${message})`);
 }
 
 /**

@@ -222,8 +222,13 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'kdump.sh[297]: kdump: saving vmcore complete',
       'kdump-tools[747]:  * kdump-tools: saved vmcore in /var/crash/202601210724',
       'kdump-tools[844]: kdump-tools: saved vmcore in /var/crash/202012311403.',
+      'The dumpfile is saved to /root/var/crash/2024-01-01-10:00/vmcore.',
+      'makedumpfile[1]: The dumpfile is saved to /mnt/vmcore.',
     ],
     misses: [
+      'kdump-tools[769]: The dumpfile is saved to STDOUT.',
+      'kdump.sh[224]: The dumpfile is saved to /sysroot/var/crash/1//vmcore-incomplete.',
+      'The dmesg log is saved to /mnt/dmesg.txt.',
       'kdump[642]: saving vmcore-dmesg.txt complete',
       'kdump[644]: saving vmcore',
       'kdump-tools[747]:  * kdump-tools: saved dmesg content in /var/crash/1',
@@ -327,8 +332,20 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     misses: ['nvme nvme0: Abort status: 0x0', 'nvme nvme0: 4/0/0 default/read/poll queues'],
   },
   'iommu-fault': {
-    hits: ['DMAR: DRHD: handling fault status reg 2', 'AMD-Vi: Completion-Wait loop timed out'],
-    misses: ['DMAR: IOMMU enabled', 'AMD-Vi: Copied DEV table from previous kernel.'],
+    hits: [
+      'DMAR: DRHD: handling fault status reg 2',
+      'DMAR: [DMA Read NO_PASID] Request device [03:00.0] fault addr 0x7f000000 [fault reason 0x06] PTE Read access is not set',
+      'dmar: DMAR:[DMA Write] Request device [02:00.0] fault addr ffff0000',
+      'AMD-Vi: Completion-Wait loop timed out',
+      'AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x000a address=0x0 flags=0x0000]',
+      'nvme 0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000a address=0x0 flags=0x0000]',
+    ],
+    misses: [
+      'DMAR: IOMMU enabled',
+      'DMAR: [Firmware Bug]: No firmware reserved region can cover this RMRR',
+      'AMD-Vi: Copied DEV table from previous kernel.',
+      'a comment: AMD-Vi: Event logged [IO_PAGE_FAULT',
+    ],
   },
   'unknown-nmi': {
     hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],

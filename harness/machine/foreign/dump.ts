@@ -114,7 +114,7 @@ function refusal(cannot: string, { error, why }: { readonly error: string; reado
       return usageFault(`${cannot}: it is of another machine than x86-64 (${said}); only those are read`);
     case 'no-dump':
       return usageFault(
-        `${cannot}: it is ${said}; give a vmcore, or what dump-guest-memory or virsh dump --memory-only wrote`,
+        `${cannot}: it is ${said}; give a vmcore, or what dump-guest-memory or virsh dump --memory-only wrote (a console's log is for crashpath read)`,
       );
     default:
       return usageFault(`${cannot}: ${said}; is it damaged?`);
