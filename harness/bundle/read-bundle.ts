@@ -83,13 +83,16 @@ export async function withBundle<T>(
 
 /**
  * Unpacks a bundle into the cache, `bundles/<sha256 of its manifest>/`, where it stays: stored runs name its kernels.
- * Everything is checked before it is there. Throws as {@link withBundle} does.
+ * Everything is checked before it is there, by `accept` at last, which throws. Throws as {@link withBundle} does.
  */
-export async function keepBundle(file: string, options: ReadOptions): Promise<Bundle> {
+export async function keepBundle(
+  file: string,
+  options: ReadOptions & { readonly accept?: (bundle: Bundle) => void },
+): Promise<Bundle> {
   const place = bundleCache(options.cacheDir);
   return withTempDir(place, async (temporary) => {
     const manifest = await unpackBundle(file, temporary, options.signal);
-    await naming(file, () => checkContents(manifest, temporary));
+    options.accept?.(await naming(file, () => checkContents(manifest, temporary)));
     const id = sha256Of(await readFile(join(temporary, MANIFEST)));
     const directory = join(resolve(options.cacheDir), 'bundles', id);
     await publish(place, {
