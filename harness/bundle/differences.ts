@@ -27,6 +27,7 @@ export function hostDifferences(there: RunPlan, here: RunPlan, known: HostsKnown
     { what: 'CPU model', there: there.machine.cpuModel, here: here.machine.cpuModel },
     { what: 'images', there: imageKeys.there ?? 'not known', here: imageKeys.here ?? 'not known' },
     { what: '--timeout-scale', there: String(there.timeoutScale), here: String(here.timeoutScale) },
+    { what: 'disk for a dump', there: diskOf(there), here: diskOf(here) },
     { what: 'crashpath', ...crashpath },
   ];
   const differing = compared.filter((one) => one.there !== one.here);
@@ -34,6 +35,10 @@ export function hostDifferences(there: RunPlan, here: RunPlan, known: HostsKnown
   return cpusHere >= cpus
     ? differing
     : [...differing, { what: 'CPUs', there: `${cpus} vCPUs`, here: `${cpusHere} CPUs for ${cpus} vCPUs` }];
+}
+
+function diskOf({ keepVmcore }: RunPlan): string {
+  return keepVmcore?.diskMiB === undefined ? 'none' : `${keepVmcore.diskMiB} MiB`;
 }
 
 function accelOf({ accel }: RunPlan): string {

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import t, { type Test } from 'tap';
 import { resolveKernel } from '../kernel/index.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import { storedGuest } from '../plan/stored-guest.js';
 import { rejudge } from '../store/rejudge.js';
 import { makeDeb } from '../testing/builders/kernels.js';
 import { storedRun, type StoredRunParts } from '../testing/builders/stored-run.js';
@@ -286,6 +287,36 @@ t.test('every kind of run is packed, and gets the same verdict', async (t) => {
     t.strictSame(plan.machine, run.plan.machine);
   }
 });
+
+t.test(
+  'what the sender kept is not in the bundle, and the guest of a receiver has no disk for it',
+  async (t) => {
+    const word = 'crashpath.dump=31,98';
+    const captureAppend = (plan: RunPlan) => `console=ttyS0,115200 ${word} ${plan.captureAppend}`;
+    const run = await made(t, {
+      plan: (plan) => ({
+        ...plan,
+        captureAppend: captureAppend(plan),
+        keepVmcore: { of: 'all', diskMiB: 832 },
+        keepFailed: { most: 1, minutes: 60 },
+      }),
+    });
+    const host = join(run.run, 'host.jsonl');
+    const kept = { seq: 9000, atMs: 99_000, fact: 'guest-kept', pid: 471_147, forMinutes: 60, symbols: [] };
+    await writeFile(host, `${await readFile(host, 'utf8')}${JSON.stringify(kept)}\n`);
+    await run.pack();
+    const { plan, result } = await run.read();
+    t.match(result, { detail: 'spin', guestKept: { missing: "only on the sender's host" } });
+    t.strictSame(plan.keepVmcore, { of: 'all', diskMiB: 832 }, 'a part of the machine that was recorded');
+    t.equal(plan.keepFailed, undefined);
+    const again = storedGuest(plan, 'tcg');
+    t.equal(again.keepVmcore, undefined);
+    t.notMatch(again.commandLines?.captureAppend, /crashpath\.dump/);
+    t.match(again.commandLines?.captureAppend, /^console=ttyS0,115200 /);
+    const without = await made(t, { plan: (one) => ({ ...one, captureAppend: captureAppend(one) }) });
+    await t.rejects(without.pack(), { kind: 'usage', message: /dump=31,98 is a word of crashpath's own/ });
+  },
+);
 
 t.test('a capture says when it was', async (t) => {
   const run = await made(t, { fixture: 'captured-6.1' });

@@ -19,11 +19,18 @@ import { rejudge } from '../store/rejudge.js';
 import { readPlan } from '../store/run-directory.js';
 import { readStored } from '../store/stored-file.js';
 import { createTimeline } from '../timeline/timeline.js';
-import { BUNDLE_SCHEMA, type BundleManifest, MANIFEST, MEMBERS, type MemberName } from './form.js';
+import {
+  BUNDLE_SCHEMA,
+  type BundleManifest,
+  MANIFEST,
+  MEMBERS,
+  type MemberName,
+  MOST_LINES,
+} from './form.js';
 import { createRedactor, type HostNames, type Redactor } from './host-names.js';
 import { bundledPlan } from './rewrite-plan.js';
 import { withoutHost } from './rewrite-recording.js';
-import { recordingFiles } from './recording-files.js';
+import { linesIn, recordingFiles } from './recording-files.js';
 import { compress } from './zstd.js';
 
 /** Options of {@link packRun}. */
@@ -239,6 +246,12 @@ function manifestOf(
   if (tooLarge !== undefined) {
     throw usageFault(
       `cannot bundle "${tooLarge.name}": it has ${tooLarge.bytes.length} bytes, and a bundle holds ${MEMBERS[tooLarge.name]}; bundle a shorter run`,
+    );
+  }
+  const tooLong = members.find(({ name, bytes }) => name.endsWith('.jsonl') && linesIn(bytes) > MOST_LINES);
+  if (tooLong !== undefined) {
+    throw usageFault(
+      `cannot bundle "${tooLong.name}": it has more than ${MOST_LINES} lines; bundle a shorter run`,
     );
   }
   return {

@@ -26,8 +26,9 @@ import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { readRecording } from '../store/read-recording.js';
 import { rejudge } from '../store/rejudge.js';
 import { readResult } from '../store/run-directory.js';
-import { type BundleManifest, MANIFEST, type MemberName } from './form.js';
+import { type BundleManifest, MANIFEST, type MemberName, MOST_LINES } from './form.js';
 import { type HostStatement, hostFactsIn } from './host-facts.js';
+import { linesIn } from './recording-files.js';
 import { BadBundle, naming, unpackBundle } from './unpack.js';
 
 /** A bundle that was unpacked and checked. */
@@ -82,13 +83,16 @@ export async function withBundle<T>(
 
 /**
  * Unpacks a bundle into the cache, `bundles/<sha256 of its manifest>/`, where it stays: stored runs name its kernels.
- * Everything is checked before it is there. Throws as {@link withBundle} does.
+ * Everything is checked before it is there, by `accept` at last, which throws. Throws as {@link withBundle} does.
  */
-export async function keepBundle(file: string, options: ReadOptions): Promise<Bundle> {
+export async function keepBundle(
+  file: string,
+  options: ReadOptions & { readonly accept?: (bundle: Bundle) => void },
+): Promise<Bundle> {
   const place = bundleCache(options.cacheDir);
   return withTempDir(place, async (temporary) => {
     const manifest = await unpackBundle(file, temporary, options.signal);
-    await naming(file, () => checkContents(manifest, temporary));
+    options.accept?.(await naming(file, () => checkContents(manifest, temporary)));
     const id = sha256Of(await readFile(join(temporary, MANIFEST)));
     const directory = join(resolve(options.cacheDir), 'bundles', id);
     await publish(place, {
@@ -276,9 +280,13 @@ const LINES = [
 /** A packer writes whole lines only: one that the recording's reader would skip is none of its own. */
 async function checkRecording(run: string): Promise<void> {
   for (const [name, schema] of LINES) {
-    const text = await readFile(join(run, name), 'utf8');
-    for (const [index, line] of text.split('\n').entries()) {
-      if (line === '') continue;
+    const bytes = await readFile(join(run, name));
+    const count = linesIn(bytes);
+    if (count > MOST_LINES)
+      throw new BadBundle(`its run/${name} has ${count} lines, more than ${MOST_LINES}`);
+    const lines = bytes.toString('utf8').split('\n');
+    if (lines.at(-1) === '') lines.pop();
+    for (const [index, line] of lines.entries()) {
       if (!schema.safeParse(tryJson(line)).success)
         throw new BadBundle(`line ${index + 1} of its run/${name} is not valid`);
     }

@@ -1,6 +1,15 @@
 import type { Channel, RunRecord } from '../model/record.js';
 import type { MemberName } from './form.js';
 
+const NEWLINE = 0x0a;
+
+/** The lines of a file, counted without making them. */
+export function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}
+
 /** The files of a recording, as the recorder writes them; records are numbered again in their order. Pure. */
 export function recordingFiles(records: readonly RunRecord[]): { name: MemberName; bytes: Buffer }[] {
   const bytes: Record<Channel, Buffer[]> = { console: [], control: [] };

@@ -49,6 +49,8 @@ export function bundledPlan(plan: RunPlan, rewriting: PlanRewriting): RunPlan {
     modules: plan.modules,
     limits: plan.limits,
     timeoutScale: plan.timeoutScale,
+    // A part of the machine that was recorded. A guest that a receiver makes of it has none.
+    ...(plan.keepVmcore === undefined ? {} : { keepVmcore: plan.keepVmcore }),
     qemu: {
       binary: 'qemu-system-x86_64',
       version: redactor.hostText(qemu.version),

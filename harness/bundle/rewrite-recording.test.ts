@@ -45,6 +45,22 @@ t.test('what the host wrote is rewritten, what the guest wrote stays', (t) => {
     what: 'of <host>',
     saw: '/dev/x <user>',
   });
+  const kept: HostFact = { fact: 'guest-kept', pid: 4711, forMinutes: 60, symbols: [] };
+  t.strictSame(rewritten(kept), { fact: 'guest-not-kept', why: "only on the sender's host" });
+  const dump = {
+    fact: 'vmcore-kept',
+    source: 'outside',
+    file: 'vmcore',
+    format: 'kdump-compressed',
+  } as const;
+  t.strictSame(rewritten({ ...dump, bytes: 1, pages: 1, level: 1, vmcoreinfo: true }), {
+    fact: 'vmcore-not-kept',
+    why: 'it is left out of the bundle',
+  });
+  t.strictSame(rewritten({ fact: 'vmcore-not-kept', why: "Could not open '/home/x/vmcore.part'" }), {
+    fact: 'vmcore-not-kept',
+    why: "Could not open '<path>'",
+  });
   const log: HostFact = { fact: 'kernel-log', side: 'capture', text: 'Run /init as jdoe' };
   t.strictSame(rewritten(log), log);
   t.end();

@@ -32,6 +32,10 @@ export function rewriteFact(fact: HostFact, redactor: Redactor): HostFact {
   if (fact.fact === 'qemu-started') return { fact: 'qemu-started', pid: 0 };
   if (fact.fact === 'host-lost')
     return { fact: 'host-lost', host: '<host>', why: 'the reason is left out of the bundle' };
+  if (fact.fact === 'guest-kept') return { fact: 'guest-not-kept', why: "only on the sender's host" };
+  if (fact.fact === 'vmcore-kept') return { fact: 'vmcore-not-kept', why: 'it is left out of the bundle' };
+  if (fact.fact === 'guest-not-kept' || fact.fact === 'vmcore-not-kept')
+    return { ...fact, why: hostText(fact.why) };
   if (fact.fact === 'harness-fault') {
     const { stack: _stack, ...rest } = fact;
     return { ...rest, message: hostText(fact.message) };

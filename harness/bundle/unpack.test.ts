@@ -6,6 +6,7 @@ import { extract, type Header, pack } from 'tar-stream';
 import { sha256Of } from '../cache/sha256.js';
 import { storedRun } from '../testing/builders/stored-run.js';
 import { scratch, treeOf } from '../testing/files.js';
+import { MOST_LINES } from './form.js';
 import { packRun } from './pack.js';
 import { withBundle } from './read-bundle.js';
 import { compress } from './zstd.js';
@@ -238,6 +239,24 @@ function withManifest(
       : member,
   );
 }
+
+t.test('the lines of a recording are bounded, and each is one', async (t) => {
+  const { members, refusesMember, file, read } = await sound(t);
+  const host = bytesOf(members, 'run/host.jsonl');
+  const blank = (count: number) => Buffer.alloc(count, '\n');
+  const lines = host.toString().trimEnd().split('\n').length;
+  const cut = host.subarray(0, host.lastIndexOf('\n'));
+  // An array of so many lines takes gigabytes; somewhat more, and the process ends.
+  for (const count of [MOST_LINES + 1, 60_000_000])
+    await refusesMember('run/host.jsonl', blank(count), new RegExp(`has ${count} lines, more than 200000`));
+  await refusesMember(
+    'run/host.jsonl',
+    Buffer.concat([host, blank(1)]),
+    new RegExp(`line ${lines + 1} of its run/host\\.jsonl is not valid`),
+  );
+  await writeFile(file, await compress(tarOf(withMember(members, 'run/host.jsonl', cut))));
+  t.match(await read(), { result: { detail: 'spin' } }, 'a last line without its end is one');
+});
 
 t.test('files that are no bundles', async (t) => {
   const { root, file, isBad } = await sound(t);

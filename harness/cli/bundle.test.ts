@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +110,18 @@ t.test('repro --dry-run prints the command line and runs nothing', async (t) => 
   t.notMatch(ended.stdout, run);
 });
 
+t.test('repro of a run that kept its dump: the guest has no disk for one', async (t) => {
+  const { host, run, plan } = await stored(t);
+  const captureAppend = `${plan.captureAppend} crashpath.dump=31,98`;
+  const kept = { ...plan, captureAppend, keepVmcore: { of: 'all', diskMiB: 832 } };
+  await writeFile(join(run, 'plan.json'), JSON.stringify(kept));
+  t.equal((await host.crashpath(['bundle', run, '-o', 'hang.tar.zst'])).exitCode, 0);
+  const ended = await host.crashpath(['repro', 'hang.tar.zst', '--dry-run']);
+  t.equal(ended.exitCode, 0, ended.stderr);
+  t.match(ended.stderr, /differs: disk for a dump: 832 MiB there, none here\n/);
+  t.notMatch(ended.stdout, /virtio-blk|vmcore/);
+});
+
 t.test('a bundle of hashes: the kernel is given, and the image is built here', async (t) => {
   const { host, run, kernel } = await stored(t);
   await host.crashpath(['bundle', run, '-o', 'hashes.tar.zst', '--hashes-only']);
@@ -172,6 +185,7 @@ t.test('a run that says nothing about its kernel cannot be reproduced', async (t
   const ended = await host.crashpath(['repro', 'dead.tar.zst']);
   t.equal(ended.exitCode, 64);
   t.match(ended.stderr, /its run is harness-error: .*, which says nothing about the kernel/);
+  t.notOk(existsSync(join(host.cache, 'bundles')), 'and nothing of it stays');
 });
 
 t.test('exit codes of tries', (t) => {

@@ -36,28 +36,36 @@ const StatusSchema = z.object({
 export type KeptStatus = z.infer<typeof StatusSchema>;
 
 /** A guest that is up. */
-export interface KeptGuest extends KeptStatus {
+export interface KeptGuest {
   /** Its run directory. */
   readonly directory: string;
   readonly memoryMiB: number;
+  /** Undefined when its supervisor does not answer, because it is stopped or the host is busy. */
+  readonly status: KeptStatus | undefined;
 }
 
 /** All guests that are up, of all campaigns that used this cache. What is left of others is removed. */
 export async function keptGuests(cacheDir: string): Promise<KeptGuest[]> {
   const found: KeptGuest[] = [];
   for (const { file, directory, memoryMiB } of await entries(cacheDir)) {
-    const status = await statusOf(directory);
+    const status = await statusOf(directory).catch((error: unknown) => {
+      // One that is silent is still there: it takes memory, and ends its guest later.
+      if (error instanceof Fault) return 'silent' as const;
+      throw error;
+    });
     if (status === undefined) await rm(file, { force: true });
-    else found.push({ ...status, directory, memoryMiB });
+    else found.push({ directory, memoryMiB, status: status === 'silent' ? undefined : status });
   }
   return found;
 }
 
 async function entries(cacheDir: string): Promise<{ file: string; directory: string; memoryMiB: number }[]> {
   const folder = folderOf(cacheDir);
-  const names = await readdir(folder).catch(() => []);
+  const there = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  // The open of a pipe waits for its other end.
+  const names = there.flatMap((one) => (one.isFile() && one.name.endsWith('.json') ? [one.name] : []));
   const found = [];
-  for (const name of names.filter((one) => one.endsWith('.json')).toSorted()) {
+  for (const name of names.toSorted()) {
     const file = join(folder, name);
     const entry = await readJsonFile(file, EntrySchema);
     if (entry !== undefined) found.push({ file, ...entry });
@@ -114,10 +122,18 @@ export function noRoom(
     : undefined;
 }
 
-/** Asks the supervisor of a run's guest; undefined when there is none. */
+/** Asks the supervisor of a run's guest; undefined when there is none. Throws a harness fault for one that is silent. */
 export async function statusOf(directory: string): Promise<KeptStatus | undefined> {
-  const answer = await ask(directory, { word: 'status', withinMs: ANSWER_MS }).catch(() => undefined);
-  if (answer === undefined) return undefined;
+  let answer: string;
+  try {
+    answer = await ask(directory, { word: 'status', withinMs: ANSWER_MS });
+  } catch (error) {
+    if (!(error instanceof Silent)) return undefined;
+    throw harnessFault(
+      `cannot ask for the guest of "${directory}": ${error.message}; wait until the host is less busy, or see whether its supervisor is stopped`,
+      error,
+    );
+  }
   try {
     return StatusSchema.parse(JSON.parse(answer));
   } catch {
@@ -140,6 +156,9 @@ export async function endGuest(directory: string): Promise<void> {
   }
 }
 
+/** A process listens, and does not answer in time. */
+class Silent extends Error {}
+
 /** One word to a supervisor, and its answer. Rejects when none listens, or it does not answer in time. */
 async function ask(
   directory: string,
@@ -150,13 +169,20 @@ async function ask(
   const answered = new Promise<string>((resolve, reject) => {
     const socket = connect(`/proc/self/fd/${folder}/${KEEP_SOCKET}`);
     let answer = '';
-    socket.setTimeout(withinMs, () => socket.destroy(new Error(`no answer within ${withinMs} ms`)));
+    // Of the whole answer: each byte would begin another time of silence.
+    const timer = setTimeout(
+      () => socket.destroy(new Silent(`no answer within ${withinMs / 1000} s`)),
+      withinMs,
+    );
     socket.once('connect', () => socket.write(`${word}\n`));
     socket.on('data', (bytes: Buffer) => {
       answer = (answer + bytes.toString('latin1')).slice(0, LONGEST_ANSWER);
     });
     socket.once('error', reject);
-    socket.once('close', () => resolve(answer));
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve(answer);
+    });
   });
   try {
     return await answered;

@@ -9,23 +9,29 @@ import type { RunPlan } from './run-plan.js';
 
 /** Values of properties that cannot name a file, a device or another object of the host. */
 const PLAIN_VALUE = /^(?:[A-Za-z][\w-]{0,31}|\d{1,19}(?:\.\d{1,9})?|0x[\da-fA-F]{1,16})$/;
+/** The word for a dump, as `plan/kept-vmcore.ts` writes it. */
+const DUMP_WORD = /^crashpath\.dump=\d{1,2},\d{1,6}$/;
 /** Properties of machines that name files and objects, whatever their value looks like (QEMU 7.2, hw/core/machine.c, hw/i386). */
 const NAMES_A_FILE =
   /^(?:firmware|dtb|dumpdtb|shim|pflash\d*|kernel|initrd|append|accel|memory.*|smp.*|.*audiodev|confidential-guest-support|sgx-epc.*|cxl.*)$/;
 
 /**
  * The choices that make a stored plan's guest again: machine, command lines and reading of the vmcore. Nothing of the host
- * that ran it is in them. Under TCG the CPU model `host` becomes
- * `max`. Throws a usage fault for a plan whose guest
- * no scenario and no option could have described. Pure.
+ * that ran it is in them, and no dump is kept: a disk for one is room on a host that did not offer it. Under TCG the CPU
+ * model `host` becomes `max`. Throws a usage fault for a plan whose guest no scenario and no option could have described.
+ * Pure.
  */
 export function storedGuest(plan: RunPlan, accel: 'kvm' | 'tcg'): GuestChoices {
   requireGuest(plan);
-  const { append, captureAppend } = plan;
+  const { append } = plan;
+  const words = wordsOf(plan.captureAppend);
+  const captureAppend = words.some(isDumpWord)
+    ? words.filter((word) => !isDumpWord(word)).join(' ')
+    : plan.captureAppend;
   return {
     ...machineOf(plan, accel),
     commandLines: { append, captureAppend },
-    vmcore: wordsOf(captureAppend).includes('crashpath.vmcore=nonce') ? 'nonce' : 'whole',
+    vmcore: words.includes('crashpath.vmcore=nonce') ? 'nonce' : 'whole',
   };
 }
 
@@ -52,7 +58,7 @@ function machineOf({ machine }: RunPlan, accel: 'kvm' | 'tcg'): MachineChoices {
 }
 
 /** Throws a usage fault for a guest that is not one, or that uses a file of the host that ran it. */
-export function requireGuest({ machine, append, captureAppend, scenario }: RunPlan): void {
+export function requireGuest({ machine, append, captureAppend, scenario, keepVmcore }: RunPlan): void {
   const refuse = (what: string, value: string, why: string) =>
     usageFault(`cannot make the guest again with ${what} "${escapeHostText(value.slice(0, 80))}": ${why}`);
   for (const [what, text] of [
@@ -75,7 +81,7 @@ export function requireGuest({ machine, append, captureAppend, scenario }: RunPl
     ...(scenario.capture === undefined ? [] : [`crashpath.exercise=${scenario.capture.exercise}`]),
   ]);
   const foreign = wordsOf(captureAppend)
-    .filter((word) => !own.has(word))
+    .filter((word) => !own.has(word) && !(keepVmcore !== undefined && isDumpWord(word)))
     .join(' ');
   for (const [what, text] of [
     ['the command line', append],
@@ -84,6 +90,10 @@ export function requireGuest({ machine, append, captureAppend, scenario }: RunPl
     const mistake = mistakeInWords(text);
     if (mistake !== undefined) throw refuse(what, text, mistake);
   }
+}
+
+function isDumpWord(word: string): boolean {
+  return DUMP_WORD.test(word);
 }
 
 function namesHostObject(property: string): boolean {

@@ -58,8 +58,7 @@ export async function planAgain(
       onProbe: (limitMs) => onProgress?.(`proving KVM, which takes up to ${Math.round(limitMs / 1000)} s`),
     },
   );
-  // The disk for a dump is a part of the machine.
-  const guest = { ...storedGuest(plan, accel), keepVmcore: plan.keepVmcore?.of, timeoutScale: scale };
+  const guest = { ...storedGuest(plan, accel), timeoutScale: scale };
   const make = (initrd: string, index: number) =>
     makePlan(
       plan.scenario,

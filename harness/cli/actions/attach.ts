@@ -145,13 +145,20 @@ async function startGdb([file = '', ...args]: readonly string[], directory: stri
 
 async function printGuests(json: boolean): Promise<number> {
   const guests = await keptGuests(cacheDirectory());
-  for (const guest of guests) process.stdout.write(json ? `${JSON.stringify(guest)}\n` : guestLine(guest));
+  for (const { status, ...guest } of guests) {
+    const object = { ...guest, ...(status ?? { silent: true }) };
+    process.stdout.write(json ? `${JSON.stringify(object)}\n` : guestLine({ ...guest, status }));
+  }
   if (guests.length === 0 && !json) say('no guest is up');
   return EXIT.expected;
 }
 
-function guestLine({ directory, pid, memoryMiB, leftMs }: KeptGuest): string {
-  return `${escapeHostText(directory)}  pid ${pid}  ${memoryMiB} MiB  ${minutes(leftMs)} left\n`;
+function guestLine({ directory, memoryMiB, status }: KeptGuest): string {
+  const said =
+    status === undefined
+      ? `${memoryMiB} MiB  its supervisor does not answer`
+      : `pid ${status.pid}  ${memoryMiB} MiB  ${minutes(status.leftMs)} left`;
+  return `${escapeHostText(directory)}  ${said}\n`;
 }
 
 function minutes(ms: number): string {
@@ -173,12 +180,12 @@ function lines({
   qmp: string;
   symbols: readonly string[];
 }): string {
-  const verdict = result === undefined ? 'none' : `${result.verdict}: ${result.detail}`;
+  const verdict = result === undefined ? 'none' : `${result.verdict}: ${escapeHostText(result.detail)}`;
   const names = symbols.join(', ') || 'none: gdb shows addresses';
   return [
-    `run      ${plan.runId}`,
+    `run      ${escapeHostText(plan.runId)}`,
     `verdict  ${verdict}`,
-    `guest    QEMU ${plan.qemu.version}, pid ${status.pid}, stopped; ends in ${minutes(status.leftMs)}, or by --end`,
+    `guest    QEMU ${escapeHostText(plan.qemu.version)}, pid ${status.pid}, stopped; ends in ${minutes(status.leftMs)}, or by --end`,
     `symbols  ${escapeHostText(names)}`,
     `qmp      ${escapeHostText(qmp)}`,
     `gdb      ${escapeHostText(command)}`,

@@ -51,8 +51,12 @@ export async function repro(argv: Arguments): Promise<number> {
 async function reproduce(argv: Arguments, signal: AbortSignal): Promise<number> {
   const { file, tries = DEFAULT_TRIES, accel, timeoutScale, buildImages } = argv;
   say(`reading ${file}`);
-  const bundle = await keepBundle(file, { ...prepareOptions(), signal });
-  const wanted = wantedOf(bundle, file);
+  const bundle = await keepBundle(file, {
+    ...prepareOptions(),
+    signal,
+    accept: (read) => requireAboutKernel(read, file),
+  });
+  const wanted = wantedOf(bundle);
   const kernels = await findKernels(bundle, { ...prepareOptions(), file, signal, given: argv });
   const initrd = buildImages ? undefined : bundle.held?.initrd;
   const campaign = freshCampaignName(new Date(), 'repro');
@@ -104,11 +108,16 @@ async function reproduce(argv: Arguments, signal: AbortSignal): Promise<number> 
   return exitCode;
 }
 
-/** The end to be reproduced. Throws a usage fault for a run that says nothing about its kernel. */
-function wantedOf({ result, facts, senderSaid }: Bundle, file: string): RunEnd {
+/** The end to be reproduced. */
+function wantedOf({ result, facts, senderSaid }: Bundle): RunEnd {
   if (senderSaid !== undefined)
     say(`the sender's crashpath said ${escapeHostText(senderSaid)}; this one judges the recording itself`);
-  if (isAboutKernel(result.verdict)) return endOf(result, facts);
+  return endOf(result, facts);
+}
+
+/** Throws a usage fault for a run that says nothing about its kernel. */
+function requireAboutKernel({ result }: Bundle, file: string): void {
+  if (isAboutKernel(result.verdict)) return;
   throw usageFault(
     `cannot reproduce bundle "${file}": its run is ${result.verdict}: ${escapeHostText(result.detail)}, which says nothing about the kernel; crashpath run runs its scenario`,
   );

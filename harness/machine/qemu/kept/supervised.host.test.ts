@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import t from 'tap';
 import { endGuest, keepGuest, keptGuests, statusOf } from '../../../kept/kept-guests.js';
 import { scratch } from '../../../testing/files.js';
@@ -42,9 +43,9 @@ void t.test('a guest that is kept is listed, counted and ended', async (t) => {
   await writeFile(join(directory, 'gdb.sock'), '');
   t.equal(await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, leave), undefined);
   const [guest, ...others] = await keptGuests(cache);
-  t.match(guest, { directory, memoryMiB: 64, pid: qemu.pid });
+  t.match(guest, { directory, memoryMiB: 64, status: { pid: qemu.pid } });
   t.same(others, []);
-  const left = guest?.leftMs ?? 0;
+  const left = guest?.status?.leftMs ?? 0;
   t.ok(left > 4 * 60_000 && left <= 5 * 60_000, `${left} ms left`);
   const never = () => Promise.reject(new Error('there is no room'));
   t.equal(
@@ -69,6 +70,36 @@ void t.test('a guest ends with its supervisor, even by SIGKILL', async (t) => {
   process.kill((await statusOf(directory))?.supervisor ?? 0, 'SIGKILL');
   t.ok(await ends(qemu.pid));
   t.same(await keptGuests(cache), [], 'what is left of it is removed');
+});
+
+void t.test('a guest whose supervisor is silent is still counted', async (t) => {
+  const cache = await scratch(t);
+  const directory = await scratch(t);
+  const qemu = await startSupervised('sleep', SLEEP, directory);
+  const leave = (entry: string) => qemu.keep({ minutes: 5, files: [entry] });
+  await keepGuest(cache, { directory, memoryMiB: 64, most: 1 }, leave);
+  const supervisor = (await statusOf(directory))?.supervisor ?? 0;
+  process.kill(supervisor, 'SIGSTOP');
+  await t.rejects(statusOf(directory), { kind: 'harness', message: /no answer within 5 s/ });
+  t.strictSame(await keptGuests(cache), [{ directory, memoryMiB: 64, status: undefined }]);
+  process.kill(supervisor, 'SIGCONT');
+  t.match(await keptGuests(cache), [{ directory, status: { pid: qemu.pid } }], 'and is found again');
+  await endGuest(directory);
+  t.same(await keptGuests(cache), []);
+});
+
+void t.test('what another program wrote among the entries is left alone', async (t) => {
+  const cache = await scratch(t);
+  const kept = join(cache, 'kept');
+  await mkdir(join(kept, 'a-directory.json'), { recursive: true });
+  await execa('mkfifo', [join(kept, 'a-pipe.json')]);
+  await writeFile(join(kept, 'no-entry.json'), '{"directory":7}');
+  const before = await readdir(kept);
+  t.same(await keptGuests(cache), []);
+  t.strictSame(await readdir(kept), before);
+  await writeFile(join(kept, 'gone.json'), JSON.stringify({ directory: join(cache, 'gone'), memoryMiB: 1 }));
+  t.same(await keptGuests(cache), []);
+  t.strictSame(await readdir(kept), before, 'the entry of a guest that is gone is removed');
 });
 
 void t.test('a guest ends when its run directory is removed', async (t) => {
