@@ -179,10 +179,13 @@ export interface ResetLog {
   kind(): Promise<'triple fault' | 'other reset' | undefined>;
 }
 
-/** Saves and restores the whole machine. No machine has it yet. */
+/** Saves a machine from which others can be cloned. */
 export interface Snapshot {
-  save(name: string): Promise<void>;
-  restore(name: string): Promise<void>;
+  /**
+   * Stops the machine, for good, and returns the state of its CPUs and devices. Its memory stays in the file from which
+   * clones map theirs. Throws a {@link MachineFailure}.
+   */
+  save(): Promise<Buffer>;
 }
 
 /** Abilities in words, for the proof that the machine has one. */

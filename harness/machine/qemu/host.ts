@@ -22,8 +22,8 @@ export interface QemuHost {
 export interface HostPlace {
   /** Makes the two FIFOs of a UART and reports the bytes of the guest; none is lost from QEMU's start on. */
   openUart(pipe: string, onBytes: (bytes: Buffer) => void): Promise<UartChannel>;
-  /** The host's end of a network card, on a socket of that name. */
-  openCard(socket: string): Promise<StreamServer>;
+  /** The host's end of a stream to which QEMU connects, on a socket of that name. */
+  openStream(socket: string): Promise<StreamServer>;
   /** Starts QEMU. Throws a harness fault when the binary is missing. */
   start(binary: string, args: readonly string[]): Promise<QemuProcess>;
   /** A socket on which QEMU listens. */

@@ -8,6 +8,7 @@ import { faultFact } from '../fault-fact.js';
 import { type Abilities, type Machine, MachineFailure, type MachineLog } from '../machine.js';
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
+import { loadState, type Origin, originArguments, saveState } from './clone.js';
 import { answer } from './failure.js';
 import type { HostPlace, QemuHost } from './host.js';
 import { LOCAL_HOST } from './hosts/local.js';
@@ -42,6 +43,7 @@ function patience({ accel, timeoutScale }: Pick<QemuPlan, 'accel' | 'timeoutScal
 export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
+  readonly machine: Pick<RunPlan['machine'], 'memoryMiB'>;
 };
 
 /** Where QEMU runs, and the log to which it reports. */
@@ -51,6 +53,8 @@ export interface QemuPlace {
   readonly log: MachineLog;
   /** This host when absent. */
   readonly host?: QemuHost | undefined;
+  /** A template or a clone of one; absent: the guest boots. */
+  readonly origin?: Origin | undefined;
 }
 
 /**
@@ -78,7 +82,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 
 async function start(
   plan: QemuPlan,
-  { directory, log, host, name, teardown, gone }: Undoable & { readonly name: string },
+  { directory, log, host, name, origin, teardown, gone }: Undoable & { readonly name: string },
 ): Promise<Pick<Machine, 'abilities' | 'lastBytes'>> {
   const place = await host.openPlace({ directory });
   teardown.defer("close QEMU's directory", () => place.close());
@@ -93,7 +97,7 @@ async function start(
   const card = nic === undefined ? undefined : await openNetwork(nic, { place, machine: name });
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
-  const qemu = await startProcess(plan, { place, host, log, teardown, gone });
+  const qemu = await startProcess(plan, { place, host, log, origin, teardown, gone });
   const hostTime = place.reportHostTime(qemu.pid, (fact) => log.fact(fact));
   teardown.defer('end the reports of the host time', () => hostTime.stop());
   const record = qmpLog();
@@ -118,6 +122,7 @@ async function start(
     const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });
     teardown.defer('end the watch of the run state', end);
   }
+  if (origin?.kind === 'clone') await loadState(qmp, place, origin.state);
   await place.begin(() => answer(qmp.execute('cont')));
   const apicIds = remember(() => readApicIds(qmp));
   const interrupts = qtestInterrupts({
@@ -165,6 +170,7 @@ async function start(
     monitor: qemuMonitor(qmp, { apicIds, log }),
     resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
     memory: qemuMemory(qmp, place),
+    ...(origin?.kind === 'template' ? { snapshot: { save: () => saveState(qmp, place) } } : {}),
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
@@ -184,10 +190,11 @@ interface Undoable extends QemuPlace {
 
 /** Starts the process and records its end; `gone` is aborted then. */
 async function startProcess(
-  { qemu: { binary, args } }: QemuPlan,
-  { place, host, log, teardown, gone }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
+  { qemu: { binary, args }, machine: { memoryMiB } }: QemuPlan,
+  { place, host, log, origin, teardown, gone }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
 ): Promise<QemuProcess> {
-  const qemu = await place.start(binary, args);
+  const own = origin === undefined ? [] : originArguments(origin, memoryMiB);
+  const qemu = await place.start(binary, [...args, ...own]);
   log.fact({ fact: 'qemu-started', pid: qemu.pid, ...(host.name === undefined ? {} : { host: host.name }) });
   let asked = false;
   const exit = qemu.exited.then((end) => {

@@ -28,7 +28,7 @@ function localPlace(
 ): HostPlace {
   return {
     openUart: (pipe, onBytes) => openUartChannel(directory, pipe, onBytes),
-    async openCard(socket) {
+    async openStream(socket) {
       const server = await listenForStream(base, socket);
       return {
         connected: server.connected,
