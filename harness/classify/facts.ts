@@ -46,7 +46,7 @@ export function readFacts(events: readonly RunEvent[], plan: RunPlan): Facts {
     plan,
     events,
     hello: first(events, 'hello'),
-    armed: first(events, 'armed'),
+    armed: events.findLast((event) => event.type === 'armed'),
     fired: first(events, 'firing') ?? firstFact(events, 'fired'),
     panic: first(events, 'panic', (event) => event.side === 'production'),
     furthest: events.filter((event) => event.type === 'jumped').at(-1),

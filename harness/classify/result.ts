@@ -1,4 +1,4 @@
-import { lastMs } from './phases.js';
+import { firstFact, lastMs } from './phases.js';
 import type { RunEvent } from '../model/event.js';
 import { type Cell, explainVoid } from '../model/cell.js';
 import { expectationText, judge } from '../model/expectation.js';
@@ -18,6 +18,7 @@ export function resultOf(
     VERDICTS[verdict.word].otherwise === 'inconclusive'
       ? explainVoid(plan.cell?.voidOk, { accel: plan.accel.accel, detail: verdict.detail })
       : undefined;
+  const cloned = firstFact(events, 'cloned');
   return {
     schema: STORE_SCHEMA,
     runId: plan.runId,
@@ -45,7 +46,8 @@ export function resultOf(
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
-    durationMs: Math.round(lastMs(events)),
+    ...(cloned === undefined ? {} : { clone: cloned.fact.template }),
+    durationMs: Math.round(lastMs(events) - (cloned?.atMs ?? 0)),
     directory,
   };
 }

@@ -179,6 +179,14 @@ export interface ResetLog {
   kind(): Promise<'triple fault' | 'other reset' | undefined>;
 }
 
+/**
+ * How a machine begins. A template boots with its memory in a file that others can map; a clone starts from a template's
+ * saved state with a private copy-on-write mapping of the same file, which does not change. `memory` is the open file.
+ */
+export type Origin =
+  | { readonly kind: 'template'; readonly memory: number }
+  | { readonly kind: 'clone'; readonly memory: number; readonly state: Buffer };
+
 /** Saves a machine from which others can be cloned. */
 export interface Snapshot {
   /**

@@ -56,6 +56,9 @@ export const RunResultSchema = z.object({
   lastPhase: z.enum(PHASES).nullable(),
   phases: z.array(PhaseReachedSchema),
   evidence: z.array(EvidenceSchema),
+  /** The guest began as a clone of this template, in the campaign; absent: it booted. */
+  clone: z.string().optional(),
+  /** Of a clone: since it began. */
   durationMs: z.number(),
   directory: z.string(),
 });

@@ -28,6 +28,8 @@ export interface ReportOptions {
   /** The hosts that were named; this one when absent. */
   readonly seats?: readonly Seat[] | undefined;
   readonly json: boolean;
+  /** Guests of which enough runs are to come boot once; their runs are clones. */
+  readonly clones: boolean;
   /** All plans of the campaign, also those that need not run again. */
   readonly campaign: readonly RunPlan[];
   /** Results of an earlier part of the same campaign. */
@@ -41,7 +43,7 @@ export interface ReportOptions {
 export async function runAndReport(
   directory: string,
   plans: readonly RunPlan[],
-  { jobs, seats, json, campaign, earlier = [] }: ReportOptions,
+  { jobs, seats, json, campaign, clones, earlier = [] }: ReportOptions,
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
@@ -76,6 +78,8 @@ export async function runAndReport(
       seats,
       onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
       cacheDir: cacheDirectory(),
+      clones,
+      onProgress: say,
       signal: stop.signal,
       onStart: (plan) => {
         const what = `starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`;

@@ -11,6 +11,7 @@ export interface RunOptions extends GuestOptions, CampaignOptions {
   kernel: string[];
   repeat: number | undefined;
   'dry-run': boolean;
+  clone: boolean;
 }
 
 export type RunArguments = ArgumentsCamelCase<RunOptions>;
@@ -59,6 +60,12 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       type: 'boolean',
       default: false,
       describe: "Print each run's QEMU command line; run nothing",
+    })
+    .option('clone', {
+      type: 'boolean',
+      default: true,
+      describe:
+        'Boot and arm a guest once where it has several runs, and begin them as clones; --no-clone boots each',
     })
     .example('$0 run sysrq-task --kernel debian:6.1', 'One run on the newest Debian 6.1')
     .example(

@@ -3,17 +3,9 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import type { QmpClient } from '../../qemu/qmp/index.js';
-import { MachineFailure } from '../machine.js';
+import { MachineFailure, type Origin } from '../machine.js';
 import { answer } from './failure.js';
 import type { HostPlace } from './host.js';
-
-/**
- * How a QEMU begins. A template boots with its memory in a file that others can map; a clone starts from a template's
- * saved state with a private copy-on-write mapping of the same file, which does not change.
- */
-export type Origin =
-  | { readonly kind: 'template'; readonly memory: number }
-  | { readonly kind: 'clone'; readonly memory: number; readonly state: Buffer };
 
 /** O_TMPFILE (include/uapi/asm-generic/fcntl.h, Linux 6.1), which node does not name: a file that has no name. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
