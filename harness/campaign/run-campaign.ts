@@ -8,7 +8,7 @@ import type { MachineOpener } from '../run/machine-opener.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
 import { returns, type Seat } from './seats.js';
-import { campaignTemplates } from './templates.js';
+import type { Templates } from './templates.js';
 
 /** Options of {@link runCampaign}. */
 export interface CampaignOptions {
@@ -28,9 +28,8 @@ export interface CampaignOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asked before each run; false: it and those after it are not begun, and those under way go on. */
   readonly mayBegin?: (() => boolean) | undefined;
-  /** Guests of which enough runs are to come boot once on this host; their runs are clones. */
-  readonly clones?: boolean | undefined;
-  readonly onProgress?: ((text: string) => void) | undefined;
+  /** Where runs on this host begin as clones; absent: each boots. The caller closes them. */
+  readonly templates?: Templates | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
   readonly onEvent?: ((plan: RunPlan, event: RunEvent) => void) | undefined;
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
@@ -63,10 +62,7 @@ export async function runCampaign(
   const left = [...plans];
   const out = new Set<Seat>();
   let fault: unknown;
-  const templates =
-    options.clones === true
-      ? campaignTemplates(plans, { ...options, directory, signal, open: openQemu })
-      : undefined;
+  const { templates } = options;
   const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
     try {
       const template = seat.name === undefined ? await templates?.of(plan) : undefined;
@@ -103,7 +99,6 @@ export async function runCampaign(
     }
   };
   await Promise.all(seats.flatMap((seat) => Array.from({ length: seat.jobs }, () => work(seat))));
-  templates?.close();
   if (fault !== undefined) throw fault;
   if (out.size === seats.length && !signal.aborted) throw new NoHostLeft(left.length);
   return results;

@@ -1,7 +1,10 @@
 import { closeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { openMemoryFile } from '../machine/qemu/clone.js';
+import { openQemu } from '../machine/qemu/open.js';
+import { errnoOf } from '../model/errno.js';
 import { guestName } from '../plan/guest-spec.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { makeTemplate, type Template, type TemplateOptions } from '../run/template.js';
@@ -10,12 +13,17 @@ import { makeTemplate, type Template, type TemplateOptions } from '../run/templa
 const FEWEST_RUNS = 3;
 /** Of the runs of one guest, every so many boots: clones share what the boot left to chance. */
 const CONTROL_EVERY = 10;
+/** Templates that are kept at a time; each keeps its guest's memory. */
+const MOST_TEMPLATES = 4;
+const MIB = 1024 * 1024;
+/** Below the campaign's directory. */
+const TEMPLATES = 'templates';
 
 /** The templates of a campaign: one for each guest of which enough runs are to come. */
 export interface Templates {
-  /** The template of a run, which is made first; undefined: the run boots. */
+  /** The template of a run, which is made first; undefined: the run boots. Each call is followed by one of `done`. */
   of(plan: RunPlan): Promise<Template | undefined>;
-  /** The run has ended: the memory of a template that no later run needs is given back. */
+  /** The run has ended. */
   done(plan: RunPlan): void;
   /** Gives back all memory. */
   close(): void;
@@ -23,76 +31,118 @@ export interface Templates {
 
 /** One guest: everything that decides what a template is. */
 interface Guest {
-  /** Runs that have not ended. */
+  /** Runs that are to come, as far as they are known. */
   left: number;
   /** Runs that have begun. */
   begun: number;
+  /** Runs under way. */
+  running: number;
   template: Promise<Template | undefined> | undefined;
   memory: number | undefined;
 }
 
 /** Options of {@link campaignTemplates}. */
-export type TemplatesOptions = Pick<TemplateOptions, 'open' | 'cacheDir' | 'signal'> & {
+export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
   /** Of the campaign; the templates' recordings are kept in `templates/` of it. */
   readonly directory: string;
+  /** The runs of the campaign; `unknown`: as many as needed, of whatever guest. */
+  readonly plans: readonly RunPlan[] | 'unknown';
   /** A guest is about to be booted for its clones, or could not be saved. */
   readonly onProgress?: ((text: string) => void) | undefined;
 };
 
-/** Templates for the runs of `plans`, none of which has begun. */
-export function campaignTemplates(
-  plans: readonly RunPlan[],
-  { directory, open, cacheDir, signal, onProgress }: TemplatesOptions,
-): Templates {
+/** Templates for the runs of a campaign, none of which has begun. */
+export function campaignTemplates({
+  directory,
+  plans,
+  cacheDir,
+  signal,
+  onProgress,
+}: TemplatesOptions): Templates {
   const guests = new Map<string, Guest>();
-  for (const plan of plans) {
+  const guestOf = (plan: RunPlan): Guest => {
     const key = guestKey(plan);
-    const guest = guests.get(key) ?? { left: 0, begun: 0, template: undefined, memory: undefined };
-    guest.left += 1;
+    const left = plans === 'unknown' ? Number.POSITIVE_INFINITY : 0;
+    const guest = guests.get(key) ?? { left, begun: 0, running: 0, template: undefined, memory: undefined };
+    // The one that was used last is the last to go.
+    guests.delete(key);
     guests.set(key, guest);
-  }
+    return guest;
+  };
+  if (plans !== 'unknown') for (const plan of plans) guestOf(plan).left += 1;
   let made = 0;
 
   async function make(plan: RunPlan, guest: Guest): Promise<Template | undefined> {
-    made += 1;
-    const name = `templates/${String(made).padStart(3, '0')}`;
-    const path = join(directory, name);
-    onProgress?.(`${name}: booting ${plan.kernel.label}, of which runs are cloned`);
-    await mkdir(path, { recursive: true, mode: 0o700 });
     const memory = openMemoryFile();
     guest.memory = memory;
-    const template = await makeTemplate(plan, { name, directory: path, open, memory, cacheDir, signal });
+    const name = await freshName();
+    const path = join(directory, name);
+    onProgress?.(`${name}: booting ${plan.kernel.label} once; its runs begin as clones`);
+    const template = await makeTemplate(plan, {
+      ...{ name, directory: path, memory, cacheDir, signal },
+      open: openQemu,
+    });
     if (!('why' in template)) return template;
-    onProgress?.(`${name}: no clones of ${plan.kernel.label}, each run boots: ${template.why}`);
-    release(guest);
+    onProgress?.(`${name}: there are no clones, each run boots: ${template.why}`);
+    giveBack(guest);
     return undefined;
+  }
+
+  /** Makes the directory of the next template; those of an earlier part of the campaign stay. */
+  async function freshName(): Promise<string> {
+    await mkdir(join(directory, TEMPLATES), { recursive: true, mode: 0o700 });
+    for (;;) {
+      made += 1;
+      const name = `${TEMPLATES}/${String(made).padStart(3, '0')}`;
+      try {
+        await mkdir(join(directory, name), { mode: 0o700 });
+        return name;
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST') throw error;
+      }
+    }
+  }
+
+  /** Whether there is room for another template; one that no run uses makes room. */
+  function hasRoom(memoryMiB: number): boolean {
+    const kept = () => [...guests.values()].filter(({ memory }) => memory !== undefined);
+    const fits = () => kept().length < MOST_TEMPLATES && freemem() > 3 * memoryMiB * MIB;
+    while (!fits()) {
+      const idle = kept().find(({ running }) => running === 0);
+      if (idle === undefined) return false;
+      giveBack(idle);
+      idle.template = undefined;
+    }
+    return true;
   }
 
   return {
     async of(plan) {
-      const guest = guests.get(guestKey(plan));
-      if (guest === undefined) return undefined;
+      const guest = guestOf(plan);
       const number = guest.begun;
+      const { left } = guest;
       guest.begun += 1;
+      guest.left -= 1;
+      guest.running += 1;
       if (!isClonable(plan) || number % CONTROL_EVERY === 0) return undefined;
-      if (guest.template === undefined && guest.left < FEWEST_RUNS) return undefined;
+      if (guest.template === undefined && (left < FEWEST_RUNS || !hasRoom(plan.machine.memoryMiB)))
+        return undefined;
       guest.template ??= make(plan, guest);
       return guest.template;
     },
     done(plan) {
-      const guest = guests.get(guestKey(plan));
-      if (guest === undefined) return;
-      guest.left -= 1;
-      if (guest.left === 0) release(guest);
+      const guest = guestOf(plan);
+      guest.running -= 1;
+      if (guest.left <= 0 && guest.running === 0) giveBack(guest);
     },
     close() {
-      for (const guest of guests.values()) release(guest);
+      for (const guest of guests.values()) giveBack(guest);
     },
   };
 }
 
 /** The file's pages are freed when no clone maps them any more. */
-function release(guest: Guest): void {
+function giveBack(guest: Guest): void {
   if (guest.memory !== undefined) closeSync(guest.memory);
   guest.memory = undefined;
 }

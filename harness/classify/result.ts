@@ -46,8 +46,10 @@ export function resultOf(
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
-    ...(cloned === undefined ? {} : { clone: cloned.fact.template }),
-    durationMs: Math.round(lastMs(events) - (cloned?.atMs ?? 0)),
+    ...(cloned === undefined
+      ? {}
+      : { clone: { template: cloned.fact.template, tookMs: cloned.fact.tookMs } }),
+    durationMs: Math.round(lastMs(events) - (cloned?.fact.tookMs ?? 0)),
     directory,
   };
 }

@@ -56,9 +56,9 @@ export const RunResultSchema = z.object({
   lastPhase: z.enum(PHASES).nullable(),
   phases: z.array(PhaseReachedSchema),
   evidence: z.array(EvidenceSchema),
-  /** The guest began as a clone of this template, in the campaign; absent: it booted. */
-  clone: z.string().optional(),
-  /** Of a clone: since it began. */
+  /** The guest began as a clone of this template, in the campaign, whose boot took so long; absent: it booted. */
+  clone: z.object({ template: z.string(), tookMs: z.number() }).optional(),
+  /** Of a clone: without its template's boot, which the times of phases and evidence include. */
   durationMs: z.number(),
   directory: z.string(),
 });

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { NoHostLeft, runCampaign } from '../../campaign/run-campaign.js';
+import { campaignTemplates, type Templates } from '../../campaign/templates.js';
 import type { Seat } from '../../campaign/seats.js';
 import { writePage } from '../../campaign/write-page.js';
 import { loadError } from '../../classify/arming.js';
@@ -72,14 +73,18 @@ export async function runAndReport(
         })
       : undefined;
   setScreen(live);
+  const cached = { cacheDir: cacheDirectory() };
+  let templates: Templates | undefined;
   try {
+    templates = clones
+      ? campaignTemplates({ directory, plans, ...cached, signal: stop.signal, onProgress: say })
+      : undefined;
     const running = runCampaign(directory, plans, {
       jobs,
       seats,
       onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
-      cacheDir: cacheDirectory(),
-      clones,
-      onProgress: say,
+      ...cached,
+      templates,
       signal: stop.signal,
       onStart: (plan) => {
         const what = `starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`;
@@ -132,6 +137,7 @@ export async function runAndReport(
     if (noHost !== undefined) throw noHost;
     return exitCode;
   } finally {
+    templates?.close();
     setScreen(undefined);
     live?.end();
     stop.release();

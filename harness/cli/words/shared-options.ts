@@ -52,16 +52,20 @@ export function hostOption(describe: string) {
 export interface CampaignOptions {
   resume: string | undefined;
   json: boolean;
+  clone: boolean;
 }
 
-/** Declares `--resume` and `--json`, each with its description for the command. */
-export function campaignOptions<T>(
-  yargs: Argv<T>,
-  describe: Readonly<Record<keyof CampaignOptions, string>>,
-) {
+/** Declares `--resume` and `--json`, each with its description for the command, and `--clone`. */
+export function campaignOptions<T>(yargs: Argv<T>, describe: Readonly<Record<'resume' | 'json', string>>) {
   return yargs
     .option('resume', { ...single(nonEmpty('--resume')), describe: describe.resume })
-    .option('json', jsonOption(describe.json));
+    .option('json', jsonOption(describe.json))
+    .option('clone', {
+      type: 'boolean',
+      default: true,
+      describe:
+        'Boot and arm a guest of several runs once, and begin most of them as its clones; --no-clone boots each',
+    });
 }
 
 /** Options of a command that compares two kernels. */
