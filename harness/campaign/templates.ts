@@ -7,6 +7,7 @@ import { openQemu } from '../machine/qemu/open.js';
 import { errnoOf } from '../model/errno.js';
 import { guestName } from '../plan/guest-spec.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import type { MachineOpener } from '../run/machine-opener.js';
 import { makeTemplate, type Template, type TemplateOptions } from '../run/template.js';
 
 /** Runs of one guest below which booting a template first costs more than it saves. */
@@ -43,6 +44,8 @@ interface Guest {
 
 /** Options of {@link campaignTemplates}. */
 export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
+  /** Starts the machines; QEMU when absent. */
+  readonly open?: MachineOpener | undefined;
   /** Of the campaign; the templates' recordings are kept in `templates/` of it. */
   readonly directory: string;
   /** The runs of the campaign; `unknown`: as many as needed, of whatever guest. */
@@ -58,6 +61,7 @@ export function campaignTemplates({
   cacheDir,
   signal,
   onProgress,
+  open = openQemu,
 }: TemplatesOptions): Templates {
   const guests = new Map<string, Guest>();
   const guestOf = (plan: RunPlan): Guest => {
@@ -79,8 +83,7 @@ export function campaignTemplates({
     const path = join(directory, name);
     onProgress?.(`${name}: booting ${plan.kernel.label} once; its runs begin as clones`);
     const template = await makeTemplate(plan, {
-      ...{ name, directory: path, memory, cacheDir, signal },
-      open: openQemu,
+      ...{ name, directory: path, memory, cacheDir, signal, open },
     });
     if (!('why' in template)) return template;
     onProgress?.(`${name}: there are no clones, each run boots: ${template.why}`);

@@ -124,15 +124,14 @@ function verdict(result: RunResult, colors: Palette): string {
         : [['not judged', undecided.slice(0, LISTED).map(safeName).join(', ')] as const]),
       ['outcome', `${paint(result.outcome)} (expected ${safeName(result.expected)})`],
       ['duration', seconds(result.durationMs)],
-      ['start', startText(result)],
+      ...(result.clone === undefined ? [] : [['start', startText(result.clone)] as const]),
     ],
     colors,
   );
 }
 
-function startText({ clone }: RunResult): string {
-  if (clone === undefined) return 'booted';
-  return `a clone of ${safeName(clone.template)}, whose boot took ${seconds(clone.tookMs)}`;
+function startText({ template, tookMs }: NonNullable<RunResult['clone']>): string {
+  return `a clone of ${safeName(template)}, whose boot took ${seconds(tookMs)}`;
 }
 
 const MARKS = { observed: '*', implied: '~', 'not-reached': '.' } as const;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import type { QmpClient } from '../../qemu/qmp/index.js';
 import { MachineFailure, type Origin } from '../machine.js';
+import { RUN_FILES } from './arguments.js';
 import { answer } from './failure.js';
 import type { HostPlace } from './host.js';
 
@@ -12,9 +13,6 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 const SHARED_MEMORY = '/dev/shm';
 const ASK_EVERY_MS = 4;
 const WITHIN_MS = 30_000;
-
-/** Sockets for the state, in QEMU's directory. */
-const SOCKETS = { save: 'state.sock', load: 'incoming.sock' } as const;
 
 /**
  * Opens a file for a guest's memory. It has no name: the kernel frees it when the last process that has it open, or maps
@@ -44,11 +42,11 @@ type Qmp = Pick<QmpClient, 'execute'>;
  * `x-ignore-shared`, QEMU 4.0). Throws a {@link MachineFailure}.
  */
 export async function saveState(qmp: Qmp, place: Pick<HostPlace, 'openStream' | 'remove'>): Promise<Buffer> {
-  const server = await place.openStream(SOCKETS.save);
+  const server = await place.openStream(RUN_FILES.saveSocket);
   try {
     await answer(qmp.execute('stop'));
     await ignoreShared(qmp);
-    await answer(qmp.execute('migrate', { uri: `unix:${SOCKETS.save}` }));
+    await answer(qmp.execute('migrate', { uri: `unix:${RUN_FILES.saveSocket}` }));
     const state = server.connected.then((stream) => buffer(stream));
     // It is awaited below; a failed migration ends it.
     state.catch(() => undefined);
@@ -62,8 +60,8 @@ export async function saveState(qmp: Qmp, place: Pick<HostPlace, 'openStream' | 
 /** Gives a clone the state of its template; the guest runs afterwards. Throws a {@link MachineFailure}. */
 export async function loadState(qmp: Qmp, place: Pick<HostPlace, 'socket'>, state: Buffer): Promise<void> {
   await ignoreShared(qmp);
-  await answer(qmp.execute('migrate-incoming', { uri: `unix:${SOCKETS.load}` }));
-  const target = place.socket(SOCKETS.load);
+  await answer(qmp.execute('migrate-incoming', { uri: `unix:${RUN_FILES.loadSocket}` }));
+  const target = place.socket(RUN_FILES.loadSocket);
   if (!('path' in target))
     throw new MachineFailure('cannot clone a machine on another host', { gone: false });
   await new Promise<void>((resolve, reject) => {

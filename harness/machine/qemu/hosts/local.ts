@@ -10,7 +10,8 @@ import { listenForStream } from '../stream-server.js';
 import { Teardown } from '../teardown.js';
 import { openUartChannel } from '../uart.js';
 
-const SOCKETS = [RUN_FILES.qmpSocket, RUN_FILES.gdbSocket, RUN_FILES.qtestSocket];
+const { qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket } = RUN_FILES;
+const SOCKETS = [qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket];
 
 /** This host: QEMU runs in the run directory itself. */
 export const LOCAL_HOST: QemuHost = {
