@@ -16,7 +16,7 @@ function slowClock(stepMs: number) {
       nowMs += stepMs;
       return nowMs;
     },
-    after: HOST_CLOCK.after,
+    after: (forMs: number, act: () => void) => HOST_CLOCK.after(forMs, act),
   };
 }
 
