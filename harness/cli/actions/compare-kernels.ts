@@ -17,6 +17,7 @@ import { looksFor } from '../../stats/corrections.js';
 import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.js';
 import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { cloneNotes } from '../../report/clone-notes.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
@@ -162,6 +163,7 @@ async function keepAndPrint(
   await writeJson(join(directory, FILES.comparison), object);
   if (results.length > 0)
     await writePage(directory, { results, plans: [], comparison: object, crashpathVersion: version() });
+  for (const note of cloneNotes(results)) say(note);
   say(`report: ${reportPath(directory)}`);
   process.stdout.write(
     json

@@ -12,6 +12,7 @@ import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
 import { campaignTableObject } from '../../report/campaign-table-json.js';
 import { campaignTableText } from '../../report/campaign-table-text.js';
+import { cloneNotes } from '../../report/clone-notes.js';
 import { liveLines } from '../../report/live-progress.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
@@ -132,6 +133,7 @@ export async function runAndReport(
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
+    for (const note of cloneNotes(all)) say(note);
     say(`report: ${reportPath(directory)}`);
     if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
     if (noHost !== undefined) throw noHost;
