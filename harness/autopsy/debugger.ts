@@ -35,12 +35,15 @@ export function isGone(error: unknown): boolean {
   return error instanceof GdbClosedError || (error instanceof MachineFailure && error.gone);
 }
 
+/** Memory that is not there: not mapped, no RAM, or a page that a dump lacks. */
+export class UnreadableMemory extends Error {}
+
 /** What a read of memory gives; undefined when the stub refuses it: nothing is there. Throws every other error. */
 export async function orUnreadable(read: Promise<Buffer>): Promise<Buffer | undefined> {
   try {
     return await read;
   } catch (error) {
-    if (error instanceof GdbRemoteError) return undefined;
+    if (error instanceof GdbRemoteError || error instanceof UnreadableMemory) return undefined;
     throw error;
   }
 }

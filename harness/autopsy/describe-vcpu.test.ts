@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { LockWait } from '../model/autopsy.js';
 import type { LoopFinding } from '../standstill/judge.js';
 import { parseKallsyms } from '../symbols/index.js';
 import { describeVcpu, type Suspect } from './describe-vcpu.js';
@@ -55,6 +56,12 @@ function suspect(vcpu: number, changes: Partial<Suspect>): Suspect {
 }
 
 const gdb = { readMemory: async () => Buffer.from('01000000', 'hex') };
+const wait: LockWait = {
+  vcpu: 0,
+  lock: { name: 'ioapic_lock', address: LOCK.toString(16), word: '00000001' },
+  takenIn: 'clear_IO_APIC_pin',
+  holder: { vcpu: 1, proof: 'mask_ioapic_irq+0x17/0x42 lies between', certain: true },
+};
 const waiter = (stack: string[]) => suspect(0, { loop, stack });
 const LOCKING = ['native_queued_spin_lock_slowpath', '_raw_spin_lock_irqsave', 'clear_IO_APIC_pin', 'panic'];
 
@@ -62,12 +69,13 @@ void t.test('a wait for a lock names the lock, and who was stopped with it', asy
   const stack = ['crash_nmi_callback', 'exc_nmi', 'end_repeat_nmi', 'mask_ioapic_irq', 'handle_edge_irq'];
   const holder = suspect(1, { state: 'parked', stack });
   const one = waiter(LOCKING);
-  const { saw, where } = await describeVcpu(one, { all: [one, holder], gdb });
+  const { saw, where } = await describeVcpu(one, { all: [one, holder], gdb, wait });
   t.equal(where, 'native_queued_spin_lock_slowpath+0x2/0x100');
   for (const line of [
     'native_queued_spin_lock_slowpath+0x2/0x100: mov (%rdi),%eax',
     'reads 4 bytes at 0xffffffff82a00010 (ioapic_lock+0x0/0x4), physical 0x2a00010: 0x00000001',
     'it waits for the lock ioapic_lock, which clear_IO_APIC_pin takes',
+    'vCPU 1 holds it: mask_ioapic_irq+0x17/0x42 lies between',
     'vCPU 1, stopped in mask_ioapic_irq < handle_edge_irq, is parked and cannot release a lock',
   ]) {
     t.ok(saw.includes(line), line);

@@ -1,10 +1,12 @@
 import type { Debugger } from '../machine/debugger.js';
+import type { LockWait } from '../model/autopsy.js';
 import type { HostFact } from '../model/record.js';
 import type { VcpuRegisters } from '../hmp/registers.js';
 import type { VcpuState } from '../model/event.js';
 import type { ExaminedVcpu, PlacedAccess } from '../standstill/judge.js';
 import type { SymbolTable } from '../symbols/index.js';
 import { orUnreadable } from './debugger.js';
+import { LOCK_FUNCTION } from './lock-functions.js';
 
 /** One vCPU while it is examined. */
 export interface Suspect extends ExaminedVcpu {
@@ -17,9 +19,6 @@ export interface Suspect extends ExaminedVcpu {
 
 type Described = Extract<HostFact, { fact: 'examination' }>['vcpus'][number];
 
-/** Functions that wait for a lock (kernel/locking, arch/x86/include/asm/qspinlock.h, v6.1 and v6.12). */
-export const LOCK_FUNCTION =
-  /^(?:(?:native_|__pv_)?queued_(?:spin|read|write)_lock_slowpath|pv_wait_.*|kvm_wait|virt_spin_lock|_raw_(?:spin|read|write)_(?:try)?lock.*|do_raw_spin_lock|osq_lock|mutex_spin_on_owner|rwsem_spin_on_owner|arch_spin_lock)(?:\..*)?$/;
 /** Entries and handlers of interrupts and exceptions: below them is what was interrupted. */
 const ENTRY = /^(asm_\w+|end_repeat_nmi|repeat_nmi|nmi_restore|first_nmi|paranoid_exit|error_entry)$/;
 
@@ -31,7 +30,16 @@ const MOST_HOLDER_FRAMES = 3;
 /** One vCPU as an examination's fact describes it: every statement of the argument, so that a reader can check it. */
 export async function describeVcpu(
   suspect: Suspect,
-  { all, gdb }: { readonly all: readonly Suspect[]; readonly gdb: Pick<Debugger, 'readMemory'> },
+  {
+    all,
+    gdb,
+    wait,
+  }: {
+    readonly all: readonly Suspect[];
+    readonly gdb: Pick<Debugger, 'readMemory'>;
+    /** The lock that it waits for. */
+    readonly wait?: LockWait | undefined;
+  },
 ): Promise<Described> {
   const { vcpu, state, place, seen, symbols, stack, loop, wake, nmi } = suspect;
   const saw: string[] = [];
@@ -52,7 +60,7 @@ export async function describeVcpu(
     );
     for (const read of loop.reads.slice(0, MOST_READS))
       saw.push(await describeRead(read, { suspect, gdb, label }));
-    saw.push(...describeLock(suspect, all));
+    saw.push(...describeLock(suspect, { all, wait }));
   } else if (loop !== undefined) {
     saw.push(`followed for ${loop.steps} instructions: ${loop.why}`);
   }
@@ -83,13 +91,19 @@ async function describeRead(
   return `reads ${read.length} bytes at 0x${read.address.toString(16)}${name}, physical 0x${read.physical.toString(16)}: ${value}`;
 }
 
-/** Which lock it waits for, and who holds it, where the stacks tell. */
-function describeLock({ vcpu, stack, loop, symbols }: Suspect, all: readonly Suspect[]): string[] {
+/** Which lock it waits for, who holds it, and who cannot release one. */
+function describeLock(
+  { vcpu, stack, loop }: Suspect,
+  { all, wait }: { readonly all: readonly Suspect[]; readonly wait: LockWait | undefined },
+): string[] {
   if (loop?.kind !== 'recurs' || !LOCK_FUNCTION.test(stack[0] ?? '')) return [];
-  const caller = stack.find((name) => !LOCK_FUNCTION.test(name));
-  const word = loop.reads.map(({ address }) => symbols?.at(address)).find((symbol) => symbol !== undefined);
-  const lock = word === undefined ? 'a lock' : `the lock ${word.symbol.name}`;
+  const caller = wait?.takenIn ?? stack.find((name) => !LOCK_FUNCTION.test(name));
+  const lock = wait?.lock.name === undefined ? 'a lock' : `the lock ${wait.lock.name}`;
   const saw = [`it waits for ${lock}, which ${caller ?? 'its caller'} takes`];
+  if (wait?.holder !== undefined) {
+    const { certain, proof } = wait.holder;
+    saw.push(`vCPU ${wait.holder.vcpu} ${certain ? 'holds' : 'probably holds'} it: ${proof}`);
+  }
   for (const other of all) {
     const inside = interruptedIn(other.stack);
     if (other.vcpu === vcpu) {

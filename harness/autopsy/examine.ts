@@ -5,6 +5,7 @@ import { readLapic } from '../hmp/lapic.js';
 import { readRegisters, type VcpuRegisters } from '../hmp/registers.js';
 import type { Debugger } from '../machine/debugger.js';
 import { MachineFailure, type Monitor } from '../machine/machine.js';
+import type { LockWait } from '../model/autopsy.js';
 import type { Armed, VcpuState } from '../model/event.js';
 import { crashPathRank, type Place } from '../model/place.js';
 import { waitsForPvLock } from '../model/pv-wait.js';
@@ -20,8 +21,11 @@ import { describeVcpu, type Suspect } from './describe-vcpu.js';
 import { haltsAgain } from './halts-again.js';
 import { followLoop, type FollowLimits } from './follow-loop.js';
 import { stackOf } from './inspect-vcpu.js';
+import { LOCK_FUNCTION } from './lock-functions.js';
+import { type StackedVcpu, stackedVcpu } from './stacked-vcpu.js';
 import { isBooting, isCrashing } from './stack-roles.js';
 import { steppedVcpu } from './stepped-vcpu.js';
+import { waitOf } from './waits.js';
 import { cannotChange, isNoBuffer } from './who-may-write.js';
 
 /** The fact that an examination leaves. */
@@ -299,6 +303,28 @@ async function whoMoved(
   })?.vcpu;
 }
 
+/** The locks that vCPUs wait for in a loop, by vCPU. Stacks are followed only when there is such a loop. */
+async function waitsOf({ suspects }: Scene, { gdb }: SuspectMachine): Promise<Map<number, LockWait>> {
+  const waits = new Map<number, LockWait>();
+  const waiters = suspects.filter(
+    ({ loop, stack }) => loop?.kind === 'recurs' && LOCK_FUNCTION.test(stack[0] ?? ''),
+  );
+  if (waiters.length === 0) return waits;
+  const stacked: { readonly place: Place; readonly one: StackedVcpu }[] = [];
+  for (const { vcpu, state, place, symbols } of suspects) {
+    if (symbols === undefined) continue;
+    const known = state === 'held' ? ('unknown' as const) : state;
+    stacked.push({ place, one: await stackedVcpu({ vcpu, state: known }, { reader: gdb, symbols }) });
+  }
+  for (const { vcpu, place } of waiters) {
+    const all = stacked.filter((other) => other.place === place).map(({ one }) => one);
+    const waiter = all.find((one) => one.vcpu === vcpu);
+    const found = await waiter?.run(waitOf(waiter, all));
+    if (found?.taken === true) waits.set(vcpu, found.wait);
+  }
+  return waits;
+}
+
 async function factOf(
   finding: Finding,
   {
@@ -310,8 +336,11 @@ async function factOf(
   // `judge` asks only once.
   const word = finding.finding === 'ask-wake' ? 'unknown' : finding.finding;
   const vcpus: Examination['vcpus'] = [];
-  for (const suspect of scene.suspects)
-    vcpus.push(await describeVcpu(suspect, { all: scene.suspects, gdb: machine.gdb }));
+  const waits = await waitsOf(scene, machine);
+  for (const suspect of scene.suspects) {
+    const wait = waits.get(suspect.vcpu);
+    vcpus.push(await describeVcpu(suspect, { all: scene.suspects, gdb: machine.gdb, wait }));
+  }
   return {
     fact: 'examination',
     finding: word,

@@ -23,6 +23,7 @@ export interface KnownKernel {
 export interface FoundKernel {
   /** The symbols at this boot's addresses. */
   readonly symbols: SymbolTable;
+  readonly release: string;
   /** Runs a reading of its virtual memory, through its page tables. */
   read<T>(reading: Reading<T>): Promise<T>;
 }
@@ -46,7 +47,7 @@ export async function findKernel(
     const read = <T>(reading: Reading<T>) => run(throughTables(reading, { tables, physical }));
     const offset = await read(findImageOffset(symbols, release));
     if (offset === undefined) continue;
-    return { symbols: offset === 0n ? symbols : movedSymbols(symbols, offset), read };
+    return { symbols: offset === 0n ? symbols : movedSymbols(symbols, offset), release, read };
   }
   return undefined;
 }

@@ -25,6 +25,11 @@ export function isCrashing(stack: readonly string[]): boolean {
   );
 }
 
+/** Whether a stack is that of a CPU that was stopped, or panicked second. */
+export function isStopped(stack: readonly string[]): boolean {
+  return stack.some((name) => STOPPED_FUNCTION.test(name));
+}
+
 /** Whether a stack is that of the thread that boots a kernel. */
 export function isBooting(stack: readonly string[]): boolean {
   return stack.some((name) => BOOT_FUNCTION.test(name)) && !stack.some((name) => IDLE_TASK.test(name));

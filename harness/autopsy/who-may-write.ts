@@ -3,7 +3,8 @@ import { crashPathRank, KERNEL_IMAGE } from '../model/place.js';
 import type { PlacedAccess } from '../standstill/judge.js';
 import { isOnStack } from '../standstill/loop-trace.js';
 import { isReserved } from '../timeline/armed.js';
-import { LOCK_FUNCTION, type Suspect } from './describe-vcpu.js';
+import type { Suspect } from './describe-vcpu.js';
+import { LOCK_FUNCTION } from './lock-functions.js';
 import { isIdle } from './stack-roles.js';
 
 /** Functions that spin for a lock with preemption off; mutexes and semaphores are held by tasks that may sleep. */

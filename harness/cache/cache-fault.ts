@@ -1,10 +1,10 @@
 import { errnoInText, errnoOf, reasonFor } from '../model/errno.js';
 import { Fault, harnessFault } from '../model/fault.js';
 
-/** A kind of thing in the cache directory. `images/`, `kernels/` and `tmp/` are below `cacheDir`. */
+/** A kind of thing in the cache directory. `images/`, `kernels/`, `bundles/` and `tmp/` are below `cacheDir`. */
 export interface CachePlace {
   /** For messages: `the kernel cache "/home/me/.cache/crashpath"`. */
-  readonly kind: 'kernel' | 'image';
+  readonly kind: 'kernel' | 'image' | 'bundle';
   readonly cacheDir: string;
 }
 

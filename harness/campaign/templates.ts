@@ -150,9 +150,13 @@ function giveBack(guest: Guest): void {
   guest.memory = undefined;
 }
 
-/** A network card's connection is not part of a saved state, and a guest without crash kernel is not marked. */
-function isClonable({ scenario, host }: RunPlan): boolean {
-  return host === undefined && scenario.guest.nic === undefined && scenario.crashKernel === 'loaded';
+/**
+ * A network card's connection and the disk for a dump are not part of a saved state, a guest that stays up has a
+ * supervisor, and one without a crash kernel is not marked.
+ */
+function isClonable({ scenario, host, keepVmcore, keepFailed }: RunPlan): boolean {
+  const isPlain = host === undefined && keepVmcore === undefined && keepFailed === undefined;
+  return isPlain && scenario.guest.nic === undefined && scenario.crashKernel === 'loaded';
 }
 
 /** Equal for plans whose guests boot and are armed in the same way. */

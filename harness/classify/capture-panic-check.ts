@@ -1,6 +1,6 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
-import type { Check, Finding } from './facts.js';
+import type { EventCheck, Finding } from './facts.js';
 import { type HostBusy, hostBusyAt } from './host-busy.js';
 import { first } from './phases.js';
 
@@ -43,7 +43,7 @@ const REASONS: readonly {
 const MEMORY_SIGNS: ReadonlySet<string> = new Set(['oom-killer', 'oom-kill', 'allocation-failure']);
 
 /** The capture kernel panicked; the detail is the reason, when the message is a known one. */
-export const capturePanicCheck: Check = (facts) => {
+export const capturePanicCheck: EventCheck = (facts) => {
   const { events } = facts;
   const panic = first(events, 'panic', (event) => event.side === 'capture');
   if (panic === undefined) return undefined;

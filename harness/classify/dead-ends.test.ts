@@ -1,4 +1,5 @@
 import t from 'tap';
+import { madeAutopsy, madeAutopsyVcpu, madeFrame } from '../testing/builders/autopsies.js';
 import type { HostFact } from '../model/record.js';
 import { verdictOf } from '../testing/recordings/fixtures.js';
 import {
@@ -135,6 +136,24 @@ void t.test('the lock and its owner are named in the explanation', async (t) => 
   t.notMatch(explained('reads 4 bytes'), /waits for/);
 });
 
+void t.test('what the autopsy found is in the explanation, and changes no verdict', async (t) => {
+  const found = 'vCPU 0 spins on a_lock, held by vCPU 1, which was interrupted in up';
+  const autopsy = madeAutopsy({
+    vcpus: [madeAutopsyVcpu(0, [madeFrame('_raw_spin_lock'), madeFrame('old', { reliable: false })])],
+    findings: [found, 'another'],
+  });
+  const hung = () => stuckAt(0xffffffff81000000n, 0x13a8000n).host(PROVED);
+  t.equal(verdict(hung().host({ fact: 'autopsy', autopsy })), verdict(hung()));
+  const run = hung().host({ fact: 'autopsy', autopsy });
+  const { explanation, evidence } = verdictOf(run.end().records, PLAN);
+  t.match(explanation, `; ${found}`);
+  t.notMatch(explanation, 'another');
+  const cited = evidence.filter(({ what }) => what === 'autopsy').map(({ excerpt }) => excerpt);
+  t.strictSame(cited, [`${found} | another | cpu0: _raw_spin_lock < ? old`]);
+  const late = firedRun().panic().host(DEADLINE).host({ fact: 'autopsy', autopsy });
+  t.match(verdictOf(late.end().records, PLAN).explanation, `is not proved; ${found}`);
+});
+
 void t.test('a hang that is not proved is not reported as one', async (t) => {
   const run = firedRun().panic();
   for (let i = 0; i < 400; i++) run.later(140).sample([PARKED, PARKED, IDLE]);
@@ -179,7 +198,7 @@ void t.test('no crash kernel', async (t) => {
 });
 
 void t.test('a deadlock of paravirtual locks halts every vCPU, and is no end of a panic', async (t) => {
-  const halted = (functions: readonly string[]) => {
+  const halted = (functions: readonly string[], inAutopsy = false) => {
     const run = new MadeRun().boot().fire().panic();
     for (let i = 0; i < 60; i++) run.later(140).sample([PARKED, PARKED]);
     for (const vcpu of [0, 1]) {
@@ -191,14 +210,20 @@ void t.test('a deadlock of paravirtual locks halts every vCPU, and is no end of 
         interruptsOn: false,
       } as const;
       run.host({ fact: 'last-place', ...at });
-      run.host({ fact: 'stack', vcpu, functions: [...functions], line: functions.join(' < ') });
+      if (!inAutopsy)
+        run.host({ fact: 'stack', vcpu, functions: [...functions], line: functions.join(' < ') });
     }
+    const frames = functions.map((name) => madeFrame(name));
+    const vcpus = [0, 1].map((vcpu) => madeAutopsyVcpu(vcpu, frames));
+    if (inAutopsy) run.host({ fact: 'autopsy', autopsy: madeAutopsy({ vcpus }) });
     return run;
   };
   const panicked = halted(['native_halt', 'stop_this_cpu', 'native_stop_other_cpus', 'panic']);
   t.equal(verdict(panicked, ABSENT), 'no-crash-kernel/hang');
   const locked = halted(['kvm_wait', '__pv_queued_spin_lock_slowpath', '_raw_spin_lock', 'vprintk_emit']);
   t.equal(verdict(locked, ABSENT), 'crash-path-hang/all-vcpus-halted');
+  const autopsied = halted(['kvm_wait', '__pv_queued_spin_lock_slowpath', '_raw_spin_lock'], true);
+  t.equal(verdict(autopsied, ABSENT), 'crash-path-hang/all-vcpus-halted', 'stacks of an autopsy');
   t.match(verdictOf(locked.records, ABSENT).explanation, /vCPU 0, 1 wait for a paravirtual lock, in hlt/);
   const below = halted(['native_halt', 'stop_this_cpu', 'crash_nmi_callback', 'kvm_wait']);
   t.equal(verdict(below, ABSENT), 'no-crash-kernel/hang', 'what an NMI interrupted does not wait any more');

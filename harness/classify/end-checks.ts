@@ -1,7 +1,8 @@
-import type { HangShape } from '../model/event.js';
+import type { EventOf, HangShape } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
-import type { Check, Facts, Finding } from './facts.js';
+import type { Check, EventCheck, EventFacts, Finding } from './facts.js';
 import { lockWaiters } from './lock-waiters.js';
+import { firstFinding, stacksIn } from './stacks.js';
 import { type FactEvent, factsOf, first, firstFact } from './phases.js';
 import { flooded } from './unfinished-check.js';
 
@@ -11,8 +12,8 @@ const MOST_LOCK_BYTES = 300;
  * With nothing loaded, a panic properly ends in its end mark, a reboot, or vCPUs that stay halted; but not in the wait for
  * a lock, which under KVM halts as well.
  */
-export const noCrashKernelCheck: Check = ({ events, armed, panic, captureEntered }) => {
-  if (panic === undefined || armed?.armed.loaded === true || captureEntered !== undefined) return undefined;
+export const noCrashKernelCheck: EventCheck = ({ events, loaded, panic, captureEntered }) => {
+  if (panic === undefined || loaded !== false || captureEntered !== undefined) return undefined;
   if (answerOf(events, { panicked: true }) !== undefined) return undefined;
   const end =
     first(events, 'panic-ended') ??
@@ -47,7 +48,7 @@ export const noPanicCheck: Check = ({ events, panic, captureEntered }) => {
 
 /** The guest's answer; after a panic, one to a question that was asked after it. */
 function answerOf(
-  events: Facts['events'],
+  events: EventFacts['events'],
   { panicked }: { readonly panicked: boolean },
 ): FactEvent<'watch-ended'> | undefined {
   return factsOf(events, 'watch-ended').find(
@@ -80,25 +81,24 @@ export const stuckCheck: Check = (facts) => {
   const ended = first(events, 'panic-ended', (event) => event.side === 'production');
   const deadline = firstFact(events, 'deadline');
   const watch = firstFact(events, 'watch-ended');
+  const found = foundText(events);
   if (hang !== undefined) {
     const proof = factsOf(events, 'examination').find(({ fact }) => fact.finding === 'hung');
     const how =
       proof === undefined
         ? `${describeShape(hang.shape)} for ${Math.round(hang.forMs)} ms`
-        : `${proof.fact.why}${lockOf(proof)}`;
-    return stuck(facts, hang.shape, `${how}${lockText(events)}`, hang, proof);
+        : `${proof.fact.why}${found === '' ? lockOf(proof) : ''}`;
+    return stuck(facts, hang.shape, `${how}${found}${lockText(events)}`, hang, proof);
   }
   if (flood !== undefined) {
     return flooded(flood, [facts.panic, facts.furthest]);
   }
-  if (ended !== undefined) {
-    return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
-  }
+  if (ended !== undefined) return neverJumped(facts, ended);
   if (deadline !== undefined) {
     return stuck(
       facts,
       'deadline',
-      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms; that it cannot end is not proved`,
+      `${deadline.fact.what} did not end within ${deadline.fact.limitMs} ms; that it cannot end is not proved${found}`,
       deadline,
     );
   }
@@ -108,20 +108,31 @@ export const stuckCheck: Check = (facts) => {
   return undefined;
 };
 
+/** `; vCPU 1 spins on ioapic_lock, held by vCPU 0, ...`: what the autopsy found first. */
+function foundText(events: EventFacts['events']): string {
+  const found = firstFinding(events);
+  return found === undefined ? '' : `; ${escapeGuestText(found, MOST_LOCK_BYTES)}`;
+}
+
+/** panic() came to its end, behind the call that starts the crash kernel: it loops there for ever (kernel/panic.c, v6.1). */
+export function neverJumped(facts: EventFacts, ended: EventOf<'panic-ended'>): Finding {
+  return stuck(facts, 'kexec-never-jumped', 'panic() reached its end with a crash kernel loaded', ended);
+}
+
 /** The lock that a vCPU waits for, and the CPU that may hold it, as autopsy/describe-vcpu.ts words them. */
 function lockOf({ fact }: FactEvent<'examination'>): string {
   for (const { vcpu, saw } of fact.vcpus) {
     const at = saw.findIndex((text) => text.startsWith('it waits for '));
     const [waits, holder] = saw.slice(at, at + 2);
     if (at < 0 || waits === undefined) continue;
-    const held = holder !== undefined && /lock$|hold it: /.test(holder) ? `; ${holder}` : '';
+    const held = holder !== undefined && /lock$|holds? it: /.test(holder) ? `; ${holder}` : '';
     return escapeGuestText(`; vCPU ${vcpu} ${waits.slice('it '.length)}${held}`, MOST_LOCK_BYTES);
   }
   return '';
 }
 
 /** `; vCPU 1 waits for a lock, and every vCPU that could release it is halted`. */
-function lockText(events: Facts['events']): string {
+function lockText(events: EventFacts['events']): string {
   const waiters = lockWaiters(events);
   if (waiters.length === 0) return '';
   const who = `vCPU ${waiters.join(', ')} ${waiters.length === 1 ? 'waits' : 'wait'}`;
@@ -139,10 +150,10 @@ function describeShape(shape: HangShape): string {
   }
 }
 
-function stuck(facts: Facts, detail: string, how: string, ...events: Finding['evidence']): Finding {
+function stuck(facts: EventFacts, detail: string, how: string, ...events: Finding['evidence']): Finding {
   const { captureEntered, captureUserspace, furthest, panic } = facts;
   // The stacks of a hung guest show where and why.
-  const evidence = [panic, furthest, ...events, ...factsOf(facts.events, 'stack')];
+  const evidence = [panic, furthest, ...events, ...stacksIn(facts.events).evidence];
   if (captureEntered !== undefined) {
     const where = captureUserspace !== undefined ? "the capture kernel's userspace" : 'the capture kernel';
     return { word: 'capture-hang', detail, explanation: `${where} is stuck: ${how}`, evidence };

@@ -1,3 +1,4 @@
+import { type Autopsy, stackNames } from '../model/autopsy.js';
 import type { EventOf, Progress, RunEvent } from '../model/event.js';
 import type { Evidence } from '../model/verdict.js';
 import { escapeGuestText } from '../model/escape.js';
@@ -78,6 +79,8 @@ function excerptOf(event: RunEvent): string {
     }
     case 'vmcore-reader':
       return `exit status ${event.status}`;
+    case 'dump':
+      return `exit status ${event.status}, level ${event.level} ${event.said}`.trim();
     case 'cpus-parked':
       return `${event.parked} vCPUs halted with interrupts off`;
     case 'jumped':
@@ -97,6 +100,7 @@ function excerptOf(event: RunEvent): string {
     case 'host':
       if (event.fact.fact === 'stack')
         return escapeGuestText(`cpu${event.fact.vcpu}: ${event.fact.line}`, 1000);
+      if (event.fact.fact === 'autopsy') return escapeGuestText(autopsyEvidence(event.fact.autopsy), 4000);
       if (event.fact.fact === 'examination') return escapeGuestText(examinationText(event.fact), 4000);
       return escapeGuestText(JSON.stringify(event.fact), 400);
     case 'capture-command-line':
@@ -112,6 +116,14 @@ function excerptOf(event: RunEvent): string {
     case 'capture-facts':
       return escapeGuestText(captureFactsText(event), 300);
   }
+}
+
+/** What it found, and each stack. */
+function autopsyEvidence({ findings, vcpus }: Autopsy): string {
+  const stacks = vcpus.flatMap((vcpu) =>
+    vcpu.frames.length === 0 ? [] : [`cpu${vcpu.vcpu}: ${stackNames(vcpu).join(' < ')}`],
+  );
+  return [...findings, ...stacks].join(' | ');
 }
 
 type Examination = Extract<HostFact, { fact: 'examination' }>;

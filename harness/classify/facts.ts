@@ -3,12 +3,11 @@ import type { RunPlan } from '../plan/run-plan.js';
 import type { VerdictWord } from '../model/verdict.js';
 import { first, firstFact } from './phases.js';
 
-/** The input of every check: the plan, the events, and values derived from them that many checks need. */
-export interface Facts {
-  readonly plan: RunPlan;
+/** What the events alone show: the input of the checks that a plain log can be asked as well as a run. */
+export interface EventFacts {
   readonly events: readonly RunEvent[];
-  readonly hello: EventOf<'hello'> | undefined;
-  readonly armed: EventOf<'armed'> | undefined;
+  /** Whether a crash kernel was loaded at the crash; undefined: not known. A run knows it. */
+  readonly loaded: boolean | undefined;
   readonly fired: RunEvent | undefined;
   /** The first panic of the first kernel. */
   readonly panic: EventOf<'panic'> | undefined;
@@ -17,6 +16,13 @@ export interface Facts {
   /** First sign that the capture kernel was entered, by console, control channel or sample. */
   readonly captureEntered: RunEvent | undefined;
   readonly captureUserspace: EventOf<'capture-hello'> | undefined;
+}
+
+/** The input of every check of a run: the plan, the events, and values derived from them that many checks need. */
+export interface Facts extends EventFacts {
+  readonly plan: RunPlan;
+  readonly hello: EventOf<'hello'> | undefined;
+  readonly armed: EventOf<'armed'> | undefined;
   /** The vmcore frame that carries this run's nonce. */
   readonly verified: EventOf<'vmcore'> | undefined;
 }
@@ -34,24 +40,17 @@ export interface Finding {
 /** One question about the recording; undefined when it does not apply. */
 export type Check = (facts: Facts) => Finding | undefined;
 
+/** One question that needs no plan and no host. */
+export type EventCheck = (facts: EventFacts) => Finding | undefined;
+
 /** Reads the facts once for all checks. */
 export function readFacts(events: readonly RunEvent[], plan: RunPlan): Facts {
-  const captureUserspace = first(events, 'capture-hello');
-  const arrived = first(
-    events,
-    'jumped',
-    (event) => event.place === 'capture-start' || event.place === 'capture-kernel',
-  );
+  const armed = events.findLast((event) => event.type === 'armed');
   return {
+    ...readEventFacts(events, { loaded: armed?.armed.loaded === true }),
     plan,
-    events,
     hello: first(events, 'hello'),
-    armed: events.findLast((event) => event.type === 'armed'),
-    fired: first(events, 'firing') ?? firstFact(events, 'fired'),
-    panic: first(events, 'panic', (event) => event.side === 'production'),
-    furthest: events.filter((event) => event.type === 'jumped').at(-1),
-    captureEntered: first(events, 'capture-command-line') ?? arrived ?? captureUserspace,
-    captureUserspace,
+    armed,
     verified: first(
       events,
       'vmcore',
@@ -61,5 +60,27 @@ export function readFacts(events: readonly RunEvent[], plan: RunPlan): Facts {
         vmcore.prstatusNotes > 0 &&
         vmcore.crashedRelease === plan.kernel.release,
     ),
+  };
+}
+
+/** Reads what the events alone show; the caller knows whether a crash kernel was loaded. */
+export function readEventFacts(
+  events: readonly RunEvent[],
+  { loaded }: Pick<EventFacts, 'loaded'>,
+): EventFacts {
+  const captureUserspace = first(events, 'capture-hello');
+  const arrived = first(
+    events,
+    'jumped',
+    (event) => event.place === 'capture-start' || event.place === 'capture-kernel',
+  );
+  return {
+    events,
+    loaded,
+    fired: first(events, 'firing') ?? firstFact(events, 'fired'),
+    panic: first(events, 'panic', (event) => event.side === 'production'),
+    furthest: events.filter((event) => event.type === 'jumped').at(-1),
+    captureEntered: first(events, 'capture-command-line') ?? arrived ?? captureUserspace,
+    captureUserspace,
   };
 }

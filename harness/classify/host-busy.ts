@@ -1,7 +1,7 @@
 import type { EventOf, RunEvent } from '../model/event.js';
 import { heldMs, suspensions, waitedMs } from '../timeline/own-time.js';
 import { isQuiet } from '../timeline/printk.js';
-import type { Facts } from './facts.js';
+import type { EventFacts } from './facts.js';
 import { type FactEvent, factsOf, first, lastMs } from './phases.js';
 
 /** A check of the kernel that fails by itself when the machine's threads get no CPU. */
@@ -69,7 +69,7 @@ export interface HostBusy {
  * report that shows its result. Undefined when the machine's threads got their time, when the name is no such check, or
  * when the recording does not tell.
  */
-export function hostBusyAt(facts: Facts, name: string, at: RunEvent): HostBusy | undefined {
+export function hostBusyAt(facts: EventFacts, name: string, at: RunEvent): HostBusy | undefined {
   if (name === 'lapic-timer-lost') {
     const message = first(facts.events, 'signature', isNamed('apic-timer-disabled'));
     if (message !== undefined) return hostBusyAt(facts, message.name, message);
@@ -98,7 +98,7 @@ export function hostBusyAt(facts: Facts, name: string, at: RunEvent): HostBusy |
 
 /** Parts reasons of a degradation: those that stand, and those that the host may have caused. */
 export function partByHost(
-  facts: Facts,
+  facts: EventFacts,
   reasons: readonly (readonly [name: string, event: RunEvent])[],
 ): {
   readonly standing: readonly (readonly [string, RunEvent])[];
@@ -125,13 +125,13 @@ function isNamed(name: string): (event: EventOf<'signature'>) => boolean {
 }
 
 /** Whether the console showed the capture kernel from its start, and goes on to show what it warns of. */
-function isShown({ events, captureUserspace }: Facts): boolean {
+function isShown({ events, captureUserspace }: EventFacts): boolean {
   const line = first(events, 'capture-command-line');
   return line?.at.source === 'console' && !isQuiet(captureUserspace?.commandLine ?? '');
 }
 
 /** In the boot of the capture kernel, or of the first one when there is none. */
-function busyInBoot({ events, captureEntered, captureUserspace }: Facts): HostBusy | undefined {
+function busyInBoot({ events, captureEntered, captureUserspace }: EventFacts): HostBusy | undefined {
   const fromMs = captureEntered?.atMs ?? 0;
   const toMs = captureUserspace?.atMs ?? lastMs(events);
   const times = factsOf(events, 'host-time');
@@ -142,7 +142,7 @@ function busyInBoot({ events, captureEntered, captureUserspace }: Facts): HostBu
 }
 
 /**
- * The most waiting in a stretch of the time from the last fact before a moment to the first one after another. Facts come
+ * The most waiting in a stretch of the time from the last fact before a moment to the first one after another. EventFacts come
  * four times a second: what takes 250 ms lies within two intervals.
  */
 function busyIn(
@@ -188,7 +188,7 @@ const GAP_MS = 2_000;
  * The first fact after a time in which crashpath itself did not run (SIGSTOP, Ctrl-Z), after firing. What the guest sent
  * meanwhile may have lost bytes: a UART's FIFO has room for 64 KiB, and QEMU drops what does not fit.
  */
-export function reportMayBeLost({ events, fired }: Facts): FactEvent<'host-time'> | undefined {
+export function reportMayBeLost({ events, fired }: EventFacts): FactEvent<'host-time'> | undefined {
   if (fired === undefined) return undefined;
   const times = factsOf(events, 'host-time');
   return times.find(({ atMs }, index) => {

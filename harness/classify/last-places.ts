@@ -3,6 +3,7 @@ import { escapeGuestText } from '../model/escape.js';
 import type { HostFact } from '../model/record.js';
 import type { VerdictWord } from '../model/verdict.js';
 import { factsOf } from './phases.js';
+import { stacksIn } from './stacks.js';
 
 /** Verdicts about a guest that did not come to its end: the places of its vCPUs say where. */
 const NAMED: ReadonlySet<VerdictWord> = new Set([
@@ -29,15 +30,14 @@ export function lastPlaces(
 ): { readonly text: string; readonly evidence: readonly RunEvent[] } {
   const places = NAMED.has(word) ? factsOf(events, 'last-place') : [];
   if (places.length === 0) return { text: '', evidence: [] };
-  const stacks = factsOf(events, 'stack');
-  const stackOf = (vcpu: number) => stacks.findLast(({ fact }) => fact.vcpu === vcpu)?.fact.functions ?? [];
+  const stacks = stacksIn(events);
   const running = places.filter(({ fact }) => !isParked(fact));
   const parked = places.filter(({ fact }) => isParked(fact));
   const shown = [...running, ...parked].slice(0, MOST_VCPUS);
-  const words = shown.map(({ fact }) => describe(fact, stackOf(fact.vcpu)));
+  const words = shown.map(({ fact }) => describe(fact, stacks.of(fact.vcpu)));
   const rest = places.length - shown.length;
   if (rest > 0) words.push(`and ${rest} more`);
-  return { text: ` (${words.join('; ')})`, evidence: [...places, ...stacks] };
+  return { text: ` (${words.join('; ')})`, evidence: [...places, ...stacks.evidence] };
 }
 
 function isParked({ halted, interruptsOn }: LastPlace): boolean {

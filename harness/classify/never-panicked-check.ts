@@ -1,5 +1,6 @@
 import type { Check, Facts, Finding } from './facts.js';
 import { factsOf, first, firstFact, isCrashKernel, suspensionIn } from './phases.js';
+import { stacksIn } from './stacks.js';
 
 /** The value of `panic_cpu` while no CPU is in panic() (include/linux/panic.h, PANIC_CPU_INVALID, v6.1). */
 const NO_CPU = -1;
@@ -28,7 +29,7 @@ export const neverPanickedCheck: Check = (facts) => {
     word: 'no-panic',
     detail: end.detail,
     explanation: `the guest did not panic: no CPU is in panic() (panic_cpu = -1)${panic === undefined ? '' : ', although its console tells of a panic'}; ${end.explanation}`,
-    evidence: [panic, ...end.evidence, proof, ...factsOf(events, 'last-place'), ...factsOf(events, 'stack')],
+    evidence: [panic, ...end.evidence, proof, ...factsOf(events, 'last-place'), ...stacksIn(events).evidence],
   };
 };
 

@@ -1,10 +1,10 @@
 import type { RunEvent } from '../model/event.js';
-import type { Check, Facts } from './facts.js';
+import type { EventCheck, EventFacts } from './facts.js';
 import { reportMayBeLost } from './host-busy.js';
 import { factsOf, first, firstFact } from './phases.js';
 
 /** The machine reset (triple fault, keyboard controller, reboot) or powered off before the capture. */
-export const resetCheck: Check = (facts) => {
+export const resetCheck: EventCheck = (facts) => {
   const { events, captureEntered, captureUserspace, panic } = facts;
   const reset = first(events, 'reboot-command-line') ?? first(events, 'shutdown');
   if (reset === undefined) return undefined;
@@ -69,7 +69,7 @@ export const resetCheck: Check = (facts) => {
 };
 
 /** Why the machine reset, as far as it is recorded: `: a triple fault of vCPU 2, ...`. Empty in older recordings. */
-function causeText({ events, furthest }: Facts): string {
+function causeText({ events, furthest }: EventFacts): string {
   const recorded = firstFact(events, 'reset-cause')?.fact;
   if (recorded === undefined) return '';
   const unstarted = recorded.cause === 'triple-fault' && furthest === undefined ? neverStarted(events) : [];

@@ -54,3 +54,38 @@ void t.test('a result is what the schema says, whatever happened', async (t) => 
   t.equal(result(new Run()).lastPhase, null);
   t.notOk('quality' in result(firedRun()), 'only a capture has a quality');
 });
+
+void t.test('what is kept of a run comes from its facts, and changes no verdict', async (t) => {
+  const dump = {
+    source: 'outside' as const,
+    file: 'vmcore',
+    format: 'kdump-compressed' as const,
+    bytes: 5_000_000,
+    pages: 1000,
+    level: 1,
+    vmcoreinfo: true,
+  };
+  const symbols = [{ file: 'first-kernel.elf', text: '0xffffffff81000000', end: '0xffffffff82000000' }];
+  const guest = { pid: 7, forMinutes: 60, symbols };
+  const hung = () => firedRun().panic().shutdown('guest-reset');
+  const kept = result(
+    hung()
+      .host({ fact: 'vmcore-kept', ...dump })
+      .host({ fact: 'guest-kept', ...guest }),
+  );
+  t.strictSame([kept.vmcore, kept.guestKept], [dump, guest]);
+  t.strictSame(RunResultSchema.parse(kept), kept);
+  const none = result(
+    hung()
+      .host({ fact: 'vmcore-not-kept', why: 'the disk is full' })
+      .host({ fact: 'guest-not-kept', why: '1 of 1 guests are up already' }),
+  );
+  t.strictSame(
+    [none.vmcore, none.guestKept],
+    [{ missing: 'the disk is full' }, { missing: '1 of 1 guests are up already' }],
+  );
+  const plain = result(hung());
+  t.notOk('vmcore' in plain || 'guestKept' in plain);
+  for (const one of [kept, none])
+    t.strictSame([one.verdict, one.detail, one.outcome], [plain.verdict, plain.detail, plain.outcome]);
+});

@@ -46,6 +46,7 @@ export function resultOf(
     lastPhase: verdict.lastPhase ?? null,
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
+    ...keptOf(events),
     ...(cloned === undefined
       ? {}
       : { clone: { template: cloned.fact.template, tookMs: cloned.fact.tookMs } }),
@@ -56,4 +57,23 @@ export function resultOf(
 
 function placeOf({ kernel, machine }: Cell): NonNullable<RunResult['cell']> {
   return { kernel, ...(machine === undefined ? {} : { machine }) };
+}
+
+/** What of the guest is kept after the run, as its facts say. */
+function keptOf(events: readonly RunEvent[]): Pick<RunResult, 'vmcore' | 'guestKept'> {
+  let kept: Pick<RunResult, 'vmcore' | 'guestKept'> = {};
+  for (const event of events) {
+    if (event.type !== 'host') continue;
+    if (event.fact.fact === 'vmcore-kept') {
+      const { source, file, format, bytes, pages, level, vmcoreinfo, why } = event.fact;
+      const reason = why === undefined ? {} : { why };
+      kept = { ...kept, vmcore: { source, file, format, bytes, pages, level, vmcoreinfo, ...reason } };
+    } else if (event.fact.fact === 'vmcore-not-kept') kept = { ...kept, vmcore: { missing: event.fact.why } };
+    else if (event.fact.fact === 'guest-kept') {
+      const { pid, forMinutes, symbols } = event.fact;
+      kept = { ...kept, guestKept: { pid, forMinutes, symbols } };
+    } else if (event.fact.fact === 'guest-not-kept')
+      kept = { ...kept, guestKept: { missing: event.fact.why } };
+  }
+  return kept;
 }

@@ -49,14 +49,14 @@ t.test('trials in turns, one object on stdout, one campaign on disk', async (t) 
 
 t.test('a stopped comparison continues with the looks of its start', async (t) => {
   const earlier = (await guestsOf(host)).length;
-  await host.crashpath(words('long', '--repeat', '9', '--until-significant', '--quiet', '--no-clone'));
+  await host.crashpath(words('long', '--repeat', '9', '--until-significant', '--quiet'));
   const campaign = join(host.here, 'runs/long');
   const guests = (await guestsOf(host)).length;
   t.equal(guests - earlier, 18, 'harness errors settle nothing');
   for (const run of ['009', '018']) {
     await rm(join(campaign, `${run}-sysrq-task-6.1.0-1-amd64`), { recursive: true });
   }
-  const ended = await host.crashpath(['compare', '--resume', 'runs/long', '--no-clone']);
+  const ended = await host.crashpath(['compare', '--resume', 'runs/long']);
   t.equal(ended.exitCode, 3);
   t.match(ended.stderr, /^long: 2 of 18 trials left$/m);
   t.equal((await guestsOf(host)).length - guests, 2);

@@ -1,6 +1,9 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { ATTACH } from './words/attach.js';
+import { AUTOPSY } from './words/autopsy.js';
 import { BISECT } from './words/bisect.js';
 import { BISECT_STEP } from './words/bisect-step.js';
+import { BUNDLE } from './words/bundle.js';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
 import { DIFF } from './words/diff.js';
@@ -10,7 +13,10 @@ import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
 import { REPORT } from './words/report.js';
+import { REPRO } from './words/repro.js';
 import { NIGHTLY } from './words/nightly.js';
+import { READ } from './words/read.js';
+import { PROPOSE } from './words/propose.js';
 import { RUN } from './words/run.js';
 import { CLASSIFY, SHOW } from './words/stored-run.js';
 import { SWEEP } from './words/sweep.js';
@@ -31,12 +37,18 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(
       command(BISECT_STEP, async (argv) => (await import('./actions/bisect-step.js')).bisectStep(argv)),
     )
+    .command(command(PROPOSE, async (argv) => (await import('./actions/propose.js')).propose(argv)))
     .command(command(LIST, async (argv) => (await import('./actions/list.js')).printList(argv)))
     .command(command(SHOW, async (argv) => (await import('./actions/print-run.js')).printRun(argv)))
+    .command(command(ATTACH, async (argv) => (await import('./actions/attach.js')).attach(argv)))
     .command(command(CLASSIFY, async (argv) => (await import('./actions/judge-again.js')).judgeAgain(argv)))
+    .command(command(READ, async (argv) => (await import('./actions/read-logs.js')).readLogs(argv)))
+    .command(command(AUTOPSY, async (argv) => (await import('./actions/autopsy.js')).autopsy(argv)))
     .command(command(REPORT, async (argv) => (await import('./actions/report-runs.js')).reportRuns(argv)))
     .command(command(DIFF, async (argv) => (await import('./actions/print-diff.js')).printDiff(argv)))
     .command(command(HISTORY, async (argv) => (await import('./actions/history.js')).printHistory(argv)))
+    .command(command(BUNDLE, async (argv) => (await import('./actions/bundle.js')).bundle(argv)))
+    .command(command(REPRO, async (argv) => (await import('./actions/repro.js')).repro(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));

@@ -4,12 +4,13 @@ import { declareCommands } from './declare-commands.js';
 import { setQuiet, version } from './context.js';
 import { optionsOf } from './words/command-words.js';
 import { COMMANDS, groupOf } from './words/commands.js';
+import { STDIN } from './words/read.js';
 import { usageMessage } from './words/usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
 export function parserFor(words: readonly string[]): Argv {
   refuseValuesOfSwitches(words);
-  const parser: Argv = yargs(withDashJoined(words));
+  const parser: Argv = yargs(withValuesOfBare(withDashJoined(words)));
   return (
     declareCommands(
       parser
@@ -30,9 +31,12 @@ export function parserFor(words: readonly string[]): Argv {
       .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1 once')
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
-      .check(({ json, 'dry-run': dryRun }) => {
+      .check(({ json, 'dry-run': dryRun, 'keep-minutes': minutes, 'keep-failed': failed }) => {
         if (json === true && dryRun === true) {
           throw usageFault('cannot use --json with --dry-run: a dry run prints no JSON; leave one out');
+        }
+        if (minutes !== undefined && failed === undefined) {
+          throw usageFault('cannot use --keep-minutes without --keep-failed: no guest stays up; add it');
         }
         return true;
       })
@@ -57,11 +61,31 @@ export function parserFor(words: readonly string[]): Argv {
   );
 }
 
-/** `-o -` means stdout, but yargs takes a lone dash for no value of a list. */
+/** `-o -` means stdout and `read -` stdin, but yargs takes a lone dash for no value of a list. */
 function withDashJoined(words: readonly string[]): string[] {
+  const isRead = words.find((word) => !word.startsWith('-')) === 'read';
   return words.flatMap((word, index) => {
+    if (word === '-' && isRead) return [STDIN];
     if (word === '-' && isOutput(words[index - 1])) return [];
     return isOutput(word) && words[index + 1] === '-' ? ['--output=-'] : [word];
+  });
+}
+
+/** Options whose value may be left out, with the value that they have then, and the form of one that follows as a word. */
+const BARE: Readonly<Record<string, readonly [value: string, form: RegExp]>> = {
+  '--keep-vmcore': ['failed', /^(failed|all)$/],
+  '--keep-failed': ['1', /^\d+$/],
+};
+
+/** yargs would take the word that follows, a scenario, for the value. */
+function withValuesOfBare(words: readonly string[]): string[] {
+  return words.flatMap((word, index) => {
+    const before = BARE[words[index - 1] ?? ''];
+    if (before?.[1].test(word) === true) return [];
+    const bare = BARE[word];
+    if (bare === undefined) return [word];
+    const next = words[index + 1] ?? '';
+    return [`${word}=${bare[1].test(next) ? next : bare[0]}`];
   });
 }
 
@@ -72,7 +96,7 @@ function isOutput(word: string | undefined): boolean {
 /** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */
 function refuseValuesOfSwitches(words: readonly string[]): void {
   const word = words.find((candidate) =>
-    /^--(across-kernels|again|dry-run|first-parent|full|json|quiet|rebuild|schema|until-significant)=(?!true$|false$)/.test(
+    /^--(across-kernels|again|end|exec|list|dry-run|first-parent|full|json|quiet|rebuild|schema|until-significant)=(?!true$|false$)/.test(
       candidate,
     ),
   );

@@ -46,6 +46,12 @@ t.test('what --dry-run and mistakes of scenarios and kernels do not need is load
   t.notOk(run.packages.has('iced-x86'), 'most runs decode no instruction');
 });
 
+t.test('a draft of stacks needs nothing that runs guests', async (t) => {
+  const { files, packages } = loadedBy('cli/actions/propose.js');
+  t.ok(files.has('stacks/read-stacks.js') && packages.has('yaml'));
+  t.notOk(files.has('run/execute-run.js') || packages.has('ssh2') || packages.has('iced-x86'));
+});
+
 t.test('the library of the history index is loaded by that command alone', async (t) => {
   t.ok(loadedBy('cli/actions/history.js').packages.has('node-sqlite3-wasm'));
   for (const action of ['list', 'print-run', 'run-scenarios', 'run-and-report', 'judge-again'])

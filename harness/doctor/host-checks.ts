@@ -3,6 +3,7 @@ import path from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { isAtLeast, leadingVersion } from '../model/version.js';
 import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
+import { keptGuests } from '../kept/kept-guests.js';
 import type { DoctorCheck } from './check.js';
 
 const MIB = 1024 * 1024;
@@ -108,4 +109,13 @@ async function nearestExisting(folder: string): Promise<string> {
     if (parent === folder || errnoOf(error) !== 'ENOENT') throw error;
     return nearestExisting(parent);
   }
+}
+
+/** Guests that stay up after their runs: they take memory. */
+export async function checkKeptGuests(cacheDir: string): Promise<DoctorCheck> {
+  const name = 'kept guests';
+  const up = await keptGuests(cacheDir);
+  if (up.length === 0) return { name, status: 'ok', found: 'none is up' };
+  const memoryMiB = up.reduce((sum, guest) => sum + guest.memoryMiB, 0);
+  return { name, status: 'ok', found: `${up.length} up, with ${memoryMiB} MiB (crashpath attach --list)` };
 }

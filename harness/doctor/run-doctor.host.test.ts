@@ -13,10 +13,13 @@ void t.test('this host: every check is there, and what is not ok says what to do
     'busybox',
     'kexec',
     'dropbear',
+    'makedumpfile',
+    'gdb',
     'xz',
+    'zstd',
   ];
   names.push('dpkg-deb', 'apt-get', 'setpriv', 'Node.js', 'memory', 'disk for cache');
-  names.push('disk for runs', 'cache folder');
+  names.push('disk for runs', 'cache folder', 'kept guests');
   t.same(
     report.checks.map((check) => check.name),
     names,

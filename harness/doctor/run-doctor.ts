@@ -1,7 +1,7 @@
 import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 import { findQemu } from '../machine/qemu/accel/ask-qemu.js';
 import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
-import { checkCacheWritable, checkDisk, checkMemory, checkNode } from './host-checks.js';
+import { checkCacheWritable, checkDisk, checkKeptGuests, checkMemory, checkNode } from './host-checks.js';
 import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';
 import { checkTools } from './tool-checks.js';
 
@@ -42,13 +42,14 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
     checkDisk('disk for cache', cacheDir),
     checkDisk('disk for runs', outDir),
     checkCacheWritable(cacheDir),
+    checkKeptGuests(cacheDir),
   ]);
-  const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache] = quick;
+  const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache, kept] = quick;
   // After the other checks, because it measures times.
   const accelerator = await checkFoundAccelerator(qemu, { cacheDir, accel: options.accel ?? 'auto' });
   const node = checkNode(process.versions.node);
   const aboutQemu = [version, devices, machines, accelerator];
-  const checks: DoctorCheck[] = [...aboutQemu, ...tools, node, memory, cacheDisk, outDisk, cache];
+  const checks: DoctorCheck[] = [...aboutQemu, ...tools, node, memory, cacheDisk, outDisk, cache, kept];
   return { status: worstStatus(checks), checks };
 }
 

@@ -54,7 +54,10 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     busybox: 'busybox-static',
     kexec: 'kexec-tools',
     dropbear: 'dropbear-bin',
+    makedumpfile: 'makedumpfile',
+    gdb: 'gdb',
     xz: 'xz-utils',
+    zstd: 'zstd',
     'dpkg-deb': 'dpkg',
     'apt-get': 'apt',
     setpriv: 'util-linux',
@@ -64,7 +67,7 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     t.match(check, { found: /^not found/, remedy: `apt-get install ${debianPackage})` }, name);
     t.equal(check?.status, ['busybox', 'kexec'].includes(name) ? 'fail' : 'warn', name);
   }
-  t.equal(checks.length, 7);
+  t.equal(checks.length, 10);
 });
 
 void t.test('a setpriv without --pdeathsig is a warning', async (t) => {

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import which from 'which';
+import { DUMP_PACKAGE, DUMP_PYTHON, hasDumpReader } from '../machine/foreign/dump.js';
 import { findPdeathsigSetpriv } from '../machine/qemu/accel/parent-death.js';
 import type { DoctorCheck } from './check.js';
 import { ELF_HEAD_BYTES, elfLinkage } from './elf-linkage.js';
@@ -37,7 +38,15 @@ const PLAIN_TOOLS: readonly Tool[] = [
     ifMissing: 'warn',
     neededFor: 'scenarios with an ssh trigger',
   },
+  { name: 'makedumpfile', debianPackage: 'makedumpfile', ifMissing: 'warn', neededFor: 'run --keep-vmcore' },
+  { name: 'gdb', debianPackage: 'gdb', ifMissing: 'warn', neededFor: 'attach --exec' },
   { name: 'xz', debianPackage: 'xz-utils', ifMissing: 'warn', neededFor: 'compressed modules' },
+  {
+    name: 'zstd',
+    debianPackage: 'zstd',
+    ifMissing: 'warn',
+    neededFor: 'bundles and compressed modules',
+  },
   { name: 'dpkg-deb', debianPackage: 'dpkg', ifMissing: 'warn', neededFor: 'unpacking Debian kernels' },
   { name: 'apt-get', debianPackage: 'apt', ifMissing: 'warn', neededFor: 'fetching Debian kernels' },
 ];
@@ -48,7 +57,21 @@ export async function checkTools(searchPath: string): Promise<DoctorCheck[]> {
     checkBusybox(searchPath),
     ...PLAIN_TOOLS.map((tool) => checkTool(tool, searchPath)),
     checkSetpriv(searchPath),
+    checkDumpReader(),
   ]);
+}
+
+/** The library that reads dumps is there, for Debian's interpreter; the search path does not matter. */
+async function checkDumpReader(): Promise<DoctorCheck> {
+  const tool = {
+    name: 'libkdumpfile',
+    debianPackage: DUMP_PACKAGE,
+    ifMissing: 'warn',
+    neededFor: 'crashpath autopsy DUMP',
+  } as const;
+  return (await hasDumpReader())
+    ? { name: tool.name, status: 'ok', found: `for ${DUMP_PYTHON}` }
+    : missing(tool);
 }
 
 async function checkTool(tool: Tool, searchPath: string): Promise<DoctorCheck> {

@@ -13,7 +13,7 @@ t.test(
     const before = await readdir('/dev/shm');
     const ended = await crashpath([
       ...['run', 'ioapic-lock-held', '-k', KERNELS.six1, '--repeat', '4', '--vmcore', 'nonce', '--json'],
-      ...['--out', join(directory, 'runs'), '--name', 'c', '--jobs', '1'],
+      ...['--out', join(directory, 'runs'), '--name', 'c', '--jobs', '1', '--clone'],
     ]);
     t.equal(ended.exitCode, 0, ended.stderr);
     const results = resultsOf(ended.stdout);

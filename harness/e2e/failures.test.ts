@@ -6,7 +6,13 @@ import type { RunResult } from '../model/result.js';
 import { ENTRY_CODE, patchEntry } from '../testing/builders/broken-kernels.js';
 import { KERNELS } from '../testing/crashpath-command.js';
 import { scratch } from '../testing/files.js';
-import { judgedAgain, type RealRun, runMade, runScenario } from '../testing/guests/run-scenario.js';
+import {
+  evidenceOf,
+  judgedAgain,
+  type RealRun,
+  runMade,
+  runScenario,
+} from '../testing/guests/run-scenario.js';
 
 /** A run that options of the command line make fail. */
 async function goneWrong(t: Test, words: readonly string[]): Promise<RealRun> {
@@ -52,6 +58,7 @@ t.test('a capture kernel that never prints and never moves', async (t) => {
   await patchEntry(kernel.bzImage, broken, ENTRY_CODE.spin);
   const { exitCode, result } = await goneWrong(t, ['--capture-kernel', broken]);
   t.strictSame(summary(result), { verdict: 'capture-hang', detail: 'spin', outcome: 'unexpected' });
+  t.ok(evidenceOf(result, 'autopsy').length > 0, 'and says what the machine shows');
   t.equal(exitCode, 1);
 });
 

@@ -36,6 +36,8 @@ export interface ImageInputs {
   readonly modules: readonly ImageModule[];
   /** Modules of the capture image, in load order. */
   readonly captureModules: readonly ImageModule[];
+  /** Modules of the capture image for the disk that takes the dump, in load order; with the feature `vmcore`. */
+  readonly dumpModules?: readonly ImageModule[] | undefined;
   /** Root of a tree with the guests' programs, where the host's cannot run: for 32-bit kernels. */
   readonly programsRoot?: string | undefined;
   /** Optional features of the images; none when absent. */
@@ -88,7 +90,8 @@ const OWN_IMAGES_DIR = fileURLToPath(new URL('../../images/', import.meta.url));
 export async function buildImages(inputs: ImageInputs, options: BuildOptions): Promise<GuestImages> {
   options.signal?.throwIfAborted();
   const imagesDir = options.imagesDir ?? OWN_IMAGES_DIR;
-  checkModules([...inputs.modules, ...inputs.captureModules]);
+  const { dumpModules = [] } = inputs;
+  checkModules([...inputs.modules, ...inputs.captureModules, ...dumpModules]);
   const recipes = await readRecipes(join(imagesDir, 'recipes.yaml'));
   const loaded = await loadImages(inputs, recipes, imagesDir, options);
   const key = imageKey(loaded);
@@ -134,17 +137,24 @@ async function loadImages(
     programs.set(name, program);
   }
   const libraries = new Map([...programs].map(([name, program]) => [name, program.libraries]));
-  const load = async (image: ImageName, modules: readonly ImageModule[]): Promise<LoadedEntry[]> =>
-    loadEntries(planImage(image, linesOf(image), { libraries, modules: modules.map((each) => each.name) }), {
+  const namesOf = (modules: readonly ImageModule[]) => modules.map(({ name }) => name);
+  const load = async (
+    image: ImageName,
+    modules: readonly ImageModule[],
+    dumpModules: readonly ImageModule[] = [],
+  ): Promise<LoadedEntry[]> => {
+    const facts = { libraries, modules: namesOf(modules), dumpModules: namesOf(dumpModules) };
+    return loadEntries(planImage(image, linesOf(image), facts), {
       scriptsDir: join(imagesDir, 'init'),
       programs,
-      modules,
+      modules: [...modules, ...dumpModules],
       captureKernel: inputs.captureKernel,
       librariesRoot: inputs.programsRoot,
       signal: options.signal,
     });
+  };
   return {
-    capture: await load('capture', inputs.captureModules),
+    capture: await load('capture', inputs.captureModules, inputs.dumpModules),
     production: await load('production', inputs.modules),
   };
 }

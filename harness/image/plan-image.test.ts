@@ -89,3 +89,23 @@ void t.test('module numbers sort as text in load order', async (t) => {
   t.throws(() => moduleFileNames(['../x']), { name: 'Fault', message: /not a module name/ });
   t.throws(() => moduleFileNames(['e1000.ko']), { name: 'Fault', message: /without \.ko/ });
 });
+
+void t.test(
+  "the modules of the dump's disk: a folder of their own, behind the others in the list",
+  async (t) => {
+    const lines = [{ modules: '/modules' }, { modules: '/dump-modules', for: 'vmcore' as const }];
+    const plan = planImage('capture', lines, {
+      ...none,
+      modules: ['e1000'],
+      dumpModules: ['virtio', 'virtio_blk'],
+    });
+    t.same(
+      plan.flatMap((entry) => (entry.kind === 'file' ? [[entry.path, entry.source]] : [])),
+      [
+        ['dump-modules/00-virtio.ko', { from: 'module', index: 1 }],
+        ['dump-modules/01-virtio_blk.ko', { from: 'module', index: 2 }],
+        ['modules/00-e1000.ko', { from: 'module', index: 0 }],
+      ],
+    );
+  },
+);

@@ -24,6 +24,8 @@ export interface PlanFacts {
   readonly libraries: ReadonlyMap<string, readonly string[]>;
   /** Module names in load order. */
   readonly modules: readonly string[];
+  /** Those of the disk that takes the dump; in the image's list they follow the others. */
+  readonly dumpModules?: readonly string[] | undefined;
 }
 
 /**
@@ -52,8 +54,11 @@ export function planImage(image: ImageName, lines: readonly RecipeLine[], facts:
     else if ('image' in line) addFile(line.path, line.mode, { from: 'image' });
     else {
       addDir(line.modules, 0o755);
-      for (const [index, file] of moduleFileNames(facts.modules).entries()) {
-        addFile(`${line.modules}/${file}`, 0o644, { from: 'module', index });
+      const isDump = line.for === 'vmcore';
+      const names = isDump ? (facts.dumpModules ?? []) : facts.modules;
+      const first = isDump ? facts.modules.length : 0;
+      for (const [index, file] of moduleFileNames(names).entries()) {
+        addFile(`${line.modules}/${file}`, 0o644, { from: 'module', index: first + index });
       }
     }
   }

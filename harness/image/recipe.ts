@@ -23,7 +23,7 @@ const word = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be a plain fi
 const fileMode = mode.default(0o644);
 
 /** Optional features of images. */
-export const IMAGE_FEATURES = ['ssh'] as const;
+export const IMAGE_FEATURES = ['ssh', 'vmcore'] as const;
 export type ImageFeature = (typeof IMAGE_FEATURES)[number];
 const feature = z.enum(IMAGE_FEATURES).optional();
 
@@ -33,7 +33,7 @@ const Line = z.union([
   z.strictObject({ path: guestPath, program: word, mode: fileMode, for: feature }),
   z.strictObject({ path: guestPath, kernel: z.literal('capture'), mode: fileMode }),
   z.strictObject({ path: guestPath, image: z.literal('capture'), mode: fileMode }),
-  z.strictObject({ modules: guestPath }),
+  z.strictObject({ modules: guestPath, for: feature }),
 ]);
 
 /** One line of a recipe: one thing at one guest path. images/recipes.yaml describes the forms. */

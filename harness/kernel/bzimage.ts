@@ -102,14 +102,21 @@ function flagOf(
   return protocol < PROTOCOL_WITH_XLOADFLAGS ? undefined : (head.readUInt16LE(0x236) & flag) !== 0;
 }
 
-/** `kernel_version` points at the string, less 0x200; zero means that there is none. */
 function releaseIn(head: Buffer): string | undefined {
+  const word = /^\S*/.exec(versionIn(head) ?? '')?.[0] ?? '';
+  return isRelease(word) ? word : undefined;
+}
+
+/**
+ * The whole version string of a bzImage's head, latin1: release, builder and date; undefined when it has none.
+ * `kernel_version` points at it, less 0x200; zero means that there is none.
+ */
+export function versionIn(head: Buffer): string | undefined {
+  if (!hasSetupHeader(head)) return undefined;
   const pointer = head.readUInt16LE(0x20e);
   if (pointer === 0 || pointer >= setupSectorsOf(head) * SECTOR_BYTES) return undefined;
   const start = pointer + 0x200;
-  const text = head.toString('latin1', start, start + SECTOR_BYTES);
-  const word = /^[^\s\0]*/.exec(text)?.[0] ?? '';
-  return isRelease(word) ? word : undefined;
+  return /^[^\0]*/.exec(head.toString('latin1', start, start + SECTOR_BYTES))?.[0];
 }
 
 const GIVE_BZIMAGE = 'give the bzImage (arch/x86/boot/bzImage of a build tree, or /boot/vmlinuz-*)';

@@ -17,5 +17,5 @@ export {
 export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
-export { hasFiveLevels } from './local.js';
+export { hasFiveLevels, kernelFromFile, versionTextOf } from './local.js';
 export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { sha256OfFile } from '../cache/sha256.js';
 import { type Fault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
-import { parseImage, SETUP_MAX_BYTES } from './bzimage.js';
+import { parseImage, SETUP_MAX_BYTES, versionIn } from './bzimage.js';
 import { errnoOf } from '../model/errno.js';
 
 /** Where a build tree of the kernel puts the image. */
@@ -96,6 +96,12 @@ export async function hasFiveLevels(path: string): Promise<boolean | undefined> 
   const head = await readHead(path).catch(() => undefined);
   const image = head === undefined ? undefined : parseImage(head);
   return image?.kind === 'bzimage' ? image.fiveLevels : undefined;
+}
+
+/** The version string of a bzImage, with its builder and its date; undefined when it has none, or cannot be read. */
+export async function versionTextOf(path: string): Promise<string | undefined> {
+  const head = await readHead(path).catch(() => undefined);
+  return head === undefined ? undefined : versionIn(head);
 }
 
 /** The usage Fault for a path that cannot be read; undefined when the error is of another kind. */

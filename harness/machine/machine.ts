@@ -17,6 +17,16 @@ export interface Machine {
    */
   readonly lastBytes?: (() => Promise<void>) | undefined;
   /**
+   * Hands the stopped machine over to its supervisor: it stays up after `close`, as it is, for so many minutes. Absent
+   * where a machine ends with its run. `files` are removed with it. Throws a fault; `close` ends the machine then.
+   */
+  readonly stayUp?:
+    | ((options: {
+        readonly minutes: number;
+        readonly files: readonly string[];
+      }) => Promise<{ readonly pid: number }>)
+    | undefined;
+  /**
    * Ends the machine; resolves when nothing of it is left. The log gets no reports afterwards. A failed cleanup step is
    * reported as a harness fault.
    */
@@ -33,6 +43,7 @@ export interface Abilities {
   readonly debugger?: DebugPort;
   readonly monitor?: Monitor;
   readonly memory?: Memory;
+  readonly dump?: Dump;
   readonly interrupts?: Interrupts;
   readonly network?: Network;
   readonly snapshot?: Snapshot;
@@ -124,6 +135,17 @@ export interface Memory {
   read(address: number, bytes: number, options?: { readonly into?: Buffer | undefined }): Promise<Buffer>;
 }
 
+/** Dumps of the machine's memory, in the run directory. */
+export interface Dump {
+  /** The disk on which a capture kernel writes its dump, in makedumpfile's flattened form; absent: there is none. */
+  readonly disk?: string | undefined;
+  /**
+   * Has the machine write all of its memory, compressed, in the same form. The vCPUs stand still meanwhile. Returns the
+   * file's name. Throws a {@link MachineFailure}.
+   */
+  save(): Promise<string>;
+}
+
 /**
  * An MSI's content: an NMI, a vector from 16 to 255 (lower ones are illegal, Intel SDM), or KVM's kick, which ends the
  * `hlt` of a vCPU without an interrupt.
@@ -206,6 +228,7 @@ const WORDS: Readonly<Record<AbilityName, string>> = {
   debugger: 'a debugger',
   monitor: 'a monitor',
   memory: 'memory that can be read from outside',
+  dump: 'dumps of its memory',
   interrupts: 'interrupt injection',
   network: 'a network card',
   snapshot: 'snapshots',

@@ -9,7 +9,7 @@ const NameSchema = z.string().max(512);
 /** Most vCPUs, frames and lines that an autopsy keeps; what was left out is counted in `unknown`. */
 export const MOST_VCPUS = 512;
 export const MOST_FRAMES = 64;
-const MOST_LINES = 64;
+export const MOST_LINES = 64;
 
 /** One frame of a stack, as symbols/stack-walk.ts found it. */
 export const FrameSchema = z.object({
@@ -24,6 +24,8 @@ export const FrameSchema = z.object({
   reliable: z.boolean(),
   /** An interrupt, an exception or an NMI hit here; otherwise the address is where a call returns to. */
   interrupted: z.boolean(),
+  /** What hit there, of an interrupted frame below a handler. */
+  hitBy: z.enum(['NMI', 'exception', 'interrupt']).optional(),
 });
 export type AutopsyFrame = z.infer<typeof FrameSchema>;
 
@@ -42,8 +44,17 @@ export const AutopsyVcpuSchema = z.object({
   complete: z.boolean(),
   /** Why the reliable part of the stack ended where it did. */
   ended: z.string().max(512),
+  /** What it does there for ever, as far as its code shows: `3 instructions in a loop, which read nothing`. */
+  loop: z.string().max(1024).optional(),
 });
 export type AutopsyVcpu = z.infer<typeof AutopsyVcpuSchema>;
+
+/** The functions of a vCPU's stack, innermost first, `? ` in front of those that are not certain. */
+export function stackNames({ frames }: AutopsyVcpu): readonly string[] {
+  return frames.map(({ function: name, label, reliable }) =>
+    name === undefined ? label : reliable ? name : `? ${name}`,
+  );
+}
 
 /** A vCPU that waits for a lock, and who holds it. */
 export const LockWaitSchema = z.object({
@@ -55,6 +66,8 @@ export const LockWaitSchema = z.object({
     /** Its word as memory has it. */
     word: HexSchema.optional(),
   }),
+  /** The locking function, outermost: `_raw_spin_lock_irqsave`. */
+  function: NameSchema.optional(),
   /** The function that takes the lock: `ioapic_read_entry`. */
   takenIn: NameSchema.optional(),
   holder: z
@@ -65,6 +78,8 @@ export const LockWaitSchema = z.object({
       /** Where it is now: `crash_nmi_callback`. */
       sitsIn: NameSchema.optional(),
       /** What names it; one statement that a reader can check. */
+      /** The function that has taken it, and has not released it: `up`. */
+      heldIn: NameSchema.optional(),
       proof: z.string().max(512),
       /** The proof leaves no other holder; otherwise it is the likely one, and the text says so. */
       certain: z.boolean(),

@@ -86,6 +86,8 @@ export type EventBody =
       readonly timers?: TimerFacts | undefined;
     }
   | { readonly type: 'exercise'; readonly exercise: Exercise }
+  /** The capture kernel's init has written its dump; `status` 0: to its end. `level`: makedumpfile -d. */
+  | { readonly type: 'dump'; readonly status: number; readonly level: number; readonly said: string }
   /** `taint`: /proc/sys/kernel/tainted of the capture kernel; absent in older recordings. */
   | { readonly type: 'capture-done'; readonly taint?: number | undefined }
   | { readonly type: 'control-noise'; readonly why: string }

@@ -10,6 +10,14 @@ export const STORE_SCHEMA = 1;
 export const CHANNELS = ['console', 'control'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
+/** An ELF file of symbols at the addresses of this boot, in the run directory, and the addresses of its kernel's image. */
+export const SymbolFileSchema = z.object({
+  file: z.string().regex(/^[\w-]{1,64}\.elf$/),
+  text: z.string().regex(/^0x[0-9a-f]{16}$/),
+  end: z.string().regex(/^0x[0-9a-f]{16}$/),
+});
+export type SymbolFile = z.infer<typeof SymbolFileSchema>;
+
 /** What the host did or saw, as plain facts; they are evidence like the guest's output. */
 export const HostFactSchema = z.discriminatedUnion('fact', [
   /** `host`: where it runs; absent for this host. */
@@ -191,6 +199,31 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     /** After the run, something could not be undone: this does not change what the run showed. */
     afterRun: z.literal(true).optional(),
   }),
+  /** A dump of the crashed memory is in the run directory, or why there is none. */
+  z.object({
+    fact: z.literal('vmcore-kept'),
+    /** Who wrote it: the capture kernel's makedumpfile, or QEMU, from outside. */
+    source: z.enum(['capture-kernel', 'outside']),
+    file: z.string(),
+    format: z.literal('kdump-compressed'),
+    bytes: z.number(),
+    pages: z.number(),
+    /** Kinds of pages that were left out (makedumpfile -d). QEMU leaves none out, and says 1: zero pages take no room. */
+    level: z.number(),
+    /** Without VMCOREINFO crash needs a vmlinux to find a kernel that KASLR moved, and drgn does not open the dump. */
+    vmcoreinfo: z.boolean(),
+    /** Why it is from outside, although a capture kernel came up. */
+    why: z.string().optional(),
+  }),
+  z.object({ fact: z.literal('vmcore-not-kept'), why: z.string() }),
+  /** The dead guest stays up after the run, in the care of its supervisor; or why it does not. */
+  z.object({
+    fact: z.literal('guest-kept'),
+    pid: z.number(),
+    forMinutes: z.number(),
+    symbols: z.array(SymbolFileSchema),
+  }),
+  z.object({ fact: z.literal('guest-not-kept'), why: z.string() }),
   /** Last line of every complete recording. */
   z.object({ fact: z.literal('ended'), why: z.string() }),
 ]);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PHASES } from './phase.js';
-import { STORE_SCHEMA } from './record.js';
+import { STORE_SCHEMA, SymbolFileSchema } from './record.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 const PhaseReachedSchema = z.object({
@@ -56,6 +56,29 @@ export const RunResultSchema = z.object({
   lastPhase: z.enum(PHASES).nullable(),
   phases: z.array(PhaseReachedSchema),
   evidence: z.array(EvidenceSchema),
+  /** The dump that is kept, or why there is none; absent when none was asked for, or the run's is not kept. */
+  vmcore: z
+    .union([
+      z.object({
+        source: z.enum(['capture-kernel', 'outside']),
+        file: z.string(),
+        format: z.string(),
+        bytes: z.number(),
+        pages: z.number(),
+        level: z.number(),
+        vmcoreinfo: z.boolean(),
+        why: z.string().optional(),
+      }),
+      z.object({ missing: z.string() }),
+    ])
+    .optional(),
+  /** The dead guest stays up after the run, or why it does not; absent when that was not asked for. */
+  guestKept: z
+    .union([
+      z.object({ pid: z.number(), forMinutes: z.number(), symbols: z.array(SymbolFileSchema) }),
+      z.object({ missing: z.string() }),
+    ])
+    .optional(),
   /** The guest began as a clone of this template, in the campaign, whose boot took so long; absent: it booted. */
   clone: z.object({ template: z.string(), tookMs: z.number() }).optional(),
   /** Of a clone: without its template's boot, which the times of phases and evidence include. */

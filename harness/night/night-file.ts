@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { mistakeInCrashkernel } from '../plan/crashkernel.js';
-import { GUEST_LIMITS, VMCORE_READS } from '../plan/guest-defaults.js';
+import { GUEST_LIMITS, KEEP_VMCORE, VMCORE_READS } from '../plan/guest-defaults.js';
 import { NAME } from '../plan/scenario.js';
 
 /** Bounds of what a file may ask for. */
@@ -158,6 +158,10 @@ export const NightFileSchema = z.strictObject({
   accel: z.enum(['auto', 'kvm', 'kvm-unproved', 'tcg']).default('auto'),
   timeoutScale: z.number().min(0.1).max(100).optional(),
   vmcore: z.enum(VMCORE_READS).optional(),
+  keepVmcore: z
+    .enum(KEEP_VMCORE)
+    .optional()
+    .describe('Keep dumps of failed runs, or of all; they are removed with their night'),
   jobs: z.number().int().min(1).max(256).optional(),
   hooks: z
     .strictObject({

@@ -1,10 +1,12 @@
-import { rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { messageOf } from '../model/errno.js';
 import { cellOverNights, lastGood, seeing, standingRegression } from '../night/former-nights.js';
 import { nightsToRemove } from '../night/keep.js';
 import type { NightFile } from '../night/night-file.js';
+import { countOf } from '../report/words.js';
 import { seenOf } from '../stats/tally.js';
+import { VMCORE_FILE } from '../store/finish-dump.js';
 import { removeKernels } from './kept-kernels.js';
 import { endedNights, kernelsIn, readNights, type StoredNight } from './night-directory.js';
 
@@ -30,8 +32,9 @@ export async function pruneNights(
   const stays: StoredNight[] = all.filter(({ record }) => record.name !== name || !remove.has(record.night));
   for (const { directory, record } of own.filter((one) => remove.has(one.record.night))) {
     try {
+      const dumps = await dumpsIn(directory);
       await rm(directory, { recursive: true, force: true });
-      lines.push(`night ${record.night} removed (keep: ${keep.nights} nights)`);
+      lines.push(`night ${record.night} removed (keep: ${keep.nights} nights)${dumps}`);
     } catch (error) {
       lines.push(`cannot remove night "${directory}": ${messageOf(error)}; remove it`);
     }
@@ -70,4 +73,14 @@ function neededNights(own: readonly StoredNight[], name: string): Set<string> {
     }
   }
   return needed;
+}
+
+/** How many dumps a night holds, and their size, for its line; empty when it has none. */
+async function dumpsIn(directory: string): Promise<string> {
+  const names = await readdir(directory, { recursive: true });
+  let bytes = 0;
+  const dumps = names.filter((name) => basename(name) === VMCORE_FILE);
+  for (const name of dumps) bytes += (await lstat(join(directory, name))).size;
+  if (dumps.length === 0) return '';
+  return `, with ${countOf(dumps.length, 'vmcore')} of ${Math.ceil(bytes / 1024 / 1024)} MiB`;
 }

@@ -63,7 +63,7 @@ export function chooseMachine(
 }
 
 /** The claim that all the guest's vCPUs are online. */
-function vcpusFact(cpus: number): MachineClaim {
+export function vcpusFact(cpus: number): MachineClaim {
   return { output: { of: 'grep -c ^processor /proc/cpuinfo', equals: String(cpus) } };
 }
 

@@ -33,8 +33,18 @@ export function mistakeInMachine(text: string): string | undefined {
 }
 
 /** Guest defaults. 768 MiB with 192 MiB for the crash kernel boots stock Debian 6.1 and 6.12 (measured). */
-export const GUEST_DEFAULTS = { cpus: 2, memoryMiB: 768, machine: 'pc', crashkernel: '192M' } as const;
+export const GUEST_DEFAULTS = {
+  cpus: 2,
+  memoryMiB: 768,
+  machine: 'pc',
+  crashkernel: '192M',
+  keepMinutes: 60,
+} as const;
 
 /** How much of /proc/vmcore a capture kernel can be asked to read; the first is the default. */
 export const VMCORE_READS = ['whole', 'nonce'] as const;
 export type VmcoreReading = (typeof VMCORE_READS)[number];
+
+/** Of which runs a dump is kept: of those that did not capture or ended unexpectedly, or of all; the first is the default. */
+export const KEEP_VMCORE = ['failed', 'all'] as const;
+export type KeepVmcore = (typeof KEEP_VMCORE)[number];

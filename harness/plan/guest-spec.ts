@@ -16,6 +16,8 @@ export interface GuestSpec {
   readonly nic?: Nic | undefined;
   /** The qtest channel, for interrupts from outside the guest; false unless the scenario needs it. */
   readonly qtest: boolean;
+  /** A disk on which the capture kernel writes its dump; absent: none. */
+  readonly vmcoreDisk?: boolean | undefined;
 }
 
 /** The name of a run's guest, the argument of `-name`. */

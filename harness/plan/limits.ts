@@ -19,12 +19,17 @@ const SAME_FOR_ALL = {
  * Deadlines for one run, in the guest's own time: they need no reserve for a busy host. Under TCG a full cycle of a
  * stock kernel takes 10 to 16 s alone on an idle core (measured, QEMU 7.2); the deadlines are several times that, because
  * hosts differ in speed. The backstop counts the host's time. It is twice the sum of the rungs' usual deadlines, so that
- * a host that gives a guest half of its time ends no run. `readMiB` is the memory that the capture kernel reads. `scale`
- * stretches them all.
+ * a host that gives a guest half of its time ends no run. `readMiB` is the memory that the capture kernel reads, `dumpMs`
+ * the time that it has for writing a dump. `scale` stretches them all.
  */
 export function limitsFor(
   accel: 'kvm' | 'tcg',
-  options: { scale: number; watchMs?: number | undefined; readMiB?: number | undefined },
+  options: {
+    scale: number;
+    watchMs?: number | undefined;
+    readMiB?: number | undefined;
+    dumpMs?: number | undefined;
+  },
 ): Limits {
   const base: Limits =
     accel === 'tcg'
@@ -58,7 +63,7 @@ export function limitsFor(
           totalMs: 600_000,
           channelBytes: 8 * 1024 * 1024,
         };
-  const readMs = (options.readMiB ?? 0) * READ_MS_PER_MIB[accel];
+  const readMs = (options.readMiB ?? 0) * READ_MS_PER_MIB[accel] + (options.dumpMs ?? 0);
   const scaled = (limitMs: number) => Math.round(limitMs * options.scale);
   return {
     qemuStartMs: scaled(base.qemuStartMs),

@@ -9,8 +9,9 @@ import { contradictionInSources } from './check-sources.js';
 import { type ChosenProfile, chooseMachine, type MachineChoices } from './choose-machine.js';
 import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
-import { GUEST_DEFAULTS, type VmcoreReading } from './guest-defaults.js';
+import { GUEST_DEFAULTS, type KeepVmcore, type VmcoreReading } from './guest-defaults.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
+import { keptVmcore } from './kept-vmcore.js';
 import { limitsFor } from './limits.js';
 import { under } from './machine-profile.js';
 
@@ -21,6 +22,11 @@ export interface GuestChoices extends MachineChoices {
   readonly captureAppend?: string | undefined;
   readonly timeoutScale?: number | undefined;
   readonly vmcore?: VmcoreReading | undefined;
+  /** Both command lines as they are, of a stored run: they are not put together again. */
+  readonly commandLines?: { readonly append: string; readonly captureAppend: string } | undefined;
+  readonly keepVmcore?: KeepVmcore | undefined;
+  readonly keepFailed?: number | undefined;
+  readonly keepMinutes?: number | undefined;
 }
 
 /** What was resolved before planning: kernels, accelerator, QEMU. */
@@ -82,7 +88,10 @@ export function makePlan(
     );
   }
   const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
-  const { append, captureAppend } = commandLines(scenario, { ...choices, vmcore }, accel);
+  const kept = keptVmcore(choices.keepVmcore, { scenario, machine, ...resources });
+  const words =
+    choices.commandLines ?? commandLines(scenario, { ...choices, vmcore, dumpWords: kept?.words }, accel);
+  const { append, captureAppend } = words;
   return {
     schema: STORE_SCHEMA,
     ...identity,
@@ -100,8 +109,11 @@ export function makePlan(
       scale: choices.timeoutScale ?? 1,
       watchMs: scenario.watchMs,
       readMiB: vmcore === 'whole' ? machine.memoryMiB : 0,
+      dumpMs: kept?.dumpMs,
     }),
     timeoutScale: choices.timeoutScale ?? 1,
+    ...(kept === undefined ? {} : { keepVmcore: kept.plan }),
+    ...(choices.keepFailed === undefined ? {} : { keepFailed: keptGuests(choices, resources.host) }),
     qemu: {
       binary: resources.qemu.binary,
       version: resources.qemu.version,
@@ -117,9 +129,21 @@ export function makePlan(
         append,
         nic: scenario.guest.nic,
         qtest: needsQtest(scenario, accel),
+        vmcoreDisk: kept?.plan.diskMiB !== undefined,
       }),
     },
   };
+}
+
+/** How many guests of failed runs stay up, and for how long. Throws a usage fault for a guest on another host. */
+function keptGuests(
+  { keepFailed = 1, keepMinutes = GUEST_DEFAULTS.keepMinutes }: GuestChoices,
+  host: string | undefined,
+): NonNullable<RunPlan['keepFailed']> {
+  if (host === undefined) return { most: keepFailed, minutes: keepMinutes };
+  throw usageFault(
+    `cannot leave guests up on host "${host}": its supervisor ends them with the connection; leave out --keep-failed, or run on this host`,
+  );
 }
 
 /** The same plan for another run: a new name, also in QEMU's command line, and a fresh nonce. */
@@ -146,7 +170,11 @@ interface Layer {
 /** The command lines of both kernels. The precedence is that of the machine's choices (choose-machine.ts). */
 function commandLines(
   { guest, capture, name }: Scenario,
-  { profile: chosen, ...choices }: GuestChoices,
+  {
+    profile: chosen,
+    dumpWords = [],
+    ...choices
+  }: GuestChoices & { readonly dumpWords?: readonly string[] | undefined },
   accel: 'kvm' | 'tcg',
 ): { append: string; captureAppend: string } {
   const inFile = (file: string) => ({
@@ -177,7 +205,7 @@ function commandLines(
       ...layers.map(({ crashkernel = '', append }) => [...crashkernelWords(crashkernel), ...wordsOf(append)]),
     ]),
     captureAppend: mergeWords([
-      [CONSOLE, ...CAPTURE_WORDS, ...reading, ...exercise],
+      [CONSOLE, ...CAPTURE_WORDS, ...reading, ...exercise, ...dumpWords],
       ...layers.map((layer) => wordsOf(layer.captureAppend)),
     ]),
   };

@@ -17,11 +17,12 @@ export function readScenario(text: string, file: string): Scenario {
     schema: ScenarioSchema,
     seeAlso: 'scenarios/README.md',
   });
-  contradictions(value, file);
+  requireConsistent(value, file);
   return value;
 }
 
-function contradictions(scenario: Scenario, file: string): void {
+/** Throws a usage fault that names the file, for a scenario that contradicts itself. */
+export function requireConsistent(scenario: Scenario, file: string): void {
   const { trigger } = scenario;
   // A profile sets the number of vCPUs, with which the plan is checked.
   const given = scenario.guest.profile === undefined ? GUEST_DEFAULTS.cpus : Number.POSITIVE_INFINITY;

@@ -71,7 +71,10 @@ function commandLineOptions(plan: RunPlan): string[] {
       qemu: { ...plan.qemu, argumentsFor: () => [] },
       initrd: '',
     },
-    { identity: plan, choices: { cpus: plan.machine.cpus, vmcore: reading } },
+    {
+      identity: plan,
+      choices: { cpus: plan.machine.cpus, vmcore: reading, keepVmcore: plan.keepVmcore?.of },
+    },
   );
   const added = (option: string, own: string, without: string) => {
     const known = wordsOf(without);

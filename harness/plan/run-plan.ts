@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CellSchema } from '../model/cell.js';
 import { LimitsSchema } from '../model/limits.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { KEEP_VMCORE } from './guest-defaults.js';
 import { MachineClaimSchema } from '../proof/proofs.js';
 import { ScenarioSchema } from './scenario.js';
 
@@ -54,6 +55,22 @@ export const RunPlanSchema = z.object({
   limits: LimitsSchema,
   /** The caller's factor for the deadlines; the limits include it, the steps' own deadlines do not. */
   timeoutScale: z.number().default(1),
+  /** A dump of the crashed memory is kept; absent: none is. */
+  keepVmcore: z
+    .object({
+      of: z.enum(KEEP_VMCORE),
+      /** MiB of the disk on which the capture kernel writes it; absent: the machine has no such disk. */
+      diskMiB: z.number().int().optional(),
+    })
+    .optional(),
+  /** The dead guest stays up after a failed run; absent: it does not. */
+  keepFailed: z
+    .object({
+      /** Guests that may be up at a time on this host. */
+      most: z.number().int(),
+      minutes: z.number().int(),
+    })
+    .optional(),
   qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
 });
 

@@ -1,6 +1,6 @@
 import { buildImages } from '../image/build-images.js';
-import { configOf, guestProgramsFor, modulesFor } from '../kernel/index.js';
-import { Fault } from '../model/fault.js';
+import { configOf, guestProgramsFor, type LoadableModule, modulesFor } from '../kernel/index.js';
+import { Fault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Scenario } from '../plan/scenario.js';
 import { nicModules } from '../plan/nic.js';
@@ -17,7 +17,7 @@ type ImageOptions = Pick<PrepareOptions, 'cacheDir' | 'onProgress'>;
 export async function imageFor(
   { guest, capture, trigger }: Scenario,
   { kernel, captureKernel }: KernelPair,
-  options: ImageOptions,
+  { keepsVmcore, ...options }: ImageOptions & { readonly keepsVmcore: boolean },
 ): Promise<string> {
   const { nic, modules = [] } = guest;
   const driver = async (of: Kernel) => (nic === undefined ? [] : nicModules(nic, await configOf(of)));
@@ -31,11 +31,38 @@ export async function imageFor(
       captureModules:
         capture === undefined ? [] : await modulesFor(captureKernel, await driver(captureKernel)),
       programsRoot: await guestProgramsFor(kernel, options),
-      features: needsOf(trigger).includes('ssh') ? ['ssh'] : [],
+      ...(keepsVmcore ? { dumpModules: await diskModules(captureKernel) } : {}),
+      features: [
+        ...(needsOf(trigger).includes('ssh') ? ['ssh' as const] : []),
+        ...(keepsVmcore ? ['vmcore' as const] : []),
+      ],
     },
     options,
   );
   return images.production.path;
+}
+
+/** The disk's driver in the kernel's config, and its modules in the order of dependence (Debian 6.1 and 6.12). */
+const DISK_DRIVER = { CONFIG_VIRTIO_PCI: 'virtio_pci', CONFIG_VIRTIO_BLK: 'virtio_blk' } as const;
+
+/** The modules with which a capture kernel drives the disk. Throws a usage fault when it has no such driver. */
+async function diskModules(kernel: Kernel): Promise<readonly LoadableModule[]> {
+  const config = await configOf(kernel);
+  const wanted = Object.entries(DISK_DRIVER).filter(([option]) => config?.get(option) !== 'y');
+  try {
+    const missing = wanted.find(([option]) => config !== undefined && config.get(option) !== 'm');
+    if (missing !== undefined) throw usageFault(`its config has no ${missing[0]}`);
+    return await modulesFor(
+      kernel,
+      wanted.map(([, name]) => name),
+    );
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind !== 'usage') throw error;
+    throw usageFault(
+      `cannot keep the vmcore of kernel "${kernel.spec}": it has no driver for the virtio disk that takes it: ${error.message}; leave out --keep-vmcore, or give a capture kernel with CONFIG_VIRTIO_PCI and CONFIG_VIRTIO_BLK`,
+      error,
+    );
+  }
 }
 
 /**

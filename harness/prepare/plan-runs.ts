@@ -8,7 +8,7 @@ import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import { Fault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import type { VmcoreReading } from '../plan/guest-defaults.js';
+import type { KeepVmcore, VmcoreReading } from '../plan/guest-defaults.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
@@ -36,6 +36,12 @@ export interface GuestsChoices {
   readonly accel?: AccelRequest | undefined;
   /** How much of /proc/vmcore the capture kernels read; the scenario's choice when absent. */
   readonly vmcore?: VmcoreReading | undefined;
+  /** Of which runs a dump is kept; of none when absent. */
+  readonly keepVmcore?: KeepVmcore | undefined;
+  /** How many guests of failed runs stay up; none when absent. */
+  readonly keepFailed?: number | undefined;
+  /** For how long, minutes. */
+  readonly keepMinutes?: number | undefined;
   /** Factor on every deadline; 1 when absent. */
   readonly timeoutScale?: number | undefined;
 }
@@ -120,7 +126,10 @@ export async function planTrialsOnHosts(
     onProgress?.(`${there === undefined ? '' : `${there.name}: `}accelerator: ${accel}. ${reason}`);
   }
   const images = new Map<PlannedCell, string>();
-  for (const cell of cells) images.set(cell, await imageFor(cell.scenario, kernelsOf(cell), options));
+  for (const cell of cells) {
+    const keepsVmcore = choices.keepVmcore !== undefined && cell.scenario.crashKernel === 'loaded';
+    images.set(cell, await imageFor(cell.scenario, kernelsOf(cell), { ...options, keepsVmcore }));
+  }
   return hosts.map((host) => planAll(host, (cell) => images.get(cell) ?? ''));
 }
 

@@ -28,7 +28,7 @@ t.test('a cell whose clones end otherwise than its boots is named, and a chance 
   const differing = [...results(40, CLONE), ...results(3), ...results(3, HUNG)];
   t.match(cloneNotes(differing), [
     /^40 of 46/,
-    /^sysrq-task on stock: clones and boots differ: other ends than captured in 0 of 40 clones, 3 of 6 boots; use --no-clone$/,
+    /^sysrq-task on stock: clones and boots differ: other ends than captured in 0 of 40 clones, 3 of 6 boots; leave out --clone$/,
   ]);
   t.equal(cloneNotes([...results(4, CLONE), ...results(1), ...results(1, HUNG)]).length, 1, 'p = 0.33');
   // Two cells together do not make a difference out of none.

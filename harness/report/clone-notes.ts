@@ -19,7 +19,7 @@ export function cloneNotes(results: readonly RunResult[]): string[] {
     `${cloned} of ${results.length} runs began as clones of a booted guest`,
     ...differing.map(
       ({ group, usual, clones, boots }) =>
-        `${group.scenario} on ${group.kernel}: clones and boots differ: other ends than ${usual} in ${seenText(clones)} clones, ${seenText(boots)} boots; use --no-clone`,
+        `${group.scenario} on ${group.kernel}: clones and boots differ: other ends than ${usual} in ${seenText(clones)} clones, ${seenText(boots)} boots; leave out --clone`,
     ),
   ];
 }

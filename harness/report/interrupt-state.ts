@@ -1,29 +1,10 @@
-import { type Pic8259, pinText, readIrqchips } from '../hmp/irqchips.js';
-import { lapicText, readLapic } from '../hmp/lapic.js';
+import { controllerLines } from '../hmp/controllers.js';
 import type { HostFact } from '../model/record.js';
 
 /** The interrupt controllers as they were right before firing. */
 export type InterruptState = Extract<HostFact, { fact: 'interrupt-state' }>;
 
-/** The controllers line by line: pins that are in use or have something pending, the 8259s, each local APIC. */
+/** The controllers line by line, see {@link controllerLines}. */
 export function interruptStateLines({ pic, lapics, lapicsOf }: InterruptState): string[] {
-  const asOf = lapicsOf === undefined ? '' : ', as it stopped';
-  const { ioApic, pics } = readIrqchips(pic);
-  const pins = ioApic?.pins.filter(({ masked, irr, remoteIrr }) => !masked || irr || remoteIrr) ?? [];
-  return [
-    ioApic === undefined
-      ? 'no IO-APIC'
-      : `IO-APIC version 0x${ioApic.version.toString(16)}, ${ioApic.pins.length} pins, the rest masked and quiet:`,
-    ...pins.map((pin) => `  ${pinText(pin)}`),
-    pics === undefined ? 'no 8259' : `8259 ${registers(pics.master)}; ${registers(pics.slave)}`,
-    ...lapics.map(({ vcpu, text }) => {
-      const lapic = readLapic(text);
-      return `cpu${vcpu} local APIC${asOf} ${lapic === undefined ? 'cannot be read' : lapicText(lapic)}`;
-    }),
-  ];
-}
-
-function registers({ irr, imr, isr, elcr }: Pic8259): string {
-  const hex = (value: number) => value.toString(16).padStart(2, '0');
-  return `irr=${hex(irr)} imr=${hex(imr)} isr=${hex(isr)} elcr=${hex(elcr)}`;
+  return controllerLines({ pic, lapics, asStopped: lapicsOf !== undefined });
 }

@@ -1,3 +1,4 @@
+import { stackNames } from '../model/autopsy.js';
 import { diffArrays } from 'diff';
 import { interruptStateLines } from './interrupt-state.js';
 import type { HostFact } from '../model/record.js';
@@ -199,6 +200,10 @@ function facetsOf(fact: HostFact): [name: string, text: string][] {
     const interrupts = fact.interruptsOn ? 'on' : 'off';
     return [[`cpu${fact.vcpu} at the end`, `${fact.place}${where}${halted}, interrupts ${interrupts}`]];
   }
+  if (fact.fact === 'autopsy')
+    return fact.autopsy.vcpus.flatMap((vcpu): [string, string][] =>
+      vcpu.frames.length === 0 ? [] : [[`cpu${vcpu.vcpu} stack`, stackNames(vcpu).join(' < ')]],
+    );
   if (fact.fact === 'stack') return [[`cpu${fact.vcpu} stack`, fact.functions.join(' < ')]];
   if (fact.fact === 'examination')
     return [['examination', fact.shape === undefined ? fact.finding : `${fact.finding}: ${fact.shape}`]];

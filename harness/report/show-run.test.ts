@@ -1,5 +1,6 @@
 import stripAnsi from 'strip-ansi';
 import t from 'tap';
+import { madeAutopsy, madeAutopsyVcpu, madeFrame } from '../testing/builders/autopsies.js';
 import { showRun } from './show-run.js';
 import { HOSTILE, reportFixtures } from '../testing/recordings/reported-run.js';
 
@@ -37,6 +38,20 @@ const FOOTER = [
   'judge again  crashpath classify runs/t/r1',
   '',
 ];
+
+void t.test('what the dead machine showed', async (t) => {
+  const autopsy = madeAutopsy({
+    vcpus: [madeAutopsyVcpu(0, [madeFrame('spin', { interrupted: true }), madeFrame('panic')])],
+    findings: ['vCPU 0 spins on a_lock'],
+    interrupts: ['no IO-APIC'],
+  });
+  const text = showRun({ ...SHOWN, result: HUNG, autopsy });
+  t.match(
+    text,
+    '\n\nfound\n  vCPU 0 spins on a_lock\n\nCPU0: runs in the first kernel, interrupts off\npanic\n-> spin+0x10/0x40\n',
+  );
+  t.notMatch(text, 'no IO-APIC', 'the controllers before firing are shown instead');
+});
 
 void t.test('a hang: how far it came and what the verdict rests on', async (t) => {
   t.equal(

@@ -1,11 +1,14 @@
+import type { Autopsy } from '../model/autopsy.js';
 import { escapeHostText } from '../model/escape.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
+import { autopsyText } from './autopsy-text.js';
 import { excerptOf } from './console-excerpt.js';
 import { excerptText } from './excerpt-text.js';
 import { type InterruptState, interruptStateLines } from './interrupt-state.js';
 import { type KernelLog, silentLogs } from './kernel-log.js';
 import { type Palette, palette, type TextOptions } from './paint.js';
+import { guestText, keepsText, vmcoreText } from './kept-text.js';
 import { phaseLadder, type Rung } from './phase-ladder.js';
 import {
   preciseSeconds,
@@ -32,6 +35,8 @@ export interface ShownRun extends TextOptions {
   readonly consoleBytes: Buffer;
   /** The interrupt controllers right before firing; absent in a run that ended before, or an older one. */
   readonly interruptState?: InterruptState | undefined;
+  /** What the stopped machine showed at the end of a run without a capture. */
+  readonly autopsy?: Autopsy | undefined;
   /** Logs of its kernels that were read from memory, in order. */
   readonly kernelLogs?: readonly KernelLog[] | undefined;
   /** Where the run is stored now. */
@@ -48,6 +53,7 @@ export function showRun({
   result,
   consoleBytes,
   interruptState,
+  autopsy,
   kernelLogs = [],
   directory,
   files,
@@ -59,6 +65,7 @@ export function showRun({
     header(plan, colors),
     result === undefined ? noVerdict(judgeAgain, colors) : verdict(result, colors),
     ...(result === undefined ? [] : [ladder(result, colors), evidence(result, colors)]),
+    ...(autopsy === undefined ? [] : [autopsyText(autopsy, { color, interrupts: false }).trimEnd()]),
     ...(interruptState === undefined ? [] : [interrupts(interruptState, colors)]),
     consoleSection(consoleBytes, result, colors),
     ...logSections(kernelLogs, { consoleBytes, colors }),
@@ -85,6 +92,7 @@ function header(
       ],
       ['qemu', safeName(plan.qemu.version)],
       ...(plan.host === undefined ? [] : [['host', safeName(plan.host)] as [string, string]]),
+      ...optional('keeps', keepsText(plan)),
       ['nonce', safeName(nonce)],
     ],
     colors,
@@ -125,6 +133,8 @@ function verdict(result: RunResult, colors: Palette): string {
       ['outcome', `${paint(result.outcome)} (expected ${safeName(result.expected)})`],
       ['duration', seconds(result.durationMs)],
       ...(result.clone === undefined ? [] : [['start', startText(result.clone)] as const]),
+      ...optional('vmcore', vmcoreText(result)),
+      ...optional('guest', guestText(result)),
     ],
     colors,
   );
@@ -132,6 +142,10 @@ function verdict(result: RunResult, colors: Palette): string {
 
 function startText({ template, tookMs }: NonNullable<RunResult['clone']>): string {
   return `a clone of ${safeName(template)}, whose boot took ${seconds(tookMs)}`;
+}
+
+function optional(name: string, text: string | undefined): [string, string][] {
+  return text === undefined ? [] : [[name, text]];
 }
 
 const MARKS = { observed: '*', implied: '~', 'not-reached': '.' } as const;

@@ -16,6 +16,7 @@ import { crashGuest } from './crash-guest.js';
 import { Guest } from './guest.js';
 import { guestQuestions } from './guest-questions.js';
 import { kernelSymbols, requireCachedSymbols } from './kernel-symbols.js';
+import { keepWhatIsLeft } from './keep-what-is-left.js';
 import { knownSymbols } from './known-symbols.js';
 import type { MachineOpener } from './machine-opener.js';
 import { bootGuest, markClone, prepareGuest } from './prepare-guest.js';
@@ -112,13 +113,15 @@ async function runGuest(
     const machine = await open(plan, { directory, log: watch, origin });
     undo.push(() => machine.close());
     const guest = new Guest(machine, watch, { lastId: template?.lastId });
-    const sources = new SourceBank(guest, scenario.sources);
-    undo.push(() => sources.stop());
-    const symbols = kernelSymbols(guest, wanted);
     const known = knownSymbols(guest, {
       cacheDir,
       kernels: { production: kernel, capture: captureKernel },
     });
+    const judge = () => resultOf(classify(watch.events, plan), plan, { events: watch.events, directory });
+    undo.push(() => keepWhatIsLeft({ guest, directory, cacheDir, known, judge }, plan));
+    const sources = new SourceBank(guest, scenario.sources);
+    undo.push(() => sources.stop());
+    const symbols = kernelSymbols(guest, wanted);
     const isArmed = scenario.crashKernel === 'loaded';
     const questions = guestQuestions(guest, {
       cpus: plan.machine.cpus,

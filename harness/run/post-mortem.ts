@@ -1,10 +1,12 @@
+import type { AutopsiedKernel } from '../autopsy/autopsy.js';
 import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
 import { panicCpuOf } from '../autopsy/panic-cpu.js';
 import { reinitialised, resetCause } from '../autopsy/reset-cause.js';
 import { panicTextOf } from '../autopsy/panic-text.js';
-import { placesOf } from '../autopsy/stacks.js';
+import { placesOf } from '../autopsy/last-places.js';
+import type { ControllerTexts } from '../hmp/controllers.js';
 import { taintDegradations } from '../classify/taint.js';
 import { MachineFailure, MissingAbility, need } from '../machine/machine.js';
 import type { Debugger } from '../machine/debugger.js';
@@ -143,7 +145,7 @@ function isSameLog(one: HostFact, other: HostFact): boolean {
   return one.fact === 'kernel-log' && other.fact === 'kernel-log' && one.text === other.text;
 }
 
-/** Records the last places, and has the interrupt controllers' texts recorded in the QMP log. */
+/** Records why the machine reset, the last places and the autopsy. */
 async function examine(
   guest: Guest,
   gdb: Debugger,
@@ -152,7 +154,6 @@ async function examine(
   const { machine, watch } = guest;
   const monitor = need(machine, 'monitor');
   const registersText = await monitor.registers();
-  const symbols = symbolsOf(kernels);
   const armed = armedOf(guest);
   const shutdown = watch.events.find((event) => event.type === 'shutdown');
   const sampleBefore = watch.sampleBeforeShutdown;
@@ -173,15 +174,34 @@ async function examine(
   const { production } = kernels;
   const panicCpu = production === undefined ? undefined : await panicCpuOf(production);
   if (panicCpu !== undefined) watch.fact(panicCpu);
-  for (const fact of await placesOf({ gdb, registersText, armed, symbols, lost })) watch.fact(fact);
-  await recordInterruptControllers(guest, gdb);
+  for (const fact of placesOf({ registersText, armed, symbols: symbolsOf(kernels), lost })) watch.fact(fact);
+  const controllers = await readControllers(guest, gdb);
+  const autopsied = {
+    production: autopsiedKernel(kernels.production),
+    capture: autopsiedKernel(kernels.capture),
+  };
+  // It decodes instructions, which most runs do without.
+  const { autopsyOf } = await import('../autopsy/autopsy.js');
+  watch.fact({
+    fact: 'autopsy',
+    autopsy: await autopsyOf({ reader: gdb, registersText, armed, kernels: autopsied, controllers, lost }),
+  });
 }
 
-async function recordInterruptControllers({ machine }: Guest, gdb: Pick<Debugger, 'vcpus'>): Promise<void> {
+/** The texts of the interrupt controllers; the counts of interrupts go into the QMP log. */
+async function readControllers({ machine }: Guest, gdb: Pick<Debugger, 'vcpus'>): Promise<ControllerTexts> {
   const monitor = need(machine, 'monitor');
-  await monitor.irqchips();
+  const pic = await monitor.irqchips();
   await monitor.interruptCounts();
-  for (const vcpu of gdb.vcpus) await monitor.lapic(vcpu);
+  const lapics: { vcpu: number; text: string }[] = [];
+  for (const vcpu of gdb.vcpus) lapics.push({ vcpu, text: (await monitor.lapic(vcpu)) ?? '' });
+  return { pic, lapics };
+}
+
+function autopsiedKernel(found: FoundKernel | undefined): AutopsiedKernel | undefined {
+  if (found === undefined) return undefined;
+  const { symbols, release } = found;
+  return { symbols, release, from: "its own /proc/kallsyms, moved to this boot's addresses" };
 }
 
 /** What the last arming of the guest left behind. */

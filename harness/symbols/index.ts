@@ -28,8 +28,17 @@ export {
   type Reading,
 } from './guest-memory.js';
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
+export { type ImageSymbols, type KernelImage, readImageSymbols } from './kallsyms-image.js';
+export { type Agreement, compareSymbols } from './agreement.js';
+export { type ElfSection, readSections, sectionTable, SHT_SYMTAB, symbolsOfElf } from './elf-symbols.js';
+export { type CoreNotes, type DumpedRegisters, readCoreNotes } from './core-notes.js';
 export { baseName } from './names.js';
-export type { OrcFormat } from './orc.js';
+export { type FrameValues, type Known, valuesOf } from './frame-values.js';
+export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
+export { operationsAt } from './operations.js';
+export { findOrcTables, type OrcFormat, type OrcRange, readOrcRanges } from './orc.js';
+export { framePointerFrames, orcFrames } from './debug-frame.js';
+export { symbolsElf } from './symbols-elf.js';
 export { findImageOffset } from './image-offset.js';
 export { kernelTablesOf, type PageTables, type PhysicalAddress, translate } from './page-tables.js';
 export { MAX_LOG_BYTES, readPrintkRing } from './printk-ring.js';
@@ -47,3 +56,10 @@ export {
   VMCOREINFO_SYMBOLS,
   withoutModules,
 } from './relocate.js';
+export {
+  notesOfElfHeader,
+  parseVmcoreinfo,
+  readVmcoreinfoText,
+  type Vmcoreinfo,
+  vmcoreinfoNote,
+} from './vmcoreinfo.js';

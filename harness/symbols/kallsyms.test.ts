@@ -145,3 +145,28 @@ t.test('a quarter of a million lines are read in seconds', async (t) => {
   t.equal(table.size, 250_000);
   t.equal(table.label(0xffffffff81000000n + 64n * 123_456n + 5n), 'function_123456+0x5/0x40');
 });
+
+t.test('variables with the letter of code, as in 7.2', async (t) => {
+  const lines = (...between: string[]) =>
+    tableOf(
+      parseKallsyms(
+        [
+          'ffffffff90800000 T _stext',
+          'ffffffff90c5ca20 T console_list_lock',
+          'ffffffff92a00000 T _sdata',
+          ...between,
+          'ffffffff92d5b900 T _edata',
+          'ffffffff931e33b0 t force_disable_hpet',
+          '',
+        ].join('\n'),
+      ),
+    );
+  const table = lines('ffffffff92a07a00 T jiffies', 'ffffffff92b0ab70 t console_sem');
+  const sort = (name: string) => table.named(name).map((symbol) => `${symbol.type} ${sortOf(symbol)}`);
+  t.strictSame(sort('console_sem'), ['d data']);
+  t.strictSame(sort('jiffies'), ['D data']);
+  t.strictSame(sort('console_list_lock'), ['T text']);
+  t.strictSame(sort('force_disable_hpet'), ['t text'], 'code of the init section lies behind the data');
+  const module = lines('ffffffff92c00000 t helper\t[module]');
+  t.strictSame(module.named('helper').map(sortOf), ['text']);
+});

@@ -14,6 +14,8 @@ export interface NearestOptions {
 export interface SymbolTable {
   /** Number of symbols kept. */
   readonly size: number;
+  /** All symbols, in the order of the text. */
+  all(): readonly KernelSymbol[];
   /** All symbols of exactly this name: several static functions may share one. */
   named(name: string): readonly KernelSymbol[];
   /**
@@ -87,7 +89,22 @@ export function parseKallsyms(text: string, maxSymbols = MAX_SYMBOLS): KallsymsR
     const hidden = symbols.length > 0 && symbols.every((symbol) => symbol.address === 0n);
     return hidden ? { kind: 'hidden', symbols: symbols.length, badLines } : { kind: 'empty', badLines };
   }
-  return { kind: 'symbols', table: createTable(symbols), badLines, truncated };
+  return { kind: 'symbols', table: symbolTableOf(symbols), badLines, truncated };
+}
+
+/**
+ * Variables are code by their letter in some kernels: Debian's 7.2.13 has `t console_sem` and `T jiffies` (measured). What
+ * lies between _sdata and _edata is data (include/asm-generic/sections.h).
+ */
+function dataAsData(symbols: readonly KernelSymbol[]): readonly KernelSymbol[] {
+  const border = (name: string) => symbols.find((symbol) => symbol.name === name)?.address;
+  const [first, end] = [border('_sdata'), border('_edata')];
+  if (first === undefined || end === undefined) return symbols;
+  return symbols.map((symbol) => {
+    const isData = symbol.address >= first && symbol.address < end;
+    if (!isData || symbol.module !== undefined || sortOf(symbol) !== 'text') return symbol;
+    return { ...symbol, type: symbol.type === symbol.type.toUpperCase() ? 'D' : 'd' };
+  });
 }
 
 function readSymbol(match: RegExpExecArray): KernelSymbol {
@@ -96,7 +113,9 @@ function readSymbol(match: RegExpExecArray): KernelSymbol {
   return module === undefined ? { address, type, name } : { address, type, name, module };
 }
 
-function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
+/** A table of symbols in any order; those below the kernel's addresses have names only. */
+export function symbolTableOf(given: readonly KernelSymbol[]): SymbolTable {
+  const symbols = dataAsData(given);
   const byName = new Map<string, KernelSymbol[]>();
   for (const symbol of symbols) {
     const sameName = byName.get(symbol.name);
@@ -107,6 +126,7 @@ function createTable(symbols: readonly KernelSymbol[]): SymbolTable {
   let byBase: Map<string, KernelSymbol[]> | undefined;
   return {
     size: symbols.length,
+    all: () => symbols,
     named: (name) => byName.get(name) ?? [],
     related: (name) => {
       byBase ??= groupByBase(symbols);

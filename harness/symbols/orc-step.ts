@@ -13,6 +13,9 @@ export interface Cursor {
   readonly registers?: WalkRegisters;
 }
 
+/** Stacks of tasks and of interrupts are 16 KiB (arch/x86/include/asm/page_64_types.h, without KASAN). */
+const STACK_BYTES = 16n * 1024n;
+
 /** One step to the caller, or the reason why there is none. */
 export type Step =
   | { readonly kind: 'frame'; readonly cursor: Cursor }
@@ -73,12 +76,19 @@ function* frameEnd(entry: OrcEntry, memory: PagedMemory, cursor: Cursor): Readin
 
 function* overCall(entry: OrcEntry, memory: PagedMemory, cursor: Cursor, frame: bigint): Reading<Step> {
   const indirect = entry.spRegister === 'sp-indirect' || entry.spRegister === 'bp-indirect';
-  if (!indirect && frame <= cursor.sp) return lost('the stack goes in the wrong direction');
+  if (!indirect && frame <= cursor.sp && isSameStack(frame, cursor.sp))
+    return lost('the stack goes in the wrong direction');
   const ip = yield* memory.word(frame - 8n);
   if (ip === undefined) return lost(`stack at 0x${(frame - 8n).toString(16)} is not readable`);
   const bp = yield* callerBp(entry, memory, cursor.bp, frame);
   if (bp === undefined) return lost('the saved frame pointer is not readable');
   return { kind: 'frame', cursor: { ip, sp: frame, bp, interrupted: false } };
+}
+
+/** Interrupts switch to a stack of their own (v5.10: with a frame pointer, asm_call_on_stack), anywhere in memory. */
+function isSameStack(one: bigint, other: bigint): boolean {
+  const distance = one > other ? one - other : other - one;
+  return distance < STACK_BYTES;
 }
 
 function* overRegs(entry: OrcEntry, memory: PagedMemory, frame: bigint): Reading<Step> {

@@ -44,3 +44,30 @@ t.test('the format is that of most entries', async (t) => {
   t.equal(formatOf(mixed), undefined, 'half and half is no table');
   t.equal(formatOf(Buffer.alloc(0)), undefined);
 });
+
+t.test('the registers of 7.2 have other numbers', async (t) => {
+  // Entries of Debian's 7.2.13: _raw_spin_lock_irqsave, exc_nmi, crash_nmi_callback, and padding.
+  const functions = [entry(16, 0, 0x203), entry(32, -24, 0x283), entry(8, 0, 0x203), entry(0, 0, 0)];
+  t.equal(formatOf(Buffer.concat(functions.flatMap((one) => [one, one, one]))), 'stack-is-three');
+  const newest = (sp: number, bp: number, flags: number) =>
+    decodeOrcEntry(entry(sp, bp, flags), 0, 'stack-is-three');
+  t.match(newest(32, -24, 0x283), {
+    kind: 'call',
+    spRegister: 'sp',
+    bpRegister: 'previous-sp',
+    bpOffset: -24,
+  });
+  t.match(newest(16, -16, 0x284), { kind: 'call', spRegister: 'bp', bpRegister: 'previous-sp' });
+  t.match(newest(0, 0, 0xb03), { kind: 'regs', spRegister: 'sp' }, 'end_repeat_nmi');
+  t.match(newest(8, 0, 0xc02), { kind: 'regs-partial', spRegister: 'dx' }, 'asm_exc_nmi');
+  t.match(newest(0, 0, 0x246), { kind: 'call', spRegister: 'r10', bpRegister: 'bp' });
+  t.match(newest(16, 0, 0x209), { kind: 'call', spRegister: 'sp-indirect' }, 'a call on the interrupt stack');
+  t.match(newest(-40, 0, 0x24a), { kind: 'call', spRegister: 'bp-indirect' });
+  t.equal(newest(0, 0, 0x205).kind, 'undefined', 'no entry has it');
+});
+
+t.test('padding does not count for the format', async (t) => {
+  const padding = repeated(entry(0, 0, 0), 24);
+  t.equal(formatOf(Buffer.concat([padding, repeated(entry(8, 0, 5 | (2 << 8)), 8)])), 'calls-are-two');
+  t.equal(formatOf(padding), undefined);
+});

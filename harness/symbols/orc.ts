@@ -4,12 +4,13 @@ import type { SymbolTable } from './kallsyms.js';
 /**
  * The encoding of an entry's type bits. `calls-are-zero`: CALL 0, REGS 1, REGS_PARTIAL 2 and bits for `end` and (v6.3
  * only) `signal`; from v4.14 (commit ee9f8fce9964) to v6.3 (ffb1b4a41016). `calls-are-two`: UNDEFINED 0, END_OF_STACK
- * 1, CALL 2, REGS 3, REGS_PARTIAL 4; since v6.4 (commit fb799447ae29). Vendors backport changes, so the format is
- * detected from the entries, not from the release.
+ * 1, CALL 2, REGS 3, REGS_PARTIAL 4; since v6.4 (commit fb799447ae29). `stack-is-three`: the same types, and the
+ * registers have other numbers; measured on Debian's 7.2.13. Vendors backport changes, so the format is detected from the
+ * entries, not from the release.
  */
-export type OrcFormat = 'calls-are-zero' | 'calls-are-two';
+export type OrcFormat = 'calls-are-zero' | 'calls-are-two' | 'stack-is-three';
 
-/** Registers that an entry can start from (arch/x86/include/asm/orc_types.h, the same in all formats). */
+/** Registers that an entry can start from (arch/x86/include/asm/orc_types.h). */
 export type OrcRegister =
   | 'undefined'
   | 'previous-sp'
@@ -47,6 +48,7 @@ const SAMPLE_ENTRIES = 512;
 /** Debian's 6.1 has 384,849 entries. */
 const MAX_ENTRIES = 8_000_000;
 
+/** Up to v6.12 at least. */
 const REGISTERS: readonly (OrcRegister | undefined)[] = [
   'undefined',
   'previous-sp',
@@ -59,6 +61,26 @@ const REGISTERS: readonly (OrcRegister | undefined)[] = [
   'bp-indirect',
   'sp-indirect',
 ];
+
+/**
+ * Read off the tables and the code of Debian's 7.2.13: entries of functions start from 3, those with frame pointers from 4
+ * and save it below 8, asm_exc_nmi copies a frame from RDX (2), realigned stacks start from R10 (6) or R13 (7), calls on
+ * another stack from 9, parts of functions with realigned stacks from 10. 1 and 5 are in no entry.
+ */
+const NEWER_REGISTERS: readonly (OrcRegister | undefined)[] = [
+  'undefined',
+  undefined,
+  'dx',
+  'sp',
+  'bp',
+  undefined,
+  'r10',
+  'r13',
+  'previous-sp',
+  'sp-indirect',
+  'bp-indirect',
+];
+const SP = { older: REGISTERS.indexOf('sp'), newer: NEWER_REGISTERS.indexOf('sp') } as const;
 
 /**
  * Finds the tables by their symbols; undefined when the kernel has none (built with frame pointers), when the
@@ -84,28 +106,35 @@ export function* findOrcTables(table: SymbolTable, memory: PagedMemory): Reading
 }
 
 /**
- * Distinguishes the formats by the type of nearly all entries, which is CALL. Undefined when neither reading makes at
- * least three quarters of the entries calls.
+ * Distinguishes the formats by the type of nearly all entries, which is CALL, and by the register that most of these start
+ * from, which is the stack pointer. Undefined when neither reading makes at least three quarters of the entries calls.
+ * Padding between functions, which has empty entries, does not count.
  */
 export function formatOf(entries: Uint8Array): OrcFormat | undefined {
   const count = Math.floor(entries.length / ENTRY_BYTES);
-  let zero = 0;
-  let two = 0;
+  let [used, zero, two, older, newer] = [0, 0, 0, 0, 0];
   for (let i = 0; i < count; i += 1) {
-    const type = (flagsOf(entries, i * ENTRY_BYTES) >> 8) & 7;
+    const flags = flagsOf(entries, i * ENTRY_BYTES);
+    if (flags === 0) continue;
+    used += 1;
+    const type = (flags >> 8) & 7;
     if (type === 0) zero += 1;
     if (type === 2) two += 1;
+    if ((flags & 0xf) === SP.older) older += 1;
+    if ((flags & 0xf) === SP.newer) newer += 1;
   }
-  if (count === 0 || Math.max(zero, two) * 4 < count * 3) return undefined;
-  return two > zero ? 'calls-are-two' : 'calls-are-zero';
+  if (used === 0 || Math.max(zero, two) * 4 < used * 3) return undefined;
+  if (zero > two) return 'calls-are-zero';
+  return newer > older ? 'stack-is-three' : 'calls-are-two';
 }
 
 /** Decodes the six bytes at an offset. An entry with an unknown register or type is `undefined`. */
 export function decodeOrcEntry(bytes: Uint8Array, offset: number, format: OrcFormat): OrcEntry {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flags = flagsOf(bytes, offset);
-  const spRegister = REGISTERS[flags & 0xf];
-  const bpRegister = REGISTERS[(flags >> 4) & 0xf];
+  const names = format === 'stack-is-three' ? NEWER_REGISTERS : REGISTERS;
+  const spRegister = names[flags & 0xf];
+  const bpRegister = names[(flags >> 4) & 0xf];
   const known = spRegister !== undefined && bpRegister !== undefined;
   return {
     kind: known ? kindOf(flags, format) : 'undefined',
@@ -142,6 +171,39 @@ export function* findOrcEntry(
   return bytes === undefined ? undefined : decodeOrcEntry(bytes, 0, tables.format);
 }
 
+/** Code from `start` up to the next one's, and how to find the caller's frame there. */
+export interface OrcRange {
+  readonly start: bigint;
+  readonly entry: OrcEntry;
+}
+
+/** Entries of one read of the tables. */
+const ENTRIES_AT_A_TIME = 65_536;
+
+/** All entries of the kernel's own tables, in order; undefined when they cannot be read. */
+export function* readOrcRanges(tables: OrcTables, memory: PagedMemory): Reading<OrcRange[] | undefined> {
+  const ranges: OrcRange[] = [];
+  for (let first = 0; first < tables.count; first += ENTRIES_AT_A_TIME) {
+    const count = Math.min(ENTRIES_AT_A_TIME, tables.count - first);
+    const ipsAt = tables.ipAddress + BigInt(first * IP_BYTES);
+    const ips = yield* memory.bytes(ipsAt, count * IP_BYTES);
+    const entries = yield* memory.bytes(
+      tables.entryAddress + BigInt(first * ENTRY_BYTES),
+      count * ENTRY_BYTES,
+    );
+    if (ips === undefined || entries === undefined) return undefined;
+    const offsets = new DataView(ips.buffer, ips.byteOffset, ips.byteLength);
+    for (let index = 0; index < count; index += 1) {
+      const at = ipsAt + BigInt(index * IP_BYTES);
+      ranges.push({
+        start: at + BigInt(offsets.getInt32(index * IP_BYTES, true)),
+        entry: decodeOrcEntry(entries, index * ENTRY_BYTES, tables.format),
+      });
+    }
+  }
+  return ranges;
+}
+
 /** Entry i covers from `&ip[i] + ip[i]` on: each offset is relative to its own address. */
 function* startOf(tables: OrcTables, memory: PagedMemory, index: number): Reading<bigint | undefined> {
   const at = tables.ipAddress + BigInt(index * IP_BYTES);
@@ -151,7 +213,7 @@ function* startOf(tables: OrcTables, memory: PagedMemory, index: number): Readin
 }
 
 function kindOf(flags: number, format: OrcFormat): OrcEntry['kind'] {
-  if (format === 'calls-are-two') {
+  if (format !== 'calls-are-zero') {
     const kinds = ['undefined', 'end-of-stack', 'call', 'regs', 'regs-partial'] as const;
     return kinds[(flags >> 8) & 7] ?? 'undefined';
   }

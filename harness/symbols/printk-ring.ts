@@ -1,7 +1,7 @@
 import { type PagedMemory, pagedMemory, type Reading, wordAt } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';
 import { sortOf } from './symbol.js';
-import { parseVmcoreinfo, type Vmcoreinfo } from './vmcoreinfo.js';
+import { parseVmcoreinfo, readVmcoreinfoText, type Vmcoreinfo } from './vmcoreinfo.js';
 
 /**
  * The printk ring buffer of v5.10 and later (kernel/printk/printk_ringbuffer.h and .c): a ring of descriptors, a ring of
@@ -15,7 +15,6 @@ export const MAX_LOG_BYTES = 64 * 1024;
 const MAX_RECORDS = 8192;
 /** One record's text (LOG_LINE_MAX and PREFIX_MAX of kernel/printk/printk.c are 1 KiB each; extended ones 8 KiB). */
 const MAX_TEXT_BYTES = 8 * 1024;
-const MAX_VMCOREINFO_BYTES = 4096;
 
 /** Sizes of `count_bits` and `size_bits` that a kernel can have (init/Kconfig, LOG_BUF_SHIFT; log_buf_len=). */
 const COUNT_BITS = { least: 2n, most: 26n };
@@ -61,7 +60,8 @@ interface Ring {
  */
 export function* readPrintkRing(symbols: SymbolTable): Reading<string | undefined> {
   const memory = pagedMemory();
-  const info = yield* readVmcoreinfo(symbols, memory);
+  const described = yield* readVmcoreinfoText(symbols, memory);
+  const info = described === undefined ? undefined : parseVmcoreinfo(described);
   for (const pointer of pointersTo(symbols, info)) {
     const at = yield* memory.word(pointer);
     const ring = at === undefined ? undefined : yield* readRing(at, { memory, info });
@@ -79,20 +79,6 @@ function pointersTo(symbols: SymbolTable, info: Vmcoreinfo | undefined): bigint[
     .named('prb')
     .filter((symbol) => sortOf(symbol) === 'data')
     .map(({ address }) => address);
-}
-
-/** The kernel's description of itself for crash dumps (kernel/crash_core.c, v6.1; kernel/vmcore_info.c, v6.12). */
-function* readVmcoreinfo(symbols: SymbolTable, memory: PagedMemory): Reading<Vmcoreinfo | undefined> {
-  const [data] = symbols.named('vmcoreinfo_data');
-  const [size] = symbols.named('vmcoreinfo_size');
-  if (data === undefined || size === undefined) return undefined;
-  const at = yield* memory.word(data.address);
-  const length = yield* memory.word(size.address);
-  if (at === undefined || length === undefined || length === 0n || length > MAX_VMCOREINFO_BYTES) {
-    return undefined;
-  }
-  const bytes = yield* memory.bytes(at, Number(length));
-  return bytes === undefined ? undefined : parseVmcoreinfo(latin1(bytes));
 }
 
 function* readRing(

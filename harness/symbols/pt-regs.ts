@@ -1,14 +1,11 @@
 import { wordAt } from './guest-memory.js';
+import type { General } from './operations.js';
 
-/** The registers of a vCPU that a walk uses. All but the first three are needed only in entry code. */
-export interface WalkRegisters {
+/** The registers of a vCPU that a walk uses. All but the first three are needed only in entry code, and for values. */
+export interface WalkRegisters extends Readonly<Partial<Record<General, bigint>>> {
   readonly rip: bigint;
   readonly rsp: bigint;
   readonly rbp: bigint;
-  readonly rdi?: bigint;
-  readonly rdx?: bigint;
-  readonly r10?: bigint;
-  readonly r13?: bigint;
 }
 
 /** Registers that an interrupt or exception saved on the stack. */
@@ -23,15 +20,32 @@ export const PT_REGS_BYTES = 168;
 export const IRET_FRAME_OFFSET = 128;
 export const IRET_FRAME_BYTES = 40;
 
+/** The general registers of `struct pt_regs` in order, from its first word. */
+const SAVED: readonly General[] = [
+  'r15',
+  'r14',
+  'r13',
+  'r12',
+  'rbp',
+  'rbx',
+  'r11',
+  'r10',
+  'r9',
+  'r8',
+  'rax',
+  'rcx',
+  'rdx',
+  'rsi',
+  'rdi',
+];
+
 /** Reads a whole `struct pt_regs`. */
 export function readPtRegs(bytes: Uint8Array): SavedRegisters {
+  const saved = Object.fromEntries(SAVED.map((name, index) => [name, wordAt(bytes, index * 8)]));
   return {
+    ...saved,
+    rbp: wordAt(bytes, SAVED.indexOf('rbp') * 8),
     ...readIretFrame(bytes.subarray(IRET_FRAME_OFFSET)),
-    r13: wordAt(bytes, 16),
-    rbp: wordAt(bytes, 32),
-    r10: wordAt(bytes, 56),
-    rdx: wordAt(bytes, 96),
-    rdi: wordAt(bytes, 112),
   };
 }
 

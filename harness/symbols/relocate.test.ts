@@ -64,5 +64,5 @@ t.test('symbols of the same image at another address', async (t) => {
   t.equal(moved.related('panic.cold')[0]?.address, 0xffffffff9f000100n);
   t.equal(moved.at(0xffffffff81000110n), undefined, 'no symbol covers the old address');
   t.strictSame(moved.named('e1000_probe'), [], 'a module is elsewhere');
-  t.strictSame(moved.named('fixed_percpu_data'), [], 'an absolute number does not move');
+  t.match(moved.named('fixed_percpu_data'), [{ address: 0x1000n }], 'an absolute number does not move');
 });

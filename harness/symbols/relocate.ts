@@ -53,14 +53,17 @@ function addressesOf(text: string, names: ReadonlySet<string>): Map<string, bigi
 
 /**
  * The names of another boot of the same image, `offset` bytes higher: of the capture kernel, when it is the same kernel
- * as the one that crashed. Modules and per-CPU symbols do not move with the image and are left out.
+ * as the one that crashed. Modules are left out; offsets into the per-CPU area (before v6.15) do not move.
  */
 export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
   const move = (symbol: KernelSymbol) => ({ ...symbol, address: symbol.address + offset });
   const moveAll = (symbols: readonly KernelSymbol[]) =>
-    symbols.filter(({ address }) => inImage(address)).map(move);
+    symbols.flatMap((symbol) =>
+      inImage(symbol.address) ? [move(symbol)] : symbol.address < PER_CPU_END ? [symbol] : [],
+    );
   const moved: SymbolTable = {
     size: table.size,
+    all: () => moveAll(table.all()),
     named: (name) => moveAll(table.named(name)),
     related: (name) => moveAll(table.related(name)),
     at: (address) => {
@@ -73,6 +76,9 @@ export function movedSymbols(table: SymbolTable, offset: bigint): SymbolTable {
   };
   return moved;
 }
+
+/** Larger than any per-CPU area, lower than any address of the kernel. */
+const PER_CPU_END = 0x1000_0000n;
 
 function inImage(address: bigint): boolean {
   return address >= IMAGE_FIRST && address <= IMAGE_LAST;

@@ -20,6 +20,15 @@ export const RENAMED: readonly Renamed[] = [
     source: 'commit 2579a4eefc04 ("x86/ioapic: Rename misnamed functions")',
   },
   {
+    names: ['move_native_irq', '__irq_move_irq'],
+    source:
+      'the stack of an edge interrupt whose affinity changed: LKML 2012-02-29 (Zickus) has the first, 6.1.192 the last; irq_move_irq() is an inline function around it (include/linux/irq.h, v6.1)',
+  },
+  {
+    names: ['ack_apic_edge', 'apic_ack_edge'],
+    source: 'the same stacks',
+  },
+  {
     names: ['do_IRQ', 'common_interrupt'],
     source:
       'the entry code of 5.8 has no do_IRQ: lkdtm on 6.1 fails to probe it; Debian 6.1.0-56 has the second',

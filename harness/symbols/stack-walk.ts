@@ -1,4 +1,5 @@
 import { findMatchingCaller, STACK_BYTES } from './call-match.js';
+import { functionFlows } from './function-flows.js';
 import { framePointerStep } from './frame-pointer-step.js';
 import { type PagedMemory, pagedMemory, type Reading } from './guest-memory.js';
 import type { SymbolTable } from './kallsyms.js';
@@ -25,6 +26,10 @@ export interface StackFrame {
   readonly reliable: boolean;
   /** An interrupt or exception hit here; otherwise the address is where a call returns to. */
   readonly interrupted: boolean;
+  /** The stack pointer at `address`; absent for a word found by scanning. */
+  readonly sp?: bigint;
+  /** All general registers at `address`, where they are known: of the vCPU, or saved by an interrupt. */
+  readonly registers?: WalkRegisters;
 }
 
 /** A backtrace, innermost frame first. `complete` means that the bottom of the stack or user space was reached. */
@@ -38,6 +43,11 @@ export interface StackTrace {
 
 /** Frames of one walk; the kernel's own dumps end long before. */
 const MAX_FRAMES = 128;
+/**
+ * The outermost functions of idle tasks. What called rest_init() is freed after boot, and start_secondary() is not called
+ * but returned to (init/main.c, arch/x86/kernel/head_64.S, v6.1).
+ */
+const BOTTOM = /^(?:rest_init|start_secondary)$/;
 /** Frames that a scan lists at most. */
 const MAX_SCANNED_FRAMES = 32;
 
@@ -46,9 +56,13 @@ const MAX_SCANNED_FRAMES = 32;
  * without, it follows frame pointers. Where that fails, it scans the rest of that stack for return addresses and marks
  * them. `finishReading` and `finishReadingAsync` supply the memory.
  */
-export function* walkStack(registers: WalkRegisters, table: SymbolTable): Reading<StackTrace> {
-  const memory = pagedMemory();
+export function* walkStack(
+  registers: WalkRegisters,
+  table: SymbolTable,
+  memory: PagedMemory = pagedMemory(),
+): Reading<StackTrace> {
   const check = returnAddressCheck(table, memory);
+  const flows = functionFlows(table, { memory, effectOf: () => 'none' });
   const tables = yield* findOrcTables(table, memory);
   const unwinder = tables === undefined ? 'frame-pointer' : 'orc';
   let source: FrameSource = unwinder;
@@ -76,7 +90,7 @@ export function* walkStack(registers: WalkRegisters, table: SymbolTable): Readin
     frames.push(frameAt(table, cursor, frames.length === 0 ? 'registers' : source));
     source = unwinder;
     if (tables === undefined) {
-      step = yield* framePointerStep(check, memory, cursor);
+      step = yield* framePointerStep({ check, flows, memory }, cursor);
       continue;
     }
     step = yield* orcStep(tables, memory, cursor);
@@ -86,6 +100,8 @@ export function* walkStack(registers: WalkRegisters, table: SymbolTable): Readin
     step = { kind: 'frame', cursor: caller };
     source = 'call-match';
   }
+  if (step.kind === 'lost' && BOTTOM.test(table.at(cursor.ip - 1n)?.symbol.name ?? ''))
+    step = { kind: 'end-of-stack' };
   if (step.kind !== 'lost') {
     return { frames, unwinder, complete: true, ended: step.kind };
   }
@@ -126,13 +142,28 @@ function* scanStack(
   return frames;
 }
 
-function frameAt(table: SymbolTable, { ip, interrupted }: Cursor, source: FrameSource): StackFrame {
+function frameAt(
+  table: SymbolTable,
+  { ip, sp, interrupted, registers }: Cursor,
+  source: FrameSource,
+): StackFrame {
   // A return address is looked up by the call before it, which may be the last instruction of its function.
-  const found = table.at(interrupted ? ip : ip - 1n);
-  const symbolized = found === undefined || interrupted ? found : { ...found, offset: found.offset + 1 };
+  const before = table.at(interrupted ? ip : ip - 1n);
+  // Nothing calls from the padding before a function: a choreography has entered another function at its first byte.
+  const isPadding = before !== undefined && before.symbol.name.startsWith('__pfx_');
+  const found = isPadding ? table.at(ip) : before;
+  const symbolized =
+    found === undefined || interrupted || isPadding ? found : { ...found, offset: found.offset + 1 };
   const reliable = source !== 'scan';
   const label = `${reliable ? '' : '? '}${nameSymbol(symbolized, ip)}`;
-  return symbolized === undefined
-    ? { address: ip, label, source, reliable, interrupted }
-    : { address: ip, label, symbolized, source, reliable, interrupted };
+  return {
+    address: ip,
+    label,
+    ...(symbolized && { symbolized }),
+    source,
+    reliable,
+    interrupted,
+    ...(reliable && { sp }),
+    ...(registers && { registers }),
+  };
 }

@@ -58,8 +58,13 @@ export interface ConsoleReader {
  * `elfcorehdr=` (kexec-tools adds it; Documentation/admin-guide/kdump). When it is the first kernel's command line
  * again, the machine rebooted: a panic without a crash kernel and with panic=-1 looks like that. A command line that is
  * neither (bytes were lost) shows nothing. `startsOn`: whose lines come first; a log read from memory is of one kernel.
+ * `further`: rows beside {@link SIGNATURES}.
  */
-export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'production'): ConsoleReader {
+export function createConsoleReader(
+  startsOn: Exclude<Side, 'rebooted'> = 'production',
+  { further = [] }: { readonly further?: readonly Signature[] } = {},
+): ConsoleReader {
+  const signatures = [...SIGNATURES, ...further];
   let side: Side = startsOn;
   // A banner shows that a kernel starts; its command line, a line later, shows which one.
   let bannerOpen = false;
@@ -129,7 +134,7 @@ export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'produ
     if (direct?.[1] !== undefined) {
       events.push({ type: 'lkdtm-hit', point: 'DIRECT', crashType: direct[1], roundsLeft: 0 });
     }
-    for (const signature of SIGNATURES) {
+    for (const signature of signatures) {
       const match = countsOn(side, signature) ? signature.pattern.exec(text) : null;
       if (match === null) continue;
       const degrades = signature.degrades && side === 'capture';
@@ -156,6 +161,16 @@ export function createConsoleReader(startsOn: Exclude<Side, 'rebooted'> = 'produ
       return events.length > 0 || text === raw ? events : read(raw);
     },
   };
+}
+
+/** Whether a line is a kernel's first one, its banner. */
+export function isBanner(text: string): boolean {
+  return BANNER.test(text);
+}
+
+/** The command line that a kernel prints behind its banner; undefined for another line. */
+export function commandLineIn(text: string): string | undefined {
+  return COMMAND_LINE.exec(text)?.[1]?.trim();
 }
 
 function countsOn(side: Side, signature: Signature): boolean {

@@ -106,3 +106,17 @@ void t.test('a vmcore frame without an ELF core is a missing vmcore', async (t) 
     why: /ELF/,
   });
 });
+
+void t.test('the end of the dump that the capture kernel writes', async (t) => {
+  t.strictSame(read({ ev: 'dump', status: 0, level: 31, said: '' }), {
+    type: 'dump',
+    status: 0,
+    level: 31,
+    said: '',
+  });
+  t.match(read({ ev: 'dump', status: 1, level: 1, said: b64('no disk\n') }), { status: 1, said: 'no disk' });
+  const hostile = read({ ev: 'dump', status: 1, level: 1, said: b64('\u001b[2J'.repeat(500)) });
+  t.ok(hostile.type === 'dump' && hostile.said.length <= 2000 && !hostile.said.includes('\u001b'));
+  t.match(read({ ev: 'dump', status: 1, level: 1, said: b64('x'.repeat(5000)) }), { type: 'control-noise' });
+  t.match(read({ ev: 'dump', status: -1, level: 1, said: '' }), { type: 'control-noise' });
+});

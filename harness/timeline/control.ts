@@ -56,6 +56,7 @@ const Frame = z.discriminatedUnion('ev', [
     interrupts: base64,
     timers: base64.optional(),
   }),
+  z.object({ ev: z.literal('dump'), status: count, level: count, said: base64.max(4096) }),
   z.object({ ev: z.literal('exercise'), device: base64, before: base64, after: base64, received: count }),
   z.object({ ev: z.literal('capture-done'), taint: count.nullable().optional() }),
 ]);
@@ -132,6 +133,13 @@ export function readControlLine(line: string): EventBody {
         modulesFailed: text(frame.modulesFailed).trim(),
         interrupts: text(frame.interrupts),
         ...(frame.timers === undefined ? {} : { timers: parseTimers(text(frame.timers)) }),
+      };
+    case 'dump':
+      return {
+        type: 'dump',
+        status: frame.status,
+        level: frame.level,
+        said: escapeGuestText(text(frame.said).trim(), 400),
       };
     case 'exercise':
       return {

@@ -215,6 +215,121 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     hits: ['check access for rdinit=/nope failed: -2, ignoring'],
     misses: ['check access for rdinit=/nope', 'x: check access for rdinit=/nope failed: -2, ignoring'],
   },
+  'dump-saved': {
+    hits: [
+      'kdump: saving vmcore complete',
+      'kdump[671]: saving vmcore complete',
+      'kdump.sh[297]: kdump: saving vmcore complete',
+      'kdump-tools[747]:  * kdump-tools: saved vmcore in /var/crash/202601210724',
+      'kdump-tools[844]: kdump-tools: saved vmcore in /var/crash/202012311403.',
+    ],
+    misses: [
+      'kdump[642]: saving vmcore-dmesg.txt complete',
+      'kdump[644]: saving vmcore',
+      'kdump-tools[747]:  * kdump-tools: saved dmesg content in /var/crash/1',
+      'systemd[1]: kdump[3]: saving vmcore complete',
+    ],
+  },
+  'dump-failed': {
+    hits: [
+      'kdump[513]: saving vmcore failed, exitcode:1',
+      'kdump: saving vmcore failed',
+      'kdump.sh[511]: makedumpfile Failed.',
+      'makedumpfile Failed.',
+      'kdump-tools[700]: kdump-tools: failed to save vmcore in /var/crash/1',
+    ],
+    misses: [
+      'kdump[636]: saving vmcore-dmesg.txt failed',
+      'kdump-tools[844]: kdump-tools: failed to save dmesg content in /var/crash/1 ... failed!',
+      'The makedumpfile operation may be incomplete.',
+      'app: saving vmcore failed',
+    ],
+  },
+  'vmcore-not-opened': {
+    hits: [
+      'kdump.sh[331]: Cannot open /proc/vmcore: No such file or directory',
+      "kdump.sh[332]: open_dump_memory: Can't open the dump memory(/proc/vmcore). No such file or directory",
+    ],
+    misses: ['Cannot open /proc/kcore', "open_dump_memory: Can't open the dump memory(/proc/kcore)."],
+  },
+  'dump-target-full': {
+    hits: [
+      "Can't write the dump file(/var/crash/1/dump-incomplete). No space left on device",
+      "kdump.sh[511]: write_and_check_space: Can't write the dump file(/x). No space left on device",
+      "kdump[7]: cp: error writing '/sysroot/var/crash/vmcore': No space left on device",
+    ],
+    misses: ["Can't write the dump file(/x). Input/output error", 'rsyslogd: No space left on device'],
+  },
+  'dump-target-missing': {
+    hits: [
+      'dracut-initqueue[277]: Warning: dracut-initqueue: timeout, still waiting for following initqueue hooks:',
+      'dracut-initqueue[277]: Warning: dracut-initqueue timeout - starting timeout scripts',
+      'systemd[1]: Timed out waiting for device /dev/disk/by-uuid/7b1f.',
+      'dracut-pre-mount[9]: Warning: /dev/mapper/root does not exist',
+    ],
+    misses: [
+      'dracut-initqueue[300]: Timed out while waiting for udev queue to empty.',
+      'systemd[1]: Found device /dev/disk/by-uuid/7b1f.',
+    ],
+  },
+  'kdump-not-armed': {
+    hits: [
+      'kdumpctl[987]: kdump: No memory reserved for crash kernel',
+      'kdumpctl[797]: kdump: Starting kdump: [FAILED]',
+      'kdump: kexec: failed to load kdump kernel',
+      'Memory for crashkernel is not reserved',
+      'kexec_load failed: Operation not permitted',
+      'kexec_file_load failed: Key was rejected by service',
+      'kdump-tools[600]: kdump-tools: no crashkernel= parameter in the kernel cmdline',
+    ],
+    misses: ['kdumpctl[797]: kdump: Starting kdump: [OK]', 'kdump: kexec: loaded kdump kernel', 'kexec_load'],
+  },
+  'purgatory-digest': {
+    hits: ['sha256 digests do not match :('],
+    misses: ["I'm in purgatory", 'test: sha256 digests do not match :(', 'sha256_digest: 00 39'],
+  },
+  'kexec-locked-down': {
+    hits: [
+      'Lockdown: kexec: kexec of unsigned images is restricted; see man kernel_lockdown.7',
+      'ima: impossible to appraise a kernel image without a file descriptor; try using kexec_file_load syscall.',
+    ],
+    misses: [
+      'Lockdown: fwupd: /dev/mem,kmem,port is restricted; see man kernel_lockdown.7',
+      'Kernel is locked down from EFI Secure Boot; see man kernel_lockdown.7',
+    ],
+  },
+  'hardware-error': {
+    hits: [
+      '{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 4',
+      '[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 162',
+    ],
+    misses: ['{1}[Hardware Error]: event severity: fatal', 'BERT: Error records from previous boot:'],
+  },
+  'machine-check': {
+    hits: ['mce: [Hardware Error]: CPU 18: Machine Check Exception: 5 Bank 7: be00000001010091'],
+    misses: [
+      'mce: CPU0: Thermal monitoring enabled (TM1)',
+      "mce: [Hardware Error]: Run the above through 'mcelog --ascii'",
+    ],
+  },
+  'vmbus-unload': {
+    hits: [
+      'hv_vmbus: Waiting for VMBus UNLOAD to complete',
+      'hv_vmbus: Continuing even though VMBus UNLOAD did not complete',
+    ],
+    misses: ['hv_vmbus: Vmbus version:5.3', 'VMBus UNLOAD'],
+  },
+  'nvme-timeout': {
+    hits: [
+      'nvme nvme0: I/O 12 QID 0 timeout, completion polled',
+      'nvme nvme0: I/O tag 309 (1135) opcode 0x1 (Write) QID 1 timeout, aborting req_op:WRITE(1) size:4096',
+    ],
+    misses: ['nvme nvme0: Abort status: 0x0', 'nvme nvme0: 4/0/0 default/read/poll queues'],
+  },
+  'iommu-fault': {
+    hits: ['DMAR: DRHD: handling fault status reg 2', 'AMD-Vi: Completion-Wait loop timed out'],
+    misses: ['DMAR: IOMMU enabled', 'AMD-Vi: Copied DEV table from previous kernel.'],
+  },
   'unknown-nmi': {
     hits: ['Uhhuh. NMI received for unknown reason 20 on CPU 0.'],
     misses: ['NMI received for unknown reason', 'log: Uhhuh. NMI received for unknown reason 20'],
@@ -224,7 +339,11 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
 void t.test('signatures', async (t) => {
   t.strictSame(Object.keys(EXAMPLES).sort(), SIGNATURES.map(({ name }) => name).sort(), 'each has examples');
   for (const { name, side, source } of SIGNATURES) {
-    t.match(source, /^(arch|init|kernel|mm)\//, `${name} names its kernel source`);
+    t.match(
+      source,
+      /^(arch|drivers|init|kernel|mm|security)\/|^[\w-]+ \d|^dracut, /,
+      `${name} names its source`,
+    );
     const namesOf = (line: string, from: string = side) => {
       const reader = createConsoleReader();
       if (from === 'capture') [BANNER, CAPTURE_LINE].map((first) => reader.line(first));

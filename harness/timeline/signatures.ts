@@ -1,4 +1,5 @@
 import { MEMORY_SIGNATURES, TIMER_SIGNATURES } from './capture-signatures.js';
+import { PLATFORM_SIGNATURES, SERVICE_SIGNATURES } from './kdump-signatures.js';
 import { kernelMessage, WARNING_AT } from './printk.js';
 import type { Signature } from './signature.js';
 
@@ -116,7 +117,7 @@ export const SIGNATURES: readonly Signature[] = [
   {
     name: 'initramfs-not-unpacked',
     pattern: kernelMessage('Initramfs unpacking failed: .*'),
-    side: 'production',
+    side: 'both',
     degrades: false,
     source: 'init/initramfs.c, do_populate_rootfs() (v6.1)',
   },
@@ -129,4 +130,6 @@ export const SIGNATURES: readonly Signature[] = [
   },
   ...TIMER_SIGNATURES,
   ...MEMORY_SIGNATURES,
+  ...SERVICE_SIGNATURES,
+  ...PLATFORM_SIGNATURES,
 ];

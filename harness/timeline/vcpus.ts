@@ -28,7 +28,8 @@ export function readVcpus(text: string, armed: Armed | undefined): VcpuState[] {
   });
 }
 
-interface Whereabouts {
+/** What decides where a vCPU is; `cr3` without the bits that are no address. */
+export interface Whereabouts {
   readonly execution: VcpuExecution;
   readonly cr0: bigint;
   readonly cr3: bigint;
@@ -39,7 +40,7 @@ interface Whereabouts {
  * The page tables of the jump and of the capture kernel all lie in the crash kernel's reservation (kernel/kexec_core.c
  * allocates the control pages of a crash image from it), those of the crashed kernel never do.
  */
-function placeOf(at: Whereabouts): Place {
+export function placeOf(at: Whereabouts): Place {
   const { width, ip, cpl } = at.execution;
   if (width === 32) return placeOf32(at);
   const { armed } = at;

@@ -135,6 +135,8 @@ export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
 
 export type Location = z.infer<typeof LocationSchema>;
 export type Step = z.infer<typeof StepSchema>;
+/** A step as a file has it: what has a default may be absent. */
+export type WrittenStep = z.input<typeof StepSchema>;
 /** The value under a step's verb. */
 export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];

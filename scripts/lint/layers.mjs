@@ -10,13 +10,13 @@ import { dirname, relative, resolve, sep } from 'node:path';
  */
 const PURE_LAYERS = [
   ['model'],
-  ['hmp', 'symbols', 'stats'],
-  ['timeline', 'machine'],
+  ['hmp', 'symbols', 'stats', 'stacks'],
+  ['timeline', 'machine', 'dump'],
   ['proof', 'standstill'],
   ['trigger'],
   ['plan'],
   ['classify'],
-  ['sweep', 'bisection'],
+  ['sweep', 'bisection', 'console-log', 'proposal'],
   ['report'],
   ['night'],
 ];
@@ -24,14 +24,14 @@ const LAYERS = [
   ...PURE_LAYERS,
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
-  ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources'],
-  ['autopsy', 'history'],
+  ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources', 'kept'],
+  ['autopsy', 'history', 'bundle'],
   ['choreo'],
   ['run'],
-  ['machine/qemu', 'machine/recorded'],
+  ['machine/qemu', 'machine/recorded', 'machine/foreign'],
   ['campaign', 'doctor'],
   ['prepare'],
-  ['nightly', 'bisect'],
+  ['nightly', 'bisect', 'propose'],
   ['cli'],
   ['bench'],
   ['lab'],
@@ -57,10 +57,11 @@ const PURE_NODE_MODULES = ['node:module', 'node:stream', 'node:util', 'node:zlib
 
 /** Rooms that only a few higher rooms may import; everybody else asks for what they offer through `machine`. */
 const RESERVED = {
-  'qemu/qmp': ['machine/qemu'],
+  'qemu/qmp': ['machine/qemu', 'machine/foreign'],
   'qemu/qtest': ['machine/qemu'],
-  'qemu/gdbstub': ['machine/qemu', 'autopsy', 'choreo'],
+  'qemu/gdbstub': ['machine/qemu', 'machine/foreign', 'autopsy', 'choreo'],
   'machine/qemu': ['campaign', 'prepare', 'doctor', 'cli'],
+  'machine/foreign': ['doctor', 'cli'],
 };
 
 /** Rooms that could be published on their own: they import nothing of the house but what is named here. */

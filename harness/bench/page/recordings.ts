@@ -16,8 +16,9 @@ export interface Recording {
 export async function copyRecordings(into: string): Promise<Map<string, Recording>> {
   const from = join(PACKAGE_ROOT, 'harness/testdata');
   const entries = await readdir(from, { withFileTypes: true });
+  // Plain logs are no runs.
   const recordings = new Map<string, Recording>();
-  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+  for (const { name } of entries.filter((entry) => entry.isDirectory() && entry.name !== 'logs')) {
     const directory = join(into, name);
     await cp(join(from, name), directory, { recursive: true });
     const judged = await rejudge(directory);

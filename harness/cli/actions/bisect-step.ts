@@ -9,6 +9,7 @@ import { resultLine } from '../../report/terminal-table.js';
 import { goodsForRate, WRONG } from '../../stats/bisection.js';
 import { cacheOptions, complain, prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
 import { ABORT, type BisectStepArguments } from '../words/bisect-step.js';
+import { requireNothingKept } from '../words/guest-options.js';
 import { outDirectory } from '../directories.js';
 import { beginCampaign, defaultJobs, freshCampaignName } from './campaigns.js';
 import { interruptible } from './interruptible.js';
@@ -31,6 +32,7 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
     complain(`crashpath: internal error: ${error instanceof Error ? error.stack : String(error)}`);
     process.exit(ABORT + EXIT.harness);
   });
+  requireNothingKept('a step of a bisection', argv);
   const { scenario, goods } = await whatToTry(argv);
   const stop = interruptible();
   try {

@@ -24,6 +24,7 @@ import { exists, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
 import { type BisectArguments, DEFAULT_CONTROL_TRIALS, fixedByBisection } from '../words/bisect.js';
+import { requireNothingKept } from '../words/guest-options.js';
 import { defaultJobs, requireOnlyDirectory } from './campaigns.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { writePage } from '../../campaign/write-page.js';
@@ -44,6 +45,7 @@ interface Begun {
  * and the end, and returns the exit code (see the help). One that was stopped by a signal returns 128 + its number.
  */
 export async function bisectKernels(argv: BisectArguments): Promise<number> {
+  requireNothingKept('a bisection', argv);
   const begun = argv.resume === undefined ? await named(argv) : await resumed(argv, argv.resume);
   if (argv.dryRun) {
     process.stdout.write(`${planText(begun.bisection)}\n`);

@@ -22,6 +22,7 @@ import { readCampaign, readRuns, reportPath } from '../../store/campaign-directo
 import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
+import { requireKeptHere } from '../words/guest-options.js';
 import { onlyHost } from '../words/option-values.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
 import {
@@ -86,6 +87,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
 }
 
 async function fresh(argv: CompareArguments): Promise<Begun> {
+  requireKeptHere(argv);
   const kernels = kernelsOf(argv);
   const host = onlyHost(`compare`, argv.host);
   requireScenario(argv.scenario);

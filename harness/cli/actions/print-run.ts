@@ -27,9 +27,10 @@ export async function printRun({ run, out, json }: StoredRunOptions): Promise<vo
     record.kind === 'host' ? [record.record] : [],
   );
   const kernelLogs = facts.flatMap((fact) => (fact.fact === 'kernel-log' ? [fact] : []));
+  const autopsy = facts.findLast((fact) => fact.fact === 'autopsy')?.autopsy;
   const interruptState = facts.findLast((fact) => fact.fact === 'interrupt-state');
   const color = wantsColor(process.stdout);
   process.stdout.write(
-    showRun({ plan, result, consoleBytes, interruptState, kernelLogs, directory, files, color }),
+    showRun({ plan, result, consoleBytes, interruptState, autopsy, kernelLogs, directory, files, color }),
   );
 }

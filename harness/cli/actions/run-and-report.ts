@@ -13,6 +13,7 @@ import { type CampaignTable, campaignTableOf } from '../../report/campaign-table
 import { campaignTableObject } from '../../report/campaign-table-json.js';
 import { campaignTableText } from '../../report/campaign-table-text.js';
 import { cloneNotes } from '../../report/clone-notes.js';
+import { guestText, vmcoreText } from '../../report/kept-text.js';
 import { liveLines } from '../../report/live-progress.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
@@ -134,6 +135,7 @@ export async function runAndReport(
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
     for (const note of cloneNotes(all)) say(note);
+    for (const line of keptLines(all)) say(line);
     say(`report: ${reportPath(directory)}`);
     if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
     if (noHost !== undefined) throw noHost;
@@ -148,6 +150,15 @@ export async function runAndReport(
 
 function placeOf({ host }: RunPlan): string {
   return host === undefined ? '' : `on ${host}, `;
+}
+
+/** Guests that are up, and what was to be kept and is not: the user must know of both. */
+function* keptLines(results: readonly RunResult[]): Generator<string> {
+  for (const result of results) {
+    const guest = guestText(result);
+    if (guest !== undefined) yield `${result.runId}: guest: ${guest}`;
+    if (result.vmcore !== undefined) yield `${result.runId}: vmcore: ${vmcoreText(result)}`;
+  }
 }
 
 /** Width of the tables in columns, independent of the terminal: the output may be a log file. */
@@ -186,7 +197,7 @@ function leftBehind(plan: RunPlan, event: RunEvent): void {
 }
 
 /** What a run has done, for some of its events. */
-function progressText(event: RunEvent): string | undefined {
+export function progressText(event: RunEvent): string | undefined {
   if (event.type === 'armed') return armedText(event.armed);
   if (event.type === 'host' && event.fact.fact === 'symbols') return SYMBOLS[event.fact.state];
   return PROGRESS[event.type];
@@ -213,4 +224,5 @@ const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
   'vmcore-missing': 'no vmcore',
   vmcore: 'the vmcore shows the crashed kernel',
   'vmcore-read': 'all of the vmcore is read',
+  dump: 'the capture kernel has written its dump',
 };

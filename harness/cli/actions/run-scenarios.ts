@@ -10,6 +10,7 @@ import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
 import { trialsOf } from '../../prepare/trials.js';
 import { readCampaign, readRuns } from '../../store/campaign-directory.js';
 import { prepareOptions, say, SHIPPED } from '../context.js';
+import { requireKeptHere } from '../words/guest-options.js';
 import { fixedByCampaign, fixedByFile, type RunArguments } from '../words/run.js';
 import {
   beginCampaign,
@@ -28,6 +29,7 @@ export async function runScenarios(argv: RunArguments): Promise<number> {
 }
 
 async function fresh(argv: RunArguments): Promise<number> {
+  requireKeptHere(argv);
   const file = argv.campaign === undefined ? undefined : await fileOf(argv, argv.campaign);
   const name = argv.name ?? freshCampaignName(new Date(), file?.name);
   if (argv.host.length > 0) return freshOnHosts(argv, { file, name });

@@ -16,6 +16,7 @@ import { firstScenario, pointOf } from '../../sweep/script.js';
 import { resultLine } from '../../report/terminal-table.js';
 import { complain, prepareOptions, say, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
+import { requireKeptHere } from '../words/guest-options.js';
 import { onlyHost } from '../words/option-values.js';
 import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
 import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
@@ -111,6 +112,7 @@ interface Ready {
 }
 
 async function fresh(argv: SweepArguments): Promise<Ready> {
+  requireKeptHere(argv);
   requireKnownSweep(argv.sweep);
   const host = onlyHost(`sweep "${argv.sweep}"`, argv.host);
   const kernel = kernelsOf(argv);

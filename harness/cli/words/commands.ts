@@ -1,5 +1,8 @@
+import { ATTACH } from './attach.js';
+import { AUTOPSY } from './autopsy.js';
 import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
+import { BUNDLE } from './bundle.js';
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPARE } from './compare.js';
 import { DIFF } from './diff.js';
@@ -9,9 +12,12 @@ import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
 import { REPORT } from './report.js';
+import { REPRO } from './repro.js';
 import { NIGHTLY } from './nightly.js';
+import { PROPOSE } from './propose.js';
 import { RUN } from './run.js';
 import { CLASSIFY, SHOW } from './stored-run.js';
+import { READ } from './read.js';
 import { SWEEP } from './sweep.js';
 
 const GROUPS: Readonly<Record<string, GroupWords>> = { kernel: KERNEL, image: IMAGE };
@@ -24,12 +30,18 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   nightly: NIGHTLY,
   bisect: BISECT,
   'bisect-step': BISECT_STEP,
+  propose: PROPOSE,
   list: LIST,
   show: SHOW,
+  attach: ATTACH,
   classify: CLASSIFY,
+  read: READ,
+  autopsy: AUTOPSY,
   report: REPORT,
   diff: DIFF,
   history: HISTORY,
+  bundle: BUNDLE,
+  repro: REPRO,
   kernel: undefined,
   image: undefined,
   doctor: DOCTOR,

@@ -39,6 +39,8 @@ t.test('proposals for the shell', async (t) => {
   ]);
   t.strictSame(await asked('kernel', 'rm', ''), [spec, '--builds']);
   t.strictSame(await asked('kernel', 'show', '--j'), ['--json']);
+  t.strictSame(await asked('read', ''), [], 'the shell completes names of files');
+  t.strictSame(await asked('read', '--j'), ['--json']);
   t.strictSame(await asked('constructor', ''), []);
   t.strictSame(await asked('kernel', 'constructor', ''), []);
 

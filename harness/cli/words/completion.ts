@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import yargs from 'yargs';
 import { SHIPPED } from '../context.js';
 import { cacheDirectory } from '../directories.js';
@@ -51,6 +52,8 @@ async function candidates(before: readonly string[], current: string): Promise<s
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
+  // Without candidates the shell completes names of files.
+  if (words.command.startsWith('read ')) return [];
   return [...(await positionals(words, choices)), ...(current === '' ? names : [])];
 }
 
@@ -70,8 +73,15 @@ async function positionals(
 ): Promise<string[]> {
   if (/^(run|compare|bisect|bisect-step) /.test(command))
     return (await import('../../prepare/scenario-files.js')).runnableNames(SHIPPED);
+  if (command.startsWith('attach ')) return keptNames();
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
+}
+
+/** Runs whose guests are up. */
+async function keptNames(): Promise<string[]> {
+  const { keptGuests } = await import('../../kept/kept-guests.js');
+  return (await keptGuests(cacheDirectory())).map(({ directory }) => basename(directory));
 }
 
 async function kernelSpecs(): Promise<string[]> {

@@ -1,11 +1,20 @@
 import type { Argv } from 'yargs';
-import { GUEST_DEFAULTS, VMCORE_READS, type VmcoreReading } from '../../plan/guest-defaults.js';
+import { usageFault } from '../../model/fault.js';
+import {
+  GUEST_DEFAULTS,
+  KEEP_VMCORE,
+  type KeepVmcore,
+  VMCORE_READS,
+  type VmcoreReading,
+} from '../../plan/guest-defaults.js';
+import { LOCAL_HOST_NAME } from '../../ssh/address.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 import {
   campaignName,
   cpus,
   crashkernel,
   factor,
+  keepVmcore,
   machineName,
   memoryMiB,
   nonEmpty,
@@ -14,7 +23,7 @@ import {
   vmcoreReading,
   wholeNumber,
 } from './option-values.js';
-import { acceleratorOption, hostOption, OUT_OPTION, single } from './shared-options.js';
+import { acceleratorOption, givenAmong, hostOption, OUT_OPTION, single } from './shared-options.js';
 
 /** Options that {@link guestOptions} declares, as they are spelled; yargs hands them over in camelCase as well. */
 export interface GuestOptions {
@@ -31,6 +40,9 @@ export interface GuestOptions {
   host: string[];
   jobs: number | undefined;
   vmcore: VmcoreReading | undefined;
+  'keep-vmcore': KeepVmcore | undefined;
+  'keep-failed': number | undefined;
+  'keep-minutes': number | undefined;
   'timeout-scale': number | undefined;
   out: string;
   name: string | undefined;
@@ -48,6 +60,9 @@ export const GUEST_PLAN_OPTIONS = [
   'machine',
   'cpu-model',
   'vmcore',
+  'keep-vmcore',
+  'keep-failed',
+  'keep-minutes',
   'timeout-scale',
   'name',
   'host',
@@ -125,6 +140,21 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe:
         "How much of /proc/vmcore is read: all of it, or only this run's nonce, which is faster and proves less (default: the scenario's, else whole)",
     })
+    .option('keep-vmcore', {
+      choices: KEEP_VMCORE,
+      coerce: keepVmcore,
+      describe:
+        'Keep a dump for crash and drgn, as vmcore in the run directory: of runs that did not capture or are unexpected (failed, also without a value), or of all (docs/dumps.md)',
+    })
+    .option('keep-failed', {
+      ...single(wholeNumber('--keep-failed', { least: 1, most: 16 })),
+      describe:
+        'Leave the dead guest of a failed run up for crashpath attach, so many at a time on this host (without a value 1; docs/dumps.md)',
+    })
+    .option('keep-minutes', {
+      ...single(wholeNumber('--keep-minutes', { least: 1, most: 1440 })),
+      describe: `How long such a guest stays up (default ${GUEST_DEFAULTS.keepMinutes})`,
+    })
     .option('timeout-scale', {
       ...single(factor('--timeout-scale', { least: 0.1, most: 100 })),
       describe: 'Factor on every deadline, for slow hosts and slow kernels (default 1)',
@@ -134,4 +164,26 @@ export function guestOptions<T>(yargs: Argv<T>) {
       ...single(campaignName),
       describe: 'Name of the campaign, which becomes a directory (default: date and time)',
     });
+}
+
+/** Refuses what runs that are only counted do not keep. Throws a usage fault. Pure. */
+export function requireNothingKept(
+  what: string,
+  argv: Pick<GuestOptions, 'keep-vmcore' | 'keep-failed'>,
+): void {
+  const given = givenAmong(argv, ['keep-vmcore', 'keep-failed']);
+  if (given.length === 0) return;
+  throw usageFault(
+    `cannot use ${given.join(' ')} in ${what}: its runs are counted, and none is kept; run the kernel of interest with crashpath run ${given.join(' ')}`,
+  );
+}
+
+/** Refuses what is kept only of guests on this host, before any other is connected. Throws a usage fault. Pure. */
+export function requireKeptHere(argv: Pick<GuestOptions, 'keep-vmcore' | 'keep-failed' | 'host'>): void {
+  const there = argv.host.find((name) => name !== LOCAL_HOST_NAME);
+  const given = givenAmong(argv, ['keep-vmcore', 'keep-failed']);
+  if (there === undefined || given.length === 0) return;
+  throw usageFault(
+    `cannot use ${given.join(' ')} with --host "${there}": dumps and guests are kept on this host only; leave out one of them`,
+  );
 }

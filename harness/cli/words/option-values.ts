@@ -1,7 +1,13 @@
 import { escapeHostText } from '../../model/escape.js';
 import { usageFault } from '../../model/fault.js';
 import { CRASHKERNEL_FORMS, mistakeInCrashkernel } from '../../plan/crashkernel.js';
-import { GUEST_LIMITS, mistakeInMachine, QEMU_NAME, VMCORE_READS } from '../../plan/guest-defaults.js';
+import {
+  GUEST_LIMITS,
+  KEEP_VMCORE,
+  mistakeInMachine,
+  QEMU_NAME,
+  VMCORE_READS,
+} from '../../plan/guest-defaults.js';
 import { LOCAL_HOST_NAME, parseHostAddress } from '../../ssh/address.js';
 import type { AccelRequest } from '../../machine/qemu/accel/choose-accelerator.js';
 
@@ -101,6 +107,9 @@ export function accelerator(value: unknown): AccelRequest {
 
 /** How much of /proc/vmcore is read; undefined leaves it to the scenario. */
 export const vmcoreReading = oneOf('--vmcore', VMCORE_READS);
+
+/** Of which runs a dump is kept. */
+export const keepVmcore = oneOf('--keep-vmcore', KEEP_VMCORE);
 
 /** The most hosts of one campaign. */
 const MOST_HOSTS = 64;

@@ -2,16 +2,23 @@ import type { Argv, ArgumentsCamelCase } from 'yargs';
 import type { WordsOf } from './command-words.js';
 import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
-import { type CampaignOptions, campaignOptions, givenAmong, single, SPEC } from './shared-options.js';
+import {
+  type CampaignOptions,
+  campaignOptions,
+  type CloneOption,
+  cloneOption,
+  givenAmong,
+  single,
+  SPEC,
+} from './shared-options.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
-export interface RunOptions extends GuestOptions, CampaignOptions {
+export interface RunOptions extends GuestOptions, CampaignOptions, CloneOption {
   campaign: string | undefined;
   scenario: string[];
   kernel: string[];
   repeat: number | undefined;
   'dry-run': boolean;
-  clone: boolean;
 }
 
 export type RunArguments = ArgumentsCamelCase<RunOptions>;
@@ -36,7 +43,15 @@ export function fixedByCampaign(argv: RunArguments): string[] {
 }
 
 /** Options about the host, not about the runs that a campaign file describes. */
-const BESIDE_A_FILE: readonly string[] = ['vmcore', 'timeout-scale', 'name', 'host'];
+const BESIDE_A_FILE: readonly string[] = [
+  'vmcore',
+  'keep-vmcore',
+  'keep-failed',
+  'keep-minutes',
+  'timeout-scale',
+  'name',
+  'host',
+];
 
 /** Names of the given options that contradict a campaign file, which describes its guests itself. Pure. */
 export function fixedByFile(argv: RunArguments): string[] {
@@ -52,7 +67,7 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
     describe:
       'Campaign file: kernels, scenarios and expectations (docs/campaigns.md); scenarios and --kernel select from it',
   });
-  return campaignOptions(described, {
+  return campaignOptions(cloneOption(described), {
     resume: 'Directory of a stopped campaign: run what is left of it',
     json: 'Print one JSON object per run, as it ends',
   })
@@ -60,12 +75,6 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       type: 'boolean',
       default: false,
       describe: "Print each run's QEMU command line; run nothing",
-    })
-    .option('clone', {
-      type: 'boolean',
-      default: true,
-      describe:
-        'Boot and arm a guest once where it has several runs, and begin them as clones; --no-clone boots each',
     })
     .example('$0 run sysrq-task --kernel debian:6.1', 'One run on the newest Debian 6.1')
     .example(
@@ -85,6 +94,7 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       '$0 run --campaign scripts/thread.yaml ioapic-lock-held -k no-zap --repeat 5',
       'One cell of its campaign table, five times as often',
     )
+    .example('$0 run sysrq-task -k debian:6.1 --repeat 100 --clone', 'Boot once, crash a hundred clones')
     .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
 }
 

@@ -52,20 +52,30 @@ export function hostOption(describe: string) {
 export interface CampaignOptions {
   resume: string | undefined;
   json: boolean;
+}
+
+/** Declares `--resume` and `--json`, each with its description for the command. */
+export function campaignOptions<T>(
+  yargs: Argv<T>,
+  describe: Readonly<Record<keyof CampaignOptions, string>>,
+) {
+  return yargs
+    .option('resume', { ...single(nonEmpty('--resume')), describe: describe.resume })
+    .option('json', jsonOption(describe.json));
+}
+
+/** An option of the commands that run a guest many times. */
+export interface CloneOption {
   clone: boolean;
 }
 
-/** Declares `--resume` and `--json`, each with its description for the command, and `--clone`. */
-export function campaignOptions<T>(yargs: Argv<T>, describe: Readonly<Record<'resume' | 'json', string>>) {
-  return yargs
-    .option('resume', { ...single(nonEmpty('--resume')), describe: describe.resume })
-    .option('json', jsonOption(describe.json))
-    .option('clone', {
-      type: 'boolean',
-      default: true,
-      describe:
-        'Boot and arm a guest of several runs once, and begin most of them as its clones; --no-clone boots each',
-    });
+/** Declares `--clone`. */
+export function cloneOption<T>(yargs: Argv<T>) {
+  return yargs.option('clone', {
+    type: 'boolean',
+    default: false,
+    describe: 'Boot and arm a guest of several runs once, and begin most of its runs as clones of it',
+  });
 }
 
 /** Options of a command that compares two kernels. */

@@ -15,6 +15,9 @@ export const RUN_FILES = {
   qemuLog: 'qemu-debug.log',
   /** A piece of guest memory, while it is read. */
   memory: 'memory.part',
+  /** The disk on which the capture kernel writes its dump, and QEMU's own dump; both in makedumpfile's flattened form. */
+  vmcoreDisk: 'vmcore.disk',
+  dump: 'vmcore.part',
 } as const;
 
 /**
@@ -58,6 +61,14 @@ export function qemuArguments(guest: GuestSpec): string[] {
           ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],
           ['-qtest', 'chardev:qtest'],
           ['-qtest-log', 'none'],
+        ]
+      : []),
+    // Last, so that the other devices keep their slots. The serial number names it to the capture kernel's init. A full
+    // disk of the host is an error of the guest's write; QEMU would stop the guest.
+    ...(guest.vmcoreDisk === true
+      ? [
+          ['-drive', `if=none,id=vmcore,format=raw,werror=report,file=${RUN_FILES.vmcoreDisk}`],
+          ['-device', 'virtio-blk-pci,drive=vmcore,serial=crashpath-vmcore'],
         ]
       : []),
     ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],

@@ -1,5 +1,6 @@
 import type { SocketTarget } from '../../qemu/socket/connect-when-listening.js';
 import type { HostTimeReporter, ReportHostTime } from './host-time.js';
+import type { SupervisedQemu } from './kept/supervised.js';
 import type { QemuProcess } from './process.js';
 import type { StreamServer } from './stream-server.js';
 import type { UartChannel } from './uart.js';
@@ -24,8 +25,14 @@ export interface HostPlace {
   openUart(pipe: string, onBytes: (bytes: Buffer) => void): Promise<UartChannel>;
   /** The host's end of a stream to which QEMU connects, on a socket of that name. */
   openStream(socket: string): Promise<StreamServer>;
+  /** Makes a private, sparse file of so many bytes for QEMU; absent: files are not taken from there. */
+  readonly makeFile?: ((file: string, bytes: number) => Promise<void>) | undefined;
   /** Starts QEMU. Throws a harness fault when the binary is missing. */
   start(binary: string, args: readonly string[]): Promise<QemuProcess>;
+  /** As `start`, with a supervisor to which QEMU can be handed over; absent where there is none. */
+  readonly startSupervised?:
+    | ((binary: string, args: readonly string[]) => Promise<SupervisedQemu>)
+    | undefined;
   /** A socket on which QEMU listens. */
   socket(name: string): SocketTarget;
   /** Makes QEMU's gdbstub ready for a connection, where it is not from the start; `hmp` asks the monitor. */
@@ -44,6 +51,6 @@ export interface HostPlace {
   remove(file: string): Promise<void>;
   /** The last bytes of QEMU's log, one character for each. Throws when it cannot be read. */
   endOfLog(mostBytes: number): Promise<string>;
-  /** Removes sockets and what else does not belong to the recording. */
-  close(): Promise<void>;
+  /** Removes sockets and what else does not belong to the recording; those of a QEMU that stays up remain. */
+  close(options?: { readonly staysUp?: boolean | undefined }): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { type Abilities, type Machine, MachineFailure, type MachineLog, type Ori
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
 import { loadState, originArguments, saveState } from './clone.js';
+import { diskBytes, qemuDump } from './dump.js';
 import { answer } from './failure.js';
 import type { HostPlace, QemuHost } from './host.js';
 import { LOCAL_HOST } from './hosts/local.js';
@@ -17,6 +18,7 @@ import { ioApicPath } from './io-apic-path.js';
 import { qemuMemory } from './memory.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
+import type { SupervisedQemu } from './kept/supervised.js';
 import type { QemuProcess } from './process.js';
 import { qmpLog } from './qmp-log.js';
 import { remember } from './remember.js';
@@ -40,7 +42,7 @@ function patience({ accel, timeoutScale }: Pick<QemuPlan, 'accel' | 'timeoutScal
 }
 
 /** The parts of a plan that decide the QEMU. */
-export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale'> & {
+export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale' | 'keepVmcore' | 'keepFailed'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
   readonly machine: Pick<RunPlan['machine'], 'memoryMiB'>;
@@ -64,13 +66,14 @@ export interface QemuPlace {
 export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machine> {
   const teardown = new Teardown();
   const gone = new AbortController();
+  const life = { staysUp: false };
   const close = async () => {
     for (const failure of await teardown.run()) place.log.fact({ ...faultFact(failure), afterRun: true });
   };
   try {
     const { host = LOCAL_HOST } = place;
     const name = `QEMU ${plan.qemu.version}${host.name === undefined ? '' : ` on ${host.name}`}`;
-    return { name, ...(await start(plan, { ...place, host, name, teardown, gone })), close };
+    return { name, ...(await start(plan, { ...place, host, name, teardown, gone, life })), close };
   } catch (error) {
     if (error instanceof HostLost) place.log.fact({ fact: 'host-lost', host: error.host, why: error.why });
     // A QEMU that cannot start (a bad --machine, no KVM) prints why on stderr: its exit is recorded, and that decides.
@@ -82,10 +85,10 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 
 async function start(
   plan: QemuPlan,
-  { directory, log, host, name, origin, teardown, gone }: Undoable & { readonly name: string },
-): Promise<Pick<Machine, 'abilities' | 'lastBytes'>> {
+  { directory, log, host, name, origin, teardown, gone, life }: Undoable & { readonly name: string },
+): Promise<Pick<Machine, 'abilities' | 'lastBytes' | 'stayUp'>> {
   const place = await host.openPlace({ directory });
-  teardown.defer("close QEMU's directory", () => place.close());
+  teardown.defer("close QEMU's directory", () => place.close(life));
   const openUart = async (channel: Channel, pipe: string): Promise<UartChannel> => {
     const uart = await place.openUart(pipe, (bytes) => log.bytes(channel, bytes));
     teardown.defer(`close the ${channel} FIFOs`, () => uart.close());
@@ -97,7 +100,12 @@ async function start(
   const card = nic === undefined ? undefined : await openNetwork(nic, { place, machine: name });
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
-  const qemu = await startProcess(plan, { place, host, log, origin, teardown, gone });
+  const diskMiB = plan.keepVmcore?.diskMiB;
+  if (diskMiB !== undefined) {
+    await place.makeFile?.(RUN_FILES.vmcoreDisk, diskBytes(diskMiB));
+    teardown.defer('remove the disk for the vmcore', () => place.remove(RUN_FILES.vmcoreDisk));
+  }
+  const qemu = await startProcess(plan, { place, host, log, origin, teardown, gone, life });
   const hostTime = place.reportHostTime(qemu.pid, (fact) => log.fact(fact));
   teardown.defer('end the reports of the host time', () => hostTime.stop());
   const record = qmpLog();
@@ -171,6 +179,9 @@ async function start(
     resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
     memory: qemuMemory(qmp, place),
     ...(origin?.kind === 'template' ? { snapshot: { save: () => saveState(qmp, place) } } : {}),
+    ...(plan.keepVmcore === undefined
+      ? {}
+      : { dump: qemuDump(qmp, diskMiB === undefined ? undefined : RUN_FILES.vmcoreDisk) }),
     // The channel exists only for scenarios that use it.
     ...(plan.qemu.args.includes('-qtest') ? { interrupts } : {}),
     ...(card === undefined ? {} : { network: card.network }),
@@ -178,6 +189,17 @@ async function start(
   return {
     abilities,
     lastBytes: drained([consoleUart, controlUart], () => answer(qmp.execute('query-status'))),
+    ...(isSupervised(qemu)
+      ? {
+          async stayUp(options) {
+            // Does nothing to a machine that a debugger has stopped, or that has shut down.
+            await answer(qmp.execute('stop'));
+            await qemu.keep(options);
+            life.staysUp = true;
+            return { pid: qemu.pid };
+          },
+        }
+      : {}),
   };
 }
 
@@ -186,18 +208,34 @@ interface Undoable extends QemuPlace {
   readonly host: QemuHost;
   readonly teardown: Teardown;
   readonly gone: AbortController;
+  /** Whether QEMU was handed over. */
+  readonly life: { staysUp: boolean };
+}
+
+function isSupervised(qemu: QemuProcess): qemu is SupervisedQemu {
+  return 'keep' in qemu;
 }
 
 /** Starts the process and records its end; `gone` is aborted then. */
 async function startProcess(
-  { qemu: { binary, args }, machine: { memoryMiB } }: QemuPlan,
-  { place, host, log, origin, teardown, gone }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
+  { qemu: { binary, args: planned }, keepFailed, machine: { memoryMiB } }: QemuPlan,
+  {
+    place,
+    host,
+    log,
+    origin,
+    teardown,
+    gone,
+    life,
+  }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
 ): Promise<QemuProcess> {
-  const own = origin === undefined ? [] : originArguments(origin, memoryMiB);
-  const qemu = await place.start(binary, [...args, ...own]);
+  const args = [...planned, ...(origin === undefined ? [] : originArguments(origin, memoryMiB))];
+  const supervised = keepFailed === undefined ? undefined : place.startSupervised?.(binary, args);
+  const qemu = await (supervised ?? place.start(binary, args));
   log.fact({ fact: 'qemu-started', pid: qemu.pid, ...(host.name === undefined ? {} : { host: host.name }) });
   let asked = false;
   const exit = qemu.exited.then((end) => {
+    if (life.staysUp) return;
     if ('lost' in end) {
       gone.abort(new MachineFailure(`the host is lost: ${end.lost}`, { gone: true }));
       if (!asked) log.fact({ fact: 'host-lost', host: host.name ?? 'this host', why: end.lost });
@@ -208,6 +246,7 @@ async function startProcess(
     log.fact({ fact: 'qemu-exit', code, signal, asked, stderr });
   });
   teardown.defer(`kill QEMU, pid ${qemu.pid}`, async () => {
+    if (life.staysUp) return;
     asked = true;
     await qemu.stop();
     await exit;

@@ -103,3 +103,17 @@ export async function stopGroup<Exit>(
     for (const timer of timers) clearTimeout(timer);
   }
 }
+
+/** Waits for an end; after `limitMs` it calls `kill`, which must bring it, and waits on. */
+export async function stopWithin<Exit>(
+  exited: Promise<Exit>,
+  limitMs: number,
+  kill: () => void,
+): Promise<Exit> {
+  const timer = setTimeout(kill, limitMs);
+  try {
+    return await exited;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { madeAutopsy, madeAutopsyVcpu, madeFrame } from '../../testing/builders/autopsies.js';
 import { inflateRawSync } from 'node:zlib';
 import type { HostFact } from '../../model/record.js';
 import type { RunResult } from '../../model/result.js';
@@ -162,6 +163,14 @@ t.test('vCPUs side by side, interrupt controllers, proofs', async (t) => {
     /<h3>cpu0<\/h3>\s*<p><code>f0<\/code><br><span class="quiet">first-kernel, halted, interrupts off/,
   );
   t.match(text, '<li><code>spin</code></li><li><code>panic&lt;</code></li>');
+  const autopsy = madeAutopsy({
+    vcpus: [madeAutopsyVcpu(1, [madeFrame('down<'), madeFrame('old', { reliable: false })])],
+    findings: ['vCPU 1 spins on a_lock<'],
+  });
+  const autopsied = sectionOf(HUNG, { facts: [{ fact: 'autopsy', autopsy }] });
+  t.equal(unbalanced(autopsied), undefined);
+  t.match(autopsied, '<strong>vCPU 1 spins on a_lock&lt;</strong>');
+  t.match(autopsied, '<li><code>down&lt;</code></li><li><code>? old</code></li>');
   t.match(text, '\u2717 <b>a lock is held</b> <span class="quiet">lock word 0x0</span>');
   t.notMatch(sectionOf(HUNG), '<h2>vCPUs');
 });

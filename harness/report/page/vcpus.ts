@@ -1,3 +1,4 @@
+import { stackNames } from '../../model/autopsy.js';
 import type { HostFact } from '../../model/record.js';
 import { safeName, safeSentence } from '../words.js';
 import { html, type Markup } from './html.js';
@@ -8,7 +9,8 @@ const MOST = 40;
 interface Vcpu {
   readonly vcpu: number;
   readonly place?: Extract<HostFact, { fact: 'last-place' }> | undefined;
-  readonly stack?: Extract<HostFact, { fact: 'stack' }> | undefined;
+  /** Functions, innermost first. */
+  readonly stack?: readonly string[] | undefined;
   readonly examined?: Extract<HostFact, { fact: 'examination' }>['vcpus'][number] | undefined;
 }
 
@@ -17,12 +19,21 @@ export function vcpuSection(facts: readonly HostFact[]): Markup | undefined {
   const examination = facts.findLast((fact) => fact.fact === 'examination');
   const vcpus = vcpusOf(facts, examination);
   if (vcpus.length === 0) return undefined;
+  const found = facts.findLast((fact) => fact.fact === 'autopsy')?.autopsy.findings ?? [];
   const why =
     examination === undefined
       ? undefined
       : html`<p>Examined, ${examination.finding}: ${safeSentence(examination.why)}</p>`;
-  return html`<section><h2>vCPUs</h2>${why}<div class="vcpus">${vcpus.map(column)}</div></section>
+  return html`<section><h2>vCPUs</h2>${found.slice(0, MOST).map((one) => html`<p><strong>${safeSentence(one)}</strong></p>`)}${why}<div class="vcpus">${vcpus.map(column)}</div></section>
 `;
+}
+
+function stacksOf(fact: HostFact): (readonly [number, readonly string[]])[] {
+  if (fact.fact === 'stack') return [[fact.vcpu, fact.functions]];
+  if (fact.fact !== 'autopsy') return [];
+  return fact.autopsy.vcpus.flatMap((vcpu) =>
+    vcpu.frames.length === 0 ? [] : [[vcpu.vcpu, stackNames(vcpu)] as const],
+  );
 }
 
 function vcpusOf(
@@ -32,9 +43,7 @@ function vcpusOf(
   const places = new Map(
     facts.flatMap((fact) => (fact.fact === 'last-place' ? [[fact.vcpu, fact] as const] : [])),
   );
-  const stacks = new Map(
-    facts.flatMap((fact) => (fact.fact === 'stack' ? [[fact.vcpu, fact] as const] : [])),
-  );
+  const stacks = new Map(facts.flatMap(stacksOf));
   const examined = new Map((examination?.vcpus ?? []).map((one) => [one.vcpu, one] as const));
   const numbers = [...new Set([...places.keys(), ...stacks.keys(), ...examined.keys()])].sort(
     (a, b) => a - b,
@@ -66,6 +75,6 @@ function column({ vcpu, place, stack, examined }: Vcpu): Markup {
   return html`<article><h3>cpu${vcpu}</h3>
 <p><code>${safeName(where ?? '?')}</code><br><span class="quiet">${safeSentence(state.join(', '))}</span></p>
 ${saw.length === 0 ? undefined : html`<ul>${saw.slice(0, MOST).map((one) => html`<li>${safeSentence(one)}</li>`)}</ul>`}
-${stack === undefined ? html`<p class="quiet">Its stack was not read.</p>` : html`<ol class="stack" aria-label="Stack, innermost first">${stack.functions.slice(0, MOST).map((name) => html`<li><code>${safeName(name)}</code></li>`)}</ol>`}</article>
+${stack === undefined ? html`<p class="quiet">Its stack was not read.</p>` : html`<ol class="stack" aria-label="Stack, innermost first">${stack.slice(0, MOST).map((name) => html`<li><code>${safeName(name)}</code></li>`)}</ol>`}</article>
 `;
 }

@@ -14,6 +14,8 @@ import { createTimeline } from '../../timeline/timeline.js';
 /** The recordings lie beside their sources; compiled code lies in dist/. */
 export const TESTDATA = new URL('../../../harness/testdata/', import.meta.url).pathname;
 export const HEADER = 'expect.yaml';
+/** The folder of plain logs; testing/recordings/log-fixtures.ts reads it. */
+const LOGS = 'logs';
 
 const HeaderSchema = z.strictObject({
   /** The content of the recording, and why it is kept. */
@@ -48,8 +50,9 @@ export interface Fixture {
 /** Names of all fixtures, sorted. */
 export async function fixtureNames(): Promise<string[]> {
   const entries = await readdir(TESTDATA, { withFileTypes: true });
+  // Plain logs lie beside them, and have no recording.
   return entries
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => entry.isDirectory() && entry.name !== LOGS)
     .map((entry) => entry.name)
     .sort();
 }
@@ -121,6 +124,7 @@ export function nameEvent(event: RunEvent): string {
     case 'vmcore-read':
     case 'vmcore-reader':
     case 'capture-facts':
+    case 'dump':
     case 'exercise':
     case 'capture-done':
     case 'control-noise':

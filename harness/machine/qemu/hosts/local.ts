@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RUN_FILES } from '../arguments.js';
 import type { HostPlace, QemuHost } from '../host.js';
 import { reportHostTime } from '../host-time.js';
+import { startSupervised } from '../kept/supervised.js';
 import { startQemu } from '../process.js';
 import { endOf } from '../reset-kind.js';
 import { listenForStream } from '../stream-server.js';
@@ -39,17 +40,26 @@ function localPlace(
         },
       };
     },
+    async makeFile(file, bytes) {
+      const made = await open(join(directory, file), 'wx', 0o600);
+      try {
+        await made.truncate(bytes);
+      } finally {
+        await made.close();
+      }
+    },
     start: (binary, args) => startQemu(binary, args, directory),
+    startSupervised: (binary, args) => startSupervised(binary, args, directory),
     socket: (name) => ({ path: join(base, name) }),
     begin: async () => undefined,
     reportHostTime,
     read: (file, bytes, into) => readInto(join(directory, file), into ?? Buffer.allocUnsafeSlow(bytes)),
     remove: (file) => rm(join(directory, file), { force: true }),
     endOfLog: (mostBytes) => endOf(join(directory, RUN_FILES.qemuLog), mostBytes),
-    async close() {
+    async close({ staysUp = false } = {}) {
       const teardown = new Teardown();
       teardown.defer('close the run directory', () => closeSync(folder));
-      for (const socket of SOCKETS) {
+      for (const socket of staysUp ? [] : SOCKETS) {
         teardown.defer(`remove ${socket}`, () => rm(join(directory, socket), { force: true }));
       }
       const [failure] = await teardown.run();
