@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { HostFact } from '../model/record.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import type { MachineOpener } from '../run/execute-run.js';
+import type { MachineOpener } from '../run/machine-opener.js';
 import { HostLost } from '../ssh/host-lost.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { planOnHost, remainingPlans } from './resume.js';

@@ -3,10 +3,12 @@ import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openQemu } from '../machine/qemu/open.js';
-import { executeRun, type MachineOpener } from '../run/execute-run.js';
+import { executeRun } from '../run/execute-run.js';
+import type { MachineOpener } from '../run/machine-opener.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
 import { returns, type Seat } from './seats.js';
+import type { Templates } from './templates.js';
 
 /** Options of {@link runCampaign}. */
 export interface CampaignOptions {
@@ -26,6 +28,8 @@ export interface CampaignOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asked before each run; false: it and those after it are not begun, and those under way go on. */
   readonly mayBegin?: (() => boolean) | undefined;
+  /** Where runs on this host begin as clones; absent: each boots. The caller closes them. */
+  readonly templates?: Templates | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
   readonly onEvent?: ((plan: RunPlan, event: RunEvent) => void) | undefined;
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
@@ -58,11 +62,14 @@ export async function runCampaign(
   const left = [...plans];
   const out = new Set<Seat>();
   let fault: unknown;
+  const { templates } = options;
   const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
     try {
+      const template = seat.name === undefined ? await templates?.of(plan) : undefined;
       options.onStart?.(plan);
       const result = await executeRun(plan, await createRunDirectory(directory, plan), {
         open: seat.open,
+        template,
         signal,
         cacheDir: options.cacheDir,
         onEvent: (event) => options.onEvent?.(plan, event),
@@ -75,6 +82,8 @@ export async function runCampaign(
       fault ??= error;
       stop.abort('a failure of the harness in another run');
       return undefined;
+    } finally {
+      templates?.done(plan);
     }
   };
   const work = async (seat: Seat) => {

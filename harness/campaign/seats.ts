@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunPlan } from '../plan/run-plan.js';
-import type { MachineOpener } from '../run/execute-run.js';
+import type { MachineOpener } from '../run/machine-opener.js';
 
 /** A host of a campaign: how many guests run there at a time, and how. */
 export interface Seat {

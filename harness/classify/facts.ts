@@ -45,7 +45,7 @@ export type EventCheck = (facts: EventFacts) => Finding | undefined;
 
 /** Reads the facts once for all checks. */
 export function readFacts(events: readonly RunEvent[], plan: RunPlan): Facts {
-  const armed = first(events, 'armed');
+  const armed = events.findLast((event) => event.type === 'armed');
   return {
     ...readEventFacts(events, { loaded: armed?.armed.loaded === true }),
     plan,

@@ -1,4 +1,4 @@
-import { lastMs } from './phases.js';
+import { firstFact, lastMs } from './phases.js';
 import type { RunEvent } from '../model/event.js';
 import { type Cell, explainVoid } from '../model/cell.js';
 import { expectationText, judge } from '../model/expectation.js';
@@ -18,6 +18,7 @@ export function resultOf(
     VERDICTS[verdict.word].otherwise === 'inconclusive'
       ? explainVoid(plan.cell?.voidOk, { accel: plan.accel.accel, detail: verdict.detail })
       : undefined;
+  const cloned = firstFact(events, 'cloned');
   return {
     schema: STORE_SCHEMA,
     runId: plan.runId,
@@ -46,7 +47,10 @@ export function resultOf(
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
     ...keptOf(events),
-    durationMs: Math.round(lastMs(events)),
+    ...(cloned === undefined
+      ? {}
+      : { clone: { template: cloned.fact.template, tookMs: cloned.fact.tookMs } }),
+    durationMs: Math.round(lastMs(events) - (cloned?.fact.tookMs ?? 0)),
     directory,
   };
 }

@@ -67,7 +67,7 @@ void t.test('with an empty PATH every tool is missing, with its package', async 
     t.match(check, { found: /^not found/, remedy: `apt-get install ${debianPackage})` }, name);
     t.equal(check?.status, ['busybox', 'kexec'].includes(name) ? 'fail' : 'warn', name);
   }
-  t.equal(checks.length, 10);
+  t.equal(checks.length, 11, 'and the reader of dumps');
 });
 
 void t.test('a setpriv without --pdeathsig is a warning', async (t) => {

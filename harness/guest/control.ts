@@ -6,8 +6,10 @@
 /** Builds request lines with increasing ids. */
 export interface RequestWriter {
   ping(): Request;
-  /** Load the crash kernel; `nonce` becomes the guest's host name. */
-  arm(nonce: string, captureAppend: string): Request;
+  /** Load the crash kernel; `nonce` becomes the guest's host name. A template of clones has none. */
+  arm(nonce: string | undefined, captureAppend: string): Request;
+  /** In a clone: take this nonce as host name, and report again what is loaded. */
+  mark(nonce: string): Request;
   /** Run a shell script in the guest and reply with its status and output. */
   script(text: string): Request;
   /** The same, announced first: the guest is expected to die in it. */
@@ -23,9 +25,11 @@ export interface Request {
 /** Longest request line; the guest's tty buffers it whole before ash reads it. */
 const MAX_REQUEST_BYTES = 16 * 1024;
 
-/** A writer for one run. Throws a RangeError for a request that is too long for the channel. */
-export function createRequestWriter(): RequestWriter {
-  let lastId = 0;
+/**
+ * A writer for one run, whose ids follow `lastId`: a clone's init has answered its template's requests. Throws a RangeError
+ * for a request that is too long for the channel.
+ */
+export function createRequestWriter(lastId = 0): RequestWriter {
   const request = (verb: string, ...words: string[]): Request => {
     lastId += 1;
     const bytes = Buffer.from(`${[lastId, verb, ...words].join(' ')}\n`, 'latin1');
@@ -36,7 +40,8 @@ export function createRequestWriter(): RequestWriter {
   };
   return {
     ping: () => request('ping'),
-    arm: (nonce, captureAppend) => request('arm', nonce, base64(captureAppend)),
+    arm: (nonce, captureAppend) => request('arm', nonce ?? '-', base64(captureAppend)),
+    mark: (nonce) => request('mark', nonce),
     script: (text) => request('sh', base64(text)),
     fire: (text) => request('fire', base64(text)),
   };

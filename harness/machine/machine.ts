@@ -201,10 +201,21 @@ export interface ResetLog {
   kind(): Promise<'triple fault' | 'other reset' | undefined>;
 }
 
-/** Saves and restores the whole machine. No machine has it yet. */
+/**
+ * How a machine begins. A template boots with its memory in a file that others can map; a clone starts from a template's
+ * saved state with a private copy-on-write mapping of the same file, which does not change. `memory` is the open file.
+ */
+export type Origin =
+  | { readonly kind: 'template'; readonly memory: number }
+  | { readonly kind: 'clone'; readonly memory: number; readonly state: Buffer };
+
+/** Saves a machine from which others can be cloned. */
 export interface Snapshot {
-  save(name: string): Promise<void>;
-  restore(name: string): Promise<void>;
+  /**
+   * Stops the machine, for good, and returns the state of its CPUs and devices. Its memory stays in the file from which
+   * clones map theirs. Throws a {@link MachineFailure}.
+   */
+  save(): Promise<Buffer>;
 }
 
 /** Abilities in words, for the proof that the machine has one. */

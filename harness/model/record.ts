@@ -106,6 +106,11 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     /** From the last sample, because KVM has re-initialised the vCPU; absent: from the machine at its end. */
     seen: z.literal('last-sample').optional(),
   }),
+  /**
+   * The guest is a clone: what is recorded before is its template's boot, which took `tookMs`. `template` names the
+   * template's own recording, in the campaign.
+   */
+  z.object({ fact: z.literal('cloned'), template: z.string().max(300), tookMs: z.number() }),
   /** What the stopped machine showed at the end of a run without a capture. */
   z.object({ fact: z.literal('autopsy'), autopsy: AutopsySchema }),
   /** The first kernel's symbols, where the run had to read them from the guest for the autopsy. */

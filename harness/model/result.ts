@@ -79,6 +79,9 @@ export const RunResultSchema = z.object({
       z.object({ missing: z.string() }),
     ])
     .optional(),
+  /** The guest began as a clone of this template, in the campaign, whose boot took so long; absent: it booted. */
+  clone: z.object({ template: z.string(), tookMs: z.number() }).optional(),
+  /** Of a clone: without its template's boot, which the times of phases and evidence include. */
   durationMs: z.number(),
   directory: z.string(),
 });

@@ -55,12 +55,14 @@ export interface PhaseLadder {
   readonly segments: readonly Segment[];
   /** Highest reached rung. */
   readonly last: ReachedRung | undefined;
+  /** The run's end, in the time of the rungs, milliseconds. */
+  readonly endMs: number;
   /** Milliseconds from the last rung to the run's end, at least 0. */
   readonly tailMs: number;
 }
 
 /** The rungs of a run, when each was reached, and how long it took. Pure; tolerates equal and decreasing times. */
-export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs'>): PhaseLadder {
+export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs' | 'clone'>): PhaseLadder {
   const reached = new Map<Phase, PhaseReached>();
   for (const phase of result.phases) {
     if (!reached.has(phase.phase)) reached.set(phase.phase, phase);
@@ -76,8 +78,9 @@ export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs'>): P
     last = { ...identity, status: found.how, atMs: found.atMs, sincePreviousMs };
     return last;
   });
-  const tailMs = Math.max(0, result.durationMs - previousMs);
-  return { rungs, segments: segmentsOf(rungs, tailMs), last, tailMs };
+  const endMs = result.durationMs + (result.clone?.tookMs ?? 0);
+  const tailMs = Math.max(0, endMs - previousMs);
+  return { rungs, segments: segmentsOf(rungs, tailMs), last, endMs, tailMs };
 }
 
 /** A rung that was seen before the one below it has no length, and the next one counts from the latest time so far. */

@@ -132,11 +132,16 @@ function verdict(result: RunResult, colors: Palette): string {
         : [['not judged', undecided.slice(0, LISTED).map(safeName).join(', ')] as const]),
       ['outcome', `${paint(result.outcome)} (expected ${safeName(result.expected)})`],
       ['duration', seconds(result.durationMs)],
+      ...(result.clone === undefined ? [] : [['start', startText(result.clone)] as const]),
       ...optional('vmcore', vmcoreText(result)),
       ...optional('guest', guestText(result)),
     ],
     colors,
   );
+}
+
+function startText({ template, tookMs }: NonNullable<RunResult['clone']>): string {
+  return `a clone of ${safeName(template)}, whose boot took ${seconds(tookMs)}`;
 }
 
 function optional(name: string, text: string | undefined): [string, string][] {
@@ -146,13 +151,11 @@ function optional(name: string, text: string | undefined): [string, string][] {
 const MARKS = { observed: '*', implied: '~', 'not-reached': '.' } as const;
 
 function ladder(result: RunResult, colors: Palette): string {
-  const { rungs, last, tailMs } = phaseLadder(result);
+  const { rungs, last, endMs, tailMs } = phaseLadder(result);
   const width = Math.max(...rungs.map(({ phase }) => phase.length));
   const line = (mark: string, name: string, atMs: number, stepMs: number, note: string) =>
     `  ${mark} ${name.padEnd(width)}  ${preciseSeconds(atMs).padStart(9)}  ${stepSeconds(stepMs).padStart(9)}  ${note}`;
-  const end = colors.outcome[result.outcome](
-    line('=', 'end of run', result.durationMs, tailMs, verdictName(result)),
-  );
+  const end = colors.outcome[result.outcome](line('=', 'end of run', endMs, tailMs, verdictName(result)));
   const rows = rungs.flatMap((rung: Rung) => {
     if (rung.status === 'not-reached') {
       return [

@@ -4,7 +4,7 @@ import { HOST_CLOCK } from '../host/clock.js';
 import type { Clock } from '../machine/clock.js';
 import { hasFiveLevels } from '../kernel/index.js';
 import { faultFact } from '../machine/fault-fact.js';
-import { type Machine, type MachineLog, MissingAbility } from '../machine/machine.js';
+import { MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
 import { maySilence } from '../plan/command-line.js';
@@ -18,18 +18,12 @@ import { guestQuestions } from './guest-questions.js';
 import { kernelSymbols, requireCachedSymbols } from './kernel-symbols.js';
 import { keepWhatIsLeft } from './keep-what-is-left.js';
 import { knownSymbols } from './known-symbols.js';
-import { prepareGuest } from './prepare-guest.js';
+import type { MachineOpener } from './machine-opener.js';
+import { bootGuest, markClone, prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
-
-/**
- * Starts the machine of a plan, which reports to `log` from its first byte. Throws a Fault when it cannot be started.
- */
-export type MachineOpener = (
-  plan: RunPlan,
-  place: { readonly directory: string; readonly log: MachineLog },
-) => Promise<Machine>;
+import { cloneClock, replayed, type Template } from './template.js';
 
 /** Options of {@link executeRun}. */
 export interface ExecuteOptions {
@@ -42,6 +36,8 @@ export interface ExecuteOptions {
   readonly cacheDir?: string | undefined;
   /** The clock of recorded times and deadlines; the host's when absent. */
   readonly clock?: Clock | undefined;
+  /** The guest begins as a clone of it; absent: it boots. */
+  readonly template?: Template | undefined;
 }
 
 /**
@@ -52,10 +48,16 @@ export interface ExecuteOptions {
 export async function executeRun(
   plan: RunPlan,
   directory: string,
-  { open, signal, onEvent, cacheDir, clock = HOST_CLOCK }: ExecuteOptions,
+  { open, signal, onEvent, cacheDir, clock = HOST_CLOCK, template }: ExecuteOptions,
 ): Promise<RunResult> {
-  const recorder = openRecorder(directory, clock);
-  const watch = new RunWatch(recorder, { limits: plan.limits, onEvent, clock });
+  const shifted = template === undefined ? undefined : cloneClock(template, clock);
+  const recorder = openRecorder(directory, shifted?.clock ?? clock);
+  const watch = new RunWatch(recorder, { limits: plan.limits, onEvent, clock: shifted?.clock ?? clock });
+  if (template !== undefined && shifted !== undefined) {
+    watch.replay((into) => replayed(template, { recorder: into, at: shifted.at }));
+    shifted.begin();
+    watch.fact({ fact: 'cloned', template: template.name, tookMs: Math.round(template.tookMs) });
+  }
   const interrupt = () => {
     watch.fact({ fact: 'interrupted', by: String(signal?.reason ?? 'a signal') });
   };
@@ -63,7 +65,7 @@ export async function executeRun(
   if (signal?.aborted === true) interrupt();
   const unlimit = watch.limitWhole();
   try {
-    await runGuest(plan, { watch, directory, cacheDir, open, signal });
+    await runGuest(plan, { watch, directory, cacheDir, open, signal, template });
   } finally {
     unlimit();
     signal?.removeEventListener('abort', interrupt);
@@ -85,12 +87,13 @@ interface RunResources {
   readonly directory: string;
   readonly open: MachineOpener;
   readonly signal: AbortSignal | undefined;
+  readonly template: Template | undefined;
 }
 
 /** Splits the plan: each function below receives the parts that it needs, and none receives the plan. */
 async function runGuest(
   plan: RunPlan,
-  { watch, directory, cacheDir, open, signal }: RunResources,
+  { watch, directory, cacheDir, open, signal, template }: RunResources,
 ): Promise<void> {
   const { scenario, kernel, captureKernel } = plan;
   const { trigger, prove } = scenario;
@@ -106,9 +109,10 @@ async function runGuest(
     const loadsModules =
       scenario.guest.nic !== undefined || scenario.prepare.some((step) => 'script' in step);
     if (!loadsModules) await requireCachedSymbols(wanted, watch);
-    const machine = await open(plan, { directory, log: watch });
+    const origin = template === undefined ? undefined : ({ kind: 'clone', ...template } as const);
+    const machine = await open(plan, { directory, log: watch, origin });
     undo.push(() => machine.close());
-    const guest = new Guest(machine, watch);
+    const guest = new Guest(machine, watch, { lastId: template?.lastId });
     const known = knownSymbols(guest, {
       cacheDir,
       kernels: { production: kernel, capture: captureKernel },
@@ -126,25 +130,19 @@ async function runGuest(
       crashKernelLoaded: isArmed,
       proofs: prove,
     });
-    const openQuestions = await prepareGuest(
-      guest,
-      {
-        release: kernel.release,
-        crashKernel: isArmed
-          ? { nonce: plan.nonce, append: plan.captureAppend, firstAppend: plan.append }
-          : undefined,
-        steps: scenario.prepare,
+    const { nonce, captureAppend: append, append: firstAppend } = plan;
+    if (template === undefined) {
+      const crashKernel = isArmed ? { nonce, append, firstAppend } : undefined;
+      await bootGuest(guest, { release: kernel.release, crashKernel }, { questions, symbols: known });
+    } else await markClone(guest, { nonce, firstAppend });
+    const openQuestions = await prepareGuest(guest, scenario.prepare, {
+      questions,
+      sources,
+      async requireSymbols() {
+        // Symbols are needed with a debugger only; its absence is reported by what needs it.
+        if (wanted.named.length > 0 && machine.abilities.debugger !== undefined) await symbols();
       },
-      {
-        questions,
-        sources,
-        symbols: known,
-        async requireSymbols() {
-          // Symbols are needed with a debugger only; its absence is reported by what needs it.
-          if (wanted.named.length > 0 && machine.abilities.debugger !== undefined) await symbols();
-        },
-      },
-    );
+    });
     const stopSampling = machine.abilities.monitor?.startSampling();
     if (stopSampling !== undefined) undo.push(stopSampling);
     await crashGuest(

@@ -11,22 +11,38 @@ export interface ScriptReply {
 
 /** The guest's init, which takes requests over the control channel; its answers are read from the recording. */
 export class GuestShell {
-  readonly #requests = createRequestWriter();
+  readonly #requests;
   readonly #control: Control;
   readonly #watch: RunWatch;
+  #lastId = 0;
 
-  constructor(control: Control, watch: RunWatch) {
+  /** `lastId`: of the requests that the guest has answered as a template. */
+  constructor(control: Control, { watch, lastId }: { watch: RunWatch; lastId?: number | undefined }) {
     this.#control = control;
     this.#watch = watch;
+    this.#requests = createRequestWriter(lastId);
   }
 
-  /** Loads the crash kernel; `nonce` becomes the guest's host name. */
-  arm(nonce: string, captureAppend: string): Promise<EventOf<'armed'>> {
-    this.#send(this.#requests.arm(nonce, captureAppend));
-    return this.#watch.waitFor('armed', () => true, {
-      what: 'kexec -p (loading the crash kernel)',
-      within: 'armMs',
-    });
+  /** The id of the latest request. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** Loads the crash kernel; `nonce` becomes the guest's host name, and a template of clones has none. */
+  arm(nonce: string | undefined, captureAppend: string): Promise<EventOf<'armed'>> {
+    return this.#armed(this.#requests.arm(nonce, captureAppend), 'kexec -p (loading the crash kernel)');
+  }
+
+  /** In a clone: `nonce` becomes its host name; what is loaded is read and reported again. */
+  mark(nonce: string): Promise<EventOf<'armed'>> {
+    return this.#armed(this.#requests.mark(nonce), "the clone's report of its crash kernel");
+  }
+
+  /** The report that follows the request; a template's is among the events already. */
+  #armed(request: Request, what: string): Promise<EventOf<'armed'>> {
+    const earlier = new Set<unknown>(this.#watch.events);
+    this.#send(request);
+    return this.#watch.waitFor('armed', (event) => !earlier.has(event), { what, within: 'armMs' });
   }
 
   /** Runs a script; `what` names it. A guest that does not answer in time (`replyMs`, or `within`) ends the run. */
@@ -85,6 +101,7 @@ export class GuestShell {
 
   #send(request: Request): Request {
     this.#control.send(request.bytes);
+    this.#lastId = request.id;
     return request;
   }
 }

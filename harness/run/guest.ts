@@ -43,10 +43,11 @@ export class Guest {
   /** The end of the latest work with the machine stopped. */
   #stopped: Promise<unknown> = Promise.resolve();
 
-  constructor(machine: Machine, watch: RunWatch) {
+  /** `lastId`: of the requests that the guest has answered as a template. */
+  constructor(machine: Machine, watch: RunWatch, { lastId }: { readonly lastId?: number | undefined } = {}) {
     this.machine = machine;
     this.watch = watch;
-    this.shell = new GuestShell(need(machine, 'control'), watch);
+    this.shell = new GuestShell(need(machine, 'control'), { watch, lastId });
   }
 
   /**

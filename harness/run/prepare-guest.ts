@@ -9,43 +9,24 @@ import type { GuestQuestions } from './guest-questions.js';
 import type { KnownSymbols } from './known-symbols.js';
 import type { SourceBank } from './source-bank.js';
 
-/** The preparation of a guest before firing. */
-export interface GuestPreparation {
-  /** Release of the requested kernel. */
-  readonly release: string;
-  /** How the crash kernel is loaded; undefined: not at all. */
-  readonly crashKernel:
-    | {
-        readonly nonce: string;
-        /** The command line of the capture kernel, and of the first one, which has the reservation. */
-        readonly append: string;
-        readonly firstAppend: string;
-      }
-    | undefined;
-  readonly steps: readonly Preparation[];
+/** How a crash kernel is loaded. */
+export interface CrashKernel {
+  /** Undefined in a template of clones, each of which takes one of its own. */
+  readonly nonce: string | undefined;
+  /** The command line of the capture kernel, and of the first one, which has the reservation. */
+  readonly append: string;
+  readonly firstAppend: string;
 }
 
 /**
- * Brings the guest from the machine's start to the moment before firing: boot, arm, prepare, prove. A failure is
- * recorded and ends the run (as void or boot-failed). Returns the proofs that need a second reading.
+ * Boots the guest from the machine's start and loads its crash kernel, where it has one. `release`: of the requested
+ * kernel. A failure is recorded and ends the run (as void or boot-failed).
  */
-export async function prepareGuest(
-  guest: Guest,
-  { release, crashKernel, steps }: GuestPreparation,
-  {
-    questions,
-    sources,
-    symbols,
-    requireSymbols,
-  }: {
-    readonly questions: GuestQuestions;
-    readonly sources: SourceBank;
-    readonly symbols: Pick<KnownSymbols, 'prepare'>;
-    /** Ends the run unless the kernel has the functions and variables that the scenario names. */
-    readonly requireSymbols: () => Promise<void>;
-  },
-): Promise<readonly OpenQuestion[]> {
-  const { watch, shell } = guest;
+export async function bootGuest(
+  { watch, shell }: Guest,
+  { release, crashKernel }: { readonly release: string; readonly crashKernel: CrashKernel | undefined },
+  { questions, symbols }: { questions: GuestQuestions; symbols: Pick<KnownSymbols, 'prepare'> },
+): Promise<void> {
   const hello = await watch.waitFor('hello', () => true, {
     what: "the boot to the guest init's first word",
     within: 'bootMs',
@@ -60,6 +41,37 @@ export async function prepareGuest(
     watch.require(judgeReservation(crashKernel.firstAppend, armed));
   }
   await symbols.prepare();
+}
+
+/** Gives a clone of a booted and armed template a nonce of its own, and reads again what is loaded. */
+export async function markClone(
+  { watch, shell }: Guest,
+  { nonce, firstAppend }: { readonly nonce: string; readonly firstAppend: string },
+): Promise<void> {
+  const { armed } = await shell.mark(nonce);
+  if (!armed.loaded) watch.stop('the crash kernel is not loaded in the clone');
+  watch.require(judgeReservation(firstAppend, armed));
+}
+
+/**
+ * Brings an armed guest to the moment before firing: prepare, prove. A failure is recorded and ends the run (as void).
+ * Returns the proofs that need a second reading.
+ */
+export async function prepareGuest(
+  guest: Guest,
+  steps: readonly Preparation[],
+  {
+    questions,
+    sources,
+    requireSymbols,
+  }: {
+    readonly questions: GuestQuestions;
+    readonly sources: SourceBank;
+    /** Ends the run unless the kernel has the functions and variables that the scenario names. */
+    readonly requireSymbols: () => Promise<void>;
+  },
+): Promise<readonly OpenQuestion[]> {
+  const { watch } = guest;
   for (const step of steps) await prepare(guest, step);
   // Before anything that takes long: a missing function makes all of it useless.
   await requireSymbols();

@@ -53,7 +53,7 @@ export class RunWatch implements MachineLog {
   readonly #recorder: Recorder;
   readonly #limits: Limits;
   readonly #timeline;
-  readonly #onEvent: ((event: RunEvent) => void) | undefined;
+  #onEvent: ((event: RunEvent) => void) | undefined;
   readonly #clock: Clock;
   readonly #waits: EventWaits;
   readonly #ending: RunEnding;
@@ -85,6 +85,23 @@ export class RunWatch implements MachineLog {
   /** The error that prevented the recording (a full disk), if any. */
   get fault(): unknown {
     return this.#fault;
+  }
+
+  /** Reads what is recorded of a clone's template. Nothing is reported of it: it is not this run's progress. */
+  replay(records: (recorder: Recorder) => Iterable<RunRecord>): void {
+    const onEvent = this.#onEvent;
+    this.#onEvent = undefined;
+    try {
+      for (const record of records(this.#recorder)) {
+        if (record.kind === 'chunk') this.#received[record.channel] += record.bytes.length;
+        this.#read(() => this.#timeline.push(record));
+      }
+    } catch (error) {
+      this.#fault = error;
+      this.end('the recording failed');
+    } finally {
+      this.#onEvent = onEvent;
+    }
   }
 
   /** Records bytes of a channel, up to the channel's limit; reaching it ends the run. */

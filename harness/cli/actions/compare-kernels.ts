@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { remainingPlans } from '../../campaign/resume.js';
-import { runCampaign } from '../../campaign/run-campaign.js';
-import type { Seat } from '../../campaign/seats.js';
+import { type CampaignOptions, runCampaign } from '../../campaign/run-campaign.js';
+import { campaignTemplates, type Templates } from '../../campaign/templates.js';
 import { writePage } from '../../campaign/write-page.js';
 import { usageFault } from '../../model/fault.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
@@ -17,6 +17,7 @@ import { looksFor } from '../../stats/corrections.js';
 import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.js';
 import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { cloneNotes } from '../../report/clone-notes.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
@@ -63,9 +64,14 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
   const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   const stop = interruptible();
   using pool = hostPool(hostsIn(begun.plans));
+  let templates: Templates | undefined;
   try {
     const seats = await oneSeat(pool, begun.plans, argv.jobs);
-    const results = await runTrials(begun, { jobs: argv.jobs, seats, signal: stop.signal });
+    const { signal } = stop;
+    templates = argv.clone
+      ? campaignTemplates({ ...begun, cacheDir: cacheDirectory(), signal, onProgress: say })
+      : undefined;
+    const results = await runTrials(begun, { jobs: argv.jobs, seats, signal, templates });
     if (stop.caught !== undefined) {
       if (results.length > 0)
         await writePage(begun.directory, { results, plans: [], crashpathVersion: version() });
@@ -75,6 +81,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
     await keepAndPrint(begun, comparison, { results, json: argv.json });
     return compareExitCode(comparison, argv.failOn);
   } finally {
+    templates?.close();
     stop.release();
   }
 }
@@ -122,11 +129,7 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
 /** Runs the remaining plans, from look to look, until every scenario is decided. Returns all results. */
 async function runTrials(
   { directory, plans, arms, design, earlier }: Begun,
-  {
-    jobs,
-    seats,
-    signal,
-  }: { jobs: number | undefined; seats: readonly Seat[] | undefined; signal: AbortSignal },
+  { jobs, ...host }: { jobs: number | undefined } & Pick<CampaignOptions, 'seats' | 'signal' | 'templates'>,
 ): Promise<RunResult[]> {
   const results = [...earlier];
   const color = wantsColor(process.stderr);
@@ -138,15 +141,14 @@ async function runTrials(
     );
     const ended = await runCampaign(directory, due, {
       jobs: jobs ?? defaultJobs(plans),
-      seats,
+      ...host,
       cacheDir: cacheDirectory(),
-      signal,
       onStart: (plan) =>
         say(`${plan.runId}: round ${plan.trial} of at most ${arms.rounds}, ${plan.kernel.spec}`),
       onResult: (result) => say(resultLine(result, { color })),
     });
     results.push(...ended);
-    if (signal.aborted) break;
+    if (host.signal?.aborted === true) break;
     before = look;
     const seen = trialsOf(results, arms).filter(({ round }) => round <= look);
     settled = settledScenarios(seen, design);
@@ -163,6 +165,7 @@ async function keepAndPrint(
   await writeJson(join(directory, FILES.comparison), object);
   if (results.length > 0)
     await writePage(directory, { results, plans: [], comparison: object, crashpathVersion: version() });
+  for (const note of cloneNotes(results)) say(note);
   say(`report: ${reportPath(directory)}`);
   process.stdout.write(
     json

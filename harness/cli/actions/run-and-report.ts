@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { NoHostLeft, runCampaign } from '../../campaign/run-campaign.js';
+import { campaignTemplates, type Templates } from '../../campaign/templates.js';
 import type { Seat } from '../../campaign/seats.js';
 import { writePage } from '../../campaign/write-page.js';
 import { loadError } from '../../classify/arming.js';
@@ -11,6 +12,7 @@ import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
 import { campaignTableObject } from '../../report/campaign-table-json.js';
 import { campaignTableText } from '../../report/campaign-table-text.js';
+import { cloneNotes } from '../../report/clone-notes.js';
 import { guestText, vmcoreText } from '../../report/kept-text.js';
 import { liveLines } from '../../report/live-progress.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
@@ -29,6 +31,8 @@ export interface ReportOptions {
   /** The hosts that were named; this one when absent. */
   readonly seats?: readonly Seat[] | undefined;
   readonly json: boolean;
+  /** Guests of which enough runs are to come boot once; their runs are clones. */
+  readonly clones: boolean;
   /** All plans of the campaign, also those that need not run again. */
   readonly campaign: readonly RunPlan[];
   /** Results of an earlier part of the same campaign. */
@@ -42,7 +46,7 @@ export interface ReportOptions {
 export async function runAndReport(
   directory: string,
   plans: readonly RunPlan[],
-  { jobs, seats, json, campaign, earlier = [] }: ReportOptions,
+  { jobs, seats, json, campaign, clones, earlier = [] }: ReportOptions,
 ): Promise<number> {
   const stop = interruptible();
   const color = wantsColor(process.stdout);
@@ -71,12 +75,18 @@ export async function runAndReport(
         })
       : undefined;
   setScreen(live);
+  const cached = { cacheDir: cacheDirectory() };
+  let templates: Templates | undefined;
   try {
+    templates = clones
+      ? campaignTemplates({ directory, plans, ...cached, signal: stop.signal, onProgress: say })
+      : undefined;
     const running = runCampaign(directory, plans, {
       jobs,
       seats,
       onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
-      cacheDir: cacheDirectory(),
+      ...cached,
+      templates,
       signal: stop.signal,
       onStart: (plan) => {
         const what = `starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`;
@@ -124,12 +134,14 @@ export async function runAndReport(
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
+    for (const note of cloneNotes(all)) say(note);
     for (const line of keptLines(all)) say(line);
     say(`report: ${reportPath(directory)}`);
     if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
     if (noHost !== undefined) throw noHost;
     return exitCode;
   } finally {
+    templates?.close();
     setScreen(undefined);
     live?.end();
     stop.release();

@@ -37,7 +37,12 @@ async function fresh(argv: RunArguments): Promise<number> {
   if (argv.dryRun) return printCommands(await plan());
   const { directory, plans } = await beginCampaign({ name, out: argv.out, file: storedFile(file), plan });
   const jobs = argv.jobs ?? file?.jobs ?? defaultJobs(plans);
-  return (await running()).runAndReport(directory, plans, { json: argv.json, jobs, campaign: plans });
+  return (await running()).runAndReport(directory, plans, {
+    json: argv.json,
+    clones: argv.clone,
+    jobs,
+    campaign: plans,
+  });
 }
 
 /** As {@link fresh}, on the hosts of `--host`. */
@@ -67,6 +72,7 @@ async function freshOnHosts(
   // Awaited here: the hosts are in use until then.
   return await (await running()).runAndReport(directory, plans, {
     json: argv.json,
+    clones: argv.clone,
     jobs: roomOf(seats),
     seats,
     campaign: plans,
@@ -130,7 +136,7 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
   const given = argv.jobs ?? campaign.file?.jobs;
-  const common = { json: argv.json, campaign: campaign.plans, earlier };
+  const common = { json: argv.json, clones: argv.clone, campaign: campaign.plans, earlier };
   const { hosts } = campaign;
   const { runAndReport, hostPool } = await running();
   if (hosts === undefined) {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { runSweep, type Sweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
+import { campaignTemplates } from '../../campaign/templates.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
 import { nearest } from '../../model/nearest.js';
@@ -77,12 +78,17 @@ async function sweepOne(
   const color = wantsColor(process.stderr);
   const { spec } = arm.template.kernel;
   let ended = 0;
+  const cached = { cacheDir: cacheDirectory(), signal };
+  // How many runs there will be is not known.
+  const templates = argv.clone
+    ? campaignTemplates({ directory, plans: 'unknown', ...cached, onProgress: say })
+    : undefined;
   return runSweep(directory, arm, {
+    templates,
+    ...cached,
     jobs: argv.jobs ?? defaultJobs([arm.template]),
     seats: await oneSeat(pool, [arm.template], argv.jobs),
     pointsMost: argv.pointsMost ?? DEFAULT_POINTS,
-    cacheDir: cacheDirectory(),
-    signal,
     freshNonce,
     onPlan: (text) => say(`${spec}: ${text}`),
     onStart: (plan) => say(`${plan.runId}: ${plan.scenario.summary}`),
@@ -91,7 +97,7 @@ async function sweepOne(
       const what = pointOf(result.scenario) === undefined ? 'the instruction trace' : `run ${ended}`;
       say(`${spec}, ${what}: ${resultLine(result, { color })}`);
     },
-  });
+  }).finally(() => templates?.close());
 }
 
 async function keepAndPrint(directory: string, swept: NmiMap | MapComparison, json: boolean): Promise<void> {

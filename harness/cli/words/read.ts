@@ -28,7 +28,7 @@ export const READ = {
       .option('json', jsonOption('Print one JSON object per log'))
       .example('$0 read serial.log', 'What each crash in it shows')
       .example('$0 read console-*.log.gz --json', 'Several logs, for a script')
-      .example('ssh bmc cat sol.log | $0 read -', 'From another program')
+      .example('$0 read - <sol.log', 'From a pipe or standard input')
       .epilogue(
         'Exit codes: 0 no crash, or each crash has a report of a saved dump; 1 a crash is shown to have left no dump; ' +
           '2 a crash is undetermined; 3 harness error; 64 no log. 1 takes precedence over 2.',

@@ -9,6 +9,9 @@ export const RUN_FILES = {
   qmpSocket: 'qmp.sock',
   gdbSocket: 'gdb.sock',
   qtestSocket: 'qtest.sock',
+  /** A template's state goes out, a clone's comes in. */
+  saveSocket: 'save.sock',
+  loadSocket: 'load.sock',
   qemuLog: 'qemu-debug.log',
   /** A piece of guest memory, while it is read. */
   memory: 'memory.part',

@@ -23,8 +23,8 @@ export interface QemuHost {
 export interface HostPlace {
   /** Makes the two FIFOs of a UART and reports the bytes of the guest; none is lost from QEMU's start on. */
   openUart(pipe: string, onBytes: (bytes: Buffer) => void): Promise<UartChannel>;
-  /** The host's end of a network card, on a socket of that name. */
-  openCard(socket: string): Promise<StreamServer>;
+  /** The host's end of a stream to which QEMU connects, on a socket of that name. */
+  openStream(socket: string): Promise<StreamServer>;
   /** Makes a private, sparse file of so many bytes for QEMU; absent: files are not taken from there. */
   readonly makeFile?: ((file: string, bytes: number) => Promise<void>) | undefined;
   /** Starts QEMU. Throws a harness fault when the binary is missing. */

@@ -13,10 +13,10 @@ export interface QemuNetwork {
 /** Opens the host's end of the card, before QEMU starts; `machine` is the machine's name. `close` removes the socket. */
 export async function openNetwork(
   nic: Nic,
-  { place, machine }: { place: Pick<HostPlace, 'openCard'>; machine: string },
+  { place, machine }: { place: Pick<HostPlace, 'openStream'>; machine: string },
 ): Promise<QemuNetwork> {
   const name = nic.net === 'frames' ? NIC_SOCKETS.frames : NIC_SOCKETS.ssh;
-  const server = await place.openCard(name);
+  const server = await place.openStream(name);
   // Frames from the guest are always read: a full socket would block QEMU.
   const link: Promise<FrameLink> | undefined =
     nic.net === 'frames' ? server.connected.then(frameLink) : undefined;

@@ -24,6 +24,7 @@ async function opened(t: Test, script: string) {
       accel: { accel: 'tcg', reason: 'made' },
       timeoutScale: 1,
       limits: { qemuStartMs: 300 },
+      machine: { memoryMiB: 64 },
       scenario: { guest: { nic: { model: 'e1000', net: 'user' } } },
     },
     { directory: join(directory, 'run'), log },
@@ -69,6 +70,7 @@ void t.test('one that is not there starts nothing', async (t) => {
       accel: { accel: 'tcg', reason: 'made' },
       timeoutScale: 1,
       limits: { qemuStartMs: 300 },
+      machine: { memoryMiB: 64 },
       scenario: { guest: {} },
     },
     {

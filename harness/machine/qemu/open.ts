@@ -5,9 +5,10 @@ import { connectQmp } from '../../qemu/qmp/index.js';
 import { connectQtest } from '../../qemu/qtest/index.js';
 import { HostLost } from '../../ssh/host-lost.js';
 import { faultFact } from '../fault-fact.js';
-import { type Abilities, type Machine, MachineFailure, type MachineLog } from '../machine.js';
+import { type Abilities, type Machine, MachineFailure, type MachineLog, type Origin } from '../machine.js';
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
+import { loadState, originArguments, saveState } from './clone.js';
 import { diskBytes, qemuDump } from './dump.js';
 import { answer } from './failure.js';
 import type { HostPlace, QemuHost } from './host.js';
@@ -44,6 +45,7 @@ function patience({ accel, timeoutScale }: Pick<QemuPlan, 'accel' | 'timeoutScal
 export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale' | 'keepVmcore' | 'keepFailed'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
   readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
+  readonly machine: Pick<RunPlan['machine'], 'memoryMiB'>;
 };
 
 /** Where QEMU runs, and the log to which it reports. */
@@ -53,6 +55,8 @@ export interface QemuPlace {
   readonly log: MachineLog;
   /** This host when absent. */
   readonly host?: QemuHost | undefined;
+  /** A template or a clone of one; absent: the guest boots. */
+  readonly origin?: Origin | undefined;
 }
 
 /**
@@ -81,7 +85,7 @@ export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machin
 
 async function start(
   plan: QemuPlan,
-  { directory, log, host, name, teardown, gone, life }: Undoable & { readonly name: string },
+  { directory, log, host, name, origin, teardown, gone, life }: Undoable & { readonly name: string },
 ): Promise<Pick<Machine, 'abilities' | 'lastBytes' | 'stayUp'>> {
   const place = await host.openPlace({ directory });
   teardown.defer("close QEMU's directory", () => place.close(life));
@@ -101,7 +105,7 @@ async function start(
     await place.makeFile?.(RUN_FILES.vmcoreDisk, diskBytes(diskMiB));
     teardown.defer('remove the disk for the vmcore', () => place.remove(RUN_FILES.vmcoreDisk));
   }
-  const qemu = await startProcess(plan, { place, host, log, teardown, gone, life });
+  const qemu = await startProcess(plan, { place, host, log, origin, teardown, gone, life });
   const hostTime = place.reportHostTime(qemu.pid, (fact) => log.fact(fact));
   teardown.defer('end the reports of the host time', () => hostTime.stop());
   const record = qmpLog();
@@ -126,6 +130,7 @@ async function start(
     const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });
     teardown.defer('end the watch of the run state', end);
   }
+  if (origin?.kind === 'clone') await loadState(qmp, place, origin.state);
   await place.begin(() => answer(qmp.execute('cont')));
   const apicIds = remember(() => readApicIds(qmp));
   const interrupts = qtestInterrupts({
@@ -173,6 +178,7 @@ async function start(
     monitor: qemuMonitor(qmp, { apicIds, log }),
     resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
     memory: qemuMemory(qmp, place),
+    ...(origin?.kind === 'template' ? { snapshot: { save: () => saveState(qmp, place) } } : {}),
     ...(plan.keepVmcore === undefined
       ? {}
       : { dump: qemuDump(qmp, diskMiB === undefined ? undefined : RUN_FILES.vmcoreDisk) }),
@@ -212,9 +218,18 @@ function isSupervised(qemu: QemuProcess): qemu is SupervisedQemu {
 
 /** Starts the process and records its end; `gone` is aborted then. */
 async function startProcess(
-  { qemu: { binary, args }, keepFailed }: QemuPlan,
-  { place, host, log, teardown, gone, life }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
+  { qemu: { binary, args: planned }, keepFailed, machine: { memoryMiB } }: QemuPlan,
+  {
+    place,
+    host,
+    log,
+    origin,
+    teardown,
+    gone,
+    life,
+  }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
 ): Promise<QemuProcess> {
+  const args = [...planned, ...(origin === undefined ? [] : originArguments(origin, memoryMiB))];
   const supervised = keepFailed === undefined ? undefined : place.startSupervised?.(binary, args);
   const qemu = await (supervised ?? place.start(binary, args));
   log.fact({ fact: 'qemu-started', pid: qemu.pid, ...(host.name === undefined ? {} : { host: host.name }) });

@@ -41,8 +41,8 @@ function segmentOf(segment: Segment, x: number, width: number): Markup {
 
 /** The twelve rungs as a table, with the time and the duration of each. */
 export function ladderList(result: RunResult): Markup {
-  const { rungs, last, tailMs } = phaseLadder(result);
-  const end = html`<tr class="end"><th scope="row"><span class="dot tail"></span>end of run</th><td class="number">${preciseSeconds(result.durationMs)}</td><td class="number">${stepSeconds(tailMs)}</td><td>${result.verdict}</td></tr>`;
+  const { rungs, last, endMs, tailMs } = phaseLadder(result);
+  const end = html`<tr class="end"><th scope="row"><span class="dot tail"></span>end of run</th><td class="number">${preciseSeconds(endMs)}</td><td class="number">${stepSeconds(tailMs)}</td><td>${result.verdict}</td></tr>`;
   const rows = rungs.map((rung: Rung): Insertion => {
     if (rung.status === 'not-reached') {
       return html`<tr class="not-reached"><th scope="row"><span class="dot ${rung.part} not-reached"></span>${rung.phase}</th><td colspan="3">not reached</td></tr>`;

@@ -11,7 +11,8 @@ import { listenForStream } from '../stream-server.js';
 import { Teardown } from '../teardown.js';
 import { openUartChannel } from '../uart.js';
 
-const SOCKETS = [RUN_FILES.qmpSocket, RUN_FILES.gdbSocket, RUN_FILES.qtestSocket];
+const { qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket } = RUN_FILES;
+const SOCKETS = [qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket];
 
 /** This host: QEMU runs in the run directory itself. */
 export const LOCAL_HOST: QemuHost = {
@@ -29,7 +30,7 @@ function localPlace(
 ): HostPlace {
   return {
     openUart: (pipe, onBytes) => openUartChannel(directory, pipe, onBytes),
-    async openCard(socket) {
+    async openStream(socket) {
       const server = await listenForStream(base, socket);
       return {
         connected: server.connected,

@@ -79,7 +79,7 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
         },
       };
     },
-    async openCard(socket) {
+    async openStream(socket) {
       let stream: Duplex | undefined;
       let connect: (stream: Duplex) => void = () => undefined;
       const connected = new Promise<Duplex>((resolve) => {

@@ -1,0 +1,90 @@
+import { closeSync, fstatSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { scratch } from '../../testing/files.js';
+import { qemusUnder } from '../../testing/processes.js';
+import { type Machine, need, type Origin } from '../machine.js';
+import { RUN_FILES } from './arguments.js';
+import { openMemoryFile } from './clone.js';
+import { openQemu } from './open.js';
+
+const MEMORY_MIB = 64;
+/** Memory that the firmware does not use. */
+const AT = 0x200_0000n;
+const LENGTH = 16;
+
+const text = (word: string) => Buffer.from(word.padEnd(LENGTH, '.'));
+
+async function read(machine: Machine): Promise<string> {
+  return (await need(machine, 'memory').read(Number(AT), 4096)).toString('latin1', 0, LENGTH);
+}
+
+async function write(machine: Machine, word: string): Promise<void> {
+  const gdb = await need(machine, 'debugger').connect();
+  await gdb.writePhysicalMemory(AT, text(word));
+  await gdb.continueAll();
+}
+
+t.test('clones begin as their template was saved, each with memory of its own', async (t) => {
+  const base = await scratch(t);
+  const socket = (name: string) => `socket,path=${name},server=on,wait=off`;
+  const args = [
+    ['-nodefaults', '-display', 'none', '-machine', 'pc', '-accel', 'tcg', '-m', `${MEMORY_MIB}M`],
+    ...[RUN_FILES.consolePipe, RUN_FILES.controlPipe].flatMap((pipe) => [
+      ['-chardev', `pipe,id=${pipe},path=${pipe}`],
+      ['-serial', `chardev:${pipe}`],
+    ]),
+    ['-chardev', `${socket(RUN_FILES.qmpSocket)},id=qmp`, '-qmp', 'chardev:qmp'],
+    ['-chardev', `${socket(RUN_FILES.gdbSocket)},id=gdb`, '-gdb', 'chardev:gdb'],
+    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+  ].flat();
+  const open = async (name: string, origin: Origin) => {
+    const directory = join(base, name);
+    await mkdir(directory, { mode: 0o700 });
+    const ignore = () => undefined;
+    return openQemu(
+      {
+        qemu: { binary: 'qemu-system-x86_64', version: 'any', args },
+        accel: { accel: 'tcg', reason: 'a test' },
+        timeoutScale: 1,
+        limits: { qemuStartMs: 30_000 },
+        machine: { memoryMiB: MEMORY_MIB },
+        scenario: { guest: {} },
+      },
+      { directory, log: { bytes: ignore, message: ignore, sample: ignore, fact: ignore }, origin },
+    );
+  };
+
+  const memory = openMemoryFile();
+  t.equal(fstatSync(memory).nlink, 0, 'a file without a name');
+  const template = await open('template', { kind: 'template', memory });
+  await write(template, 'template');
+  const state = await need(template, 'snapshot').save();
+  await template.close();
+  t.equal(fstatSync(memory).size, MEMORY_MIB * 1024 * 1024);
+
+  const first = await open('first', { kind: 'clone', memory, state });
+  const second = await open('second', { kind: 'clone', memory, state });
+  t.equal(await need(first, 'monitor').runState(), 'running');
+  t.equal(first.abilities.snapshot, undefined, 'a clone is not saved again');
+  await write(first, 'first');
+  t.equal(await read(first), text('first').toString());
+  t.equal(await read(second), text('template').toString(), 'the memory of the others is as it was');
+  await first.close();
+  await second.close();
+  const third = await open('third', { kind: 'clone', memory, state });
+  t.equal(await read(third), text('template').toString());
+  await t.rejects(
+    open('broken', { kind: 'clone', memory, state: state.subarray(0, 1000) }),
+    { name: 'MachineFailure' },
+    'half a state is none',
+  );
+  await third.close();
+  closeSync(memory);
+  t.strictSame(await qemusUnder(base), [], 'no QEMU is left');
+  for (const name of ['template', 'first', 'broken']) {
+    const left = (await readdir(join(base, name))).filter((file) => file.endsWith('.sock'));
+    t.strictSame(left, [], `${name}: sockets are gone`);
+  }
+});

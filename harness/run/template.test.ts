@@ -1,0 +1,71 @@
+import t from 'tap';
+import { executeRun } from './execute-run.js';
+import { makeTemplate } from './template.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import { readRecording } from '../store/read-recording.js';
+import { madePlan } from '../testing/builders/runs.js';
+import { madeMachines } from '../testing/fakes/template-machine.js';
+
+const BOOT_MS = 5_000;
+
+/** A clock on which each question takes a second. */
+function slowClock(stepMs: number) {
+  let nowMs = 0;
+  return {
+    nowMs: () => {
+      nowMs += stepMs;
+      return nowMs;
+    },
+    after: (forMs: number, act: () => void) => HOST_CLOCK.after(forMs, act),
+  };
+}
+
+t.test('a recording of a clone begins with its template, and its own part follows in time', async (t) => {
+  const plan = { ...madePlan(), append: 'console=ttyS0 crashkernel=192M', nonce: 'cp-clone' };
+  const machines = madeMachines();
+  const directories = t.testdir({ template: {}, run: {} });
+  const template = await makeTemplate(plan, {
+    ...{ name: 'templates/001', directory: `${directories}/template`, memory: 99, cacheDir: undefined },
+    open: machines.open,
+    clock: slowClock(BOOT_MS / 10),
+  });
+  if ('why' in template) throw new Error(template.why);
+  t.equal(template.lastId, 1);
+  t.ok(template.tookMs > 1_000, `the template took ${template.tookMs} ms`);
+
+  const result = await executeRun(plan, `${directories}/run`, {
+    open: machines.open,
+    cacheDir: undefined,
+    template,
+  });
+  t.strictSame(machines.origins, ['template', 'clone']);
+  t.strictSame(machines.requests.slice(0, 2), ['arm -', 'mark cp-clone']);
+  t.match(result.clone, { template: 'templates/001', tookMs: Math.round(template.tookMs) });
+  t.ok(result.durationMs < BOOT_MS, 'without the boot');
+
+  const records = await readRecording(`${directories}/run`);
+  const times = records.map((record) => ('atMs' in record ? record.atMs : record.record.atMs));
+  t.strictSame(
+    times,
+    times.toSorted((one, other) => one - other),
+  );
+  const control = records.flatMap((record) =>
+    record.kind === 'chunk' ? [record.bytes.toString('latin1')] : [],
+  );
+  t.match(control, [/"ev":"hello"/, /"ev":"armed","id":1/, /"ev":"armed","id":2/]);
+  const cloned = records.findIndex((record) => record.kind === 'host' && record.record.fact === 'cloned');
+  t.ok(cloned > 1 && cloned < records.length - 1, 'the border between both parts');
+});
+
+t.test('a template that does not come up says why', async (t) => {
+  const plan = { ...madePlan(), append: 'console=ttyS0 crashkernel=192M' };
+  const options = { name: 'x', directory: t.testdir({}), memory: 99, cacheDir: undefined };
+  const open = async () => {
+    throw new Error('there is no QEMU');
+  };
+  t.strictSame(await makeTemplate(plan, { ...options, open }), { why: 'there is no QEMU' });
+  const stopped = new AbortController();
+  stopped.abort();
+  const early = { ...options, directory: t.testdir({}), signal: stopped.signal };
+  t.strictSame(await makeTemplate(plan, { ...early, open: madeMachines().open }), { why: 'interrupted' });
+});

@@ -1,0 +1,150 @@
+import type { Clock } from '../machine/clock.js';
+import { type Machine, need } from '../machine/machine.js';
+import { atMsOf, type HostFact, type RunRecord } from '../model/record.js';
+import { HOST_CLOCK } from '../host/clock.js';
+import type { RunPlan } from '../plan/run-plan.js';
+import { readRecording } from '../store/read-recording.js';
+import { openRecorder, type Recorder } from '../store/recorder.js';
+import { RunEnded } from './event-waits.js';
+import { Guest } from './guest.js';
+import { guestQuestions } from './guest-questions.js';
+import { kernelSymbols } from './kernel-symbols.js';
+import { knownSymbols } from './known-symbols.js';
+import type { MachineOpener } from './machine-opener.js';
+import { bootGuest } from './prepare-guest.js';
+import { RunWatch } from './run-watch.js';
+
+/** A guest that has booted and loaded its crash kernel, saved so that runs can begin as clones of it. */
+export interface Template {
+  /** Where its recording is, for people. */
+  readonly name: string;
+  readonly state: Buffer;
+  /** The open file of its memory. */
+  readonly memory: number;
+  /** What was recorded of its boot and its arming; a clone's recording begins with it. */
+  readonly records: readonly RunRecord[];
+  /** How long that took, milliseconds. */
+  readonly tookMs: number;
+  /** Id of the last request that its init has answered. */
+  readonly lastId: number;
+}
+
+/** Options of {@link makeTemplate}. */
+export interface TemplateOptions {
+  readonly name: string;
+  /** Exists; gets the recording. */
+  readonly directory: string;
+  readonly open: MachineOpener;
+  /** An open file for the memory (machine/qemu/clone.ts, openMemoryFile()). */
+  readonly memory: number;
+  readonly cacheDir: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Boots and arms the guest of a plan and saves it. The plan's crash kernel is loaded, with no nonce; scenario steps are
+ * left to the clones. Returns why there is none when the guest does not come that far, or its machine cannot be saved: a
+ * run of the same plan that boots shows it in its verdict.
+ */
+export async function makeTemplate(
+  plan: RunPlan,
+  { name, directory, open, memory, cacheDir, signal, clock = HOST_CLOCK }: TemplateOptions,
+): Promise<Template | { readonly why: string }> {
+  const recorder = openRecorder(directory, clock);
+  const watch = new RunWatch(recorder, { limits: plan.limits, clock });
+  const unlimit = watch.limitWhole();
+  const interrupt = () => watch.end('interrupted');
+  signal?.addEventListener('abort', interrupt);
+  let machine: Machine | undefined;
+  try {
+    if (signal?.aborted === true) throw new RunEnded('interrupted');
+    machine = await open(plan, { directory, log: watch, origin: { kind: 'template', memory } });
+    const guest = new Guest(machine, watch);
+    await bootAndArm(guest, plan, cacheDir);
+    const tookMs = recorder.nowMs();
+    const state = await need(machine, 'snapshot').save();
+    return {
+      ...{ name, state, memory, tookMs, lastId: guest.shell.lastId },
+      records: partOfClone(await readRecording(directory), tookMs),
+    };
+  } catch (error) {
+    return { why: watch.ended ?? (error instanceof Error ? error.message : String(error)) };
+  } finally {
+    unlimit();
+    signal?.removeEventListener('abort', interrupt);
+    await machine?.close();
+    recorder.close();
+  }
+}
+
+function bootAndArm(guest: Guest, plan: RunPlan, cacheDir: string | undefined): Promise<void> {
+  const { kernel, captureKernel } = plan;
+  const symbols = kernelSymbols(guest, { cache: undefined, named: [] });
+  const questions = guestQuestions(guest, {
+    cpus: plan.machine.cpus,
+    kernel: { bits: kernel.bits ?? 64, symbols },
+    claims: plan.machine.prove ?? [],
+    crashKernelLoaded: true,
+    proofs: [],
+  });
+  const kernels = { production: kernel, capture: captureKernel };
+  const crashKernel = { nonce: undefined, append: plan.captureAppend, firstAppend: plan.append };
+  return bootGuest(
+    guest,
+    { release: kernel.release, crashKernel },
+    { questions, symbols: knownSymbols(guest, { cacheDir, kernels }) },
+  );
+}
+
+/** Facts about the template's own process: a clone has one of its own. */
+const OWN: ReadonlySet<HostFact['fact']> = new Set(['qemu-started', 'qemu-exit', 'host-time', 'ended']);
+
+function partOfClone(records: readonly RunRecord[], untilMs: number): RunRecord[] {
+  return records.filter((record) => {
+    if (atMsOf(record) > untilMs) return false;
+    if (record.kind === 'host') return !OWN.has(record.record.fact);
+    return record.kind === 'chunk';
+  });
+}
+
+/** Writes a template's part of a clone's recording; returns the records as they are written, with their own times. */
+export function* replayed(
+  { records }: Template,
+  { recorder, at }: { readonly recorder: Recorder; readonly at: (atMs: number) => void },
+): Generator<RunRecord> {
+  for (const record of records) {
+    at(atMsOf(record));
+    if (record.kind === 'chunk') yield recorder.chunk(record.channel, record.bytes);
+    if (record.kind === 'host') {
+      const { seq: _seq, atMs: _atMs, ...fact } = record.record;
+      yield recorder.host(fact);
+    }
+  }
+}
+
+/**
+ * The clock of a clone's recording: its own part continues where the template's ended. Deadlines count from the clone's
+ * start.
+ */
+export function cloneClock(
+  { tookMs }: Pick<Template, 'tookMs'>,
+  clock: Clock,
+): { readonly clock: Clock; readonly at: (atMs: number) => void; readonly begin: () => void } {
+  const startMs = clock.nowMs();
+  let nowMs: (() => number) | undefined = () => startMs;
+  let beganMs = startMs;
+  return {
+    clock: {
+      nowMs: () => nowMs?.() ?? clock.nowMs() - beganMs + startMs + tookMs,
+      after: (forMs, act) => clock.after(forMs, act),
+    },
+    at(atMs) {
+      nowMs = () => startMs + atMs;
+    },
+    begin() {
+      nowMs = undefined;
+      beganMs = clock.nowMs();
+    },
+  };
+}
