@@ -128,7 +128,7 @@ export async function findKernels(
     const kernel: KernelInMemory = { tables, ...read, own: readImageSymbols(read), vmcoreinfo };
     const header = await elfHeaderOf(kernel, memory);
     if (header === undefined) {
-      // A kernel whose symbols are known is preferred to one that cannot be told.
+      // A kernel whose symbols are known is preferred to one whose symbols are not.
       if (found.production?.own === undefined) found.production = kernel;
       return;
     }

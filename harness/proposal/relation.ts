@@ -139,7 +139,7 @@ function lockTakenBy({ candidates, chain }: Holder): KnownLock | undefined {
   return undefined;
 }
 
-/** The wait in the innermost context of a stack that somebody's stop does not explain. */
+/** The wait in the innermost context of a stack that no stop of its CPU explains. */
 function waiterIn(stack: CpuStack, waits: readonly LockWait[]): Waiter | undefined {
   const contexts = contextsOf(stack);
   const [inner, second] = contexts;

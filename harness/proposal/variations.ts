@@ -31,13 +31,13 @@ export function nextChoices(relation: Relation, tried: readonly Tried[]): Choice
   if (last === undefined) return firstChoices(relation);
   const done = new Set(tried.map(({ choices }) => keyOf(choices)));
   const reached = tried.find(({ outcome }) => outcome.kind === 'other-end')?.choices;
-  // Once a state was reached, a change that does not reach it is dropped, not mended.
-  const mended =
+  // Once a state was reached, a change that does not reach it is dropped, not repaired.
+  const repaired =
     last.outcome.kind === 'void' && reached === undefined
       ? remedies(last.outcome.obstacle, { relation, choices: last.choices })
       : [];
   const wanted = [
-    ...mended,
+    ...repaired,
     ...neighbours(relation, reached ?? last.choices),
     ...neighbours(relation, firstChoices(relation)),
   ];

@@ -8,7 +8,7 @@ const INNER =
   /^(?:crash_nmi_callback|kdump_nmi_callback|stop_this_cpu|(?:native_)?queued_spin_lock_slowpath|__pv_queued_spin_lock_slowpath|_*(?:do_)?(?:raw_)?(?:spin|read|write)_lock\w*|_*(?:ticket_)?spin_lock\w*|(?:pv_)?native_(?:safe_)?halt|cpu_relax|__delay|delay_tsc|intel_idle|acpi_idle_\w+|machine_kexec|panic_smp_self_stop)$/;
 
 /**
- * Frames innermost first. Which end is which is told by functions that are known to be at one of them; `given` counts where
+ * Frames innermost first. Which end is which follows from functions that are known to be at one of them; `given` counts where
  * there are none, or as many of one opinion as of the other. Pure.
  */
 export function innermostFirst(

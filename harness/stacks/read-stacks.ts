@@ -27,7 +27,7 @@ interface Track {
 }
 
 /**
- * The stacks in a text: a kernel's log with traces, what crash, gdb or drgn print, or a mail in which somebody wrote them
+ * The stacks in a text: a kernel's log with traces, what crash, gdb or drgn print, or a mail in which a person wrote them
  * down. In the order of the text; a stack that is quoted again counts once. Any text is read, and what is no stack is left
  * out. Pure.
  */

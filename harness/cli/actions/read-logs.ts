@@ -7,7 +7,7 @@ import { complain, print, say, wantsColor } from '../context.js';
 import { type ReadOptions, STDIN } from '../words/read.js';
 import { logFault, openLog } from './open-log.js';
 
-/** How often the progress of a large log is told, milliseconds. */
+/** How often the progress of a large log is printed, milliseconds. */
 const TELL_MS = 2_000;
 
 /** Reads logs and prints what each shows. Returns the exit code. */
