@@ -18,7 +18,7 @@ void t.test('this host: every check is there, and what is not ok says what to do
     'xz',
     'zstd',
   ];
-  names.push('dpkg-deb', 'apt-get', 'setpriv', 'Node.js', 'memory', 'disk for cache');
+  names.push('dpkg-deb', 'apt-get', 'setpriv', 'libkdumpfile', 'Node.js', 'memory', 'disk for cache');
   names.push('disk for runs', 'cache folder', 'kept guests');
   t.same(
     report.checks.map((check) => check.name),
