@@ -3,6 +3,7 @@ import { madeAutopsy, madeAutopsyVcpu, madeFrame } from '../testing/builders/aut
 import type { HostFact } from '../model/record.js';
 import { verdictOf } from '../testing/recordings/fixtures.js';
 import {
+  armedReport,
   CAPTURE_START_RIP,
   CRASH_CR3,
   firedRun,
@@ -172,6 +173,24 @@ const END_MARK = '[   11.000000] ---[ end Kernel panic - not syncing: x ]---';
 void t.test('no crash kernel', async (t) => {
   const unarmed = () => new MadeRun().boot().fire().panic();
   t.equal(verdict(unarmed().console(END_MARK), ABSENT), 'no-crash-kernel/panic-ended');
+  t.equal(
+    verdict(unarmed().arm().console(END_MARK), ABSENT),
+    'no-crash-kernel/panic-ended',
+    'a report behind the firing is none',
+  );
+  t.equal(
+    verdict(
+      new MadeRun()
+        .boot()
+        .arm(armedReport({ loaded: false }))
+        .arm()
+        .fire()
+        .panic()
+        .console(END_MARK),
+    ),
+    'crash-path-hang/kexec-never-jumped',
+    'the last report before it counts',
+  );
   t.equal(
     verdict(
       unarmed().console(END_MARK).host({ fact: 'watch-ended', answered: true, afterPanic: true }),

@@ -45,7 +45,7 @@ export type EventCheck = (facts: EventFacts) => Finding | undefined;
 
 /** Reads the facts once for all checks. */
 export function readFacts(events: readonly RunEvent[], plan: RunPlan): Facts {
-  const armed = events.findLast((event) => event.type === 'armed');
+  const armed = armedIn(events);
   return {
     ...readEventFacts(events, { loaded: armed?.armed.loaded === true }),
     plan,
@@ -63,6 +63,17 @@ export function readFacts(events: readonly RunEvent[], plan: RunPlan): Facts {
   };
 }
 
+/** The last report of what is loaded, before firing: a clone reports again, and a frame behind that is no report. */
+function armedIn(events: readonly RunEvent[]): EventOf<'armed'> | undefined {
+  const fired = firingIn(events);
+  const until = fired === undefined ? events.length : events.indexOf(fired);
+  return events.slice(0, until).findLast((event) => event.type === 'armed');
+}
+
+function firingIn(events: readonly RunEvent[]): RunEvent | undefined {
+  return first(events, 'firing') ?? firstFact(events, 'fired');
+}
+
 /** Reads what the events alone show; the caller knows whether a crash kernel was loaded. */
 export function readEventFacts(
   events: readonly RunEvent[],
@@ -77,7 +88,7 @@ export function readEventFacts(
   return {
     events,
     loaded,
-    fired: first(events, 'firing') ?? firstFact(events, 'fired'),
+    fired: firingIn(events),
     panic: first(events, 'panic', (event) => event.side === 'production'),
     furthest: events.filter((event) => event.type === 'jumped').at(-1),
     captureEntered: first(events, 'capture-command-line') ?? arrived ?? captureUserspace,
