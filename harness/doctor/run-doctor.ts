@@ -3,7 +3,7 @@ import { findQemu } from '../machine/qemu/accel/ask-qemu.js';
 import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
 import { checkCacheWritable, checkDisk, checkKeptGuests, checkMemory, checkNode } from './host-checks.js';
 import { checkAccelerator, checkDevices, checkMachines, checkQemuVersion } from './qemu-checks.js';
-import { checkTools } from './tool-checks.js';
+import { checkDumpReader, checkTools } from './tool-checks.js';
 
 /** Debian keeps kexec outside the PATH of ordinary users. */
 const SYSTEM_FOLDERS = '/usr/sbin:/sbin';
@@ -38,18 +38,29 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
     checkDevices(qemu),
     checkMachines(qemu),
     checkTools(searchPath),
+    checkDumpReader(),
     checkMemory(options.slots ?? 1),
     checkDisk('disk for cache', cacheDir),
     checkDisk('disk for runs', outDir),
     checkCacheWritable(cacheDir),
     checkKeptGuests(cacheDir),
   ]);
-  const [version, devices, machines, tools, memory, cacheDisk, outDisk, cache, kept] = quick;
+  const [version, devices, machines, tools, dumps, memory, cacheDisk, outDisk, cache, kept] = quick;
   // After the other checks, because it measures times.
   const accelerator = await checkFoundAccelerator(qemu, { cacheDir, accel: options.accel ?? 'auto' });
   const node = checkNode(process.versions.node);
   const aboutQemu = [version, devices, machines, accelerator];
-  const checks: DoctorCheck[] = [...aboutQemu, ...tools, node, memory, cacheDisk, outDisk, cache, kept];
+  const checks: DoctorCheck[] = [
+    ...aboutQemu,
+    ...tools,
+    dumps,
+    node,
+    memory,
+    cacheDisk,
+    outDisk,
+    cache,
+    kept,
+  ];
   return { status: worstStatus(checks), checks };
 }
 

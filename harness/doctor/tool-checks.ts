@@ -57,20 +57,19 @@ export async function checkTools(searchPath: string): Promise<DoctorCheck[]> {
     checkBusybox(searchPath),
     ...PLAIN_TOOLS.map((tool) => checkTool(tool, searchPath)),
     checkSetpriv(searchPath),
-    checkDumpReader(),
   ]);
 }
 
-/** The library that reads dumps is there, for Debian's interpreter; the search path does not matter. */
-async function checkDumpReader(): Promise<DoctorCheck> {
+/** The library that reads dumps is there, for Debian's interpreter; PATH does not matter. */
+export async function checkDumpReader(python = DUMP_PYTHON): Promise<DoctorCheck> {
   const tool = {
     name: 'libkdumpfile',
     debianPackage: DUMP_PACKAGE,
     ifMissing: 'warn',
     neededFor: 'crashpath autopsy DUMP',
   } as const;
-  return (await hasDumpReader())
-    ? { name: tool.name, status: 'ok', found: `for ${DUMP_PYTHON}` }
+  return (await hasDumpReader(python))
+    ? { name: tool.name, status: 'ok', found: `for ${python}` }
     : missing(tool);
 }
 

@@ -28,8 +28,8 @@ export const DUMP_PYTHON = '/usr/bin/python3';
 /** The Debian package of the reader. */
 export const DUMP_PACKAGE = 'python3-libkdumpfile';
 /** Whether the reader can be used on this host. */
-export async function hasDumpReader(): Promise<boolean> {
-  const asked = await execa(DUMP_PYTHON, ['-I', '-c', 'import kdumpfile'], {
+export async function hasDumpReader(python = DUMP_PYTHON): Promise<boolean> {
+  const asked = await execa(python, ['-I', '-c', 'import kdumpfile'], {
     reject: false,
     timeout: ANSWER_MS,
     killSignal: 'SIGKILL',
