@@ -135,7 +135,7 @@ t.test('the list says who built the kernels and whose programs are in the images
   t.match(says("QEMU's messages"), ['qemu-system-x86_64: terminating on signal 15 from pid 0']);
 });
 
-t.test('only the hashes: the receiver finds the kernel, or is told which one it is', async (t) => {
+t.test('only the hashes: the receiver finds the kernel, or a message names it', async (t) => {
   const run = await made(t, { hashesOnly: true });
   await run.pack();
   const bundle = await run.read();

@@ -48,7 +48,7 @@ async function crashedVmcoreinfo(memory: Memory, events: readonly RunEvent[]): P
   return undefined;
 }
 
-/** Where the headers of the crash image may be: where the capture kernel was told, and the segments that were loaded. */
+/** Where the headers of the crash image may be: where the capture kernel's command line says, and the segments that were loaded. */
 function headersAt(events: readonly RunEvent[]): number[] {
   const armed = events.findLast((event) => event.type === 'armed')?.armed;
   const hello = events.find((event) => event.type === 'capture-hello');

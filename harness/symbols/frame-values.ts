@@ -48,7 +48,7 @@ export function* valuesOf(
   frames: readonly StackFrame[],
   { flows, memory }: { readonly flows: FunctionFlows; readonly memory: PagedMemory },
 ): Reading<readonly FrameValues[]> {
-  const walked: {
+  const visited: {
     readonly frame: StackFrame;
     readonly registers: FrameValues['registers'];
     readonly followed: Followed | undefined;
@@ -60,12 +60,12 @@ export function* valuesOf(
     else if (frame.interrupted) registers = {};
     registers = { ...registers, ...(frame.sp === undefined ? {} : { rsp: frame.sp }) };
     const followed = yield* follow(frame, registers, { flows, memory });
-    walked.push({ frame, registers, followed });
+    visited.push({ frame, registers, followed });
     registers = followed === undefined ? {} : yield* restored(followed, memory);
   }
   const result: FrameValues[] = [];
   let outer: { readonly passed: Known | undefined; readonly calls: bigint | undefined } | undefined;
-  for (const { frame, registers: known, followed } of walked.toReversed()) {
+  for (const { frame, registers: known, followed } of visited.toReversed()) {
     const entry = frame.symbolized?.symbol.address;
     if (
       followed !== undefined &&
