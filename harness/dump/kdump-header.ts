@@ -1,5 +1,5 @@
 import { parseVmcoreinfo } from '../symbols/vmcoreinfo.js';
-import { VMCOREINFO_AT, vmcoreinfoNote } from './notes.js';
+import { VMCOREINFO_AT, vmcoreinfoNote } from '../symbols/elf-notes.js';
 
 /**
  * The headers of a kdump-compressed dump of a 64-bit x86 kernel, all numbers little endian (makedumpfile 1.7.2,
@@ -88,19 +88,25 @@ export function readKdumpHeader(head: Buffer): KdumpHeader | NoKdump {
   if (!isSane || bitmapBytes * 8 < Number(pages) || bitmapBytes > MOST_PAGES / 8 + DUMP_BLOCK_BYTES)
     return { why: 'its headers contradict each other' };
   const first = (1 + subBlocks) * DUMP_BLOCK_BYTES;
-  const noteOffset = Number(sub.readBigUInt64LE(SUB.noteOffset));
-  const noteBytes = Number(sub.readBigUInt64LE(SUB.noteBytes));
-  if (noteBytes > MOST_NOTES_BYTES) return { why: 'its headers contradict each other' };
-  const infoOffset = Number(sub.readBigUInt64LE(SUB.infoOffset));
-  const infoBytes = Number(sub.readBigUInt64LE(SUB.infoBytes));
+  const places = kdumpPlaces(head);
+  if (places.notes.bytes > MOST_NOTES_BYTES) return { why: 'its headers contradict each other' };
   return {
     version,
     pages: Number(pages),
     level: sub.readInt32LE(SUB.level),
     bitmap: { offset: first + bitmapBytes, bytes: bitmapBytes },
     descriptors: first + 2 * bitmapBytes,
-    notes: { offset: noteOffset, bytes: noteBytes },
-    ...(infoOffset > 0 && infoBytes > 0 ? { info: { offset: infoOffset, bytes: infoBytes } } : {}),
+    ...places,
+  };
+}
+
+/** Where a dump has its notes and its VMCOREINFO, from the first {@link KDUMP_HEADERS_BYTES} of the file. */
+export function kdumpPlaces(head: Buffer): Pick<KdumpHeader, 'notes' | 'info'> {
+  const word = (field: number) => Number(head.readBigUInt64LE(DUMP_BLOCK_BYTES + field));
+  const info = { offset: word(SUB.infoOffset), bytes: word(SUB.infoBytes) };
+  return {
+    notes: { offset: word(SUB.noteOffset), bytes: word(SUB.noteBytes) },
+    ...(info.offset > 0 && info.bytes > 0 ? { info } : {}),
   };
 }
 

@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import type { GivenSymbols } from '../autopsy/name-kernels.js';
 import { readCachedSymbols } from '../guest/symbol-cache.js';
+import { bytesAt } from '../host/bytes-at.js';
 import { resolveKernel } from '../kernel/index.js';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
@@ -125,12 +126,4 @@ async function withFile<T>(
   } finally {
     await file.close();
   }
-}
-
-/** Bytes of a file; fewer where it ends. */
-async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { size } = await file.stat();
-  const there = Math.max(0, Math.min(length, size - position));
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(there), 0, there, position);
-  return buffer.subarray(0, bytesRead);
 }

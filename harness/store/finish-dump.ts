@@ -10,13 +10,13 @@ import {
   readKdumpHeader,
   vmcoreinfoPatches,
 } from '../dump/kdump-header.js';
-import { FLAT_HEADER_BYTES, FLAT_RECORD_BYTES, isFlattened, readFlatRecord } from '../dump/flattened.js';
+import { bytesAt } from '../host/bytes-at.js';
 import { storeFault } from './store-fault.js';
+import { unflatten } from './unflatten.js';
 
 /** The dump of a run, in its directory. */
 export const VMCORE_FILE = 'vmcore';
 
-const COPY_BYTES = 1024 * 1024;
 const WINDOW_BYTES = 4096 * PAGE_DESCRIPTOR_BYTES;
 
 /** A dump that is whole. */
@@ -78,30 +78,6 @@ export async function finishDump(
   }
 }
 
-async function unflatten(
-  source: FileHandle,
-  target: FileHandle,
-  mostBytes: number,
-): Promise<{ readonly why?: string }> {
-  const head = await bytesAt(source, 0, FLAT_HEADER_BYTES);
-  if (!isFlattened(head)) return { why: 'nothing of a dump was written' };
-  const room = Buffer.allocUnsafeSlow(COPY_BYTES);
-  for (let at = FLAT_HEADER_BYTES; ; ) {
-    const record = readFlatRecord(await bytesAt(source, at, FLAT_RECORD_BYTES), mostBytes);
-    if (record.kind === 'end') return {};
-    if (record.kind === 'damaged') return { why: 'it was not written to its end, or is damaged' };
-    at += FLAT_RECORD_BYTES;
-    for (let done = 0; done < record.bytes; ) {
-      const wanted = Math.min(COPY_BYTES, record.bytes - done);
-      const { bytesRead } = await source.read(room, 0, wanted, at);
-      if (bytesRead === 0) return { why: 'it was not written to its end' };
-      await target.write(room, 0, bytesRead, record.offset + done);
-      done += bytesRead;
-      at += bytesRead;
-    }
-  }
-}
-
 /** Adds what is missing, and checks that all pages lie within the file. */
 async function complete(
   file: FileHandle,
@@ -145,16 +121,4 @@ async function inWindows(
     done += window.length;
   }
   return done;
-}
-
-/** Shorter when the file is. */
-async function bytesAt(file: FileHandle, position: number, bytes: number): Promise<Buffer> {
-  const into = Buffer.alloc(bytes);
-  let done = 0;
-  while (done < bytes) {
-    const { bytesRead } = await file.read(into, done, bytes - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return into.subarray(0, done);
 }

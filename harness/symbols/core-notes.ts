@@ -1,3 +1,6 @@
+import { elfNotes } from './elf-notes.js';
+import { PT_REGS_GENERAL } from './pt-regs.js';
+
 /** Registers of one CPU in a dump, by the names that debuggers use. */
 export type DumpedRegisters = Readonly<Record<string, bigint>>;
 
@@ -9,43 +12,13 @@ export interface CoreNotes {
   readonly vmcoreinfo: string | undefined;
 }
 
-const HEADER_BYTES = 12;
 const NT_PRSTATUS = 1;
 /** Offset of `pr_reg` in `struct elf_prstatus` of x86-64, and the registers in its order (arch/x86/include/asm/elf.h, v6.1). */
 const PR_REG = 112;
 const PR_REGISTERS = [
-  ...([
-    'r15',
-    'r14',
-    'r13',
-    'r12',
-    'rbp',
-    'rbx',
-    'r11',
-    'r10',
-    'r9',
-    'r8',
-    'rax',
-    'rcx',
-    'rdx',
-    'rsi',
-    'rdi',
-  ] as const),
-  ...([
-    'orig_rax',
-    'rip',
-    'cs',
-    'rflags',
-    'rsp',
-    'ss',
-    'fs_base',
-    'gs_base',
-    'ds',
-    'es',
-    'fs',
-    'gs',
-  ] as const),
-] as const;
+  ...PT_REGS_GENERAL,
+  ...['orig_rax', 'rip', 'cs', 'rflags', 'rsp', 'ss', 'fs_base', 'gs_base', 'ds', 'es', 'fs', 'gs'],
+];
 /** Offset of `cr` in QEMUCPUState (target/i386/arch_dump.c, 7.2): after 18 registers and ten segments. */
 const QEMU_CR = 8 + 18 * 8 + 10 * 24;
 const QEMU_CONTROL = ['cr0', 'cr1', 'cr2', 'cr3', 'cr4', 'k_gs_base'] as const;
@@ -57,24 +30,14 @@ export function readCoreNotes(notes: Buffer): CoreNotes {
   const cpus: Record<string, bigint>[] = [];
   let controls = 0;
   let vmcoreinfo: string | undefined;
-  for (let at = 0; at + HEADER_BYTES <= notes.length; ) {
-    const nameBytes = notes.readUInt32LE(at);
-    const size = notes.readUInt32LE(at + 4);
-    const type = notes.readUInt32LE(at + 8);
-    const start = at + HEADER_BYTES + align4(nameBytes);
-    if (start + size > notes.length || (nameBytes === 0 && size === 0)) break;
-    const name = notes
-      .toString('latin1', at + HEADER_BYTES, at + HEADER_BYTES + nameBytes)
-      .replace(/\0.*$/s, '');
-    const body = notes.subarray(start, start + size);
+  for (const { name, type, description } of elfNotes(notes)) {
     if (name === 'CORE' && type === NT_PRSTATUS && cpus.length < MOST_CPUS) {
-      cpus.push(wordsOf(body, { at: PR_REG, names: PR_REGISTERS }));
+      cpus.push(wordsOf(description, { at: PR_REG, names: PR_REGISTERS }));
     } else if (name === 'QEMU') {
       const cpu = cpus[controls];
       controls += 1;
-      if (cpu !== undefined) Object.assign(cpu, wordsOf(body, { at: QEMU_CR, names: QEMU_CONTROL }));
-    } else if (name === 'VMCOREINFO') vmcoreinfo ??= body.toString('latin1');
-    at = start + align4(size);
+      if (cpu !== undefined) Object.assign(cpu, wordsOf(description, { at: QEMU_CR, names: QEMU_CONTROL }));
+    } else if (name === 'VMCOREINFO') vmcoreinfo ??= description.toString('latin1');
   }
   return { cpus, vmcoreinfo };
 }
@@ -89,8 +52,4 @@ function wordsOf(
     if (where + 8 <= body.length) words[name] = body.readBigUInt64LE(where);
   }
   return words;
-}
-
-function align4(bytes: number): number {
-  return Math.ceil(bytes / 4) * 4;
 }

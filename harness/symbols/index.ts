@@ -32,6 +32,7 @@ export { type ImageSymbols, type KernelImage, readImageSymbols } from './kallsym
 export { type Agreement, compareSymbols } from './agreement.js';
 export { type ElfSection, readSections, sectionTable, SHT_SYMTAB, symbolsOfElf } from './elf-symbols.js';
 export { type CoreNotes, type DumpedRegisters, readCoreNotes } from './core-notes.js';
+export { elfNotes, vmcoreinfoNote } from './elf-notes.js';
 export { baseName } from './names.js';
 export { type FrameValues, type Known, valuesOf } from './frame-values.js';
 export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
@@ -61,5 +62,4 @@ export {
   parseVmcoreinfo,
   readVmcoreinfoText,
   type Vmcoreinfo,
-  vmcoreinfoNote,
 } from './vmcoreinfo.js';

@@ -21,7 +21,7 @@ export const IRET_FRAME_OFFSET = 128;
 export const IRET_FRAME_BYTES = 40;
 
 /** The general registers of `struct pt_regs` in order, from its first word. */
-const SAVED: readonly General[] = [
+export const PT_REGS_GENERAL: readonly General[] = [
   'r15',
   'r14',
   'r13',
@@ -41,10 +41,10 @@ const SAVED: readonly General[] = [
 
 /** Reads a whole `struct pt_regs`. */
 export function readPtRegs(bytes: Uint8Array): SavedRegisters {
-  const saved = Object.fromEntries(SAVED.map((name, index) => [name, wordAt(bytes, index * 8)]));
+  const saved = Object.fromEntries(PT_REGS_GENERAL.map((name, index) => [name, wordAt(bytes, index * 8)]));
   return {
     ...saved,
-    rbp: wordAt(bytes, SAVED.indexOf('rbp') * 8),
+    rbp: wordAt(bytes, PT_REGS_GENERAL.indexOf('rbp') * 8),
     ...readIretFrame(bytes.subarray(IRET_FRAME_OFFSET)),
   };
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { readCoreNotes } from './core-notes.js';
-import { parseVmcoreinfo, vmcoreinfoNote } from './vmcoreinfo.js';
+import { vmcoreinfoNote } from './elf-notes.js';
+import { parseVmcoreinfo } from './vmcoreinfo.js';
 
 function recorded(release: string): string {
   return readFileSync(
@@ -49,7 +50,9 @@ void t.test('a note of it is read back, between others', (t) => {
   prstatus.writeUInt32LE(1, 8);
   prstatus.write('CORE\0', 12, 'latin1');
   prstatus.writeBigUInt64LE(0xffffffff81234567n, 20 + 112 + 16 * 8);
-  const notes = readCoreNotes(Buffer.concat([prstatus, vmcoreinfoNote(text), prstatus]));
+  const notes = readCoreNotes(
+    Buffer.concat([prstatus, vmcoreinfoNote(Buffer.from(text, 'latin1')), prstatus]),
+  );
   t.equal(notes.vmcoreinfo, text);
   t.same(
     notes.cpus.map(({ rip }) => rip),

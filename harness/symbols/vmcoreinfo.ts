@@ -75,21 +75,6 @@ export function* readVmcoreinfoText(symbols: SymbolTable, memory: PagedMemory): 
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('latin1');
 }
 
-const NOTE_NAME = 'VMCOREINFO\0';
-const NOTE_HEADER_BYTES = 12;
-
-/** An ELF note that holds a text of VMCOREINFO. */
-export function vmcoreinfoNote(text: string): Buffer {
-  const name = Buffer.alloc(Math.ceil(NOTE_NAME.length / 4) * 4);
-  name.write(NOTE_NAME, 'latin1');
-  const body = Buffer.alloc(Math.ceil(text.length / 4) * 4);
-  body.write(text, 'latin1');
-  const head = Buffer.alloc(NOTE_HEADER_BYTES);
-  head.writeUInt32LE(NOTE_NAME.length, 0);
-  head.writeUInt32LE(text.length, 4);
-  return Buffer.concat([head, name, body]);
-}
-
 /** Where program headers of type PT_NOTE of a kernel's ELF header for its dump point: physical addresses and sizes. */
 export function* notesOfElfHeader(
   address: bigint,

@@ -1,4 +1,5 @@
 import type { Vmcore } from '../model/event.js';
+import { elfNotes } from '../symbols/elf-notes.js';
 import { chunkSums, PAGE_BYTES } from './chunk-sums.js';
 import { loadsOf, noteSegmentsOf } from './core-headers.js';
 
@@ -90,42 +91,6 @@ export function notesSum(segments: readonly Buffer[]): string {
     segments.map((segment) => segment.subarray(0, elfNotes(segment).at(-1)?.end ?? 0)),
   );
   return chunkSums(inPages(bytes)).sums;
-}
-
-interface ElfNote {
-  readonly name: string;
-  readonly type: number;
-  readonly description: Buffer;
-  /** Where the next one begins. */
-  readonly end: number;
-}
-
-/** Walks ELF notes (name and description padded to 4 bytes); stops at the first that does not fit. */
-function elfNotes(bytes: Buffer): ElfNote[] {
-  const notes: ElfNote[] = [];
-  let at = 0;
-  while (at + 12 <= bytes.length) {
-    const nameSize = bytes.readUInt32LE(at);
-    const descriptionSize = bytes.readUInt32LE(at + 4);
-    const type = bytes.readUInt32LE(at + 8);
-    const name = at + 12;
-    const description = name + align4(nameSize);
-    const end = description + align4(descriptionSize);
-    // The kernel ends a CPU's notes with an all-zero header (fs/proc/vmcore.c merges them away).
-    if (nameSize === 0 || end > bytes.length) break;
-    notes.push({
-      name: bytes.toString('latin1', name, name + nameSize).replace(/\0.*$/s, ''),
-      type,
-      description: bytes.subarray(description, description + descriptionSize),
-      end,
-    });
-    at = end;
-  }
-  return notes;
-}
-
-function align4(size: number): number {
-  return Math.ceil(size / 4) * 4;
 }
 
 /**

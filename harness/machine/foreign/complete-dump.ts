@@ -1,4 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
+import { KDUMP_HEADERS_BYTES, kdumpPlaces, vmcoreinfoPatches } from '../../dump/kdump-header.js';
+import { bytesAt } from '../../host/bytes-at.js';
 import { vmcoreinfoNote } from '../../symbols/index.js';
 
 /** What crash and drgn must know of a kernel to read its dump. */
@@ -19,13 +21,6 @@ const LACKS = ', without VMCOREINFO, because its kernel is not known: crash and 
 /** Whether a file begins as an ELF file. */
 export async function isElf(file: FileHandle): Promise<boolean> {
   return (await bytesAt(file, 0, 4)).toString('latin1') === '\x7fELF';
-}
-
-const FLAT_SIGNATURE = 'makedumpfile\0';
-
-/** Whether a file is makedumpfile's flattened form of a dump. */
-export async function isFlattened(file: FileHandle): Promise<boolean> {
-  return (await bytesAt(file, 0, FLAT_SIGNATURE.length)).toString('latin1') === FLAT_SIGNATURE;
 }
 
 const PT_LOAD = 1;
@@ -68,7 +63,7 @@ export async function addToElf(
   if (kernel === undefined) return { copied: false, note: LACKS };
   const image = imageSegment(segments, kernel);
   const all = [...segments, ...(image === undefined ? [] : [image])];
-  const allNotes = Buffer.concat([notes, vmcoreinfoNote(kernel.vmcoreinfo)]);
+  const allNotes = Buffer.concat([notes, vmcoreinfoNote(Buffer.from(kernel.vmcoreinfo, 'latin1'))]);
   const loads = all.filter((segment) => segment.readUInt32LE(0) === PT_LOAD);
   const from = Math.min(...loads.map((segment) => Number(segment.readBigUInt64LE(8))));
   const newNotesAt = HEADER_BYTES + all.length * SEGMENT_BYTES;
@@ -135,50 +130,20 @@ function imageSegment(
   return header;
 }
 
-/** Offsets and sizes of VMCOREINFO and of the notes. The sub header of a kdump-compressed dump is the second block (QEMU 7.2, include/sysemu/dump.h, KdumpSubHeader64). */
-const BLOCK_SIZE_AT = 428;
-const PHYS_BASE = 0;
-const OFFSET_VMCOREINFO = 32;
-/** `struct new_utsname` in the first block. QEMU fills in the machine only. */
-const UTSNAME_AT = 12;
-/** `struct new_utsname` (include/uapi/linux/utsname.h, v6.1). */
-export const UTSNAME_BYTES = 6 * 65;
-
 /**
  * Adds the text of VMCOREINFO and the kernel's physical base to a plain kdump-compressed dump, in place; and the names of
  * the system, by which libkdumpfile 0.5.1 takes it for one of Linux on x86-64.
  */
 export async function addToKdump(file: FileHandle, kernel: DumpedKernel | undefined): Promise<string> {
-  const block = (await bytesAt(file, BLOCK_SIZE_AT, 4)).readInt32LE(0);
-  const fields = await bytesAt(file, block + OFFSET_VMCOREINFO, 32);
-  if (fields.readBigUInt64LE(8) !== 0n) return '';
+  const { notes: place, info } = kdumpPlaces(await bytesAt(file, 0, KDUMP_HEADERS_BYTES));
+  if (info !== undefined) return '';
   if (kernel === undefined) return LACKS;
-  const oldAt = Number(fields.readBigUInt64LE(16));
-  const old = await bytesAt(file, oldAt, Math.min(Number(fields.readBigUInt64LE(24)), MOST_NOTES));
-  const note = vmcoreinfoNote(kernel.vmcoreinfo);
-  const notes = Buffer.concat([old, note]);
-  const end = align((await file.stat()).size, block);
-  await file.write(notes, 0, notes.length, end);
-  // crash reads the text by its own fields, libkdumpfile by the notes.
-  const textAt = notes.indexOf(kernel.vmcoreinfo, old.length, 'latin1');
-  fields.writeBigUInt64LE(BigInt(end + textAt), 0);
-  fields.writeBigUInt64LE(BigInt(kernel.vmcoreinfo.length), 8);
-  fields.writeBigUInt64LE(BigInt(end), 16);
-  fields.writeBigUInt64LE(BigInt(notes.length), 24);
-  await file.write(fields, 0, fields.length, block + OFFSET_VMCOREINFO);
-  if (kernel.utsname !== undefined) await file.write(kernel.utsname, 0, UTSNAME_BYTES, UTSNAME_AT);
-  const base = /^NUMBER\(phys_base\)=(-?\d{1,19})$/m.exec(kernel.vmcoreinfo)?.[1];
-  if (base !== undefined) {
-    const word = Buffer.alloc(8);
-    word.writeBigInt64LE(BigInt.asIntN(64, BigInt(base)), 0);
-    await file.write(word, 0, word.length, block + PHYS_BASE);
-  }
+  const notes = await bytesAt(file, place.offset, Math.min(place.bytes, MOST_NOTES));
+  const { size: sizeBytes } = await file.stat();
+  const crashed = { info: Buffer.from(kernel.vmcoreinfo, 'latin1'), utsname: kernel.utsname };
+  for (const { offset, bytes } of vmcoreinfoPatches(crashed, { notes, sizeBytes }))
+    await file.write(bytes, 0, bytes.length, offset);
   return ADDED;
-}
-
-async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position);
-  return buffer.subarray(0, bytesRead);
 }
 
 function align(value: number, to: number): number {

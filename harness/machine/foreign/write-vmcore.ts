@@ -4,8 +4,10 @@ import { errnoOf, messageOf, reasonFor } from '../../model/errno.js';
 import { foldLine } from '../../model/escape.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
 import { type QmpClient, QmpCommandError, QmpError } from '../../qemu/qmp/index.js';
-import { addToElf, addToKdump, type DumpedKernel, isElf, isFlattened } from './complete-dump.js';
-import { unflatten } from './unflatten.js';
+import { FLAT_HEADER_BYTES, isFlattened } from '../../dump/flattened.js';
+import { bytesAt } from '../../host/bytes-at.js';
+import { unflatten } from '../../store/unflatten.js';
+import { addToElf, addToKdump, type DumpedKernel, isElf } from './complete-dump.js';
 
 /** How a dump is written. */
 export interface VmcoreOptions {
@@ -99,14 +101,17 @@ async function complete(
     await (copied ? rm(raw) : rename(raw, path));
     return note;
   }
-  if (!(await isFlattened(file))) {
+  if (!isFlattened(await bytesAt(file, 0, FLAT_HEADER_BYTES))) {
     const note = await addToKdump(file, kernel);
     await rename(raw, path);
     return note;
   }
   const plain = await open(path, 'wx+', 0o600);
   try {
-    await unflatten(file, plain);
+    // QEMU is trusted with the size: only the disk bounds it.
+    const { why } = await unflatten(file, plain, Number.MAX_SAFE_INTEGER);
+    if (why !== undefined)
+      throw harnessFault('cannot read the dump that QEMU wrote: it is truncated; make room');
     await rm(raw);
     return await addToKdump(plain, kernel);
   } finally {
