@@ -77,7 +77,11 @@ export function loopEnvironment(
   { binary, args }: { readonly binary: string; readonly args: readonly string[] },
   { append, captureAppend }: { readonly append: string; readonly captureAppend: string },
 ): Record<string, string> {
-  const valueOf = (option: string) => args[args.indexOf(option) + 1] ?? '';
+  const valueOf = (option: string) => {
+    const value = args.includes(option) ? args[args.indexOf(option) + 1] : undefined;
+    if (value === undefined) throw new Error(`QEMU's arguments have no ${option}`);
+    return value;
+  };
   return {
     QEMU: binary,
     MACHINE: valueOf('-machine'),
