@@ -5,15 +5,15 @@ import { type ConsoleReading, loopCosts } from './loop-phases.js';
 const LINES = [
   '[    0.000000] Linux version 6.1.192-cp-stock (crashpath@crashpath)',
   '[    1.169872] Run /init as init process',
-  'shell-loop: init',
-  'shell-loop: armed',
+  '[    1.100000] shell-loop: init',
+  '[    1.110000] shell-loop: armed',
   '[    1.596243] sysrq: Trigger a crash',
   '[    1.596479] Kernel panic - not syncing: sysrq triggered crash',
   '[    1.600123]  </TASK>',
   '[    0.000000] Linux version 6.1.192-cp-stock (crashpath@crashpath)',
   '[    0.900000] Run /init as init process',
-  'shell-loop: init',
-  'shell-loop: vmcore',
+  '[    0.900500] shell-loop: init',
+  '[    0.901000] shell-loop: vmcore',
   '[    1.357923] reboot: Power down',
 ];
 
