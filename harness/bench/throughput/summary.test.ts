@@ -99,6 +99,15 @@ void t.test('each turn is compared with the loop of its own round', (t) => {
   t.equal(of('d').capture?.ratio.wall?.median, (2 * 22) / 6);
   t.match(clones.campaign, { runs: 3, clones: 2, cpuMs: { median: 12_000 } });
   t.equal(clones.campaign?.besideClonesMs.median, (36_000 - 12_000) / 3);
+  t.equal(clones.campaign?.long?.cpuMs, 7900, 'nine clones and a fresh run');
+  t.equal(clones.campaign?.long?.ratio?.toFixed(3), (22 / 7.9).toFixed(3));
+  const alone = summaryOf(
+    'c',
+    TURNS.filter(({ letter }) => letter === 'c'),
+    { cpus: 2 },
+  );
+  t.equal(alone.campaign?.long, null, 'what a boot costs is not known');
+  t.equal(alone.capture?.ratio.cpu, null);
   t.equal(clones.toRunningMs?.count, 6, 'of clones only');
   t.equal(of('a').capture?.ratio.cpu?.median, 1);
   t.equal(of('e').capture, null, 'a hang is no capture');

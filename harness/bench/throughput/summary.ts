@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { median } from '../../stats/median.js';
-import { CONTENDERS, type Letter, LETTERS } from './contenders.js';
+import { BOOT_EVERY, CONTENDERS, type Letter, LETTERS } from './contenders.js';
 import { PHASES, type PhaseCost } from './phases.js';
 import { captureCost, type CaptureCost, cloneCosts, type TakenTurn } from './turn.js';
 import type { ProcessMemory } from './usage.js';
@@ -37,6 +37,8 @@ const CampaignSchema = z.strictObject({
   harnessShare: SpreadSchema,
   /** The boot of a template, wall time. */
   templateMs: spread,
+  /** Of a long campaign, by the medians: every tenth run is a fresh one of `b`. Null without `b`; the ratio without `a`. */
+  long: z.strictObject({ cpuMs: z.number(), ratio: z.number().nullable() }).nullable(),
 });
 
 const ContenderSchema = z.strictObject({
@@ -164,7 +166,7 @@ export function summaryOf(
   return {
     ...{ letter, name, jobs, turns: own.length },
     capture: letter === 'e' ? null : captureOf(own, turns, { jobs, cpus }),
-    campaign: isCampaign && own.length > 0 ? campaignOf(own) : null,
+    campaign: isCampaign && own.length > 0 ? campaignOf(own, turns) : null,
     phases: phasesOf([...runs, ...cycles].map(({ costs }) => costs.phases)),
     memory: {
       armed: memoryOf(memories.flatMap(({ armed }) => armed ?? [])),
@@ -224,7 +226,7 @@ function captureOf(
 
 const HOUR_MS = 3_600_000;
 
-function campaignOf(own: readonly TakenTurn[]): ContenderSummary['campaign'] {
+function campaignOf(own: readonly TakenTurn[], all: readonly TakenTurn[]): ContenderSummary['campaign'] {
   const runs = own[0]?.runs ?? [];
   const each = (value: (turn: TakenTurn) => number) => spreadOfSome(own.map(value));
   return {
@@ -235,7 +237,24 @@ function campaignOf(own: readonly TakenTurn[]): ContenderSummary['campaign'] {
     wallMs: each((turn) => turn.wallMs / turn.runs.length),
     harnessShare: each(({ cpuMs, nodeMs }) => (nodeMs ?? 0) / (cpuMs - (nodeMs ?? 0))),
     templateMs: spreadOf(own.flatMap((turn) => turn.runs.flatMap(({ templateMs }) => templateMs ?? []))),
+    long: longCampaign(own, all),
   };
+}
+
+function longCampaign(
+  own: readonly TakenTurn[],
+  all: readonly TakenTurn[],
+): NonNullable<ContenderSummary['campaign']>['long'] {
+  const medianOf = (turns: readonly TakenTurn[]) =>
+    spreadOf(turns.flatMap((turn) => cpuOf(captureCost(turn)) ?? []))?.median;
+  const [clone, fresh, loop] = [own, counting(all, 'b'), counting(all, 'a')].map(medianOf);
+  if (clone === undefined || fresh === undefined) return null;
+  const cpuMs = clone + (fresh - clone) / BOOT_EVERY;
+  return { cpuMs, ratio: loop === undefined ? null : loop / cpuMs };
+}
+
+function cpuOf(cost: CaptureCost | undefined): number | undefined {
+  return cost === undefined ? undefined : cost.guestMs + cost.harnessMs;
 }
 
 /** CPU time of all clones of a turn. */

@@ -50,6 +50,14 @@ const ROWS: readonly Row[] = [
   ['  of it boots, node start, report, s', ({ campaign }) => rangeText(campaign?.besideClonesMs, seconds)],
   ['campaign: wall time of a run, s', ({ campaign }) => rangeText(campaign?.wallMs, seconds)],
   ["campaign: harness, % of the guests'", ({ campaign }) => rangeText(campaign?.harnessShare, percent)],
+  [
+    'campaign of many runs: CPU time of a run, s',
+    ({ campaign }) => (campaign?.long == null ? '-' : seconds(campaign.long.cpuMs)),
+  ],
+  [
+    '  ratio to the loop, by CPU time',
+    ({ campaign }) => (campaign?.long?.ratio == null ? '-' : hundredthsOf(campaign.long.ratio)),
+  ],
   ["campaign: the template's boot, s", ({ campaign }) => rangeText(campaign?.templateMs, seconds)],
 ];
 
