@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { PACKAGE_ROOT } from '../../cli/context.js';
 import { signalGroup } from '../../host/process-group.js';
+import { foldLine } from '../../model/escape.js';
 import { harnessFault } from '../../model/fault.js';
 import { atMsOf } from '../../model/record.js';
 import { type RunResult, RunResultSchema } from '../../model/result.js';
@@ -20,7 +21,7 @@ const MAIN = join(PACKAGE_ROOT, 'dist/cli/main.js');
 const LOOP = join(PACKAGE_ROOT, 'scripts/bench/shell-loop');
 /** After a signal, crashpath closes its recordings; what is left after so long is killed. */
 const KILL_AFTER_MS = 15_000;
-/** Of a contender's stderr, for a message. */
+/** Of a contender's last line, for a message. */
 const SAID_LENGTH = 300;
 
 /** What all turns share. */
@@ -40,9 +41,7 @@ export interface TurnOptions {
 export async function prepareLoop({ loop, signal }: TurnOptions): Promise<void> {
   const { exitCode, stderr } = await startLoop(loop, { cycles: 0, signal });
   if (exitCode === 0 || signal.aborted) return;
-  throw harnessFault(
-    `cannot prepare "${LOOP}": ${stderr.slice(-SAID_LENGTH)}; it needs busybox, kexec, ldd and QEMU`,
-  );
+  throw harnessFault(`cannot prepare "${LOOP}": ${lastLine(stderr)}; it needs busybox, kexec and ldd`);
 }
 
 /** Takes a turn: one process, from its start to its end, watched from outside. Undefined when it was stopped. */
@@ -73,7 +72,7 @@ async function takeLoop(turn: Turn, { loop, signal }: TurnOptions): Promise<Take
     peakKiB: null,
     runs: [],
     cycle: { costs, guestMs, memory },
-    ...(exitCode === 0 ? {} : { failed: (stdout || stderr).slice(-SAID_LENGTH) }),
+    ...(exitCode === 0 ? {} : { failed: lastLine(stdout || stderr) }),
   };
 }
 
@@ -128,7 +127,7 @@ async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<Tak
   // Every child is reaped by then; what comes after is node's own.
   const nodeMs = last === undefined ? null : cpuMs - last.atEnd.childrenMs;
   const others = runs.filter(({ isExpected }) => !isExpected).map(({ verdict }) => verdict);
-  const why = others.length > 0 ? others.join(', ') : stderr.slice(-SAID_LENGTH);
+  const why = others.length > 0 ? others.join(', ') : lastLine(stderr);
   return {
     ...turn,
     ...{ wallMs, cpuMs, nodeMs, runs, cycle: null },
@@ -179,6 +178,10 @@ function start(
     clearTimeout(kill);
   });
   return child;
+}
+
+function lastLine(said: string): string {
+  return foldLine(said.trimEnd().split('\n').at(-1) ?? '', SAID_LENGTH);
 }
 
 /** CPU time of all children of this process that have ended, and of theirs. */
