@@ -147,7 +147,10 @@ function startLoop(
   return start(LOOP, [bzImage, `${cycles}`, `${timeoutSeconds}`, directory], { signal, environment });
 }
 
-/** Starts a contender as the leader of a process group, which gets SIGTERM when the bench is stopped. */
+/**
+ * Starts a contender as the leader of a process group, which gets SIGTERM when the bench is stopped. When the bench is
+ * killed, crashpath gets it by the kernel; a cycle of the loop ends by its timeout.
+ */
 function start(
   program: string,
   words: readonly string[],
@@ -156,7 +159,7 @@ function start(
     environment = {},
   }: { readonly signal: AbortSignal; readonly environment?: Readonly<Record<string, string>> },
 ) {
-  const child = execa(program, words, {
+  const child = execa('setpriv', ['--pdeathsig', 'TERM', program, ...words], {
     env: { ...environment, NO_COLOR: '1' },
     stdin: 'ignore',
     reject: false,
