@@ -1,5 +1,13 @@
 import t from 'tap';
-import { crashpathWords, isLetter, LETTERS, loopEnvironment, turnName, turnsOf } from './contenders.js';
+import {
+  CLONING,
+  crashpathWords,
+  isLetter,
+  LETTERS,
+  loopEnvironment,
+  turnName,
+  turnsOf,
+} from './contenders.js';
 
 void t.test('each round has every contender once, and begins with another one', (t) => {
   const order = turnsOf(['a', 'b', 'c'], 4).map(({ round, letter }) => `${round}${letter}`);
@@ -23,13 +31,14 @@ void t.test('only clones are cloned, and only they are repeated', (t) => {
     ...{ kernel: 'debian:6.1', hangKernel: 'no-zap', accel: 'tcg', clones: 4, timeoutScale: 2, out: '/o' },
   };
   const words = (letter: 'b' | 'c' | 'd' | 'e') => crashpathWords({ letter, round: 3 }, shared).join(' ');
-  t.equal(
-    words('b'),
-    'run sysrq-task --kernel debian:6.1 --repeat 1 --jobs 1 --accel tcg --timeout-scale 2 --out /o --name fresh-3 --json',
-  );
-  t.match(words('c'), / --repeat 5 --jobs 1 --clone .* --name clones-3 /);
-  t.match(words('d'), / --repeat 5 --jobs 2 --clone .* --name clones2-3 /);
-  t.match(words('e'), /^run ioapic-lock-held --kernel no-zap --repeat 1 --jobs 1 --accel /);
+  const [on, off] = [CLONING.on, CLONING.off].map((switches) => switches.map((word) => `${word} `).join(''));
+  t.not(on, off);
+  const rest = '--accel tcg --timeout-scale 2 --out /o --name';
+  const of = 'run sysrq-task --kernel debian:6.1';
+  t.equal(words('b'), `${of} --repeat 1 --jobs 1 ${off}${rest} fresh-3 --json`);
+  t.equal(words('c'), `${of} --repeat 5 --jobs 1 ${on}${rest} clones-3 --json`);
+  t.equal(words('d'), `${of} --repeat 5 --jobs 2 ${on}${rest} clones2-3 --json`);
+  t.match(words('e'), `run ioapic-lock-held --kernel no-zap --repeat 1 --jobs 1 ${off}--accel `);
   t.equal(turnName({ letter: 'd', round: 3 }), 'clones2-3');
   t.end();
 });
