@@ -1,0 +1,258 @@
+#!/usr/bin/env node
+/** `npm run bench`: a shell loop, fresh runs, clones, and a proved hang, in turns. docs/performance.md. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { freshCampaignName } from '../../cli/actions/campaigns.js';
+import { interruptible } from '../../cli/actions/interruptible.js';
+import { prepareOptions, say } from '../../cli/context.js';
+import { outDirectory } from '../../cli/directories.js';
+import { acceleratorOption, single, SPEC } from '../../cli/words/shared-options.js';
+import { usageMessage } from '../../cli/words/usage-message.js';
+import { factor, nonEmpty, wholeNumber } from '../../cli/words/option-values.js';
+import { EXIT, Fault, usageFault } from '../../model/fault.js';
+import type { RunPlan } from '../../plan/run-plan.js';
+import { planRuns } from '../../prepare/plan-runs.js';
+import { storeFault } from '../../store/store-fault.js';
+import { carryOut } from '../carry-out.js';
+import { CONTENDERS, isLetter, type Letter, LETTERS, loopEnvironment, turnsOf } from './contenders.js';
+import { goalsOf } from './goals.js';
+import { type Bench, FLOOR, floorOf, hangOf, summaryOf } from './summary.js';
+import { prepareLoop, takeTurn, type TurnOptions } from './take-turn.js';
+import { benchText } from './text.js';
+import { captureCost, type TakenTurn } from './turn.js';
+
+/** The time that people give a guest in such a loop. */
+const LOOP_TIMEOUT_SECONDS = 60;
+const MIB = 1024 * 1024;
+const COMMAND = 'npm run bench --';
+const OPTIONS = [
+  'kernel',
+  'hang-kernel',
+  'rounds',
+  'only',
+  'clones',
+  'timeout-scale',
+  'accel',
+  'out',
+  'json',
+];
+
+await carryOut('bench', async () => {
+  const argv = await wordsOf(hideBin(process.argv));
+  const stop = interruptible();
+  const own = argv.out === undefined ? await mkdtemp(join(tmpdir(), 'crashpath-bench-')) : undefined;
+  try {
+    const out = own ?? (await openedOut(argv.out ?? ''));
+    const loadBefore = loadavg()[0] ?? 0;
+    const { plan, letters } = await prepared(argv);
+    const options = turnOptions(argv, { plan, out, signal: stop.signal });
+    if (letters.includes('a')) {
+      await mkdir(options.loop.directory, { recursive: true });
+      await prepareLoop(options);
+    }
+    const turns = await taken(letters, { rounds: argv.rounds, options });
+    const bench = benchOf(turns, { argv, plan, letters, loadBefore, stopped: stop.signal.aborted });
+    process.stdout.write(argv.json ? `${JSON.stringify(bench)}\n` : `${benchText(bench)}\n`);
+    if (own === undefined) say(`recordings: ${out}`);
+    if (stop.caught !== undefined) return 128 + stop.caught.number;
+    return turns.some(({ failed }) => failed !== undefined) ? EXIT.unexpected : EXIT.expected;
+  } finally {
+    stop.release();
+    if (own !== undefined) await rm(own, { recursive: true, force: true });
+  }
+});
+
+type Words = Awaited<ReturnType<typeof wordsOf>>;
+
+function wordsOf(words: readonly string[]) {
+  const list = LETTERS.map((letter) => `${letter}: ${CONTENDERS[letter].what}`).join('; ');
+  return yargs([...words])
+    .scriptName(COMMAND)
+    .usage(
+      '$0 [options]\n\nCrashes guests in a shell loop and in crashpath, in turns, and compares what it costs.',
+    )
+    .option('kernel', {
+      ...single((value) => nonEmpty('--kernel')(value) ?? ''),
+      default: 'debian:6.1',
+      alias: 'k',
+      describe: SPEC,
+    })
+    .option('hang-kernel', {
+      ...single((value) => nonEmpty('--hang-kernel')(value) ?? ''),
+      default: 'no-zap',
+      describe: 'Kernel that hangs in ioapic-lock-held, in the same forms',
+    })
+    .option('rounds', {
+      ...single((value) => wholeNumber('--rounds', { least: 1, most: 1000 })(value) ?? 1),
+      default: '3',
+      describe: 'Turns of each',
+    })
+    .option('only', {
+      ...single(lettersOf),
+      default: LETTERS.join(),
+      describe: `What takes turns, by letters with commas between them. ${list}`,
+    })
+    .option('clones', {
+      ...single((value) => wholeNumber('--clones', { least: 3, most: 1000 })(value) ?? 3),
+      default: '4',
+      describe: 'Runs of a turn of c and d beside the first one, which boots; each tenth run boots too',
+    })
+    .option('timeout-scale', {
+      ...single((value) => factor('--timeout-scale', { least: 0.1, most: 100 })(value) ?? 1),
+      default: '1',
+      describe: `Factor on every deadline, and on the loop's timeout of ${LOOP_TIMEOUT_SECONDS} s`,
+    })
+    .option('accel', acceleratorOption('Accelerator of all guests'))
+    .option('out', {
+      ...single(nonEmpty('--out')),
+      describe: 'Directory that keeps the recordings (default: they are removed)',
+    })
+    .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
+    .example('$0', 'All of it, three rounds on the newest Debian 6.1')
+    .example('$0 -k ./bzImage --only a,c --rounds 10', 'A shell loop against clones, on a kernel of your own')
+    .example('$0 --json --out bench-runs', 'For a script; the recordings stay')
+    .epilogue(
+      'Exit codes: 0 every run ended as expected, 1 one did not, 3 the harness failed, 64 usage, 130 Ctrl-C. Goals that ' +
+        'are not met do not change it. docs/performance.md',
+    )
+    .version(false)
+    .strict()
+    .locale('en')
+    .fail((complaint: string | null, error: Error | undefined) => {
+      if (error !== undefined && error.name !== 'YError') throw error;
+      const misused = { words, options: OPTIONS, commands: [], command: COMMAND };
+      throw usageFault(usageMessage(complaint ?? error?.message ?? 'unknown', misused));
+    })
+    .parseAsync();
+}
+
+function lettersOf(value: unknown): Letter[] {
+  const given = nonEmpty('--only')(value) ?? '';
+  const letters = given.split(',').map((text) => text.trim());
+  const known = letters.filter(isLetter);
+  const wrong = letters.find((letter) => !isLetter(letter));
+  if (wrong === undefined) return LETTERS.filter((letter) => known.includes(letter));
+  throw usageFault(
+    `cannot use --only "${given}": "${wrong}" is none of ${LETTERS.join(', ')}; write e.g. a,c`,
+  );
+}
+
+/** Makes a directory for this bench below the one that was named. */
+async function openedOut(given: string): Promise<string> {
+  const out = join(outDirectory(given), freshCampaignName(new Date(), 'bench'));
+  try {
+    await mkdir(out, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw storeFault('use the output directory', given, error);
+  }
+  return out;
+}
+
+/**
+ * Fetches or builds the kernels, builds the images and proves the accelerator, so that no turn does. A kernel for the hang
+ * that cannot be had leaves that contender out.
+ */
+async function prepared(argv: Words): Promise<{ plan: RunPlan; letters: Letter[] }> {
+  const planned = (scenario: string, kernel: string) =>
+    planRuns(
+      {
+        scenario: [scenario],
+        kernel: [kernel],
+        repeat: 1,
+        accel: argv.accel,
+        timeoutScale: argv.timeoutScale,
+      },
+      { ...prepareOptions(), campaign: 'bench' },
+    );
+  const [plan] = await planned('sysrq-task', argv.kernel);
+  if (plan === undefined)
+    throw usageFault(`cannot bench "${argv.kernel}": it has no run; name another kernel`);
+  if (!argv.only.includes('e')) return { plan, letters: argv.only };
+  try {
+    await planned('ioapic-lock-held', argv.hangKernel);
+    return { plan, letters: argv.only };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    say(`left out: ${CONTENDERS.e.what}: ${error.message}`);
+    return { plan, letters: argv.only.filter((letter) => letter !== 'e') };
+  }
+}
+
+function turnOptions(
+  { kernel, hangKernel, clones, timeoutScale }: Words,
+  { plan, out, signal }: { readonly plan: RunPlan; readonly out: string; readonly signal: AbortSignal },
+): TurnOptions {
+  const { accel, unproved } = plan.accel;
+  return {
+    words: {
+      ...{ kernel, hangKernel, clones, timeoutScale, out: join(out, 'runs') },
+      accel: unproved === undefined ? accel : 'kvm-unproved',
+    },
+    loop: {
+      bzImage: plan.kernel.bzImage,
+      environment: loopEnvironment(plan.qemu, plan),
+      directory: join(out, 'loop'),
+      timeoutSeconds: LOOP_TIMEOUT_SECONDS * timeoutScale,
+    },
+    signal,
+  };
+}
+
+/** Takes the turns one after the other, until all are taken or the bench is stopped. */
+async function taken(
+  letters: readonly Letter[],
+  { rounds, options }: { readonly rounds: number; readonly options: TurnOptions },
+): Promise<TakenTurn[]> {
+  const turns: TakenTurn[] = [];
+  const all = turnsOf(letters, rounds);
+  for (const turn of all) {
+    if (options.signal.aborted) break;
+    say(`[${turns.length + 1}/${all.length}] round ${turn.round}: ${CONTENDERS[turn.letter].what}`);
+    const one = await takeTurn(turn, options);
+    if (one === undefined) break;
+    turns.push(one);
+    say(`[${turns.length}/${all.length}] ${costLine(one)}`);
+  }
+  return turns;
+}
+
+function costLine(turn: TakenTurn): string {
+  if (turn.failed !== undefined) return `not counted: ${turn.failed}`;
+  const cost = captureCost(turn);
+  if (cost === undefined) return 'ended';
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  return `${seconds(cost.wallMs)} s a capture, CPU ${seconds(cost.guestMs)} s in QEMU and ${seconds(cost.harnessMs)} s beside it`;
+}
+
+function benchOf(
+  turns: readonly TakenTurn[],
+  {
+    argv,
+    plan,
+    letters,
+    loadBefore,
+    stopped,
+  }: { argv: Words; plan: RunPlan; letters: readonly Letter[]; loadBefore: number; stopped: boolean },
+): Bench {
+  const cpus = availableParallelism();
+  const contenders = letters.map((letter) => summaryOf(letter, turns, { cpus }));
+  const hang = hangOf(turns, LOOP_TIMEOUT_SECONDS * argv.timeoutScale * 1000);
+  return {
+    schema: 1,
+    kind: 'bench',
+    kernel: plan.kernel.label,
+    hangKernel: argv.hangKernel,
+    accel: plan.accel.accel,
+    qemu: plan.qemu.version,
+    host: { cpus, memoryMiB: Math.round(totalmem() / MIB), loadBefore },
+    rounds: argv.rounds,
+    stopped,
+    contenders,
+    floor: { cpuMs: floorOf(turns), how: FLOOR },
+    hang,
+    goals: goalsOf({ contenders, hang }),
+  };
+}

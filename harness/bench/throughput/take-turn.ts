@@ -1,0 +1,207 @@
+import { readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { execa } from 'execa';
+import { PACKAGE_ROOT } from '../../cli/context.js';
+import { signalGroup } from '../../host/process-group.js';
+import { foldLine } from '../../model/escape.js';
+import { harnessFault } from '../../model/fault.js';
+import { atMsOf } from '../../model/record.js';
+import { type RunResult, RunResultSchema } from '../../model/result.js';
+import { VERDICTS } from '../../model/verdict.js';
+import { readRecording } from '../../store/read-recording.js';
+import { rejudge } from '../../store/rejudge.js';
+import { crashpathWords, type RunWords, type Turn, turnName } from './contenders.js';
+import { loopCosts } from './loop-phases.js';
+import { recordedCosts } from './phases.js';
+import type { SeenRun, TakenTurn } from './turn.js';
+import { peakOf, type ProcessTimes, timesOf } from './usage.js';
+import { campaignSight, loopSight, watched } from './watch.js';
+
+const MAIN = join(PACKAGE_ROOT, 'dist/cli/main.js');
+const LOOP = join(PACKAGE_ROOT, 'scripts/bench/shell-loop');
+/** After a signal, crashpath closes its recordings; what is left after so long is killed. */
+const KILL_AFTER_MS = 15_000;
+/** Of a contender's last line, for a message. */
+const SAID_LENGTH = 300;
+
+/** What all turns share. */
+export interface TurnOptions {
+  readonly words: RunWords;
+  readonly loop: {
+    readonly bzImage: string;
+    readonly environment: Readonly<Record<string, string>>;
+    /** Holds its image and its console. */
+    readonly directory: string;
+    readonly timeoutSeconds: number;
+  };
+  readonly signal: AbortSignal;
+}
+
+/** Builds the loop's image, so that no turn does. Throws a harness fault. */
+export async function prepareLoop({ loop, signal }: TurnOptions): Promise<void> {
+  const { exitCode, stderr } = await startLoop(loop, { cycles: 0, signal });
+  if (exitCode === 0 || signal.aborted) return;
+  throw harnessFault(`cannot prepare "${LOOP}": ${lastLine(stderr)}; it needs busybox, kexec and ldd`);
+}
+
+/** Takes a turn: one process, from its start to its end, watched from outside. Undefined when it was stopped. */
+export async function takeTurn(turn: Turn, options: TurnOptions): Promise<TakenTurn | undefined> {
+  const taken = turn.letter === 'a' ? await takeLoop(turn, options) : await takeRuns(turn, options);
+  return options.signal.aborted ? undefined : taken;
+}
+
+async function takeLoop(turn: Turn, { loop, signal }: TurnOptions): Promise<TakenTurn> {
+  const file = join(loop.directory, 'console');
+  await rm(file, { force: true });
+  const treeMs = childrenMs();
+  const beganMs = performance.now();
+  const child = startLoop(loop, { cycles: 1, signal });
+  const sight = loopSight(child.pid ?? 0, { file, program: basename(loop.environment['QEMU'] ?? '') });
+  const { exitCode, stdout, stderr } = await watched(child, sight);
+  const endedMs = performance.now();
+  const { readings, memory, guestMs } = sight.seen();
+  const costs = loopCosts(await readFile(file, 'latin1').catch(() => ''), readings, {
+    begin: { atMs: beganMs, cpuMs: 0 },
+    end: { atMs: endedMs, cpuMs: guestMs },
+  });
+  return {
+    ...turn,
+    wallMs: endedMs - beganMs,
+    cpuMs: childrenMs() - treeMs,
+    nodeMs: null,
+    peakKiB: null,
+    runs: [],
+    cycle: { costs, guestMs, memory },
+    ...(exitCode === 0 ? {} : { failed: lastLine(stdout || stderr) }),
+  };
+}
+
+async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<TakenTurn> {
+  const { letter, round } = turn;
+  if (letter === 'a') throw new Error('the loop is no run of crashpath');
+  const treeMs = childrenMs();
+  const spawnedMs = performance.now();
+  const child = start(process.execPath, [MAIN, ...crashpathWords({ letter, round }, words)], {
+    signal,
+  });
+  const pid = child.pid ?? 0;
+  const directory = join(words.out, turnName(turn));
+  const sight = campaignSight(pid, { directory });
+  const ended: { result: RunResult; endedMs: number; atEnd: ProcessTimes }[] = [];
+  let peakKiB = 0;
+  const read = async () => {
+    for await (const line of child.iterable({ preserveNewlines: false })) {
+      const endedMs = performance.now();
+      const atEnd = timesOf(pid);
+      peakKiB = Math.max(peakKiB, peakOf(pid) ?? 0);
+      const result = RunResultSchema.safeParse(parsed(line)).data;
+      if (result !== undefined && atEnd !== undefined) ended.push({ result, endedMs, atEnd });
+    }
+  };
+  const [{ exitCode, stderr }] = await watched(Promise.all([child, read()]), sight);
+  const wallMs = performance.now() - spawnedMs;
+  const cpuMs = childrenMs() - treeMs;
+  const runs: SeenRun[] = [];
+  for (const { result, endedMs, atEnd } of ended) {
+    const seen = sight.seen(result.runId);
+    if (seen === undefined) continue;
+    const { memory, beganMs, atBegin } = seen;
+    const run = join(directory, result.runId);
+    const records = await readRecording(run);
+    const lastMs = atMsOf(records.at(-1) ?? unrecorded(run)) - (result.clone?.tookMs ?? 0);
+    // A run that is alone in its process has that process's start and end in its phases.
+    const isAlone = ended.length === 1;
+    const costs = recordedCosts(records, (await rejudge(run)).events, {
+      beforeMs: isAlone ? beganMs - spawnedMs : 0,
+      afterMs: Math.max(0, (isAlone ? spawnedMs + wallMs : endedMs) - beganMs - lastMs),
+    });
+    runs.push({
+      ...{ runId: result.runId, beganMs, endedMs, atBegin, atEnd, costs, memory },
+      isClone: result.clone !== undefined,
+      templateMs: result.clone?.tookMs ?? null,
+      isExpected: letter === 'e' ? isHang(result) : result.outcome === 'expected',
+      verdict: `${result.verdict}/${result.detail}`,
+    });
+  }
+  const last = ended.at(-1);
+  // Every child is reaped by then; what comes after is node's own.
+  const nodeMs = last === undefined ? null : cpuMs - last.atEnd.childrenMs;
+  const others = runs.filter(({ isExpected }) => !isExpected).map(({ verdict }) => verdict);
+  const why = others.length > 0 ? others.join(', ') : lastLine(stderr);
+  return {
+    ...turn,
+    ...{ wallMs, cpuMs, nodeMs, runs, cycle: null },
+    peakKiB: peakKiB === 0 ? null : peakKiB,
+    ...(runs.length > 0 && others.length === 0 ? {} : { failed: why || `exit code ${exitCode}` }),
+  };
+}
+
+function isHang({ verdict }: RunResult): boolean {
+  return VERDICTS[verdict].trialClass === 'hung';
+}
+
+function startLoop(
+  { bzImage, timeoutSeconds, directory, environment }: TurnOptions['loop'],
+  { cycles, signal }: { readonly cycles: number; readonly signal: AbortSignal },
+) {
+  return start(LOOP, [bzImage, `${cycles}`, `${timeoutSeconds}`, directory], { signal, environment });
+}
+
+/**
+ * Starts a contender as the leader of a process group, which gets SIGTERM when the bench is stopped. When the bench is
+ * killed, crashpath gets it by the kernel; a cycle of the loop ends by its timeout.
+ */
+function start(
+  program: string,
+  words: readonly string[],
+  {
+    signal,
+    environment = {},
+  }: { readonly signal: AbortSignal; readonly environment?: Readonly<Record<string, string>> },
+) {
+  const child = execa('setpriv', ['--pdeathsig', 'TERM', program, ...words], {
+    env: { ...environment, NO_COLOR: '1' },
+    stdin: 'ignore',
+    reject: false,
+    detached: true,
+    cleanup: false,
+  });
+  let kill: NodeJS.Timeout | undefined;
+  const stop = () => {
+    signalGroup(child.pid, 'SIGTERM');
+    kill = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), KILL_AFTER_MS);
+  };
+  const stopAtExit = () => signalGroup(child.pid, 'SIGKILL');
+  signal.addEventListener('abort', stop, { once: true });
+  process.once('exit', stopAtExit);
+  if (signal.aborted) stop();
+  void child.finally(() => {
+    signal.removeEventListener('abort', stop);
+    process.off('exit', stopAtExit);
+    clearTimeout(kill);
+  });
+  return child;
+}
+
+function lastLine(said: string): string {
+  return foldLine(said.trimEnd().split('\n').at(-1) ?? '', SAID_LENGTH);
+}
+
+/** CPU time of all children of this process that have ended, and of theirs. */
+function childrenMs(): number {
+  const times = timesOf('self');
+  if (times !== undefined) return times.childrenMs;
+  throw harnessFault('cannot measure CPU time: /proc/self/stat cannot be read; mount /proc');
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function unrecorded(run: string): never {
+  throw harnessFault(`cannot read recording "${run}": it is empty; is the disk full?`);
+}
