@@ -232,6 +232,7 @@ function createEndWatch({ panicMs, oopsMs, isQuoted = () => false }: EndLimits):
       if (isOver || stampMs === undefined) return;
       const isBack = stampMs < lastMs - BACK_MS;
       lastMs = stampMs;
+      if (bodies.length === 0 && endMs === undefined) return;
       if (bodies.some((body) => body.type === 'signature' && COMPLAINTS.has(body.name)))
         complaintMs = stampMs;
       const panics = has(bodies, 'panic') && !hasPanicked;

@@ -11,6 +11,7 @@ export const SIGNATURES: readonly Signature[] = [
   {
     name: 'no-irq-handler',
     pattern: kernelMessage(String.raw`\w+: \d+\.\d+ No irq handler for vector`),
+    needs: 'No irq handler for vector',
     side: 'capture',
     // A healthy kernel prints one such line too (measured on 6.1 stock: an interrupt that was pending at
     // the crash), so that only many of them are a degradation: see classify/capture-check.
