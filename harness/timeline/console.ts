@@ -6,7 +6,7 @@ import type { Signature } from './signature.js';
 import { SIGNATURES } from './signatures.js';
 import { createInt3Reader, INT3 } from './stale-int3.js';
 
-const BANNER = kernelMessage(String.raw`Linux version (\d+\.\d+\S*) `);
+const BANNER = kernelMessage(String.raw`Linux version (\d{1,9}\.\d{1,9}\S{0,255}) `);
 /** arch/x86/kernel/setup.c, setup_arch(), of 64-bit kernels only; init/main.c, start_kernel(), of all (v6.1). */
 const COMMAND_LINE = kernelMessage('(?:C|Kernel c)ommand line: (.*)');
 /** kernel/panic.c, panic(): "Kernel panic - not syncing: %s" (v2.6 to v6.12 alike). */
