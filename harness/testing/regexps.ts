@@ -4,15 +4,18 @@ import { type AST, RegExpParser } from '@eslint-community/regexpp';
 /** The patterns that are executed while `work` runs, by `test`, `exec`, `replace` and the like. */
 export function usedPatterns(work: () => void): RegExp[] {
   const used = new Map<string, RegExp>();
-  const { exec } = RegExp.prototype;
-  RegExp.prototype.exec = function record(text) {
+  const prototype: object = RegExp.prototype;
+  const own = Object.getOwnPropertyDescriptor(prototype, 'exec') ?? {};
+  // `test`, `replace`, `match` and `split` call it when it is not the engine's own.
+  function record(this: RegExp, text: string): unknown {
     used.set(String(this), this);
-    return exec.call(this, text);
-  };
+    return Reflect.apply(own.value, this, [text]);
+  }
+  Object.defineProperty(prototype, 'exec', { ...own, value: record });
   try {
     work();
   } finally {
-    RegExp.prototype.exec = exec;
+    Object.defineProperty(prototype, 'exec', own);
   }
   return [...used.values()];
 }
@@ -67,7 +70,7 @@ function whyOf(element: AST.Element, before: Elements, after: Elements): string 
   if (cannotFail(after, chars)) return undefined;
   if (meet(chars, borderOf(after, 'first'))) return `what follows "${raw}" may begin inside of it`;
   if (before.every(isNullable)) return `"${raw}" begins the pattern`;
-  return meet(chars, borderOf([...before].reverse(), 'last'))
+  return meet(chars, borderOf(before.toReversed(), 'last'))
     ? `"${raw}" may begin inside of a longer one`
     : undefined;
 }
@@ -102,7 +105,7 @@ function charsAt(element: AST.Element, side: 'first' | 'last'): Chars {
   if (element.type === 'Quantifier') return charsAt(element.element, side);
   if (element.type === 'Group' || element.type === 'CapturingGroup') {
     const each = element.alternatives.map(({ elements }) =>
-      borderOf(side === 'first' ? elements : [...elements].reverse(), side),
+      borderOf(side === 'first' ? elements : elements.toReversed(), side),
     );
     return new Set(each.flatMap((chars) => [...chars]));
   }
