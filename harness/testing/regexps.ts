@@ -4,11 +4,23 @@ import { type AST, RegExpParser } from '@eslint-community/regexpp';
 /** The patterns that are executed while `work` runs, by `test`, `exec`, `replace` and the like. */
 export function usedPatterns(work: () => void): RegExp[] {
   const used = new Map<string, RegExp>();
+  whileExecuting((pattern) => used.set(String(pattern), pattern), work);
+  return [...used.values()];
+}
+
+/** How many times a pattern is executed while `work` runs: its work, whatever the host. */
+export function executionsOf(work: () => void): number {
+  let count = 0;
+  whileExecuting(() => (count += 1), work);
+  return count;
+}
+
+function whileExecuting(onPattern: (pattern: RegExp) => void, work: () => void): void {
   const prototype: object = RegExp.prototype;
   const own = Object.getOwnPropertyDescriptor(prototype, 'exec') ?? {};
   // `test`, `replace`, `match` and `split` call it when it is not the engine's own.
   function record(this: RegExp, text: string): unknown {
-    used.set(String(this), this);
+    onPattern(this);
     return Reflect.apply(own.value, this, [text]);
   }
   Object.defineProperty(prototype, 'exec', { ...own, value: record });
@@ -17,7 +29,6 @@ export function usedPatterns(work: () => void): RegExp[] {
   } finally {
     Object.defineProperty(prototype, 'exec', own);
   }
-  return [...used.values()];
 }
 
 /** A bounded repetition may be tried so many times at each place. */

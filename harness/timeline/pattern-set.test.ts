@@ -22,6 +22,18 @@ t.test('the rows that match, in their order', async (t) => {
   t.throws(() => createPatternSet([{ pattern: /a/ }]), /not made by kernelMessage/);
 });
 
+t.test('lines that match any combination of very many rows', async (t) => {
+  const rows = Array.from({ length: 12 }, (_none, number) => row(`${String.fromCharCode(97 + number)}!`));
+  const set = createPatternSet(rows);
+  for (let subset = 1; subset < 4_096; subset += 7) {
+    const chosen = rows.filter((_row, number) => (subset >> number) % 2 === 1);
+    const line = chosen.map((one) => `[    0.000001] ${one.pattern.source.slice(-3, -1)}`).join(' ');
+    const found = set.matching(line);
+    if (found.length !== chosen.length || found.some((one, at) => one !== chosen[at])) t.fail(line);
+  }
+  t.strictSame(set.matching('[    0.000001] m!'), []);
+});
+
 t.test('all lines of all recordings match the same rows as one by one', async (t) => {
   const rows: readonly PatternRow[] = [...SIGNATURES, ...LOG_SIGNATURES];
   const set = createPatternSet(rows);

@@ -22,7 +22,7 @@ const NONE: readonly never[] = [];
 
 /**
  * A set of rows. Nearly all lines match none: they cost one test, and one search for each text that is needed. One that
- * matches costs two more tests, whatever the number of rows: which row, and whether another one matches as well. Pure.
+ * matches costs one more for each row that it matches, and another: whatever the number of rows. Pure.
  */
 export function createPatternSet<Row extends PatternRow>(rows: readonly Row[]): PatternSet<Row> {
   const plain = jointOf(rows.filter(({ needs }) => needs === undefined));
@@ -41,29 +41,55 @@ export function createPatternSet<Row extends PatternRow>(rows: readonly Row[]): 
   };
 }
 
-/** The rows that match a line, in their order, by one pattern for all of them. */
+/** One pattern for some of the rows, and for those that are left when one of them is taken out. */
+interface Joint {
+  readonly pattern: RegExp;
+  readonly marks: readonly number[];
+  /** Numbers of the rows, in the order of the marks. */
+  readonly rows: readonly number[];
+  readonly without: Map<number, Joint>;
+}
+
+/** Patterns that are made for combinations of rows that match together: few do, and a hostile line matches any. */
+const MOST_JOINTS = 64;
+
+/** The rows that match a line, in their order. */
 function jointOf<Row extends PatternRow>(rows: readonly Row[]): (line: string) => readonly Row[] {
   if (rows.length === 0) return () => NONE;
-  const { pattern: any, marks } = jointKernelMessage(rows.map(({ pattern }) => pattern));
+  let made = 0;
+  const jointFor = (numbers: readonly number[]): Joint => {
+    made += 1;
+    const patterns = numbers.flatMap((number) => rows[number]?.pattern ?? []);
+    return { ...jointKernelMessage(patterns), rows: numbers, without: new Map() };
+  };
+  const all = jointFor(rows.map((_row, number) => number));
   const alone = rows.map((row) => [row]);
-  const others = new Map<number, RegExp>();
 
-  /** Compiled when it is first needed: few rows ever match. */
-  function othersThan(index: number): RegExp {
-    const known = others.get(index);
-    if (known !== undefined) return known;
-    const rest = rows.filter((_row, at) => at !== index).map(({ pattern }) => pattern);
-    const { pattern } = jointKernelMessage(rest);
-    others.set(index, pattern);
-    return pattern;
+  /** Without a row; undefined for the last one, and when too many patterns were made. */
+  function without(joint: Joint, taken: number): Joint | undefined {
+    const known = joint.without.get(taken);
+    if (known !== undefined || joint.rows.length === 1 || made >= MOST_JOINTS) return known;
+    const rest = jointFor(joint.rows.filter((number) => number !== taken));
+    joint.without.set(taken, rest);
+    return rest;
   }
 
   return (line) => {
-    if (!any.test(line)) return NONE;
-    const match = any.exec(line);
-    const index = marks.findIndex((mark) => match?.[mark] !== undefined);
-    const only = alone[index];
-    if (only !== undefined && (rows.length === 1 || !othersThan(index).test(line))) return only;
-    return rows.filter(({ pattern }) => pattern.test(line));
+    if (!all.pattern.test(line)) return NONE;
+    const found: number[] = [];
+    for (let joint: Joint | undefined = all; ; ) {
+      const match = joint.pattern.exec(line);
+      if (match === null) break;
+      const number = joint.rows[joint.marks.findIndex((mark) => match[mark] !== undefined)] ?? 0;
+      found.push(number);
+      const rest: Joint | undefined = without(joint, number);
+      if (rest === undefined && joint.rows.length > 1)
+        return rows.filter(({ pattern }) => pattern.test(line));
+      if (rest === undefined) break;
+      joint = rest;
+    }
+    const [only] = found;
+    if (found.length === 1 && only !== undefined) return alone[only] ?? NONE;
+    return rows.filter((_row, number) => found.includes(number));
   };
 }
