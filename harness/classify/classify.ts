@@ -71,6 +71,8 @@ export function classify(recorded: readonly RunEvent[], plan: RunPlan): Verdict 
       ...finding.evidence.filter((event) => event !== undefined),
       ...reports.evidence,
       ...places.evidence,
+      // The reader must know what is not there.
+      ...events.filter(({ type }) => type === 'folded'),
     ]),
   ];
   const proofs = factsOf(events, 'proof').filter((event) => !cited.includes(event));

@@ -58,6 +58,8 @@ function excerptOf(event: RunEvent): string {
       if (device === '') return 'no network device';
       return escapeGuestText(`${device}: ${interrupts} interrupts, ${received} frames received`);
     }
+    case 'folded':
+      return `${event.count} more of "${event.what}" are not listed`;
     case 'shutdown':
       return escapeGuestText(`reason=${event.reason} guest=${event.byGuest}`);
     case 'cpu-not-stopped': {

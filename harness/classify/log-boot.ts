@@ -81,7 +81,7 @@ function loadedLine({ events, kernel }: LogBoot): EventOf<'signature'> | undefin
   const loaded = lines.find(({ name }) => name === 'crash-kernel-loaded');
   if (loaded !== undefined) return loaded;
   const missing = lines.findLast(({ name }) => name === 'crash-kernel-missing');
-  const release = missing === undefined ? undefined : / (\d+\.\d+)\S*$/.exec(missing.text)?.[1];
+  const release = missing === undefined ? undefined : / (\d{1,9}\.\d{1,9})\S{0,127}$/.exec(missing.text)?.[1];
   const version = release === undefined ? undefined : leadingVersion(release);
   if (version === undefined || !isAtLeast(version, SAYS_LOADED)) return undefined;
   return kernel === 'first' ? missing : undefined;

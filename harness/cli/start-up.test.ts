@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from './context.js';
@@ -25,7 +26,7 @@ function loadedBy(file: string): { files: Set<string>; packages: Set<string> } {
 }
 
 t.test('help, completion and mistakes load only the libraries that parse the command line', async (t) => {
-  const { files, packages } = loadedBy('cli/main.js');
+  const { files, packages } = loadedBy('cli/start.js');
   t.strictSame([...packages].sort(), ['fastest-levenshtein', 'yargs', 'yargs/helpers']);
   t.ok(files.has('cli/words/run.js') && files.has('cli/words/kernel.js'), 'words of all commands');
   t.notOk(files.has('prepare/plan-runs.js') || files.has('plan/scenario.js'), 'and not what they do');
@@ -56,4 +57,37 @@ t.test('the library of the history index is loaded by that command alone', async
   t.ok(loadedBy('cli/actions/history.js').packages.has('node-sqlite3-wasm'));
   for (const action of ['list', 'print-run', 'run-scenarios', 'run-and-report', 'judge-again'])
     t.notOk(loadedBy(`cli/actions/${action}.js`).packages.has('node-sqlite3-wasm'), action);
+});
+
+const BUNDLED = join(DIST, 'command/start.js');
+const skip = existsSync(BUNDLED) ? false : 'npm run build makes it';
+
+t.test('the bundle of the command does the same as its files', { skip }, async (t) => {
+  const print = (file: string, ...words: string[]) =>
+    execFileSync(process.execPath, [file, ...words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  for (const words of [['--help'], ['run', '--help'], ['list', 'scenarios']])
+    t.equal(print(BUNDLED, ...words), print(join(DIST, 'cli/start.js'), ...words), words.join(' '));
+});
+
+t.test('a bundle that is older than what tsc wrote is not used', async (t) => {
+  const made = (bundleMs: number | undefined) => {
+    const root = t.testdir({
+      'package.json': '{ "type": "module" }',
+      cli: {
+        'main.js': readFileSync(join(DIST, 'cli/main.js')),
+        'start.js': 'process.stdout.write("files")',
+      },
+      command: bundleMs === undefined ? {} : { 'start.js': 'process.stdout.write("bundle")' },
+    });
+    utimesSync(join(root, 'cli/main.js'), 1_000, 1_000);
+    if (bundleMs !== undefined) utimesSync(join(root, 'command/start.js'), bundleMs, bundleMs);
+    return execFileSync(process.execPath, [join(root, 'cli/main.js')], { encoding: 'utf8' });
+  };
+  t.equal(made(undefined), 'files');
+  t.equal(made(999), 'files');
+  t.equal(made(1_000), 'bundle', 'both in one second of a coarse file system');
+  t.equal(made(1_001), 'bundle');
 });

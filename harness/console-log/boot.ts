@@ -191,7 +191,7 @@ function isSameKind(one: RunEvent, other: RunEvent): boolean {
 
 /** The release at the end of a CPU's line (lib/dump_stack.c, dump_stack_print_info(), v6.1). */
 function releaseIn(text: string): string | undefined {
-  return / PID: \d+ Comm: .* (\d+\.\d+\S*)$/.exec(text)?.[1];
+  return / PID: \d+ Comm: .{0,400} (\d{1,9}\.\d{1,9}\S{0,127})$/.exec(text)?.[1];
 }
 
 interface EndWatch {
@@ -232,6 +232,7 @@ function createEndWatch({ panicMs, oopsMs, isQuoted = () => false }: EndLimits):
       if (isOver || stampMs === undefined) return;
       const isBack = stampMs < lastMs - BACK_MS;
       lastMs = stampMs;
+      if (bodies.length === 0 && endMs === undefined) return;
       if (bodies.some((body) => body.type === 'signature' && COMPLAINTS.has(body.name)))
         complaintMs = stampMs;
       const panics = has(bodies, 'panic') && !hasPanicked;

@@ -67,6 +67,11 @@ const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/g;
 /** Marks of UTF-8 and UTF-16; the zero bytes of the latter are control characters. */
 const BYTE_ORDER = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/;
 
+/** Begins with any of these; the host alone follows a date. */
+const ANY_PREFIX = new RegExp(
+  [...PREFIXES, EXTENDED, MONOTONIC, KERNEL_TAG].map(({ source }) => `(?:${source})`).join('|'),
+);
+
 /**
  * A line without what lies around it: terminal sequences, control bytes, the collector's time, host and tag, levels,
  * quotation marks of a mail. Pure; any input is accepted.
@@ -76,6 +81,8 @@ export function cleanLine(raw: string): CleanLine {
   let isTagged = false;
   let isDated = false;
   for (let round = 0; round < MOST_PREFIXES; round += 1) {
+    // Most lines end here, behind one pattern.
+    if (!ANY_PREFIX.test(text) && !(isDated && !isTagged && HOST_ONLY.test(text))) break;
     const before = text;
     const extended = EXTENDED.exec(text);
     if (extended !== null) {
@@ -102,13 +109,23 @@ export function cleanLine(raw: string): CleanLine {
     }
     if (text === before) break;
   }
-  text = text.replace(QUOTED, '$1(a quoted line)');
+  if (mayQuote(text)) text = text.replace(QUOTED, '$1(a quoted line)');
   const stamp = /\[ *(\d{1,10})\.(\d{6})\]/.exec(text);
   const stampMs = stamp === null ? undefined : Number(stamp[1]) * 1000 + Number(stamp[2]) / 1000;
   return { text, stampMs, isTagged };
 }
 
+/** Whether a stamp may follow that which the line begins with. */
+function mayQuote(text: string): boolean {
+  return text.startsWith('[') && text.indexOf('[', 1) > 0 && text.includes(']: ');
+}
+
+/** What the steps below remove or replace. */
+// eslint-disable-next-line no-control-regex -- control characters are the point
+const SPECIAL = /[\0-\x1f\x7f\x9b]|^[\xef\xfe\xff]/;
+
 function withoutControls(raw: string): string {
+  if (!SPECIAL.test(raw)) return raw;
   const tabs = raw.replaceAll('\t', ' ');
   const stripped = stripVTControlCharacters(tabs);
   // An unfinished sequence would take the time stamp behind it along.

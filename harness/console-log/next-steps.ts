@@ -169,7 +169,7 @@ const DEBIAN =
 
 /** Releases of kernels that are not for x86, as distributions name them. */
 const OTHER_MACHINE =
-  /[.+-](?:aarch64|arm64|armmp|armv\d\w*|ppc64(?:le|el)?|powerpc\w*|s390x?|riscv64|loongarch64|loong64)(?:$|[+.-])/;
+  /[.+-](?:aarch64|arm64|armmp|armv\d\w{0,16}|ppc64(?:le|el)?|powerpc\w{0,16}|s390x?|riscv64|loongarch64|loong64)(?:$|[+.-])/;
 const BUILD_FOR_X86 = '; crashpath boots x86 only: build the same version for it';
 
 /** How crashpath names a kernel of this release; a file where only its machine has it. */

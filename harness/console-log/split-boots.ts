@@ -77,11 +77,11 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
         return;
       }
       before = line.text;
-      if (ahead.length < MOST_BEFORE_BANNER && BEFORE_BANNER.test(line.text)) {
+      if (ahead.length < MOST_BEFORE_BANNER && isBeforeBanner(line.text)) {
         ahead.push(line);
         return;
       }
-      for (const held of ahead.splice(0)) add(held);
+      if (ahead.length > 0) for (const held of ahead.splice(0)) add(held);
       add(line);
     },
     finish() {
@@ -104,6 +104,10 @@ export function createBootSplitter(onBoot: (boot: ReadBoot) => void): BootSplitt
     else early ??= commandLine;
     if (pending.length > MOST_BEHIND_BANNER) resolve(early);
   }
+}
+
+function isBeforeBanner(text: string): boolean {
+  return (text.includes('Initializing cgroup') || text.includes('Booting Linux')) && BEFORE_BANNER.test(text);
 }
 
 function isCaptures(commandLine: string): boolean {

@@ -1,3 +1,5 @@
+import { keepLatest } from '../model/latest.js';
+
 /** A vCPU's state on the line of its instruction pointer. */
 export interface VcpuExecution {
   /** QEMU prints RIP in 64-bit code and EIP elsewhere (target/i386/cpu-dump.c, 7.2). */
@@ -43,7 +45,14 @@ const CODE_64_BIT = /^CS =.*\bCS64\b/m;
  * `CR0=... CR3=...`, `EFER=...` (QEMU 7.2; the same under TCG and KVM; EIP and EFL in 32-bit and real mode). Lines may
  * end with CR LF. The vCPUs are in the order of the text.
  */
-export function readRegisters(text: string): VcpuRegisters[] {
+export function readRegisters(text: string): readonly VcpuRegisters[] {
+  return latest(text);
+}
+
+/** A sample is read by all that follow the vCPUs, one after the other. */
+const latest = keepLatest(1, parseRegisters);
+
+function parseRegisters(text: string): VcpuRegisters[] {
   return text
     .split(/^CPU#/m)
     .slice(1)

@@ -91,6 +91,8 @@ export type EventBody =
   /** `taint`: /proc/sys/kernel/tainted of the capture kernel; absent in older recordings. */
   | { readonly type: 'capture-done'; readonly taint?: number | undefined }
   | { readonly type: 'control-noise'; readonly why: string }
+  /** Events of one kind were too many to keep them all: so many are left out. It stands for the last of them. */
+  | { readonly type: 'folded'; readonly what: string; readonly count: number }
   | { readonly type: 'shutdown'; readonly byGuest: boolean; readonly reason: string }
   /** The guest suspended the machine to memory (ACPI S3), and something woke it. */
   | { readonly type: 'suspended' }

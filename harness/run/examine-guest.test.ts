@@ -2,7 +2,16 @@ import t from 'tap';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import type { Debugger } from '../machine/debugger.js';
 import { harnessFault } from '../model/fault.js';
-import { madePlan, type MadeVcpu, PARKED, registers } from '../testing/builders/runs.js';
+import {
+  CAPTURE_START_RIP,
+  CRASH_CR3,
+  MadeRun,
+  madePlan,
+  type MadeVcpu,
+  PARKED,
+  PURGATORY_RIP,
+  registers,
+} from '../testing/builders/runs.js';
 import { memoryRecorder } from '../testing/fakes/recorder.js';
 import { stillDebugger } from '../testing/fakes/still-debugger.js';
 import { stillMachine } from '../testing/fakes/still-machine.js';
@@ -21,12 +30,16 @@ function panicked(
   code: string,
   connect?: (gdb: Debugger) => Promise<Debugger>,
   held: readonly number[] = [],
+  runs: MadeVcpu = SPINNING,
 ) {
   const clock = new SteppedClock();
   const watch = new RunWatch(memoryRecorder(clock), { limits: madePlan().limits, clock });
-  const vcpus = [SPINNING, PARKED] as const;
+  const vcpus = [runs, PARKED] as const;
   const { gdb, did } = stillDebugger(vcpus, code);
   const machine = stillMachine(vcpus, { connect: () => connect?.(gdb) ?? Promise.resolve(gdb) });
+  // Where the crash kernel lies.
+  for (const record of new MadeRun().arm().records)
+    if (record.kind === 'chunk') watch.bytes(record.channel, record.bytes);
   watch.bytes('control', Buffer.from('CP1 {"ev":"firing","id":3}\n'));
   watch.bytes('console', Buffer.from(PANIC));
   const guest = new Guest(machine, watch);
@@ -64,6 +77,24 @@ void t.test('a proof ends the run, and the machine is left stopped', async (t) =
   t.equal(watch.ended, 'hang');
   await stop();
 });
+
+void t.test(
+  'a vCPU in the decompressor or the digest is given five seconds before it is examined',
+  async (t) => {
+    for (const rip of [CAPTURE_START_RIP, PURGATORY_RIP]) {
+      const { stop, stand, examinations, watch } = panicked('ebfe', undefined, [], { rip, cr3: CRASH_CR3 });
+      await stand(16);
+      t.ok(
+        watch.events.some(({ type }) => type === 'suspected-hang'),
+        'suspected after 2 s',
+      );
+      t.strictSame(examinations(), []);
+      await stand(28);
+      t.strictSame(examinations(), ['hung'], 'and after 6 s');
+      await stop();
+    }
+  },
+);
 
 void t.test('a guest that is alive continues, and is examined again later', async (t) => {
   const { watch, did, stop, stand, examinations } = panicked('0f31ebfc');

@@ -2,7 +2,8 @@ import { isGone } from '../autopsy/debugger.js';
 import { suspensionIn } from '../classify/phases.js';
 import { faultFact } from '../machine/fault-fact.js';
 import { MissingAbility, need } from '../machine/machine.js';
-import type { RunEvent } from '../model/event.js';
+import type { EventOf, RunEvent } from '../model/event.js';
+import type { Place } from '../model/place.js';
 import type { MemoryMap } from '../standstill/ram.js';
 import { RunEnded } from './event-waits.js';
 import { type Guest, isPassing } from './guest.js';
@@ -15,6 +16,14 @@ export interface ExaminationNeeds extends KernelSources {
   readonly hasBusMaster: boolean;
   readonly accel: 'kvm' | 'tcg';
 }
+
+/**
+ * Purgatory's digest and the decompressor are loops that end by themselves, after seconds on a busy host. To step through
+ * one takes a second of the guest's time and more of the host's than ten seconds of samples.
+ */
+const COMPUTES: ReadonlySet<Place> = new Set(['purgatory', 'capture-start']);
+/** A vCPU that stands still there for so long is examined. */
+const COMPUTED_MS = 5_000;
 
 /** Earlier examinations of the same shape that give one the longest time (autopsy/examine.ts). */
 const LONG = 4;
@@ -50,7 +59,7 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
       const suspicion = await Promise.race([watch.tryWaitFor('suspected-hang', isNew, 'totalMs'), stopped]);
       if (suspicion === undefined) return;
       const beganMs = watch.nowMs();
-      if (beganMs < notBeforeMs) {
+      if (beganMs < notBeforeMs || mayCompute(suspicion)) {
         past.add(suspicion);
         continue;
       }
@@ -67,6 +76,12 @@ export function examineSuspicions(guest: Guest, needs: ExaminationNeeds): () => 
     stopping.abort();
     await examining;
   };
+}
+
+/** Whether the only vCPUs that run are where a kernel computes, and not for long. */
+function mayCompute({ vcpus, forMs }: EventOf<'suspected-hang'>): boolean {
+  const running = vcpus.filter(({ halted }) => !halted);
+  return running.length > 0 && running.every(({ place }) => COMPUTES.has(place)) && forMs < COMPUTED_MS;
 }
 
 function suspicionsOf(events: readonly RunEvent[]): RunEvent[] {

@@ -5,11 +5,11 @@ import {
   parseKallsyms,
   PROBE_SYMBOLS,
   VMCOREINFO_SYMBOLS,
-  relocateKallsyms,
   type SymbolTable,
   withoutModules,
 } from '../symbols/index.js';
 import type { Guest } from './guest.js';
+import { parsedSymbols, relocatedSymbols } from './read-symbols.js';
 import type { RunWatch } from './run-watch.js';
 
 /** Where the symbols of a kernel are cached between runs. */
@@ -48,7 +48,7 @@ export function kernelSymbols(guest: Guest, wanted: WantedSymbols): KernelSymbol
 export async function requireCachedSymbols({ cache, named }: WantedSymbols, watch: RunWatch): Promise<void> {
   if (cache === undefined || named.length === 0) return;
   const kept = await readCachedSymbols(cache.directory, cache.kernel);
-  const parsed = kept === undefined ? undefined : parseKallsyms(kept);
+  const parsed = kept === undefined ? undefined : parsedSymbols(kept);
   if (parsed?.kind !== 'symbols') return;
   const judged = judgeSymbols(named, parsed.table);
   // The running kernel is asked again: its modules may have more.
@@ -98,7 +98,7 @@ async function movedSymbols(
 ): Promise<SymbolTable | undefined> {
   const kept = cache === undefined ? undefined : await readCachedSymbols(cache.directory, cache.kernel);
   if (kept === undefined) return undefined;
-  const text = relocateKallsyms(kept, (await probeKallsyms(run, PROBES)) ?? '');
-  const parsed = text === undefined ? undefined : parseKallsyms(text);
+  const text = relocatedSymbols(kept, (await probeKallsyms(run, PROBES)) ?? '');
+  const parsed = text === undefined ? undefined : parsedSymbols(text);
   return parsed?.kind === 'symbols' ? parsed.table : undefined;
 }

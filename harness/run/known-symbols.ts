@@ -4,6 +4,7 @@ import { keepSymbols, readCachedSymbols } from '../guest/symbol-cache.js';
 import { parseKallsyms, type SymbolTable, withoutModules } from '../symbols/index.js';
 import type { KernelSide } from '../timeline/tables-seen.js';
 import type { GuestShell } from './guest-shell.js';
+import { parsedSymbols } from './read-symbols.js';
 import type { RunWatch } from './run-watch.js';
 
 /** A kernel of the run, as the cache of symbols knows it. */
@@ -84,7 +85,7 @@ export function knownSymbols(
 
 async function readTable(directory: string, sha256: string): Promise<SymbolTable | undefined> {
   const text = await readCachedSymbols(directory, sha256);
-  const parsed = text === undefined ? undefined : parseKallsyms(text);
+  const parsed = text === undefined ? undefined : parsedSymbols(text);
   return parsed?.kind === 'symbols' ? parsed.table : undefined;
 }
 

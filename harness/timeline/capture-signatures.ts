@@ -89,6 +89,7 @@ export const MEMORY_SIGNATURES: readonly Signature[] = [
   {
     name: 'oom-killer',
     pattern: kernelMessage(String.raw`.{1,15} invoked oom-killer: gfp_mask=0x`),
+    needs: 'gfp_mask=0x',
     side: 'capture',
     degrades: true,
     source: 'mm/oom_kill.c, dump_header() (v6.1)',
@@ -105,6 +106,7 @@ export const MEMORY_SIGNATURES: readonly Signature[] = [
   {
     name: 'allocation-failure',
     pattern: kernelMessage(String.raw`.{1,15}: page allocation failure: order:\d+`),
+    needs: 'page allocation failure: order:',
     side: 'capture',
     degrades: true,
     source: 'mm/page_alloc.c, warn_alloc() (v6.1)',

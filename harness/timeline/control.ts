@@ -64,13 +64,20 @@ const Frame = z.discriminatedUnion('ev', [
 /** What only the first kernel's living init sends. */
 export const ANSWERS: ReadonlySet<EventType> = new Set(['hello', 'armed', 'reply']);
 
+const FRAME_START = 'CP1 {';
+
+/** Whether a line of the control channel has what begins a frame; without, it is `control-noise`. */
+export function isFrame(line: string): boolean {
+  return line.includes(FRAME_START);
+}
+
 /**
  * Reads one line of the control channel. Anything that is not a well-formed frame of crashpath's own init is
  * `control-noise`: kept as evidence, never trusted.
  */
 export function readControlLine(line: string): EventBody {
   // A frame may follow an unfinished one: the guest died while it was writing.
-  const start = line.lastIndexOf('CP1 {');
+  const start = line.lastIndexOf(FRAME_START);
   if (start < 0) return { type: 'control-noise', why: `not a frame: ${escapeGuestText(line, 60)}` };
   let json: unknown;
   try {

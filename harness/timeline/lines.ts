@@ -36,19 +36,29 @@ export function createLineSplitter(maxLineBytes: number): LineSplitter {
     push(bytes) {
       const lines: ChannelLine[] = [];
       const text = bytes.toString('latin1');
+      const { length } = text;
       let at = 0;
-      while (at < text.length) {
-        const end = Math.min(endOfLine(text, at), at + maxLineBytes - pendingLength);
+      let feed = indexOf(text, '\n', 0);
+      let back = indexOf(text, '\r', 0);
+      while (at < length) {
+        if (feed < at) feed = indexOf(text, '\n', at);
+        if (back < at) back = indexOf(text, '\r', at);
+        const end = Math.min(feed, back, at + maxLineBytes - pendingLength);
         if (end > at) {
-          pending.push(text.slice(at, end));
-          pendingLength += end - at;
+          if (pendingLength === 0 && end < length) {
+            // The usual case, a line in one piece.
+            lines.push({ text: text.slice(at, end), offset, length: end - at });
+          } else {
+            pending.push(text.slice(at, end));
+            pendingLength += end - at;
+          }
           offset += end - at;
           at = end;
         }
-        if (at === text.length) break;
+        if (at === length) break;
         // A terminator, or the first byte beyond the limit.
         if (pendingLength > 0) lines.push(take());
-        if (isTerminator(text.charCodeAt(at))) {
+        if (at === feed || at === back) {
           at += 1;
           offset += 1;
         }
@@ -61,12 +71,8 @@ export function createLineSplitter(maxLineBytes: number): LineSplitter {
   };
 }
 
-function endOfLine(text: string, from: number): number {
-  let at = from;
-  while (at < text.length && !isTerminator(text.charCodeAt(at))) at += 1;
-  return at;
-}
-
-function isTerminator(code: number): boolean {
-  return code === 0x0a || code === 0x0d;
+/** As `String.indexOf`, and the end of the text where there is none. */
+function indexOf(text: string, sought: string, from: number): number {
+  const found = text.indexOf(sought, from);
+  return found < 0 ? text.length : found;
 }

@@ -15,6 +15,26 @@ export function kernelMessage(message: string): RegExp {
 }
 
 /**
+ * One pattern for all lines that one of `patterns`, each made by {@link kernelMessage}, matches. Of the first of them that
+ * matches, at the leftmost place where any does, the group of its `marks` is empty and not undefined.
+ */
+export function jointKernelMessage(patterns: readonly RegExp[]): {
+  readonly pattern: RegExp;
+  readonly marks: readonly number[];
+} {
+  const marks: number[] = [];
+  let groups = 0;
+  const messages = patterns.map(({ source }) => {
+    if (!source.startsWith(AT)) throw new Error(`not made by kernelMessage(): ${source}`);
+    const message = source.slice(AT.length);
+    groups += (new RegExp(`${message}|`).exec('')?.length ?? 1) - 1 + 1;
+    marks.push(groups);
+    return `${message}()`;
+  });
+  return { pattern: kernelMessage(messages.join('|')), marks };
+}
+
+/**
  * A function as `%pB` and `%pS` print it, up to its offset; captures the name (lib/vsprintf.c, symbol_string(), v6.1).
  */
 export const FUNCTION_AT = String.raw`([A-Za-z_][\w.]{0,255})\+0x`;

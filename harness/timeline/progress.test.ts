@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { VcpuState } from '../model/event.js';
 import type { Channel } from '../model/record.js';
+import { createConsoleReader } from './console.js';
 import { createProgressTracker, executesNewCode, isOpen, makesProgress, talks } from './progress.js';
 
 const QUIET_MS = 30_000;
@@ -8,13 +9,16 @@ const LIMIT_MS = 180_000;
 
 function made() {
   const tracker = createProgressTracker(QUIET_MS);
+  const reader = createConsoleReader();
   const at = (ownMs: number, limitMs = LIMIT_MS) => tracker.at({ ownMs, wallMs: 2 * ownMs }, limitMs);
   /** Bytes as the timeline reports them: first the lines. */
   const hear = (channel: Channel, text: string, ownMs: number) => {
     if (channel === 'control' && text.endsWith('\n'))
       tracker.controlLine(text.includes('reply') ? 'reply' : 'capture-hello', ownMs);
-    for (const line of text.split('\n').slice(0, -1))
-      if (channel === 'console') tracker.consoleLine(line, ownMs);
+    for (const line of channel === 'console' ? text.split('\n').slice(0, -1) : []) {
+      reader.line(line);
+      tracker.consoleLine(line, ownMs, reader);
+    }
     tracker.heard(channel, Buffer.from(text), ownMs);
   };
   return { tracker, at, hear };

@@ -1,16 +1,6 @@
 import type { EventType, Progress, VcpuState } from '../model/event.js';
 import type { Channel } from '../model/record.js';
-import { kernelMessage } from './printk.js';
 
-/**
- * A kernel that complains that something does not proceed: kernel/watchdog.c, watchdog_timer_fn();
- * kernel/watchdog_hld.c, watchdog_overflow_callback(); kernel/rcu/tree_stall.h, tree_exp.h; kernel/hung_task.c,
- * check_hung_task(); kernel/workqueue.c, wq_watchdog_timer_fn() (v6.1). It comes from an interrupt or another task, so
- * it shows no progress of what is stuck.
- */
-const WATCHDOG_REPORT = kernelMessage(
-  String.raw`(?:watchdog: BUG: soft lockup|(?:NMI )?watchdog: Watchdog detected hard LOCKUP|rcu: INFO: \S+ .*stall|INFO: task \S.*blocked for more than \d+ seconds|BUG: workqueue lockup)`,
-);
 /** A report's registers and stack follow within this time of the guest's. */
 const REPORT_MS = 3_000;
 /** Bytes behind an unfinished line that is older than this are news, though no line is complete. */
@@ -49,8 +39,11 @@ const STUCK_SAMPLES = 4;
 
 /** Follows what a guest does. Times are in the guest's own time. */
 export interface ProgressTracker {
-  /** A line of the console is complete. */
-  consoleLine(text: string, ownMs: number): void;
+  /**
+   * A line of the console is complete. `isComplaint`: a watchdog reports that something does not proceed, from an interrupt or
+   * another task, so that it shows no progress of what is stuck.
+   */
+  consoleLine(text: string, ownMs: number, line: { readonly isComplaint: boolean }): void;
   /** A line of the control channel is complete. */
   controlLine(type: EventType, ownMs: number): void;
   /** The guest sent bytes on a channel; the lines that they complete are reported before. */
@@ -80,7 +73,7 @@ export function isOpen({ samples }: OffStreak): boolean {
 
 /** A tracker for one run; `longestMs`: {@link Progress.quietMs} of long deadlines. Pure. */
 export function createProgressTracker(longestMs: number): ProgressTracker {
-  let talked: { readonly ownMs: number; readonly channel: Channel } | undefined;
+  let talked: { ownMs: number; channel: Channel } | undefined;
   const lineSinceMs: Partial<Record<Channel, number>> = {};
   let reportUntilMs = Number.NEGATIVE_INFINITY;
   const known = new Set<string>();
@@ -94,10 +87,10 @@ export function createProgressTracker(longestMs: number): ProgressTracker {
   }
 
   return {
-    consoleLine(text, ownMs) {
+    consoleLine(text, ownMs, { isComplaint }) {
       delete lineSinceMs.console;
-      if (WATCHDOG_REPORT.test(text)) reportUntilMs = ownMs + REPORT_MS;
-      else if (text.trim() !== '') talk('console', ownMs);
+      if (isComplaint) reportUntilMs = ownMs + REPORT_MS;
+      else if (!isBlank(text)) talk('console', ownMs);
     },
     controlLine(type, ownMs) {
       delete lineSinceMs.control;
@@ -181,6 +174,12 @@ export function talks({ silentMs, quietMs }: Progress): boolean {
 export function executesNewCode({ newCode, samples }: Progress): boolean {
   const few = Math.max(NEW_CODE_LEAST, samples * NEW_CODE_PART_OF_FEW);
   return newCode >= Math.min(NEW_CODE_SAMPLES, few) && newCode >= samples * NEW_CODE_PART;
+}
+
+const SPACE = 0x20;
+
+function isBlank(text: string): boolean {
+  return !(text.charCodeAt(0) > SPACE) && text.trim() === '';
 }
 
 function pieceOf(place: VcpuState['place'], rip: string): string {

@@ -1,7 +1,8 @@
+import type { PatternRow } from './pattern-set.js';
+
 /** A console line that matters for the verdict of a capture. */
-export interface Signature {
+export interface Signature extends PatternRow {
   readonly name: string;
-  readonly pattern: RegExp;
   /** Which kernel must have printed it for it to count; `both`: the two kernels are compared. */
   readonly side: 'production' | 'capture' | 'both';
   /**

@@ -11,6 +11,7 @@ export const SIGNATURES: readonly Signature[] = [
   {
     name: 'no-irq-handler',
     pattern: kernelMessage(String.raw`\w+: \d+\.\d+ No irq handler for vector`),
+    needs: 'No irq handler for vector',
     side: 'capture',
     // A healthy kernel prints one such line too (measured on 6.1 stock: an interrupt that was pending at
     // the crash), so that only many of them are a degradation: see classify/capture-check.
@@ -107,7 +108,7 @@ export const SIGNATURES: readonly Signature[] = [
   {
     name: 'crashkernel-not-reserved',
     pattern: kernelMessage(
-      '(crashkernel (low )?reservation failed - .*|[Cc]annot (allocate|reserve) .*crashkernel.*|crashkernel: .*|crashkernel size resulted in zero bytes)',
+      '(crashkernel (low )?reservation failed - .*|[Cc]annot (allocate|reserve) .{0,256}crashkernel.*|crashkernel: .*|crashkernel size resulted in zero bytes)',
     ),
     side: 'production',
     degrades: false,
@@ -123,7 +124,7 @@ export const SIGNATURES: readonly Signature[] = [
   },
   {
     name: 'init-not-found',
-    pattern: kernelMessage(String.raw`check access for rdinit=\S* failed: -?\d+, ignoring`),
+    pattern: kernelMessage(String.raw`check access for rdinit=\S{0,1024} failed: -?\d+, ignoring`),
     side: 'production',
     degrades: false,
     source: 'init/main.c, kernel_init_freeable() (newer than v6.1, which says nothing)',

@@ -1,7 +1,7 @@
 import { FUNCTION_AT, kernelMessage } from './printk.js';
 
 /** arch/x86/kernel/traps.c, exc_int3(): die("int3", regs, 0); "Oops: " since v6.9 (arch/x86/kernel/dumpstack.c). */
-const INT3 = kernelMessage(String.raw`(?:Oops: )?int3: 0000 \[#\d+\]`);
+export const INT3 = kernelMessage(String.raw`(?:Oops: )?int3: 0000 \[#\d+\]`);
 /** arch/x86/kernel/dumpstack.c, show_ip() and show_opcodes() (v6.1): the byte at RIP is in angle brackets. */
 const RIP = kernelMessage(`RIP: 0010:${FUNCTION_AT}`);
 const CODE = kernelMessage(
@@ -22,6 +22,8 @@ const PATCHED = /^(?:66 90|eb [\da-f]{2}|0f 1f 44 00 00|e[89](?: [\da-f]{2}){4})
 export interface Int3Reader {
   /** The function of the int3, when this line completes such a report. */
   line(text: string): string | undefined;
+  /** A report has begun: each of its lines counts. */
+  readonly isOpen: boolean;
 }
 
 /**
@@ -34,6 +36,9 @@ export function createInt3Reader(): Int3Reader {
   let linesLeft = 0;
   let where = '';
   return {
+    get isOpen() {
+      return linesLeft > 0;
+    },
     line(text) {
       if (INT3.test(text)) {
         linesLeft = MAX_LINES;

@@ -3,7 +3,8 @@ import type { Armed, EventBody, EventSource, Progress, RunEvent, VcpuState } fro
 import { crashPathRank } from '../model/place.js';
 import type { Channel, HostFact, RunRecord } from '../model/record.js';
 import { createConsoleReader } from './console.js';
-import { ANSWERS, MAX_FRAME_BYTES, readControlLine } from './control.js';
+import { ANSWERS, isFrame, MAX_FRAME_BYTES, readControlLine } from './control.js';
+import { createFold } from './folding.js';
 import { allHalted, createHangDetector, type HangLimits } from './hang.js';
 import { createLogMerger } from './kernel-log.js';
 import { type ChannelLine, createLineSplitter } from './lines.js';
@@ -45,22 +46,36 @@ export function createTimeline(limits: TimelineLimits): Timeline {
   };
   const console = createConsoleReader();
   const logs = createLogMerger();
+  const fold = createFold();
   const own = createOwnTime();
   const done = createProgressTracker(limits.quietMs);
   const whereabouts = createWhereabouts(limits, (atMs, vcpus) => done.sample(vcpus, own.at(atMs)));
   let lastMs = 0;
 
-  function readLine(channel: Channel, line: ChannelLine, atMs: number): RunEvent[] {
-    const at: EventSource = { source: channel, offset: line.offset, length: line.length };
-    const bodies = channel === 'console' ? console.line(line.text) : [readControlLine(line.text)];
-    if (channel === 'console') done.consoleLine(line.text, own.at(atMs));
-    else for (const { type } of bodies) done.controlLine(type, own.at(atMs));
+  /** Reads a line, and adds its events. */
+  function readLine(channel: Channel, line: ChannelLine, { atMs, events }: Reading): void {
+    const where = (): EventSource => ({ source: channel, offset: line.offset, length: line.length });
+    if (channel === 'console') {
+      const bodies = console.line(line.text);
+      done.consoleLine(line.text, own.at(atMs), console);
+      if (bodies.length > 0) take(bodies, where(), { atMs, events });
+      return;
+    }
+    // What makes no event need not be described.
+    const body = !isFrame(line.text) && fold.isFull(NOISE, atMs) ? NOISE : readControlLine(line.text);
+    done.controlLine(body.type, own.at(atMs));
+    if (body.type !== 'control-noise') fold.turn();
+    take([body], where(), { atMs, events });
+  }
+
+  function take(bodies: readonly EventBody[], at: EventSource, { atMs, events }: Reading): void {
     for (const body of bodies) {
       if (ANSWERS.has(body.type) && !whereabouts.fired) console.firstKernelRuns();
       whereabouts.note(body);
+      if (!fold.keep(body, atMs, at)) continue;
       logs.note(body);
+      events.push({ atMs, at, ...body });
     }
-    return bodies.map((body) => ({ atMs, at, ...body }));
   }
 
   function progress(atMs: number, limitMs: number): Progress {
@@ -73,8 +88,11 @@ export function createTimeline(limits: TimelineLimits): Timeline {
         case 'chunk': {
           lastMs = record.atMs;
           whereabouts.heard();
-          const lines = splitters[record.channel].push(record.bytes);
-          const events = lines.flatMap((line) => readLine(record.channel, line, record.atMs));
+          const events: RunEvent[] = [];
+          const reading = { atMs: record.atMs, events };
+          for (const line of splitters[record.channel].push(record.bytes)) {
+            readLine(record.channel, line, reading);
+          }
           done.heard(record.channel, record.bytes, own.at(record.atMs));
           return events;
         }
@@ -82,6 +100,7 @@ export function createTimeline(limits: TimelineLimits): Timeline {
           const { atMs } = record.record;
           const bodies = readQmp(record.record.message, record.record.direction);
           for (const body of bodies) whereabouts.note(body);
+          if (bodies.length > 0) fold.turn();
           return bodies.map((body) => ({ atMs, at: { source: 'qmp', line: record.line }, ...body }));
         }
         case 'sample': {
@@ -91,18 +110,23 @@ export function createTimeline(limits: TimelineLimits): Timeline {
           if (bodies.some((body) => body.type === 'jumped' && body.place === 'capture-kernel')) {
             console.captureRuns();
           }
+          if (bodies.length > 0) fold.turn();
           return bodies.map((body) => ({ atMs, at: { source: 'samples', line: record.line }, ...body }));
         }
         case 'host': {
           const { atMs, seq: _seq, ...fact } = record.record;
           const at: EventSource = { source: 'host', line: record.line };
           const bodies: EventBody[] = [{ type: 'host', fact }];
-          if (fact.fact === 'kernel-log') bodies.push(...logs.log(fact.side, fact.text));
+          if (fact.fact === 'kernel-log') {
+            // Of a kind that the console showed too often to keep it, the log adds nothing.
+            bodies.push(...logs.log(fact.side, fact.text).filter((body) => !fold.hasDropped(body)));
+          }
           if (fact.fact === 'host-time') own.hostTime(atMs, fact.threads);
           if (fact.fact === 'examination') own.stopped(fact.tookMs);
           if (fact.fact === 'deadline' || fact.fact === 'watch-ended')
             bodies.push({ type: 'progress', progress: progress(atMs, limitOf(fact)) });
           for (const body of bodies) whereabouts.note(body);
+          if (fact.fact !== 'host-time') fold.turn();
           if (fact.fact === 'examination') bodies.push(...whereabouts.examined(atMs, fact));
           return bodies.map((body) => ({ atMs, at, ...body }));
         }
@@ -113,13 +137,22 @@ export function createTimeline(limits: TimelineLimits): Timeline {
     takesInterrupts: () => done.takesInterrupts,
     offStreaks: () => done.offStreaks,
     finish() {
-      const rests = (['console', 'control'] as const).flatMap((channel) => {
+      const events: RunEvent[] = [];
+      for (const channel of ['console', 'control'] as const) {
         const rest = splitters[channel].flush();
-        return rest === undefined ? [] : readLine(channel, rest, lastMs);
-      });
-      return [...rests, ...whereabouts.finish()];
+        if (rest !== undefined) readLine(channel, rest, { atMs: lastMs, events });
+      }
+      return [...events, ...whereabouts.finish(), ...fold.finish()];
     },
   };
+}
+
+const NOISE: EventBody = { type: 'control-noise', why: '' };
+
+/** When lines are read, and where their events go. */
+interface Reading {
+  readonly atMs: number;
+  readonly events: RunEvent[];
 }
 
 function limitOf(fact: HostFact): number {

@@ -2,12 +2,17 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { openUartChannel } from './uart.js';
+import { makeFifos, openUartChannel } from './uart.js';
+
+async function opened(directory: string, onBytes: (bytes: Buffer) => void) {
+  await makeFifos(directory, ['console']);
+  return openUartChannel(directory, 'console', onBytes);
+}
 
 t.test('bytes arrive whole and in order, the rest of them when it is closed', async (t) => {
   const directory = t.testdir({});
   const groups: Buffer[] = [];
-  const channel = await openUartChannel(directory, 'console', (bytes) => groups.push(bytes));
+  const channel = await opened(directory, (bytes) => groups.push(bytes));
   // As QEMU does: both ends open for both directions.
   const output = openSync(join(directory, 'console.out'), 'r+');
   const input = openSync(join(directory, 'console.in'), 'r+');
@@ -35,7 +40,7 @@ t.test(
   async (t) => {
     const directory = t.testdir({});
     const groups: Buffer[] = [];
-    const channel = await openUartChannel(directory, 'console', (bytes) => groups.push(bytes));
+    const channel = await opened(directory, (bytes) => groups.push(bytes));
     const output = openSync(join(directory, 'console.out'), 'r+');
     // Ten times what a Unix socket takes before its reader reads.
     const text = 'x'.repeat(3000);
@@ -49,7 +54,7 @@ t.test(
 t.test('what was written before a drain is reported by it, and counted once', async (t) => {
   const directory = t.testdir({});
   const groups: Buffer[] = [];
-  const channel = await openUartChannel(directory, 'console', (bytes) => groups.push(bytes));
+  const channel = await opened(directory, (bytes) => groups.push(bytes));
   const output = openSync(join(directory, 'console.out'), 'r+');
   t.equal(channel.drain?.(), 0);
   writeSync(output, 'reboot: ');

@@ -26,9 +26,25 @@ export interface UartChannel {
   close(): Promise<void>;
 }
 
+/** The FIFO that a UART reads, and the one that it writes. */
+function fifosOf(directory: string, name: string): readonly [input: string, output: string] {
+  return [join(directory, `${name}.in`), join(directory, `${name}.out`)];
+}
+
+/** Makes the two FIFOs of each UART, before QEMU starts, with one program for all of them. Throws a harness fault. */
+export async function makeFifos(directory: string, names: readonly string[]): Promise<void> {
+  try {
+    await execa('mkfifo', ['-m', '600', ...names.flatMap((name) => fifosOf(directory, name))]);
+  } catch (error) {
+    throw harnessFault(
+      `cannot make the FIFOs of "${names.join(' ')}": ${String(error)}; see the cause`,
+      error,
+    );
+  }
+}
+
 /**
- * Makes the two FIFOs of a UART, `<directory>/<name>.in` and `.out`, before QEMU starts, and reports the bytes of the
- * second. FIFOs, not a socket: QEMU writes a UART's bytes one by one, retries four times when there is no room and then
+ * Opens the two FIFOs of a UART, `<directory>/<name>.in` and `.out`, and reports the bytes of the second. FIFOs, not a socket: QEMU writes a UART's bytes one by one, retries four times when there is no room and then
  * drops the byte (hw/char/serial.c, serial_xmit(), 7.2), and a Unix socket has room for about 270 writes of any size
  * (each has a buffer of its own; measured: a busy host lost the middle of the capture kernel's first lines). A FIFO has
  * room for 64 KiB (pipe(7)).
@@ -38,13 +54,7 @@ export async function openUartChannel(
   name: string,
   onBytes: (bytes: Buffer) => void,
 ): Promise<UartChannel> {
-  const input = join(directory, `${name}.in`);
-  const output = join(directory, `${name}.out`);
-  try {
-    await execa('mkfifo', ['-m', '600', input, output]);
-  } catch (error) {
-    throw harnessFault(`cannot make the FIFOs of "${name}": ${String(error)}; see the cause`, error);
-  }
+  const [input, output] = fifosOf(directory, name);
   let received = 0;
   const group = groupBytes((bytes) => {
     received += bytes.length;

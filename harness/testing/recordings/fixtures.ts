@@ -128,6 +128,7 @@ export function nameEvent(event: RunEvent): string {
     case 'exercise':
     case 'capture-done':
     case 'control-noise':
+    case 'folded':
     case 'progress':
       return event.type;
   }

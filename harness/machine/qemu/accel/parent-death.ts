@@ -21,7 +21,12 @@ export async function findPdeathsigSetpriv(searchPath?: string): Promise<string 
  * A command prefix with which the kernel kills the command when this process dies, even by SIGKILL: a guest on a broken
  * KVM would otherwise spin forever. Empty without a suitable setpriv.
  */
-export async function parentDeathPrefix(): Promise<readonly string[]> {
-  const setpriv = await findPdeathsigSetpriv();
-  return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
+export function parentDeathPrefix(): Promise<readonly string[]> {
+  prefix ??= findPdeathsigSetpriv().then((setpriv) =>
+    setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--'],
+  );
+  return prefix;
 }
+
+/** Asked once in this process: each run starts a QEMU. */
+let prefix: Promise<readonly string[]> | undefined;

@@ -9,7 +9,7 @@ import { startQemu } from '../process.js';
 import { endOf } from '../reset-kind.js';
 import { listenForStream } from '../stream-server.js';
 import { Teardown } from '../teardown.js';
-import { openUartChannel } from '../uart.js';
+import { makeFifos, openUartChannel } from '../uart.js';
 
 const { qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket } = RUN_FILES;
 const SOCKETS = [qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket];
@@ -28,8 +28,13 @@ function localPlace(
   directory: string,
   { folder, base }: { readonly folder: number; readonly base: string },
 ): HostPlace {
+  let fifos: Promise<void> | undefined;
   return {
-    openUart: (pipe, onBytes) => openUartChannel(directory, pipe, onBytes),
+    async openUart(pipe, onBytes) {
+      fifos ??= makeFifos(directory, [RUN_FILES.consolePipe, RUN_FILES.controlPipe]);
+      await fifos;
+      return openUartChannel(directory, pipe, onBytes);
+    },
     async openStream(socket) {
       const server = await listenForStream(base, socket);
       return {
