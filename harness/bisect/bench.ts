@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { runCampaign } from '../campaign/run-campaign.js';
+import type { Templates } from '../campaign/templates.js';
 import { buildKernel, KernelDoesNotBuild } from '../kernel/index.js';
 import { Fault } from '../model/fault.js';
 import { isCutOff, type RunResult } from '../model/result.js';
@@ -46,6 +47,8 @@ export interface BenchOptions extends PrepareOptions {
   readonly buildJobs?: number | undefined;
   readonly jobs: (plan: RunPlan) => number;
   readonly signal: AbortSignal;
+  /** How trials begin. */
+  readonly templates: Templates;
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
 }
 
@@ -110,9 +113,15 @@ export class RealBench implements Bench {
       const runId = `${prefix}-${String(trial).padStart(3, '0')}`;
       return { ...renamedPlan(template, { runId, nonce: freshNonce() }), trial };
     });
-    const { signal, cacheDir, onResult } = this.#options;
+    const { signal, cacheDir, templates, onResult } = this.#options;
     const jobs = this.jobs;
-    const results = await runCampaign(this.#directory, plans, { jobs, cacheDir, signal, onResult });
+    const results = await runCampaign(this.#directory, plans, {
+      jobs,
+      cacheDir,
+      signal,
+      templates,
+      onResult,
+    });
     return results.filter((result) => !isCutOff(result));
   }
 

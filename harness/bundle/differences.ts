@@ -1,3 +1,4 @@
+import { type StartOfRun, templateOf } from '../model/start.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
 /** What differs between the sender's run and a try on this host. */
@@ -15,11 +16,13 @@ export interface HostsKnown {
   readonly cpusHere: number;
   /** Keys of the first kernel's images; undefined where none was kept. */
   readonly imageKeys: { readonly there: string | undefined; readonly here: string | undefined };
+  /** How the sender's run began; a try boots. */
+  readonly startThere: StartOfRun | undefined;
 }
 
 /** How this host differs from the sender's, as far as it matters for the guest. Pure. */
 export function hostDifferences(there: RunPlan, here: RunPlan, known: HostsKnown): HostDifference[] {
-  const { imageKeys, cpusHere, crashpath } = known;
+  const { imageKeys, cpusHere, crashpath, startThere } = known;
   const { cpus } = here.machine;
   const compared: HostDifference[] = [
     { what: 'QEMU', there: there.qemu.version, here: here.qemu.version },
@@ -28,6 +31,11 @@ export function hostDifferences(there: RunPlan, here: RunPlan, known: HostsKnown
     { what: 'images', there: imageKeys.there ?? 'not known', here: imageKeys.here ?? 'not known' },
     { what: '--timeout-scale', there: String(there.timeoutScale), here: String(here.timeoutScale) },
     { what: 'disk for a dump', there: diskOf(there), here: diskOf(here) },
+    {
+      what: 'start',
+      there: templateOf({ clone: startThere }) === undefined ? 'a boot' : 'a clone of a booted guest',
+      here: 'a boot',
+    },
     { what: 'crashpath', ...crashpath },
   ];
   const differing = compared.filter((one) => one.there !== one.here);

@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import type { RunEvent } from '../model/event.js';
 import { Fault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
@@ -5,10 +6,11 @@ import type { RunPlan } from '../plan/run-plan.js';
 import { openQemu } from '../machine/qemu/open.js';
 import { executeRun } from '../run/execute-run.js';
 import type { MachineOpener } from '../run/machine-opener.js';
+import { CloneFailed, type Start } from '../run/template.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
 import { returns, type Seat } from './seats.js';
-import type { Templates } from './templates.js';
+import { everyRunBoots, type Templates } from './templates.js';
 
 /** Options of {@link runCampaign}. */
 export interface CampaignOptions {
@@ -28,7 +30,7 @@ export interface CampaignOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asked before each run; false: it and those after it are not begun, and those under way go on. */
   readonly mayBegin?: (() => boolean) | undefined;
-  /** Where runs on this host begin as clones; absent: each boots. The caller closes them. */
+  /** How runs begin; absent: each boots. The caller closes them. */
   readonly templates?: Templates | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
   readonly onEvent?: ((plan: RunPlan, event: RunEvent) => void) | undefined;
@@ -62,18 +64,28 @@ export async function runCampaign(
   const left = [...plans];
   const out = new Set<Seat>();
   let fault: unknown;
-  const { templates } = options;
-  const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
+  const { templates = everyRunBoots('no-clone') } = options;
+  const execute = async (plan: RunPlan, seat: Seat, start: Start): Promise<RunResult> => {
+    const runDirectory = await createRunDirectory(directory, plan);
     try {
-      const template = seat.name === undefined ? await templates?.of(plan) : undefined;
-      options.onStart?.(plan);
-      const result = await executeRun(plan, await createRunDirectory(directory, plan), {
+      return await executeRun(plan, runDirectory, {
         open: seat.open,
-        template,
+        start,
         signal,
         cacheDir: options.cacheDir,
         onEvent: (event) => options.onEvent?.(plan, event),
       });
+    } catch (error) {
+      if (!(error instanceof CloneFailed)) throw error;
+      await rename(runDirectory, templates.failed(plan, error.why));
+      return await execute(plan, seat, { booted: 'clone-failed', saw: error.why });
+    }
+  };
+  const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
+    try {
+      const start = await templates.of(plan);
+      options.onStart?.(plan);
+      const result = await execute(plan, seat, start);
       results.push(result);
       await appendResult(directory, result);
       options.onResult?.(result, plan);
@@ -83,7 +95,7 @@ export async function runCampaign(
       stop.abort('a failure of the harness in another run');
       return undefined;
     } finally {
-      templates?.done(plan);
+      templates.done(plan);
     }
   };
   const work = async (seat: Seat) => {

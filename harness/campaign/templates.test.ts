@@ -3,41 +3,61 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { RunPlan } from '../plan/run-plan.js';
+import type { Start, Template } from '../run/template.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { madeMachines } from '../testing/fakes/template-machine.js';
-import { campaignTemplates } from './templates.js';
+import { campaignTemplates, type TemplatesOptions } from './templates.js';
+
+const GIB = 1024 ** 3;
+const PLENTY = { available: 64 * GIB, inFiles: 64 * GIB };
 
 const plansOf = (count: number, change: Partial<RunPlan> = {}): RunPlan[] =>
   Array.from({ length: count }, (_, index) => ({
     ...{ ...madePlan(), ...change, append: `console=ttyS0 crashkernel=192M ${change.append ?? ''}` },
-    runId: `run-${index + 1}`,
+    runId: `run-${index + 1}${change.append ?? ''}${change.scenario?.name ?? ''}`,
     nonce: `nonce-${index + 1}`,
   }));
 
-/** The template of each run, one after the other. */
-async function begun(t: Test, plans: readonly RunPlan[], machines = madeMachines()) {
+/** A template's name, or why the run boots. */
+const word = (start: Start): string => ('template' in start ? start.template.name : start.booted);
+
+function templateIn(start: Start): Template {
+  if ('template' in start) return start.template;
+  throw new Error(`the run boots: ${start.booted}`);
+}
+
+function opened(
+  t: Test,
+  options: Partial<TemplatesOptions> & { machines?: ReturnType<typeof madeMachines> },
+) {
+  const { machines = madeMachines(), ...given } = options;
   const said: string[] = [];
-  const directory = t.testdir({});
-  const options = {
-    directory,
-    cacheDir: undefined,
-    open: machines.open,
-    onProgress: (text: string) => said.push(text),
-  };
-  const templates = campaignTemplates({ ...options, plans });
-  const starts: (string | undefined)[] = [];
+  const directory = given.directory ?? t.testdir({});
+  const templates = campaignTemplates({
+    ...{ directory, plans: 'unknown', cacheDir: undefined, open: machines.open },
+    ...{ onProgress: (text: string) => said.push(text), room: async () => PLENTY },
+    ...given,
+  });
+  return { templates, said, machines, directory };
+}
+
+/** How each run begins, one after the other. */
+async function begun(t: Test, plans: readonly RunPlan[], options: Parameters<typeof opened>[1] = {}) {
+  const { templates, ...rest } = opened(t, { plans, ...options });
+  const starts: string[] = [];
   for (const plan of plans) {
-    starts.push((await templates.of(plan))?.name);
+    starts.push(word(await templates.of(plan)));
     templates.done(plan);
   }
   templates.close();
-  return { starts, said, machines, directory };
+  return { starts, ...rest };
 }
+
+const times = (count: number, text: string) => Array.from({ length: count }, () => text);
 
 t.test('the first run boots, those after it are clones of one template, and every tenth boots', async (t) => {
   const { starts, machines, directory } = await begun(t, plansOf(12));
-  const clones = (count: number) => Array.from({ length: count }, () => 'templates/001');
-  t.strictSame(starts, [undefined, ...clones(9), undefined, ...clones(1)]);
+  t.strictSame(starts, ['control', ...times(9, 'templates/001'), 'control', 'templates/001']);
   t.strictSame(machines.origins, ['template'], 'made once');
   t.strictSame(machines.requests, ['arm -'], 'with no nonce: each clone takes its own');
   t.ok((await readdir(join(directory, 'templates/001'))).includes('control.bin'), 'its recording is kept');
@@ -45,15 +65,14 @@ t.test('the first run boots, those after it are clones of one template, and ever
 
 t.test('few runs of a guest boot: a template would cost more than it saves', async (t) => {
   const { starts, machines } = await begun(t, plansOf(3));
-  t.strictSame(starts, [undefined, undefined, undefined]);
+  t.strictSame(starts, times(3, 'few-runs'));
   t.strictSame(machines.origins, []);
   const four = await begun(t, plansOf(4));
-  t.strictSame(four.starts.slice(1), ['templates/001', 'templates/001', 'templates/001']);
+  t.strictSame(four.starts, ['control', ...times(3, 'templates/001')]);
 });
 
 t.test('guests that boot in another way have templates of their own', async (t) => {
-  const one = plansOf(4);
-  const other = plansOf(4, { append: 'quiet' });
+  const [one, other] = [plansOf(4), plansOf(4, { append: 'quiet' })];
   const { starts } = await begun(
     t,
     one.flatMap((plan, index) => [plan, other[index] ?? plan]),
@@ -61,62 +80,145 @@ t.test('guests that boot in another way have templates of their own', async (t) 
   t.strictSame(new Set(starts.slice(2)), new Set(['templates/001', 'templates/002']));
 });
 
-t.test('what cannot be a clone boots', async (t) => {
+t.test('scenarios that take turns on one guest share a template, and each has controls', async (t) => {
   const made = madePlan();
-  const scenario = { ...made.scenario, guest: { nic: { model: 'e1000', net: 'user' } as const } };
-  for (const change of [
-    { scenario },
-    { scenario: { ...made.scenario, crashKernel: 'absent' as const } },
-    { host: 'box' },
-    { keepVmcore: { of: 'all' as const, diskMiB: 832 } },
-    { keepFailed: { most: 1, minutes: 60 } },
-  ]) {
-    const { starts } = await begun(t, plansOf(5, change));
-    t.strictSame(new Set(starts), new Set([undefined]));
-  }
+  const named = (name: string) => plansOf(20, { scenario: { ...made.scenario, name } });
+  const [one, other] = [named('one'), named('other')];
+  const plans = one.flatMap((plan, index) => [plan, other[index] ?? plan]);
+  const { starts, machines } = await begun(t, plans);
+  t.strictSame(machines.origins, ['template']);
+  const controls = plans.flatMap(({ scenario }, index) =>
+    starts[index] === 'control' ? [scenario.name] : [],
+  );
+  t.strictSame(controls, ['one', 'other', 'one', 'other']);
 });
 
-t.test('a guest that cannot be saved, or does not boot, is said once, and its runs boot', async (t) => {
-  const unsaved = await begun(t, plansOf(6), madeMachines({ saves: false }));
-  t.strictSame(new Set(unsaved.starts), new Set([undefined]));
-  t.strictSame(unsaved.machines.origins, ['template']);
-  t.match(unsaved.said, [/booting/, /each run boots: .*a made machine has none/]);
-  const other = await begun(t, plansOf(6), madeMachines({ release: '5.0' }));
-  t.match(other.said, [/booting/, /each run boots: another kernel runs than was asked for/]);
+t.test('a long campaign has several templates, for other addresses of the kernel', async (t) => {
+  const { starts } = await begun(t, plansOf(150));
+  t.strictSame(new Set(starts), new Set(['control', 'templates/001', 'templates/002', 'templates/003']));
+  t.equal(starts.filter((start) => start === 'templates/001').length, 50);
+});
+
+t.test(
+  'a run on another host boots; cards, disks, guests that stay up and unarmed ones are cloned',
+  async (t) => {
+    const made = madePlan();
+    const scenario = { ...made.scenario, guest: { nic: { model: 'e1000', net: 'user' } as const } };
+    const remote = await begun(t, plansOf(5, { host: 'box' }));
+    t.strictSame(remote.starts, times(5, 'other-host'));
+    for (const change of [
+      { scenario },
+      { scenario: { ...made.scenario, crashKernel: 'absent' as const } },
+      { keepVmcore: { of: 'all' as const, diskMiB: 832 } },
+      { keepFailed: { most: 1, minutes: 60 } },
+    ]) {
+      const { starts } = await begun(t, plansOf(5, change));
+      t.strictSame(starts, ['control', ...times(4, 'templates/001')]);
+    }
+  },
+);
+
+t.test('a guest that cannot be saved, or does not boot, is tried twice, and its runs boot', async (t) => {
+  const unsaved = await begun(t, plansOf(6), { machines: madeMachines({ saves: false }) });
+  t.strictSame(unsaved.starts, ['control', ...times(5, 'no-template')]);
+  t.strictSame(unsaved.machines.origins, ['template', 'template']);
+  t.match(unsaved.said, [
+    /booting/,
+    /no clones of it: .*a made machine has none/,
+    /booting/,
+    /each run boots: /,
+  ]);
+  const other = await begun(t, plansOf(6), { machines: madeMachines({ release: '5.0' }) });
+  t.match(other.said, [
+    /booting/,
+    /no clones of it: another kernel runs than was asked for/,
+    /booting/,
+    /boots/,
+  ]);
+});
+
+t.test('without room for a template runs boot; a template that long was not used makes room', async (t) => {
+  const full = await begun(t, plansOf(6), { room: async () => ({ ...PLENTY, inFiles: GIB / 2 }) });
+  const boots = ['control', ...times(3, 'no-room'), ...times(2, 'few-runs')];
+  t.strictSame(full.starts, boots);
+  const poor = await begun(t, plansOf(6), { room: async () => ({ ...PLENTY, available: 2 * GIB }) });
+  t.strictSame(poor.starts, boots, 'three times 768 MiB are not there');
+  const none = await begun(t, plansOf(6), { room: async () => Promise.reject(new Error('no /dev/shm')) });
+  t.strictSame(none.starts, ['control', ...times(5, 'no-template')]);
+
+  // Room for one template of 768 MiB beside what it can still grow by, not for two.
+  const room = async () => ({ ...PLENTY, inFiles: GIB });
+  const { templates } = opened(t, { room });
+  const [one, other] = [plansOf(2), plansOf(40, { append: 'quiet' })];
+  const start = async (plan: RunPlan | undefined) => {
+    const began = word(await templates.of(plan ?? madePlan()));
+    templates.done(plan ?? madePlan());
+    return began;
+  };
+  t.equal(await start(one[0]), 'control');
+  t.equal(await start(one[1]), 'templates/001');
+  t.equal(await start(other[0]), 'control');
+  t.equal(await start(other[1]), 'no-room', 'guests that take turns do not throw each other out');
+  const later = [];
+  for (const plan of other.slice(2)) later.push(await start(plan));
+  t.strictSame(new Set(later.slice(0, 30)), new Set(['no-room', 'control']), 'as long as it may be needed');
+  t.equal(later.at(-1), 'templates/002');
+  templates.close();
 });
 
 t.test('memory is given back when the last run has ended, and by close', async (t) => {
   const plans = plansOf(6);
-  const machines = madeMachines();
-  const options = { directory: t.testdir({}), cacheDir: undefined, open: machines.open };
-  const templates = campaignTemplates({ ...options, plans });
-  const memories: number[] = [];
+  const { templates } = opened(t, { plans });
+  const memories = new Set<number>();
   for (const plan of plans) {
-    const template = await templates.of(plan);
-    if (template === undefined) continue;
-    memories.push(template.memory);
-    t.ok(fstatSync(template.memory).isFile(), 'a run under way has it');
+    const start = await templates.of(plan);
+    if (!('template' in start)) continue;
+    memories.add(start.template.memory);
+    t.ok(fstatSync(start.template.memory).isFile(), 'a run under way has it');
     templates.done(plan);
   }
-  t.equal(new Set(memories).size, 1);
-  templates.done(plans[0] ?? madePlan());
-  t.throws(() => fstatSync(memories[0] ?? -1), { code: 'EBADF' });
+  const [memory = -1, ...others] = memories;
+  t.strictSame(others, []);
+  t.throws(() => fstatSync(memory), { code: 'EBADF' });
 
-  const again = campaignTemplates({ ...options, directory: t.testdir({}), plans });
-  await again.of(plans[0] ?? madePlan());
-  const template = await again.of(plans[1] ?? madePlan());
-  again.close();
-  t.throws(() => fstatSync(template?.memory ?? -1), { code: 'EBADF' });
+  const again = opened(t, { plans });
+  await again.templates.of(plans[0] ?? madePlan());
+  const template = templateIn(await again.templates.of(plans[1] ?? madePlan()));
+  again.templates.close();
+  t.throws(() => fstatSync(template.memory), { code: 'EBADF' });
+});
+
+t.test('after a clone that could not begin another template is made; after two in a row none', async (t) => {
+  const { templates, said } = opened(t, {});
+  const plans = plansOf(6);
+  const run = (number: number) => plans[number - 1] ?? madePlan();
+  t.equal(word(await templates.of(run(1))), 'control');
+  // Two runs of one template fail: that is one failure.
+  const { memory } = templateIn(await templates.of(run(2)));
+  await templates.of(run(3));
+  t.match(templates.failed(run(2), 'refused'), /\/templates\/failed-run-2$/);
+  t.ok(fstatSync(memory).isFile(), 'the other clone may still have to open it');
+  templates.failed(run(3), 'refused');
+  t.throws(() => fstatSync(memory), { code: 'EBADF' });
+  templates.done(run(2));
+  t.match(said.slice(1), [/^run-2: cannot begin as a clone and boots: refused$/, /^run-3: /]);
+
+  t.equal(word(await templates.of(run(4))), 'templates/002');
+  templates.done(run(4));
+  // The clone that began was a success: the count begins again.
+  await templates.of(run(5));
+  templates.failed(run(5), 'refused');
+  t.equal(word(await templates.of(run(6))), 'templates/003');
+  templates.failed(run(6), 'QEMU has no such device');
+  t.strictSame(await templates.of(run(1)), { booted: 'no-template', saw: 'QEMU has no such device' });
+  templates.close();
 });
 
 t.test('templates of an earlier part of the campaign stay', async (t) => {
   const directory = t.testdir({ templates: { '001': { 'plan.json': '{}' } } });
-  const templates = campaignTemplates({
-    ...{ directory, cacheDir: undefined, open: madeMachines().open },
-    plans: 'unknown',
-  });
+  const { templates } = opened(t, { directory });
   const [first, second] = plansOf(2);
   await templates.of(first ?? madePlan());
-  t.equal((await templates.of(second ?? madePlan()))?.name, 'templates/002');
+  t.equal(word(await templates.of(second ?? madePlan())), 'templates/002');
   templates.close();
 });

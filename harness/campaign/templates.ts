@@ -1,45 +1,86 @@
 import { closeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { openMemoryFile } from '../machine/qemu/clone.js';
 import { openQemu } from '../machine/qemu/open.js';
-import { errnoOf } from '../model/errno.js';
+import { errnoOf, messageOf } from '../model/errno.js';
+import type { BootReason } from '../model/start.js';
 import { guestName } from '../plan/guest-spec.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
-import { makeTemplate, type Template, type TemplateOptions } from '../run/template.js';
+import { makeTemplate, type Start, type Template, type TemplateOptions } from '../run/template.js';
+import { fitsBeside, type HostMemory, hostMemory } from './template-room.js';
 
 /** Runs of one guest below which booting a template first costs more than it saves. */
 const FEWEST_RUNS = 3;
-/** Of the runs of one guest, every so many boots: clones share what the boot left to chance. */
+/** Of the runs of one guest, one in so many boots: clones share what their template's boot left to chance. */
 const CONTROL_EVERY = 10;
+/** Clones of one template, before another is made: each has its own KASLR offset, threads and random numbers. */
+const CLONES_EACH = 50;
 /** Templates that are kept at a time; each keeps its guest's memory. */
-const MOST_TEMPLATES = 4;
-const MIB = 1024 * 1024;
+const MOST_TEMPLATES = 16;
+/** A template that was not used for so many runs may make room for another one. Sooner, guests in turn would boot each. */
+const UNUSED_FOR = 32;
+/** Templates in a row that could not be made, or whose clones could not begin, after which a guest has none. */
+const MOST_FAILURES = 2;
 /** Below the campaign's directory. */
 const TEMPLATES = 'templates';
 
-/** The templates of a campaign: one for each guest of which enough runs are to come. */
+/** How the runs of a campaign begin. */
 export interface Templates {
-  /** The template of a run, which is made first; undefined: the run boots. Each call is followed by one of `done`. */
-  of(plan: RunPlan): Promise<Template | undefined>;
+  /** How a run begins; its template is made first. Each call is followed by one of `done`, or of `failed` and `done`. */
+  of(plan: RunPlan): Promise<Start>;
+  /**
+   * The run could not begin as a clone. Its template is not used again. Returns the directory for its recording, which
+   * does not exist.
+   */
+  failed(plan: RunPlan, why: string): string;
   /** The run has ended. */
   done(plan: RunPlan): void;
   /** Gives back all memory. */
   close(): void;
 }
 
+/** Every run boots, for one reason. */
+export function everyRunBoots(booted: BootReason): Templates {
+  return {
+    of: async () => ({ booted }),
+    failed: () => {
+      throw new Error('a run that boots is no clone');
+    },
+    done: () => undefined,
+    close: () => undefined,
+  };
+}
+
+/** The memory of a template, made or in the making. */
+interface Held {
+  readonly memory: number;
+  readonly memoryMiB: number;
+  made: Promise<Template | undefined>;
+  /** Runs under way that began as its clones, or wait for it. */
+  users: number;
+  /** Clones so far. */
+  clones: number;
+  /** Number of the last run that used it. */
+  usedAt: number;
+  /** It gets no more clones, and its memory is given back after the last of them. */
+  isOver: boolean;
+}
+
 /** One guest: everything that decides what a template is. */
 interface Guest {
   /** Runs that are to come, as far as they are known. */
   left: number;
-  /** Runs that have begun. */
+  /** All of them. */
+  runs: number;
+  /** Runs that have begun, and those of them that booted as controls, by scenario. */
   begun: number;
-  /** Runs under way. */
-  running: number;
-  template: Promise<Template | undefined> | undefined;
-  memory: number | undefined;
+  readonly controls: Map<string, number>;
+  current: Held | undefined;
+  /** Templates in a row that failed. */
+  failures: number;
+  why: string | undefined;
 }
 
 /** Options of {@link campaignTemplates}. */
@@ -52,51 +93,166 @@ export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
   readonly plans: readonly RunPlan[] | 'unknown';
   /** A guest is about to be booted for its clones, or could not be saved. */
   readonly onProgress?: ((text: string) => void) | undefined;
+  /** The memory of this host; asked when absent. */
+  readonly room?: (() => Promise<HostMemory>) | undefined;
 };
 
 /** Templates for the runs of a campaign, none of which has begun. */
-export function campaignTemplates({
-  directory,
-  plans,
-  cacheDir,
-  signal,
-  onProgress,
-  open = openQemu,
-}: TemplatesOptions): Templates {
-  const guests = new Map<string, Guest>();
-  const guestOf = (plan: RunPlan): Guest => {
-    const key = guestKey(plan);
-    const left = plans === 'unknown' ? Number.POSITIVE_INFINITY : 0;
-    const guest = guests.get(key) ?? { left, begun: 0, running: 0, template: undefined, memory: undefined };
-    // The one that was used last is the last to go.
-    guests.delete(key);
-    guests.set(key, guest);
-    return guest;
-  };
-  if (plans !== 'unknown') for (const plan of plans) guestOf(plan).left += 1;
-  let made = 0;
+export function campaignTemplates(options: TemplatesOptions): Templates {
+  return new CampaignTemplates(options);
+}
 
-  async function make(plan: RunPlan, guest: Guest): Promise<Template | undefined> {
-    const memory = openMemoryFile();
-    guest.memory = memory;
-    const name = await freshName();
+class CampaignTemplates implements Templates {
+  readonly #options: TemplatesOptions;
+  readonly #guests = new Map<string, Guest>();
+  readonly #held = new Set<Held>();
+  /** The template that a run under way uses, by the run's name. */
+  readonly #usedBy = new Map<string, Held>();
+  /** Runs that have begun. */
+  #begun = 0;
+  /** Number of the latest template. */
+  #number = 0;
+  /** Templates are made room for one after the other. */
+  #lastRoom: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TemplatesOptions) {
+    this.#options = options;
+    if (options.plans === 'unknown') return;
+    for (const plan of options.plans) {
+      const guest = this.#guestOf(plan);
+      guest.left += 1;
+      guest.runs += 1;
+    }
+  }
+
+  async of(plan: RunPlan): Promise<Start> {
+    if (plan.host !== undefined) return { booted: 'other-host' };
+    const guest = this.#guestOf(plan);
+    const { left } = guest;
+    const isControl = takesControl(guest, plan.scenario.name);
+    guest.begun += 1;
+    guest.left -= 1;
+    this.#begun += 1;
+    if (guest.runs <= FEWEST_RUNS) return { booted: 'few-runs' };
+    if (isControl) return { booted: 'control' };
+    if (guest.failures >= MOST_FAILURES) return { booted: 'no-template', saw: guest.why };
+    const held = await this.#currentOf(guest, { plan, left });
+    if (typeof held === 'string') return { booted: held };
+    held.users += 1;
+    held.clones += 1;
+    held.usedAt = this.#begun;
+    this.#usedBy.set(plan.runId, held);
+    const template = await held.made;
+    if (template !== undefined) return { template };
+    this.#release(plan);
+    return { booted: 'no-template', saw: guest.why };
+  }
+
+  failed(plan: RunPlan, why: string): string {
+    const held = this.#usedBy.get(plan.runId);
+    // Several clones of it may fail.
+    if (held !== undefined && !held.isOver) this.#failure(this.#guestOf(plan), held, why);
+    this.#release(plan);
+    this.#options.onProgress?.(`${plan.runId}: cannot begin as a clone and boots: ${why}`);
+    return join(this.#options.directory, TEMPLATES, `failed-${plan.runId}`);
+  }
+
+  done(plan: RunPlan): void {
+    const guest = this.#guests.get(guestKey(plan));
+    if (guest === undefined) return;
+    if (this.#release(plan)) guest.failures = 0;
+    if (guest.left <= 0) this.#end(guest);
+  }
+
+  close(): void {
+    for (const held of this.#held) closeSync(held.memory);
+    this.#held.clear();
+    for (const guest of this.#guests.values()) guest.current = undefined;
+  }
+
+  #guestOf(plan: RunPlan): Guest {
+    const key = guestKey(plan);
+    const known = this.#guests.get(key);
+    if (known !== undefined) return known;
+    const many = this.#options.plans === 'unknown' ? Number.POSITIVE_INFINITY : 0;
+    const counts = { left: many, runs: many, begun: 0, controls: new Map<string, number>(), failures: 0 };
+    const guest: Guest = { ...counts, current: undefined, why: undefined };
+    this.#guests.set(key, guest);
+    return guest;
+  }
+
+  /** A run no longer needs its template; false when it has none. */
+  #release({ runId }: RunPlan): boolean {
+    const held = this.#usedBy.get(runId);
+    if (held === undefined) return false;
+    this.#usedBy.delete(runId);
+    held.users -= 1;
+    this.#giveBackUnused(held);
+    return true;
+  }
+
+  /** The template for the next clone; why there is none. */
+  async #currentOf(
+    guest: Guest,
+    { plan, left }: { readonly plan: RunPlan; readonly left: number },
+  ): Promise<Held | BootReason> {
+    const { memoryMiB } = plan.machine;
+    const turn = this.#lastRoom.then(async () => {
+      const { current } = guest;
+      if (current !== undefined && (current.clones < CLONES_EACH || left < FEWEST_RUNS)) return current;
+      if (current === undefined && left < FEWEST_RUNS) return 'few-runs';
+      let memory: number;
+      try {
+        // Without room for another one, the old one goes on.
+        if (!(await this.#hasRoom(memoryMiB, guest))) return current ?? 'no-room';
+        memory = openMemoryFile();
+      } catch (error) {
+        guest.failures = MOST_FAILURES;
+        guest.why = messageOf(error);
+        return current ?? 'no-template';
+      }
+      if (current !== undefined) this.#end(guest);
+      const idle = { users: 0, clones: 0, usedAt: this.#begun, isOver: false };
+      const held: Held = { memory, memoryMiB, ...idle, made: Promise.resolve(undefined) };
+      held.made = this.#make(plan, guest, held);
+      this.#held.add(held);
+      guest.current = held;
+      return held;
+    });
+    this.#lastRoom = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #make(plan: RunPlan, guest: Guest, held: Held): Promise<Template | undefined> {
+    const { directory, cacheDir, signal, onProgress, open = openQemu } = this.#options;
+    const name = await this.#freshName();
     const path = join(directory, name);
     onProgress?.(`${name}: booting ${plan.kernel.label} once; its runs begin as clones`);
-    const template = await makeTemplate(plan, {
-      ...{ name, directory: path, memory, cacheDir, signal, open },
+    const made = await makeTemplate(plan, {
+      ...{ name, directory: path, memory: held.memory, cacheDir, signal, open },
     });
-    if (!('why' in template)) return template;
-    onProgress?.(`${name}: there are no clones, each run boots: ${template.why}`);
-    giveBack(guest);
+    if (!('why' in made)) return made;
+    this.#failure(guest, held, made.why);
+    const each = guest.failures >= MOST_FAILURES ? 'there are no clones, each run boots' : 'no clones of it';
+    onProgress?.(`${name}: ${each}: ${made.why}`);
     return undefined;
   }
 
+  #failure(guest: Guest, held: Held, why: string): void {
+    guest.failures += 1;
+    guest.why = why;
+    held.isOver = true;
+    if (guest.current === held) guest.current = undefined;
+    this.#giveBackUnused(held);
+  }
+
   /** Makes the directory of the next template; those of an earlier part of the campaign stay. */
-  async function freshName(): Promise<string> {
+  async #freshName(): Promise<string> {
+    const { directory } = this.#options;
     await mkdir(join(directory, TEMPLATES), { recursive: true, mode: 0o700 });
     for (;;) {
-      made += 1;
-      const name = `${TEMPLATES}/${String(made).padStart(3, '0')}`;
+      this.#number += 1;
+      const name = `${TEMPLATES}/${String(this.#number).padStart(3, '0')}`;
       try {
         await mkdir(join(directory, name), { mode: 0o700 });
         return name;
@@ -106,65 +262,62 @@ export function campaignTemplates({
     }
   }
 
-  /** Whether there is room for another template; one that no run uses makes room. */
-  function hasRoom(memoryMiB: number): boolean {
-    const kept = () => [...guests.values()].filter(({ memory }) => memory !== undefined);
-    const fits = () => kept().length < MOST_TEMPLATES && freemem() > 3 * memoryMiB * MIB;
-    while (!fits()) {
-      const idle = kept().find(({ running }) => running === 0);
-      if (idle === undefined) return false;
-      giveBack(idle);
-      idle.template = undefined;
+  /** Whether there is room for another template; those that no run has used for long make room. */
+  async #hasRoom(memoryMiB: number, guest: Guest): Promise<boolean> {
+    for (;;) {
+      const fits =
+        this.#held.size < MOST_TEMPLATES &&
+        fitsBeside(memoryMiB, await (this.#options.room ?? hostMemory)(), [...this.#held]);
+      if (fits) return true;
+      const unused = [...this.#guests.values()].find(
+        ({ current }) =>
+          current !== undefined &&
+          current !== guest.current &&
+          current.users === 0 &&
+          this.#begun - current.usedAt > UNUSED_FOR,
+      );
+      if (unused === undefined) return false;
+      this.#end(unused);
     }
-    return true;
   }
 
-  return {
-    async of(plan) {
-      const guest = guestOf(plan);
-      const number = guest.begun;
-      const { left } = guest;
-      guest.begun += 1;
-      guest.left -= 1;
-      guest.running += 1;
-      if (!isClonable(plan) || number % CONTROL_EVERY === 0) return undefined;
-      if (guest.template === undefined && (left < FEWEST_RUNS || !hasRoom(plan.machine.memoryMiB)))
-        return undefined;
-      guest.template ??= make(plan, guest);
-      return guest.template;
-    },
-    done(plan) {
-      const guest = guestOf(plan);
-      guest.running -= 1;
-      if (guest.left <= 0 && guest.running === 0) giveBack(guest);
-    },
-    close() {
-      for (const guest of guests.values()) giveBack(guest);
-    },
-  };
-}
+  /** The guest's template gets no more clones. */
+  #end(guest: Guest): void {
+    const { current } = guest;
+    if (current === undefined) return;
+    guest.current = undefined;
+    current.isOver = true;
+    this.#giveBackUnused(current);
+  }
 
-/** The file's pages are freed when no clone maps them any more. */
-function giveBack(guest: Guest): void {
-  if (guest.memory !== undefined) closeSync(guest.memory);
-  guest.memory = undefined;
+  /** The file's pages are freed when no clone maps them any more; one that starts still has to open it. */
+  #giveBackUnused(held: Held): void {
+    if (!held.isOver || held.users > 0 || !this.#held.delete(held)) return;
+    closeSync(held.memory);
+  }
 }
 
 /**
- * A network card's connection and the disk for a dump are not part of a saved state, a guest that stays up has a
- * supervisor, and one without a crash kernel is not marked.
+ * Whether the next run of a guest boots as a control: one in ten, the first included. Where its scenarios take turns, each
+ * gets its share.
  */
-function isClonable({ scenario, host, keepVmcore, keepFailed }: RunPlan): boolean {
-  const isPlain = host === undefined && keepVmcore === undefined && keepFailed === undefined;
-  return isPlain && scenario.guest.nic === undefined && scenario.crashKernel === 'loaded';
+function takesControl({ begun, controls }: Guest, scenario: string): boolean {
+  const taken = [...controls.values()].reduce((sum, count) => sum + count, 0);
+  const own = controls.get(scenario) ?? 0;
+  const isDue = taken * CONTROL_EVERY <= begun;
+  const fewest = Math.min(...controls.values());
+  const takes = isDue && (own === 0 || own <= fewest);
+  controls.set(scenario, own + (takes ? 1 : 0));
+  return takes;
 }
 
-/** Equal for plans whose guests boot and are armed in the same way. */
+/** Equal for plans whose guests boot and are armed in the same way. Deadlines, which scenarios lengthen, do not count. */
 function guestKey(plan: RunPlan): string {
   const name = guestName(plan.runId);
-  const { qemu, machine, kernel, captureKernel, append, captureAppend, accel, limits, modules } = plan;
+  const { qemu, machine, kernel, captureKernel, append, captureAppend, accel, modules } = plan;
   return JSON.stringify([
     { ...qemu, args: qemu.args.map((word) => (word === name ? '' : word)) },
-    [machine, kernel.sha256, captureKernel.sha256, append, captureAppend, accel.accel, limits, modules],
+    [machine, kernel.sha256, captureKernel.sha256, append, captureAppend, accel.accel, modules],
+    plan.scenario.crashKernel,
   ]);
 }

@@ -4,6 +4,7 @@ import { type Cell, explainVoid } from '../model/cell.js';
 import { expectationText, judge } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { type StartOfRun, templateOf } from '../model/start.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { type Verdict, VERDICTS } from '../model/verdict.js';
 
@@ -18,7 +19,7 @@ export function resultOf(
     VERDICTS[verdict.word].otherwise === 'inconclusive'
       ? explainVoid(plan.cell?.voidOk, { accel: plan.accel.accel, detail: verdict.detail })
       : undefined;
-  const cloned = firstFact(events, 'cloned');
+  const clone = startOf(events);
   return {
     schema: STORE_SCHEMA,
     runId: plan.runId,
@@ -47,12 +48,19 @@ export function resultOf(
     phases: [...verdict.phases],
     evidence: [...verdict.evidence],
     ...keptOf(events),
-    ...(cloned === undefined
-      ? {}
-      : { clone: { template: cloned.fact.template, tookMs: cloned.fact.tookMs } }),
-    durationMs: Math.round(lastMs(events) - (cloned?.fact.tookMs ?? 0)),
+    ...(clone === undefined ? {} : { clone }),
+    durationMs: Math.round(lastMs(events) - (templateOf({ clone })?.tookMs ?? 0)),
     directory,
   };
+}
+
+/** Whether the guest is a clone, or why it booted; undefined in recordings that do not say. */
+function startOf(events: readonly RunEvent[]): StartOfRun | undefined {
+  const cloned = firstFact(events, 'cloned')?.fact;
+  if (cloned !== undefined) return { template: cloned.template, tookMs: cloned.tookMs };
+  const booted = firstFact(events, 'booted')?.fact;
+  if (booted === undefined) return undefined;
+  return { booted: booted.why, ...(booted.saw === undefined ? {} : { saw: booted.saw }) };
 }
 
 function placeOf({ kernel, machine }: Cell): NonNullable<RunResult['cell']> {

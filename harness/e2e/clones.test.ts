@@ -13,14 +13,17 @@ t.test(
     const before = await readdir('/dev/shm');
     const ended = await crashpath([
       ...['run', 'ioapic-lock-held', '-k', KERNELS.six1, '--repeat', '4', '--vmcore', 'nonce', '--json'],
-      ...['--out', join(directory, 'runs'), '--name', 'c', '--jobs', '1', '--clone'],
+      ...['--out', join(directory, 'runs'), '--name', 'c', '--jobs', '1'],
     ]);
     t.equal(ended.exitCode, 0, ended.stderr);
     const results = resultsOf(ended.stdout);
     t.strictSame(
-      results.map(({ verdict, clone }) => [verdict, clone?.template]),
+      results.map(({ verdict, clone }) => [
+        verdict,
+        clone && ('template' in clone ? clone.template : clone.booted),
+      ]),
       [
-        ['captured', undefined],
+        ['captured', 'control'],
         ['captured', 'templates/001'],
         ['captured', 'templates/001'],
         ['captured', 'templates/001'],

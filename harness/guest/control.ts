@@ -10,6 +10,8 @@ export interface RequestWriter {
   arm(nonce: string | undefined, captureAppend: string): Request;
   /** In a clone: take this nonce as host name, and report again what is loaded. */
   mark(nonce: string): Request;
+  /** In a clone without a crash kernel: draw other random numbers than its template and the other clones. */
+  vary(seed: string): Request;
   /** Run a shell script in the guest and reply with its status and output. */
   script(text: string): Request;
   /** The same, announced first: the guest is expected to die in it. */
@@ -42,6 +44,7 @@ export function createRequestWriter(lastId = 0): RequestWriter {
     ping: () => request('ping'),
     arm: (nonce, captureAppend) => request('arm', nonce ?? '-', base64(captureAppend)),
     mark: (nonce) => request('mark', nonce),
+    vary: (seed) => request('vary', seed),
     script: (text) => request('sh', base64(text)),
     fire: (text) => request('fire', base64(text)),
   };

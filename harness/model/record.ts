@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AutopsySchema } from './autopsy.js';
 import { PLACES } from './place.js';
+import { BootReasonSchema } from './start.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would misread the new one. */
@@ -111,6 +112,12 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
    * template's own recording, in the campaign.
    */
   z.object({ fact: z.literal('cloned'), template: z.string().max(300), tookMs: z.number() }),
+  /** The guest booted, in a campaign whose runs can begin as clones; `saw`: what failed. */
+  z.object({
+    fact: z.literal('booted'),
+    why: BootReasonSchema,
+    saw: z.string().max(1000).optional(),
+  }),
   /** What the stopped machine showed at the end of a run without a capture. */
   z.object({ fact: z.literal('autopsy'), autopsy: AutopsySchema }),
   /** The first kernel's symbols, where the run had to read them from the guest for the autopsy. */

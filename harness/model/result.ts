@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PHASES } from './phase.js';
 import { STORE_SCHEMA, SymbolFileSchema } from './record.js';
+import { StartSchema } from './start.js';
 import { VERDICT_WORDS } from './verdict.js';
 
 const PhaseReachedSchema = z.object({
@@ -79,8 +80,8 @@ export const RunResultSchema = z.object({
       z.object({ missing: z.string() }),
     ])
     .optional(),
-  /** The guest began as a clone of this template, in the campaign, whose boot took so long; absent: it booted. */
-  clone: z.object({ template: z.string(), tookMs: z.number() }).optional(),
+  /** The guest began as a clone of this template, or why it booted; absent: it booted, in an older recording. */
+  clone: StartSchema.optional(),
   /** Of a clone: without its template's boot, which the times of phases and evidence include. */
   durationMs: z.number(),
   directory: z.string(),

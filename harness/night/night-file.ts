@@ -163,6 +163,10 @@ export const NightFileSchema = z.strictObject({
     .optional()
     .describe('Keep dumps of failed runs, or of all; they are removed with their night'),
   jobs: z.number().int().min(1).max(256).optional(),
+  clone: z
+    .boolean()
+    .default(true)
+    .describe('Begin most runs of a guest as clones of one that has booted; false: each run boots'),
   hooks: z
     .strictObject({
       mail: program.optional().describe('Program with arguments that sends a mail: the message is its input'),

@@ -113,6 +113,8 @@ export const CampaignFileSchema = z.strictObject({
   repeat: repeat.default(1),
   /** Guests at a time; absent: as many as the host has room for. */
   jobs: z.number().int().min(1).max(256).optional(),
+  /** False: each run boots its guest; absent: most begin as clones. */
+  clone: z.boolean().optional(),
 });
 
 export type CampaignFile = z.infer<typeof CampaignFileSchema>;

@@ -12,6 +12,7 @@ export interface LoadedCampaign {
   readonly name: string;
   readonly summary: string;
   readonly jobs: number | undefined;
+  readonly clone: boolean | undefined;
   readonly cells: readonly CampaignCell[];
 }
 
@@ -37,7 +38,8 @@ export async function loadCampaign(
   const find = ({ name }: CampaignRowRead) => scenarios.get(name) ?? [];
   campaignCells(campaign, find);
   const cells = campaignCells(narrowed(campaign, choices), find);
-  return { name: campaign.name, summary: campaign.summary, jobs: campaign.jobs, cells };
+  const { name, summary, jobs, clone } = campaign;
+  return { name, summary, jobs, clone, cells };
 }
 
 async function scenariosOf(

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { runCampaign } from '../campaign/run-campaign.js';
+import type { Templates } from '../campaign/templates.js';
 import { isCutOff } from '../model/result.js';
 import { renamedPlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
@@ -15,6 +16,8 @@ export type CommonChoices = GuestsChoices & Pick<NamedRuns, 'captureKernel' | 'a
 
 export interface BenchOptions extends PrepareOptions {
   readonly signal: AbortSignal;
+  /** How runs begin. */
+  readonly templates: Templates;
 }
 
 /** Runs scenarios one by one in the directory of a campaign, as `crashpath run` would; their numbers go on. */
@@ -25,8 +28,8 @@ export function benchIn(directory: string, choices: CommonChoices, options: Benc
     number += 1;
     const runId = `${String(number).padStart(3, '0')}${plan.runId.slice(3)}`;
     const named = renamedPlan(plan, { runId, nonce: freshNonce() });
-    const { signal, cacheDir } = options;
-    const [result] = await runCampaign(directory, [named], { jobs: 1, cacheDir, signal });
+    const { signal, cacheDir, templates } = options;
+    const [result] = await runCampaign(directory, [named], { jobs: 1, cacheDir, signal, templates });
     if (result === undefined || isCutOff(result)) return undefined;
     const steps = scenario.trigger.kind === 'choreography' ? scenario.trigger.steps : [];
     return { result, facts: await readHostFacts(join(directory, runId)), steps };

@@ -19,7 +19,7 @@ t.test('a campaign without clones says nothing of them', (t) => {
 
 t.test('clones that end as the boots do are counted', (t) => {
   t.strictSame(cloneNotes([...results(5), ...results(40, CLONE)]), [
-    '40 of 45 runs began as clones of a booted guest',
+    '40 of 45 runs began as clones of 1 booted guest',
   ]);
   t.end();
 });
@@ -28,12 +28,36 @@ t.test('a cell whose clones end otherwise than its boots is named, and a chance 
   const differing = [...results(40, CLONE), ...results(3), ...results(3, HUNG)];
   t.match(cloneNotes(differing), [
     /^40 of 46/,
-    /^sysrq-task on stock: clones and boots differ: other ends than captured in 0 of 40 clones, 3 of 6 boots; leave out --clone$/,
+    /^sysrq-task on stock: clones and boots differ: crash-path-hang in 0 of 40 clones, 3 of 6 boots; run it with --no-clone$/,
   ]);
   t.equal(cloneNotes([...results(4, CLONE), ...results(1), ...results(1, HUNG)]).length, 1, 'p = 0.33');
   // Two cells together do not make a difference out of none.
   const others = [...results(40, { ...HUNG, ...CLONE }, 'broken'), ...results(6, HUNG, 'broken')];
   t.equal(cloneNotes([...results(40, CLONE), ...results(6), ...others]).length, 1);
+  t.end();
+});
+
+t.test('captures that are degraded only in boots, or for another reason, differ', (t) => {
+  const degraded = (reason: string): Partial<RunResult> => ({
+    ...{ detail: 'nonce-verified-degraded', quality: 'degraded', degradedBy: [reason] },
+  });
+  const [one, other] = [degraded('cpu-not-stopped'), degraded('missing-cpu-notes')];
+  const clones = results(40, { ...one, ...CLONE });
+  t.match(cloneNotes([...clones, ...results(6, other)]).slice(1), [
+    /differ: cpu-not-stopped in 40 of 40 clones, 0 of 6 boots/,
+    /differ: missing-cpu-notes in 0 of 40 clones, 6 of 6 boots/,
+  ]);
+  t.equal(cloneNotes([...clones, ...results(6, one)]).length, 1, 'the same reason');
+  t.end();
+});
+
+t.test('runs whose clones could not begin are counted, and count as boots', (t) => {
+  const failed = results(2, { clone: { booted: 'clone-failed', saw: 'refused' } });
+  t.match(cloneNotes([...results(40, CLONE), ...failed]), [
+    /^40 of 42/,
+    /^2 runs could not begin as a clone and booted; templates\/failed-\* show why$/,
+  ]);
+  t.strictSame(cloneNotes(results(3, { clone: { booted: 'few-runs' } })), []);
   t.end();
 });
 

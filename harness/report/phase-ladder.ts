@@ -1,5 +1,6 @@
 import { PHASES, type Phase, type PhaseReached } from '../model/phase.js';
 import type { RunResult } from '../model/result.js';
+import { templateOf } from '../model/start.js';
 
 /** The three parts of a run: the first kernel up to firing, the crash path, the capture kernel. */
 export type RunPart = 'first' | 'crash' | 'capture';
@@ -78,7 +79,7 @@ export function phaseLadder(result: Pick<RunResult, 'phases' | 'durationMs' | 'c
     last = { ...identity, status: found.how, atMs: found.atMs, sincePreviousMs };
     return last;
   });
-  const endMs = result.durationMs + (result.clone?.tookMs ?? 0);
+  const endMs = result.durationMs + (templateOf(result)?.tookMs ?? 0);
   const tailMs = Math.max(0, endMs - previousMs);
   return { rungs, segments: segmentsOf(rungs, tailMs), last, endMs, tailMs };
 }

@@ -16,6 +16,7 @@ import {
   safeSentence,
   seconds,
   shellWord,
+  startText,
   stepSeconds,
   verdictName,
 } from './words.js';
@@ -138,10 +139,6 @@ function verdict(result: RunResult, colors: Palette): string {
     ],
     colors,
   );
-}
-
-function startText({ template, tookMs }: NonNullable<RunResult['clone']>): string {
-  return `a clone of ${safeName(template)}, whose boot took ${seconds(tookMs)}`;
 }
 
 function optional(name: string, text: string | undefined): [string, string][] {

@@ -1,6 +1,7 @@
 import type { RunResult } from '../model/result.js';
 import type { Outcome } from '../model/verdict.js';
 import { escapeGuestText, escapeHostText } from '../model/escape.js';
+import { BOOTED_BECAUSE, type StartOfRun } from '../model/start.js';
 import { shellQuote } from '../model/shell-words.js';
 
 /** Outcomes in the order in which they are counted and listed. */
@@ -42,6 +43,14 @@ export function roughly(ms: number): string {
   const minutes = ms / 60_000;
   if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
   return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+/** How a run began: `a clone of templates/001, whose boot took 6.6 s`, or that its guest booted, and why. */
+export function startText(start: StartOfRun): string {
+  if ('template' in start)
+    return `a clone of ${safeName(start.template)}, whose boot took ${seconds(start.tookMs)}`;
+  const saw = start.saw === undefined ? '' : `: ${safeSentence(start.saw)}`;
+  return `booted (${start.booted}): ${BOOTED_BECAUSE[start.booted]}${saw}`;
 }
 
 /** A name from a plan or result, made safe and bounded. */

@@ -23,7 +23,10 @@ import { bootGuest, markClone, prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
-import { cloneClock, replayed, type Template } from './template.js';
+import { CloneFailed, cloneClock, failedAsClone, replayed, type Start, type Template } from './template.js';
+
+/** Longest reason for a boot that is recorded. */
+const SAW_CHARACTERS = 1000;
 
 /** Options of {@link executeRun}. */
 export interface ExecuteOptions {
@@ -36,20 +39,21 @@ export interface ExecuteOptions {
   readonly cacheDir?: string | undefined;
   /** The clock of recorded times and deadlines; the host's when absent. */
   readonly clock?: Clock | undefined;
-  /** The guest begins as a clone of it; absent: it boots. */
-  readonly template?: Template | undefined;
+  /** How the guest begins; absent: it boots, and the recording does not say why. */
+  readonly start?: Start | undefined;
 }
 
 /**
  * Executes one planned run in its directory (which holds the plan already): boots, crashes, records, judges, saves the
- * timeline and the verdict. The machine is closed in any case. Throws a harness fault only when the recording cannot be
- * written; every other failure is a verdict.
+ * timeline and the verdict. The machine is closed in any case. Throws a harness fault when the recording cannot be
+ * written, and {@link CloneFailed} with no verdict; every other failure is a verdict.
  */
 export async function executeRun(
   plan: RunPlan,
   directory: string,
-  { open, signal, onEvent, cacheDir, clock = HOST_CLOCK, template }: ExecuteOptions,
+  { open, signal, onEvent, cacheDir, clock = HOST_CLOCK, start }: ExecuteOptions,
 ): Promise<RunResult> {
+  const template = start !== undefined && 'template' in start ? start.template : undefined;
   const shifted = template === undefined ? undefined : cloneClock(template, clock);
   const recorder = openRecorder(directory, shifted?.clock ?? clock);
   const watch = new RunWatch(recorder, { limits: plan.limits, onEvent, clock: shifted?.clock ?? clock });
@@ -57,6 +61,9 @@ export async function executeRun(
     watch.replay((into) => replayed(template, { recorder: into, at: shifted.at }));
     shifted.begin();
     watch.fact({ fact: 'cloned', template: template.name, tookMs: Math.round(template.tookMs) });
+  } else if (start !== undefined && 'booted' in start) {
+    const { booted: why, saw } = start;
+    watch.fact({ fact: 'booted', why, ...(saw === undefined ? {} : { saw: saw.slice(0, SAW_CHARACTERS) }) });
   }
   const interrupt = () => {
     watch.fact({ fact: 'interrupted', by: String(signal?.reason ?? 'a signal') });
@@ -75,6 +82,7 @@ export async function executeRun(
   }
   if (watch.fault !== undefined) throw watch.fault;
   const verdict = classify(watch.events, plan);
+  if (failedAsClone(watch.events)) throw new CloneFailed(verdict.explanation);
   const result = resultOf(verdict, plan, { events: watch.events, directory });
   await saveOutcome(directory, { events: watch.events, result });
   return result;
@@ -134,7 +142,7 @@ async function runGuest(
     if (template === undefined) {
       const crashKernel = isArmed ? { nonce, append, firstAppend } : undefined;
       await bootGuest(guest, { release: kernel.release, crashKernel }, { questions, symbols: known });
-    } else await markClone(guest, { nonce, firstAppend });
+    } else await markClone(guest, { nonce, firstAppend, isArmed });
     const openQuestions = await prepareGuest(guest, scenario.prepare, {
       questions,
       sources,

@@ -38,6 +38,13 @@ export class GuestShell {
     return this.#armed(this.#requests.mark(nonce), "the clone's report of its crash kernel");
   }
 
+  /** In a clone without a crash kernel: it draws random numbers of its own; `seed` differs between clones. */
+  async vary(seed: string): Promise<void> {
+    const { id } = this.#send(this.#requests.vary(seed));
+    const what = "the clone's first answer";
+    await this.#watch.waitFor('reply', (reply) => reply.id === id, { what, within: 'replyMs' });
+  }
+
   /** The report that follows the request; a template's is among the events already. */
   #armed(request: Request, what: string): Promise<EventOf<'armed'>> {
     const earlier = new Set<unknown>(this.#watch.events);

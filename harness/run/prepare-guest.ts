@@ -43,11 +43,15 @@ export async function bootGuest(
   await symbols.prepare();
 }
 
-/** Gives a clone of a booted and armed template a nonce of its own, and reads again what is loaded. */
+/**
+ * Gives a clone of a template a nonce and random numbers of its own, and reads again what is loaded, where a crash kernel
+ * is.
+ */
 export async function markClone(
   { watch, shell }: Guest,
-  { nonce, firstAppend }: { readonly nonce: string; readonly firstAppend: string },
+  { nonce, firstAppend, isArmed }: { nonce: string; firstAppend: string; isArmed: boolean },
 ): Promise<void> {
+  if (!isArmed) return shell.vary(nonce);
   const { armed } = await shell.mark(nonce);
   if (!armed.loaded) watch.stop('the crash kernel is not loaded in the clone');
   watch.require(judgeReservation(firstAppend, armed));

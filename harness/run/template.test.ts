@@ -1,7 +1,10 @@
 import t from 'tap';
 import { executeRun } from './execute-run.js';
-import { makeTemplate } from './template.js';
+import { failedAsClone, makeTemplate } from './template.js';
 import { HOST_CLOCK } from '../host/clock.js';
+import { MachineFailure } from '../machine/machine.js';
+import type { RunEvent } from '../model/event.js';
+import type { HostFact } from '../model/record.js';
 import { readRecording } from '../store/read-recording.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { madeMachines } from '../testing/fakes/template-machine.js';
@@ -36,7 +39,7 @@ t.test('a recording of a clone begins with its template, and its own part follow
   const result = await executeRun(plan, `${directories}/run`, {
     open: machines.open,
     cacheDir: undefined,
-    template,
+    start: { template },
   });
   t.strictSame(machines.origins, ['template', 'clone']);
   t.strictSame(machines.requests.slice(0, 2), ['arm -', 'mark cp-clone']);
@@ -55,6 +58,49 @@ t.test('a recording of a clone begins with its template, and its own part follow
   t.match(control, [/"ev":"hello"/, /"ev":"armed","id":1/, /"ev":"armed","id":2/]);
   const cloned = records.findIndex((record) => record.kind === 'host' && record.record.fact === 'cloned');
   t.ok(cloned > 1 && cloned < records.length - 1, 'the border between both parts');
+});
+
+t.test('a run that booted says why, also when it is judged again', async (t) => {
+  const plan = { ...madePlan(), append: 'console=ttyS0 crashkernel=192M' };
+  const options = { open: madeMachines().open, cacheDir: undefined };
+  const saw = 'x'.repeat(2000);
+  const start = { booted: 'clone-failed', saw } as const;
+  const result = await executeRun(plan, t.testdir({}), { ...options, start });
+  t.strictSame(result.clone, { booted: 'clone-failed', saw: 'x'.repeat(1000) });
+  const control = await executeRun(plan, t.testdir({}), { ...options, start: { booted: 'control' } });
+  t.strictSame(control.clone, { booted: 'control' });
+  t.notOk('clone' in (await executeRun(plan, t.testdir({}), options)), 'nothing is known');
+});
+
+t.test('a clone that does not answer is none, one that was stopped or has answered is', async (t) => {
+  const plan = { ...madePlan(), append: 'console=ttyS0 crashkernel=192M' };
+  const directory = t.testdir({});
+  const options = { name: 'templates/001', directory, memory: 99, cacheDir: undefined };
+  const template = await makeTemplate(plan, { ...options, open: madeMachines().open });
+  if ('why' in template) throw new Error(template.why);
+  const refuses = async () => {
+    throw new MachineFailure('cannot load the state: it is of another machine', { gone: false });
+  };
+  const clone = { cacheDir: undefined, start: { template } };
+  await t.rejects(executeRun(plan, t.testdir({}), { ...clone, open: refuses }), {
+    name: 'CloneFailed',
+    why: /it is of another machine/,
+  });
+  const stopped = AbortSignal.abort('SIGINT');
+  const cut = await executeRun(plan, t.testdir({}), { ...clone, open: refuses, signal: stopped });
+  t.equal(cut.detail, 'interrupted');
+
+  const at = { source: 'host', line: 1 } as const;
+  const event = (fact: HostFact): RunEvent => ({ type: 'host', fact, atMs: 1, at });
+  const cloned = event({ fact: 'cloned', template: 'templates/001', tookMs: 1 });
+  const died = (signal: string) => event({ fact: 'qemu-exit', code: null, signal, asked: false, stderr: '' });
+  const answer: RunEvent = { type: 'reply', id: 2, status: 0, output: '', atMs: 2, at };
+  t.ok(failedAsClone([answer, cloned]), 'the answer was its template');
+  t.notOk(failedAsClone([cloned, answer]));
+  t.notOk(failedAsClone([answer]), 'no clone');
+  t.ok(failedAsClone([cloned, answer, died('SIGBUS')]), 'the host had no memory');
+  t.notOk(failedAsClone([cloned, answer, died('SIGSEGV')]), 'QEMU failed: that is told');
+  t.notOk(failedAsClone([answer, died('SIGBUS')]), 'a boot');
 });
 
 t.test('a template that does not come up says why', async (t) => {

@@ -2,6 +2,9 @@ import type { Clock } from '../machine/clock.js';
 import { type Machine, need } from '../machine/machine.js';
 import { atMsOf, type HostFact, type RunRecord } from '../model/record.js';
 import { HOST_CLOCK } from '../host/clock.js';
+import type { RunEvent } from '../model/event.js';
+import { Fault } from '../model/fault.js';
+import type { BootReason } from '../model/start.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { readRecording } from '../store/read-recording.js';
 import { openRecorder, type Recorder } from '../store/recorder.js';
@@ -29,6 +32,43 @@ export interface Template {
   readonly lastId: number;
 }
 
+/** How a run begins: as a clone, or with a boot, and why. */
+export type Start =
+  | { readonly template: Template }
+  | { readonly booted: BootReason; readonly saw?: string | undefined };
+
+/**
+ * A run that was to begin as a clone did not come to be armed, or the host had no memory for it: this says nothing about
+ * the kernel, and the run can boot.
+ */
+export class CloneFailed extends Fault {
+  constructor(why: string) {
+    super('harness', `cannot begin a run as a clone: ${why}; --no-clone boots each run`);
+    this.name = 'CloneFailed';
+    this.why = why;
+  }
+  readonly why: string;
+}
+
+/**
+ * Whether a run that was to begin as a clone has not: its guest has not answered yet, or QEMU was killed because a page of
+ * its memory's file could not be had (tmpfs, mm/shmem.c). A run that was stopped from outside has begun. Pure.
+ */
+export function failedAsClone(events: readonly RunEvent[]): boolean {
+  let isCloned = false;
+  let answered = false;
+  for (const event of events) {
+    if (event.type === 'host') {
+      const { fact } = event;
+      if (fact.fact === 'interrupted') return false;
+      if (fact.fact === 'cloned') isCloned = true;
+      if (isCloned && fact.fact === 'qemu-exit' && fact.signal === 'SIGBUS') return true;
+    }
+    if (isCloned && (event.type === 'armed' || event.type === 'reply')) answered = true;
+  }
+  return isCloned && !answered;
+}
+
 /** Options of {@link makeTemplate}. */
 export interface TemplateOptions {
   readonly name: string;
@@ -43,8 +83,8 @@ export interface TemplateOptions {
 }
 
 /**
- * Boots and arms the guest of a plan and saves it. The plan's crash kernel is loaded, with no nonce; scenario steps are
- * left to the clones. Returns why there is none when the guest does not come that far, or its machine cannot be saved: a
+ * Boots and arms the guest of a plan and saves it. The plan's crash kernel is loaded, where it has one, with no nonce;
+ * scenario steps are left to the clones. Returns why there is none when the guest does not come that far, or its machine cannot be saved: a
  * run of the same plan that boots shows it in its verdict.
  */
 export async function makeTemplate(
@@ -80,16 +120,18 @@ export async function makeTemplate(
 
 function bootAndArm(guest: Guest, plan: RunPlan, cacheDir: string | undefined): Promise<void> {
   const { kernel, captureKernel } = plan;
+  const isArmed = plan.scenario.crashKernel === 'loaded';
   const symbols = kernelSymbols(guest, { cache: undefined, named: [] });
   const questions = guestQuestions(guest, {
     cpus: plan.machine.cpus,
     kernel: { bits: kernel.bits ?? 64, symbols },
     claims: plan.machine.prove ?? [],
-    crashKernelLoaded: true,
+    crashKernelLoaded: isArmed,
     proofs: [],
   });
   const kernels = { production: kernel, capture: captureKernel };
-  const crashKernel = { nonce: undefined, append: plan.captureAppend, firstAppend: plan.append };
+  const { captureAppend: append, append: firstAppend } = plan;
+  const crashKernel = isArmed ? { nonce: undefined, append, firstAppend } : undefined;
   return bootGuest(
     guest,
     { release: kernel.release, crashKernel },

@@ -23,8 +23,15 @@ const CampaignSchema = z.object({
   name: z.string(),
   /** ISO 8601, by the host's clock. */
   createdAt: z.string(),
-  /** Of a campaign file: its name, summary and jobs. */
-  file: z.object({ name: z.string(), summary: z.string(), jobs: z.number().int().optional() }).optional(),
+  /** Of a campaign file: its name and summary, and how its guests run. */
+  file: z
+    .object({
+      name: z.string(),
+      summary: z.string(),
+      jobs: z.number().int().optional(),
+      clone: z.boolean().optional(),
+    })
+    .optional(),
   plans: z.array(RunPlanSchema),
   /** The same runs as they are planned for each host, when hosts were named; `local` is this one. */
   hosts: z

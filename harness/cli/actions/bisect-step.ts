@@ -12,6 +12,7 @@ import { ABORT, type BisectStepArguments } from '../words/bisect-step.js';
 import { requireNothingKept } from '../words/guest-options.js';
 import { outDirectory } from '../directories.js';
 import { beginCampaign, defaultJobs, freshCampaignName } from './campaigns.js';
+import { templatesFor } from './clones.js';
 import { interruptible } from './interruptible.js';
 
 /** Exit codes of git-bisect(1), "bisect run". */
@@ -35,11 +36,12 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
   requireNothingKept('a step of a bisection', argv);
   const { scenario, goods } = await whatToTry(argv);
   const stop = interruptible();
+  const name = argv.name ?? freshCampaignName(new Date(), 'bisect-step');
+  const directory = join(outDirectory(argv.out), name);
+  const templates = templatesFor(argv.clone, { directory, plans: 'unknown', signal: stop.signal });
   try {
     const kernel = argv.kernel ?? (await builtHere(argv, stop.signal));
     if (kernel === undefined) return GIT.skip;
-    const name = argv.name ?? freshCampaignName(new Date(), 'bisect-step');
-    const directory = join(outDirectory(argv.out), name);
     const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
     const { vmcore, timeoutScale, accel, machineProfile } = argv;
     const color = wantsColor(process.stderr);
@@ -51,7 +53,7 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
       },
       {
         ...prepareOptions(),
-        ...{ tree: '.', config: argv.config, signal: stop.signal },
+        ...{ tree: '.', config: argv.config, signal: stop.signal, templates },
         jobs: (plan) => argv.jobs ?? defaultJobs([plan]),
         onResult: (result) => say(resultLine(result, { color })),
       },
@@ -71,6 +73,7 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
     if (stop.caught !== undefined) return ABORT + stop.caught.number;
     throw error;
   } finally {
+    templates.close();
     stop.release();
   }
 }

@@ -26,6 +26,7 @@ import { cacheDirectory, outDirectory } from '../directories.js';
 import { type BisectArguments, DEFAULT_CONTROL_TRIALS, fixedByBisection } from '../words/bisect.js';
 import { requireNothingKept } from '../words/guest-options.js';
 import { defaultJobs, requireOnlyDirectory } from './campaigns.js';
+import { templatesFor } from './clones.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { writePage } from '../../campaign/write-page.js';
 
@@ -65,6 +66,8 @@ async function carryOn({ directory, repository }: Begun, argv: BisectArguments):
   // Read under the lock.
   const bisection = await readBisection(directory);
   const { asked } = bisection;
+  // How many trials a commit takes is not known.
+  const templates = templatesFor(argv.clone, { directory, plans: 'unknown', signal: stop.signal });
   const bench = new RealBench(
     directory,
     { scenario: asked.scenario, ...asked.guests },
@@ -75,6 +78,7 @@ async function carryOn({ directory, repository }: Begun, argv: BisectArguments):
       buildJobs: argv.buildJobs,
       jobs: (one) => argv.jobs ?? defaultJobs([one]),
       signal: stop.signal,
+      templates,
       onResult: (result) => say(`  ${resultLine(result, { color })}`),
     },
   );
@@ -104,6 +108,7 @@ async function carryOn({ directory, repository }: Begun, argv: BisectArguments):
     if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'bisect', directory });
     throw error;
   } finally {
+    templates.close();
     stop.release();
   }
 }

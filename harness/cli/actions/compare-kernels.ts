@@ -2,7 +2,6 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { remainingPlans } from '../../campaign/resume.js';
 import { type CampaignOptions, runCampaign } from '../../campaign/run-campaign.js';
-import { campaignTemplates, type Templates } from '../../campaign/templates.js';
 import { writePage } from '../../campaign/write-page.js';
 import { usageFault } from '../../model/fault.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
@@ -32,6 +31,7 @@ import {
   requireOnlyDirectory,
   requireScenario,
 } from './campaigns.js';
+import { templatesFor } from './clones.js';
 import { compareExitCode } from './exit-codes.js';
 import { hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
@@ -64,13 +64,10 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
   const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   const stop = interruptible();
   using pool = hostPool(hostsIn(begun.plans));
-  let templates: Templates | undefined;
+  const templates = templatesFor(argv.clone, { ...begun, signal: stop.signal });
   try {
     const seats = await oneSeat(pool, begun.plans, argv.jobs);
     const { signal } = stop;
-    templates = argv.clone
-      ? campaignTemplates({ ...begun, cacheDir: cacheDirectory(), signal, onProgress: say })
-      : undefined;
     const results = await runTrials(begun, { jobs: argv.jobs, seats, signal, templates });
     if (stop.caught !== undefined) {
       if (results.length > 0)
@@ -81,7 +78,7 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
     await keepAndPrint(begun, comparison, { results, json: argv.json });
     return compareExitCode(comparison, argv.failOn);
   } finally {
-    templates?.close();
+    templates.close();
     stop.release();
   }
 }

@@ -1,6 +1,7 @@
 import { resolve, sep } from 'node:path';
 import { runCampaign } from '../../campaign/run-campaign.js';
 import type { Seat } from '../../campaign/seats.js';
+import type { Templates } from '../../campaign/templates.js';
 import { resolveKernel } from '../../kernel/index.js';
 import { buildFromGit } from '../../nightly/git-build.js';
 import type { NightWorks } from '../../nightly/works.js';
@@ -8,14 +9,20 @@ import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
 import { cacheOptions, complain, prepareOptions, say, version } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { defaultJobs } from './campaigns.js';
+import { templatesFor } from './clones.js';
 import { type HostPool, hostPool } from './hosts.js';
 import { writePage } from '../../campaign/write-page.js';
 import { CAMPAIGN } from '../../nightly/night-directory.js';
 
 /** The works of real nights. Disposing of them closes the connections to other hosts. */
-export function nightWorks(hosts: readonly string[], signal: AbortSignal): NightWorks & Disposable {
+export function nightWorks(
+  hosts: readonly string[],
+  signal: AbortSignal,
+  { clone }: { readonly clone: boolean },
+): NightWorks & Disposable {
   const pool: HostPool = hostPool(hosts);
   let seats: Promise<Seat[]> | undefined;
+  let templates: Templates | undefined;
   const options = { ...cacheOptions(), signal };
   // A night is planned in many parts, which say the same of the accelerator.
   const told = new Set<string>();
@@ -37,6 +44,8 @@ export function nightWorks(hosts: readonly string[], signal: AbortSignal): Night
     async run(directory, plans, { jobs, hosts: named, mayBegin, onStart, onEvent, onResult, signal: stop }) {
       if (named.length > 0) seats ??= pool.seats(named, jobs);
       const seated = await seats;
+      // A night's parts have one directory; how many runs are to come is not known.
+      templates ??= templatesFor(clone, { directory, plans: 'unknown', signal });
       return await runCampaign(directory, plans, {
         jobs: jobs ?? defaultJobs(plans),
         seats: seated?.map((seat) => ({
@@ -46,6 +55,7 @@ export function nightWorks(hosts: readonly string[], signal: AbortSignal): Night
         onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
         cacheDir: cacheDirectory(),
         signal: stop,
+        templates,
         mayBegin,
         onStart,
         onEvent,
@@ -59,7 +69,10 @@ export function nightWorks(hosts: readonly string[], signal: AbortSignal): Night
     monotonicMs: () => performance.now(),
     say,
     complain,
-    [Symbol.dispose]: () => pool[Symbol.dispose](),
+    [Symbol.dispose]() {
+      templates?.close();
+      pool[Symbol.dispose]();
+    },
   };
 }
 

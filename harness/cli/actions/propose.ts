@@ -16,6 +16,7 @@ import { complain, prepareOptions, say, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
 import { DEFAULT_TIMEOUT, DEFAULT_TRIES, onlyForTrying, type ProposeArguments } from '../words/propose.js';
 import { beginCampaign, freshCampaignName } from './campaigns.js';
+import { templatesFor } from './clones.js';
 import { interruptible } from './interruptible.js';
 
 /** In the campaign's directory: the draft as it was first tried, and the scenario that hung. */
@@ -117,13 +118,15 @@ async function tryOnKernels(
   const { directory } = await beginCampaign({ name, out: argv.out, plan });
   await writeText(join(directory, FILES.draft), draftText(found, draft, { origin }));
   const stop = interruptible();
+  const { signal } = stop;
+  const templates = templatesFor(argv.clone, { directory, plans: 'unknown', signal });
   try {
     const began = performance.now();
     const limitMs = 1000 * (argv.timeout ?? DEFAULT_TIMEOUT);
     const kernels = await tryProposal(found, {
       ...{ origin, kernels: argv.kernel, tries: argv.tries ?? DEFAULT_TRIES },
       mayGoOn: () => performance.now() - began < limitMs,
-      run: benchIn(directory, choices, { ...options, cacheDir: cacheDirectory(), signal: stop.signal }),
+      run: benchIn(directory, choices, { ...options, cacheDir: cacheDirectory(), signal, templates }),
       onTry: (kernel, variation) => say(`${kernel}: ${variation}`),
       onAttempt: (_, { result, reason }) =>
         say(`${result.runId}: ${result.verdict}, ${foldLine(reason, 300)}`),
@@ -140,6 +143,7 @@ async function tryOnKernels(
       );
     return exitCode;
   } finally {
+    templates.close();
     stop.release();
   }
 }

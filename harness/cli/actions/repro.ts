@@ -72,6 +72,7 @@ async function reproduce(argv: Arguments, signal: AbortSignal): Promise<number> 
       : hostDifferences(bundle.plan, first, {
           crashpath: { there: bundle.manifest.crashpath, here: version() },
           cpusHere: availableParallelism(),
+          startThere: bundle.result.clone,
           imageKeys: {
             there: bundle.manifest.image?.key,
             here: initrd === undefined ? basename(dirname(image)) : bundle.manifest.image?.key,

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { NoHostLeft, runCampaign } from '../../campaign/run-campaign.js';
-import { campaignTemplates, type Templates } from '../../campaign/templates.js';
 import type { Seat } from '../../campaign/seats.js';
 import { writePage } from '../../campaign/write-page.js';
 import { loadError } from '../../classify/arming.js';
@@ -19,6 +18,7 @@ import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
 import { complain, isQuiet, print, say, setScreen, version, wantsColor } from '../context.js';
 import { canRedraw, openLiveScreen } from '../live-screen.js';
+import { templatesFor } from './clones.js';
 import { exitCodeFor } from './exit-codes.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { cacheDirectory } from '../directories.js';
@@ -76,11 +76,8 @@ export async function runAndReport(
       : undefined;
   setScreen(live);
   const cached = { cacheDir: cacheDirectory() };
-  let templates: Templates | undefined;
+  const templates = templatesFor(clones, { directory, plans, signal: stop.signal });
   try {
-    templates = clones
-      ? campaignTemplates({ directory, plans, ...cached, signal: stop.signal, onProgress: say })
-      : undefined;
     const running = runCampaign(directory, plans, {
       jobs,
       seats,
@@ -141,7 +138,7 @@ export async function runAndReport(
     if (noHost !== undefined) throw noHost;
     return exitCode;
   } finally {
-    templates?.close();
+    templates.close();
     setScreen(undefined);
     live?.end();
     stop.release();

@@ -30,7 +30,7 @@ export async function runNightly(argv: NightlyArguments, seams: NightlySeams = {
   const stop = interruptible();
   const hosts = night.hosts === undefined ? [] : hostNames([...night.hosts]);
   using works =
-    seams.worksFor?.(stop.signal) ?? (await import('./night-works.js')).nightWorks(hosts, stop.signal);
+    seams.worksFor?.(stop.signal) ?? (await import('./night-works.js')).nightWorks(hosts, stop.signal, night);
   try {
     const options = {
       ...{ out, base, files: SHIPPED, crashpathVersion: version(), again: argv.again },

@@ -39,7 +39,7 @@ async function fresh(argv: RunArguments): Promise<number> {
   const jobs = argv.jobs ?? file?.jobs ?? defaultJobs(plans);
   return (await running()).runAndReport(directory, plans, {
     json: argv.json,
-    clones: argv.clone,
+    clones: argv.clone && file?.clone !== false,
     jobs,
     campaign: plans,
   });
@@ -72,7 +72,7 @@ async function freshOnHosts(
   // Awaited here: the hosts are in use until then.
   return await (await running()).runAndReport(directory, plans, {
     json: argv.json,
-    clones: argv.clone,
+    clones: argv.clone && file?.clone !== false,
     jobs: roomOf(seats),
     seats,
     campaign: plans,
@@ -80,7 +80,9 @@ async function freshOnHosts(
 }
 
 function storedFile(file: LoadedCampaign | undefined) {
-  return file === undefined ? undefined : { name: file.name, summary: file.summary, jobs: file.jobs };
+  if (file === undefined) return undefined;
+  const { name, summary, jobs, clone } = file;
+  return { name, summary, jobs, clone };
 }
 
 function roomOf(seats: readonly { readonly jobs: number }[]): number {
@@ -136,7 +138,8 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
   const given = argv.jobs ?? campaign.file?.jobs;
-  const common = { json: argv.json, clones: argv.clone, campaign: campaign.plans, earlier };
+  const clones = argv.clone && campaign.file?.clone !== false;
+  const common = { json: argv.json, clones, campaign: campaign.plans, earlier };
   const { hosts } = campaign;
   const { runAndReport, hostPool } = await running();
   if (hosts === undefined) {

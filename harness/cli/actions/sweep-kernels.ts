@@ -1,7 +1,6 @@
 import { join, resolve } from 'node:path';
 import { runSweep, type Sweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
-import { campaignTemplates } from '../../campaign/templates.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
 import { nearest } from '../../model/nearest.js';
@@ -9,6 +8,7 @@ import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { writeJson } from '../../store/stored-file.js';
+import { cloneNotes } from '../../report/clone-notes.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
 import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
 import { type NmiMap, SWEEPS } from '../../sweep/map.js';
@@ -20,6 +20,7 @@ import { requireKeptHere } from '../words/guest-options.js';
 import { onlyHost } from '../words/option-values.js';
 import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
 import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
+import { templatesFor } from './clones.js';
 import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 
@@ -59,6 +60,7 @@ export async function sweepKernels(argv: SweepArguments): Promise<number> {
       await keepAndPrint(directory, comparison ?? baseline, argv.json);
       await writePage(directory, { ...report, sweep: { maps, comparison } });
     } else if (results.length > 0) await writePage(directory, report);
+    for (const note of cloneNotes(results)) say(note);
     say(`report: ${reportPath(directory)}`);
     return maps.length === arms.length && maps.every(isWhole) ? EXIT.expected : EXIT.inconclusive;
   } finally {
@@ -80,9 +82,7 @@ async function sweepOne(
   let ended = 0;
   const cached = { cacheDir: cacheDirectory(), signal };
   // How many runs there will be is not known.
-  const templates = argv.clone
-    ? campaignTemplates({ directory, plans: 'unknown', ...cached, onProgress: say })
-    : undefined;
+  const templates = templatesFor(argv.clone, { directory, plans: 'unknown', signal });
   return runSweep(directory, arm, {
     templates,
     ...cached,
@@ -97,7 +97,7 @@ async function sweepOne(
       const what = pointOf(result.scenario) === undefined ? 'the instruction trace' : `run ${ended}`;
       say(`${spec}, ${what}: ${resultLine(result, { color })}`);
     },
-  }).finally(() => templates?.close());
+  }).finally(() => templates.close());
 }
 
 async function keepAndPrint(directory: string, swept: NmiMap | MapComparison, json: boolean): Promise<void> {

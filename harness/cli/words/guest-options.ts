@@ -39,6 +39,7 @@ export interface GuestOptions {
   accel: AccelRequest;
   host: string[];
   jobs: number | undefined;
+  clone: boolean;
   vmcore: VmcoreReading | undefined;
   'keep-vmcore': KeepVmcore | undefined;
   'keep-failed': number | undefined;
@@ -132,6 +133,12 @@ export function guestOptions<T>(yargs: Argv<T>) {
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
       describe: 'Number of guests that run at the same time on each host (default: host CPUs / vCPUs)',
+    })
+    .option('clone', {
+      type: 'boolean',
+      default: true,
+      describe:
+        'Boot and arm a guest of several runs once, and begin most of its runs as clones of it; --no-clone boots each run',
     })
     .option('vmcore', {
       choices: VMCORE_READS,

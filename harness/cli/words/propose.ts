@@ -32,7 +32,11 @@ export const PROPOSE = {
 /** The given options that only `--try` uses, as they were spelled. Pure. */
 export function onlyForTrying(argv: ProposeArguments): string[] {
   const options = [...GUEST_PLAN_OPTIONS, 'kernel', 'tries', 'timeout', 'jobs'] as const;
-  return [...givenAmong(argv, options), ...(argv.accel === 'auto' ? [] : ['--accel'])];
+  return [
+    ...givenAmong(argv, options),
+    ...(argv.accel === 'auto' ? [] : ['--accel']),
+    ...(argv.clone ? [] : ['--no-clone']),
+  ];
 }
 
 function proposeOptions(yargs: Argv<object>): Argv<ProposeOptions> {

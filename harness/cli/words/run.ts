@@ -2,18 +2,10 @@ import type { Argv, ArgumentsCamelCase } from 'yargs';
 import type { WordsOf } from './command-words.js';
 import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
-import {
-  type CampaignOptions,
-  campaignOptions,
-  type CloneOption,
-  cloneOption,
-  givenAmong,
-  single,
-  SPEC,
-} from './shared-options.js';
+import { type CampaignOptions, campaignOptions, givenAmong, single, SPEC } from './shared-options.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
-export interface RunOptions extends GuestOptions, CampaignOptions, CloneOption {
+export interface RunOptions extends GuestOptions, CampaignOptions {
   campaign: string | undefined;
   scenario: string[];
   kernel: string[];
@@ -67,7 +59,7 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
     describe:
       'Campaign file: kernels, scenarios and expectations (docs/campaigns.md); scenarios and --kernel select from it',
   });
-  return campaignOptions(cloneOption(described), {
+  return campaignOptions(described, {
     resume: 'Directory of a stopped campaign: run what is left of it',
     json: 'Print one JSON object per run, as it ends',
   })
@@ -94,7 +86,10 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       '$0 run --campaign scripts/thread.yaml ioapic-lock-held -k no-zap --repeat 5',
       'One cell of its campaign table, five times as often',
     )
-    .example('$0 run sysrq-task -k debian:6.1 --repeat 100 --clone', 'Boot once, crash a hundred clones')
+    .example(
+      '$0 run sysrq-task -k debian:6.1 --repeat 100',
+      'A hundred runs, most of them clones of one boot',
+    )
     .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
 }
 

@@ -64,20 +64,6 @@ export function campaignOptions<T>(
     .option('json', jsonOption(describe.json));
 }
 
-/** An option of the commands that run a guest many times. */
-export interface CloneOption {
-  clone: boolean;
-}
-
-/** Declares `--clone`. */
-export function cloneOption<T>(yargs: Argv<T>) {
-  return yargs.option('clone', {
-    type: 'boolean',
-    default: false,
-    describe: 'Boot and arm a guest of several runs once, and begin most of its runs as clones of it',
-  });
-}
-
 /** Options of a command that compares two kernels. */
 export interface PairOptions {
   baseline: string | undefined;

@@ -6,8 +6,6 @@ import { nonEmpty, wholeNumber } from './option-values.js';
 import {
   type CampaignOptions,
   campaignOptions,
-  type CloneOption,
-  cloneOption,
   givenAmong,
   type PairOptions,
   pairOptions,
@@ -19,7 +17,7 @@ import {
 export const DEFAULT_POINTS = 60;
 
 /** Options of `crashpath sweep` as they are spelled; yargs hands them over in camelCase as well. */
-export interface SweepOptions extends GuestOptions, CampaignOptions, CloneOption, PairOptions {
+export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions {
   sweep: string | undefined;
   kernel: string | undefined;
   'points-most': number | undefined;
@@ -52,7 +50,7 @@ function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
     ...single(wholeNumber('--points-most', { least: 2, most: 5000 })),
     describe: `Upper limit of the points that are probed in each kernel (default ${DEFAULT_POINTS})`,
   });
-  return campaignOptions(cloneOption(described), {
+  return campaignOptions(described, {
     resume: 'Directory of a stopped sweep: probe what is left of it, then draw the map',
     json: 'Print the map as one JSON object',
   })

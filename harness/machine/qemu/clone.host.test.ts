@@ -6,7 +6,7 @@ import { scratch } from '../../testing/files.js';
 import { qemusUnder } from '../../testing/processes.js';
 import { type Machine, need, type Origin } from '../machine.js';
 import { RUN_FILES } from './arguments.js';
-import { openMemoryFile } from './clone.js';
+import { argumentsFrom, openMemoryFile } from './clone.js';
 import { openQemu } from './open.js';
 
 const MEMORY_MIB = 64;
@@ -87,4 +87,15 @@ t.test('clones begin as their template was saved, each with memory of its own', 
     const left = (await readdir(join(base, name))).filter((file) => file.endsWith('.sock'));
     t.strictSame(left, [], `${name}: sockets are gone`);
   }
+});
+
+t.test("a clone's QEMU gets neither kernel nor image, a template's does", (t) => {
+  const planned = ['-m', '64M', '-kernel', '/k', '-initrd', '/i', '-append', 'quiet', '-display', 'none'];
+  const template = argumentsFrom({ kind: 'template', memory: 7 }, planned, { memoryMiB: 64 });
+  t.strictSame(template.slice(0, planned.length), planned);
+  t.match(template.slice(planned.length).join(' '), /^-object .*size=64M,.*\/fd\/7,share=on -machine [^ ]*$/);
+  const clone = argumentsFrom({ kind: 'clone', memory: 7, state: Buffer.of() }, planned, { memoryMiB: 64 });
+  t.strictSame(clone.slice(0, 4), ['-m', '64M', '-display', 'none']);
+  t.match(clone.slice(4).join(' '), /share=off -machine memory-backend=memory -incoming defer$/);
+  t.end();
 });

@@ -10,7 +10,8 @@ import type { HostPlace } from './host.js';
 
 /** O_TMPFILE (include/uapi/asm-generic/fcntl.h, Linux 6.1), which node does not name: a file that has no name. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
-const SHARED_MEMORY = '/dev/shm';
+/** A file system in memory, on which templates keep theirs. */
+export const SHARED_MEMORY = '/dev/shm';
 const ASK_EVERY_MS = 4;
 const WITHIN_MS = 30_000;
 
@@ -22,13 +23,24 @@ export function openMemoryFile(): number {
   return openSync(SHARED_MEMORY, O_TMPFILE | constants.O_RDWR | constants.O_EXCL, 0o600);
 }
 
+/** Options with a value that a boot needs, and a clone does not: its kernel is in the template's memory. */
+const BOOT_OPTIONS: ReadonlySet<string> = new Set(['-kernel', '-initrd', '-append']);
+
 /**
- * The words that a template or a clone adds to QEMU's arguments. QEMU opens the file through this process, which has it
- * open. A second `-machine` adds to the first one (QEMU 6.0).
+ * QEMU's arguments for a template or a clone, from those of the same machine that boots. QEMU opens the memory's file
+ * through this process, which has it open. A second `-machine` adds to the first one (QEMU 6.0). A clone's QEMU does not
+ * read the files of the kernel, of which it would keep a copy: they are fw_cfg entries, which firmware reads at a boot,
+ * and no part of a saved state (QEMU 7.2, hw/i386/x86.c, x86_load_linux(); hw/nvram/fw_cfg.c, vmstate_fw_cfg).
  */
-export function originArguments({ kind, memory }: Origin, memoryMiB: number): string[] {
+export function argumentsFrom(
+  { kind, memory }: Origin,
+  planned: readonly string[],
+  { memoryMiB }: { readonly memoryMiB: number },
+): string[] {
   const file = `memory-backend-file,id=memory,size=${memoryMiB}M,mem-path=/proc/${process.pid}/fd/${memory}`;
+  const isLeftOut = (index: number) => kind === 'clone' && BOOT_OPTIONS.has(planned[index] ?? '');
   return [
+    ...planned.filter((_, index) => !isLeftOut(index) && !isLeftOut(index - 1)),
     ...['-object', `${file},share=${kind === 'template' ? 'on' : 'off'}`],
     ...['-machine', 'memory-backend=memory'],
     ...(kind === 'clone' ? ['-incoming', 'defer'] : []),

@@ -8,7 +8,7 @@ import { faultFact } from '../fault-fact.js';
 import { type Abilities, type Machine, MachineFailure, type MachineLog, type Origin } from '../machine.js';
 import { readApicIds } from './apic-ids.js';
 import { RUN_FILES } from './arguments.js';
-import { loadState, originArguments, saveState } from './clone.js';
+import { argumentsFrom, loadState, saveState } from './clone.js';
 import { diskBytes, qemuDump } from './dump.js';
 import { answer } from './failure.js';
 import type { HostPlace, QemuHost } from './host.js';
@@ -229,8 +229,9 @@ async function startProcess(
     life,
   }: Omit<Undoable, 'directory'> & { readonly place: HostPlace },
 ): Promise<QemuProcess> {
-  const args = [...planned, ...(origin === undefined ? [] : originArguments(origin, memoryMiB))];
-  const supervised = keepFailed === undefined ? undefined : place.startSupervised?.(binary, args);
+  const args = origin === undefined ? planned : argumentsFrom(origin, planned, { memoryMiB });
+  const staysUp = keepFailed !== undefined && origin?.kind !== 'template';
+  const supervised = staysUp ? place.startSupervised?.(binary, args) : undefined;
   const qemu = await (supervised ?? place.start(binary, args));
   log.fact({ fact: 'qemu-started', pid: qemu.pid, ...(host.name === undefined ? {} : { host: host.name }) });
   let asked = false;

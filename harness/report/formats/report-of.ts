@@ -7,7 +7,7 @@ import type { RunPlan } from '../../plan/run-plan.js';
 import { rateInterval } from '../../stats/binomial.js';
 import { percent } from '../../stats/conclusion.js';
 import { seenOf, type Tally, tallyOf } from '../../stats/tally.js';
-import { accelName, safeName, safeSentence, verdictName } from '../words.js';
+import { accelName, safeName, safeSentence, startText, verdictName } from '../words.js';
 import {
   type Report,
   type ReportedCell,
@@ -187,6 +187,7 @@ function factsOf({
     ['kernel-sha256', plan?.kernel.sha256 ?? result?.kernelSha256],
     ['capture-kernel', plan?.captureKernel.release ?? result?.captureKernel],
     ['machine', plan && machineText(plan)],
+    ['start', result?.clone && startText(result.clone)],
     ['accelerator', result === undefined ? plan?.accel.accel : accelName(result)],
     ['qemu', plan?.qemu.version],
     ['host', plan?.host ?? result?.host],

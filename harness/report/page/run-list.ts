@@ -1,5 +1,6 @@
 import { escapeGuestText } from '../../model/escape.js';
 import type { RunResult } from '../../model/result.js';
+import { templateOf } from '../../model/start.js';
 import { accelName, countOf, safeName, seconds, verdictName } from '../words.js';
 import type { BlockPlace } from './blocks.js';
 import { html, type Markup } from './html.js';
@@ -43,6 +44,6 @@ function row(
     outcome === 'expected'
       ? undefined
       : html`<span class="because">${escapeGuestText(result.explanation, EXPLANATION)}</span>`;
-  return html`<li class="${tone}" id="${id}" data-verdict="${verdictName(result)}" data-outcome="${word}" data-scenario="${safeName(scenario)}" data-kernel="${safeName(kernel)}" data-column="${safeName(column ?? kernel)}" data-machine="${machineName(machine)}" data-host="${safeName(host ?? 'this host')}" data-accelerator="${accelName(result)}"${stored}><a href="#${id}"><span class="mark" aria-hidden="true">${mark}</span><span class="what"><b>${verdictName(result)}</b> <span class="quiet">${safeName(detail)}</span></span><span class="where">${safeName(scenario)}${machine === undefined ? undefined : html` <span class="quiet">on ${safeName(machine)}</span>`}</span><span class="kernel">${safeName(column ?? kernel)}${column === undefined || column === kernel ? undefined : html` <span class="quiet">${safeName(kernel)}</span>`}${host === undefined ? undefined : html` <span class="quiet">at ${safeName(host)}</span>`}</span><span class="number quiet">#${trial}</span><span class="number">${seconds(durationMs)}</span>${explanation}</a></li>
+  return html`<li class="${tone}" id="${id}" data-verdict="${verdictName(result)}" data-outcome="${word}" data-scenario="${safeName(scenario)}" data-kernel="${safeName(kernel)}" data-column="${safeName(column ?? kernel)}" data-machine="${machineName(machine)}" data-host="${safeName(host ?? 'this host')}" data-accelerator="${accelName(result)}"${stored}><a href="#${id}"><span class="mark" aria-hidden="true">${mark}</span><span class="what"><b>${verdictName(result)}</b> <span class="quiet">${safeName(detail)}</span></span><span class="where">${safeName(scenario)}${machine === undefined ? undefined : html` <span class="quiet">on ${safeName(machine)}</span>`}${templateOf(result) === undefined ? undefined : html` <span class="quiet">(clone)</span>`}</span><span class="kernel">${safeName(column ?? kernel)}${column === undefined || column === kernel ? undefined : html` <span class="quiet">${safeName(kernel)}</span>`}${host === undefined ? undefined : html` <span class="quiet">at ${safeName(host)}</span>`}</span><span class="number quiet">#${trial}</span><span class="number">${seconds(durationMs)}</span>${explanation}</a></li>
 `;
 }

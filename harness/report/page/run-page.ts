@@ -16,6 +16,7 @@ import {
   safeSentence,
   seconds,
   shellWord,
+  startText,
   verdictName,
 } from '../words.js';
 import { shownConsole, type ShownConsole } from './consoles.js';
@@ -163,6 +164,7 @@ function identity(result: RunResult, plan: RunPlan | undefined): Markup {
     result.lastPhase === null
       ? 'none'
       : `${result.lastPhase} (${PHASES.indexOf(result.lastPhase) + 1} of ${PHASES.length})`;
+  const start = result.clone === undefined ? undefined : html`, ${startText(result.clone)}`;
   const about = plan === undefined ? undefined : html`<br>${safeSentence(plan.scenario.summary)}`;
-  return html`<p class="quiet foot">run ${safeName(result.runId)} of ${safeName(result.campaign)}, ${accelName(result)}${where}, last phase ${last}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${capture}${about}</p>`;
+  return html`<p class="quiet foot">run ${safeName(result.runId)} of ${safeName(result.campaign)}, ${accelName(result)}${where}, last phase ${last}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${capture}${start}${about}</p>`;
 }
