@@ -11,7 +11,8 @@ import { isPath, readTextFile } from './yaml-files.js';
 export interface LoadedCampaign {
   readonly name: string;
   readonly summary: string;
-  readonly jobs: number | undefined;
+  readonly jobs: CampaignRead['jobs'];
+  readonly untilHang: number | undefined;
   readonly cells: readonly CampaignCell[];
 }
 
@@ -37,7 +38,8 @@ export async function loadCampaign(
   const find = ({ name }: CampaignRowRead) => scenarios.get(name) ?? [];
   campaignCells(campaign, find);
   const cells = campaignCells(narrowed(campaign, choices), find);
-  return { name: campaign.name, summary: campaign.summary, jobs: campaign.jobs, cells };
+  const { name, summary, jobs, untilHang } = campaign;
+  return { name, summary, jobs, untilHang, cells };
 }
 
 async function scenariosOf(

@@ -8,6 +8,8 @@ import {
   type CloneOption,
   cloneOption,
   givenAmong,
+  type JobsOption,
+  jobsOption,
   type PairOptions,
   pairOptions,
   single,
@@ -22,7 +24,12 @@ const FAIL_ON = ['regression', 'difference', 'not-fixed'] as const;
 export type FailOn = (typeof FAIL_ON)[number];
 
 /** Options of `crashpath compare` as they are spelled; yargs hands them over in camelCase as well. */
-export interface CompareOptions extends GuestOptions, CampaignOptions, CloneOption, PairOptions {
+export interface CompareOptions
+  extends Omit<GuestOptions, 'jobs'>,
+    JobsOption,
+    CampaignOptions,
+    CloneOption,
+    PairOptions {
   scenario: string[];
   also: string[];
   repeat: number | undefined;
@@ -55,7 +62,7 @@ export function fixedByComparison(argv: CompareArguments): string[] {
 }
 
 function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
-  return campaignOptions(cloneOption(guestOptions(whatToCompare(yargs))), {
+  return campaignOptions(cloneOption(jobsOption(guestOptions(whatToCompare(yargs)))), {
     resume: 'Directory of a stopped comparison: run what is left of it, then compare',
     json: 'Print the comparison as one JSON object',
   })

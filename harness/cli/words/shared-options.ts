@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { ACCELERATORS, accelerator, hostNames, nonEmpty } from './option-values.js';
+import { ACCELERATORS, accelerator, hostNames, type Jobs, jobsOrAuto, nonEmpty } from './option-values.js';
 
 /** The forms of a kernel spec, for the help of an option that takes one. */
 export const SPEC =
@@ -75,6 +75,20 @@ export function cloneOption<T>(yargs: Argv<T>) {
     type: 'boolean',
     default: false,
     describe: 'Boot and arm a guest of several runs once, and begin most of its runs as clones of it',
+  });
+}
+
+/** An option of the commands whose runs are independent of each other. */
+export interface JobsOption {
+  jobs: Jobs | undefined;
+}
+
+/** Declares `--jobs` with `auto`, in place of the one that takes a number only. */
+export function jobsOption<T>(yargs: Argv<T>) {
+  return yargs.option('jobs', {
+    ...single(jobsOrAuto),
+    describe:
+      'Number of guests that run at the same time on each host; auto: as many as the memory and the CPUs of this host have room for, measured while they run (default: auto for four runs or more on this host, else host CPUs / vCPUs)',
   });
 }
 
