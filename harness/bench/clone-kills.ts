@@ -32,47 +32,6 @@ const RUNS = 6;
 /** Memory that the file system of the templates may lose meanwhile; other programs use it too. */
 const SHARED_BYTES = 16 * 1024 * 1024;
 
-await carryOut('bench:clone-kills', async () => {
-  const words = await yargs(hideBin(process.argv))
-    .scriptName('npm run bench:clone-kills --')
-    .option('kills', {
-      ...single(wholeNumber('--kills', { least: 1, most: 100_000 })),
-      describe: `Default ${KILLS}`,
-    })
-    .option('seed', {
-      ...single(wholeNumber('--seed', { least: 0, most: 999_999_999 })),
-      describe: 'Of the moments and victims',
-    })
-    .option('kernel', { ...single(nonEmpty('--kernel')), alias: 'k', describe: 'Default stock (built)' })
-    .option('jobs', { ...single(wholeNumber('--jobs', { least: 1, most: 16 })), describe: 'Default 2' })
-    .option('keep', { type: 'boolean', default: false, describe: 'Keep the campaigns' })
-    .strict()
-    .parseAsync();
-  const seed = words.seed ?? Math.floor(Math.random() * 1e9);
-  const kills = words.kills ?? KILLS;
-  const out = await mkdtemp(join(tmpdir(), 'crashpath-kills-'));
-  say(`seed ${seed}, campaigns in ${out}`);
-  const bench = new KillBench(out, {
-    random: mulberry32(seed),
-    guest: ['-k', words.kernel ?? 'stock', '--memory', '512', '--crashkernel', '128M'],
-    jobs: words.jobs ?? 2,
-  });
-  const shared = await sharedBytes();
-  let failed = 0;
-  while (bench.kills < kills) failed += await bench.campaign(kills);
-  const lost = (await sharedBytes()) - shared;
-  const leaks = lost > SHARED_BYTES ? [`${lost} bytes of /dev/shm are in use that were not`] : [];
-  for (const leak of leaks) print(`${leak}\n`);
-  const all = failed + leaks.length;
-  const { ofVictim, resumed, runs } = bench;
-  const counts = VICTIMS.map((victim) => `${ofVictim.get(victim) ?? 0} ${victim}`).join(', ');
-  print(
-    `${bench.kills} kills (${counts}), ${bench.campaigns} campaigns, ${resumed} resumed, ${runs} runs; ${all === 0 ? 'nothing is wrong' : `${all} things are wrong`}; seed ${seed}\n`,
-  );
-  if (all === 0 && !words.keep) await rm(out, { recursive: true, force: true });
-  return all === 0 ? EXIT.expected : EXIT.unexpected;
-});
-
 interface KillBenchOptions {
   readonly random: () => number;
   /** Words that choose the guest. */
@@ -248,8 +207,8 @@ class KillBench {
     this.runs += RUNS;
     for (const other of await this.#processes()) bad.push(`process ${other.pid} is left: ${other.command}`);
     // 3: of a killed QEMU no run says anything about the kernel.
-    if (exitCode !== EXIT.expected && exitCode !== EXIT.harness)
-      bad.push(`exit code ${exitCode}: ${running.messages().trim().split('\n').at(-1)}`);
+    if (exitCode !== EXIT.expected && exitCode !== EXIT.harness) bad.push(`exit code ${exitCode}`);
+    if (bad.length > 0) bad.push(`its last messages: ${running.messages().trim().slice(-400)}`);
     for (const one of bad) print(`${directory}: ${one}\n`);
     return bad.length;
   }
@@ -311,3 +270,44 @@ async function sharedBytes(): Promise<number> {
   const { blocks, bfree, bsize } = await statfs('/dev/shm');
   return (blocks - bfree) * bsize;
 }
+
+await carryOut('bench:clone-kills', async () => {
+  const words = await yargs(hideBin(process.argv))
+    .scriptName('npm run bench:clone-kills --')
+    .option('kills', {
+      ...single(wholeNumber('--kills', { least: 1, most: 100_000 })),
+      describe: `Default ${KILLS}`,
+    })
+    .option('seed', {
+      ...single(wholeNumber('--seed', { least: 0, most: 999_999_999 })),
+      describe: 'Of the moments and victims',
+    })
+    .option('kernel', { ...single(nonEmpty('--kernel')), alias: 'k', describe: 'Default stock (built)' })
+    .option('jobs', { ...single(wholeNumber('--jobs', { least: 1, most: 16 })), describe: 'Default 2' })
+    .option('keep', { type: 'boolean', default: false, describe: 'Keep the campaigns' })
+    .strict()
+    .parseAsync();
+  const seed = words.seed ?? Math.floor(Math.random() * 1e9);
+  const kills = words.kills ?? KILLS;
+  const out = await mkdtemp(join(tmpdir(), 'crashpath-kills-'));
+  say(`seed ${seed}, campaigns in ${out}`);
+  const bench = new KillBench(out, {
+    random: mulberry32(seed),
+    guest: ['-k', words.kernel ?? 'stock', '--memory', '512', '--crashkernel', '128M'],
+    jobs: words.jobs ?? 2,
+  });
+  const shared = await sharedBytes();
+  let failed = 0;
+  while (bench.kills < kills) failed += await bench.campaign(kills);
+  const lost = (await sharedBytes()) - shared;
+  const leaks = lost > SHARED_BYTES ? [`${lost} bytes of /dev/shm are in use that were not`] : [];
+  for (const leak of leaks) print(`${leak}\n`);
+  const all = failed + leaks.length;
+  const { ofVictim, resumed, runs } = bench;
+  const counts = VICTIMS.map((victim) => `${ofVictim.get(victim) ?? 0} ${victim}`).join(', ');
+  print(
+    `${bench.kills} kills (${counts}), ${bench.campaigns} campaigns, ${resumed} resumed, ${runs} runs; ${all === 0 ? 'nothing is wrong' : `${all} things are wrong`}; seed ${seed}\n`,
+  );
+  if (all === 0 && !words.keep) await rm(out, { recursive: true, force: true });
+  return all === 0 ? EXIT.expected : EXIT.unexpected;
+});
