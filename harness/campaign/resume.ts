@@ -6,7 +6,7 @@ import type { RunPlan } from '../plan/run-plan.js';
 export interface BegunRun {
   /** Name of its directory; the plan in it may be missing. */
   readonly runId: string;
-  readonly result: RunResult | undefined;
+  readonly result: Pick<RunResult, 'detail'> | undefined;
 }
 
 /**
@@ -24,7 +24,8 @@ export function remainingPlans(
     const attempts = attemptsOf(plan);
     if (attempts.some(({ result }) => result !== undefined && !isCutOff(result))) return [];
     if (attempts.length === 0) return [plan];
-    return [renamedPlan(plan, { runId: `${plan.runId}.${attempts.length + 1}`, nonce: freshNonce() })];
+    const numbers = attempts.map(({ runId }) => Number(runId.slice(plan.runId.length + 1) || 1));
+    return [renamedPlan(plan, { runId: `${plan.runId}.${Math.max(...numbers) + 1}`, nonce: freshNonce() })];
   });
 }
 

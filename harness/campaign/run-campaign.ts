@@ -10,12 +10,15 @@ import { CloneFailed, type Start } from '../run/template.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
 import { returns, type Seat } from './seats.js';
+import type { Slot, Slots } from './slots.js';
 import { everyRunBoots, type Templates } from './templates.js';
 
 /** Options of {@link runCampaign}. */
 export interface CampaignOptions {
-  /** How many guests run at a time on this host, without {@link seats}. */
+  /** How many guests run at a time on this host, without {@link seats}; with {@link slots} the most. */
   readonly jobs: number;
+  /** Lets guests start on this host, without {@link seats}, as it has room; absent: `jobs` at a time. */
+  readonly slots?: Slots | undefined;
   /** The hosts that run the guests; this one when absent. */
   readonly seats?: readonly Seat[] | undefined;
   /** A host is lost and gets no more runs. */
@@ -30,6 +33,8 @@ export interface CampaignOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asked before each run; false: it and those after it are not begun, and those under way go on. */
   readonly mayBegin?: (() => boolean) | undefined;
+  /** Asked for each run right before it would begin; true: it is not begun. */
+  readonly isNeedless?: ((plan: RunPlan) => boolean) | undefined;
   /** How runs begin; absent: each boots. The caller closes them. */
   readonly templates?: Templates | undefined;
   readonly onStart?: ((plan: RunPlan) => void) | undefined;
@@ -46,26 +51,58 @@ export class NoHostLeft extends Fault {
   }
 }
 
-/**
- * Runs plans in their order, as many at a time as the seats have room for, and returns the results in the order in which
- * they ended. A recording that cannot be written (full disk) stops the campaign: its fault is thrown when the runs under way
- * have ended. A host that is lost and does not return gets no more runs; throws {@link NoHostLeft} when none is left.
- */
+/** As {@link carryOut}; returns the results in the order in which they ended. */
 export async function runCampaign(
   directory: string,
   plans: readonly RunPlan[],
   options: CampaignOptions,
 ): Promise<RunResult[]> {
   const results: RunResult[] = [];
+  await carryOut(directory, plans, {
+    ...options,
+    onResult: (result, plan) => {
+      results.push(result);
+      options.onResult?.(result, plan);
+    },
+  });
+  return results;
+}
+
+/**
+ * Runs plans in their order, as many at a time as the seats have room for, and keeps nothing of a run that has ended: a
+ * result is what `onResult` is given. A recording that cannot be written (full disk) stops the campaign: its fault is
+ * thrown when the runs under way have ended. A host that is lost and does not return gets no more runs; throws
+ * {@link NoHostLeft} when none is left.
+ */
+export async function carryOut(
+  directory: string,
+  plans: readonly RunPlan[],
+  options: CampaignOptions,
+): Promise<void> {
   const stop = new AbortController();
   const signals = options.signal === undefined ? [stop.signal] : [stop.signal, options.signal];
   const signal = AbortSignal.any(signals);
-  const seats = options.seats ?? [{ name: undefined, jobs: options.jobs, open: options.open ?? openQemu }];
-  const left = [...plans];
+  const seats = options.seats ?? [
+    { name: undefined, jobs: options.jobs, slots: options.slots, open: options.open ?? openQemu },
+  ];
+  const left = plans.toReversed();
   const out = new Set<Seat>();
   let fault: unknown;
   const { templates = everyRunBoots('no-clone') } = options;
-  const execute = async (plan: RunPlan, seat: Seat, start: Start): Promise<RunResult> => {
+  const next = (): RunPlan | undefined => {
+    if (options.mayBegin?.() === false) return undefined;
+    while (left.length > 0) {
+      const plan = left.at(-1);
+      if (plan === undefined || options.isNeedless?.(plan) !== true) return plan;
+      left.pop();
+    }
+    return undefined;
+  };
+  interface Place {
+    readonly seat: Seat;
+    readonly slot: Slot | undefined;
+  }
+  const execute = async (plan: RunPlan, { seat, slot }: Place, start: Start): Promise<RunResult> => {
     const runDirectory = await createRunDirectory(directory, plan);
     try {
       return await executeRun(plan, runDirectory, {
@@ -73,20 +110,22 @@ export async function runCampaign(
         start,
         signal,
         cacheDir: options.cacheDir,
-        onEvent: (event) => options.onEvent?.(plan, event),
+        onEvent: (event) => {
+          slot?.note(event);
+          options.onEvent?.(plan, event);
+        },
       });
     } catch (error) {
       if (!(error instanceof CloneFailed)) throw error;
       await rename(runDirectory, templates.failed(plan, error.why));
-      return await execute(plan, seat, { booted: 'clone-failed', saw: error.why });
+      return await execute(plan, { seat, slot }, { booted: 'clone-failed', saw: error.why });
     }
   };
-  const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
+  const runOne = async (plan: RunPlan, place: Place): Promise<RunResult | undefined> => {
     try {
       const start = await templates.of(plan);
       options.onStart?.(plan);
-      const result = await execute(plan, seat, start);
-      results.push(result);
+      const result = await execute(plan, place, start);
       await appendResult(directory, result);
       options.onResult?.(result, plan);
       return result;
@@ -95,23 +134,32 @@ export async function runCampaign(
       stop.abort('a failure of the harness in another run');
       return undefined;
     } finally {
+      place.slot?.release();
       templates.done(plan);
     }
   };
   const work = async (seat: Seat) => {
     while (!signal.aborted && !out.has(seat)) {
-      if (left.length === 0 || options.mayBegin?.() === false) return;
-      const plan = left.shift();
-      if (plan === undefined) return;
-      const result = await runOne(seat.planOf?.(plan) ?? plan, seat);
+      const due = next();
+      if (due === undefined) return;
+      const slot = await seat.slots?.take(due, signal);
+      // While this one waited, the others may have begun all there was.
+      const plan = next();
+      if (plan === undefined || signal.aborted) {
+        slot?.release();
+        return;
+      }
+      left.pop();
+      const result = await runOne(seat.planOf?.(plan) ?? plan, { seat, slot });
       if (result?.detail !== 'host-lost' || out.has(seat) || (await returns(seat, { signal }))) continue;
       if (signal.aborted || out.has(seat)) return;
       out.add(seat);
       options.onHostOut?.(seat);
     }
   };
-  await Promise.all(seats.flatMap((seat) => Array.from({ length: seat.jobs }, () => work(seat))));
+  await Promise.all(
+    seats.flatMap((seat) => Array.from({ length: Math.min(seat.jobs, plans.length) }, () => work(seat))),
+  );
   if (fault !== undefined) throw fault;
   if (out.size === seats.length && !signal.aborted) throw new NoHostLeft(left.length);
-  return results;
 }

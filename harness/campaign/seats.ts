@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
+import type { Slots } from './slots.js';
 
 /** A host of a campaign: how many guests run there at a time, and how. */
 export interface Seat {
   /** As the caller named the host; undefined for this one. */
   readonly name: string | undefined;
   readonly jobs: number;
+  /** Lets guests start as the host has room, `jobs` of them at most; absent: `jobs` at a time. */
+  readonly slots?: Slots | undefined;
   readonly open: MachineOpener;
   /** The plan of a run on this host; the given one when absent. */
   readonly planOf?: ((plan: RunPlan) => RunPlan) | undefined;

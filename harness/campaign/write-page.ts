@@ -28,6 +28,9 @@ export async function writePage(directory: string, subject: Omit<PageSubject, 't
   await writeText(reportPath(directory), await pageText({ title: basename(directory), ...subject }));
 }
 
+/** Runs with a section of their own: the page takes some milliseconds for each. Those that went worst come first. */
+const MOST_SECTIONS = 2_000;
+
 /** The report page of stored runs. One recording at a time is in memory. */
 export async function pageText(subject: PageSubject): Promise<string> {
   const assets = await readPageAssets();
@@ -35,11 +38,19 @@ export async function pageText(subject: PageSubject): Promise<string> {
   const sections = blocks();
   const places = new Map<RunResult, BlockPlace>();
   const plans: RunPlan[] = [];
+  const hosts = new Map<string, PageHost>();
+  const shown = runIds(results).ordered.slice(0, MOST_SECTIONS);
   // In the order of the list: neighbours are alike, which compresses better.
-  for (const result of runIds(results).ordered) {
+  for (const result of shown) {
     const material = await readMaterial(result);
-    if (material.plan !== undefined) plans.push(material.plan);
-    const lines = consoleLines(results.length, result.outcome);
+    const { plan } = material;
+    if (plan !== undefined) {
+      const host = hostOf(plan);
+      hosts.set(JSON.stringify(host), host);
+      // Ten thousand of them are not needed twice.
+      if (subject.plans.length === 0) plans.push(plan);
+    }
+    const lines = consoleLines(shown.length, result.outcome);
     places.set(result, sections.add(runPage(material, { lines }).text));
   }
   const input: PageInput = {
@@ -47,19 +58,12 @@ export async function pageText(subject: PageSubject): Promise<string> {
     results,
     plans: subject.plans.length > 0 ? subject.plans : plans,
     runs: { blocks: sections.finish(), places },
-    hosts: hostsOf(plans),
+    hosts: [...hosts.values()],
     generatedAt: new Date().toISOString(),
   };
   return page(input, assets);
 }
 
-/** The hosts of the runs, each once. */
-function hostsOf(plans: readonly RunPlan[]): PageHost[] {
-  const hosts = plans.map(({ host, accel, qemu }) => ({
-    name: host,
-    accel: accel.accel,
-    accelReason: accel.reason,
-    qemuVersion: qemu.version,
-  }));
-  return [...new Map(hosts.map((host) => [JSON.stringify(host), host])).values()];
+function hostOf({ host, accel, qemu }: RunPlan): PageHost {
+  return { name: host, accel: accel.accel, accelReason: accel.reason, qemuVersion: qemu.version };
 }

@@ -9,6 +9,7 @@ import { COMPARE } from './words/compare.js';
 import { DIFF } from './words/diff.js';
 import { DOCTOR } from './words/doctor.js';
 import { HISTORY } from './words/history.js';
+import { HUNT } from './words/hunt.js';
 import { IMAGE } from './words/image.js';
 import { KERNEL } from './words/kernel.js';
 import { LIST } from './words/list.js';
@@ -28,6 +29,7 @@ import { SWEEP } from './words/sweep.js';
 export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
   return yargs
     .command(command(RUN, async (argv) => (await import('./actions/run-scenarios.js')).runScenarios(argv)))
+    .command(command(HUNT, async (argv) => (await import('./actions/hunt.js')).hunt(argv)))
     .command(
       command(COMPARE, async (argv) => (await import('./actions/compare-kernels.js')).compareKernels(argv)),
     )

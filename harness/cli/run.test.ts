@@ -77,6 +77,7 @@ t.test('a stopped campaign continues where it stopped', async (t) => {
   await rm(second, { recursive: true });
   await mkdir(second);
   await rm(join(runs, '003-sysrq-task-6.1.0-1-amd64'), { recursive: true });
+  await rm(join(runs, 'results.jsonl'));
 
   const left = await host.crashpath(['run', '--resume', 'runs/c', '--dry-run']);
   t.equal(left.exitCode, 0);
@@ -103,6 +104,48 @@ t.test('a stopped campaign continues where it stopped', async (t) => {
   const nothing = await host.crashpath(['run', '--resume', 'runs/c']);
   t.match(nothing.stderr, /^c: 0 of 3 runs left$/m);
   t.equal(nothing.exitCode, 3, 'the code of all its results');
+});
+
+t.test('a run that has ended is not lost, whichever of its files was written', async (t) => {
+  const host = await madeHost(t);
+  await host.crashpath(runWords(host, '--repeat', '4', '--jobs', '1', '--name', 'c', '--quiet'));
+  const runs = join(host.here, 'runs/c');
+  const nameOf = (number: number) => `00${number}-sysrq-task-6.1.0-1-amd64`;
+  const path = join(runs, 'results.jsonl');
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  t.equal(lines.length, 4);
+  // The first lost its verdict, the second its line; the third has a part of a line and no verdict, the fourth nothing.
+  await rm(join(runs, nameOf(1), 'verdict.json'));
+  await rm(join(runs, nameOf(3), 'verdict.json'));
+  await rm(join(runs, nameOf(4)), { recursive: true });
+  await writeFile(path, `${lines[0]}\n${lines[2]?.slice(0, 50)}`);
+  const before = await readFile(path, 'utf8');
+  const dry = await host.crashpath(['run', '--resume', 'runs/c', '--dry-run']);
+  t.equal(dry.stdout.trimEnd().split('\n').length, 2);
+  t.equal(await readFile(path, 'utf8'), before, 'a dry run repairs nothing');
+
+  const ended = await host.crashpath(['run', '--resume', 'runs/c', '--json']);
+  t.match(ended.stderr, /^c: 2 of 4 runs left$/m);
+  const runIds = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => RunResultSchema.parse(JSON.parse(line)).runId);
+  t.strictSame(runIds(ended.stdout).sort(), [`${nameOf(3)}.2`, nameOf(4)]);
+  t.strictSame(
+    runIds(await readFile(path, 'utf8')).sort(),
+    [nameOf(1), nameOf(2), `${nameOf(3)}.2`, nameOf(4)],
+    'each run has one line',
+  );
+  t.strictSame(
+    JSON.parse(await readFile(join(runs, nameOf(1), 'verdict.json'), 'utf8')),
+    { ...JSON.parse(lines[0] ?? ''), directory: join(runs, nameOf(1)) },
+    'the verdict is there again',
+  );
+  await rm(join(runs, 'report.html'));
+  const again = await host.crashpath(['run', '--resume', 'runs/c']);
+  t.match(again.stderr, /^c: 0 of 4 runs left$/m);
+  t.ok((await treeOf(runs)).includes('report.html'), 'and so is the report');
 });
 
 t.test('what is stored may be missing, damaged or newer', async (t) => {

@@ -111,10 +111,12 @@ export const CampaignFileSchema = z.strictObject({
   scenarios: z.array(Row).min(1).max(MOST_ROWS),
   /** Runs of each cell. */
   repeat: repeat.default(1),
-  /** Guests at a time; absent: as many as the host has room for. */
-  jobs: z.number().int().min(1).max(256).optional(),
+  /** Guests at a time; `auto`: as many as the host has room for, measured. */
+  jobs: z.union([z.number().int().min(1).max(256), z.literal('auto')]).optional(),
   /** False: each run boots its guest; absent: most begin as clones. */
   clone: z.boolean().optional(),
+  /** A cell has enough runs when so many of them hung; `repeat` is the most. */
+  untilHang: z.number().int().min(1).max(1_000).optional(),
 });
 
 export type CampaignFile = z.infer<typeof CampaignFileSchema>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CellSchema } from '../model/cell.js';
 import { LimitsSchema } from '../model/limits.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { VERDICT_WORDS } from '../model/verdict.js';
 import { KEEP_VMCORE } from './guest-defaults.js';
 import { MachineClaimSchema } from '../proof/proofs.js';
 import { ScenarioSchema } from './scenario.js';
@@ -69,6 +70,8 @@ export const RunPlanSchema = z.object({
       /** Guests that may be up at a time on this host. */
       most: z.number().int(),
       minutes: z.number().int(),
+      /** Verdicts of the runs whose guests stay up; absent: of those that failed. */
+      verdicts: z.array(z.enum(VERDICT_WORDS)).optional(),
     })
     .optional(),
   qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),

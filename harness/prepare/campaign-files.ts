@@ -11,8 +11,9 @@ import { isPath, readTextFile } from './yaml-files.js';
 export interface LoadedCampaign {
   readonly name: string;
   readonly summary: string;
-  readonly jobs: number | undefined;
+  readonly jobs: CampaignRead['jobs'];
   readonly clone: boolean | undefined;
+  readonly untilHang: number | undefined;
   readonly cells: readonly CampaignCell[];
 }
 
@@ -38,8 +39,8 @@ export async function loadCampaign(
   const find = ({ name }: CampaignRowRead) => scenarios.get(name) ?? [];
   campaignCells(campaign, find);
   const cells = campaignCells(narrowed(campaign, choices), find);
-  const { name, summary, jobs, clone } = campaign;
-  return { name, summary, jobs, clone, cells };
+  const { name, summary, jobs, clone, untilHang } = campaign;
+  return { name, summary, jobs, clone, untilHang, cells };
 }
 
 async function scenariosOf(

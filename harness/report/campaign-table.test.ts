@@ -4,6 +4,7 @@ import type { Cell } from '../model/cell.js';
 import type { RunResult } from '../model/result.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { progressLine } from './campaign-progress.js';
+import { countsOf } from './run-counts.js';
 import { type CampaignTable, campaignTableOf, unexplained } from './campaign-table.js';
 import { campaignTableObject } from './campaign-table-json.js';
 import { campaignTableText } from './campaign-table-text.js';
@@ -241,16 +242,16 @@ t.test('progress: cells and runs, and what is left by the runs that ended', asyn
   const plans = runs.map(({ plan }) => plan);
   const results = resultsOf(runs);
   t.equal(
-    progressLine({ plans, results, jobs: 2 }),
+    progressLine(countsOf(plans, results), 2),
     'progress: 1 of 2 cells, 2 of 12 runs; about 3 min left',
     'ten times 40 s, two at a time',
   );
-  t.equal(progressLine({ plans, results: [], jobs: 2 }), 'progress: 0 of 2 cells, 0 of 12 runs');
+  t.equal(progressLine(countsOf(plans, []), 2), 'progress: 0 of 2 cells, 0 of 12 runs');
   t.equal(
-    progressLine({ plans: plans.slice(0, 2), results: results.slice(0, 2), jobs: 2 }),
+    progressLine(countsOf(plans.slice(0, 2), results.slice(0, 2)), 2),
     'progress: 1 of 1 cell, 2 of 2 runs',
   );
   const long = [...plans, ...Array.from({ length: 300 }, () => run('c', { kernel: 'k', expect }).plan)];
-  t.match(progressLine({ plans: long, results, jobs: 1 }), 'about 3.4 h left');
-  t.match(progressLine({ plans: plans.slice(0, 3), results, jobs: 8 }), 'about 40 s left');
+  t.match(progressLine(countsOf(long, results), 1), 'about 3.4 h left');
+  t.match(progressLine(countsOf(plans.slice(0, 3), results), 8), 'about 40 s left');
 });

@@ -1,7 +1,5 @@
-import { isCutOff, type RunResult } from '../model/result.js';
-import { roughly } from './words.js';
-import { VERDICT_NAMES } from './summary.js';
-import { countInOrder, countOf, safeName, verdictName } from './words.js';
+import type { RunCounts } from './run-counts.js';
+import { countOf, roughly, safeName } from './words.js';
 
 /** A guest that runs. */
 export interface LiveGuest {
@@ -15,11 +13,9 @@ export interface LiveGuest {
 /** A campaign while it runs. */
 export interface LiveView {
   readonly guests: readonly LiveGuest[];
-  /** Guests at a time. */
-  readonly slots: number;
-  /** Runs of the campaign, those included that ended before it was resumed. */
-  readonly total: number;
-  readonly results: readonly RunResult[];
+  /** Guests at a time; undefined: as many as the host has room for. */
+  readonly slots: number | undefined;
+  readonly counts: RunCounts;
 }
 
 /**
@@ -31,15 +27,14 @@ export function liveLines(
   view: LiveView,
   { columns, rows }: { readonly columns: number; readonly rows: number },
 ): string[] {
-  const { guests, slots, total } = view;
-  const ended = view.results.filter((result) => !isCutOff(result));
-  const verdicts = countInOrder(ended.map(verdictName), VERDICT_NAMES).map(
-    ([name, count]) => `${count} ${name}`,
-  );
-  const left = timeLeft(view, ended);
+  const { guests, slots, counts } = view;
+  const verdicts = counts.verdicts.map(([name, count]) => `${count} ${name}`);
+  const left = timeLeft(view);
   const head = [
-    `${ended.length} of ${countOf(total, 'run')}`,
-    `${guests.length} of ${countOf(slots, 'slot')} in use`,
+    `${counts.ended} of ${countOf(counts.total, 'run')}`,
+    slots === undefined
+      ? countOf(guests.length, 'guest')
+      : `${guests.length} of ${countOf(slots, 'slot')} in use`,
     ...(left === undefined ? [] : [`about ${left} left`]),
   ].join(', ');
   const room = Math.max(0, rows - (verdicts.length === 0 ? 1 : 2));
@@ -61,10 +56,13 @@ export function liveLines(
 }
 
 /** What is left of the mean run, over all runs that did not end, divided by the slots. */
-function timeLeft({ guests, slots, total }: LiveView, ended: readonly RunResult[]): string | undefined {
-  const left = total - ended.length;
-  if (ended.length === 0 || left <= 0) return undefined;
-  const meanMs = ended.reduce((sum, { durationMs }) => sum + durationMs, 0) / ended.length;
+function timeLeft({
+  guests,
+  slots = guests.length,
+  counts: { ended, total, meanMs },
+}: LiveView): string | undefined {
+  const left = total - ended;
+  if (meanMs === undefined || left <= 0) return undefined;
   const begun = guests.reduce((sum, { ageMs }) => sum + Math.min(ageMs, meanMs), 0);
   return roughly(Math.max(0, meanMs * left - begun) / Math.max(1, Math.min(slots, left)));
 }

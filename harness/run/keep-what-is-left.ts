@@ -38,10 +38,11 @@ export async function keepWhatIsLeft(
   const { verdict, outcome } = judge();
   const captured = verdict === 'captured';
   const failed = !captured || outcome !== 'expected';
+  const stays = keepFailed !== undefined && (keepFailed.verdicts?.includes(verdict) ?? failed);
   const gone = watch.events.flatMap((event) =>
     event.type === 'host' ? (GONE.get(event.fact.fact) ?? []) : [],
   )[0];
-  if (failed && gone === undefined) await standStill(guest);
+  if ((failed || stays) && gone === undefined) await standStill(guest);
   const { dump, memory } = machine.abilities;
   if (vmcore !== undefined && dump === undefined)
     watch.fact({ fact: 'vmcore-not-kept', why: `${machine.name} dumps no memory` });
@@ -58,7 +59,7 @@ export async function keepWhatIsLeft(
     if (fact !== undefined) watch.fact(fact);
     else if (wanted) watch.fact({ fact: 'vmcore-not-kept', why: gone ?? 'nothing was written' });
   }
-  if (keepFailed === undefined || !failed) return;
+  if (!stays) return;
   if (gone !== undefined) {
     watch.fact({ fact: 'guest-not-kept', why: gone });
     return;

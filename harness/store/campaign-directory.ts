@@ -7,16 +7,20 @@ import { usageFault } from '../model/fault.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
+import { UntilSchema } from '../plan/until.js';
+import { PackedPlansSchema, packPlans } from './packed-plans.js';
 import { readResult } from './run-directory.js';
 import { storeFault } from './store-fault.js';
 import { exists, readJson, readJsonSync, whyUnreadable, writeJson } from './stored-file.js';
 
 const FILES = {
   campaign: 'campaign.json',
-  results: 'results.jsonl',
   report: 'report.html',
   cells: 'cells.json',
 } as const;
+
+/** One result a line, in the order in which runs ended. */
+export const RESULTS = 'results.jsonl';
 
 const CampaignSchema = z.object({
   schema: z.literal(STORE_SCHEMA),
@@ -28,14 +32,16 @@ const CampaignSchema = z.object({
     .object({
       name: z.string(),
       summary: z.string(),
-      jobs: z.number().int().optional(),
+      jobs: z.union([z.number().int(), z.literal('auto')]).optional(),
       clone: z.boolean().optional(),
     })
     .optional(),
-  plans: z.array(RunPlanSchema),
+  /** When a cell has enough runs; absent: when all have ended. */
+  until: UntilSchema.optional(),
+  plans: PackedPlansSchema,
   /** The same runs as they are planned for each host, when hosts were named; `local` is this one. */
   hosts: z
-    .array(z.object({ name: z.string().max(300), plans: z.array(RunPlanSchema) }))
+    .array(z.object({ name: z.string().max(300), plans: PackedPlansSchema }))
     .max(64)
     .optional(),
 });
@@ -54,12 +60,17 @@ export async function createCampaignDirectory(outDirectory: string, campaign: Ca
     throw errnoOf(error) === 'EEXIST' ? taken(campaign.name, error) : storeFault('create', directory, error);
   }
   try {
-    await writeJson(join(directory, FILES.campaign), campaign);
+    await writeJson(join(directory, FILES.campaign), packed(campaign));
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
     throw error;
   }
   return directory;
+}
+
+function packed({ plans, hosts, ...rest }: Campaign) {
+  const there = hosts?.map((host) => ({ name: host.name, plans: packPlans(host.plans) }));
+  return { ...rest, plans: packPlans(plans), ...(there === undefined ? {} : { hosts: there }) };
 }
 
 /**
@@ -89,7 +100,7 @@ export async function readCampaign(directory: string): Promise<Campaign> {
 
 /** Appends a result to the campaign's results.jsonl, in the order in which runs end. */
 export async function appendResult(directory: string, result: RunResult): Promise<void> {
-  const path = join(directory, FILES.results);
+  const path = join(directory, RESULTS);
   try {
     await appendFile(path, `${JSON.stringify(result)}\n`, { mode: 0o600 });
   } catch (error) {

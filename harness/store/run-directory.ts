@@ -13,6 +13,8 @@ const FILES = { plan: 'plan.json', timeline: 'timeline.json', verdict: 'verdict.
 
 /** The events of a run, in its directory. */
 export const TIMELINE = FILES.timeline;
+/** Its result. */
+export const VERDICT = FILES.verdict;
 
 /** Makes `<campaign>/<runId>` (0700) with its plan. Throws a usage fault when it exists, a harness fault otherwise. */
 export async function createRunDirectory(campaignDirectory: string, plan: RunPlan): Promise<string> {
@@ -35,6 +37,11 @@ export async function saveOutcome(
   { events, result }: { events: readonly RunEvent[]; result: RunResult },
 ): Promise<void> {
   await writeJson(join(directory, FILES.timeline), events);
+  await saveResult(directory, result);
+}
+
+/** Saves a run's result. */
+export async function saveResult(directory: string, result: RunResult): Promise<void> {
   await writeJson(join(directory, FILES.verdict), result);
 }
 

@@ -4,7 +4,7 @@ import type { RunResult } from '../model/result.js';
 import type { RunMaterial } from '../report/page/run-page.js';
 import { readHostFacts } from './read-recording.js';
 import { RECORDING } from './recorder.js';
-import { readPlan, TIMELINE } from './run-directory.js';
+import { readPlan, readResult, TIMELINE } from './run-directory.js';
 import { readJson, readStored } from './stored-file.js';
 
 /** Of the stored timeline only what says where the capture kernel's output begins; other events pass unread. */
@@ -23,7 +23,8 @@ export async function readMaterial(result: RunResult): Promise<RunMaterial> {
   const { directory } = result;
   const bytes = (name: string) => readStored(join(directory, name)).catch(() => Buffer.alloc(0));
   return {
-    result,
+    // A campaign keeps its results without phases and evidence.
+    result: (await readResult(directory)) ?? result,
     plan: await readPlan(directory).catch(() => undefined),
     console: await bytes(RECORDING.console),
     control: await bytes(RECORDING.control),

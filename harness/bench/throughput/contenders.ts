@@ -13,7 +13,7 @@ export type Letter = keyof typeof CONTENDERS;
 export const LETTERS = ['a', 'b', 'c', 'd', 'e'] as const satisfies readonly Letter[];
 
 /** What `crashpath run` is told so that guests are cloned, or booted. */
-export const CLONING: Readonly<Record<'on' | 'off', readonly string[]>> = { on: ['--clone'], off: [] };
+export const CLONING: Readonly<Record<'on' | 'off', readonly string[]>> = { on: [], off: ['--no-clone'] };
 
 /** Of the runs of one guest, every so many boots in a campaign of clones (campaign/templates.ts). */
 export const BOOT_EVERY = 10;

@@ -108,7 +108,8 @@ async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<Tak
     const { memory, beganMs, atBegin } = seen;
     const run = join(directory, result.runId);
     const records = await readRecording(run);
-    const lastMs = atMsOf(records.at(-1) ?? unrecorded(run)) - (result.clone?.tookMs ?? 0);
+    const templateMs = result.clone !== undefined && 'template' in result.clone ? result.clone.tookMs : null;
+    const lastMs = atMsOf(records.at(-1) ?? unrecorded(run)) - (templateMs ?? 0);
     // A run that is alone in its process has that process's start and end in its phases.
     const isAlone = ended.length === 1;
     const costs = recordedCosts(records, (await rejudge(run)).events, {
@@ -117,8 +118,8 @@ async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<Tak
     });
     runs.push({
       ...{ runId: result.runId, beganMs, endedMs, atBegin, atEnd, costs, memory },
-      isClone: result.clone !== undefined,
-      templateMs: result.clone?.tookMs ?? null,
+      isClone: templateMs !== null,
+      templateMs,
       isExpected: letter === 'e' ? isHang(result) : result.outcome === 'expected',
       verdict: `${result.verdict}/${result.detail}`,
     });

@@ -1,10 +1,12 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { remainingPlans } from '../../campaign/resume.js';
-import { type CampaignOptions, runCampaign } from '../../campaign/run-campaign.js';
+import { readBegun } from '../../campaign/read-begun.js';
+import { resultKeeper } from '../../campaign/kept-result.js';
+import { type CampaignOptions, carryOut } from '../../campaign/run-campaign.js';
 import { writePage } from '../../campaign/write-page.js';
 import { usageFault } from '../../model/fault.js';
-import { isCutOff, type RunResult } from '../../model/result.js';
+import type { RunResult } from '../../model/result.js';
 import { STORE_SCHEMA } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { VERDICTS } from '../../model/verdict.js';
@@ -17,7 +19,7 @@ import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.
 import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { cloneNotes } from '../../report/clone-notes.js';
-import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
+import { readCampaign, reportPath } from '../../store/campaign-directory.js';
 import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
@@ -26,8 +28,9 @@ import { onlyHost } from '../words/option-values.js';
 import { type CompareArguments, DEFAULT_REPEAT, fixedByComparison } from '../words/compare.js';
 import {
   beginCampaign,
-  defaultJobs,
   freshCampaignName,
+  jobsHere,
+  jobsThere,
   requireOnlyDirectory,
   requireScenario,
 } from './campaigns.js';
@@ -66,9 +69,13 @@ export async function compareKernels(argv: CompareArguments): Promise<number> {
   using pool = hostPool(hostsIn(begun.plans));
   const templates = templatesFor(argv.clone, { ...begun, signal: stop.signal });
   try {
-    const seats = await oneSeat(pool, begun.plans, argv.jobs);
+    const seats =
+      pool.names.length === 0 ? undefined : await oneSeat(pool, begun.plans, jobsThere(argv.jobs));
     const { signal } = stop;
-    const results = await runTrials(begun, { jobs: argv.jobs, seats, signal, templates });
+    const results = await runTrials(begun, {
+      ...(await jobsHere(argv.jobs, begun.plans, say)),
+      ...{ seats, signal, templates },
+    });
     if (stop.caught !== undefined) {
       if (results.length > 0)
         await writePage(begun.directory, { results, plans: [], crashpathVersion: version() });
@@ -115,10 +122,8 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   const stored = LooksSchema.safeParse(await readJson(join(directory, FILES.looks)));
   // A campaign of `crashpath run` with several kernels is a comparison without interim looks.
   const looks = stored.data?.looks ?? [arms.rounds];
-  const begun = await readRuns(directory);
+  const { begun, earlier } = await readBegun(directory, { repair: true });
   const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
-  const results = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
-  const earlier = results.filter((result) => !isCutOff(result));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} trials left`);
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
 }
@@ -126,9 +131,10 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
 /** Runs the remaining plans, from look to look, until every scenario is decided. Returns all results. */
 async function runTrials(
   { directory, plans, arms, design, earlier }: Begun,
-  { jobs, ...host }: { jobs: number | undefined } & Pick<CampaignOptions, 'seats' | 'signal' | 'templates'>,
+  host: Pick<CampaignOptions, 'jobs' | 'slots' | 'seats' | 'signal' | 'templates'>,
 ): Promise<RunResult[]> {
   const results = [...earlier];
+  const keep = resultKeeper();
   const color = wantsColor(process.stderr);
   let settled: readonly string[] = [];
   let before = 0;
@@ -136,15 +142,16 @@ async function runTrials(
     const due = plans.filter(
       ({ trial, scenario }) => trial > before && trial <= look && !settled.includes(scenario.name),
     );
-    const ended = await runCampaign(directory, due, {
-      jobs: jobs ?? defaultJobs(plans),
+    await carryOut(directory, due, {
       ...host,
       cacheDir: cacheDirectory(),
       onStart: (plan) =>
         say(`${plan.runId}: round ${plan.trial} of at most ${arms.rounds}, ${plan.kernel.spec}`),
-      onResult: (result) => say(resultLine(result, { color })),
+      onResult: (result) => {
+        results.push(keep(result));
+        say(resultLine(result, { color }));
+      },
     });
-    results.push(...ended);
     if (host.signal?.aborted === true) break;
     before = look;
     const seen = trialsOf(results, arms).filter(({ round }) => round <= look);

@@ -43,7 +43,7 @@ export function interruptible(): Interruptible {
 /** Prints how a stopped campaign is resumed; `command` is the one that began it. Returns the exit code. */
 export function stoppedBy(
   { name, number }: Caught,
-  { command, directory }: { command: 'run' | 'compare' | 'sweep' | 'bisect'; directory: string },
+  { command, directory }: { command: 'run' | 'hunt' | 'compare' | 'sweep' | 'bisect'; directory: string },
 ): number {
   const resume = `crashpath ${command} --resume ${relative('.', directory)}`;
   complain(`crashpath: stopped by ${name}; to resume: ${resume}`);

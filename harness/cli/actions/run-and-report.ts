@@ -1,12 +1,16 @@
 import { basename } from 'node:path';
-import { NoHostLeft, runCampaign } from '../../campaign/run-campaign.js';
+import { resultKeeper } from '../../campaign/kept-result.js';
+import { carryOut, NoHostLeft } from '../../campaign/run-campaign.js';
 import type { Seat } from '../../campaign/seats.js';
+import type { Slots } from '../../campaign/slots.js';
+import { FoundSoFar } from '../../campaign/until-found.js';
 import { writePage } from '../../campaign/write-page.js';
 import { loadError } from '../../classify/arming.js';
 import type { Armed, RunEvent } from '../../model/event.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
 import { reservationText } from '../../plan/reservation.js';
 import type { RunPlan } from '../../plan/run-plan.js';
+import type { Until } from '../../plan/until.js';
 import { progressLine } from '../../report/campaign-progress.js';
 import { type CampaignTable, campaignTableOf } from '../../report/campaign-table.js';
 import { campaignTableObject } from '../../report/campaign-table-json.js';
@@ -14,8 +18,11 @@ import { campaignTableText } from '../../report/campaign-table-text.js';
 import { cloneNotes } from '../../report/clone-notes.js';
 import { guestText, vmcoreText } from '../../report/kept-text.js';
 import { liveLines } from '../../report/live-progress.js';
+import { foundObject, foundText } from '../../report/found.js';
+import { RunCounts } from '../../report/run-counts.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
+import { exists } from '../../store/stored-file.js';
 import { complain, isQuiet, print, say, setScreen, version, wantsColor } from '../context.js';
 import { canRedraw, openLiveScreen } from '../live-screen.js';
 import { templatesFor } from './clones.js';
@@ -28,6 +35,8 @@ export { hostPool } from './hosts.js';
 /** Options of {@link runAndReport}. */
 export interface ReportOptions {
   readonly jobs: number;
+  /** Lets guests start as this host has room; absent: `jobs` at a time. */
+  readonly slots?: Slots | undefined;
   /** The hosts that were named; this one when absent. */
   readonly seats?: readonly Seat[] | undefined;
   readonly json: boolean;
@@ -37,6 +46,24 @@ export interface ReportOptions {
   readonly campaign: readonly RunPlan[];
   /** Results of an earlier part of the same campaign. */
   readonly earlier?: readonly RunResult[];
+  /** When a cell has enough runs; absent: when all have ended. */
+  readonly until?: Until | undefined;
+  /** No further run begins then, by `performance.now()`; absent: all may. */
+  readonly endMs?: number | undefined;
+  /** The command, for the line that says how to resume. */
+  readonly command?: 'run' | 'hunt';
+  /** Decides the exit code, and says more at the end; absent: that of the results. */
+  readonly conclude?: ((end: CampaignEnd) => number) | undefined;
+}
+
+/** A campaign that has ended, or was stopped. */
+export interface CampaignEnd {
+  readonly directory: string;
+  readonly results: readonly RunResult[];
+  /** With {@link ReportOptions.until}. */
+  readonly found: FoundSoFar | undefined;
+  /** Runs that were planned, are not needless, and have not ended. */
+  readonly left: number;
 }
 
 /**
@@ -46,11 +73,19 @@ export interface ReportOptions {
 export async function runAndReport(
   directory: string,
   plans: readonly RunPlan[],
-  { jobs, seats, json, campaign, clones, earlier = [] }: ReportOptions,
+  options: ReportOptions,
 ): Promise<number> {
+  const { jobs, slots: room, seats, json, campaign, clones, until, endMs, earlier = [] } = options;
   const stop = interruptible();
   const color = wantsColor(process.stdout);
+  const keep = resultKeeper();
   const all = earlier.filter((result) => !isCutOff(result));
+  const counts = new RunCounts(campaign);
+  const found = until === undefined ? undefined : new FoundSoFar(campaign, until);
+  for (const result of all) {
+    counts.add(result);
+    found?.add(result);
+  }
   let ended = 0;
   let noHost: NoHostLeft | undefined;
   const guests = new Map<string, { startedMs: number; phase: string }>();
@@ -61,9 +96,8 @@ export async function runAndReport(
           lines: (size) =>
             liveLines(
               {
-                slots: Math.min(slots, plans.length),
-                total: campaign.length,
-                results: all,
+                slots: room === undefined ? Math.min(slots, plans.length) : undefined,
+                counts,
                 guests: [...guests].map(([runId, { startedMs, phase }]) => ({
                   runId,
                   phase,
@@ -78,9 +112,12 @@ export async function runAndReport(
   const cached = { cacheDir: cacheDirectory() };
   const templates = templatesFor(clones, { directory, plans, signal: stop.signal });
   try {
-    const running = runCampaign(directory, plans, {
+    const running = carryOut(directory, plans, {
       jobs,
+      slots: room,
       seats,
+      mayBegin: () => endMs === undefined || performance.now() < endMs,
+      isNeedless: (plan) => found?.isNeedless(plan) === true,
       onHostOut: ({ name }) => complain(`crashpath: host ${name} is lost and gets no more runs`),
       ...cached,
       templates,
@@ -101,7 +138,9 @@ export async function runAndReport(
       onResult: (result, plan) => {
         guests.delete(plan.runId);
         ended += 1;
-        all.push(result);
+        all.push(keep(result));
+        counts.add(result);
+        found?.add(result);
         print(
           json
             ? `${JSON.stringify(result)}\n`
@@ -111,7 +150,7 @@ export async function runAndReport(
         if (result.outcome === 'inconclusive' || result.outcome === 'harness-error')
           say(`${result.runId}: ${result.explanation}`);
         if (plan.cell !== undefined && live === undefined)
-          say(progressLine({ plans: campaign, results: all, jobs }));
+          say(progressLine(counts, room === undefined ? jobs : Math.max(1, room.used)));
       },
     });
     // What was run is reported all the same.
@@ -121,28 +160,46 @@ export async function runAndReport(
     });
     setScreen(undefined);
     live?.end();
-    const campaignTable = campaignTableOf(campaign, all);
-    // With nothing left to run the report on disk is complete already.
-    if (plans.length > 0 && all.length > 0)
-      await writePage(directory, { results: all, plans: campaign, crashpathVersion: version() });
+    const due = duePlans(campaign, { results: all, found });
+    const campaignTable = campaignTableOf(due, all);
+    // With nothing left to run the report on disk is complete already, unless crashpath was killed before it wrote one.
+    if (all.length > 0 && (plans.length > 0 || !(await exists(reportPath(directory)))))
+      await writePage(directory, { results: all, plans: due, crashpathVersion: version() });
     const exitCode = stop.caught === undefined ? exitCodeFor(all) : 128 + stop.caught.number;
     if (campaignTable !== undefined)
       await printCampaignTable(campaignTable, { directory, all, exitCode, json, color });
     else if (!json && all.length > 0) {
       process.stdout.write(`\n${verdictTable(all, { color, width: WIDTH })}\n`);
     }
+    if (found !== undefined && options.conclude === undefined) {
+      if (json) print(`${JSON.stringify(foundObject(found.cells(), found.until))}\n`);
+      else for (const line of foundText(found.cells(), found.until)) print(`${line}\n`);
+    }
+    const left = due.length - counts.ended;
+    const ownCode = options.conclude?.({ directory, results: all, found, left });
     for (const note of cloneNotes(all)) say(note);
     for (const line of keptLines(all)) say(line);
     say(`report: ${reportPath(directory)}`);
-    if (stop.caught !== undefined) return stoppedBy(stop.caught, { command: 'run', directory });
+    if (stop.caught !== undefined)
+      return stoppedBy(stop.caught, { command: options.command ?? 'run', directory });
     if (noHost !== undefined) throw noHost;
-    return exitCode;
+    return ownCode ?? exitCode;
   } finally {
     templates.close();
     setScreen(undefined);
     live?.end();
     stop.release();
   }
+}
+
+/** The plans that were or are to be carried out: without those of which a cell had enough before they began. */
+function duePlans(
+  plans: readonly RunPlan[],
+  { results, found }: { readonly results: readonly RunResult[]; readonly found: FoundSoFar | undefined },
+): readonly RunPlan[] {
+  if (found === undefined) return plans;
+  const ended = new Set(results.flatMap(({ runId }) => [runId, runId.replace(/\.\d+$/, '')]));
+  return plans.filter((plan) => ended.has(plan.runId) || !found.isNeedless(plan));
 }
 
 function placeOf({ host }: RunPlan): string {

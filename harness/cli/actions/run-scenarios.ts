@@ -1,21 +1,24 @@
 import { resolve } from 'node:path';
+import { readBegun } from '../../campaign/read-begun.js';
 import { remainingPlans } from '../../campaign/resume.js';
 import { EXIT, usageFault } from '../../model/fault.js';
 import { shellQuote } from '../../model/shell-words.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { inRounds } from '../../plan/campaign-cells.js';
+import { HANGS, type Until } from '../../plan/until.js';
 import { type LoadedCampaign, loadCampaign } from '../../prepare/campaign-files.js';
 import type { PlannedHost } from '../../prepare/options.js';
 import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
 import { trialsOf } from '../../prepare/trials.js';
-import { readCampaign, readRuns } from '../../store/campaign-directory.js';
+import { readCampaign } from '../../store/campaign-directory.js';
 import { prepareOptions, say, SHIPPED } from '../context.js';
 import { requireKeptHere } from '../words/guest-options.js';
-import { fixedByCampaign, fixedByFile, type RunArguments } from '../words/run.js';
+import { fixedByCampaign, fixedByFile, MOST_UNTIL_HANG, type RunArguments } from '../words/run.js';
 import {
   beginCampaign,
-  defaultJobs,
   freshCampaignName,
+  jobsHere,
+  jobsThere,
   requireOnlyDirectory,
   requireScenario,
 } from './campaigns.js';
@@ -35,13 +38,13 @@ async function fresh(argv: RunArguments): Promise<number> {
   if (argv.host.length > 0) return freshOnHosts(argv, { file, name });
   const plan = async () => (await plansOf(argv, { file, campaign: name }))[0] ?? [];
   if (argv.dryRun) return printCommands(await plan());
-  const { directory, plans } = await beginCampaign({ name, out: argv.out, file: storedFile(file), plan });
-  const jobs = argv.jobs ?? file?.jobs ?? defaultJobs(plans);
+  const until = untilOf(argv, file);
+  const { directory, plans } = await beginCampaign({
+    ...{ name, out: argv.out, file: storedFile(file), until, plan },
+  });
   return (await running()).runAndReport(directory, plans, {
-    json: argv.json,
-    clones: argv.clone && file?.clone !== false,
-    jobs,
-    campaign: plans,
+    ...{ json: argv.json, clones: argv.clone && file?.clone !== false, until, campaign: plans },
+    ...(await jobsHere(argv.jobs ?? file?.jobs, plans, say)),
   });
 }
 
@@ -55,6 +58,8 @@ async function freshOnHosts(
       `cannot use --dry-run with --host "${argv.host.join(' ')}": the command line is made there; drop one of them`,
     );
   }
+  const jobs = jobsThere(argv.jobs ?? file?.jobs);
+  const until = untilOf(argv, file);
   using pool = (await running()).hostPool(argv.host);
   let all: readonly RunPlan[][] = [];
   const hosts = () => argv.host.map((host, index) => ({ name: host, plans: all[index] ?? [] }));
@@ -62,21 +67,32 @@ async function freshOnHosts(
     name,
     out: argv.out,
     file: storedFile(file),
+    until,
     plan: async () => {
       all = await plansOf(argv, { file, campaign: name, hosts: pool.planned });
       return all[0] ?? [];
     },
     hosts,
   });
-  const seats = await pool.seats(hosts(), argv.jobs ?? file?.jobs);
+  const seats = await pool.seats(hosts(), jobs);
   // Awaited here: the hosts are in use until then.
   return await (await running()).runAndReport(directory, plans, {
     json: argv.json,
     clones: argv.clone && file?.clone !== false,
     jobs: roomOf(seats),
     seats,
+    until,
     campaign: plans,
   });
+}
+
+/** After how many hangs a cell has enough runs; undefined: after all of them. */
+function untilOf(
+  { untilHang }: Pick<RunArguments, 'untilHang'>,
+  file: LoadedCampaign | undefined,
+): Until | undefined {
+  const count = untilHang ?? file?.untilHang;
+  return count === undefined ? undefined : { count, verdicts: HANGS };
 }
 
 function storedFile(file: LoadedCampaign | undefined) {
@@ -106,7 +122,14 @@ async function plansOf(
   if (file !== undefined) return planTrialsOnHosts(inRounds(file.cells), argv, options);
   requireScenario(argv.scenario);
   requireKernel(argv);
-  return planTrialsOnHosts(await trialsOf(argv, options), argv, options);
+  const repeat = argv.repeat ?? (argv.untilHang === undefined ? undefined : MOST_UNTIL_HANG);
+  const trials = await trialsOf({ ...argv, repeat }, options);
+  // One of each before the second of any: what changes on the host meanwhile changes for all of them.
+  return planTrialsOnHosts(
+    trials.toSorted((one, other) => one.trial - other.trial),
+    argv,
+    options,
+  );
 }
 
 function requireKernel({ scenario, kernel }: RunArguments): void {
@@ -132,21 +155,20 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   requireOnlyDirectory(reference, 'a campaign', fixedByCampaign(argv));
   const directory = resolve(reference);
   const campaign = await readCampaign(directory);
-  const begun = await readRuns(directory);
+  const { begun, earlier } = await readBegun(directory, { repair: !argv.dryRun });
   const plans = remainingPlans(campaign.plans, begun, freshNonce);
   if (argv.dryRun) return printCommands(plans);
-  const earlier = begun.flatMap(({ result }) => (result === undefined ? [] : [result]));
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
   const given = argv.jobs ?? campaign.file?.jobs;
+  const { hosts, until } = campaign;
   const clones = argv.clone && campaign.file?.clone !== false;
-  const common = { json: argv.json, clones, campaign: campaign.plans, earlier };
-  const { hosts } = campaign;
+  const common = { json: argv.json, clones, until, campaign: campaign.plans, earlier };
   const { runAndReport, hostPool } = await running();
   if (hosts === undefined) {
-    return runAndReport(directory, plans, { ...common, jobs: given ?? defaultJobs(plans) });
+    return runAndReport(directory, plans, { ...common, ...(await jobsHere(given, plans, say)) });
   }
   using pool = hostPool(hosts.map(({ name }) => name));
-  const seats = await pool.seats(hosts, given);
+  const seats = await pool.seats(hosts, jobsThere(given));
   return await runAndReport(directory, plans, { ...common, seats, jobs: roomOf(seats) });
 }
 

@@ -8,6 +8,7 @@ import { COMPARE } from './compare.js';
 import { DIFF } from './diff.js';
 import { DOCTOR } from './doctor.js';
 import { HISTORY } from './history.js';
+import { HUNT } from './hunt.js';
 import { IMAGE } from './image.js';
 import { KERNEL } from './kernel.js';
 import { LIST } from './list.js';
@@ -25,6 +26,7 @@ const GROUPS: Readonly<Record<string, GroupWords>> = { kernel: KERNEL, image: IM
 /** All commands by name, in the order of the help; those that only hold others, and `completion`, have no words. */
 export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: RUN,
+  hunt: HUNT,
   compare: COMPARE,
   sweep: SWEEP,
   nightly: NIGHTLY,

@@ -6,6 +6,8 @@ import {
   type CampaignOptions,
   campaignOptions,
   givenAmong,
+  type JobsOption,
+  jobsOption,
   type PairOptions,
   pairOptions,
   single,
@@ -20,7 +22,7 @@ const FAIL_ON = ['regression', 'difference', 'not-fixed'] as const;
 export type FailOn = (typeof FAIL_ON)[number];
 
 /** Options of `crashpath compare` as they are spelled; yargs hands them over in camelCase as well. */
-export interface CompareOptions extends GuestOptions, CampaignOptions, PairOptions {
+export interface CompareOptions extends Omit<GuestOptions, 'jobs'>, JobsOption, CampaignOptions, PairOptions {
   scenario: string[];
   also: string[];
   repeat: number | undefined;
@@ -53,7 +55,7 @@ export function fixedByComparison(argv: CompareArguments): string[] {
 }
 
 function compareOptions(yargs: Argv<object>): Argv<CompareOptions> {
-  return campaignOptions(guestOptions(whatToCompare(yargs)), {
+  return campaignOptions(jobsOption(guestOptions(whatToCompare(yargs))), {
     resume: 'Directory of a stopped comparison: run what is left of it, then compare',
     json: 'Print the comparison as one JSON object',
   })

@@ -60,6 +60,43 @@ export function wholeNumber(
   return number(option, { least, most, form: /^\d{1,9}$/, what: 'a whole number' });
 }
 
+/** How many guests run at a time: a number, or as many as this host has room for. */
+export type Jobs = number | 'auto';
+
+/** The value of `--jobs` where it may be measured. */
+export function jobsOrAuto(value: unknown): Jobs | undefined {
+  return value === 'auto' ? value : wholeNumber('--jobs', { least: 1, most: 256 })(value);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, min: 60, m: 60, h: 3_600, d: 86_400 };
+
+/** A time with its unit, in seconds. */
+export function duration(option: string): (value: unknown) => number | undefined {
+  return (value) => {
+    const given = text(option)(value);
+    if (given === undefined) return undefined;
+    const [, digits, unit = ''] = /^(\d{1,6})(s|min|m|h|d)$/.exec(given) ?? [];
+    const seconds = Number(digits) * (UNITS[unit] ?? 0);
+    if (digits !== undefined && seconds > 0) return seconds;
+    throw usageFault(
+      `cannot use ${option} "${given}": it is no time with a unit; write e.g. 90s, 30min, 8h or 2d`,
+    );
+  };
+}
+
+/** Words of a list that are separated by commas. */
+export function listOf<Word extends string>(
+  option: string,
+  words: readonly Word[],
+): (value: unknown) => Word[] | undefined {
+  return (value) => {
+    const given = nonEmpty(option)(value);
+    if (given === undefined) return undefined;
+    const found = given.split(',').map((word) => oneOf(option, words)(word.trim()));
+    return [...new Set(found)].filter((word) => word !== undefined);
+  };
+}
+
 /** A positive factor. */
 export function factor(
   option: string,

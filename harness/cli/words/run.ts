@@ -2,18 +2,30 @@ import type { Argv, ArgumentsCamelCase } from 'yargs';
 import type { WordsOf } from './command-words.js';
 import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
-import { type CampaignOptions, campaignOptions, givenAmong, single, SPEC } from './shared-options.js';
+import {
+  type CampaignOptions,
+  campaignOptions,
+  givenAmong,
+  type JobsOption,
+  jobsOption,
+  single,
+  SPEC,
+} from './shared-options.js';
 
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
-export interface RunOptions extends GuestOptions, CampaignOptions {
+export interface RunOptions extends Omit<GuestOptions, 'jobs'>, JobsOption, CampaignOptions {
   campaign: string | undefined;
   scenario: string[];
   kernel: string[];
   repeat: number | undefined;
+  'until-hang': number | undefined;
   'dry-run': boolean;
 }
 
 export type RunArguments = ArgumentsCamelCase<RunOptions>;
+
+/** Trials of each cell that `--until-hang` begins at most, without `--repeat`. */
+export const MOST_UNTIL_HANG = 1_000;
 
 /** `crashpath run`: scenarios on kernels, from the command line or from a campaign file. */
 export const RUN = {
@@ -27,6 +39,7 @@ const PLAN_OPTIONS = [
   'campaign',
   ...GUEST_PLAN_OPTIONS,
   'repeat',
+  'until-hang',
 ] as const satisfies readonly (keyof RunOptions)[];
 
 /** The given options that a resumed campaign would ignore, as they were spelled. Pure. */
@@ -54,7 +67,7 @@ export function fixedByFile(argv: RunArguments): string[] {
 }
 
 function runOptions(yargs: Argv<object>): Argv<RunOptions> {
-  const described = guestOptions(whatToRun(yargs)).option('campaign', {
+  const described = jobsOption(guestOptions(whatToRun(yargs))).option('campaign', {
     ...single(nonEmpty('--campaign')),
     describe:
       'Campaign file: kernels, scenarios and expectations (docs/campaigns.md); scenarios and --kernel select from it',
@@ -63,6 +76,10 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
     resume: 'Directory of a stopped campaign: run what is left of it',
     json: 'Print one JSON object per run, as it ends',
   })
+    .option('until-hang', {
+      ...single(wholeNumber('--until-hang', { least: 1, most: 1_000 })),
+      describe: `Run each scenario on each kernel until so many of its runs hung, at most --repeat times (then ${MOST_UNTIL_HANG} by default), and give the rate`,
+    })
     .option('dry-run', {
       type: 'boolean',
       default: false,
@@ -89,6 +106,10 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
     .example(
       '$0 run sysrq-task -k debian:6.1 --repeat 100',
       'A hundred runs, most of them clones of one boot',
+    )
+    .example(
+      '$0 run ioapic-lock-held -k debian:6.1 --until-hang 3',
+      'How many trials until three hangs, and what rate that means',
     )
     .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
 }

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { ACCELERATORS, accelerator, hostNames, nonEmpty } from './option-values.js';
+import { ACCELERATORS, accelerator, hostNames, type Jobs, jobsOrAuto, nonEmpty } from './option-values.js';
 
 /** The forms of a kernel spec, for the help of an option that takes one. */
 export const SPEC =
@@ -62,6 +62,20 @@ export function campaignOptions<T>(
   return yargs
     .option('resume', { ...single(nonEmpty('--resume')), describe: describe.resume })
     .option('json', jsonOption(describe.json));
+}
+
+/** An option of the commands whose runs are independent of each other. */
+export interface JobsOption {
+  jobs: Jobs | undefined;
+}
+
+/** Declares `--jobs` with `auto`, in place of the one that takes a number only. */
+export function jobsOption<T>(yargs: Argv<T>) {
+  return yargs.option('jobs', {
+    ...single(jobsOrAuto),
+    describe:
+      'Number of guests that run at the same time on each host; auto: as many as the memory and the CPUs of this host have room for, measured while they run (default: auto for four runs or more on this host, else host CPUs / vCPUs)',
+  });
 }
 
 /** Options of a command that compares two kernels. */

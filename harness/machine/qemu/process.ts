@@ -39,7 +39,7 @@ export interface QemuProcess {
  * setpriv). Throws a harness fault when the binary is missing.
  */
 export async function startQemu(binary: string, args: readonly string[], cwd: string): Promise<QemuProcess> {
-  const command = [...(await parentDeathPrefix()), await findQemu(binary), ...args];
+  const command = [...(await parentDeathPrefix(process.pid)), await findQemu(binary), ...args];
   const [file = '', ...rest] = command;
   let tail = '';
   const child = execa(file, rest, {

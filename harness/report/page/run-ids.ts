@@ -2,8 +2,10 @@ import type { RunResult } from '../../model/result.js';
 
 /** Where the runs of a page are found in it. */
 export interface RunIds {
-  /** Runs in the order of the list: worst outcome first, then as given. */
+  /** Runs in the order of the list: worst outcome first, then as given; no more than {@link MOST_LISTED}. */
   readonly ordered: readonly RunResult[];
+  /** How many are not listed; they are counted all the same. */
+  readonly hidden: number;
   /** The fragment of a run, without `#`. */
   idOf(result: RunResult): string;
   /** The fragment of the first of these runs in the list. */
@@ -17,11 +19,13 @@ const WORST_FIRST: readonly RunResult['outcome'][] = [
   'expected',
 ];
 
-/** Gives every run of a page its fragment: `run=` and its name, with a number where two have the same. */
+/** Rows of a page: each has some 800 bytes, and a browser some ten nodes. */
+const MOST_LISTED = 5_000;
+
+/** Gives every listed run of a page its fragment: `run=` and its name, with a number where two have the same. */
 export function runIds(results: readonly RunResult[]): RunIds {
-  const ordered = [...results].sort(
-    (a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome),
-  );
+  const sorted = [...results].sort((a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome));
+  const ordered = sorted.slice(0, MOST_LISTED);
   const ids = new Map<RunResult, string>();
   const taken = new Map<string, number>();
   for (const result of ordered) {
@@ -33,6 +37,7 @@ export function runIds(results: readonly RunResult[]): RunIds {
   const idOf = (result: RunResult) => ids.get(result) ?? '';
   return {
     ordered,
+    hidden: sorted.length - ordered.length,
     idOf,
     firstOf: (some) => {
       const wanted = new Set(some);

@@ -22,14 +22,14 @@ export function listSection(
     columnOf: (result: RunResult) => string | undefined;
   },
 ): Markup {
-  const { ordered } = ids;
+  const { ordered, hidden } = ids;
   const rows = ordered.map((result) =>
     row(result, { id: ids.idOf(result), place: placeOf(result), column: columnOf(result) }),
   );
   return html`<section aria-labelledby="runs"><h2 id="runs">Runs <span class="quiet" id="shown">${countOf(ordered.length, 'run')}</span></h2>
 <div id="filters" hidden></div>
 ${rows.length === 0 ? html`<p class="quiet">No run came to a result.</p>` : html`<ol class="runs">${rows}</ol>`}
-<p class="quiet" id="none" hidden>No run matches.</p></section>
+${hidden === 0 ? undefined : html`<p class="quiet">And ${countOf(hidden, 'more run')}, as the last of these: this page lists ${ordered.length}; results.jsonl beside it has all.</p>`}<p class="quiet" id="none" hidden>No run matches.</p></section>
 `;
 }
 

@@ -18,15 +18,23 @@ export async function findPdeathsigSetpriv(searchPath?: string): Promise<string 
 }
 
 /**
- * A command prefix with which the kernel kills the command when this process dies, even by SIGKILL: a guest on a broken
- * KVM would otherwise spin forever. Empty without a suitable setpriv.
+ * Ends the command when its parent is not the one that is named as `$0`: a parent that died before its child had asked to
+ * be killed with it leaves no signal behind. `$PPID` is that of the shell's start (POSIX), after setpriv.
  */
-export function parentDeathPrefix(): Promise<readonly string[]> {
-  prefix ??= findPdeathsigSetpriv().then((setpriv) =>
-    setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--'],
-  );
-  return prefix;
+const STILL_CHILD = '[ "$PPID" = "$0" ] && exec "$@"';
+
+/**
+ * A command prefix with which the kernel kills the command when its parent dies, even by SIGKILL: a guest on a broken KVM
+ * would otherwise spin forever. With `parent`, the process that starts it, the command does not start without that one.
+ * Empty without a suitable setpriv.
+ */
+export async function parentDeathPrefix(parent?: number): Promise<readonly string[]> {
+  setprivFound ??= findPdeathsigSetpriv();
+  const setpriv = await setprivFound;
+  if (setpriv === undefined) return [];
+  const still = parent === undefined ? [] : ['sh', '-c', STILL_CHILD, String(parent)];
+  return [setpriv, '--pdeathsig', 'KILL', '--', ...still];
 }
 
 /** Asked once in this process: each run starts a QEMU. */
-let prefix: Promise<readonly string[]> | undefined;
+let setprivFound: Promise<string | undefined> | undefined;

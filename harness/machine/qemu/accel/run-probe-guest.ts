@@ -80,7 +80,7 @@ export async function runProbeGuest(options: ProbeRunOptions): Promise<ProbeRun>
     await writeFile(kernelPath, probeGuestElf({ turns: options.turns }));
     const name = options.name ?? `crashpath-probe-${randomUUID()}`;
     const command = [
-      ...(await parentDeathPrefix()),
+      ...(await parentDeathPrefix(process.pid)),
       options.qemuPath,
       ...probeArguments(options.accel, kernelPath, name),
     ];
