@@ -162,9 +162,20 @@ function isClonable({ scenario, host, keepVmcore, keepFailed }: RunPlan): boolea
 /** Equal for plans whose guests boot and are armed in the same way. */
 function guestKey(plan: RunPlan): string {
   const name = guestName(plan.runId);
-  const { qemu, machine, kernel, captureKernel, append, captureAppend, accel, limits, modules } = plan;
+  const { qemu, machine, kernel, captureKernel, repacked, append, captureAppend, accel, limits, modules } =
+    plan;
   return JSON.stringify([
     { ...qemu, args: qemu.args.map((word) => (word === name ? '' : word)) },
-    [machine, kernel.sha256, captureKernel.sha256, append, captureAppend, accel.accel, limits, modules],
+    [
+      machine,
+      kernel.sha256,
+      captureKernel.sha256,
+      repacked,
+      append,
+      captureAppend,
+      accel.accel,
+      limits,
+      modules,
+    ],
   ]);
 }

@@ -4,6 +4,7 @@ import { type Cell, explainVoid } from '../model/cell.js';
 import { expectationText, judge } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { type Verdict, VERDICTS } from '../model/verdict.js';
 
@@ -31,6 +32,7 @@ export function resultOf(
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
     ...(plan.accel.unproved === undefined ? {} : { accelUnproved: plan.accel.unproved }),
+    ...repackedOf(plan),
     ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),
     verdict: verdict.word,
@@ -53,6 +55,11 @@ export function resultOf(
     durationMs: Math.round(lastMs(events) - (cloned?.fact.tookMs ?? 0)),
     directory,
   };
+}
+
+function repackedOf(plan: RunPlan): Pick<RunResult, 'repacked'> {
+  const repacked = repackOf(plan);
+  return repacked === undefined ? {} : { repacked };
 }
 
 function placeOf({ kernel, machine }: Cell): NonNullable<RunResult['cell']> {

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Fault, usageFault } from '../model/fault.js';
+import type { Repack } from '../plan/guest-defaults.js';
 import type { Scenario } from '../plan/scenario.js';
 import { campaignCells, type CampaignCell, type CampaignChoices, narrowed } from '../plan/campaign-cells.js';
 import { type CampaignRead, type CampaignRowRead, readCampaign } from '../plan/read-campaign.js';
@@ -12,6 +13,7 @@ export interface LoadedCampaign {
   readonly name: string;
   readonly summary: string;
   readonly jobs: number | undefined;
+  readonly repack: Repack | undefined;
   readonly cells: readonly CampaignCell[];
 }
 
@@ -37,7 +39,13 @@ export async function loadCampaign(
   const find = ({ name }: CampaignRowRead) => scenarios.get(name) ?? [];
   campaignCells(campaign, find);
   const cells = campaignCells(narrowed(campaign, choices), find);
-  return { name: campaign.name, summary: campaign.summary, jobs: campaign.jobs, cells };
+  return {
+    name: campaign.name,
+    summary: campaign.summary,
+    jobs: campaign.jobs,
+    repack: campaign.repack,
+    cells,
+  };
 }
 
 async function scenariosOf(

@@ -41,13 +41,13 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
     const name = argv.name ?? freshCampaignName(new Date(), 'bisect-step');
     const directory = join(outDirectory(argv.out), name);
     const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-    const { vmcore, timeoutScale, accel, machineProfile } = argv;
+    const { repack, vmcore, timeoutScale, accel, machineProfile } = argv;
     const color = wantsColor(process.stderr);
     const bench = new RealBench(
       directory,
       {
         ...{ scenario, captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
-        ...{ vmcore, timeoutScale, accel, machineProfile },
+        ...{ repack, vmcore, timeoutScale, accel, machineProfile },
       },
       {
         ...prepareOptions(),

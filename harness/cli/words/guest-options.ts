@@ -4,6 +4,8 @@ import {
   GUEST_DEFAULTS,
   KEEP_VMCORE,
   type KeepVmcore,
+  type Repack,
+  REPACKS,
   VMCORE_READS,
   type VmcoreReading,
 } from '../../plan/guest-defaults.js';
@@ -19,6 +21,7 @@ import {
   memoryMiB,
   nonEmpty,
   qemuName,
+  repack,
   text,
   vmcoreReading,
   wholeNumber,
@@ -39,6 +42,7 @@ export interface GuestOptions {
   accel: AccelRequest;
   host: string[];
   jobs: number | undefined;
+  repack: Repack | undefined;
   vmcore: VmcoreReading | undefined;
   'keep-vmcore': KeepVmcore | undefined;
   'keep-failed': number | undefined;
@@ -59,6 +63,7 @@ export const GUEST_PLAN_OPTIONS = [
   'memory',
   'machine',
   'cpu-model',
+  'repack',
   'vmcore',
   'keep-vmcore',
   'keep-failed',
@@ -132,6 +137,13 @@ export function guestOptions<T>(yargs: Argv<T>) {
     .option('jobs', {
       ...single(wholeNumber('--jobs', { least: 1, most: 256 })),
       describe: 'Number of guests that run at the same time on each host (default: host CPUs / vCPUs)',
+    })
+    .option('repack', {
+      choices: REPACKS,
+      requiresArg: true,
+      coerce: repack,
+      describe:
+        'Repack these kernels so that they decompress fast: the same kernel and decompressor, another payload (default: none; docs/performance.md)',
     })
     .option('vmcore', {
       choices: VMCORE_READS,
