@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { STORE_SCHEMA } from '../model/record.js';
-import { VMCORE_READS } from '../plan/guest-defaults.js';
+import { REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
 import { ScenarioSchema } from '../plan/scenario.js';
 
 const ObjectName = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
@@ -63,6 +63,7 @@ export const GuestsSchema = z.object({
   machine: z.string().optional(),
   cpuModel: z.string().optional(),
   accel: z.enum(['kvm', 'kvm-unproved', 'tcg']).optional(),
+  repack: z.enum(REPACKS).optional(),
   vmcore: z.enum(VMCORE_READS).optional(),
   timeoutScale: z.number().optional(),
 });

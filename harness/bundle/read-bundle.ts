@@ -257,7 +257,7 @@ async function checkImages(manifest: BundleManifest, plan: RunPlan, directory: s
     image?.sha256 === sha256 &&
     image.key === images.key;
   if (!isOne) throw new BadBundle('its image is not the one of images/manifest.json');
-  if (images.captureKernel.sha256 !== plan.captureKernel.sha256)
+  if (images.captureKernel.sha256 !== (plan.repacked?.capture ?? plan.captureKernel).sha256)
     throw new BadBundle('its image has another capture kernel than its plan');
   return images;
 }

@@ -38,6 +38,7 @@ export function bundledPlan(plan: RunPlan, rewriting: PlanRewriting): RunPlan {
       same ? 'kernel/vmlinuz' : 'capture-kernel/vmlinuz',
       rewriting,
     ),
+    ...(plan.repacked === undefined ? {} : { repacked: bundledRepacks(plan.repacked) }),
     accel: {
       accel: accel.accel,
       reason: 'The reason is left out of the bundle.',
@@ -67,6 +68,14 @@ function bundledKernel(
   const exact = exactSpec({ sha256 }) ?? spec;
   const common = { spec: PORTABLE.test(exact) ? exact : release, release, label, sha256, bzImage: member };
   return bits === undefined ? common : { ...common, bits };
+}
+
+/** Repacked kernels are not packed: they are made again of the kernels. */
+function bundledRepacks({ first, capture }: NonNullable<RunPlan['repacked']>): RunPlan['repacked'] {
+  return {
+    ...(first === undefined ? {} : { first: { ...first, bzImage: '' } }),
+    ...(capture === undefined ? {} : { capture: { ...capture, bzImage: '' } }),
+  };
 }
 
 /** The machine is in the plan itself; a profile of the sender's own has a path there. */

@@ -314,10 +314,10 @@ function takesControl({ begun, controls }: Guest, scenario: string): boolean {
 /** Equal for plans whose guests boot and are armed in the same way. Deadlines, which scenarios lengthen, do not count. */
 function guestKey(plan: RunPlan): string {
   const name = guestName(plan.runId);
-  const { qemu, machine, kernel, captureKernel, append, captureAppend, accel, modules } = plan;
+  const { qemu, machine, kernel, captureKernel, repacked, append, captureAppend, accel, modules } = plan;
   return JSON.stringify([
     { ...qemu, args: qemu.args.map((word) => (word === name ? '' : word)) },
-    [machine, kernel.sha256, captureKernel.sha256, append, captureAppend, accel.accel, modules],
+    [machine, kernel.sha256, captureKernel.sha256, repacked, append, captureAppend, accel.accel, modules],
     plan.scenario.crashKernel,
   ]);
 }

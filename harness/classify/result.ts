@@ -5,6 +5,7 @@ import { expectationText, judge } from '../model/expectation.js';
 import type { RunResult } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { type StartOfRun, templateOf } from '../model/start.js';
+import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { type Verdict, VERDICTS } from '../model/verdict.js';
 
@@ -32,6 +33,7 @@ export function resultOf(
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
     ...(plan.accel.unproved === undefined ? {} : { accelUnproved: plan.accel.unproved }),
+    ...repackedOf(plan),
     ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),
     verdict: verdict.word,
@@ -61,6 +63,11 @@ function startOf(events: readonly RunEvent[]): StartOfRun | undefined {
   const booted = firstFact(events, 'booted')?.fact;
   if (booted === undefined) return undefined;
   return { booted: booted.why, ...(booted.saw === undefined ? {} : { saw: booted.saw }) };
+}
+
+function repackedOf(plan: RunPlan): Pick<RunResult, 'repacked'> {
+  const repacked = repackOf(plan);
+  return repacked === undefined ? {} : { repacked };
 }
 
 function placeOf({ kernel, machine }: Cell): NonNullable<RunResult['cell']> {

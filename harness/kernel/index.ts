@@ -18,4 +18,5 @@ export { guestProgramsFor } from './debian/guest-programs.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
 export { hasFiveLevels, kernelFromFile, versionTextOf } from './local.js';
+export { repackKernel } from './repack/repack.js';
 export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';

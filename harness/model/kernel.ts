@@ -17,3 +17,16 @@ export interface Kernel {
   /** Absolute path of the kernel's .config; absent when unknown. */
   readonly config?: string | undefined;
 }
+
+/** The same kernel in another bzImage, whose payload takes little time to decompress. */
+export interface RepackedKernel {
+  /** Absolute path. */
+  readonly bzImage: string;
+  /** sha256 of that bzImage, lower-case hex. */
+  readonly sha256: string;
+  readonly bytes: number;
+  /** The compression of the payload, as before. */
+  readonly compression: 'xz' | 'zstd' | 'gzip';
+  /** sha256 of the kernel in both payloads, lower-case hex. */
+  readonly vmlinuxSha256: string;
+}

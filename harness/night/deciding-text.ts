@@ -1,3 +1,4 @@
+import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
 /**
@@ -7,11 +8,13 @@ import type { RunPlan } from '../plan/run-plan.js';
 export function decidingText(plan: RunPlan, crashpathVersion: string): string {
   const { scenario, kernel, captureKernel, machine, append, captureAppend, modules, limits, accel, qemu } =
     plan;
+  const repack = repackOf(plan);
   return JSON.stringify([
     crashpathVersion,
     scenario,
     kernel.sha256,
     captureKernel.sha256,
+    ...(repack === undefined ? [] : [`repack ${repack}`]),
     machine,
     append,
     captureAppend,

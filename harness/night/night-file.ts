@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { mistakeInCrashkernel } from '../plan/crashkernel.js';
-import { GUEST_LIMITS, KEEP_VMCORE, VMCORE_READS } from '../plan/guest-defaults.js';
+import { GUEST_LIMITS, KEEP_VMCORE, REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
 import { NAME } from '../plan/scenario.js';
 
 /** Bounds of what a file may ask for. */
@@ -158,6 +158,7 @@ export const NightFileSchema = z.strictObject({
   accel: z.enum(['auto', 'kvm', 'kvm-unproved', 'tcg']).default('auto'),
   timeoutScale: z.number().min(0.1).max(100).optional(),
   vmcore: z.enum(VMCORE_READS).optional(),
+  repack: z.enum(REPACKS).optional().describe('Kernels that are repacked to decompress fast'),
   keepVmcore: z
     .enum(KEEP_VMCORE)
     .optional()

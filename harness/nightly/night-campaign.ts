@@ -37,8 +37,8 @@ export async function loadNightCampaign(
   night: NightRead,
   { base, files }: { readonly base: string; readonly files: ShippedFiles },
 ): Promise<NightCampaign> {
-  const { accel, timeoutScale, vmcore, keepVmcore } = night;
-  const common = { accel, timeoutScale, vmcore, keepVmcore };
+  const { accel, timeoutScale, vmcore, keepVmcore, repack } = night;
+  const common = { accel, timeoutScale, vmcore, keepVmcore, repack };
   if (typeof night.campaign === 'string') {
     const choices = { scenarios: [], kernels: [], scale: 1 };
     const { cells } = await loadCampaign(resolve(base, night.campaign), choices, files);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { VoidOkSchema } from '../model/cell.js';
 import { ArgumentSchema, AlternativeSchema } from '../model/expectation.js';
+import { REPACKS } from './guest-defaults.js';
 import { NAME } from './scenario.js';
 import { isAboutKernel, VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
 
@@ -111,6 +112,8 @@ export const CampaignFileSchema = z.strictObject({
   scenarios: z.array(Row).min(1).max(MOST_ROWS),
   /** Runs of each cell. */
   repeat: repeat.default(1),
+  /** Which kernels are repacked, so that they decompress fast; absent: none. */
+  repack: z.enum(REPACKS).optional(),
   /** Guests at a time; `auto`: as many as the host has room for, measured. */
   jobs: z.union([z.number().int().min(1).max(256), z.literal('auto')]).optional(),
   /** False: each run boots its guest; absent: most begin as clones. */

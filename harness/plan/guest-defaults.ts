@@ -45,6 +45,10 @@ export const GUEST_DEFAULTS = {
 export const VMCORE_READS = ['whole', 'nonce'] as const;
 export type VmcoreReading = (typeof VMCORE_READS)[number];
 
+/** Which kernels of a guest are repacked, so that they decompress fast. */
+export const REPACKS = ['first', 'capture', 'both'] as const;
+export type Repack = (typeof REPACKS)[number];
+
 /** Of which runs a dump is kept: of those that did not capture or ended unexpectedly, or of all; the first is the default. */
 export const KEEP_VMCORE = ['failed', 'all'] as const;
 export type KeepVmcore = (typeof KEEP_VMCORE)[number];

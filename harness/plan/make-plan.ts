@@ -33,6 +33,8 @@ export interface GuestChoices extends MachineChoices {
 export interface Resources {
   readonly kernel: Kernel;
   readonly captureKernel: Kernel;
+  /** What is started in their place; undefined: nothing is. */
+  readonly repacked?: RunPlan['repacked'];
   /** The name of the host that runs the guest; undefined for this one. */
   readonly host?: string | undefined;
   readonly accel: {
@@ -98,6 +100,7 @@ export function makePlan(
     scenario,
     kernel: resources.kernel,
     captureKernel: resources.captureKernel,
+    ...(resources.repacked === undefined ? {} : { repacked: resources.repacked }),
     ...(resources.host === undefined ? {} : { host: resources.host }),
     accel: resources.accel,
     machine,
@@ -124,7 +127,7 @@ export function makePlan(
         cpuModel: machine.cpuModel,
         cpus: machine.cpus,
         memoryMiB: machine.memoryMiB,
-        bzImage: resources.kernel.bzImage,
+        bzImage: (resources.repacked?.first ?? resources.kernel).bzImage,
         initrd: resources.initrd,
         append,
         nic: scenario.guest.nic,

@@ -52,6 +52,10 @@ t.test('every choice that the plan shows is an option again', async (t) => {
   t.equal(optionsOf(planned({ vmcore: 'nonce' })), '--vmcore nonce --accel tcg');
   t.equal(optionsOf(planned({ timeoutScale: 2.5 })), '--accel tcg --timeout-scale 2.5');
   t.equal(optionsOf(planned({}, { host: 'ssh://root@box' })), '--accel tcg --host ssh://root@box');
+  const repacked = {
+    first: { bzImage: '/r', sha256: 'd', bytes: 1, compression: 'xz', vmlinuxSha256: 'e' },
+  } as const;
+  t.equal(optionsOf({ ...planned({}), repacked }), '--repack first --accel tcg');
   const accel = { accel: 'kvm', reason: 'asked for', unproved: 'slow' } as const;
   t.equal(optionsOf(planned({}, { accel })), '--accel kvm-unproved');
 });

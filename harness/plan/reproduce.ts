@@ -2,6 +2,7 @@ import { shellQuote } from '../model/shell-words.js';
 import { wordsOf } from './command-line.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
 import { makePlan } from './make-plan.js';
+import { repackOf } from './repack.js';
 import type { RunPlan } from './run-plan.js';
 
 /** Options that {@link RunPlan.machine}'s name holds as `option=value`. */
@@ -31,6 +32,7 @@ export function reproduceCommand(plan: RunPlan, asked: Asked = {}): string {
     asked.scenario ?? scenario.name,
     ...['--kernel', kernel.spec],
     ...(captureKernel.sha256 === kernel.sha256 ? [] : ['--capture-kernel', captureKernel.spec]),
+    ...repackOption(plan),
     ...machineOptions(plan, asked.machine),
     ...commandLineOptions(plan),
     ...['--accel', accel.unproved === undefined ? accel.accel : 'kvm-unproved'],
@@ -38,6 +40,12 @@ export function reproduceCommand(plan: RunPlan, asked: Asked = {}): string {
     ...hosts.flatMap((name) => ['--host', name]),
     ...(asked.repeat === undefined ? [] : ['--repeat', String(asked.repeat)]),
   ]);
+}
+
+/** `--repack` as it was given, where a kernel was repacked. */
+function repackOption(plan: RunPlan): string[] {
+  const repack = repackOf(plan);
+  return repack === undefined ? [] : ['--repack', repack];
 }
 
 /** A machine's name is its profile's, followed by what was changed (choose-machine.ts). */

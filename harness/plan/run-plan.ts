@@ -18,6 +18,16 @@ const KernelSchema = z.object({
   config: z.string().optional(),
 });
 
+/** The bzImage that is started in place of the kernel's own: the same kernel in a payload that decompresses fast. */
+const RepackedSchema = z.object({
+  bzImage: z.string(),
+  sha256: z.string(),
+  bytes: z.number().int(),
+  compression: z.enum(['xz', 'zstd', 'gzip']),
+  /** Of the kernel in both payloads. */
+  vmlinuxSha256: z.string(),
+});
+
 /** Everything that decides a run, fixed before it starts. */
 export const RunPlanSchema = z.object({
   schema: z.literal(STORE_SCHEMA),
@@ -30,6 +40,8 @@ export const RunPlanSchema = z.object({
   cell: CellSchema.optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
+  /** The kernels that `--repack` replaced; absent: none. */
+  repacked: z.object({ first: RepackedSchema.optional(), capture: RepackedSchema.optional() }).optional(),
   /** The host that runs it, as the caller named it; absent for this one. */
   host: z.string().max(300).optional(),
   accel: z.object({

@@ -80,6 +80,8 @@ export const ScenarioSchema = z.strictObject({
     .optional(),
   /** How much of /proc/vmcore the capture kernel reads: `whole` (default), or the run's `nonce` only. */
   vmcore: z.enum(VMCORE_READS).optional(),
+  /** `never`: the scenario is about how kernels start, so that no option may repack them. */
+  repack: z.literal('never').optional(),
   /** How long the guest is watched for signs of a panic before it is asked whether it is still alive. */
   watchMs: z.number().int().min(500).max(600_000).optional(),
   expect: z.strictObject({

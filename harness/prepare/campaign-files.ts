@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Fault, usageFault } from '../model/fault.js';
+import type { Repack } from '../plan/guest-defaults.js';
 import type { Scenario } from '../plan/scenario.js';
 import { campaignCells, type CampaignCell, type CampaignChoices, narrowed } from '../plan/campaign-cells.js';
 import { type CampaignRead, type CampaignRowRead, readCampaign } from '../plan/read-campaign.js';
@@ -14,6 +15,7 @@ export interface LoadedCampaign {
   readonly jobs: CampaignRead['jobs'];
   readonly clone: boolean | undefined;
   readonly untilHang: number | undefined;
+  readonly repack: Repack | undefined;
   readonly cells: readonly CampaignCell[];
 }
 
@@ -39,8 +41,8 @@ export async function loadCampaign(
   const find = ({ name }: CampaignRowRead) => scenarios.get(name) ?? [];
   campaignCells(campaign, find);
   const cells = campaignCells(narrowed(campaign, choices), find);
-  const { name, summary, jobs, clone, untilHang } = campaign;
-  return { name, summary, jobs, clone, untilHang, cells };
+  const { name, summary, jobs, clone, untilHang, repack } = campaign;
+  return { name, summary, jobs, clone, untilHang, repack, cells };
 }
 
 async function scenariosOf(

@@ -1,7 +1,7 @@
 import { buildImages } from '../image/build-images.js';
 import { configOf, guestProgramsFor, type LoadableModule, modulesFor } from '../kernel/index.js';
 import { Fault, usageFault } from '../model/fault.js';
-import type { Kernel } from '../model/kernel.js';
+import type { Kernel, RepackedKernel } from '../model/kernel.js';
 import type { Scenario } from '../plan/scenario.js';
 import { nicModules } from '../plan/nic.js';
 import { needsOf } from '../trigger/triggers.js';
@@ -10,6 +10,13 @@ import type { PrepareOptions } from './options.js';
 
 type ImageOptions = Pick<PrepareOptions, 'cacheDir' | 'onProgress'>;
 
+interface ImageChoices {
+  /** The capture kernel writes a dump. */
+  readonly keepsVmcore: boolean;
+  /** What is started in place of the capture kernel. */
+  readonly repacked: RepackedKernel | undefined;
+}
+
 /**
  * Which image does a scenario boot? Builds the images that it needs, or finds them in the cache. Returns the absolute
  * path of the first kernel's image, which contains the capture kernel and its image.
@@ -17,13 +24,13 @@ type ImageOptions = Pick<PrepareOptions, 'cacheDir' | 'onProgress'>;
 export async function imageFor(
   { guest, capture, trigger }: Scenario,
   { kernel, captureKernel }: KernelPair,
-  { keepsVmcore, ...options }: ImageOptions & { readonly keepsVmcore: boolean },
+  { keepsVmcore, repacked, ...options }: ImageOptions & ImageChoices,
 ): Promise<string> {
   const { nic, modules = [] } = guest;
   const driver = async (of: Kernel) => (nic === undefined ? [] : nicModules(nic, await configOf(of)));
   const images = await buildImages(
     {
-      captureKernel,
+      captureKernel: { ...captureKernel, ...startedAs(repacked) },
       modules: await modulesFor(kernel, [
         ...(await modulesOf(kernel, modules, options)),
         ...(await driver(kernel)),
@@ -40,6 +47,11 @@ export async function imageFor(
     options,
   );
   return images.production.path;
+}
+
+/** The bytes that are started in place of a kernel. */
+function startedAs(repacked: RepackedKernel | undefined): Partial<Pick<Kernel, 'bzImage' | 'sha256'>> {
+  return repacked === undefined ? {} : { bzImage: repacked.bzImage, sha256: repacked.sha256 };
 }
 
 /** The disk's driver in the kernel's config, and its modules in the order of dependence (Debian 6.1 and 6.12). */

@@ -1,7 +1,9 @@
-import { configOf, missingForCrash, resolveKernel } from '../kernel/index.js';
+import { configOf, missingForCrash, repackKernel, resolveKernel } from '../kernel/index.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
+import type { Repack } from '../plan/guest-defaults.js';
 import { requireDirectable } from '../plan/make-plan.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { PrepareOptions } from './options.js';
 import type { PlannedCell } from './trials.js';
 
@@ -40,6 +42,21 @@ export async function resolveKernels(
   }
   await requireCrashSupport(cells, kernelsOf);
   return kernelsOf;
+}
+
+/** What is started in place of the kernels of a pair, by what the caller asked for. Throws the faults of {@link repackKernel}. */
+export async function repackedPair(
+  { kernel, captureKernel }: KernelPair,
+  {
+    repack,
+    ...options
+  }: Pick<PrepareOptions, 'cacheDir' | 'onProgress'> & { readonly repack: Repack | undefined },
+): Promise<RunPlan['repacked']> {
+  if (repack === undefined) return undefined;
+  return {
+    ...(repack === 'capture' ? {} : { first: await repackKernel(kernel, options) }),
+    ...(repack === 'first' ? {} : { capture: await repackKernel(captureKernel, options) }),
+  };
 }
 
 /** Each spec once, capture kernels first. */

@@ -4,12 +4,13 @@ import { qemuArguments } from '../machine/qemu/arguments.js';
 import { Fault, harnessFault } from '../model/fault.js';
 import { writesVmcore } from '../plan/kept-vmcore.js';
 import { makePlan } from '../plan/make-plan.js';
+import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { storedGuest } from '../plan/stored-guest.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
 import { requireFitting } from './command-line-size.js';
 import { imageFor } from './guest-images.js';
-import type { KernelPair } from './kernels.js';
+import { type KernelPair, repackedPair } from './kernels.js';
 import type { PrepareOptions } from './options.js';
 import { freshNonce } from './plan-runs.js';
 
@@ -59,11 +60,12 @@ export async function planAgain(
     },
   );
   const guest = { ...storedGuest(plan, accel), timeoutScale: scale };
+  const repacked = await repackedPair(kernels, { cacheDir, onProgress, repack: repackOf(plan) });
   const make = (initrd: string, index: number) =>
     makePlan(
       plan.scenario,
       {
-        ...kernels,
+        ...{ ...kernels, repacked },
         accel: { accel, reason, ...(unproved === undefined ? {} : { unproved }) },
         qemu: { binary: qemuBinary, version, argumentsFor: qemuArguments },
         initrd,
@@ -82,7 +84,12 @@ export async function planAgain(
   requireFitting(draft);
   await requireMachine(draft, options);
   const initrd =
-    given ?? (await imageFor(plan.scenario, kernels, { ...options, keepsVmcore: writesVmcore(plan) }));
+    given ??
+    (await imageFor(plan.scenario, kernels, {
+      ...options,
+      keepsVmcore: writesVmcore(plan),
+      repacked: repacked?.capture,
+    }));
   onProgress?.(`accelerator: ${accel}. ${reason}`);
   return { plans: Array.from({ length: choices.tries }, (_, index) => make(initrd, index)), initrd };
 }

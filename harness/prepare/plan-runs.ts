@@ -6,16 +6,18 @@ import {
 } from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
-import { Fault } from '../model/fault.js';
+import { Fault, usageFault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import type { KeepVmcore, VmcoreReading } from '../plan/guest-defaults.js';
+import type { KeepVmcore, Repack, VmcoreReading } from '../plan/guest-defaults.js';
+import { repackFor } from '../plan/repack.js';
+import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
 import { requireFitting } from './command-line-size.js';
 import { type Combination, fittingOnly } from './fitting.js';
 import { imageFor } from './guest-images.js';
-import { type KernelPair, type KernelsOf, resolveKernels } from './kernels.js';
+import { type KernelPair, type KernelsOf, repackedPair, resolveKernels } from './kernels.js';
 import { loadMachines, type MachinesOf } from './machine-files.js';
 import type { PlannedHost, PrepareOptions } from './options.js';
 import { type NamedRuns, type PlannedCell, type Trial, trialsOf } from './trials.js';
@@ -34,6 +36,8 @@ export interface GuestsChoices {
   readonly cpuModel?: string | undefined;
   /** `auto` when absent. */
   readonly accel?: AccelRequest | undefined;
+  /** Which kernels are repacked, where the scenario allows it; none when absent. */
+  readonly repack?: Repack | undefined;
   /** How much of /proc/vmcore the capture kernels read; the scenario's choice when absent. */
   readonly vmcore?: VmcoreReading | undefined;
   /** Of which runs a dump is kept; of none when absent. */
@@ -86,6 +90,7 @@ export async function planTrialsOnHosts(
   }
   const cells = [...new Set(trials.map(({ cell }) => cell))];
   const scenarios = cells.map(({ scenario }) => scenario);
+  requireRepackable(scenarios, choices.repack);
   const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
   const kernelsOf = await resolveKernels(cells, options);
   const accelerators = new Map<PlannedHost, AccelChoice>();
@@ -94,6 +99,11 @@ export async function planTrialsOnHosts(
   }
   const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
 
+  const repacks = new Map<PlannedCell, RunPlan['repacked']>();
+  for (const cell of cells) {
+    const repack = repackFor(cell.scenario, choices.repack);
+    repacks.set(cell, await repackedPair(kernelsOf(cell), { ...options, repack }));
+  }
   const identities = fit.map((run, index) => ({
     campaign,
     runId: runIdOf(run, index + 1),
@@ -109,7 +119,7 @@ export async function planTrialsOnHosts(
     };
     return fit.map((run, index) =>
       planOne(run, choices, {
-        resources: { ...run.kernels, ...there, initrd: initrdOf(run.cell) },
+        resources: { ...run.kernels, repacked: repacks.get(run.cell), ...there, initrd: initrdOf(run.cell) },
         identity: identities[index] ?? unchosen(),
       }),
     );
@@ -121,6 +131,7 @@ export async function planTrialsOnHosts(
     await rehearseMachines(drafts, host);
   }
 
+  for (const why of notRepacked(scenarios, choices.repack)) onProgress?.(why);
   for (const why of leftOut) onProgress?.(`left out: ${why}`);
   for (const [{ there }, { accel, reason }] of accelerators) {
     onProgress?.(`${there === undefined ? '' : `${there.name}: `}accelerator: ${accel}. ${reason}`);
@@ -128,9 +139,30 @@ export async function planTrialsOnHosts(
   const images = new Map<PlannedCell, string>();
   for (const cell of cells) {
     const keepsVmcore = choices.keepVmcore !== undefined && cell.scenario.crashKernel === 'loaded';
-    images.set(cell, await imageFor(cell.scenario, kernelsOf(cell), { ...options, keepsVmcore }));
+    images.set(
+      cell,
+      await imageFor(cell.scenario, kernelsOf(cell), {
+        ...options,
+        keepsVmcore,
+        repacked: repacks.get(cell)?.capture,
+      }),
+    );
   }
   return hosts.map((host) => planAll(host, (cell) => images.get(cell) ?? ''));
+}
+
+/** Throws a usage fault for a repacked capture kernel where no scenario loads one. */
+function requireRepackable(scenarios: readonly Scenario[], repack: Repack | undefined): void {
+  if (repack !== 'capture' || scenarios.some(({ crashKernel }) => crashKernel === 'loaded')) return;
+  const names = scenarios.map(({ name }) => name).join(', ');
+  throw usageFault(`cannot use --repack "${repack}": ${names} loads no crash kernel; leave it out`);
+}
+
+/** The scenarios whose kernels stay as they are although the caller asked for others, each with the reason. */
+function notRepacked(scenarios: readonly Scenario[], repack: Repack | undefined): string[] {
+  if (repack === undefined) return [];
+  const names = new Set(scenarios.filter((one) => one.repack === 'never').map(({ name }) => name));
+  return [...names].map((name) => `${name}: kernels are not repacked, because it is about how they start`);
 }
 
 function unchosen(): never {

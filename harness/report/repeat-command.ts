@@ -1,9 +1,10 @@
 import { escapeHostText } from '../model/escape.js';
 import { shellQuote } from '../model/shell-words.js';
+import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
 /** The parts of a plan that a command line can name. */
-type NamedPlan = Pick<RunPlan, 'scenario' | 'kernel' | 'captureKernel' | 'accel' | 'machine'>;
+type NamedPlan = Pick<RunPlan, 'scenario' | 'kernel' | 'captureKernel' | 'accel' | 'machine' | 'repacked'>;
 
 /**
  * The command that runs a stored plan's scenario again, as one line for a POSIX shell. The kernel is named as it was
@@ -11,6 +12,7 @@ type NamedPlan = Pick<RunPlan, 'scenario' | 'kernel' | 'captureKernel' | 'accel'
  */
 export function repeatCommand(plan: NamedPlan, { runs }: { readonly runs: number }): string {
   const { scenario, kernel, captureKernel, accel, machine } = plan;
+  const repack = repackOf(plan);
   const words = [
     'crashpath',
     'run',
@@ -18,6 +20,7 @@ export function repeatCommand(plan: NamedPlan, { runs }: { readonly runs: number
     '--kernel',
     kernel.spec,
     ...(captureKernel.sha256 === kernel.sha256 ? [] : ['--capture-kernel', captureKernel.spec]),
+    ...(repack === undefined ? [] : ['--repack', repack]),
     ...(machine.name === undefined ? [] : ['--machine-profile', machine.name]),
     '--accel',
     accel.unproved === undefined ? accel.accel : 'kvm-unproved',

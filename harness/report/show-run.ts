@@ -86,6 +86,7 @@ function header(
       ['scenario', `${safeName(scenario.name)}: ${safeSentence(scenario.summary)}`],
       ['kernel', kernelText(kernel)],
       ['capture', captureKernel.sha256 === kernel.sha256 ? 'the same kernel' : kernelText(captureKernel)],
+      ...optional('repacked', repackText(plan)),
       ['accel', `${accel.accel}: ${safeSentence(accel.reason)}`],
       [
         'machine',
@@ -102,6 +103,19 @@ function header(
 
 function kernelText({ label, spec, sha256 }: RunPlan['kernel']): string {
   return `${safeName(label)} (${escapeHostText(spec)}, sha256 ${safeName(sha256.slice(0, 12))})`;
+}
+
+/** The kernels that decompress fast, and how they are proved to be the same. */
+function repackText({ repacked }: Pick<RunPlan, 'repacked'>): string | undefined {
+  const { first, capture } = repacked ?? {};
+  const of = [
+    ...(first === undefined ? [] : [{ what: 'the first kernel', ...first }]),
+    ...(capture === undefined ? [] : [{ what: 'the capture kernel', ...capture }]),
+  ].map(
+    ({ what, compression, sha256, vmlinuxSha256 }) =>
+      `${what} (${compression}, sha256 ${safeName(sha256.slice(0, 12))}, vmlinux ${safeName(vmlinuxSha256.slice(0, 12))})`,
+  );
+  return of.length === 0 ? undefined : of.join('; ');
 }
 
 function noVerdict(judgeAgain: string, colors: Palette): string {

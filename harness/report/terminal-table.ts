@@ -102,7 +102,8 @@ export function resultLine(result: RunResult, options: TextOptions): string {
   const { undecided = [] } = result;
   const open = undecided.length === 0 ? '' : `; not judged: ${undecided.map(safeName).join(', ')}`;
   const under = result.accelUnproved === undefined ? '' : `; under ${accelName(result)}`;
-  const what = `${verdictName(result)}${why}${open}${under}`;
+  const repacked = result.repacked === undefined ? '' : `; repacked: ${result.repacked}`;
+  const what = `${verdictName(result)}${why}${open}${under}${repacked}`;
   const name = result.outcome === 'expected' ? '' : `  ${safeName(result.runId)}`;
   return `${paint(result.outcome.padEnd(OUTCOME_COLUMNS))}  ${where}  ${what}  ${seconds(result.durationMs)}${name}`;
 }

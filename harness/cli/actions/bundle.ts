@@ -45,7 +45,11 @@ async function pack(
     names: namesOfThisHost(out),
     crashpathVersion: version(),
     imageAgain: (plan: RunPlan) =>
-      imageFor(plan.scenario, plan, { ...cacheOptions(), keepsVmcore: writesVmcore(plan) }),
+      imageFor(plan.scenario, plan, {
+        ...cacheOptions(),
+        keepsVmcore: writesVmcore(plan),
+        repacked: plan.repacked?.capture,
+      }),
   });
   const { verdict, detail } = result;
   process.stdout.write(

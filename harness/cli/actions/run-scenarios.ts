@@ -119,7 +119,10 @@ async function plansOf(
   },
 ): Promise<RunPlan[][]> {
   const options = { ...prepareOptions(), campaign, hosts };
-  if (file !== undefined) return planTrialsOnHosts(inRounds(file.cells), argv, options);
+  if (file !== undefined) {
+    const repack = argv.repack ?? file.repack;
+    return planTrialsOnHosts(inRounds(file.cells), { ...argv, repack }, options);
+  }
   requireScenario(argv.scenario);
   requireKernel(argv);
   const repeat = argv.repeat ?? (argv.untilHang === undefined ? undefined : MOST_UNTIL_HANG);

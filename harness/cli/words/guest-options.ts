@@ -4,6 +4,8 @@ import {
   GUEST_DEFAULTS,
   KEEP_VMCORE,
   type KeepVmcore,
+  type Repack,
+  REPACKS,
   VMCORE_READS,
   type VmcoreReading,
 } from '../../plan/guest-defaults.js';
@@ -19,6 +21,7 @@ import {
   memoryMiB,
   nonEmpty,
   qemuName,
+  repack,
   text,
   vmcoreReading,
   wholeNumber,
@@ -40,6 +43,7 @@ export interface GuestOptions {
   host: string[];
   jobs: number | undefined;
   clone: boolean;
+  repack: Repack | undefined;
   vmcore: VmcoreReading | undefined;
   'keep-vmcore': KeepVmcore | undefined;
   'keep-failed': number | undefined;
@@ -60,6 +64,7 @@ export const GUEST_PLAN_OPTIONS = [
   'memory',
   'machine',
   'cpu-model',
+  'repack',
   'vmcore',
   'keep-vmcore',
   'keep-failed',
@@ -139,6 +144,13 @@ export function guestOptions<T>(yargs: Argv<T>) {
       default: true,
       describe:
         'Boot and arm a guest of several runs once, and begin most of its runs as clones of it; --no-clone boots each run',
+    })
+    .option('repack', {
+      choices: REPACKS,
+      requiresArg: true,
+      coerce: repack,
+      describe:
+        'Repack these kernels so that they decompress fast: the same kernel and decompressor, another payload (default: none; docs/performance.md)',
     })
     .option('vmcore', {
       choices: VMCORE_READS,

@@ -6,6 +6,7 @@ import {
   KEEP_VMCORE,
   mistakeInMachine,
   QEMU_NAME,
+  REPACKS,
   VMCORE_READS,
 } from '../../plan/guest-defaults.js';
 import { LOCAL_HOST_NAME, parseHostAddress } from '../../ssh/address.js';
@@ -144,6 +145,9 @@ export function accelerator(value: unknown): AccelRequest {
 
 /** How much of /proc/vmcore is read; undefined leaves it to the scenario. */
 export const vmcoreReading = oneOf('--vmcore', VMCORE_READS);
+
+/** Which kernels are repacked. */
+export const repack = oneOf('--repack', REPACKS);
 
 /** Of which runs a dump is kept. */
 export const keepVmcore = oneOf('--keep-vmcore', KEEP_VMCORE);

@@ -49,6 +49,7 @@ export function fixedByCampaign(argv: RunArguments): string[] {
 
 /** Options about the host, not about the runs that a campaign file describes. */
 const BESIDE_A_FILE: readonly string[] = [
+  'repack',
   'vmcore',
   'keep-vmcore',
   'keep-failed',

@@ -160,11 +160,12 @@ function identity(result: RunResult, plan: RunPlan | undefined): Markup {
     result.captureKernelSha256 === result.kernelSha256
       ? undefined
       : html`, capture kernel ${safeName(result.captureKernel)} sha256 <code>${safeName(result.captureKernelSha256.slice(0, 12))}</code>`;
+  const repacked = result.repacked === undefined ? '' : `, repacked: ${result.repacked}`;
   const last =
     result.lastPhase === null
       ? 'none'
       : `${result.lastPhase} (${PHASES.indexOf(result.lastPhase) + 1} of ${PHASES.length})`;
   const start = result.clone === undefined ? undefined : html`, ${startText(result.clone)}`;
   const about = plan === undefined ? undefined : html`<br>${safeSentence(plan.scenario.summary)}`;
-  return html`<p class="quiet foot">run ${safeName(result.runId)} of ${safeName(result.campaign)}, ${accelName(result)}${where}, last phase ${last}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${capture}${start}${about}</p>`;
+  return html`<p class="quiet foot">run ${safeName(result.runId)} of ${safeName(result.campaign)}, ${accelName(result)}${where}, last phase ${last}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${capture}${repacked}${start}${about}</p>`;
 }
