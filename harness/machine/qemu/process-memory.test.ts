@@ -50,8 +50,8 @@ sys.stdin.read()
 
 void t.test('a child is read, with zeros for what it never touched, until it is gone', async (t) => {
   const child = spawn('python3', ['-c', PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const [text] = (await once(child.stdout, 'data')) as [Buffer];
-  const address = Number(text.toString());
+  const [text] = await once(child.stdout, 'data');
+  const address = Number(String(text));
   const memory = openProcessMemory(child.pid ?? 0);
   t.teardown(() => memory.close());
   const into = Buffer.alloc(16384, 0xff);
