@@ -116,6 +116,11 @@ export function wholeMemory(facts: Facts): Aspect {
     if (kept === undefined) undecided.push('vmcore-unchanged');
     else if (!kept) degradedBy.push(['vmcore-overwritten', compared]);
   }
+  // What was read is right, so what was mapped is not: programs that dump map it.
+  if (end.read.mapped?.unlikeAt !== undefined && degradedBy.length === 0) {
+    if (plan.scenario.guest.nic === undefined) degradedBy.push(['vmcore-differs', end]);
+    else if (!undecided.includes('vmcore-compared')) undecided.push('vmcore-compared');
+  }
   if (patterns !== undefined && (patterns.found < patterns.written || !patterns.right)) {
     degradedBy.push(['patterns-missing', end]);
   }

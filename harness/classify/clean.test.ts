@@ -274,6 +274,8 @@ function whole(
     place?: Place;
     /** Samples show that the other vCPU is stopped. */
     sampled?: boolean;
+    /** What the frame says of mmap. */
+    mapped?: { readonly mapped: string; readonly mapErrno: string; readonly unlike: string };
   } = {},
 ): MadeRun {
   const {
@@ -285,6 +287,7 @@ function whole(
     compared = true,
     place = 'purgatory',
     sampled = true,
+    mapped,
     ...headers
   } = changes;
   const pages = Array.from({ length: patterns }, (_, index) => index);
@@ -304,6 +307,7 @@ function whole(
       errno: hex(unreadable === 0 ? 0 : 5, 8),
       seen: seen.toString('hex'),
       sum: patternSum(nonce, pages),
+      ...mapped,
     }),
   );
   finished(run.control(frame({ ev: 'vmcore-reader', status: 0 })));
@@ -353,6 +357,15 @@ void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', asy
   t.equal(judge(whole({ notesDiffer: false, addressesDiffer: 0 })), 'clean');
   t.equal(judge(whole({ notesDiffer: true })), 'degraded vmcore-notes-differ');
   t.equal(judge(whole({ addressesDiffer: 1 })), 'degraded vmcore-headers-differ');
+  const none = 'f'.repeat(16);
+  const pages = '000000000000f000';
+  const mapped = (unlike: string, mapErrno = '00000000') => ({ mapped: pages, mapErrno, unlike });
+  t.equal(judge(whole({ mapped: mapped(none) })), 'clean');
+  t.equal(judge(whole({ mapped: mapped(none, '00000013') })), 'clean', 'a kernel without mmap is read');
+  const unlike = mapped('0000000000100000');
+  t.equal(judge(whole({ mapped: unlike })), 'degraded vmcore-differs', 'what was read is right');
+  t.equal(judge(whole({ mapped: unlike, missing: 1 })), 'degraded vmcore-incomplete', 'what was read is not');
+  t.equal(judge(whole({ mapped: unlike }), card), 'clean vmcore-compared?', 'the card may have written');
   t.equal(judge(whole({ patterns: 1023 })), 'degraded patterns-missing');
   t.equal(judge(whole({ nonce: 'cp-other' })), 'degraded patterns-missing', "another run's");
   t.equal(judge(whole({ patterns: 0 })), 'capture-no-vmcore/patterns-missing');

@@ -1,5 +1,5 @@
 import { type Autopsy, stackNames } from '../model/autopsy.js';
-import type { EventOf, Progress, RunEvent } from '../model/event.js';
+import type { EventOf, Progress, RunEvent, VmcoreRead } from '../model/event.js';
 import type { Evidence } from '../model/verdict.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { HostFact } from '../model/record.js';
@@ -72,12 +72,12 @@ function excerptOf(event: RunEvent): string {
     case 'vmcore-chunks':
       return `${event.chunks.length} chunks from ${event.first}`;
     case 'vmcore-read': {
-      const { sizeBytes, unreadablePages, firstUnreadable, patterns } = event.read;
+      const { sizeBytes, unreadablePages, firstUnreadable, patterns, mapped } = event.read;
       const failed =
         firstUnreadable === undefined
           ? ''
           : `, the first at 0x${firstUnreadable.offset.toString(16)} (errno ${firstUnreadable.errno})`;
-      return `${sizeBytes} bytes read, ${unreadablePages} pages unreadable${failed}; ${patterns.length} pattern pages`;
+      return `${sizeBytes} bytes read, ${unreadablePages} pages unreadable${failed}; ${patterns.length} pattern pages${mappedText(mapped)}`;
     }
     case 'vmcore-reader':
       return `exit status ${event.status}`;
@@ -161,4 +161,13 @@ function progressText({ ownMs, wallMs, silentMs, channel, samples, newCode, stuc
     `own time ${seconds(ownMs)} s of ${seconds(wallMs)} s; ${said}; ` +
     `new code in ${newCode} of ${samples} samples${stuck}`
   );
+}
+
+function mappedText(mapped: VmcoreRead['mapped']): string {
+  if (mapped === undefined) return '';
+  const { pages, errno, unlikeAt } = mapped;
+  const until = errno === undefined ? '' : `, then mmap failed (errno ${errno})`;
+  const unlike =
+    unlikeAt === undefined ? '' : `, until a read gave other bytes at 0x${unlikeAt.toString(16)} of the file`;
+  return `; ${pages} pages by mmap${until}${unlike}`;
 }

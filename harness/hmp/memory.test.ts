@@ -1,6 +1,6 @@
 import t from 'tap';
 import { readGeneralRegisters } from './general-registers.js';
-import { readCommand, readMemoryRanges, readMemoryText } from './memory.js';
+import { readCommand, readHostAddress, readMemoryRanges, readMemoryText, readRamRegions } from './memory.js';
 
 /** QEMU 7.2.22, `xp /3gx 0x1000`. */
 const DUMP =
@@ -45,6 +45,21 @@ void t.test('only memory is a range, never a device', (t) => {
     { start: 0xfffc0000n, end: 0x100000000n },
   ]);
   t.equal(readMemoryRanges('unknown command\r\n'), undefined);
+  t.end();
+});
+
+void t.test('RAM, piece by piece, and where QEMU has it', (t) => {
+  t.same(readRamRegions(TREE), [
+    { start: 0n, end: 0xa0000n },
+    { start: 0xcb000n, end: 0x30000000n },
+  ]);
+  t.equal(readRamRegions('unknown command\r\n'), undefined);
+  t.equal(
+    readHostAddress('Host virtual address for 0x100000 (pc.ram) is 0x7f9a27f00000\r\n'),
+    0x7f9a27f00000,
+  );
+  t.equal(readHostAddress('Memory at address 0xfee00000is not RAM\r\n'), undefined);
+  t.equal(readHostAddress('No memory is mapped at address 0x30000000\r\n'), undefined);
   t.end();
 });
 

@@ -85,6 +85,10 @@ async function bytesOf(
 ): Promise<Buffer> {
   if (source.from === 'script')
     return readHostFile(join(materials.scriptsDir, source.name), materials.signal);
+  if (source.from === 'listing') {
+    const path = join(materials.scriptsDir, source.name);
+    return listedBytes((await readHostFile(path, materials.signal)).toString('latin1'), path);
+  }
   if (source.from === 'library') {
     return readHostFile(join(materials.librariesRoot ?? '/', source.hostPath), materials.signal);
   }
@@ -92,6 +96,18 @@ async function bytesOf(
     return present(materials.programs.get(source.name)?.bytes, `program ${source.name}`);
   }
   return present(materials.modules[source.index]?.bytes, `module ${source.index}`);
+}
+
+/**
+ * The bytes of a listing: pairs of hexadecimal digits, # begins a comment. `file` is only for the message. Throws a harness
+ * Fault for anything else.
+ */
+export function listedBytes(text: string, file: string): Buffer {
+  const digits = text.replace(/#.*/g, '').replace(/\s+/g, '');
+  if (/^(?:[0-9a-f]{2})+$/.test(digits)) return Buffer.from(digits, 'hex');
+  throw harnessFault(
+    `cannot put listing "${file}" into an image: it is not pairs of hexadecimal digits; restore it from the release`,
+  );
 }
 
 function present(bytes: Buffer | undefined, what: string): Buffer {

@@ -5,6 +5,8 @@ import { type ImageName, isGuestPath, type RecipeLine } from './recipe.js';
 /** The source of a planned file's bytes. */
 export type Source =
   | { readonly from: 'script'; readonly name: string }
+  /** A script of hexadecimal digits; the file has the bytes. */
+  | { readonly from: 'listing'; readonly name: string }
   | { readonly from: 'program'; readonly name: string }
   /** A shared library or the loader, at the same absolute path on the host or in the tree of programs. */
   | { readonly from: 'library'; readonly hostPath: string }
@@ -49,6 +51,7 @@ export function planImage(image: ImageName, lines: readonly RecipeLine[], facts:
   for (const line of lines) {
     if ('dir' in line) addDir(line.dir, line.mode);
     else if ('script' in line) addFile(line.path, line.mode, { from: 'script', name: line.script });
+    else if ('listing' in line) addFile(line.path, line.mode, { from: 'listing', name: line.listing });
     else if ('program' in line) addFile(line.path, line.mode, { from: 'program', name: line.program });
     else if ('kernel' in line) addFile(line.path, line.mode, { from: 'kernel' });
     else if ('image' in line) addFile(line.path, line.mode, { from: 'image' });

@@ -44,6 +44,7 @@ const refused: readonly (readonly [name: string, text: string, why: RegExp])[] =
   ['a relative path', recipe('{ dir: a }'), /images.capture/],
   ['a mode that YAML read as a number', recipe('{ dir: /a, mode: 0755 }'), /images.capture/],
   ['a line of two kinds', recipe('{ path: /a, script: x, program: busybox }'), /images.capture/],
+  ['a listing outside init/', recipe('{ path: /a, listing: ../x }'), /images.capture/],
   ['a script outside init/', recipe('{ path: /a, script: ../x }'), /images.capture/],
 ];
 

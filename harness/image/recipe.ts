@@ -30,6 +30,7 @@ const feature = z.enum(IMAGE_FEATURES).optional();
 const Line = z.union([
   z.strictObject({ dir: guestPath, mode: mode.default(0o755) }),
   z.strictObject({ path: guestPath, script: word, mode: fileMode, for: feature }),
+  z.strictObject({ path: guestPath, listing: word, mode: fileMode }),
   z.strictObject({ path: guestPath, program: word, mode: fileMode, for: feature }),
   z.strictObject({ path: guestPath, kernel: z.literal('capture'), mode: fileMode }),
   z.strictObject({ path: guestPath, image: z.literal('capture'), mode: fileMode }),

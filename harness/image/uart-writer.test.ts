@@ -1,21 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
+import which from 'which';
+import { listedProgram } from '../testing/builders/listed-program.js';
 
-const LISTING = fileURLToPath(new URL('../../images/init/uart-writer.hex', import.meta.url));
 /** Offsets are ports: of the second UART's registers, as a 16550 has them. */
 const UART = 0x2f8;
 const LINE_STATUS = UART + 5;
 const HOLDING_REGISTER_EMPTY = 0x20;
+const ALL_SENT = 0x60;
 
 /** Writes through the program to a file that stands for /dev/port, with the given line status. */
 async function send(t: Test, input: string, lineStatus: number) {
-  const program = join(t.testdir({}), 'uart-writer');
+  const { path: program } = await listedProgram(t, 'uart-writer');
   const ports = `${program}.ports`;
-  const listing = (await readFile(LISTING, 'utf8')).replace(/#.*/g, '').replace(/\s+/g, '');
-  await writeFile(program, Buffer.from(listing, 'hex'), { mode: 0o755 });
   const registers = Buffer.alloc(UART + 8, 0xff);
   registers[LINE_STATUS] = lineStatus;
   await writeFile(ports, registers);
@@ -24,18 +22,22 @@ async function send(t: Test, input: string, lineStatus: number) {
 }
 
 void t.test('bytes go out one after another, with no interrupt enabled', async (t) => {
-  const { exitCode, uart } = await send(t, 'CP1 {}\n', HOLDING_REGISTER_EMPTY);
+  const { exitCode, uart } = await send(t, 'CP1 {}\n', ALL_SENT);
   t.equal(exitCode, 0);
   t.equal(uart[0], 0x0a, 'the last byte of the input is the last that was sent');
   t.equal(uart[1], 0, 'interrupt enable');
   t.equal(uart[3], 3, 'line control: divisor latch off');
   t.equal(uart[4], 3, 'modem control: no loopback');
+  t.equal(uart[2], 0xc1, 'FIFO control: on');
 });
 
 void t.test('a UART that never sends does not block it forever', async (t) => {
   const { exitCode, uart } = await send(t, 'x', 0);
   t.equal(exitCode, 3);
   t.equal(uart[0], 0xff, 'and gets no byte');
+  const started = await send(t, 'x', HOLDING_REGISTER_EMPTY);
+  t.equal(started.exitCode, 3, 'it took the byte, and never sent it');
+  t.equal(started.uart[0], 0x78);
 });
 
 void t.test('no input is no fault, no right to the ports is one', async (t) => {
@@ -43,4 +45,11 @@ void t.test('no input is no fault, no right to the ports is one', async (t) => {
   t.equal(exitCode, 0);
   const shut = await execa('sh', ['-c', '"$0" >/dev/full', program], { input: 'x', reject: false });
   t.equal(shut.exitCode, 1);
+});
+
+const lacking = ['as', 'objcopy'].filter((name) => which.sync(name, { nothrow: true }) === null);
+const skip = lacking.length === 0 ? false : `${lacking.join(', ')} of binutils is not installed`;
+void t.test('the bytes are what its source assembles to', { skip }, async (t) => {
+  const { wanted, found } = await (await listedProgram(t, 'uart-writer')).assembled();
+  t.equal(found, wanted);
 });

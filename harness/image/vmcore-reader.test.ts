@@ -1,36 +1,17 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
 import which from 'which';
+import { listedProgram } from '../testing/builders/listed-program.js';
 import { CHUNK_BYTES, chunkSums, PAGE_BYTES, patternPage, patternSum } from '../timeline/chunk-sums.js';
 import { readControlLine } from '../timeline/control.js';
 
-const LISTING = fileURLToPath(new URL('../../images/init/vmcore-reader.hex', import.meta.url));
-/** Of the ELF header and the program header, which the listing does not assemble. */
-const HEADER_BYTES = 120;
-
-async function program(t: Test): Promise<{ path: string; bytes: Buffer; source: string }> {
-  const path = join(t.testdir({}), 'vmcore-reader');
-  const text = await readFile(LISTING, 'utf8');
-  const bytes = Buffer.from(text.replace(/#.*/g, '').replace(/\s+/g, ''), 'hex');
-  await writeFile(path, bytes, { mode: 0o755 });
-  const lines = text.split('\n');
-  const body = lines.slice(lines.indexOf('# .set BLOCK, 0x10000'));
-  const source = body.map((line) => {
-    const code = /^(?:[0-9a-f]{2} )+ *# (.*)$/.exec(line)?.[1];
-    return code ?? /^# (\w+:|\.set .*)$/.exec(line)?.[1] ?? '';
-  });
-  return { path, bytes, source: source.join('\n') };
-}
-
-/** Reads a file, and gives what the frames say. */
-async function read(t: Test, contents: Buffer) {
-  const { path } = await program(t);
+/** Reads a file, and gives what the frames say. `command` for a shell: the program is $0, the file $1. */
+async function read(t: Test, contents: Buffer, command = '"$0" <"$1"') {
+  const { path } = await listedProgram(t, 'vmcore-reader');
   const file = `${path}.vmcore`;
   await writeFile(file, contents);
-  const { stdout, exitCode } = await execa('sh', ['-c', '"$0" <"$1"', path, file], { reject: false });
+  const { stdout, exitCode } = await execa('sh', ['-c', command, path, file], { reject: false });
   const bodies = stdout.split('\n').map((line) => readControlLine(line));
   const end = bodies.find((body) => body.type === 'vmcore-read');
   const chunks = bodies.flatMap((body) => (body.type === 'vmcore-chunks' ? body.chunks : []));
@@ -60,6 +41,15 @@ void t.test('every chunk has the sums that the host computes', { skip: SKIP }, a
       patternSum: patternSum('cp-made', [0, 1, 700, 1023]),
     },
   });
+  if (end?.type !== 'vmcore-read') return t.fail('no end');
+  // The first 16 pages of each chunk are read, and the end, which fills no block.
+  t.strictSame(end.read.mapped, { pages: 9 * (256 - 16) });
+  const { chunks: allRead, end: endOfAll } = await read(t, contents, '"$0" read <"$1"');
+  t.strictSame(allRead, chunks, 'the same when all of it is read');
+  t.match(endOfAll, { read: { mapped: { pages: 0 } } });
+  const { chunks: unmapped, end: endUnmapped } = await read(t, contents, 'ulimit -v 2048; exec "$0" <"$1"');
+  t.strictSame(unmapped, chunks, 'and when it cannot be mapped');
+  t.strictSame(endUnmapped?.type === 'vmcore-read' && endUnmapped.read.mapped, { pages: 0, errno: 12 });
 });
 
 void t.test(
@@ -80,7 +70,7 @@ void t.test(
 
 void t.test('an empty file is a fault, as is an output that cannot be written', { skip: SKIP }, async (t) => {
   t.equal((await read(t, Buffer.alloc(0))).exitCode, 1);
-  const { path } = await program(t);
+  const { path } = await listedProgram(t, 'vmcore-reader');
   const full = await execa('sh', ['-c', '"$0" <"$0" >/dev/full', path], { reject: false });
   t.equal(full.exitCode, 2);
 });
@@ -88,9 +78,6 @@ void t.test('an empty file is a fault, as is an output that cannot be written', 
 const lacking = ['as', 'objcopy'].filter((name) => which.sync(name, { nothrow: true }) === null);
 const skip = lacking.length === 0 ? SKIP : `${lacking.join(', ')} of binutils is not installed`;
 void t.test('the bytes are what its source assembles to', { skip }, async (t) => {
-  const { path, bytes, source } = await program(t);
-  await writeFile(`${path}.s`, `.intel_syntax noprefix\n${source}\n`);
-  await execa('as', ['--64', '-o', `${path}.o`, `${path}.s`]);
-  await execa('objcopy', ['-O', 'binary', '-j', '.text', `${path}.o`, `${path}.bin`]);
-  t.equal((await readFile(`${path}.bin`)).toString('hex'), bytes.subarray(HEADER_BYTES).toString('hex'));
+  const { wanted, found } = await (await listedProgram(t, 'vmcore-reader')).assembled();
+  t.equal(found, wanted);
 });

@@ -242,6 +242,13 @@ export interface VmcoreRead {
   readonly patterns: readonly number[];
   /** Sum of their checksums, 16 hexadecimal digits. */
   readonly patternSum: string;
+  /**
+   * Pages that were mapped and not read; why the kernel mapped none from some place on; and where reading first gave
+   * other bytes than mapping, from where on everything was read. Absent in events of older images, which read all.
+   */
+  readonly mapped?:
+    | { readonly pages: number; readonly errno?: number; readonly unlikeAt?: number }
+    | undefined;
 }
 
 /** A segment of memory in the ELF headers of /proc/vmcore. */

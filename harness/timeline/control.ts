@@ -15,8 +15,9 @@ const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** /sys/devices/system/cpu/online; absent in frames of older images. */
 const online = z.string().max(1024).optional();
-/** A number as the reader of the vmcore writes it. */
+/** Numbers as the reader of the vmcore writes them. */
 const hex64 = z.string().regex(/^[0-9a-f]{16}$/);
+const hex32 = z.string().regex(/^[0-9a-f]{8}$/);
 
 const Frame = z.discriminatedUnion('ev', [
   z.object({ ev: z.literal('hello'), release: base64, cpus: count, modulesFailed: base64 }),
@@ -43,9 +44,13 @@ const Frame = z.discriminatedUnion('ev', [
     size: hex64,
     unreadable: hex64,
     at: hex64,
-    errno: z.string().regex(/^[0-9a-f]{8}$/),
+    errno: hex32,
     seen: z.string().regex(/^[0-9a-f]{256}$/),
     sum: hex64,
+    // Absent in frames of older images, which read everything.
+    mapped: hex64.optional(),
+    mapErrno: hex32.optional(),
+    unlike: hex64.optional(),
   }),
   z.object({ ev: z.literal('vmcore-reader'), status: count }),
   z.object({

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { PAGE_BYTES } from './chunk-sums.js';
+import { PAGE_BYTES, ZERO_PAGE } from './chunk-sums.js';
 
 /** Checksums (CRC-32) of pages of physical memory: four bytes for each page. */
 export class PageSums {
@@ -38,10 +38,13 @@ export class PageSums {
   }
 }
 
+const ZERO_SUM = crc32(ZERO_PAGE);
+
 function sumsOf(memory: Buffer): Uint32Array {
   const sums = new Uint32Array(memory.length / PAGE_BYTES);
   for (let page = 0; page < sums.length; page += 1) {
-    sums[page] = crc32(memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+    const bytes = memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+    sums[page] = bytes.equals(ZERO_PAGE) ? ZERO_SUM : crc32(bytes);
   }
   return sums;
 }

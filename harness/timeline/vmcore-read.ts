@@ -28,6 +28,9 @@ export function readEnd(frame: {
   readonly errno: string;
   readonly seen: string;
   readonly sum: string;
+  readonly mapped?: string | undefined;
+  readonly mapErrno?: string | undefined;
+  readonly unlike?: string | undefined;
 }): VmcoreRead {
   const unreadablePages = number(frame.unreadable);
   const seen = Buffer.from(frame.seen, 'hex');
@@ -41,5 +44,25 @@ export function readEnd(frame: {
       [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte & (1 << bit)) !== 0).map((bit) => index * 8 + bit),
     ),
     patternSum: frame.sum,
+    ...mappingIn(frame),
+  };
+}
+
+/** No block differs from what is mapped. */
+const NONE = 'f'.repeat(16);
+
+function mappingIn({
+  mapped,
+  mapErrno = '0',
+  unlike = NONE,
+}: Pick<Parameters<typeof readEnd>[0], 'mapped' | 'mapErrno' | 'unlike'>): Pick<VmcoreRead, 'mapped'> {
+  if (mapped === undefined) return {};
+  const errno = Number.parseInt(mapErrno, 16);
+  return {
+    mapped: {
+      pages: number(mapped),
+      ...(errno === 0 ? {} : { errno }),
+      ...(unlike === NONE ? {} : { unlikeAt: number(unlike) }),
+    },
   };
 }

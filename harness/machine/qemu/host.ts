@@ -2,6 +2,7 @@ import type { SocketTarget } from '../../qemu/socket/connect-when-listening.js';
 import type { HostTimeReporter, ReportHostTime } from './host-time.js';
 import type { SupervisedQemu } from './kept/supervised.js';
 import type { QemuProcess } from './process.js';
+import type { ProcessMemory } from './process-memory.js';
 import type { StreamServer } from './stream-server.js';
 import type { UartChannel } from './uart.js';
 
@@ -41,6 +42,13 @@ export interface HostPlace {
   begin(cont: () => Promise<unknown>): Promise<void>;
   /** Reports the host time of QEMU's threads, where the host's kernel counts it. */
   reportHostTime(pid: number, report: ReportHostTime): HostTimeReporter;
+  /**
+   * Opens the memory of QEMU's process, which may map `file` privately; absent where that cannot be read. Throws when the
+   * host forbids it.
+   */
+  readonly openMemory?:
+    | ((pid: number, options: { readonly file: number | undefined }) => ProcessMemory)
+    | undefined;
   /** How long a question is on its way there and back, milliseconds; absent for this host. */
   readonly roundTripMs?: (() => number) | undefined;
   /**

@@ -18,7 +18,7 @@ void t.test('memory is read in bounded pieces, and the file is removed', async (
       await writeFile(join(directory, words.filename), Buffer.alloc(words.size - short, words.val / MIB));
       return {};
     };
-  const memory = (short = 0) => qemuMemory({ execute: write(short) }, place);
+  const memory = (short = 0) => qemuMemory({ execute: write(short) }, { place });
   const bytes = await memory().read(8 * MIB, 33 * MIB);
   t.equal(bytes.length, 33 * MIB);
   t.strictSame([bytes[0], bytes.at(-1)], [8, 40]);

@@ -132,6 +132,16 @@ async function start(
   }
   if (origin?.kind === 'clone') await loadState(qmp, place, origin.state);
   await place.begin(() => answer(qmp.execute('cont')));
+  const openMemory = () => {
+    try {
+      const memory = place.openMemory?.(qemu.pid, { file: origin?.memory });
+      if (memory !== undefined) teardown.defer("close the memory of QEMU's process", () => memory.close());
+      return memory;
+    } catch {
+      // The host forbids it: QEMU writes its memory to a file.
+      return undefined;
+    }
+  };
   const apicIds = remember(() => readApicIds(qmp));
   const interrupts = qtestInterrupts({
     apicIds,
@@ -177,7 +187,7 @@ async function start(
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
     resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
-    memory: qemuMemory(qmp, place),
+    memory: qemuMemory(qmp, { place, openMemory }),
     ...(origin?.kind === 'template' ? { snapshot: { save: () => saveState(qmp, place) } } : {}),
     ...(plan.keepVmcore === undefined
       ? {}

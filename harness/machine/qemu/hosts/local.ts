@@ -6,6 +6,7 @@ import type { HostPlace, QemuHost } from '../host.js';
 import { reportHostTime } from '../host-time.js';
 import { startSupervised } from '../kept/supervised.js';
 import { startQemu } from '../process.js';
+import { openProcessMemory } from '../process-memory.js';
 import { endOf } from '../reset-kind.js';
 import { listenForStream } from '../stream-server.js';
 import { Teardown } from '../teardown.js';
@@ -58,6 +59,7 @@ function localPlace(
     socket: (name) => ({ path: join(base, name) }),
     begin: async () => undefined,
     reportHostTime,
+    openMemory: openProcessMemory,
     read: (file, bytes, into) => readInto(join(directory, file), into ?? Buffer.allocUnsafeSlow(bytes)),
     remove: (file) => rm(join(directory, file), { force: true }),
     endOfLog: (mostBytes) => endOf(join(directory, RUN_FILES.qemuLog), mostBytes),
