@@ -83,7 +83,7 @@ export async function runCampaign(
   };
   const runOne = async (plan: RunPlan, seat: Seat): Promise<RunResult | undefined> => {
     try {
-      const start = await templates.of(plan);
+      const start = await templates.of(plan, seat);
       options.onStart?.(plan);
       const result = await execute(plan, seat, start);
       results.push(result);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MemoryHost } from '../machine/qemu/host.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
 
@@ -8,6 +9,8 @@ export interface Seat {
   readonly name: string | undefined;
   readonly jobs: number;
   readonly open: MachineOpener;
+  /** Memory of templates on another host; absent: its runs boot. */
+  readonly memory?: MemoryHost | undefined;
   /** The plan of a run on this host; the given one when absent. */
   readonly planOf?: ((plan: RunPlan) => RunPlan) | undefined;
   /** Whether the host can be reached; asked after a run lost it. */

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { SocketTarget } from '../../qemu/socket/connect-when-listening.js';
 import type { HostTimeReporter, ReportHostTime } from './host-time.js';
 import type { SupervisedQemu } from './kept/supervised.js';
@@ -5,8 +6,33 @@ import type { QemuProcess } from './process.js';
 import type { StreamServer } from './stream-server.js';
 import type { UartChannel } from './uart.js';
 
+/** Memory for the template of clones, on the host of their QEMUs. */
+export interface TemplateMemory {
+  /** The path by which QEMU opens it. */
+  readonly path: string;
+  /** How much of it is taken so far, bytes; 0 where that is not known. */
+  taken(): number;
+  /** The kernel frees it when no QEMU maps it any more. */
+  close(): void;
+}
+
+/** Memory of a host, bytes. */
+export interface FreeMemory {
+  /** What a process can still get: of the host, and of the memory cgroup in which it runs. */
+  readonly available: number;
+  /** What the file system of templates' memory can still hold. */
+  readonly inFiles: number;
+}
+
+/** What templates need of a host. */
+export interface MemoryHost {
+  /** Opens a file without a name. Throws when there is none to be had. */
+  openMemory(): Promise<TemplateMemory>;
+  freeMemory(): Promise<FreeMemory>;
+}
+
 /** A host on which QEMU runs: this one, or one that is reached over ssh. */
-export interface QemuHost {
+export interface QemuHost extends MemoryHost {
   /** As results and messages name it; undefined for this host. */
   readonly name: string | undefined;
   /**
@@ -35,6 +61,8 @@ export interface HostPlace {
     | undefined;
   /** A socket on which QEMU listens. */
   socket(name: string): SocketTarget;
+  /** A stream to a socket on which QEMU listens now, which is none of its chardevs. */
+  connect(socket: string): Promise<Duplex>;
   /** Makes QEMU's gdbstub ready for a connection, where it is not from the start; `hmp` asks the monitor. */
   readonly startDebugger?: ((hmp: (command: string) => Promise<string>) => Promise<void>) | undefined;
   /** QEMU's monitor answers: connects what is not connected yet. `cont` starts a guest that was held until now. */

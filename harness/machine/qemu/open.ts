@@ -131,7 +131,10 @@ async function start(
     teardown.defer('end the watch of the run state', end);
   }
   if (origin?.kind === 'clone') await loadState(qmp, place, origin.state);
-  await place.begin(() => answer(qmp.execute('cont')));
+  const cont = () => answer(qmp.execute('cont'));
+  await place.begin(cont);
+  // Its state says that the template was stopped.
+  if (origin?.kind === 'clone') await cont();
   const apicIds = remember(() => readApicIds(qmp));
   const interrupts = qtestInterrupts({
     apicIds,
