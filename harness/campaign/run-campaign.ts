@@ -123,7 +123,7 @@ export async function carryOut(
   };
   const runOne = async (plan: RunPlan, place: Place): Promise<RunResult | undefined> => {
     try {
-      const start = await templates.of(plan);
+      const start = await templates.of(plan, place.seat);
       options.onStart?.(plan);
       const result = await execute(plan, place, start);
       await appendResult(directory, result);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MemoryHost } from '../machine/qemu/host.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
 import type { Slots } from './slots.js';
@@ -11,6 +12,8 @@ export interface Seat {
   /** Lets guests start as the host has room, `jobs` of them at most; absent: `jobs` at a time. */
   readonly slots?: Slots | undefined;
   readonly open: MachineOpener;
+  /** Memory of templates on another host; absent: its runs boot. */
+  readonly memory?: MemoryHost | undefined;
   /** The plan of a run on this host; the given one when absent. */
   readonly planOf?: ((plan: RunPlan) => RunPlan) | undefined;
   /** Whether the host can be reached; asked after a run lost it. */

@@ -1,7 +1,8 @@
-import { fstatSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { MemoryHost } from '../machine/qemu/host.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Start, Template } from '../run/template.js';
 import { madePlan } from '../testing/builders/runs.js';
@@ -26,7 +27,7 @@ function templateIn(start: Start): Template {
   throw new Error(`the run boots: ${start.booted}`);
 }
 
-function opened(
+function openedTemplates(
   t: Test,
   options: Partial<TemplatesOptions> & { machines?: ReturnType<typeof madeMachines> },
 ) {
@@ -42,8 +43,12 @@ function opened(
 }
 
 /** How each run begins, one after the other. */
-async function begun(t: Test, plans: readonly RunPlan[], options: Parameters<typeof opened>[1] = {}) {
-  const { templates, ...rest } = opened(t, { plans, ...options });
+async function begun(
+  t: Test,
+  plans: readonly RunPlan[],
+  options: Parameters<typeof openedTemplates>[1] = {},
+) {
+  const { templates, ...rest } = openedTemplates(t, { plans, ...options });
   const starts: string[] = [];
   for (const plan of plans) {
     starts.push(word(await templates.of(plan)));
@@ -99,8 +104,31 @@ t.test('a long campaign has several templates, for other addresses of the kernel
   t.equal(starts.filter((start) => start === 'templates/001').length, 50);
 });
 
+t.test('runs on another host are clones of a template there, where it can keep one', async (t) => {
+  const opened: string[] = [];
+  const memoryOn = (path: string): MemoryHost => ({
+    async openMemory() {
+      opened.push(path);
+      return { path, taken: () => 0, close: () => opened.push(`closed ${path}`) };
+    },
+    freeMemory: async () => PLENTY,
+  });
+  const { open } = madeMachines();
+  const { templates, said } = openedTemplates(t, { plans: plansOf(5, { host: 'box' }), room: undefined });
+  const starts: string[] = [];
+  for (const host of ['box', 'hut', 'box', 'hut', 'hut']) {
+    const [plan = madePlan()] = plansOf(1, { host });
+    starts.push(word(await templates.of(plan, { open, memory: memoryOn(host) })));
+    templates.done(plan);
+  }
+  t.strictSame(starts, ['control', 'control', 'templates/001', 'templates/002', 'templates/002']);
+  t.match(said, [/booting .* once on box;/, /once on hut;/]);
+  templates.close();
+  t.strictSame(opened, ['box', 'hut', 'closed box', 'closed hut']);
+});
+
 t.test(
-  'a run on another host boots; cards, disks, guests that stay up and unarmed ones are cloned',
+  'a run on another host boots without memory there; cards, disks, guests that stay up and unarmed ones are cloned',
   async (t) => {
     const made = madePlan();
     const scenario = { ...made.scenario, guest: { nic: { model: 'e1000', net: 'user' } as const } };
@@ -148,7 +176,7 @@ t.test('without room for a template runs boot; a template that long was not used
 
   // Room for one template of 768 MiB beside what it can still grow by, not for two.
   const room = async () => ({ ...PLENTY, inFiles: GIB });
-  const { templates } = opened(t, { room });
+  const { templates } = openedTemplates(t, { room });
   const [one, other] = [plansOf(2), plansOf(40, { append: 'quiet' })];
   const start = async (plan: RunPlan | undefined) => {
     const began = word(await templates.of(plan ?? madePlan()));
@@ -168,28 +196,28 @@ t.test('without room for a template runs boot; a template that long was not used
 
 t.test('memory is given back when the last run has ended, and by close', async (t) => {
   const plans = plansOf(6);
-  const { templates } = opened(t, { plans });
-  const memories = new Set<number>();
+  const { templates } = openedTemplates(t, { plans });
+  const memories = new Set<string>();
   for (const plan of plans) {
     const start = await templates.of(plan);
     if (!('template' in start)) continue;
     memories.add(start.template.memory);
-    t.ok(fstatSync(start.template.memory).isFile(), 'a run under way has it');
+    t.ok(statSync(start.template.memory).isFile(), 'a run under way has it');
     templates.done(plan);
   }
-  const [memory = -1, ...others] = memories;
+  const [memory = '', ...others] = memories;
   t.strictSame(others, []);
-  t.throws(() => fstatSync(memory), { code: 'EBADF' });
+  t.throws(() => statSync(memory), { code: 'ENOENT' });
 
-  const again = opened(t, { plans });
+  const again = openedTemplates(t, { plans });
   await again.templates.of(plans[0] ?? madePlan());
   const template = templateIn(await again.templates.of(plans[1] ?? madePlan()));
   again.templates.close();
-  t.throws(() => fstatSync(template.memory), { code: 'EBADF' });
+  t.throws(() => statSync(template.memory), { code: 'ENOENT' });
 });
 
 t.test('after a clone that could not begin another template is made; after two in a row none', async (t) => {
-  const { templates, said } = opened(t, {});
+  const { templates, said } = openedTemplates(t, {});
   const plans = plansOf(6);
   const run = (number: number) => plans[number - 1] ?? madePlan();
   t.equal(word(await templates.of(run(1))), 'control');
@@ -197,9 +225,9 @@ t.test('after a clone that could not begin another template is made; after two i
   const { memory } = templateIn(await templates.of(run(2)));
   await templates.of(run(3));
   t.match(templates.failed(run(2), 'refused'), /\/templates\/failed-run-2$/);
-  t.ok(fstatSync(memory).isFile(), 'the other clone may still have to open it');
+  t.ok(statSync(memory).isFile(), 'the other clone may still have to open it');
   templates.failed(run(3), 'refused');
-  t.throws(() => fstatSync(memory), { code: 'EBADF' });
+  t.throws(() => statSync(memory), { code: 'ENOENT' });
   templates.done(run(2));
   t.match(said.slice(1), [/^run-2: cannot begin as a clone and boots: refused$/, /^run-3: /]);
 
@@ -216,7 +244,7 @@ t.test('after a clone that could not begin another template is made; after two i
 
 t.test('templates of an earlier part of the campaign stay', async (t) => {
   const directory = t.testdir({ templates: { '001': { 'plan.json': '{}' } } });
-  const { templates } = opened(t, { directory });
+  const { templates } = openedTemplates(t, { directory });
   const [first, second] = plansOf(2);
   await templates.of(first ?? madePlan());
   t.equal(word(await templates.of(second ?? madePlan())), 'templates/002');

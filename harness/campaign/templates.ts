@@ -1,7 +1,7 @@
-import { closeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openMemoryFile } from '../machine/qemu/clone.js';
+import type { FreeMemory, MemoryHost, TemplateMemory } from '../machine/qemu/host.js';
+import { LOCAL_MEMORY } from '../machine/qemu/hosts/local-memory.js';
 import { openQemu } from '../machine/qemu/open.js';
 import { errnoOf, messageOf } from '../model/errno.js';
 import type { BootReason } from '../model/start.js';
@@ -9,7 +9,8 @@ import { guestName } from '../plan/guest-spec.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
 import { makeTemplate, type Start, type Template, type TemplateOptions } from '../run/template.js';
-import { fitsBeside, type HostMemory, hostMemory } from './template-room.js';
+import type { Seat } from './seats.js';
+import { fitsBeside } from './template-room.js';
 
 /** Runs of one guest below which booting a template first costs more than it saves. */
 const FEWEST_RUNS = 3;
@@ -26,10 +27,16 @@ const MOST_FAILURES = 2;
 /** Below the campaign's directory. */
 const TEMPLATES = 'templates';
 
+/** The host of a run, and how machines start there. */
+export type TemplateSeat = Pick<Seat, 'open' | 'memory'>;
+
 /** How the runs of a campaign begin. */
 export interface Templates {
-  /** How a run begins; its template is made first. Each call is followed by one of `done`, or of `failed` and `done`. */
-  of(plan: RunPlan): Promise<Start>;
+  /**
+   * How a run begins, on this host without a seat; its template is made first. Each call is followed by one of `done`, or of
+   * `failed` and `done`.
+   */
+  of(plan: RunPlan, seat?: TemplateSeat): Promise<Start>;
   /**
    * The run could not begin as a clone. Its template is not used again. Returns the directory for its recording, which
    * does not exist.
@@ -55,7 +62,8 @@ export function everyRunBoots(booted: BootReason): Templates {
 
 /** The memory of a template, made or in the making. */
 interface Held {
-  readonly memory: number;
+  readonly memory: TemplateMemory;
+  readonly host: string | undefined;
   readonly memoryMiB: number;
   made: Promise<Template | undefined>;
   /** Runs under way that began as its clones, or wait for it. */
@@ -83,6 +91,15 @@ interface Guest {
   why: string | undefined;
 }
 
+/** A template that is wanted: for this plan, on this host. */
+interface Wanted {
+  readonly plan: RunPlan;
+  /** Runs of its guest that are to come. */
+  readonly left: number;
+  readonly host: MemoryHost;
+  readonly open: MachineOpener;
+}
+
 /** Options of {@link campaignTemplates}. */
 export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
   /** Starts the machines; QEMU when absent. */
@@ -94,7 +111,7 @@ export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
   /** A guest is about to be booted for its clones, or could not be saved. */
   readonly onProgress?: ((text: string) => void) | undefined;
   /** The memory of this host; asked when absent. */
-  readonly room?: (() => Promise<HostMemory>) | undefined;
+  readonly room?: (() => Promise<FreeMemory>) | undefined;
 };
 
 /** Templates for the runs of a campaign, none of which has begun. */
@@ -119,24 +136,29 @@ class CampaignTemplates implements Templates {
     this.#options = options;
     if (options.plans === 'unknown') return;
     for (const plan of options.plans) {
+      // Which of the hosts runs it is not known.
+      if (plan.host !== undefined) continue;
       const guest = this.#guestOf(plan);
       guest.left += 1;
       guest.runs += 1;
     }
   }
 
-  async of(plan: RunPlan): Promise<Start> {
-    if (plan.host !== undefined) return { booted: 'other-host' };
+  async of(plan: RunPlan, seat?: TemplateSeat): Promise<Start> {
+    const host = plan.host === undefined ? LOCAL_MEMORY : seat?.memory;
+    if (host === undefined) return { booted: 'other-host' };
+    const { plans, open = openQemu } = this.#options;
     const guest = this.#guestOf(plan);
     const { left } = guest;
     const isControl = takesControl(guest, plan.scenario.name);
     guest.begun += 1;
     guest.left -= 1;
     this.#begun += 1;
-    if (guest.runs <= FEWEST_RUNS) return { booted: 'few-runs' };
+    const runs = plans === 'unknown' ? guest.runs : Math.min(guest.runs, plans.length);
+    if (runs <= FEWEST_RUNS) return { booted: 'few-runs' };
     if (isControl) return { booted: 'control' };
     if (guest.failures >= MOST_FAILURES) return { booted: 'no-template', saw: guest.why };
-    const held = await this.#currentOf(guest, { plan, left });
+    const held = await this.#currentOf(guest, { plan, left, host, open: seat?.open ?? open });
     if (typeof held === 'string') return { booted: held };
     held.users += 1;
     held.clones += 1;
@@ -165,7 +187,7 @@ class CampaignTemplates implements Templates {
   }
 
   close(): void {
-    for (const held of this.#held) closeSync(held.memory);
+    for (const held of this.#held) held.memory.close();
     this.#held.clear();
     for (const guest of this.#guests.values()) guest.current = undefined;
   }
@@ -174,7 +196,8 @@ class CampaignTemplates implements Templates {
     const key = guestKey(plan);
     const known = this.#guests.get(key);
     if (known !== undefined) return known;
-    const many = this.#options.plans === 'unknown' ? Number.POSITIVE_INFINITY : 0;
+    const isUnknown = this.#options.plans === 'unknown' || plan.host !== undefined;
+    const many = isUnknown ? Number.POSITIVE_INFINITY : 0;
     const counts = { left: many, runs: many, begun: 0, controls: new Map<string, number>(), failures: 0 };
     const guest: Guest = { ...counts, current: undefined, why: undefined };
     this.#guests.set(key, guest);
@@ -192,20 +215,16 @@ class CampaignTemplates implements Templates {
   }
 
   /** The template for the next clone; why there is none. */
-  async #currentOf(
-    guest: Guest,
-    { plan, left }: { readonly plan: RunPlan; readonly left: number },
-  ): Promise<Held | BootReason> {
-    const { memoryMiB } = plan.machine;
+  async #currentOf(guest: Guest, { plan, left, host, open }: Wanted): Promise<Held | BootReason> {
     const turn = this.#lastRoom.then(async () => {
       const { current } = guest;
       if (current !== undefined && (current.clones < CLONES_EACH || left < FEWEST_RUNS)) return current;
       if (current === undefined && left < FEWEST_RUNS) return 'few-runs';
-      let memory: number;
+      let memory: TemplateMemory;
       try {
         // Without room for another one, the old one goes on.
-        if (!(await this.#hasRoom(memoryMiB, guest))) return current ?? 'no-room';
-        memory = openMemoryFile();
+        if (!(await this.#hasRoom(guest, { plan, host }))) return current ?? 'no-room';
+        memory = await host.openMemory();
       } catch (error) {
         guest.failures = MOST_FAILURES;
         guest.why = messageOf(error);
@@ -213,8 +232,9 @@ class CampaignTemplates implements Templates {
       }
       if (current !== undefined) this.#end(guest);
       const idle = { users: 0, clones: 0, usedAt: this.#begun, isOver: false };
-      const held: Held = { memory, memoryMiB, ...idle, made: Promise.resolve(undefined) };
-      held.made = this.#make(plan, guest, held);
+      const place = { memory, memoryMiB: plan.machine.memoryMiB, host: plan.host };
+      const held: Held = { ...place, ...idle, made: Promise.resolve(undefined) };
+      held.made = this.#make(guest, held, { plan, open });
       this.#held.add(held);
       guest.current = held;
       return held;
@@ -223,13 +243,19 @@ class CampaignTemplates implements Templates {
     return turn;
   }
 
-  async #make(plan: RunPlan, guest: Guest, held: Held): Promise<Template | undefined> {
-    const { directory, cacheDir, signal, onProgress, open = openQemu } = this.#options;
+  async #make(
+    guest: Guest,
+    held: Held,
+    { plan, open }: Pick<Wanted, 'plan' | 'open'>,
+  ): Promise<Template | undefined> {
+    const { directory, cacheDir, signal, onProgress } = this.#options;
     const name = await this.#freshName();
     const path = join(directory, name);
-    onProgress?.(`${name}: booting ${plan.kernel.label} once; its runs begin as clones`);
+    onProgress?.(
+      `${name}: booting ${plan.kernel.label} once${plan.host === undefined ? '' : ` on ${plan.host}`}; its runs begin as clones`,
+    );
     const made = await makeTemplate(plan, {
-      ...{ name, directory: path, memory: held.memory, cacheDir, signal, open },
+      ...{ name, directory: path, memory: held.memory.path, cacheDir, signal, open },
     });
     if (!('why' in made)) return made;
     this.#failure(guest, held, made.why);
@@ -263,16 +289,16 @@ class CampaignTemplates implements Templates {
   }
 
   /** Whether there is room for another template; those that no run has used for long make room. */
-  async #hasRoom(memoryMiB: number, guest: Guest): Promise<boolean> {
+  async #hasRoom(guest: Guest, { plan, host }: Pick<Wanted, 'plan' | 'host'>): Promise<boolean> {
     for (;;) {
-      const fits =
-        this.#held.size < MOST_TEMPLATES &&
-        fitsBeside(memoryMiB, await (this.#options.room ?? hostMemory)(), [...this.#held]);
-      if (fits) return true;
+      const free = await (this.#options.room?.() ?? host.freeMemory());
+      const there = [...this.#held].filter((held) => held.host === plan.host);
+      if (there.length < MOST_TEMPLATES && fitsBeside(plan.machine.memoryMiB, free, there)) return true;
       const unused = [...this.#guests.values()].find(
         ({ current }) =>
           current !== undefined &&
           current !== guest.current &&
+          current.host === plan.host &&
           current.users === 0 &&
           this.#begun - current.usedAt > UNUSED_FOR,
       );
@@ -293,7 +319,7 @@ class CampaignTemplates implements Templates {
   /** The file's pages are freed when no clone maps them any more; one that starts still has to open it. */
   #giveBackUnused(held: Held): void {
     if (!held.isOver || held.users > 0 || !this.#held.delete(held)) return;
-    closeSync(held.memory);
+    held.memory.close();
   }
 }
 
@@ -318,6 +344,6 @@ function guestKey(plan: RunPlan): string {
   return JSON.stringify([
     { ...qemu, args: qemu.args.map((word) => (word === name ? '' : word)) },
     [machine, kernel.sha256, captureKernel.sha256, repacked, append, captureAppend, accel.accel, modules],
-    plan.scenario.crashKernel,
+    [plan.scenario.crashKernel, plan.host],
   ]);
 }

@@ -203,11 +203,12 @@ export interface ResetLog {
 
 /**
  * How a machine begins. A template boots with its memory in a file that others can map; a clone starts from a template's
- * saved state with a private copy-on-write mapping of the same file, which does not change. `memory` is the open file.
+ * saved state with a private copy-on-write mapping of the same file, which does not change. `memory` is the path by which
+ * QEMU opens it.
  */
 export type Origin =
-  | { readonly kind: 'template'; readonly memory: number }
-  | { readonly kind: 'clone'; readonly memory: number; readonly state: Buffer };
+  | { readonly kind: 'template'; readonly memory: string }
+  | { readonly kind: 'clone'; readonly memory: string; readonly state: Buffer };
 
 /** Saves a machine from which others can be cloned. */
 export interface Snapshot {

@@ -28,7 +28,12 @@ t.test('a recording of a clone begins with its template, and its own part follow
   const machines = madeMachines();
   const directories = t.testdir({ template: {}, run: {} });
   const template = await makeTemplate(plan, {
-    ...{ name: 'templates/001', directory: `${directories}/template`, memory: 99, cacheDir: undefined },
+    ...{
+      name: 'templates/001',
+      directory: `${directories}/template`,
+      memory: '/proc/1/fd/99',
+      cacheDir: undefined,
+    },
     open: machines.open,
     clock: slowClock(BOOT_MS / 10),
   });
@@ -75,7 +80,7 @@ t.test('a run that booted says why, also when it is judged again', async (t) => 
 t.test('a clone that does not answer is none, one that was stopped or has answered is', async (t) => {
   const plan = { ...madePlan(), append: 'console=ttyS0 crashkernel=192M' };
   const directory = t.testdir({});
-  const options = { name: 'templates/001', directory, memory: 99, cacheDir: undefined };
+  const options = { name: 'templates/001', directory, memory: '/proc/1/fd/99', cacheDir: undefined };
   const template = await makeTemplate(plan, { ...options, open: madeMachines().open });
   if ('why' in template) throw new Error(template.why);
   const refuses = async () => {
@@ -99,13 +104,15 @@ t.test('a clone that does not answer is none, one that was stopped or has answer
   t.notOk(failedAsClone([cloned, answer]));
   t.notOk(failedAsClone([answer]), 'no clone');
   t.ok(failedAsClone([cloned, answer, died('SIGBUS')]), 'the host had no memory');
+  const lost = event({ fact: 'host-lost', host: 'box', why: 'the connection was closed' });
+  t.notOk(failedAsClone([cloned, lost]), 'its host is lost');
   t.notOk(failedAsClone([cloned, answer, died('SIGSEGV')]), 'QEMU failed: that is told');
   t.notOk(failedAsClone([answer, died('SIGBUS')]), 'a boot');
 });
 
 t.test('a template that does not come up says why', async (t) => {
   const plan = { ...madePlan(), append: 'console=ttyS0 crashkernel=192M' };
-  const options = { name: 'x', directory: t.testdir({}), memory: 99, cacheDir: undefined };
+  const options = { name: 'x', directory: t.testdir({}), memory: '/proc/1/fd/99', cacheDir: undefined };
   const open = async () => {
     throw new Error('there is no QEMU');
   };

@@ -22,8 +22,8 @@ export interface Template {
   /** Where its recording is, for people. */
   readonly name: string;
   readonly state: Buffer;
-  /** The open file of its memory. */
-  readonly memory: number;
+  /** The path by which QEMU opens its memory. */
+  readonly memory: string;
   /** What was recorded of its boot and its arming; a clone's recording begins with it. */
   readonly records: readonly RunRecord[];
   /** How long that took, milliseconds. */
@@ -52,7 +52,7 @@ export class CloneFailed extends Fault {
 
 /**
  * Whether a run that was to begin as a clone has not: its guest has not answered yet, or QEMU was killed because a page of
- * its memory's file could not be had (tmpfs, mm/shmem.c). A run that was stopped from outside has begun. Pure.
+ * its memory's file could not be had (tmpfs, mm/shmem.c). A run that was cut off from outside has begun. Pure.
  */
 export function failedAsClone(events: readonly RunEvent[]): boolean {
   let isCloned = false;
@@ -60,7 +60,7 @@ export function failedAsClone(events: readonly RunEvent[]): boolean {
   for (const event of events) {
     if (event.type === 'host') {
       const { fact } = event;
-      if (fact.fact === 'interrupted') return false;
+      if (fact.fact === 'interrupted' || fact.fact === 'host-lost') return false;
       if (fact.fact === 'cloned') isCloned = true;
       if (isCloned && fact.fact === 'qemu-exit' && fact.signal === 'SIGBUS') return true;
     }
@@ -75,8 +75,8 @@ export interface TemplateOptions {
   /** Exists; gets the recording. */
   readonly directory: string;
   readonly open: MachineOpener;
-  /** An open file for the memory (machine/qemu/clone.ts, openMemoryFile()). */
-  readonly memory: number;
+  /** The path of a file for the memory. */
+  readonly memory: string;
   readonly cacheDir: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;

@@ -112,6 +112,39 @@ export class SshConnection {
     }
   }
 
+  /**
+   * Has the host listen on a Unix socket, for one connection (OpenSSH's PROTOCOL, section 2.4). Throws an error when the
+   * server refuses it, {@link HostLost} when the connection has ended.
+   */
+  async listenUnix(path: string): Promise<{ readonly connected: Promise<Duplex>; close(): void }> {
+    const client = this.#client;
+    let accepted: Duplex | undefined;
+    const connected = new Promise<Duplex>((resolve) => {
+      client.on('unix connection', ({ socketPath }, accept, reject) => {
+        if (socketPath !== path || accepted !== undefined) return reject();
+        accepted = accept();
+        // A reset is the end of what writes into it.
+        accepted.on('error', () => accepted?.destroy());
+        resolve(accepted);
+      });
+    });
+    if (this.#why !== undefined) throw new HostLost(this.host, this.#why);
+    await new Promise<void>((resolve, reject) => {
+      void this.lost.then((why) => reject(new HostLost(this.host, why)));
+      client.openssh_forwardInStreamLocal(path, (error) => {
+        if (error === undefined || error === null) resolve();
+        else reject(error);
+      });
+    });
+    return {
+      connected,
+      close: () => {
+        accepted?.destroy();
+        if (this.#why === undefined) client.openssh_unforwardInStreamLocal(path, () => undefined);
+      },
+    };
+  }
+
   /** A stream to a TCP port as the host reaches it: for a connection through it. */
   connectTcp(host: string, port: number): Promise<Duplex> {
     return this.#open((opened) => this.#client.forwardOut('127.0.0.1', 0, host, port, opened));

@@ -69,9 +69,10 @@ export function hostPool(names: readonly string[]): HostPool {
 
 const HERE: Pick<Seat, 'name' | 'open'> = { name: undefined, open: openQemu };
 
-function seatThere(host: SshHost): Pick<Seat, 'name' | 'open' | 'isThere'> {
+function seatThere(host: SshHost): Pick<Seat, 'name' | 'open' | 'memory' | 'isThere'> {
   return {
     name: host.name,
+    memory: host,
     open: (plan, place) => openQemu(plan, { ...place, host }),
     isThere: () => host.isThere(),
   };

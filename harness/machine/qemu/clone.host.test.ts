@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -6,7 +6,8 @@ import { scratch } from '../../testing/files.js';
 import { qemusUnder } from '../../testing/processes.js';
 import { type Machine, need, type Origin } from '../machine.js';
 import { RUN_FILES } from './arguments.js';
-import { argumentsFrom, openMemoryFile } from './clone.js';
+import { argumentsFrom } from './clone.js';
+import { LOCAL_MEMORY } from './hosts/local-memory.js';
 import { openQemu } from './open.js';
 
 const MEMORY_MIB = 64;
@@ -56,13 +57,16 @@ t.test('clones begin as their template was saved, each with memory of its own', 
     );
   };
 
-  const memory = openMemoryFile();
-  t.equal(fstatSync(memory).nlink, 0, 'a file without a name');
+  const file = await LOCAL_MEMORY.openMemory();
+  const memory = file.path;
+  t.equal(statSync(memory).nlink, 0, 'a file without a name');
+  t.equal(file.taken(), 0);
   const template = await open('template', { kind: 'template', memory });
   await write(template, 'template');
   const state = await need(template, 'snapshot').save();
   await template.close();
-  t.equal(fstatSync(memory).size, MEMORY_MIB * 1024 * 1024);
+  t.equal(statSync(memory).size, MEMORY_MIB * 1024 * 1024);
+  t.ok(file.taken() > 0 && file.taken() < MEMORY_MIB * 1024 * 1024, 'only what was written takes room');
 
   const first = await open('first', { kind: 'clone', memory, state });
   const second = await open('second', { kind: 'clone', memory, state });
@@ -81,7 +85,7 @@ t.test('clones begin as their template was saved, each with memory of its own', 
     'half a state is none',
   );
   await third.close();
-  closeSync(memory);
+  file.close();
   t.strictSame(await qemusUnder(base), [], 'no QEMU is left');
   for (const name of ['template', 'first', 'broken']) {
     const left = (await readdir(join(base, name))).filter((file) => file.endsWith('.sock'));
@@ -91,10 +95,15 @@ t.test('clones begin as their template was saved, each with memory of its own', 
 
 t.test("a clone's QEMU gets neither kernel nor image, a template's does", (t) => {
   const planned = ['-m', '64M', '-kernel', '/k', '-initrd', '/i', '-append', 'quiet', '-display', 'none'];
-  const template = argumentsFrom({ kind: 'template', memory: 7 }, planned, { memoryMiB: 64 });
+  const template = argumentsFrom({ kind: 'template', memory: '/m/7' }, planned, { memoryMiB: 64 });
   t.strictSame(template.slice(0, planned.length), planned);
-  t.match(template.slice(planned.length).join(' '), /^-object .*size=64M,.*\/fd\/7,share=on -machine [^ ]*$/);
-  const clone = argumentsFrom({ kind: 'clone', memory: 7, state: Buffer.of() }, planned, { memoryMiB: 64 });
+  t.match(
+    template.slice(planned.length).join(' '),
+    /^-object .*size=64M,.*mem-path=\/m\/7,share=on -machine [^ ]*$/,
+  );
+  const clone = argumentsFrom({ kind: 'clone', memory: '/m/7', state: Buffer.of() }, planned, {
+    memoryMiB: 64,
+  });
   t.strictSame(clone.slice(0, 4), ['-m', '64M', '-display', 'none']);
   t.match(clone.slice(4).join(' '), /share=off -machine memory-backend=memory -incoming defer$/);
   t.end();

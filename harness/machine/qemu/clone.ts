@@ -1,34 +1,20 @@
-import { constants, openSync } from 'node:fs';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import type { QmpClient } from '../../qemu/qmp/index.js';
+import { messageOf } from '../../model/errno.js';
 import { MachineFailure, type Origin } from '../machine.js';
 import { RUN_FILES } from './arguments.js';
 import { answer } from './failure.js';
 import type { HostPlace } from './host.js';
 
-/** O_TMPFILE (include/uapi/asm-generic/fcntl.h, Linux 6.1), which node does not name: a file that has no name. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
-/** A file system in memory, on which templates keep theirs. */
-export const SHARED_MEMORY = '/dev/shm';
 const ASK_EVERY_MS = 4;
 const WITHIN_MS = 30_000;
-
-/**
- * Opens a file for a guest's memory. It has no name: the kernel frees it when the last process that has it open, or maps
- * it, is gone, however those end.
- */
-export function openMemoryFile(): number {
-  return openSync(SHARED_MEMORY, O_TMPFILE | constants.O_RDWR | constants.O_EXCL, 0o600);
-}
 
 /** Options with a value that a boot needs, and a clone does not: its kernel is in the template's memory. */
 const BOOT_OPTIONS: ReadonlySet<string> = new Set(['-kernel', '-initrd', '-append']);
 
 /**
- * QEMU's arguments for a template or a clone, from those of the same machine that boots. QEMU opens the memory's file
- * through this process, which has it open. A second `-machine` adds to the first one (QEMU 6.0). A clone's QEMU does not
+ * QEMU's arguments for a template or a clone, from those of the same machine that boots. A second `-machine` adds to the first one (QEMU 6.0). A clone's QEMU does not
  * read the files of the kernel, of which it would keep a copy: they are fw_cfg entries, which firmware reads at a boot,
  * and no part of a saved state (QEMU 7.2, hw/i386/x86.c, x86_load_linux(); hw/nvram/fw_cfg.c, vmstate_fw_cfg).
  */
@@ -37,7 +23,7 @@ export function argumentsFrom(
   planned: readonly string[],
   { memoryMiB }: { readonly memoryMiB: number },
 ): string[] {
-  const file = `memory-backend-file,id=memory,size=${memoryMiB}M,mem-path=/proc/${process.pid}/fd/${memory}`;
+  const file = `memory-backend-file,id=memory,size=${memoryMiB}M,mem-path=${memory}`;
   const isLeftOut = (index: number) => kind === 'clone' && BOOT_OPTIONS.has(planned[index] ?? '');
   return [
     ...planned.filter((_, index) => !isLeftOut(index) && !isLeftOut(index - 1)),
@@ -69,23 +55,20 @@ export async function saveState(qmp: Qmp, place: Pick<HostPlace, 'openStream' | 
   }
 }
 
-/** Gives a clone the state of its template; the guest runs afterwards. Throws a {@link MachineFailure}. */
-export async function loadState(qmp: Qmp, place: Pick<HostPlace, 'socket'>, state: Buffer): Promise<void> {
+/** Gives a clone the state of its template; the guest is stopped, as that was. Throws a {@link MachineFailure}. */
+export async function loadState(qmp: Qmp, place: Pick<HostPlace, 'connect'>, state: Buffer): Promise<void> {
   await ignoreShared(qmp);
   await answer(qmp.execute('migrate-incoming', { uri: `unix:${RUN_FILES.loadSocket}` }));
-  const target = place.socket(RUN_FILES.loadSocket);
-  if (!('path' in target))
-    throw new MachineFailure('cannot clone a machine on another host', { gone: false });
+  const failed = (cause: unknown) =>
+    new MachineFailure(`cannot load the state: ${messageOf(cause)}`, { gone: false, cause });
+  const stream = await place.connect(RUN_FILES.loadSocket).catch((cause: unknown) => {
+    throw failed(cause);
+  });
   await new Promise<void>((resolve, reject) => {
-    const stream = connect(target.path);
-    stream.once('error', (cause) =>
-      reject(new MachineFailure(`cannot load the state: ${cause.message}`, { gone: false, cause })),
-    );
+    stream.once('error', (cause) => reject(failed(cause)));
     stream.end(state, resolve);
   });
   await ended(qmp, 'load');
-  // The state says that the template was stopped.
-  await answer(qmp.execute('cont'));
 }
 
 async function ignoreShared(qmp: Qmp): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { SocketTarget } from '../../qemu/socket/connect-when-listening.js';
 import type { HostTimeReporter, ReportHostTime } from './host-time.js';
 import type { SupervisedQemu } from './kept/supervised.js';
@@ -6,8 +7,33 @@ import type { ProcessMemory } from './process-memory.js';
 import type { StreamServer } from './stream-server.js';
 import type { UartChannel } from './uart.js';
 
+/** Memory for the template of clones, on the host of their QEMUs. */
+export interface TemplateMemory {
+  /** The path by which QEMU opens it. */
+  readonly path: string;
+  /** How much of it is taken so far, bytes; 0 where that is not known. */
+  taken(): number;
+  /** The kernel frees it when no QEMU maps it any more. */
+  close(): void;
+}
+
+/** Memory of a host, bytes. */
+export interface FreeMemory {
+  /** What a process can still get: of the host, and of the memory cgroup in which it runs. */
+  readonly available: number;
+  /** What the file system of templates' memory can still hold. */
+  readonly inFiles: number;
+}
+
+/** What templates need of a host. */
+export interface MemoryHost {
+  /** Opens a file without a name. Throws when there is none to be had. */
+  openMemory(): Promise<TemplateMemory>;
+  freeMemory(): Promise<FreeMemory>;
+}
+
 /** A host on which QEMU runs: this one, or one that is reached over ssh. */
-export interface QemuHost {
+export interface QemuHost extends MemoryHost {
   /** As results and messages name it; undefined for this host. */
   readonly name: string | undefined;
   /**
@@ -36,6 +62,8 @@ export interface HostPlace {
     | undefined;
   /** A socket on which QEMU listens. */
   socket(name: string): SocketTarget;
+  /** A stream to a socket on which QEMU listens now, which is none of its chardevs. */
+  connect(socket: string): Promise<Duplex>;
   /** Makes QEMU's gdbstub ready for a connection, where it is not from the start; `hmp` asks the monitor. */
   readonly startDebugger?: ((hmp: (command: string) => Promise<string>) => Promise<void>) | undefined;
   /** QEMU's monitor answers: connects what is not connected yet. `cont` starts a guest that was held until now. */
@@ -43,11 +71,11 @@ export interface HostPlace {
   /** Reports the host time of QEMU's threads, where the host's kernel counts it. */
   reportHostTime(pid: number, report: ReportHostTime): HostTimeReporter;
   /**
-   * Opens the memory of QEMU's process, which may map `file` privately; absent where that cannot be read. Throws when the
+   * Opens the memory of QEMU's process, which may map the file at this path privately; absent where that cannot be read. Throws when the
    * host forbids it.
    */
-  readonly openMemory?:
-    | ((pid: number, options: { readonly file: number | undefined }) => ProcessMemory)
+  readonly openProcessMemory?:
+    | ((pid: number, options: { readonly file: string | undefined }) => ProcessMemory)
     | undefined;
   /** How long a question is on its way there and back, milliseconds; absent for this host. */
   readonly roundTripMs?: (() => number) | undefined;

@@ -131,10 +131,13 @@ async function start(
     teardown.defer('end the watch of the run state', end);
   }
   if (origin?.kind === 'clone') await loadState(qmp, place, origin.state);
-  await place.begin(() => answer(qmp.execute('cont')));
+  const cont = () => answer(qmp.execute('cont'));
+  await place.begin(cont);
+  // Its state says that the template was stopped.
+  if (origin?.kind === 'clone') await cont();
   const openMemory = () => {
     try {
-      const memory = place.openMemory?.(qemu.pid, { file: origin?.memory });
+      const memory = place.openProcessMemory?.(qemu.pid, { file: origin?.memory });
       if (memory !== undefined) teardown.defer("close the memory of QEMU's process", () => memory.close());
       return memory;
     } catch {

@@ -40,21 +40,33 @@ interface Mapping {
 
 /**
  * Opens the memory of a process: /proc/PID/mem and pagemap. Pages that the process has no copy of are not read there:
- * they are zeros, or, where it maps `file` (an open file that does not change), that file's. Throws when the host's
+ * they are zeros, or, where it maps `file` (a path; a file that does not change), that file's. Throws when the host's
  * kernel forbids it: another user's process, one that changed its rights (ptrace(2), "Ptrace access mode checking"),
  * Yama's ptrace_scope from 2 on; with 1 a descendant of this process may be read. Both files stay those of the process
  * when another one gets its number.
  */
 export function openProcessMemory(
   pid: number,
-  { file, proc = '/proc' }: { readonly file?: number | undefined; readonly proc?: string } = {},
+  { file: path, proc = '/proc' }: { readonly file?: string | undefined; readonly proc?: string } = {},
 ): ProcessMemory {
-  const memory = openSync(`${proc}/${pid}/mem`, constants.O_RDONLY);
+  const open: number[] = [];
+  const close = () => {
+    for (const one of open.splice(0)) closeSync(one);
+  };
+  const opened = (name: string) => {
+    const one = openSync(name, constants.O_RDONLY);
+    open.push(one);
+    return one;
+  };
+  let memory: number;
   let pagemap: number;
+  let file: number | undefined;
   try {
-    pagemap = openSync(`${proc}/${pid}/pagemap`, constants.O_RDONLY);
+    memory = opened(`${proc}/${pid}/mem`);
+    pagemap = opened(`${proc}/${pid}/pagemap`);
+    file = path === undefined ? undefined : opened(path);
   } catch (error) {
-    closeSync(memory);
+    close();
     throw error;
   }
   const fileInode = file === undefined ? undefined : fstatSync(file).ino;
@@ -97,10 +109,7 @@ export function openProcessMemory(
       }
       if (done < into.length) throw new RangeError(`cannot read memory at "${address}": it was not taken`);
     },
-    close() {
-      closeSync(memory);
-      closeSync(pagemap);
-    },
+    close,
   };
 }
 

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createConnection } from 'node:net';
 import { RUN_FILES } from '../arguments.js';
 import type { HostPlace, QemuHost } from '../host.js';
 import { reportHostTime } from '../host-time.js';
@@ -9,6 +11,7 @@ import { startQemu } from '../process.js';
 import { openProcessMemory } from '../process-memory.js';
 import { endOf } from '../reset-kind.js';
 import { listenForStream } from '../stream-server.js';
+import { LOCAL_MEMORY } from './local-memory.js';
 import { Teardown } from '../teardown.js';
 import { makeFifos, openUartChannel } from '../uart.js';
 
@@ -17,6 +20,7 @@ const SOCKETS = [qmpSocket, gdbSocket, qtestSocket, saveSocket, loadSocket];
 
 /** This host: QEMU runs in the run directory itself. */
 export const LOCAL_HOST: QemuHost = {
+  ...LOCAL_MEMORY,
   name: undefined,
   async openPlace({ directory }) {
     const folder = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -57,9 +61,14 @@ function localPlace(
     start: (binary, args) => startQemu(binary, args, directory),
     startSupervised: (binary, args) => startSupervised(binary, args, directory),
     socket: (name) => ({ path: join(base, name) }),
+    async connect(name) {
+      const stream = createConnection(join(base, name));
+      await once(stream, 'connect');
+      return stream;
+    },
     begin: async () => undefined,
     reportHostTime,
-    openMemory: openProcessMemory,
+    openProcessMemory,
     read: (file, bytes, into) => readInto(join(directory, file), into ?? Buffer.allocUnsafeSlow(bytes)),
     remove: (file) => rm(join(directory, file), { force: true }),
     endOfLog: (mostBytes) => endOf(join(directory, RUN_FILES.qemuLog), mostBytes),

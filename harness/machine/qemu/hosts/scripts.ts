@@ -6,6 +6,14 @@
 /** crashpath's folder on a host, below the home directory. */
 export const HOST_CACHE = '.cache/crashpath';
 
+/** A file system in memory, on which templates keep theirs. */
+const SHARED_MEMORY = '/dev/shm';
+
+/** What is free now: lines of `name KIB`. */
+export const FREE_SCRIPT = `while read -r key kib unit; do [ "$key" = MemAvailable: ] && echo "available $kib"; done </proc/meminfo
+df -Pk ${SHARED_MEMORY} | { read -r line; read -r name size used free rest && echo "files $free"; }
+`;
+
 /** Seconds without a line of crashpath after which QEMU is ended. */
 export const SILENT_SECONDS = 6;
 
@@ -31,8 +39,9 @@ echo "end facts"
 /**
  * Runs one QEMU. Its first parameter is the name of the run's directory, which it makes and, whatever happens, removes.
  * Reads lines: `a WORD` adds a word to QEMU's command line, `s` starts it, `t TID...` asks for the times of threads,
- * `k` ends QEMU, `q` ends everything, any other line only says that crashpath lives. Prints `dir PATH`, `pid N`,
- * `exit STATUS`, `t TID RAN WAITED SLICES ...`, and `silent` or `gone` before it gives up; QEMU's stderr is its own.
+ * `m` opens a file without a name in ${SHARED_MEMORY} for a template's memory, which lasts as long as the supervisor and the
+ * QEMUs that map it, `k` ends QEMU, `q` ends everything, any other line only says that crashpath lives. Prints `dir PATH`, `pid N`,
+ * `exit STATUS`, `memory PATH`, `t TID RAN WAITED SLICES ...`, and `silent` or `gone` before it gives up; QEMU's stderr is its own.
  *
  * A second process looks each second whether a line has come. QEMU is ended when none came for ${SILENT_SECONDS} s, or when
  * the standard input ends, or the directory was removed: SIGTERM, after a second SIGKILL. A server makes the shell the
@@ -113,6 +122,20 @@ tell_times() {
   echo "$answer"
 }
 
+open_memory() {
+  file=${SHARED_MEMORY}/crashpath-$name
+  # A name that is taken is refused.
+  set -C
+  if ( : >"$file" ) 2>/dev/null; then
+    set +C
+    exec 9<>"$file"
+    rm -f "$file"
+    echo "memory /proc/$$/fd/9"
+  else
+    echo "memory none"
+  fi
+}
+
 {
   seen=
   why=silent
@@ -139,6 +162,7 @@ while IFS= read -r line; do
     s) start "$@" ;;
     t\\ *) tell_times \${line#t } ;;
     k) end_qemu ;;
+    m) open_memory ;;
     q) break ;;
   esac
 done

@@ -14,6 +14,7 @@ import {
   DEVICE_SCRIPT,
   FACTS_SCRIPT,
   FIND_SCRIPT,
+  FREE_SCRIPT,
   HAS_FILE_SCRIPT,
   PROGRAM_SCRIPT,
   PUT_FILE_SCRIPT,
@@ -213,6 +214,29 @@ export function sshHost(
         run.close();
         throw error;
       }
+    },
+    async openMemory() {
+      await factsOnce();
+      const keeps = await connect();
+      try {
+        const supervisor = await Supervisor.start(keeps, freshName());
+        const path = await supervisor.openMemory();
+        const end = async () => {
+          await supervisor.close().finally(() => keeps.close());
+        };
+        // One that is lost has ended by itself.
+        return { path, taken: () => 0, close: () => void end().catch(() => undefined) };
+      } catch (error) {
+        keeps.close();
+        throw error;
+      }
+    },
+    async freeMemory() {
+      const { stdout } = await ask({ text: FREE_SCRIPT });
+      const text = stdout.toString('latin1');
+      const bytesOf = (key: string) =>
+        1024 * Number(new RegExp(`^${key} (\\d{1,15})$`, 'm').exec(text)?.[1] ?? 0);
+      return { available: bytesOf('available'), inFiles: bytesOf('files') };
     },
     tryQemu: (qemuBinary) => withSupervisor((tried) => tryQemu(tried, qemuBinary)),
     async isThere() {

@@ -80,6 +80,12 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
       };
     },
     async openStream(socket) {
+      if (socket === RUN_FILES.saveSocket) {
+        const server = await connection.listenUnix(there(socket)).catch((error: unknown) => {
+          throw refused(error, 'save a machine');
+        });
+        return { connected: server.connected, close: async () => server.close() };
+      }
       let stream: Duplex | undefined;
       let connect: (stream: Duplex) => void = () => undefined;
       const connected = new Promise<Duplex>((resolve) => {
@@ -113,6 +119,11 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
       name: `${connection.host}:${socket}`,
       open: openDuplex(() => openPipe(pipeOf(socket))),
     }),
+    async connect(socket) {
+      return connection.connectUnix(there(socket)).catch((error: unknown) => {
+        throw refused(error, 'load the state of a machine');
+      });
+    },
     async startDebugger(hmp) {
       stubs += 1;
       let said = '';
@@ -193,12 +204,17 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
     try {
       return await connection.connectUnix(path);
     } catch (error) {
-      if (error instanceof HostLost) throw error;
-      throw harnessFault(
-        `cannot connect the network card on host "${connection.host}": its ssh server does not forward Unix sockets; set "AllowStreamLocalForwarding yes" in its sshd_config (OpenSSH), and no DisableForwarding`,
-        error,
-      );
+      throw refused(error, 'connect the network card');
     }
+  }
+
+  /** The fault of a server that does not forward; a lost host's is its own. */
+  function refused(error: unknown, what: string): unknown {
+    if (error instanceof HostLost) return error;
+    return harnessFault(
+      `cannot ${what} on host "${connection.host}": its ssh server does not forward Unix sockets; set "AllowStreamLocalForwarding yes" in its sshd_config (OpenSSH), and no DisableForwarding`,
+      error,
+    );
   }
 
   async function tailOfLog(mostBytes: number): Promise<string> {

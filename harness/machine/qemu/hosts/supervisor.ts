@@ -120,6 +120,16 @@ export class Supervisor {
     return Number(pid);
   }
 
+  /** Opens a file for a template's memory there; its path. Throws {@link HostLost}, or a fault. */
+  async openMemory(): Promise<string> {
+    const answer = this.#lines.wanted(/^memory (none|\/proc\/\d{1,10}\/fd\/\d)$/, READY_DEADLINE_MS);
+    this.#send('m');
+    const path = (await answer)?.[1];
+    if (path === undefined) throw new HostLost(this.#host, 'its shell did not open a file in /dev/shm');
+    if (path !== 'none') return path;
+    throw harnessFault(`cannot make a template on host "${this.#host}": it has no /dev/shm to write to`);
+  }
+
   /** Asks for the times of QEMU's threads; undefined while the last question is not answered. */
   async times(tids: readonly number[]): Promise<ThreadTimes | undefined> {
     if (this.#asking || this.#isClosed) return undefined;
