@@ -29,6 +29,12 @@ void t.test('bytes go out one after another, with no interrupt enabled', async (
   t.equal(uart[3], 3, 'line control: divisor latch off');
   t.equal(uart[4], 3, 'modem control: no loopback');
   t.equal(uart[2], 0xc1, 'FIFO control: on');
+  // More than the FIFO takes at once.
+  const text = 'CP1 {"ev":"capture-hello"}';
+  for (let length = 1; length <= text.length; length++) {
+    const part = text.slice(0, length);
+    t.equal((await send(t, part, ALL_SENT)).uart[0], text.charCodeAt(length - 1), part);
+  }
 });
 
 void t.test('a UART that never sends does not block it forever', async (t) => {

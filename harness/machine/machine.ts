@@ -133,6 +133,29 @@ export interface Memory {
    * guest's memory cost more than the reading. Throws a {@link MachineFailure}.
    */
   read(address: number, bytes: number, options?: { readonly into?: Buffer | undefined }): Promise<Buffer>;
+  /**
+   * Reads those pages of a range, whole pages, that are not as the machine began: `into` gets them at their places, and
+   * the result says which they are. The others hold what `base` does, or zeros where there is none. Undefined where the
+   * host cannot tell; absent where it never can. Throws a {@link MachineFailure}.
+   */
+  readonly readOwn?: ((address: number, into: Buffer) => Promise<readonly PageRun[] | undefined>) | undefined;
+  /** The memory that the machine began with; absent: zeros. */
+  readonly base?: BaseMemory | undefined;
+}
+
+/** Pages of a range, from `first` to `end`. */
+export interface PageRun {
+  readonly first: number;
+  readonly end: number;
+  readonly isOwn: boolean;
+}
+
+/** Memory that machines begin with, and do not change. */
+export interface BaseMemory {
+  /** The same object for the same memory. */
+  readonly key: object;
+  /** Fills `into` from a physical address of RAM. Throws a {@link MachineFailure}. */
+  read(address: number, into: Buffer): Promise<void>;
 }
 
 /** Dumps of the machine's memory, in the run directory. */

@@ -6,6 +6,7 @@ import { CHUNK_BYTES, PAGE_BYTES } from '../timeline/chunk-sums.js';
 import { HEADERS_BYTES, loadsOf, noteSegmentsOf } from '../timeline/core-headers.js';
 import { notesSum } from '../timeline/vmcore.js';
 import { MemoryComparison } from '../timeline/memory-comparison.js';
+import { PageDigests } from '../timeline/page-digests.js';
 import type { PageSums } from '../timeline/page-sums.js';
 import {
   crashedRam,
@@ -15,6 +16,7 @@ import {
   type VmcorePiece,
   vmcoreLayout,
 } from '../timeline/vmcore-layout.js';
+import { type DigestMemory, memoryDigests } from './memory-digests.js';
 import { MEMORY_WINDOW_BYTES, withinTime } from './memory-windows.js';
 
 /** A larger /proc/vmcore than this many times the memory is no image of it: the kernel's text is in it twice. */
@@ -155,21 +157,22 @@ async function compare(
   },
 ): Promise<MemoryComparison | undefined> {
   const comparison = new MemoryComparison(chunks, atJump);
-  const read: Memory['read'] = async (address, bytes, options) => {
-    const bytesRead = await memory.read(address, bytes, options);
-    comparison.addPhysical(address, bytesRead);
-    return bytesRead;
+  const digested = memoryDigests(memory);
+  const read: DigestMemory = async (address, bytes) => {
+    const digests = await digested(address, bytes);
+    comparison.addPhysical(address, digests);
+    return digests;
   };
-  const room = Buffer.allocUnsafeSlow(MEMORY_WINDOW_BYTES);
   for (let start = 0; start < sizeBytes; start += MEMORY_WINDOW_BYTES) {
     if (isCut()) return undefined;
-    const window = room.subarray(0, inPages(Math.min(MEMORY_WINDOW_BYTES, sizeBytes - start))).fill(0);
-    const known = await fill(window, { read, pieces, start });
-    for (let at = 0; at < window.length; at += CHUNK_BYTES) {
+    const bytes = inPages(Math.min(MEMORY_WINDOW_BYTES, sizeBytes - start));
+    const { window, known } = await windowOf({ start, bytes }, { read, pieces });
+    for (let at = 0; at < bytes; at += CHUNK_BYTES) {
       const before = start + at === 0 && isAtStart(startPart, pieces) ? startPart : undefined;
-      const chunk = window.subarray(at + (before?.bytes ?? 0), at + CHUNK_BYTES);
-      const unknownPages = chunk.length / PAGE_BYTES - (known.get(at) ?? 0);
-      comparison.add((start + at) / CHUNK_BYTES, chunk, { unknownPages, before });
+      const first = (at + (before?.bytes ?? 0)) / PAGE_BYTES;
+      const end = Math.min(at + CHUNK_BYTES, bytes) / PAGE_BYTES;
+      const unknownPages = end - first - (known.get(at) ?? 0);
+      comparison.add((start + at) / CHUNK_BYTES, window, { unknownPages, before, first, end });
     }
   }
   for (const { address, bytes } of leftOut) {
@@ -185,24 +188,24 @@ function isAtStart(start: VmcoreStart | undefined, pieces: readonly VmcorePiece[
   return start !== undefined && start.bytes < CHUNK_BYTES && pieces[0]?.offset === start.bytes;
 }
 
-/** Reads the memory that belongs into a window of the file. Returns how many pages of each chunk are known. */
-async function fill(
-  window: Buffer,
-  { read, pieces, start }: { read: Memory['read']; pieces: readonly VmcorePiece[]; start: number },
-): Promise<ReadonlyMap<number, number>> {
+/** The memory that belongs into a window of the file, and how many pages of each chunk are known. */
+async function windowOf(
+  { start, bytes: windowBytes }: { readonly start: number; readonly bytes: number },
+  { read, pieces }: { readonly read: DigestMemory; readonly pieces: readonly VmcorePiece[] },
+): Promise<{ readonly window: PageDigests; readonly known: ReadonlyMap<number, number> }> {
+  const window = new PageDigests(windowBytes / PAGE_BYTES);
   const known = new Map<number, number>();
   for (const { offset, address, bytes } of pieces) {
     const from = Math.max(offset, start);
-    const to = Math.min(offset + bytes, start + window.length);
+    const to = Math.min(offset + bytes, start + windowBytes);
     if (from >= to) continue;
-    const into = window.subarray(from - start, to - start);
-    await read(address + from - offset, to - from, { into });
+    window.copy((from - start) / PAGE_BYTES, await read(address + from - offset, to - from));
     for (let at = from - start; at < to - start; at += PAGE_BYTES) {
       const chunk = at - (at % CHUNK_BYTES);
       known.set(chunk, (known.get(chunk) ?? 0) + 1);
     }
   }
-  return known;
+  return { window, known };
 }
 
 function inPages(bytes: number): number {

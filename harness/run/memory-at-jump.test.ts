@@ -1,7 +1,7 @@
 import t from 'tap';
 import { SteppedClock } from '../machine/recorded/clock.js';
 import { MachineFailure, type Memory } from '../machine/machine.js';
-import { PAGE_BYTES } from '../timeline/chunk-sums.js';
+import { PageDigests } from '../timeline/page-digests.js';
 import {
   armedReport,
   b64,
@@ -56,7 +56,7 @@ void t.test(
     t.match(facts, [{ fact: 'memory-at-jump', place: 'jump' }]);
     t.strictSame([...new Set(did)], ['interrupt', 'continue']);
     t.ok(sums !== undefined && sums.pages > 100_000);
-    t.strictSame(sums?.changed(2 ** 20, Buffer.alloc(PAGE_BYTES)), [2 ** 20]);
+    t.strictSame(sums?.changed(2 ** 20, new PageDigests(1)), [2 ** 20]);
   },
 );
 

@@ -9,6 +9,7 @@ import { readVcpus } from '../timeline/vcpus.js';
 import { crashedMemory, type VmcorePiece } from '../timeline/vmcore-layout.js';
 import { RunEnded } from './event-waits.js';
 import { type Guest, isPassing } from './guest.js';
+import { memoryDigests } from './memory-digests.js';
 import { MEMORY_WINDOW_BYTES, withinTime } from './memory-windows.js';
 import { armedOf } from './post-mortem.js';
 
@@ -64,11 +65,11 @@ async function pageSums(
   { pieces, isCut }: { readonly pieces: readonly VmcorePiece[]; readonly isCut: () => boolean },
 ): Promise<PageSums | undefined> {
   const sums = new PageSums();
+  const digests = memoryDigests(memory);
   for (const { address, bytes } of pieces) {
     for (let at = 0; at < bytes; at += MEMORY_WINDOW_BYTES) {
       if (isCut()) return undefined;
-      const window = await memory.read(address + at, Math.min(MEMORY_WINDOW_BYTES, bytes - at));
-      sums.add(address + at, window);
+      sums.add(address + at, await digests(address + at, Math.min(MEMORY_WINDOW_BYTES, bytes - at)));
     }
   }
   return sums;

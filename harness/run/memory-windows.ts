@@ -29,17 +29,25 @@ export function withinTime(memory: Memory, { bytes, nowMs, signal }: ReadingLimi
     room ??= Buffer.allocUnsafeSlow(MEMORY_WINDOW_BYTES);
     return room.subarray(0, length);
   };
+  const count = (length: number) => {
+    readBytes += length;
+    const tookMs = nowMs() - startMs;
+    const wholeMs = tookMs * Math.max(1, bytes / readBytes);
+    if (wholeMs <= MOST_READING_MS) return;
+    const minutes = Math.round(wholeMs / 60_000);
+    const why = `the link to its host is slow: ${bytes} bytes would take ${minutes} min`;
+    throw new MachineFailure(`cannot read the guest's memory in time: ${why}`, { gone: false });
+  };
   return {
+    base: memory.base,
+    async readOwn(address, into) {
+      const runs = await orStopped(memory.readOwn?.(address, into) ?? Promise.resolve(undefined), signal);
+      if (runs !== undefined) count(into.length);
+      return runs;
+    },
     async read(address, length, { into = roomFor(length) } = {}) {
       const read = inThere(await orStopped(memory.read(address, length, { into }), signal), into);
-      readBytes += length;
-      const tookMs = nowMs() - startMs;
-      const wholeMs = tookMs * Math.max(1, bytes / readBytes);
-      if (wholeMs > MOST_READING_MS) {
-        const minutes = Math.round(wholeMs / 60_000);
-        const why = `the link to its host is slow: ${bytes} bytes would take ${minutes} min`;
-        throw new MachineFailure(`cannot read the guest's memory in time: ${why}`, { gone: false });
-      }
+      count(length);
       return read;
     },
   };

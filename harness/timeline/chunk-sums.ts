@@ -21,21 +21,47 @@ const NOTHING: ChunkSums = { sums: '0'.repeat(16), zeroPages: 0 };
  * and any change of fewer than 32 bits in one word change it. `bytes` are whole pages, and no view of other memory that
  * is not aligned to 4 bytes. `before`: the result for what precedes them, to continue with.
  */
-export function chunkSums(bytes: Buffer, before: ChunkSums = NOTHING): ChunkSums {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+export function chunkSums(bytes: Buffer, before?: ChunkSums): ChunkSums {
+  return continuedSums(pagesOf(bytes), before);
+}
+
+/** The two sums of a page for itself. */
+interface OwnSums {
+  readonly sum: number;
+  readonly sumOfSums: number;
+  readonly isZero: boolean;
+}
+
+function* pagesOf(bytes: Buffer): Generator<OwnSums> {
+  for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+    const page = bytes.subarray(at, at + PAGE_BYTES);
+    const isZero = page.equals(ZERO_PAGE);
+    yield isZero ? { sum: 0, sumOfSums: 0, isZero } : { ...pageSums(page), isZero };
+  }
+}
+
+/** The two sums of the bytes of a page, unsigned. */
+export function pageSums(page: Buffer): { readonly sum: number; readonly sumOfSums: number } {
+  const words = new Uint32Array(page.buffer, page.byteOffset, PAGE_WORDS);
+  let sum = 0;
+  let sumOfSums = 0;
+  for (let at = 0; at < PAGE_WORDS; at++) {
+    sum = (sum + (words[at] ?? 0)) | 0;
+    sumOfSums = (sumOfSums + sum) | 0;
+  }
+  return { sum: sum >>> 0, sumOfSums: sumOfSums >>> 0 };
+}
+
+/** The sums of pages, one after another, from their own ones. `before`: the result for what precedes them. */
+export function continuedSums(pages: Iterable<OwnSums>, before: ChunkSums = NOTHING): ChunkSums {
   let sum = Number.parseInt(before.sums.slice(0, 8), 16) | 0;
   let sumOfSums = Number.parseInt(before.sums.slice(8), 16) | 0;
   let { zeroPages } = before;
-  for (let page = 0; page < words.length; page += PAGE_WORDS) {
-    if (bytes.subarray(page * 4, (page + PAGE_WORDS) * 4).equals(ZERO_PAGE)) {
-      zeroPages += 1;
-      sumOfSums = (sumOfSums + Math.imul(sum, PAGE_WORDS)) | 0;
-      continue;
-    }
-    for (let at = page; at < page + PAGE_WORDS; at++) {
-      sum = (sum + (words[at] ?? 0)) | 0;
-      sumOfSums = (sumOfSums + sum) | 0;
-    }
+  for (const page of pages) {
+    // Each sum within the page is greater by what precedes it.
+    sumOfSums = (sumOfSums + Math.imul(sum, PAGE_WORDS) + page.sumOfSums) | 0;
+    sum = (sum + page.sum) | 0;
+    if (page.isZero) zeroPages += 1;
   }
   return { sums: hex(sum) + hex(sumOfSums), zeroPages };
 }

@@ -1,15 +1,22 @@
 import t from 'tap';
 import { CHUNK_BYTES, chunkSums, PAGE_BYTES } from './chunk-sums.js';
 import { MemoryComparison } from './memory-comparison.js';
+import { PageDigests } from './page-digests.js';
 import { PageSums } from './page-sums.js';
 
 /** Memory with data in every page, and what the capture kernel says about it. */
 const memory = Buffer.alloc(CHUNK_BYTES, 'data');
 const read = (bytes: Buffer) => new Map([[0, { ...chunkSums(bytes), unreadablePages: 0 }]]);
 
+function digests(bytes: Buffer): PageDigests {
+  const made = new PageDigests(bytes.length / PAGE_BYTES);
+  made.digest(0, bytes);
+  return made;
+}
+
 function compared(vmcore: Buffer, unknownPages = 0, inMemory = memory) {
   const comparison = new MemoryComparison(read(vmcore));
-  comparison.add(0, inMemory, { unknownPages });
+  comparison.add(0, digests(inMemory), { unknownPages });
   return comparison.fact();
 }
 
@@ -33,12 +40,12 @@ void t.test('equal, missing and differing chunks', async (t) => {
 void t.test('pages that were overwritten since the jump', async (t) => {
   const at = 16 * CHUNK_BYTES;
   const changed = (now: Buffer, sums = new PageSums()) => {
-    sums.add(at, memory);
+    sums.add(at, digests(memory));
     const comparison = new MemoryComparison(read(now), sums);
-    comparison.add(0, now, { unknownPages: 0 });
-    comparison.addPhysical(at, now);
+    comparison.add(0, digests(now), { unknownPages: 0 });
+    comparison.addPhysical(at, digests(now));
     // The kernel's image is in /proc/vmcore twice.
-    comparison.addPhysical(at, now);
+    comparison.addPhysical(at, digests(now));
     return comparison.fact();
   };
   t.match(changed(memory), { differing: 0, pagesChanged: 0, saw: /^1 chunks compared, 0 known in part$/ });
@@ -62,8 +69,8 @@ void t.test(
   'memory outside of every segment is missing, a chunk without a report is not compared',
   async (t) => {
     const comparison = new MemoryComparison(new Map());
-    comparison.add(0, memory, { unknownPages: 0 });
-    comparison.addLeftOut(Buffer.from(memory.subarray(0, 2 * PAGE_BYTES)));
+    comparison.add(0, digests(memory), { unknownPages: 0 });
+    comparison.addLeftOut(digests(memory.subarray(0, 2 * PAGE_BYTES)));
     t.match(comparison.fact(), { compared: 0, partly: 1, pagesMissing: 2, dataPages: 258 });
   },
 );

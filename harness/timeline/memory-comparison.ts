@@ -1,6 +1,7 @@
 import type { VmcoreChunk } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
-import { CHUNK_BYTES, type ChunkSums, chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import { CHUNK_BYTES, type ChunkSums, PAGE_BYTES } from './chunk-sums.js';
+import type { PageDigests } from './page-digests.js';
 import type { PageSums } from './page-sums.js';
 
 /** Most offsets, or ranges of addresses, that are named of each kind. */
@@ -25,8 +26,8 @@ export class MemoryComparison {
     this.#atJump = atJump;
   }
 
-  /** Memory from `address` on, whole pages, wherever /proc/vmcore shows it. */
-  addPhysical(address: number, memory: Buffer): void {
+  /** Memory from `address` on, wherever /proc/vmcore shows it. */
+  addPhysical(address: number, memory: PageDigests): void {
     for (const page of this.#atJump?.changed(address, memory) ?? []) {
       this.#pagesChanged += 1;
       const last = this.#changed.at(-1);
@@ -37,17 +38,27 @@ export class MemoryComparison {
   }
 
   /**
-   * The memory of a chunk, whole pages; zeros where the host does not know what /proc/vmcore should hold. `before`: the
-   * sums of what precedes it in the chunk and is no memory.
+   * The memory of a chunk, pages `first` to `end` of `memory`; zeros where the host does not know what /proc/vmcore should
+   * hold. `before`: the sums of what precedes it in the chunk and is no memory.
    */
   add(
     number: number,
-    memory: Buffer,
-    { unknownPages, before }: { unknownPages: number; before?: ChunkSums | undefined },
+    memory: PageDigests,
+    {
+      unknownPages,
+      before,
+      first = 0,
+      end = memory.pages,
+    }: {
+      readonly unknownPages: number;
+      readonly before?: ChunkSums | undefined;
+      readonly first?: number;
+      readonly end?: number;
+    },
   ): void {
-    const { sums, zeroPages } = chunkSums(memory, before);
+    const { sums, zeroPages } = memory.chunkSums(first, end, before);
     const counts = this.#counts;
-    counts.dataPages += memory.length / PAGE_BYTES - (zeroPages - (before?.zeroPages ?? 0));
+    counts.dataPages += end - first - (zeroPages - (before?.zeroPages ?? 0));
     const read = this.#chunks.get(number);
     const isWhole = read !== undefined && unknownPages === 0;
     if (isWhole) counts.compared += 1;
@@ -60,8 +71,8 @@ export class MemoryComparison {
   }
 
   /** Memory that belongs into /proc/vmcore and is in none of its segments. */
-  addLeftOut(memory: Buffer): void {
-    const data = memory.length / PAGE_BYTES - chunkSums(memory).zeroPages;
+  addLeftOut(memory: PageDigests): void {
+    const data = memory.pages - memory.chunkSums().zeroPages;
     this.#counts.dataPages += data;
     this.#counts.pagesMissing += data;
     this.#segmentsLeftOut += 1;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readHostAddress, readRamRegions } from '../../hmp/memory.js';
 import type { QmpClient } from '../../qemu/qmp/index.js';
-import { type Memory, MachineFailure } from '../machine.js';
+import { type BaseMemory, type Memory, MachineFailure } from '../machine.js';
 import { answer } from './failure.js';
 import { RUN_FILES } from './arguments.js';
 import type { HostPlace } from './host.js';
@@ -40,10 +40,13 @@ export function qemuMemory(
   {
     place,
     openMemory,
+    baseKey,
   }: {
     readonly place: Pick<HostPlace, 'read' | 'remove'>;
     /** Opens the memory of QEMU's process; undefined: it cannot be read. The caller closes it. */
     readonly openMemory?: (() => ProcessMemory | undefined) | undefined;
+    /** Of a clone: the same object for all clones of a template. */
+    readonly baseKey?: object | undefined;
   },
 ): Memory {
   const save = async (address: number, bytes: number, into?: Buffer): Promise<Buffer> => {
@@ -58,25 +61,54 @@ export function qemuMemory(
     }
   };
   let direct: Promise<DirectMemory | undefined> | undefined;
-  const part = async (address: number, bytes: number, into?: Buffer): Promise<Buffer> => {
+  /** Undefined where the range cannot be read directly. */
+  const directly = async <T>(
+    { address, bytes }: { readonly address: number; readonly bytes: number },
+    read: (memory: ProcessMemory, host: number) => Promise<T> | T,
+  ): Promise<T | undefined> => {
     direct ??= openMemory === undefined ? Promise.resolve(undefined) : findRam(qmp, openMemory);
     const known = await direct;
     const ram = known?.ram.find(({ start, end }) => start <= address && address + bytes <= end);
-    if (known === undefined || ram === undefined) return save(address, bytes, into);
-    const room = into ?? Buffer.allocUnsafeSlow(bytes);
+    if (known === undefined || ram === undefined) return undefined;
     try {
-      for (let at = 0; at < bytes; at += MOST_DIRECT_BYTES) {
-        await nextTurn();
-        known.memory.read(room.subarray(at, at + MOST_DIRECT_BYTES), ram.host + address - ram.start + at);
-      }
-      return room;
+      await nextTurn();
+      return await read(known.memory, ram.host + address - ram.start);
     } catch {
       // QEMU's own answer says what is wrong, when it is gone.
       direct = Promise.resolve(undefined);
-      return save(address, bytes, into);
+      return undefined;
     }
   };
+  const part = async (address: number, bytes: number, into?: Buffer): Promise<Buffer> => {
+    const read = await directly({ address, bytes }, async (memory, host) => {
+      const room = into ?? Buffer.allocUnsafeSlow(bytes);
+      for (let at = 0; at < bytes; at += MOST_DIRECT_BYTES) {
+        if (at > 0) await nextTurn();
+        memory.read(room.subarray(at, at + MOST_DIRECT_BYTES), host + at);
+      }
+      return room;
+    });
+    return read ?? save(address, bytes, into);
+  };
+  const base: BaseMemory | undefined =
+    baseKey === undefined
+      ? undefined
+      : {
+          key: baseKey,
+          async read(address, into) {
+            const range = { address, bytes: into.length };
+            const read = await directly(range, (memory, host) => {
+              memory.readFile(into, host);
+              return true;
+            });
+            if (read === true) return;
+            throw new MachineFailure("the template's memory cannot be read", { gone: false });
+          },
+        };
   return {
+    base,
+    readOwn: (address, into) =>
+      directly({ address, bytes: into.length }, (memory, host) => memory.readOwn(into, host)),
     async read(address, bytes, { into } = {}) {
       if (bytes <= MOST_BYTES) return part(address, bytes, into);
       const parts: Buffer[] = [];

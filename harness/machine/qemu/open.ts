@@ -190,7 +190,10 @@ async function start(
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
     resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
-    memory: qemuMemory(qmp, { place, openMemory }),
+    memory: qemuMemory(qmp, {
+      ...{ place, openMemory },
+      baseKey: origin?.kind === 'clone' ? origin.state : undefined,
+    }),
     ...(origin?.kind === 'template' ? { snapshot: { save: () => saveState(qmp, place) } } : {}),
     ...(plan.keepVmcore === undefined
       ? {}

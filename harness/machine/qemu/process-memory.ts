@@ -1,3 +1,4 @@
+import type { PageRun } from '../machine.js';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** Bytes of a page, and of its entry in pagemap. */
@@ -25,6 +26,13 @@ export interface ProcessMemory {
   take(address: number, bytes: number): boolean;
   /** Fills `into` from an address; both are whole pages. Throws what the host's kernel says. */
   read(into: Buffer, address: number): void;
+  /**
+   * The same for pages of which the process has its own copy only; says which they are. Of the others some may be filled
+   * as well.
+   */
+  readOwn(into: Buffer, address: number): readonly PageRun[];
+  /** Fills `into` from the file, as far as it is mapped there; with zeros where none is. */
+  readFile(into: Buffer, address: number): void;
   close(): void;
 }
 
@@ -71,17 +79,27 @@ export function openProcessMemory(
   }
   const fileInode = file === undefined ? undefined : fstatSync(file).ino;
   const taken: Mapping[] = [];
-  /** Pages of one mapping. */
-  const readPart = (into: Buffer, address: number, { start, offset, inode }: Mapping) => {
+  const readOwn = (into: Buffer, address: number) => {
     const entries = new Uint32Array((into.length / PAGE_BYTES) * (ENTRY_BYTES / 4));
     readWhole(pagemap, Buffer.from(entries.buffer), (address / PAGE_BYTES) * ENTRY_BYTES);
-    for (const { first, end, isOwn } of ownRuns(entries)) {
+    const runs = ownRuns(entries);
+    for (const { first, end, isOwn } of runs) {
       const part = into.subarray(first * PAGE_BYTES, end * PAGE_BYTES);
-      const at = address + first * PAGE_BYTES;
-      if (isOwn) readWhole(memory, part, at);
-      else if (inode === 0 || file === undefined) part.fill(0);
-      else readWhole(file, part, at - start + offset);
+      if (isOwn) readWhole(memory, part, address + first * PAGE_BYTES);
     }
+    return runs;
+  };
+  const readFile = (into: Buffer, address: number) => {
+    let done = 0;
+    for (const { start, end, offset, inode } of taken) {
+      const at = address + done;
+      if (done === into.length || at < start || at >= end) continue;
+      const part = into.subarray(done, done + Math.min(into.length - done, end - at));
+      if (inode === 0 || file === undefined) part.fill(0);
+      else readWhole(file, part, at - start + offset);
+      done += part.length;
+    }
+    if (done < into.length) throw new RangeError(`cannot read memory at "${address}": it was not taken`);
   };
   return {
     take(address, bytes) {
@@ -98,16 +116,13 @@ export function openProcessMemory(
       taken.push(...range);
       return true;
     },
+    readOwn,
+    readFile,
     read(into, address) {
-      let done = 0;
-      for (const mapping of taken) {
-        const at = address + done;
-        if (done === into.length || at < mapping.start || at >= mapping.end) continue;
-        const bytes = Math.min(into.length - done, mapping.end - at);
-        readPart(into.subarray(done, done + bytes), at, mapping);
-        done += bytes;
+      for (const { first, end, isOwn } of readOwn(into, address)) {
+        if (!isOwn)
+          readFile(into.subarray(first * PAGE_BYTES, end * PAGE_BYTES), address + first * PAGE_BYTES);
       }
-      if (done < into.length) throw new RangeError(`cannot read memory at "${address}": it was not taken`);
     },
     close,
   };
@@ -123,9 +138,7 @@ function readWhole(file: number, into: Buffer, position: number): void {
 }
 
 /** Pages in the order of their addresses: those of which the process has its own copy, and the others. Pure. */
-export function ownRuns(
-  entries: Uint32Array,
-): { readonly first: number; readonly end: number; readonly isOwn: boolean }[] {
+export function ownRuns(entries: Uint32Array): PageRun[] {
   const pages = entries.length / 2;
   const isOwn = (page: number) => {
     const bits = entries[page * 2 + 1] ?? 0;
