@@ -96,6 +96,10 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       'One cell of its campaign table, five times as often',
     )
     .example('$0 run sysrq-task -k debian:6.1 --repeat 100 --clone', 'Boot once, crash a hundred clones')
+    .example(
+      '$0 run sysrq-task -k debian:6.1 --repeat 100 --clone --repack capture',
+      'The same, with a capture kernel that decompresses fast',
+    )
     .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
 }
 
