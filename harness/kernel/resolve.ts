@@ -21,6 +21,7 @@ import { kernelFromDeb } from './debian/deb.js';
 import { kernelFromDebian } from './debian/debian-kernel.js';
 import { kernelFromDirectory, kernelFromFile, unreadable } from './local.js';
 import type { KernelOptions } from './options.js';
+import { removeRepacked } from './repack/repack.js';
 import { formatDebianSpec, parseSpec } from './spec.js';
 
 /** Shorter prefixes of a sha256 are too ambiguous. */
@@ -112,6 +113,7 @@ export async function removeKernel(idOrRelease: string, options: KernelOptions):
     );
   }
   await removeEntry(options.cacheDir, entryId(entry));
+  await removeRepacked(options.cacheDir, entry.bzImageSha256);
   return kernelOfEntry(options.cacheDir, entry, idOrRelease);
 }
 

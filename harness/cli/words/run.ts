@@ -112,6 +112,10 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       '$0 run ioapic-lock-held -k debian:6.1 --until-hang 3',
       'How many trials until three hangs, and what rate that means',
     )
+    .example(
+      '$0 run sysrq-task -k debian:6.1 --repeat 100 --repack capture',
+      'The hundred with a capture kernel that decompresses fast',
+    )
     .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
 }
 

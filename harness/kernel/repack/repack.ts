@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { publish, withTempDir } from '../../cache/cache-directory.js';
+import { discard, publish, withTempDir } from '../../cache/cache-directory.js';
 import { inCache } from '../../cache/cache-fault.js';
 import { readJsonFile } from '../../cache/kept-file.js';
 import { sha256Of, sha256OfFile } from '../../cache/sha256.js';
@@ -30,7 +30,7 @@ const recordSchema = z.object({
  */
 export async function repackKernel(kernel: Kernel, options: KernelOptions): Promise<RepackedKernel> {
   const place = kernelCache(options.cacheDir);
-  const directory = join(resolve(options.cacheDir), 'repacked', `${kernel.sha256}-${REPACK_FORMAT}`);
+  const directory = directoryOf(options.cacheDir, kernel.sha256);
   const bzImage = join(directory, 'bzImage');
   const intact = async (): Promise<RepackedKernel | undefined> => {
     const record = await readJsonFile(join(directory, 'repacked.json'), recordSchema);
@@ -52,6 +52,15 @@ export async function repackKernel(kernel: Kernel, options: KernelOptions): Prom
     await publish(place, { from: tree, to: directory, isIntact: async () => (await intact()) !== undefined });
     return { ...made.record, bzImage };
   });
+}
+
+/** Removes what {@link repackKernel} made of the bzImage with that sha256, if anything. */
+export async function removeRepacked(cacheDir: string, sha256: string): Promise<void> {
+  await discard(kernelCache(cacheDir), directoryOf(cacheDir, sha256));
+}
+
+function directoryOf(cacheDir: string, sha256: string): string {
+  return join(resolve(cacheDir), 'repacked', `${sha256}-${REPACK_FORMAT}`);
 }
 
 async function repacked(
