@@ -20,6 +20,26 @@ const DOLLAR = code('$');
 const PERCENT = code('%');
 const HASH = code('#');
 
+const CHECKSUM_BYTES = 2;
+
+/** The bytes between `$` or `%` and `#`, and the two digits behind it. */
+interface Whole {
+  readonly wire: Uint8Array;
+  readonly checksum: string;
+  readonly opener: 'packet' | 'notification';
+}
+
+/**
+ * Where the `#` of a packet is that these bytes hold whole, as nearly all are; undefined when its end is missing, when
+ * another packet cuts it off, or when it is too long: those are read byte by byte.
+ */
+function endOfWhole(bytes: Uint8Array, start: number, maxBytes: number): number | undefined {
+  const end = bytes.indexOf(HASH, start);
+  if (end < 0 || end + CHECKSUM_BYTES >= bytes.length || end - start > maxBytes) return undefined;
+  const next = bytes.indexOf(DOLLAR, start);
+  return next >= 0 && next <= end + CHECKSUM_BYTES ? undefined : end;
+}
+
 /** Cuts a stub's bytes into packets and acknowledgements; any chunking of the same bytes gives the same items. */
 export class PacketFraming {
   readonly #maxBytes: number;
@@ -45,7 +65,18 @@ export class PacketFraming {
 
   /** Takes the next bytes; calls `emit` for each item in order. */
   push(bytes: Uint8Array, emit: (item: FramingItem) => void): void {
-    for (const byte of bytes) {
+    for (let at = 0; at < bytes.length; at += 1) {
+      const byte = bytes[at] ?? 0;
+      if (byte === DOLLAR && this.#state === 'idle') {
+        const end = endOfWhole(bytes, at + 1, this.#maxBytes);
+        if (end !== undefined) {
+          this.#flushJunk(emit);
+          const checksum = String.fromCharCode(bytes[end + 1] ?? 0, bytes[end + 2] ?? 0);
+          this.#emitPacket({ wire: bytes.subarray(at + 1, end), checksum, opener: 'packet' }, emit);
+          at = end + CHECKSUM_BYTES;
+          continue;
+        }
+      }
       // An unescaped `$` occurs nowhere but at the start of a packet: what came before was cut off.
       if (byte === DOLLAR) this.#open('packet', emit);
       else if (this.#state === 'idle') this.#between(byte, emit);
@@ -85,17 +116,26 @@ export class PacketFraming {
 
   #takeChecksum(byte: number, emit: (item: FramingItem) => void): void {
     this.#checksum += String.fromCharCode(byte);
-    if (this.#checksum.length < 2) return;
-    const wire = Uint8Array.from(this.#body);
-    const said = /^[0-9a-f]{2}$/iu.test(this.#checksum) ? Number.parseInt(this.#checksum, 16) : undefined;
+    if (this.#checksum.length < CHECKSUM_BYTES) return;
+    const whole = {
+      wire: Uint8Array.from(this.#body),
+      checksum: this.#checksum,
+      opener: this.#opener,
+    };
     this.#close();
+    this.#emitPacket(whole, emit);
+  }
+
+  #emitPacket({ wire, checksum, opener }: Whole, emit: (item: FramingItem) => void): void {
+    const bad = opener === 'packet' ? 'bad-packet' : 'bad-notification';
+    const said = /^[0-9a-f]{2}$/iu.test(checksum) ? Number.parseInt(checksum, 16) : undefined;
     if (said !== checksumOf(wire)) {
-      emit({ kind: this.#bad, why: 'the checksum does not match' });
+      emit({ kind: bad, why: 'the checksum does not match' });
       return;
     }
     const payload = unpackPayload(wire, this.#maxBytes);
-    if (payload === undefined) emit({ kind: this.#bad, why: 'malformed or oversized encoding' });
-    else emit({ kind: this.#opener, payload });
+    if (payload === undefined) emit({ kind: bad, why: 'malformed or oversized encoding' });
+    else emit({ kind: opener, payload });
   }
 
   #close(): void {

@@ -32,6 +32,7 @@ export class PacketLine {
   #isOpen = true;
   #acks = true;
   #badInARow = 0;
+  #owed: '' | '+' | '-' = '';
 
   constructor(options: LinkOptions, events: PacketLineEvents) {
     this.#options = options;
@@ -68,13 +69,33 @@ export class PacketLine {
 
   send(payload: string): void {
     this.#tap('sent', payload);
-    this.#transport?.send(framePacket(payload));
+    this.#transport?.send(`${this.#takeOwed()}${framePacket(payload)}`);
   }
 
   /** Sends the byte that stops a running guest. */
   sendInterrupt(): void {
     this.#tap('sent', INTERRUPT);
-    this.#transport?.send(INTERRUPT);
+    this.#transport?.send(`${this.#takeOwed()}${INTERRUPT}`);
+  }
+
+  /**
+   * Acknowledges with the next packet, which follows at once when the stub is asked one question after the other, or else
+   * when everything that the answer brings about is done: to write to a socket costs more than all else of a question.
+   */
+  #owe(answer: '+' | '-'): void {
+    if (this.#owed === '') setImmediate(() => this.#pay());
+    this.#owed = answer;
+  }
+
+  #pay(): void {
+    const owed = this.#takeOwed();
+    if (owed !== '' && this.#isOpen) this.#transport?.send(owed);
+  }
+
+  #takeOwed(): '' | '+' | '-' {
+    const owed = this.#owed;
+    this.#owed = '';
+    return owed;
   }
 
   close(): void {
@@ -97,7 +118,7 @@ export class PacketLine {
     if (answer === '-' && this.#framing.midPacket) return;
     // One answer for all packets that came at once: QEMU remembers only its last packet, and a second `+`, with
     // nothing to acknowledge, makes it stop a running guest (gdb_read_byte).
-    this.#transport?.send(answer);
+    this.#owe(answer);
   }
 
   #take(item: FramingItem): void {

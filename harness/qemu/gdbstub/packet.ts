@@ -34,6 +34,9 @@ export function framePacket(payload: string): string {
  * is malformed (nothing to repeat, bad count, escape at the end) or longer than `maxBytes` when unpacked.
  */
 export function unpackPayload(wire: Uint8Array, maxBytes: number): string | undefined {
+  // QEMU encodes nothing but a few binary replies (gdbstub.c, 7.2): memory and registers are hexadecimal digits.
+  if (!wire.includes(ESCAPE) && !wire.includes(STAR))
+    return wire.length > maxBytes ? undefined : latin1(wire);
   const out: number[] = [];
   for (let at = 0; at < wire.length; at += 1) {
     const byte = wire[at] ?? 0;
@@ -54,4 +57,8 @@ export function unpackPayload(wire: Uint8Array, maxBytes: number): string | unde
     if (out.length > maxBytes) return undefined;
   }
   return Buffer.from(out).toString('latin1');
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
