@@ -1,8 +1,8 @@
 import type { FreeMemory, TemplateMemory } from '../machine/qemu/host.js';
 
 const MIB = 1024 * 1024;
-/** Of the memory of a guest: its template, and what a clone or two of it come to write. */
-const SIZES_FREE = 3;
+/** Sizes of the guest: its template, and a clone of it that writes to all of its memory. */
+const SIZES_FREE = 2;
 
 /**
  * Whether there is room for the memory of another template beside those that are kept. A page of tmpfs is taken when it is

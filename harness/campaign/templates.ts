@@ -9,6 +9,7 @@ import { guestName } from '../plan/guest-spec.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
 import { makeTemplate, type Start, type Template, type TemplateOptions } from '../run/template.js';
+import { TEMPLATES } from '../store/campaign-directory.js';
 import type { Seat } from './seats.js';
 import { fitsBeside } from './template-room.js';
 
@@ -24,8 +25,6 @@ const MOST_TEMPLATES = 16;
 const UNUSED_FOR = 32;
 /** Templates in a row that could not be made, or whose clones could not begin, after which a guest has none. */
 const MOST_FAILURES = 2;
-/** Below the campaign's directory. */
-const TEMPLATES = 'templates';
 
 /** The host of a run, and how machines start there. */
 export type TemplateSeat = Pick<Seat, 'open' | 'memory'>;

@@ -49,7 +49,7 @@ t.test('trials in turns, one object on stdout, one campaign on disk', async (t) 
 
 t.test('a stopped comparison continues with the looks of its start', async (t) => {
   const earlier = (await guestsOf(host)).length;
-  await host.crashpath(words('long', '--repeat', '9', '--until-significant', '--quiet'));
+  await host.crashpath(words('long', '--repeat', '9', '--until-significant', '--quiet', '--no-clone'));
   const campaign = join(host.here, 'runs/long');
   const guests = (await guestsOf(host)).length;
   t.equal(guests - earlier, 18, 'harness errors settle nothing');

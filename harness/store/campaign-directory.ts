@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { type Dirent, readdirSync } from 'node:fs';
 import { appendFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -21,6 +21,8 @@ const FILES = {
 
 /** One result a line, in the order in which runs ended. */
 export const RESULTS = 'results.jsonl';
+/** The directory of a campaign with the recordings of templates; it is no run. */
+export const TEMPLATES = 'templates';
 
 const CampaignSchema = z.object({
   schema: z.literal(STORE_SCHEMA),
@@ -133,12 +135,16 @@ export interface StoredRun {
 export async function readRuns(campaignDirectory: string): Promise<StoredRun[]> {
   const entries = await readdir(campaignDirectory, { withFileTypes: true });
   const runs: StoredRun[] = [];
-  for (const entry of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
+  for (const entry of entries.filter(isRunDirectory).sort(byName)) {
     const directory = join(campaignDirectory, entry.name);
     const plan = RunPlanSchema.safeParse(await readJson(join(directory, 'plan.json')));
     runs.push({ directory, runId: entry.name, plan: plan.data, result: await readResult(directory) });
   }
   return runs;
+}
+
+function isRunDirectory(entry: Dirent): boolean {
+  return entry.isDirectory() && entry.name !== TEMPLATES;
 }
 
 const OutcomeSchema = RunResultSchema.pick({ schema: true, verdict: true, outcome: true });
@@ -156,7 +162,7 @@ export interface StoredOutcome {
  */
 export function* readOutcomes(campaignDirectory: string): Generator<StoredOutcome> {
   const entries = readdirSync(campaignDirectory, { withFileTypes: true });
-  for (const { name } of entries.filter((candidate) => candidate.isDirectory()).sort(byName)) {
+  for (const { name } of entries.filter(isRunDirectory).sort(byName)) {
     const read = (file: string) => readJsonSync(join(campaignDirectory, name, file));
     const result = OutcomeSchema.safeParse(read('verdict.json')).data;
     const hasPlan = result !== undefined || RunPlanSchema.safeParse(read('plan.json')).success;
