@@ -69,7 +69,6 @@ t.test('what cannot be a clone boots', async (t) => {
     { scenario: { ...made.scenario, crashKernel: 'absent' as const } },
     { host: 'box' },
     { keepVmcore: { of: 'all' as const, diskMiB: 832 } },
-    { keepFailed: { most: 1, minutes: 60 } },
   ]) {
     const { starts } = await begun(t, plansOf(5, change));
     t.strictSame(new Set(starts), new Set([undefined]));

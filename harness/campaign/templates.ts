@@ -151,11 +151,11 @@ function giveBack(guest: Guest): void {
 }
 
 /**
- * A network card's connection and the disk for a dump are not part of a saved state, a guest that stays up has a
- * supervisor, and one without a crash kernel is not marked.
+ * A network card's connection and the disk for a dump are not part of a saved state, and a guest without a crash kernel is
+ * not marked.
  */
-function isClonable({ scenario, host, keepVmcore, keepFailed }: RunPlan): boolean {
-  const isPlain = host === undefined && keepVmcore === undefined && keepFailed === undefined;
+function isClonable({ scenario, host, keepVmcore }: RunPlan): boolean {
+  const isPlain = host === undefined && keepVmcore === undefined;
   return isPlain && scenario.guest.nic === undefined && scenario.crashKernel === 'loaded';
 }
 
