@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { openMemoryFile } from '../machine/qemu/clone.js';
+import { freeBytes, readResources } from '../host/resources.js';
+import { openMemoryFile, SHARED_MEMORY } from '../machine/qemu/clone.js';
 import { openQemu } from '../machine/qemu/open.js';
 import { errnoOf } from '../model/errno.js';
 import { guestName } from '../plan/guest-spec.js';
@@ -109,7 +109,11 @@ export function campaignTemplates({
   /** Whether there is room for another template; one that no run uses makes room. */
   function hasRoom(memoryMiB: number): boolean {
     const kept = () => [...guests.values()].filter(({ memory }) => memory !== undefined);
-    const fits = () => kept().length < MOST_TEMPLATES && freemem() > 3 * memoryMiB * MIB;
+    const fits = () =>
+      kept().length < MOST_TEMPLATES &&
+      readResources().availableBytes > 3 * memoryMiB * MIB &&
+      // A QEMU that writes to a full file system there is killed (SIGBUS).
+      freeBytes(SHARED_MEMORY) > memoryMiB * MIB;
     while (!fits()) {
       const idle = kept().find(({ running }) => running === 0);
       if (idle === undefined) return false;

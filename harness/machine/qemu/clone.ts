@@ -10,7 +10,8 @@ import type { HostPlace } from './host.js';
 
 /** O_TMPFILE (include/uapi/asm-generic/fcntl.h, Linux 6.1), which node does not name: a file that has no name. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
-const SHARED_MEMORY = '/dev/shm';
+/** Where guests' memory is kept. */
+export const SHARED_MEMORY = '/dev/shm';
 const ASK_EVERY_MS = 4;
 const WITHIN_MS = 30_000;
 
