@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, readlink, rm, statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import yargs from 'yargs';
@@ -164,8 +164,14 @@ class KillBench {
     child.stderr.on('data', (bytes: Buffer) => {
       messages = (messages + bytes.toString('utf8')).slice(-4_096);
     });
-    const ended = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : null));
-    return { pid: child.pid ?? -1, printed: () => printed, messages: () => messages, ended };
+    const { pid = -1 } = child;
+    const killWithThis = () => killNow(pid);
+    process.once('exit', killWithThis);
+    const ended = once(child, 'close').then(([code]) => {
+      process.off('exit', killWithThis);
+      return typeof code === 'number' ? code : null;
+    });
+    return { pid, printed: () => printed, messages: () => messages, ended };
   }
 
   /** Kills something of a campaign, and says what is left of it that should not be. */
@@ -271,6 +277,9 @@ async function sharedBytes(): Promise<number> {
   return (blocks - bfree) * bsize;
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
 await carryOut('bench:clone-kills', async () => {
   const words = await yargs(hideBin(process.argv))
     .scriptName('npm run bench:clone-kills --')

@@ -143,9 +143,17 @@ t.test('a run that has ended is not lost, whichever of its files was written', a
     'the verdict is there again',
   );
   await rm(join(runs, 'report.html'));
+  // What was killed while it wrote the report, and what still writes it.
+  await writeFile(join(runs, 'report.html.999999999.3.tmp'), '<');
+  await writeFile(join(runs, `report.html.${process.ppid}.3.tmp`), '<');
   const again = await host.crashpath(['run', '--resume', 'runs/c']);
   t.match(again.stderr, /^c: 0 of 4 runs left$/m);
-  t.ok((await treeOf(runs)).includes('report.html'), 'and so is the report');
+  const tree = await treeOf(runs);
+  t.ok(tree.includes('report.html'), 'and so is the report');
+  t.strictSame(
+    tree.filter((name) => name.endsWith('.tmp')),
+    [`report.html.${process.ppid}.3.tmp`],
+  );
 });
 
 t.test('what is stored may be missing, damaged or newer', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { writeTree } from '../testing/files.js';
-import { readOwnSeconds, readProcessUse, readResources } from './resources.js';
+import { freeBytes, readOwnSeconds, readProcessUse, readResources } from './resources.js';
 
 const MIB = 1024 * 1024;
 
@@ -60,4 +60,6 @@ t.test('this host and this process', async (t) => {
   const use = readProcessUse(process.pid);
   t.ok(use !== undefined && use.bytes > MIB && use.cpuSeconds > 0.01);
   t.ok(readOwnSeconds() > 0);
+  t.ok(freeBytes('/') > MIB);
+  t.equal(freeBytes('/no/such/place'), 0);
 });

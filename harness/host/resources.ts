@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
@@ -83,10 +82,14 @@ export function readOwnSeconds({ proc }: Pick<KernelFiles, 'proc'> = HERE): numb
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS;
 }
 
-/** Free bytes of a file system. */
-export async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize;
+/** Free bytes of a file system; 0 where there is none. A container's /dev/shm often has 64 MiB only. */
+export function freeBytes(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
 }
 
 /** This process's cgroup of version 2 and those above it; none where it is in none, or only in the root. */

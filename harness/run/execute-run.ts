@@ -125,7 +125,11 @@ async function runGuest(
       cacheDir,
       kernels: { production: kernel, capture: captureKernel },
     });
-    const judge = () => resultOf(classify(watch.events, plan), plan, { events: watch.events, directory });
+    const judge = () => {
+      // A recording without an end shows no more than a capture; its end is still to come here.
+      const events = [...watch.events, endNow(watch)];
+      return resultOf(classify(events, plan), plan, { events, directory });
+    };
     undo.push(() => keepWhatIsLeft({ guest, directory, cacheDir, known, judge }, plan));
     const sources = new SourceBank(guest, scenario.sources);
     undo.push(() => sources.stop());
@@ -195,6 +199,13 @@ async function runGuest(
       }
     }
   }
+}
+
+/** The end of the recording, as if it were now. */
+function endNow(watch: RunWatch): RunEvent {
+  const last = watch.events.at(-1);
+  const fact = { fact: 'ended', why: watch.ended ?? 'unknown' } as const;
+  return { type: 'host', fact, at: { source: 'host', line: 0 }, atMs: last?.atMs ?? 0 };
 }
 
 /** Records what ended a run early: its own end, a missing ability, or a failure. */

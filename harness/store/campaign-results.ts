@@ -1,4 +1,4 @@
-import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../model/errno.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
@@ -30,6 +30,7 @@ export async function* begunRuns(
   { repair }: { readonly repair: boolean },
 ): AsyncGenerator<BegunRun> {
   const left = new Set(directoriesIn(campaignDirectory));
+  if (repair) sweepUnfinished(campaignDirectory);
   for (const result of storedLines(campaignDirectory, repair)) {
     // Of two lines of one run the first counts: it is the one that was printed.
     if (!left.delete(result.runId)) continue;
@@ -54,6 +55,15 @@ function directoriesIn(campaignDirectory: string): string[] {
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
     .sort();
+}
+
+/** Removes what a killed crashpath had not yet put in place (cache/write-whole.ts), unless its process lives. */
+function sweepUnfinished(campaignDirectory: string): void {
+  for (const name of readdirSync(campaignDirectory)) {
+    const pid = /\.(\d+)\.\d+\.tmp$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(campaignDirectory, name), { force: true });
+  }
 }
 
 /** The results in `results.jsonl`; with `repair` an unfinished last line is cut off. Throws a harness fault. */

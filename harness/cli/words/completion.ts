@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import yargs from 'yargs';
+import { VERDICT_WORDS } from '../../model/verdict.js';
 import { SHIPPED } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { type CommandWords, optionsOf } from './command-words.js';
@@ -49,6 +50,7 @@ async function candidates(before: readonly string[], current: string): Promise<s
   if (KERNEL_OPTIONS.has(option)) return kernelSpecs();
   if (option === '--machine-profile')
     return (await import('../../prepare/machine-files.js')).machineNames(SHIPPED);
+  if (option === '--find') return [...VERDICT_WORDS];
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
   if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
@@ -71,7 +73,7 @@ async function positionals(
   { command }: CommandWords,
   choices: Readonly<Record<string, string[]>>,
 ): Promise<string[]> {
-  if (/^(run|compare|bisect|bisect-step) /.test(command))
+  if (/^(run|hunt|compare|bisect|bisect-step) /.test(command))
     return (await import('../../prepare/scenario-files.js')).runnableNames(SHIPPED);
   if (command.startsWith('attach ')) return keptNames();
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
