@@ -131,10 +131,16 @@ function isNullable(element: AST.Element): boolean {
   return element.type === 'Assertion' && element.kind !== 'start' && element.kind !== 'end';
 }
 
+const known = new Map<string, Chars>();
+
 function charsOf(raw: string): Chars {
-  const one = new RegExp(`^(?:${raw})$`, 's');
-  const dot = raw === '.' ? /^.$/ : one;
-  return new Set(ALL.filter((char) => dot.test(char)));
+  const chars = known.get(raw) ?? new Set(ALL.filter((char) => matches(raw, char)));
+  known.set(raw, chars);
+  return chars;
+}
+
+function matches(raw: string, char: string): boolean {
+  return raw === '.' ? /^.$/.test(char) : new RegExp(`^(?:${raw})$`, 's').test(char);
 }
 
 function meet(some: Chars, others: Chars): boolean {
