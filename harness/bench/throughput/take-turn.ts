@@ -10,12 +10,12 @@ import { type RunResult, RunResultSchema } from '../../model/result.js';
 import { VERDICTS } from '../../model/verdict.js';
 import { readRecording } from '../../store/read-recording.js';
 import { rejudge } from '../../store/rejudge.js';
-import { crashpathWords, type RunWords, type Turn, turnName } from './contenders.js';
+import { crashpathWords, type Letter, type RunWords, type Turn, turnName } from './contenders.js';
 import { loopCosts } from './loop-phases.js';
 import { recordedCosts } from './phases.js';
 import type { SeenRun, TakenTurn } from './turn.js';
 import { peakOf, type ProcessTimes, timesOf } from './usage.js';
-import { campaignSight, loopSight, watched } from './watch.js';
+import { campaignSight, loopSight, type RunSight, watched } from './watch.js';
 
 const MAIN = join(PACKAGE_ROOT, 'dist/cli/main.js');
 const LOOP = join(PACKAGE_ROOT, 'scripts/bench/shell-loop');
@@ -87,7 +87,7 @@ async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<Tak
   const pid = child.pid ?? 0;
   const directory = join(words.out, turnName(turn));
   const sight = campaignSight(pid, { directory });
-  const ended: { result: RunResult; endedMs: number; atEnd: ProcessTimes }[] = [];
+  const ended: EndedRun[] = [];
   let peakKiB = 0;
   const read = async () => {
     for await (const line of child.iterable({ preserveNewlines: false })) {
@@ -101,39 +101,67 @@ async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<Tak
   const [{ exitCode, stderr }] = await watched(Promise.all([child, read()]), sight);
   const wallMs = performance.now() - spawnedMs;
   const cpuMs = childrenMs() - treeMs;
+  // A run that is alone in its process has that process's start and end in its phases.
+  const alone = ended.length === 1 ? { fromMs: spawnedMs, untilMs: spawnedMs + wallMs } : undefined;
   const runs: SeenRun[] = [];
-  for (const { result, endedMs, atEnd } of ended) {
-    const seen = sight.seen(result.runId);
-    if (seen === undefined) continue;
-    const { memory, beganMs, atBegin } = seen;
-    const run = join(directory, result.runId);
-    const records = await readRecording(run);
-    const templateMs = result.clone !== undefined && 'template' in result.clone ? result.clone.tookMs : null;
-    const lastMs = atMsOf(records.at(-1) ?? unrecorded(run)) - (templateMs ?? 0);
-    // A run that is alone in its process has that process's start and end in its phases.
-    const isAlone = ended.length === 1;
-    const costs = recordedCosts(records, (await rejudge(run)).events, {
-      beforeMs: isAlone ? beganMs - spawnedMs : 0,
-      afterMs: Math.max(0, (isAlone ? spawnedMs + wallMs : endedMs) - beganMs - lastMs),
-    });
-    runs.push({
-      ...{ runId: result.runId, beganMs, endedMs, atBegin, atEnd, costs, memory },
-      isClone: templateMs !== null,
-      templateMs,
-      isExpected: letter === 'e' ? isHang(result) : result.outcome === 'expected',
-      verdict: `${result.verdict}/${result.detail}`,
-    });
+  for (const one of ended) {
+    const seen = sight.seen(one.result.runId);
+    if (seen !== undefined)
+      runs.push(await seenRun(join(directory, one.result.runId), { ...one, ...seen, alone, letter }));
   }
   const last = ended.at(-1);
   // Every child is reaped by then; what comes after is node's own.
   const nodeMs = last === undefined ? null : cpuMs - last.atEnd.childrenMs;
+  // A hang is not what the scenario expects.
+  const isComplete = letter === 'e' ? runs.length > 0 : exitCode === 0;
   const others = runs.filter(({ isExpected }) => !isExpected).map(({ verdict }) => verdict);
   const why = others.length > 0 ? others.join(', ') : lastLine(stderr);
   return {
     ...turn,
     ...{ wallMs, cpuMs, nodeMs, runs, cycle: null },
     peakKiB: peakKiB === 0 ? null : peakKiB,
-    ...(runs.length > 0 && others.length === 0 ? {} : { failed: why || `exit code ${exitCode}` }),
+    ...(isComplete && others.length === 0 ? {} : { failed: why || `exit code ${exitCode}` }),
+  };
+}
+
+/** A result that crashpath has printed, with its process's CPU times then. */
+interface EndedRun {
+  readonly result: RunResult;
+  readonly endedMs: number;
+  readonly atEnd: ProcessTimes;
+}
+
+/** What a run cost, by its recording. */
+async function seenRun(
+  directory: string,
+  {
+    result,
+    endedMs,
+    atEnd,
+    beganMs,
+    atBegin,
+    memory,
+    alone,
+    letter,
+  }: EndedRun &
+    RunSight & {
+      readonly letter: Letter;
+      readonly alone: { readonly fromMs: number; readonly untilMs: number } | undefined;
+    },
+): Promise<SeenRun> {
+  const records = await readRecording(directory);
+  const templateMs = result.clone !== undefined && 'template' in result.clone ? result.clone.tookMs : null;
+  const lastMs = atMsOf(records.at(-1) ?? unrecorded(directory)) - (templateMs ?? 0);
+  const costs = recordedCosts(records, (await rejudge(directory)).events, {
+    beforeMs: alone === undefined ? 0 : beganMs - alone.fromMs,
+    afterMs: Math.max(0, (alone?.untilMs ?? endedMs) - beganMs - lastMs),
+  });
+  return {
+    ...{ runId: result.runId, beganMs, endedMs, atBegin, atEnd, costs, memory },
+    isClone: templateMs !== null,
+    templateMs,
+    isExpected: letter === 'e' ? isHang(result) : result.outcome === 'expected',
+    verdict: `${result.verdict}/${result.detail}`,
   };
 }
 
