@@ -4,8 +4,7 @@ import t from 'tap';
 import { readPlan } from '../store/run-directory.js';
 import { crashpath, KERNELS, resultsOf } from '../testing/crashpath-command.js';
 import { scratch } from '../testing/files.js';
-import { eventually, qemusUnder } from '../testing/processes.js';
-import { startSshServer, writeClientConfig } from '../testing/ssh-server.js';
+import { qemusUnder } from '../testing/processes.js';
 
 t.test(
   'runs of one guest begin as clones, choreographies too, and are judged as those that boot',
@@ -52,27 +51,3 @@ t.test(
     t.strictSame(await readdir('/dev/shm'), before, 'no memory is left');
   },
 );
-
-t.test('a host over ssh keeps a template, whose clones leave nothing there', async (t) => {
-  const server = await startSshServer(t);
-  const config = await writeClientConfig(server, { name: 'box' });
-  const before = await readdir('/dev/shm');
-  const out = await scratch(t);
-  const ended = await crashpath(
-    [
-      ...['run', 'no-trigger', '-k', KERNELS.six1, '--repeat', '4', '--host', 'box', '--json'],
-      ...['--out', out, '--jobs', '1'],
-    ],
-    { environment: { CRASHPATH_SSH_CONFIG: config } },
-  );
-  t.equal(ended.exitCode, 0, ended.stderr);
-  t.match(resultsOf(ended.stdout), [
-    { verdict: 'no-panic', host: 'box', clone: { booted: 'control' } },
-    ...[1, 2, 3].map(() => ({ verdict: 'no-panic', host: 'box', clone: { template: 'templates/001' } })),
-  ]);
-  const cache = join(server.home, '.cache/crashpath');
-  t.strictSame(await qemusUnder(cache), []);
-  const gone = async () => ((await readdir(join(cache, 'runs'))).length === 0 ? true : undefined);
-  t.ok(await eventually(gone, 20_000), 'the one that kept the memory has ended');
-  t.strictSame(await readdir('/dev/shm'), before);
-});

@@ -2,7 +2,7 @@ import t from 'tap';
 import { executeRun } from './execute-run.js';
 import { failedAsClone, makeTemplate } from './template.js';
 import { HOST_CLOCK } from '../host/clock.js';
-import { MachineFailure } from '../machine/machine.js';
+import { type Machine, MachineFailure, type MachineLog } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
 import type { HostFact } from '../model/record.js';
 import { readRecording } from '../store/read-recording.js';
@@ -117,6 +117,12 @@ t.test('a template that does not come up says why', async (t) => {
     throw new Error('there is no QEMU');
   };
   t.strictSame(await makeTemplate(plan, { ...options, open }), { why: 'there is no QEMU' });
+  const dies = async (_plan: unknown, { log }: { readonly log: MachineLog }): Promise<Machine> => {
+    log.fact({ fact: 'qemu-exit', code: null, signal: 'SIGBUS', asked: false, stderr: 'a\nb\n' });
+    throw new Error('QEMU has ended');
+  };
+  const died = await makeTemplate(plan, { ...options, directory: t.testdir({}), open: dies });
+  t.strictSame(died, { why: 'QEMU ended by SIGBUS, for want of memory: a b' });
   const stopped = new AbortController();
   stopped.abort();
   const early = { ...options, directory: t.testdir({}), signal: stopped.signal };

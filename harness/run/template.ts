@@ -2,6 +2,8 @@ import type { Clock } from '../machine/clock.js';
 import { type Machine, need } from '../machine/machine.js';
 import { atMsOf, type HostFact, type RunRecord } from '../model/record.js';
 import { HOST_CLOCK } from '../host/clock.js';
+import { messageOf } from '../model/errno.js';
+import { foldLine } from '../model/escape.js';
 import type { RunEvent } from '../model/event.js';
 import { Fault } from '../model/fault.js';
 import type { BootReason } from '../model/start.js';
@@ -109,13 +111,25 @@ export async function makeTemplate(
       records: partOfClone(await readRecording(directory), tookMs),
     };
   } catch (error) {
-    return { why: watch.ended ?? (error instanceof Error ? error.message : String(error)) };
+    return { why: exitOf(watch.events) ?? watch.ended ?? messageOf(error) };
   } finally {
     unlimit();
     signal?.removeEventListener('abort', interrupt);
     await machine?.close();
     recorder.close();
   }
+}
+
+/** How QEMU ended, one line; undefined while it has not. SIGBUS: the host had no page for the guest's memory. */
+function exitOf(events: readonly RunEvent[]): string | undefined {
+  for (const event of events) {
+    if (event.type !== 'host' || event.fact.fact !== 'qemu-exit' || event.fact.asked) continue;
+    const { code, signal, stderr } = event.fact;
+    const how = signal === null ? `with status ${code ?? 'unknown'}` : `by ${signal}`;
+    const memory = signal === 'SIGBUS' ? ', for want of memory' : '';
+    return `QEMU ended ${how}${memory}${stderr === '' ? '' : `: ${foldLine(stderr, 300)}`}`;
+  }
+  return undefined;
 }
 
 function bootAndArm(guest: Guest, plan: RunPlan, cacheDir: string | undefined): Promise<void> {

@@ -1,13 +1,19 @@
 import { statSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { parseHostAddress } from '../../ssh/address.js';
+import { configPlaces } from '../../ssh/config.js';
+import { connectSsh } from '../../ssh/connect.js';
 import { scratch } from '../../testing/files.js';
-import { qemusUnder } from '../../testing/processes.js';
+import { eventually, qemusUnder } from '../../testing/processes.js';
+import { startSshServer, writeClientConfig } from '../../testing/ssh-server.js';
 import { type Machine, need, type Origin } from '../machine.js';
 import { RUN_FILES } from './arguments.js';
 import { argumentsFrom } from './clone.js';
-import { LOCAL_MEMORY } from './hosts/local-memory.js';
+import type { QemuHost } from './host.js';
+import { LOCAL_HOST } from './hosts/local.js';
+import { sshHost } from './hosts/ssh-host.js';
 import { openQemu } from './open.js';
 
 const MEMORY_MIB = 64;
@@ -27,17 +33,18 @@ async function write(machine: Machine, word: string): Promise<void> {
   await gdb.continueAll();
 }
 
-t.test('clones begin as their template was saved, each with memory of its own', async (t) => {
+/** On a host: clones begin as their template was saved, and have memory of their own. */
+async function cloneOn(t: Test, host: QemuHost): Promise<void> {
   const base = await scratch(t);
-  const socket = (name: string) => `socket,path=${name},server=on,wait=off`;
+  const socket = (id: string, path: string) => `socket,id=${id},path=${path},server=on,wait=off`;
   const args = [
     ['-nodefaults', '-display', 'none', '-machine', 'pc', '-accel', 'tcg', '-m', `${MEMORY_MIB}M`],
     ...[RUN_FILES.consolePipe, RUN_FILES.controlPipe].flatMap((pipe) => [
       ['-chardev', `pipe,id=${pipe},path=${pipe}`],
       ['-serial', `chardev:${pipe}`],
     ]),
-    ['-chardev', `${socket(RUN_FILES.qmpSocket)},id=qmp`, '-qmp', 'chardev:qmp'],
-    ['-chardev', `${socket(RUN_FILES.gdbSocket)},id=gdb`, '-gdb', 'chardev:gdb'],
+    ['-chardev', socket('qmp', RUN_FILES.qmpSocket), '-qmp', 'chardev:qmp'],
+    ['-chardev', socket('gdb', RUN_FILES.gdbSocket), '-gdb', 'chardev:gdb'],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
   ].flat();
   const open = async (name: string, origin: Origin) => {
@@ -53,11 +60,11 @@ t.test('clones begin as their template was saved, each with memory of its own', 
         machine: { memoryMiB: MEMORY_MIB },
         scenario: { guest: {} },
       },
-      { directory, log: { bytes: ignore, message: ignore, sample: ignore, fact: ignore }, origin },
+      { directory, log: { bytes: ignore, message: ignore, sample: ignore, fact: ignore }, origin, host },
     );
   };
 
-  const file = await LOCAL_MEMORY.openMemory();
+  const file = await host.openMemory();
   const memory = file.path;
   t.equal(statSync(memory).nlink, 0, 'a file without a name');
   t.equal(file.taken(), 0);
@@ -66,7 +73,8 @@ t.test('clones begin as their template was saved, each with memory of its own', 
   const state = await need(template, 'snapshot').save();
   await template.close();
   t.equal(statSync(memory).size, MEMORY_MIB * 1024 * 1024);
-  t.ok(file.taken() > 0 && file.taken() < MEMORY_MIB * 1024 * 1024, 'only what was written takes room');
+  if (host.name === undefined)
+    t.ok(file.taken() > 0 && file.taken() < MEMORY_MIB * 1024 * 1024, 'as was written');
 
   const first = await open('first', { kind: 'clone', memory, state });
   const second = await open('second', { kind: 'clone', memory, state });
@@ -88,9 +96,27 @@ t.test('clones begin as their template was saved, each with memory of its own', 
   file.close();
   t.strictSame(await qemusUnder(base), [], 'no QEMU is left');
   for (const name of ['template', 'first', 'broken']) {
-    const left = (await readdir(join(base, name))).filter((file) => file.endsWith('.sock'));
+    const left = (await readdir(join(base, name))).filter((one) => one.endsWith('.sock'));
     t.strictSame(left, [], `${name}: sockets are gone`);
   }
+}
+
+t.test('clones on this host', (t) => cloneOn(t, LOCAL_HOST));
+
+t.test('clones on a host over ssh leave nothing there', async (t) => {
+  const server = await startSshServer(t);
+  const userConfig = await writeClientConfig(server, { name: 'config' });
+  const places = { ...configPlaces(), userConfig, systemConfig: '/dev/null', agent: undefined };
+  const host = sshHost(parseHostAddress('box'), { connect: (address) => connectSsh(address, { places }) });
+  t.teardown(() => host.close());
+  const free = await host.freeMemory();
+  t.ok(free.available > 0 && free.inFiles > 0, 'what is free there');
+  const before = await readdir('/dev/shm');
+  await cloneOn(t, host);
+  t.strictSame(await readdir('/dev/shm'), before);
+  const runs = join(server.home, '.cache/crashpath/runs');
+  const isGone = async () => ((await readdir(runs)).length === 0 ? true : undefined);
+  t.ok(await eventually(isGone, 20_000), 'the shell that kept the memory has ended');
 });
 
 t.test("a clone's QEMU gets neither kernel nor image, a template's does", (t) => {
