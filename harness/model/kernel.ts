@@ -26,7 +26,7 @@ export interface RepackedKernel {
   readonly sha256: string;
   readonly bytes: number;
   /** The compression of the payload, as before. */
-  readonly compression: 'xz' | 'zstd' | 'gzip';
+  readonly compression: 'xz';
   /** sha256 of the kernel in both payloads, lower-case hex. */
   readonly vmlinuxSha256: string;
 }

@@ -23,7 +23,7 @@ const RepackedSchema = z.object({
   bzImage: z.string(),
   sha256: z.string(),
   bytes: z.number().int(),
-  compression: z.enum(['xz', 'zstd', 'gzip']),
+  compression: z.literal('xz'),
   /** Of the kernel in both payloads. */
   vmlinuxSha256: z.string(),
 });

@@ -10,7 +10,7 @@ import type { Kernel, RepackedKernel } from '../../model/kernel.js';
 import { kernelCache } from '../kernel-cache.js';
 import type { KernelOptions } from '../options.js';
 import { partsOf, withPayload } from './move-tail.js';
-import { formatOf, packPayload, PAYLOAD_FORMATS, unpackPayload } from './payload.js';
+import { formatOf, packPayload, unpackPayload } from './payload.js';
 
 /** Changes with everything that decides the bytes of a repacked kernel. */
 const REPACK_FORMAT = 1;
@@ -19,7 +19,7 @@ const SHA256 = z.string().regex(/^[0-9a-f]{64}$/);
 const recordSchema = z.object({
   sha256: SHA256,
   bytes: z.number().int(),
-  compression: z.enum(PAYLOAD_FORMATS),
+  compression: z.literal('xz'),
   vmlinuxSha256: SHA256,
 });
 
@@ -73,22 +73,21 @@ async function repacked(
   }
   const parts = partsOf(file);
   if ('why' in parts) throw refusal(kernel, parts.why);
-  const name = formatOf(parts.payload);
-  const format = PAYLOAD_FORMATS.find((one) => one === name);
-  if (format === undefined)
-    throw refusal(kernel, `its payload is ${name ?? 'of an unknown form'}, not xz, zstd or gzip`);
-  const vmlinux = await unpackPayload(parts.payload, format, options);
-  const payload = await packPayload(vmlinux, format, options);
+  const format = formatOf(parts.payload) ?? 'of an unknown form';
+  if (format !== 'xz')
+    throw refusal(kernel, `its payload is ${format}, and only xz takes long to decompress`);
+  const vmlinux = await unpackPayload(parts.payload, options);
+  const payload = await packPayload(vmlinux, options);
   const image = withPayload(parts, payload);
   if ('why' in image) throw refusal(kernel, image.why);
   const vmlinuxSha256 = sha256Of(vmlinux);
   const again = partsOf(image);
-  if ('why' in again || sha256Of(await unpackPayload(again.payload, format, options)) !== vmlinuxSha256) {
+  if ('why' in again || sha256Of(await unpackPayload(again.payload, options)) !== vmlinuxSha256) {
     throw new Error(`the repacked ${kernel.label} does not hold the same kernel`);
   }
   return {
     image,
-    record: { sha256: sha256Of(image), bytes: image.length, compression: format, vmlinuxSha256 },
+    record: { sha256: sha256Of(image), bytes: image.length, compression: 'xz', vmlinuxSha256 },
   };
 }
 

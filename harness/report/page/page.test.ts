@@ -93,6 +93,11 @@ t.test('the list has every run, the worst first, with what it is filtered by', a
   t.match(text, 'data-accelerator="tcg"');
   t.match(text, 'data-machine="default"');
   t.match(text, HUNG.explanation, 'why, without opening it');
+  t.notMatch(text, 'repacked kernels');
+  t.match(
+    pageOf([{ ...CAPTURED, repacked: 'both' }, HUNG]),
+    '<dt>repacked kernels</dt><dd>in 1 of 2 runs</dd>',
+  );
   const twice = pageOf([HUNG, { ...HUNG, trial: 3 }]);
   t.match(twice, 'id="run=r2~2"', 'two campaigns may have runs of the same name');
 });

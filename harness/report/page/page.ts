@@ -66,7 +66,15 @@ function facts({ generatedAt, crashpathVersion, hosts, results }: PageInput): Ma
 <div><dt>made</dt><dd>${safeName(generatedAt)}</dd></div>
 <div><dt>crashpath</dt><dd>${safeName(crashpathVersion)}</dd></div>
 <div><dt>campaign</dt><dd>${campaigns.slice(0, 20).join(', ') || 'none'}</dd></div>
-${hosts.map(hostFacts)}</dl></footer>`;
+${repackedFact(results)}${hosts.map(hostFacts)}</dl></footer>`;
+}
+
+/** How many runs started kernels that were repacked to decompress fast. */
+function repackedFact(results: PageInput['results']): Markup | undefined {
+  const count = results.filter(({ repacked }) => repacked !== undefined).length;
+  if (count === 0) return undefined;
+  return html`<div><dt>repacked kernels</dt><dd>in ${count} of ${results.length} runs</dd></div>
+`;
 }
 
 function hostFacts({ name, accel, accelReason, qemuVersion }: PageHost): Markup {
