@@ -83,7 +83,7 @@ t.test('words that do not exist', async (t) => {
       words: [command, 'x', '--json', '--dry-run'],
       says: /cannot use --json with --dry-run: a dry run prints no JSON; leave one out/,
     })),
-    { words: ['frobnicate'], says: /there are run, compare, sweep, nightly, .*, list, show/ },
+    { words: ['frobnicate'], says: /there are run, hunt, compare, sweep, nightly, .*, list, show/ },
     {
       words: ['kernel'],
       says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,
