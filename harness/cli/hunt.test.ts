@@ -48,7 +48,18 @@ t.test('nothing found: the count, and no exit code of success without a judged t
 
 t.test('run --until-hang gives a line for each cell, and remembers it', async (t) => {
   const host = await madeHost(t);
-  const words = ['run', 'sysrq-task', 'no-trigger', '-k', host.kernel, '--accel', 'tcg', '--jobs', '1'];
+  const words = [
+    'run',
+    'sysrq-task',
+    'no-trigger',
+    '-k',
+    host.kernel,
+    '--accel',
+    'tcg',
+    '--jobs',
+    '1',
+    '--no-clone',
+  ];
   const ended = await host.crashpath([
     ...words,
     '--until-hang',
