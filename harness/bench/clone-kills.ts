@@ -72,15 +72,9 @@ class KillBench {
     const printed: string[] = [];
     let wrong = 0;
     let left = Math.min(KILLS_OF_ONE, kills - this.kills);
-    let running = this.#start([
-      'run',
-      'sysrq-task',
-      ...this.#options.guest,
-      '--repeat',
-      String(RUNS),
-      '--name',
-      name,
-    ]);
+    const words = ['run', 'sysrq-task', ...this.#options.guest, '--repeat', String(RUNS), '--name', name];
+    const begin = () => this.#start(words);
+    let running = begin();
     for (;;) {
       const startedMs = performance.now();
       const afterMs = this.#options.random() * this.#wholeMs * 0.8;
@@ -97,15 +91,7 @@ class KillBench {
           print(`${name}: it ended with ${outcome} and no campaign: ${running.messages().trim()}\n`);
           return wrong + 1;
         }
-        running = this.#start([
-          'run',
-          'sysrq-task',
-          ...this.#options.guest,
-          '--repeat',
-          String(RUNS),
-          '--name',
-          name,
-        ]);
+        running = begin();
         continue;
       }
       if (left === 0) {
@@ -127,15 +113,7 @@ class KillBench {
       if (victim === 'qemu') continue;
       if (!(await isBegun(directory))) {
         await rm(directory, { recursive: true, force: true });
-        running = this.#start([
-          'run',
-          'sysrq-task',
-          ...this.#options.guest,
-          '--repeat',
-          String(RUNS),
-          '--name',
-          name,
-        ]);
+        running = begin();
       } else {
         this.resumed += 1;
         running = this.#start(['run', '--resume', directory]);

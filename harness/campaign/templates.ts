@@ -16,7 +16,7 @@ import { fitsBeside } from './template-room.js';
 /** Runs of one guest below which booting a template first costs more than it saves. */
 const FEWEST_RUNS = 3;
 /** Of the runs of one guest, one in so many boots: clones share what their template's boot left to chance. */
-const CONTROL_EVERY = 10;
+export const CONTROL_EVERY = 10;
 /** Clones of one template, before another is made: each has its own KASLR offset, threads and random numbers. */
 const CLONES_EACH = 50;
 /** Templates that are kept at a time; each keeps its guest's memory. */

@@ -2,24 +2,7 @@ import { isCutOff, type RunResult } from '../model/result.js';
 import { VERDICTS, type VerdictWord } from '../model/verdict.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Until } from '../plan/until.js';
-
-/** What was found in the trials of one scenario on one kernel and machine. */
-export interface FoundInCell {
-  readonly scenario: string;
-  /** The kernel's name in a campaign file, or its spec. */
-  readonly kernel: string;
-  readonly machine: string | undefined;
-  /** Occurrences and judged trials, in the order of the plans, up to the last occurrence that was waited for. */
-  readonly found: number;
-  readonly trials: number;
-  /** The occurrences that end the trials. */
-  readonly until: number;
-  /** Trials that were under way when the last one was found, and those that were not judged. */
-  readonly beyond: number;
-  readonly undecided: number;
-  /** Names of the runs that found it, in that order. */
-  readonly runs: readonly string[];
-}
+import type { Found } from '../report/found.js';
 
 type Seen = 'found' | 'other' | 'undecided';
 
@@ -68,7 +51,7 @@ export class FoundSoFar {
   }
 
   /** Each cell, in the order of the plans. Runs that began later than the last occurrence are counted apart. */
-  cells(): FoundInCell[] {
+  cells(): Found[] {
     return [...this.#cells.values()].map(({ plan, seen }) => {
       const order = [...seen].sort(([one], [other]) => one - other).map(([, run]) => run);
       const runs: string[] = [];

@@ -5,16 +5,21 @@ import { boundOfNone } from '../stats/binomial.js';
 import { percent } from '../stats/conclusion.js';
 import { countOf, safeName } from './words.js';
 
-/** What was found in a cell; campaign/until-found.ts counts it. */
+/** What was found in the trials of one scenario on one kernel and machine; campaign/until-found.ts counts it. */
 export interface Found {
   readonly scenario: string;
+  /** The kernel's name in a campaign file, or its spec. */
   readonly kernel: string;
   readonly machine: string | undefined;
+  /** Occurrences and judged trials, in the order of the plans, up to the last occurrence that was waited for. */
   readonly found: number;
   readonly trials: number;
+  /** The occurrences that end the trials. */
   readonly until: number;
+  /** Trials that were under way when the last one was found, and those that were not judged. */
   readonly beyond: number;
   readonly undecided: number;
+  /** Names of the runs that found it, in that order. */
   readonly runs: readonly string[];
 }
 

@@ -15,9 +15,6 @@ export const LETTERS = ['a', 'b', 'c', 'd', 'e'] as const satisfies readonly Let
 /** What `crashpath run` is told so that guests are cloned, or booted. */
 export const CLONING: Readonly<Record<'on' | 'off', readonly string[]>> = { on: [], off: ['--no-clone'] };
 
-/** Of the runs of one guest, every so many boots in a campaign of clones (campaign/templates.ts). */
-export const BOOT_EVERY = 10;
-
 /** Whether a text is the letter of a contender. */
 export function isLetter(text: string): text is Letter {
   return Object.hasOwn(CONTENDERS, text);

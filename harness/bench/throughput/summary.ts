@@ -1,6 +1,7 @@
+import { CONTROL_EVERY } from '../../campaign/templates.js';
 import { z } from 'zod';
 import { median } from '../../stats/median.js';
-import { BOOT_EVERY, CONTENDERS, type Letter, LETTERS } from './contenders.js';
+import { CONTENDERS, type Letter, LETTERS } from './contenders.js';
 import { PHASES, type PhaseCost } from './phases.js';
 import { captureCost, type CaptureCost, cloneCosts, type TakenTurn } from './turn.js';
 import type { ProcessMemory } from './usage.js';
@@ -249,7 +250,7 @@ function longCampaign(
     spreadOf(turns.flatMap((turn) => cpuOf(captureCost(turn)) ?? []))?.median;
   const [clone, fresh, loop] = [own, counting(all, 'b'), counting(all, 'a')].map(medianOf);
   if (clone === undefined || fresh === undefined) return null;
-  const cpuMs = clone + (fresh - clone) / BOOT_EVERY;
+  const cpuMs = clone + (fresh - clone) / CONTROL_EVERY;
   return { cpuMs, ratio: loop === undefined ? null : loop / cpuMs };
 }
 
