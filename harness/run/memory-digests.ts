@@ -1,7 +1,7 @@
 import type { BaseMemory, Memory } from '../machine/machine.js';
 import { PAGE_BYTES } from '../timeline/chunk-sums.js';
 import { PageDigests } from '../timeline/page-digests.js';
-import { MEMORY_WINDOW_BYTES } from './memory-windows.js';
+import { MEMORY_WINDOW_BYTES, withWindow } from './memory-windows.js';
 
 /** Digests a range of physical memory, whole pages. Throws a MachineFailure. */
 export type DigestMemory = (address: number, bytes: number) => Promise<PageDigests>;
@@ -22,23 +22,23 @@ const WINDOW_PAGES = MEMORY_WINDOW_BYTES / PAGE_BYTES;
  * the memory that it began with, which are made once for all clones of a template.
  */
 export function memoryDigests(memory: Memory): DigestMemory {
-  let room: Buffer | undefined;
   return async (address, bytes) => {
-    const digests = new PageDigests(bytes / PAGE_BYTES);
     if (bytes > MEMORY_WINDOW_BYTES) throw new RangeError(`cannot digest "${bytes}" bytes at once`);
-    room ??= Buffer.allocUnsafeSlow(MEMORY_WINDOW_BYTES);
-    const into = room.subarray(0, bytes);
-    const runs = await memory.readOwn?.(address, into);
-    if (runs === undefined) {
-      digests.digest(0, await memory.read(address, bytes, { into }));
+    return await withWindow(async (window) => {
+      const digests = new PageDigests(bytes / PAGE_BYTES);
+      const into = window.subarray(0, bytes);
+      const runs = await memory.readOwn?.(address, into);
+      if (runs === undefined) {
+        digests.digest(0, await memory.read(address, bytes, { into }));
+        return digests;
+      }
+      for (const { first, end, isOwn } of runs) {
+        if (isOwn) digests.digest(first, into.subarray(first * PAGE_BYTES, end * PAGE_BYTES));
+        else if (memory.base !== undefined)
+          await copyBase(memory.base, { into: digests, first, end, firstPage: address / PAGE_BYTES });
+      }
       return digests;
-    }
-    for (const { first, end, isOwn } of runs) {
-      if (isOwn) digests.digest(first, into.subarray(first * PAGE_BYTES, end * PAGE_BYTES));
-      else if (memory.base !== undefined)
-        await copyBase(memory.base, { into: digests, first, end, firstPage: address / PAGE_BYTES });
-    }
-    return digests;
+    });
   };
 }
 
@@ -88,9 +88,12 @@ async function digestsOfBase(
     }
     let unknownEnd = page + 1;
     while (unknownEnd < end && known[unknownEnd] === 0) unknownEnd += 1;
-    const memory = Buffer.allocUnsafeSlow((unknownEnd - page) * PAGE_BYTES);
-    await base.read((window * WINDOW_PAGES + page) * PAGE_BYTES, memory);
-    digests.digest(page, memory);
+    const [first, last] = [page, unknownEnd];
+    await withWindow(async (room) => {
+      const memory = room.subarray(0, (last - first) * PAGE_BYTES);
+      await base.read((window * WINDOW_PAGES + first) * PAGE_BYTES, memory);
+      digests.digest(first, memory);
+    });
     known.fill(1, page, unknownEnd);
     page = unknownEnd;
   }

@@ -3,7 +3,7 @@ export const CHUNK_BYTES = 1024 * 1024;
 export const PAGE_BYTES = 4096;
 const PAGE_WORDS = PAGE_BYTES / 4;
 
-/** A page of zeros, to compare with: most pages are, and `equals` tells in 0.2 us (measured, Node 20). */
+/** A page of zeros, to compare with: most pages are, and that takes 0.2 us (measured, Node 20). */
 export const ZERO_PAGE: Uint8Array = new Uint8Array(PAGE_BYTES);
 
 /** What is compared of a chunk. */
@@ -33,20 +33,33 @@ interface OwnSums {
 }
 
 function* pagesOf(bytes: Buffer): Generator<OwnSums> {
+  const words = wordsOf(bytes);
   for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
-    const page = bytes.subarray(at, at + PAGE_BYTES);
-    const isZero = page.equals(ZERO_PAGE);
-    yield isZero ? { sum: 0, sumOfSums: 0, isZero } : { ...pageSums(page), isZero };
+    const isZero = isZeroPage(bytes, at);
+    yield isZero ? { sum: 0, sumOfSums: 0, isZero } : { ...pageSums(words, at), isZero };
   }
 }
 
-/** The two sums of the bytes of a page, unsigned. */
-export function pageSums(page: Buffer): { readonly sum: number; readonly sumOfSums: number } {
-  const words = new Uint32Array(page.buffer, page.byteOffset, PAGE_WORDS);
+/** Whether the page at an offset is all zero. A view of each page would be garbage for the collector. */
+export function isZeroPage(bytes: Buffer, at: number): boolean {
+  return bytes.compare(ZERO_PAGE, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
+}
+
+/** The 32-bit words of memory that is aligned to 4 bytes. */
+export function wordsOf(bytes: Buffer): Uint32Array {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+}
+
+/** The two sums of the page at an offset in bytes, unsigned. */
+export function pageSums(
+  words: Uint32Array,
+  at: number,
+): { readonly sum: number; readonly sumOfSums: number } {
   let sum = 0;
   let sumOfSums = 0;
-  for (let at = 0; at < PAGE_WORDS; at++) {
-    sum = (sum + (words[at] ?? 0)) | 0;
+  const end = at / 4 + PAGE_WORDS;
+  for (let index = at / 4; index < end; index++) {
+    sum = (sum + (words[index] ?? 0)) | 0;
     sumOfSums = (sumOfSums + sum) | 0;
   }
   return { sum: sum >>> 0, sumOfSums: sumOfSums >>> 0 };
@@ -70,23 +83,41 @@ function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0');
 }
 
+/** Lines of a pattern page, and bytes of a line. */
+const LINES = 64;
+const LINE_BYTES = PAGE_BYTES / LINES;
+
 /**
  * The sum of the checksums of pattern pages, as the reader forms it: 64-bit numbers, the second sum in the high half.
- * `images/init/production` writes these pages.
+ * `images/init/production` writes these pages. Their lines are alike, so that the sums follow from those of one line.
  */
 export function patternSum(nonce: string, pages: readonly number[]): string {
+  const line = Buffer.alloc(LINE_BYTES);
+  const words = wordsOf(line);
   let total = 0n;
   for (const page of pages) {
-    const { sums } = chunkSums(patternPage(nonce, page));
-    total += BigInt(`0x${sums.slice(8)}${sums.slice(0, 8)}`);
+    line.write(patternLine(nonce, page), 'latin1');
+    let sum = 0;
+    let sumOfSums = 0;
+    for (const word of words) {
+      sum = (sum + word) | 0;
+      sumOfSums = (sumOfSums + sum) | 0;
+    }
+    // Each sum within a line is greater by those of the lines before it: 0 + 1 + ... + (LINES - 1) lines in all.
+    const before = Math.imul(sum, (words.length * LINES * (LINES - 1)) / 2);
+    const ofPage = (before + Math.imul(sumOfSums, LINES)) >>> 0;
+    total += (BigInt(ofPage) << 32n) + BigInt(Math.imul(sum, LINES) >>> 0);
   }
   return (total & 0xffffffffffffffffn).toString(16).padStart(16, '0');
 }
 
-/** A pattern page: 64 lines of 64 bytes. */
+/** A pattern page. */
 export function patternPage(nonce: string, page: number): Buffer {
-  const line = `crashpath ${page.toString(16).padStart(4, '0')} ${nonce.padEnd(48)}\n`;
   const bytes = Buffer.alloc(PAGE_BYTES);
-  bytes.write(line.repeat(64), 'latin1');
+  bytes.write(patternLine(nonce, page).repeat(LINES), 'latin1');
   return bytes;
+}
+
+function patternLine(nonce: string, page: number): string {
+  return `crashpath ${page.toString(16).padStart(4, '0')} ${nonce.padEnd(48)}\n`;
 }

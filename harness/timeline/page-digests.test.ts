@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import t from 'tap';
-import { chunkSums, PAGE_BYTES } from './chunk-sums.js';
+import { chunkSums, PAGE_BYTES, patternPage, patternSum } from './chunk-sums.js';
 import { PageDigests } from './page-digests.js';
 
 /** Pages of which some are zero; the sums overflow. */
@@ -51,5 +51,21 @@ void t.test('digests are taken over, and digested anew', (t) => {
     [copied.chunkSums(), copied.crcs],
     [{ sums: '0'.repeat(16), zeroPages: 10 }, new PageDigests(10).crcs],
   );
+  t.end();
+});
+
+void t.test('the sum of pattern pages is that of their checksums', (t) => {
+  const nonce = 'cp-95dddef831be59dd9314b614d865e2e5';
+  for (const pages of [[], [0], [7, 1023], Array.from({ length: 1024 }, (_, page) => page)]) {
+    let total = 0n;
+    for (const page of pages) {
+      const sums = wordByWord(patternPage(nonce, page));
+      total += BigInt(`0x${sums.slice(8)}${sums.slice(0, 8)}`);
+    }
+    const wanted = BigInt.asUintN(64, total).toString(16).padStart(16, '0');
+    t.equal(patternSum(nonce, pages), wanted, `${pages.length} pages`);
+  }
+  t.not(patternSum(nonce, [7]), patternSum(nonce, [8]));
+  t.not(patternSum(nonce, [7]), patternSum(`${nonce}0`, [7]));
   t.end();
 });

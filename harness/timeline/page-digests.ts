@@ -1,5 +1,13 @@
 import { crc32 } from 'node:zlib';
-import { type ChunkSums, continuedSums, PAGE_BYTES, pageSums, ZERO_PAGE } from './chunk-sums.js';
+import {
+  type ChunkSums,
+  continuedSums,
+  isZeroPage,
+  PAGE_BYTES,
+  pageSums,
+  wordsOf,
+  ZERO_PAGE,
+} from './chunk-sums.js';
 
 const ZERO_CRC = crc32(ZERO_PAGE);
 
@@ -20,17 +28,17 @@ export class PageDigests {
 
   /** Digests whole pages of memory, which become the pages from `first` on. */
   digest(first: number, memory: Buffer): void {
+    const words = wordsOf(memory);
     for (let at = 0; at < memory.length; at += PAGE_BYTES) {
-      const bytes = memory.subarray(at, at + PAGE_BYTES);
       const page = first + at / PAGE_BYTES;
-      if (bytes.equals(ZERO_PAGE)) {
+      if (isZeroPage(memory, at)) {
         this.crcs[page] = ZERO_CRC;
         this.#sums[page] = 0;
         this.#sumsOfSums[page] = 0;
         continue;
       }
-      const { sum, sumOfSums } = pageSums(bytes);
-      this.crcs[page] = crc32(bytes);
+      const { sum, sumOfSums } = pageSums(words, at);
+      this.crcs[page] = crc32(memory.subarray(at, at + PAGE_BYTES));
       this.#sums[page] = sum;
       this.#sumsOfSums[page] = sumOfSums;
     }
