@@ -168,6 +168,8 @@ function mappedText(mapped: VmcoreRead['mapped']): string {
   const { pages, errno, unlikeAt } = mapped;
   const until = errno === undefined ? '' : `, then mmap failed (errno ${errno})`;
   const unlike =
-    unlikeAt === undefined ? '' : `, until a read gave other bytes at 0x${unlikeAt.toString(16)} of the file`;
+    unlikeAt === undefined
+      ? ''
+      : `, until a read failed or gave other bytes at 0x${unlikeAt.toString(16)} of the file`;
   return `; ${pages} pages by mmap${until}${unlike}`;
 }

@@ -243,8 +243,9 @@ export interface VmcoreRead {
   /** Sum of their checksums, 16 hexadecimal digits. */
   readonly patternSum: string;
   /**
-   * Pages that were mapped and not read; why the kernel mapped none from some place on; and where reading first gave
-   * other bytes than mapping, from where on everything was read. Absent in events of older images, which read all.
+   * Pages that were taken from the mapping, and of which only a piece was read; why the kernel mapped none from some
+   * place on; and where reading first failed or gave other bytes than mapping: everything was read from the MiB of that
+   * offset on. Absent in events of older images, which read all.
    */
   readonly mapped?:
     | { readonly pages: number; readonly errno?: number; readonly unlikeAt?: number }

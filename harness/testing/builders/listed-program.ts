@@ -7,6 +7,8 @@ import { scratch } from '../files.js';
 
 /** Of the ELF header and the program header, which the listings do not assemble. */
 const HEADER_BYTES = 120;
+/** Where the program header has p_filesz (elf(5)). */
+const FILE_SIZE_AT = 64 + 32;
 
 /** A program of the guests, from its listing in images/init. */
 export interface ListedProgram {
@@ -15,6 +17,8 @@ export interface ListedProgram {
   readonly bytes: Buffer;
   /** What GNU as makes of its source, without the ELF headers; and the same part of the bytes. Hexadecimal. */
   assembled(): Promise<{ readonly wanted: string; readonly found: string }>;
+  /** Assembles a changed source: an executable file of it beside `path`. */
+  variant(name: string, change: (source: string) => string): Promise<string>;
 }
 
 /** Makes a program from its listing, `NAME.hex`. */
@@ -31,13 +35,26 @@ export async function listedProgram(
     path,
     bytes,
     async assembled() {
-      await writeFile(`${path}.s`, `.intel_syntax noprefix\n${sourceIn(text)}\n`);
-      await execa('as', ['--64', '-o', `${path}.o`, `${path}.s`]);
-      await execa('objcopy', ['-O', 'binary', '-j', '.text', `${path}.o`, `${path}.bin`]);
-      const wanted = (await readFile(`${path}.bin`)).toString('hex');
+      const wanted = (await assemble(path, sourceIn(text))).toString('hex');
       return { wanted, found: bytes.subarray(HEADER_BYTES).toString('hex') };
     },
+    async variant(name, change) {
+      const file = `${path}-${name}`;
+      const code = await assemble(file, change(sourceIn(text)));
+      const header = Buffer.from(bytes.subarray(0, HEADER_BYTES));
+      header.writeBigUInt64LE(BigInt(HEADER_BYTES + code.length), FILE_SIZE_AT);
+      await writeFile(file, Buffer.concat([header, code]), { mode: 0o755 });
+      return file;
+    },
   };
+}
+
+/** What GNU as makes of a source, by way of files beside `path`. */
+async function assemble(path: string, source: string): Promise<Buffer> {
+  await writeFile(`${path}.s`, `.intel_syntax noprefix\n${source}\n`);
+  await execa('as', ['--64', '-o', `${path}.o`, `${path}.s`]);
+  await execa('objcopy', ['-O', 'binary', '-j', '.text', `${path}.o`, `${path}.bin`]);
+  return readFile(`${path}.bin`);
 }
 
 /** The comments of a listing from its first symbol on: instructions behind bytes, labels and symbols on their own. */
