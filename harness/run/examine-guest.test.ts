@@ -57,8 +57,9 @@ function panicked(
       watch.sample(registers(vcpus));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // An examination takes many turns of the event loop.
+    // An examination takes many turns of the event loop. On a busy host a few of them take 50 ms.
     await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let turn = 0; turn < 500; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
   const examinations = () =>
     watch.events.flatMap((event) =>
