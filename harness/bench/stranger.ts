@@ -10,7 +10,7 @@ export interface CampaignSeen {
 }
 
 /**
- * What is wrong with a campaign's files, as somebody finds it who knows their form only and nothing of crashpath's code:
+ * What is wrong with a campaign's files, found by their form only and without crashpath's code:
  * JSON, and names. A result that was printed must be stored, word for word, and never twice.
  */
 export async function wrongInCampaign(

@@ -102,23 +102,23 @@ export async function carryOut(
     readonly seat: Seat;
     readonly slot: Slot | undefined;
   }
-  const execute = async (plan: RunPlan, { seat, slot }: Place, start: Start): Promise<RunResult> => {
+  const execute = async (plan: RunPlan, place: Place, start: Start): Promise<RunResult> => {
     const runDirectory = await createRunDirectory(directory, plan);
     try {
       return await executeRun(plan, runDirectory, {
-        open: seat.open,
+        open: place.seat.open,
         start,
         signal,
         cacheDir: options.cacheDir,
         onEvent: (event) => {
-          slot?.note(event);
+          place.slot?.note(event);
           options.onEvent?.(plan, event);
         },
       });
     } catch (error) {
       if (!(error instanceof CloneFailed)) throw error;
       await rename(runDirectory, templates.failed(plan, error.why));
-      return await execute(plan, { seat, slot }, { booted: 'clone-failed', saw: error.why });
+      return await execute(plan, place, { booted: 'clone-failed', saw: error.why });
     }
   };
   const runOne = async (plan: RunPlan, place: Place): Promise<RunResult | undefined> => {

@@ -106,7 +106,7 @@ t.test('a clone that does not answer is none, one that was stopped or has answer
   t.ok(failedAsClone([cloned, answer, died('SIGBUS')]), 'the host had no memory');
   const lost = event({ fact: 'host-lost', host: 'box', why: 'the connection was closed' });
   t.notOk(failedAsClone([cloned, lost]), 'its host is lost');
-  t.notOk(failedAsClone([cloned, answer, died('SIGSEGV')]), 'QEMU failed: that is told');
+  t.notOk(failedAsClone([cloned, answer, died('SIGSEGV')]), 'QEMU failed: that is the result');
   t.notOk(failedAsClone([answer, died('SIGBUS')]), 'a boot');
 });
 

@@ -86,8 +86,8 @@ export interface TemplateOptions {
 
 /**
  * Boots and arms the guest of a plan and saves it. The plan's crash kernel is loaded, where it has one, with no nonce;
- * scenario steps are left to the clones. Returns why there is none when the guest does not come that far, or its machine cannot be saved: a
- * run of the same plan that boots shows it in its verdict.
+ * scenario steps are left to the clones. Returns why there is none when the guest does not come that far, or its machine
+ * cannot be saved: a run of the same plan that boots shows it in its verdict.
  */
 export async function makeTemplate(
   plan: RunPlan,

@@ -1,25 +1,7 @@
 import type { EventBody, EventSource, RunEvent } from '../model/event.js';
 
 /** Lines that a guest may print any number of times; other events are as many as the run is long. */
-type Foldable = Extract<
-  EventBody,
-  {
-    type:
-      | 'kernel-banner'
-      | 'capture-command-line'
-      | 'reboot-command-line'
-      | 'panic'
-      | 'panic-ended'
-      | 'reboot-announced'
-      | 'oops'
-      | 'stale-int3'
-      | 'signature'
-      | 'lkdtm-hit'
-      | 'control-noise';
-  }
->;
-
-const FOLDABLE: ReadonlySet<EventBody['type']> = new Set<Foldable['type']>([
+const FOLDABLE: ReadonlySet<EventBody['type']> = new Set<EventBody['type']>([
   'kernel-banner',
   'capture-command-line',
   'reboot-command-line',
@@ -61,9 +43,9 @@ export interface Fold {
 }
 
 /**
- * A guest may print the same for ever: of each kind of event some are kept as they come, then one each second, and the first
- * behind each event that no line of a console makes (an answer, the firing, a place of a vCPU): what a verdict asks is when a
- * kind came first, before or behind what, and whether the host was busy then. What is dropped is counted. Pure.
+ * A guest may print the same for ever: of each kind of event some are kept as they come, then one each second, and the
+ * first behind each event that no line of a console makes (an answer, the firing, a place of a vCPU): what a verdict asks
+ * is when a kind came first, before or behind what, and whether the host was busy then. What is dropped is counted. Pure.
  */
 export function createFold(): Fold {
   const kinds = new Map<string, Kind>();

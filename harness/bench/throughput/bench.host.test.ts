@@ -51,7 +51,7 @@ async function cycles(
 }
 
 void t.test(
-  'the loop believes the console of its own cycle, and waits no longer than it is told',
+  'the loop believes the console of its own cycle, and waits no longer than its timeout',
   async (t) => {
     // The last argument is -serial's file:PATH.
     const console = 'for word; do :; done; console=${word#file:}';

@@ -12,7 +12,7 @@ export const CONTENDERS = {
 export type Letter = keyof typeof CONTENDERS;
 export const LETTERS = ['a', 'b', 'c', 'd', 'e'] as const satisfies readonly Letter[];
 
-/** What `crashpath run` is told so that guests are cloned, or booted. */
+/** The words of `crashpath run` with which guests are cloned, or booted. */
 export const CLONING: Readonly<Record<'on' | 'off', readonly string[]>> = { on: [], off: ['--no-clone'] };
 
 /** Whether a text is the letter of a contender. */

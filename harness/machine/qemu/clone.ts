@@ -14,9 +14,10 @@ const WITHIN_MS = 30_000;
 const BOOT_OPTIONS: ReadonlySet<string> = new Set(['-kernel', '-initrd', '-append']);
 
 /**
- * QEMU's arguments for a template or a clone, from those of the same machine that boots. A second `-machine` adds to the first one (QEMU 6.0). A clone's QEMU does not
- * read the files of the kernel, of which it would keep a copy: they are fw_cfg entries, which firmware reads at a boot,
- * and no part of a saved state (QEMU 7.2, hw/i386/x86.c, x86_load_linux(); hw/nvram/fw_cfg.c, vmstate_fw_cfg).
+ * QEMU's arguments for a template or a clone, from those of the same machine that boots. A second `-machine` adds to the
+ * first one (QEMU 6.0). A clone's QEMU does not read the files of the kernel, of which it would keep a copy: they are
+ * fw_cfg entries, which firmware reads at a boot, and no part of a saved state (QEMU 7.2, hw/i386/x86.c,
+ * x86_load_linux(); hw/nvram/fw_cfg.c, vmstate_fw_cfg).
  */
 export function argumentsFrom(
   { kind, memory }: Origin,
