@@ -3,23 +3,28 @@
  * `npm run bench:clone-kills`: SIGKILLs at random moments of campaigns of clones, each followed by checks; what was killed
  * is resumed. docs/campaigns.md.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, readlink, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { PACKAGE_ROOT, print, say } from '../cli/context.js';
-import { nonEmpty, wholeNumber } from '../cli/words/option-values.js';
-import { single } from '../cli/words/shared-options.js';
-import { EXIT } from '../model/fault.js';
-import { mulberry32 } from './random.js';
-import { carryOut } from './carry-out.js';
+import { print, say } from '../../cli/context.js';
+import { nonEmpty, wholeNumber } from '../../cli/words/option-values.js';
+import { single } from '../../cli/words/shared-options.js';
+import { EXIT } from '../../model/fault.js';
+import { carryOut } from '../carry-out.js';
+import { mulberry32 } from '../random.js';
+import {
+  type CampaignProcess,
+  killNow,
+  processesIn,
+  sharedBytes,
+  socketsOutside,
+  startCampaign,
+} from './campaign-process.js';
 import { wrongInCampaign } from './stranger.js';
 
-const MAIN = join(PACKAGE_ROOT, 'dist/cli/main.js');
 const VICTIMS = ['crashpath', 'qemu', 'both', 'group'] as const;
 /** SIGKILLs of one campaign before it may come to its end. */
 const KILLS_OF_ONE = 5;
@@ -37,15 +42,6 @@ interface KillBenchOptions {
   /** Words that choose the guest. */
   readonly guest: readonly string[];
   readonly jobs: number;
-}
-
-/** A crashpath under test. */
-interface Running {
-  readonly pid: number;
-  /** What it printed on stdout. */
-  readonly printed: () => string;
-  readonly messages: () => string;
-  readonly ended: Promise<number | null>;
 }
 
 class KillBench {
@@ -80,7 +76,7 @@ class KillBench {
       const afterMs = this.#options.random() * this.#wholeMs * 0.8;
       const outcome = left === 0 ? await within(running.ended, END_MS) : await within(running.ended, afterMs);
       if (outcome !== 'late') {
-        printed.push(...linesIn(running.printed()));
+        printed.push(...running.printed());
         if (await isBegun(directory)) {
           wrong += await this.#complete(directory, { printed, exitCode: outcome, running });
           this.#wholeMs = (this.#wholeMs + Math.max(500, performance.now() - startedMs)) / 2;
@@ -101,7 +97,7 @@ class KillBench {
       }
       left -= 1;
       const { victim, complaints } = await this.#kill(running);
-      printed.push(...(victim === 'qemu' ? [] : linesIn(running.printed())));
+      printed.push(...(victim === 'qemu' ? [] : running.printed()));
       const checked =
         victim === 'qemu' ? [] : await wrongInCampaign(directory, { printed, isComplete: false });
       const bad = [...complaints, ...checked];
@@ -121,39 +117,16 @@ class KillBench {
     }
   }
 
-  #start(words: readonly string[]): Running {
+  #start(words: readonly string[]): CampaignProcess {
     const isFresh = !words.includes('--resume');
-    const all = [
+    return startCampaign([
       ...[...words, '--clone', '--json', '--jobs', String(this.#options.jobs)],
       ...(isFresh ? ['--vmcore', 'nonce', '--out', this.#out] : []),
-    ];
-    const { NODE_OPTIONS: _unused, ...environment } = process.env;
-    // A process group of its own, so that it can be killed as one.
-    const child = spawn(process.execPath, [MAIN, ...all], {
-      detached: true,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let printed = '';
-    let messages = '';
-    child.stdout.on('data', (bytes: Buffer) => {
-      printed += bytes.toString('utf8');
-    });
-    child.stderr.on('data', (bytes: Buffer) => {
-      messages = (messages + bytes.toString('utf8')).slice(-4_096);
-    });
-    const { pid = -1 } = child;
-    const killWithThis = () => killNow(pid);
-    process.once('exit', killWithThis);
-    const ended = once(child, 'close').then(([code]) => {
-      process.off('exit', killWithThis);
-      return typeof code === 'number' ? code : null;
-    });
-    return { pid, printed: () => printed, messages: () => messages, ended };
+    ]);
   }
 
   /** Kills something of a campaign, and says what is left of it that should not be. */
-  async #kill({ pid, ended }: Running) {
+  async #kill({ pid, ended }: CampaignProcess) {
     const { random } = this.#options;
     const qemus = await this.#qemus();
     const wanted = VICTIMS[Math.floor(random() * VICTIMS.length)] ?? 'crashpath';
@@ -168,10 +141,10 @@ class KillBench {
     if (victim === 'qemu') return { victim, complaints: [] };
     await ended;
     const untilMs = performance.now() + GONE_MS;
-    let left = await this.#processes();
+    let left = await processesIn(this.#out);
     while (left.length > 0 && performance.now() < untilMs) {
       await sleep(50);
-      left = await this.#processes();
+      left = await processesIn(this.#out);
     }
     const complaints = left.map((other) => `process ${other.pid} is left: ${other.command.slice(0, 120)}`);
     for (const socket of await socketsOutside(this.#out))
@@ -185,11 +158,16 @@ class KillBench {
       printed,
       exitCode,
       running,
-    }: { readonly printed: readonly string[]; readonly exitCode: number | null; readonly running: Running },
+    }: {
+      readonly printed: readonly string[];
+      readonly exitCode: number | null;
+      readonly running: CampaignProcess;
+    },
   ): Promise<number> {
     const bad = await wrongInCampaign(directory, { printed, isComplete: true });
     this.runs += RUNS;
-    for (const other of await this.#processes()) bad.push(`process ${other.pid} is left: ${other.command}`);
+    for (const other of await processesIn(this.#out))
+      bad.push(`process ${other.pid} is left: ${other.command}`);
     // 3: of a killed QEMU no run says anything about the kernel.
     if (exitCode !== EXIT.expected && exitCode !== EXIT.harness) bad.push(`exit code ${exitCode}`);
     if (bad.length > 0) bad.push(`its last messages: ${running.messages().trim().slice(-400)}`);
@@ -198,36 +176,10 @@ class KillBench {
   }
 
   async #qemus(): Promise<number[]> {
-    return (await this.#processes()).flatMap(({ pid, command }) =>
+    return (await processesIn(this.#out)).flatMap(({ pid, command }) =>
       command.includes('qemu-system') ? [pid] : [],
     );
   }
-
-  /** Processes that belong to the campaigns: those that run in their directories. */
-  async #processes(): Promise<{ pid: number; command: string }[]> {
-    const found = [];
-    for (const name of await readdir('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
-      const cwd = await readlink(`/proc/${name}/cwd`).catch(() => '');
-      if (!cwd.startsWith(`${this.#out}/`)) continue;
-      const command = await readFile(`/proc/${name}/cmdline`, 'latin1').catch(() => '');
-      found.push({ pid: Number(name), command: command.replaceAll('\0', ' ') });
-    }
-    return found;
-  }
-}
-
-function killNow(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-function linesIn(text: string): string[] {
-  // A line without its end was not printed.
-  return text.split('\n').slice(0, -1);
 }
 
 async function isBegun(directory: string): Promise<boolean> {
@@ -240,19 +192,6 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | 'late'> {
   const first = await Promise.race([promise, late]);
   done.abort();
   return first;
-}
-
-/** Sockets that are neither in the directory of a run nor in that of a template. */
-async function socketsOutside(out: string): Promise<string[]> {
-  const entries = await readdir(out, { recursive: true, withFileTypes: true });
-  const below = entries.flatMap((entry) => (entry.isSocket() ? [join(entry.parentPath, entry.name)] : []));
-  const isInRun = (path: string) => path.slice(out.length + 1).split('/').length >= 3;
-  return below.filter((path) => !isInRun(path));
-}
-
-async function sharedBytes(): Promise<number> {
-  const { blocks, bfree, bsize } = await statfs('/dev/shm');
-  return (blocks - bfree) * bsize;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { writeTree } from '../testing/files.js';
+import { writeTree } from '../../testing/files.js';
 import { wrongInCampaign } from './stranger.js';
 
 const line = (runId: string, detail = 'made') => JSON.stringify({ runId, detail });

@@ -1,0 +1,48 @@
+import { open } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { growthOf, holdingsOf, type Holdings } from './holdings.js';
+
+const AT_REST: Holdings = {
+  ended: 0,
+  ...{ rssKiB: 200_000, threads: 11, children: 0, files: 20, sockets: 4, others: 9, templates: 1 },
+};
+/** One look for each run of a hundred. */
+const looks = (of: (ended: number) => Partial<Holdings>) =>
+  Array.from({ length: 100 }, (_, ended) => ({ ...AT_REST, ...of(ended), ended }));
+const leaksIn = (seen: readonly Holdings[]) =>
+  growthOf(seen, { runs: 100 })?.flatMap(({ kind, leaks }) => (leaks ? [kind] : []));
+
+void t.test('what comes and goes is no leak, what stays is one', (t) => {
+  t.strictSame(leaksIn(looks((run) => ({ files: 20 + (run % 7), children: run % 3 }))), []);
+  t.strictSame(leaksIn(looks((run) => ({ files: 20 + (run % 7) + (run > 60 ? 1 : 0) }))), ['files']);
+  t.strictSame(leaksIn(looks((run) => ({ sockets: 4 + Math.floor(run / 20) }))), ['sockets']);
+  t.end();
+});
+
+void t.test('memory may wander, but not far', (t) => {
+  t.strictSame(leaksIn(looks((run) => ({ rssKiB: 200_000 + run * 300 }))), []);
+  t.strictSame(leaksIn(looks((run) => ({ rssKiB: 200_000 + run * 1_000 }))), ['rssKiB']);
+  t.end();
+});
+
+void t.test('what a campaign holds before it is warm, and at its end, is not compared', (t) => {
+  t.strictSame(leaksIn(looks((run) => ({ files: run < 25 ? 1 : 20 }))), []);
+  t.equal(growthOf(looks(() => ({})).slice(0, 60), { runs: 100 }), undefined, 'never looked at late');
+  t.end();
+});
+
+void t.test('a process that opens a file and a socket holds one more of each', async (t) => {
+  const before = holdingsOf(process.pid, 7);
+  t.match(before, { ended: 7, templates: 0 });
+  const file = await open(join(t.testdir({ file: '' }), 'file'));
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(join(t.testdirName, 'socket'), resolve));
+  const after = holdingsOf(process.pid, 8);
+  t.equal(after?.files, (before?.files ?? 0) + 1);
+  t.equal(after?.sockets, (before?.sockets ?? 0) + 1);
+  await file.close();
+  await new Promise((resolve) => server.close(resolve));
+  t.equal(holdingsOf(2 ** 22 + 1, 0), undefined, 'no such process');
+});
