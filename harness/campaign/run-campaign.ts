@@ -37,7 +37,8 @@ export interface CampaignOptions {
   readonly isNeedless?: ((plan: RunPlan) => boolean) | undefined;
   /** How runs begin; absent: each boots. The caller closes them. */
   readonly templates?: Templates | undefined;
-  readonly onStart?: ((plan: RunPlan) => void) | undefined;
+  /** A guest starts; again, when it was to be a clone and could not begin as one. */
+  readonly onStart?: ((plan: RunPlan, start: Start) => void) | undefined;
   readonly onEvent?: ((plan: RunPlan, event: RunEvent) => void) | undefined;
   readonly onResult?: ((result: RunResult, plan: RunPlan) => void) | undefined;
 }
@@ -103,6 +104,7 @@ export async function carryOut(
     readonly slot: Slot | undefined;
   }
   const execute = async (plan: RunPlan, place: Place, start: Start): Promise<RunResult> => {
+    options.onStart?.(plan, start);
     const runDirectory = await createRunDirectory(directory, plan);
     try {
       return await executeRun(plan, runDirectory, {
@@ -124,7 +126,6 @@ export async function carryOut(
   const runOne = async (plan: RunPlan, place: Place): Promise<RunResult | undefined> => {
     try {
       const start = await templates.of(plan, place.seat);
-      options.onStart?.(plan);
       const result = await execute(plan, place, start);
       await appendResult(directory, result);
       options.onResult?.(result, plan);

@@ -4,6 +4,7 @@ import type { FreeMemory, MemoryHost, TemplateMemory } from '../machine/qemu/hos
 import { LOCAL_MEMORY } from '../machine/qemu/hosts/local-memory.js';
 import { openQemu } from '../machine/qemu/open.js';
 import { errnoOf, messageOf } from '../model/errno.js';
+import type { RunEvent } from '../model/event.js';
 import type { BootReason } from '../model/start.js';
 import { guestName } from '../plan/guest-spec.js';
 import type { RunPlan } from '../plan/run-plan.js';
@@ -99,6 +100,13 @@ interface Wanted {
   readonly open: MachineOpener;
 }
 
+/** What is reported of the boots of templates. */
+export interface BootWatch {
+  readonly onStart?: (name: string) => void;
+  readonly onEvent?: (name: string, event: RunEvent) => void;
+  readonly onEnd?: (name: string) => void;
+}
+
 /** Options of {@link campaignTemplates}. */
 export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
   /** Starts the machines; QEMU when absent. */
@@ -107,7 +115,9 @@ export type TemplatesOptions = Pick<TemplateOptions, 'cacheDir' | 'signal'> & {
   readonly directory: string;
   /** The runs of the campaign; `unknown`: as many as needed, of whatever guest. */
   readonly plans: readonly RunPlan[] | 'unknown';
-  /** A guest is about to be booted for its clones, or could not be saved. */
+  /** What the guests do that boot for their clones; named by their directories in the campaign. */
+  readonly boots?: BootWatch | undefined;
+  /** A guest is about to be booted for its clones, is saved, or could not be. */
   readonly onProgress?: ((text: string) => void) | undefined;
   /** The memory of this host; asked when absent. */
   readonly room?: (() => Promise<FreeMemory>) | undefined;
@@ -247,16 +257,22 @@ class CampaignTemplates implements Templates {
     held: Held,
     { plan, open }: Pick<Wanted, 'plan' | 'open'>,
   ): Promise<Template | undefined> {
-    const { directory, cacheDir, signal, onProgress } = this.#options;
+    const { directory, cacheDir, signal, onProgress, boots } = this.#options;
     const name = await this.#freshName();
     const path = join(directory, name);
     onProgress?.(
       `${name}: booting ${plan.kernel.label} once${plan.host === undefined ? '' : ` on ${plan.host}`}; its runs begin as clones`,
     );
+    boots?.onStart?.(name);
     const made = await makeTemplate(plan, {
       ...{ name, directory: path, memory: held.memory.path, cacheDir, signal, open },
+      onEvent: (event) => boots?.onEvent?.(name, event),
     });
-    if (!('why' in made)) return made;
+    boots?.onEnd?.(name);
+    if (!('why' in made)) {
+      onProgress?.(`${name}: saved after ${(made.tookMs / 1000).toFixed(1)} s`);
+      return made;
+    }
     this.#failure(guest, held, made.why);
     const each = guest.failures >= MOST_FAILURES ? 'there are no clones, each run boots' : 'no clones of it';
     onProgress?.(`${name}: ${each}: ${made.why}`);

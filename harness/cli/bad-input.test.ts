@@ -139,6 +139,14 @@ t.test('values that cannot be', async (t) => {
       says: /cannot sweep "nmi-transition" on "x and local": it takes one host/,
     },
     bad(['--dry-run=yes'], /"--dry-run=yes": --dry-run takes no value/),
+    bad(['--clone=maybe'], /"--clone=maybe": --clone takes no value; write --clone alone/),
+    bad(['--no-clone=1'], /"--no-clone" with a value: it takes none; write --no-clone alone/),
+    bad(['--clone', '--no-clone'], /--clone with --no-clone: they contradict each other/),
+    bad(['--until-hang', '5', '--repeat', '3'], /no more than 3 runs of a cell can hang; give --repeat 5/),
+    {
+      words: ['run', 'no-crash-kernel', '-k', host.kernel, '--vmcore', 'nonce'],
+      says: /cannot use --vmcore "nonce": no-crash-kernel loads no crash kernel; leave it out/,
+    },
     bad(['--resume', 'runs/x'], /cannot resume "runs\/x" with sysrq-task/),
     { words: ['run', '--resume', 'x', '--cpus', '2'], says: /cannot resume "x" with --cpus/ },
     {
@@ -156,7 +164,7 @@ t.test('values that cannot be', async (t) => {
     bad(['--cpus', '1', '--cpus', '2'], /--cpus "1" and "2": it is given 2 times/),
     bad(['--repeat', '-1'], /--repeat "-1": it is not a whole number from 1 to 10000/),
     bad(['--memory', '1.5'], /--memory "1\.5": it is not a whole number from 128 to 65536/),
-    bad(['--jobs', '0'], /--jobs "0": it is not a whole number from 1 to 256/),
+    bad(['--jobs', '0'], /--jobs "0": it is not auto or a whole number from 1 to 256/),
     bad(['--timeout-scale', '0'], /--timeout-scale "0": it is not a number from 0\.1 to 100/),
     bad(['--timeout-scale', 'NaN'], /--timeout-scale "NaN"/),
     bad(['--crashkernel', 'lots'], /--crashkernel "lots": it is not a size such as 192M/),

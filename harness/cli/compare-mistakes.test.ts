@@ -31,6 +31,10 @@ t.test('mistakes are one line, before anything is written', async (t) => {
       words(host.kernel, 'sysrq-task', '--until-significant=yes'),
       /--until-significant takes no value/,
     ),
+    refused(
+      words(host.kernel, 'sysrq-task', '--until-significant', '--repeat', '8'),
+      /--until-significant with --repeat "8": so few trials .*; give --repeat 9 or more/,
+    ),
     refused(words(host.kernel, 'sysrq-task', '--candidat', 'x'), /did you mean --candidate\?/),
   ]);
   t.strictSame(await treeOf(host.here), []);

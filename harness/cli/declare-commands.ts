@@ -6,6 +6,7 @@ import { BISECT_STEP } from './words/bisect-step.js';
 import { BUNDLE } from './words/bundle.js';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
+import { COMPLETION } from './words/completion-script.js';
 import { DIFF } from './words/diff.js';
 import { DOCTOR } from './words/doctor.js';
 import { HISTORY } from './words/history.js';
@@ -53,7 +54,12 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(REPRO, async (argv) => (await import('./actions/repro.js')).repro(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
-    .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)));
+    .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)))
+    .command(
+      command(COMPLETION, async (argv) =>
+        (await import('./actions/print-completion.js')).printCompletion(argv),
+      ),
+    );
 }
 
 function declareKernelCommands(yargs: Argv): Argv {

@@ -42,7 +42,6 @@ t.test('every command has help with examples that are understood', async (t) => 
       help.stdout.split('\n').some((line) => line.length > 110),
       'lines fit',
     );
-    if (name === 'crashpath completion') continue;
     const examples = examplesIn(help.stdout);
     t.ok(examples.length > 0, `${name} has an example`);
     for (const example of examples) {

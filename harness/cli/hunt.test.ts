@@ -16,7 +16,8 @@ t.test('it ends with the first run that it searches for, says so, and what to do
   const host = await madeHost(t);
   // Every run on this host is a harness error: its QEMU ends at once.
   const ended = await host.crashpath(
-    huntWords(host, '--find', 'capture-hang,harness-error', '--trials', '5'),
+    // A hunt keeps its guest without --keep-failed.
+    huntWords(host, '--find', 'capture-hang,harness-error', '--trials', '5', '--keep-minutes', '30'),
   );
   t.equal(ended.exitCode, 1, 'found');
   t.equal((await guestsOf(host)).length, 1, 'no other guest was started');
@@ -93,6 +94,7 @@ t.test('mistakes', async (t) => {
     t.equal(exitCode, 64, words.join(' '));
     t.match(stderr, says);
   };
+  await refused(/--for "0h": it is not from 1s to 999999d; write/, ...huntWords(host, '--for', '0h'));
   await refused(/no scenario is named/, 'hunt', '-k', host.kernel);
   await refused(/no kernel is given/, 'hunt', 'sysrq-task');
   await refused(/--find "captures": it is none of/, ...huntWords(host, '--find', 'captures'));
@@ -102,6 +104,6 @@ t.test('mistakes', async (t) => {
   await refused(/--jobs "many"/, 'hunt', 'sysrq-task', '-k', host.kernel, '--jobs', 'many');
   await refused(/a hunt keeps what it was started with/, 'hunt', '--resume', 'runs/h', '--trials', '9');
   await host.crashpath(['run', 'sysrq-task', '-k', host.kernel, '--accel', 'tcg', '--name', 'r', '--quiet']);
-  await refused(/cannot resume hunt "runs\/r": it is another campaign/, 'hunt', '--resume', 'runs/r');
+  await refused(/cannot resume hunt "runs\/r": it is no hunt/, 'hunt', '--resume', 'runs/r');
   t.equal((await guestsOf(host)).length, 1, 'no guest was started by a mistake');
 });

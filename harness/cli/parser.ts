@@ -9,7 +9,6 @@ import { usageMessage } from './words/usage-message.js';
 
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
 export function parserFor(words: readonly string[]): Argv {
-  refuseValuesOfSwitches(words);
   const parser: Argv = yargs(withValuesOfBare(withDashJoined(words)));
   return (
     declareCommands(
@@ -27,15 +26,19 @@ export function parserFor(words: readonly string[]): Argv {
         describe: 'Print no progress on stderr',
       })
       .middleware(({ quiet }) => setQuiet(quiet))
-      .completion('completion', 'Print a completion script: for bash or zsh, named or as in SHELL')
       .example('$0 run sysrq-task --kernel debian:6.1', 'Crash the newest Debian 6.1 once')
       .example('$0 completion >> ~/.bashrc', 'Complete commands, scenarios and kernels')
       .demandCommand(1, 'name a command')
-      .check(({ json, 'dry-run': dryRun, 'keep-minutes': minutes, 'keep-failed': failed }) => {
+      .check(() => {
+        refuseMisusedSwitches(words, optionsOf(parser).switches);
+        return true;
+      })
+      .check(({ _: [command], json, 'dry-run': dryRun, 'keep-minutes': minutes, 'keep-failed': failed }) => {
         if (json === true && dryRun === true) {
           throw usageFault('cannot use --json with --dry-run: a dry run prints no JSON; leave one out');
         }
-        if (minutes !== undefined && failed === undefined) {
+        // A hunt keeps its guest without being asked.
+        if (minutes !== undefined && failed === undefined && command !== 'hunt') {
           throw usageFault('cannot use --keep-minutes without --keep-failed: no guest stays up; add it');
         }
         return true;
@@ -93,16 +96,19 @@ function isOutput(word: string | undefined): boolean {
   return word === '-o' || word === '--output';
 }
 
-/** yargs takes `--dry-run=yes` for `--no-dry-run`, which would start a guest. */
-function refuseValuesOfSwitches(words: readonly string[]): void {
-  const word = words.find((candidate) =>
-    /^--(across-kernels|again|end|exec|list|dry-run|first-parent|full|json|quiet|rebuild|schema|until-significant)=(?!true$|false$)/.test(
-      candidate,
-    ),
-  );
-  if (word === undefined) return;
-  const [option = ''] = word.split('=');
-  throw usageFault(`cannot use "${word}": ${option} takes no value; write ${option} alone`);
+/**
+ * Throws a usage fault for a switch with a value, and for one that is given on and off. yargs takes `--dry-run=yes` for
+ * `--no-dry-run`, which would start a guest, and the last of `--clone --no-clone`.
+ */
+function refuseMisusedSwitches(words: readonly string[], switches: readonly string[]): void {
+  for (const name of switches) {
+    const [on, off] = [`--${name}`, `--no-${name}`];
+    const valued = words.find((word) => word.startsWith(`${on}=`) && !/=(true|false)$/.test(word));
+    if (valued !== undefined)
+      throw usageFault(`cannot use "${valued}": ${on} takes no value; write ${on} alone`);
+    if (words.includes(on) && words.includes(off))
+      throw usageFault(`cannot use ${on} with ${off}: they contradict each other; leave one out`);
+  }
 }
 
 /** The longest existing command that the words name, and the commands that could follow. */

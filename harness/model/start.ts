@@ -15,13 +15,13 @@ export type BootReason = z.infer<typeof BootReasonSchema>;
 
 /** The reasons in words for people. */
 export const BOOTED_BECAUSE: Readonly<Record<BootReason, string>> = {
-  'no-clone': 'its runs are to boot, each of them',
+  'no-clone': 'each of its runs was to boot',
   'few-runs': 'the guest has too few runs to boot once more for clones',
   control: 'a control: the guest of some runs boots, so that clones can be compared with it',
   'no-room': 'this host has no memory to spare for a template',
   'no-template': 'the guest did not come to be armed, or its machine cannot be saved',
   'clone-failed': 'it was begun as a clone, which did not come to be armed',
-  'other-host': 'the guest runs on another host',
+  'other-host': 'the guest runs on a host that keeps no templates',
 };
 
 /** How the guest of a run began: as a clone of a template of the campaign, whose boot took so long, or with a boot. */

@@ -90,7 +90,7 @@ export async function planTrialsOnHosts(
   }
   const cells = [...new Set(trials.map(({ cell }) => cell))];
   const scenarios = cells.map(({ scenario }) => scenario);
-  requireRepackable(scenarios, choices.repack);
+  requireCapturing(scenarios, choices);
   const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
   const kernelsOf = await resolveKernels(cells, options);
   const accelerators = new Map<PlannedHost, AccelChoice>();
@@ -151,11 +151,13 @@ export async function planTrialsOnHosts(
   return hosts.map((host) => planAll(host, (cell) => images.get(cell) ?? ''));
 }
 
-/** Throws a usage fault for a repacked capture kernel where no scenario loads one. */
-function requireRepackable(scenarios: readonly Scenario[], repack: Repack | undefined): void {
-  if (repack !== 'capture' || scenarios.some(({ crashKernel }) => crashKernel === 'loaded')) return;
+/** Throws a usage fault for a choice about capture kernels where no scenario loads one. */
+function requireCapturing(scenarios: readonly Scenario[], { repack, vmcore }: GuestsChoices): void {
+  if (scenarios.some(({ crashKernel }) => crashKernel === 'loaded')) return;
+  const option = repack === 'capture' ? `--repack "${repack}"` : `--vmcore "${vmcore}"`;
+  if (repack !== 'capture' && vmcore === undefined) return;
   const names = scenarios.map(({ name }) => name).join(', ');
-  throw usageFault(`cannot use --repack "${repack}": ${names} loads no crash kernel; leave it out`);
+  throw usageFault(`cannot use ${option}: ${names} loads no crash kernel; leave it out`);
 }
 
 /** The scenarios whose kernels stay as they are although the caller asked for others, each with the reason. */

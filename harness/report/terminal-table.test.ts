@@ -112,6 +112,11 @@ void t.test('one line for each end of a run', async (t) => {
     resultLine({ ...CAPTURED, undecided: ['timer-not-connected'] }, { color: false }),
     'expected       sysrq-task  6.1.0-56-amd64  trial 1  captured; not judged: timer-not-connected  16.6 s',
   );
+  const clone = { template: 'templates/001', tookMs: 5 };
+  t.match(resultLine({ ...CAPTURED, clone }, PLAIN), 'captured; a clone  16.6 s');
+  t.match(resultLine({ ...CAPTURED, clone: { booted: 'control' } }, PLAIN), 'captured; a control  16.6 s');
+  t.match(resultLine({ ...CAPTURED, clone: { booted: 'no-room' } }, PLAIN), '; booted: no-room  16.6 s');
+  t.match(resultLine({ ...CAPTURED, clone: { booted: 'few-runs' } }, PLAIN), 'captured  16.6 s');
   t.match(resultLine({ ...CAPTURED, host: 'ssh://box' }, PLAIN), 'trial 1  on ssh://box  captured');
   t.equal(
     resultLine(HUNG, { color: false }),

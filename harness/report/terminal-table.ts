@@ -103,7 +103,16 @@ export function resultLine(result: RunResult, options: TextOptions): string {
   const open = undecided.length === 0 ? '' : `; not judged: ${undecided.map(safeName).join(', ')}`;
   const under = result.accelUnproved === undefined ? '' : `; under ${accelName(result)}`;
   const repacked = result.repacked === undefined ? '' : `; repacked: ${result.repacked}`;
-  const what = `${verdictName(result)}${why}${open}${under}${repacked}`;
+  const what = `${verdictName(result)}${why}${open}${under}${repacked}${startWord(result)}`;
   const name = result.outcome === 'expected' ? '' : `  ${safeName(result.runId)}`;
   return `${paint(result.outcome.padEnd(OUTCOME_COLUMNS))}  ${where}  ${what}  ${seconds(result.durationMs)}${name}`;
+}
+
+/** How the run began, in a word; nothing where a boot is what was asked for, or all there could be. */
+function startWord({ clone }: RunResult): string {
+  if (clone === undefined) return '';
+  if ('template' in clone) return '; a clone';
+  const { booted } = clone;
+  if (booted === 'no-clone' || booted === 'few-runs') return '';
+  return booted === 'control' ? '; a control' : `; booted: ${booted}`;
 }

@@ -81,6 +81,7 @@ export interface TemplateOptions {
   readonly memory: string;
   readonly cacheDir: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -91,10 +92,10 @@ export interface TemplateOptions {
  */
 export async function makeTemplate(
   plan: RunPlan,
-  { name, directory, open, memory, cacheDir, signal, clock = HOST_CLOCK }: TemplateOptions,
+  { name, directory, open, memory, cacheDir, signal, onEvent, clock = HOST_CLOCK }: TemplateOptions,
 ): Promise<Template | { readonly why: string }> {
   const recorder = openRecorder(directory, clock);
-  const watch = new RunWatch(recorder, { limits: plan.limits, clock });
+  const watch = new RunWatch(recorder, { limits: plan.limits, onEvent, clock });
   const unlimit = watch.limitWhole();
   const interrupt = () => watch.end('interrupted');
   signal?.addEventListener('abort', interrupt);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { holm, looksFor, overLooks, SIGNIFICANCE } from './corrections.js';
+import { FEWEST_TO_END_EARLY, holm, looksFor, overLooks, SIGNIFICANCE } from './corrections.js';
 import { fisherExact } from './fisher.js';
 
 t.test('Holm as R p.adjust has it', async (t) => {
@@ -15,6 +15,8 @@ t.test('looks are fixed by the number of rounds', async (t) => {
   t.strictSame(looksFor(100), [7, 13, 25, 50, 100]);
   t.strictSame(looksFor(9), [5, 9]);
   t.strictSame(looksFor(8), [8], 'half would be too few to tell');
+  t.ok(looksFor(FEWEST_TO_END_EARLY).length > 1, 'the fewest of which some can be left out');
+  t.equal(looksFor(FEWEST_TO_END_EARLY - 1).length, 1);
   t.strictSame(looksFor(5), [5]);
   t.strictSame(looksFor(1), [1]);
 });

@@ -9,6 +9,9 @@ export const SIGNIFICANCE = 0.05;
 /** No look before this many rounds: 4 opposite pairs give p = 0.029, 5 give 0.008. */
 const FEWEST_ROUNDS = 5;
 
+/** Rounds of a comparison below which there is no look before the last one, so that nothing ends early. */
+export const FEWEST_TO_END_EARLY = 2 * FEWEST_ROUNDS - 1;
+
 /**
  * Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979), in the given order: whichever of the
  * comparisons are truly equal, the probability that any of them is called different is at most {@link SIGNIFICANCE}.

@@ -11,10 +11,11 @@ import { STORE_SCHEMA } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { VERDICTS } from '../../model/verdict.js';
 import { compareText } from '../../report/compare.js';
+import { type Beginning, beginningText, progressText } from '../../report/run-progress.js';
 import { resultLine } from '../../report/terminal-table.js';
 import { type Comparison, type Design, compareTrials, settledScenarios } from '../../stats/comparison.js';
 import { comparisonObject } from '../../stats/comparison-json.js';
-import { looksFor } from '../../stats/corrections.js';
+import { FEWEST_TO_END_EARLY, looksFor } from '../../stats/corrections.js';
 import { type Arms, armsOf, interleave, trialsOf } from '../../stats/interleave.js';
 import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
@@ -98,6 +99,11 @@ async function fresh(argv: CompareArguments): Promise<Begun> {
   await requireComparable(argv.scenario, argv.machineProfile);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'compare');
   const rounds = argv.repeat ?? DEFAULT_REPEAT;
+  if (argv.untilSignificant && rounds < FEWEST_TO_END_EARLY) {
+    throw usageFault(
+      `cannot use --until-significant with --repeat "${rounds}": so few trials are not tested before the last; give --repeat ${FEWEST_TO_END_EARLY} or more, or leave it out`,
+    );
+  }
   const choices = { ...argv, kernel: kernels, repeat: rounds };
   using pool = hostPool(host === undefined ? [] : [host]);
   const hosts = pool.planned.length === 0 ? undefined : pool.planned;
@@ -137,6 +143,7 @@ async function runTrials(
   const keep = resultKeeper();
   const color = wantsColor(process.stderr);
   let settled: readonly string[] = [];
+  const beginnings = new Map<string, Beginning>();
   let before = 0;
   for (const look of design.looks) {
     const due = plans.filter(
@@ -145,8 +152,16 @@ async function runTrials(
     await carryOut(directory, due, {
       ...host,
       cacheDir: cacheDirectory(),
-      onStart: (plan) =>
-        say(`${plan.runId}: round ${plan.trial} of at most ${arms.rounds}, ${plan.kernel.spec}`),
+      onStart: (plan, beginning) => {
+        beginnings.set(plan.runId, beginning);
+        const rounds = design.looks.length > 1 ? `at most ${arms.rounds}` : arms.rounds;
+        const round = `round ${plan.trial} of ${rounds}, ${plan.kernel.spec}`;
+        say(`${plan.runId}: ${round}: starting${beginningText(beginning)}`);
+      },
+      onEvent: (plan, event) => {
+        const text = progressText(event, beginnings.get(plan.runId));
+        if (text !== undefined) say(`${plan.runId}: ${text}`);
+      },
       onResult: (result) => {
         results.push(keep(result));
         say(resultLine(result, { color }));

@@ -15,18 +15,9 @@ import { readCampaign } from '../../store/campaign-directory.js';
 import { LOCAL_HOST_NAME } from '../../ssh/address.js';
 import { prepareOptions, print, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
-import { DEFAULT_TRIALS, fixedByHunt, type HuntArguments } from '../words/hunt.js';
-import {
-  beginCampaign,
-  freshCampaignName,
-  jobsHere,
-  requireOnlyDirectory,
-  requireScenario,
-} from './campaigns.js';
+import { DEFAULT_TRIALS, fixedByHunt, HUNT_KEEPS_MINUTES, type HuntArguments } from '../words/hunt.js';
+import { beginCampaign, freshCampaignName, jobsHere, requireOnlyDirectory } from './campaigns.js';
 import { type CampaignEnd, runAndReport } from './run-and-report.js';
-
-/** A guest that was found at night is still there in the morning. */
-const KEEP_MINUTES = 1_440;
 
 /** A hunt that is about to begin, or to go on. */
 interface Hunt {
@@ -53,7 +44,8 @@ export async function hunt(argv: HuntArguments): Promise<number> {
 
 async function fresh(argv: HuntArguments): Promise<Hunt> {
   const { scenario, kernel, host } = argv;
-  requireScenario(scenario === undefined ? [] : [scenario]);
+  if (scenario === undefined)
+    throw usageFault('cannot hunt: no scenario is named; name one of crashpath list');
   if (kernel === undefined)
     throw usageFault(
       `cannot hunt "${scenario}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
@@ -70,17 +62,17 @@ async function fresh(argv: HuntArguments): Promise<Hunt> {
   const choices = {
     ...argv,
     keepFailed: argv.keepFailed ?? 1,
-    keepMinutes: argv.keepMinutes ?? KEEP_MINUTES,
+    keepMinutes: argv.keepMinutes ?? HUNT_KEEPS_MINUTES,
   };
   const plan = async () => {
     const named = {
       ...argv,
-      scenario: [scenario ?? ''],
+      scenario: [scenario],
       kernel: [kernel],
       repeat: argv.trials ?? DEFAULT_TRIALS,
     };
     const planned = await planTrials(await trialsOf(named, options), choices, options);
-    requireOne(scenario ?? '', planned);
+    requireOne(scenario, planned);
     return planned.map((one) =>
       one.keepFailed === undefined
         ? one
@@ -106,7 +98,7 @@ async function resumed(argv: HuntArguments, reference: string): Promise<Hunt> {
   const { plans: campaign, until, name } = await readCampaign(directory);
   if (until === undefined) {
     throw usageFault(
-      `cannot resume hunt "${reference}": it is another campaign; continue it with crashpath run --resume`,
+      `cannot resume hunt "${reference}": it is no hunt; if it is a campaign of crashpath run, continue it with crashpath run --resume`,
     );
   }
   const { begun, earlier } = await readBegun(directory, { repair: true });

@@ -13,13 +13,13 @@ import { shellQuote } from '../../model/shell-words.js';
 import { isAboutKernel } from '../../model/verdict.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { planAgain } from '../../prepare/plan-again.js';
+import { progressText } from '../../report/run-progress.js';
 import { reportPath } from '../../store/campaign-directory.js';
 import { readHostFacts } from '../../store/read-recording.js';
 import { complain, prepareOptions, print, say, version } from '../context.js';
 import { DEFAULT_TRIES, type ReproOptions } from '../words/repro.js';
 import { beginCampaign, freshCampaignName } from './campaigns.js';
 import { interruptible } from './interruptible.js';
-import { progressText } from './run-and-report.js';
 
 type Arguments = ReproOptions & {
   captureKernel: string | undefined;
@@ -151,7 +151,7 @@ async function runUntilSame(
         if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
           complain(`${plan.runId}: ${event.fact.message}`);
         const text = progressText(event);
-        if (text !== undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
+        if (text !== undefined) say(`${plan.runId}: ${text}`);
       },
     });
     if (result === undefined) break;

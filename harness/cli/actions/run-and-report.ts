@@ -5,10 +5,8 @@ import type { Seat } from '../../campaign/seats.js';
 import type { Slots } from '../../campaign/slots.js';
 import { FoundSoFar } from '../../campaign/until-found.js';
 import { writePage } from '../../campaign/write-page.js';
-import { loadError } from '../../classify/arming.js';
-import type { Armed, RunEvent } from '../../model/event.js';
+import type { RunEvent } from '../../model/event.js';
 import { isCutOff, type RunResult } from '../../model/result.js';
-import { reservationText } from '../../plan/reservation.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import type { Until } from '../../plan/until.js';
 import { progressLine } from '../../report/campaign-progress.js';
@@ -21,6 +19,7 @@ import { liveLines } from '../../report/live-progress.js';
 import { foundObject, foundText } from '../../report/found.js';
 import { RunCounts } from '../../report/run-counts.js';
 import { resultLine, verdictTable } from '../../report/terminal-table.js';
+import { type Beginning, beginningText, phaseText, progressText } from '../../report/run-progress.js';
 import { reportPath, writeCells } from '../../store/campaign-directory.js';
 import { exists } from '../../store/stored-file.js';
 import { complain, isQuiet, print, say, setScreen, version, wantsColor } from '../context.js';
@@ -88,7 +87,7 @@ export async function runAndReport(
   }
   let ended = 0;
   let noHost: NoHostLeft | undefined;
-  const guests = new Map<string, { startedMs: number; phase: string }>();
+  const guests = new Map<string, { startedMs: number; phase: string; beginning?: Beginning }>();
   const slots = seats === undefined ? jobs : seats.reduce((sum, seat) => sum + seat.jobs, 0);
   const live =
     canRedraw(process.stderr) && !isQuiet() && plans.length > 0
@@ -110,7 +109,20 @@ export async function runAndReport(
       : undefined;
   setScreen(live);
   const cached = { cacheDir: cacheDirectory() };
-  const templates = templatesFor(clones, { directory, plans, signal: stop.signal });
+  const noteProgress = (name: string, event: RunEvent) => {
+    const guest = guests.get(name);
+    const text = progressText(event, guest?.beginning);
+    if (text === undefined) return;
+    if (guest !== undefined) guest.phase = phaseText(event) ?? guest.phase;
+    if (live === undefined) say(`${name}: ${text}`);
+  };
+  const boots = {
+    onStart: (name: string) =>
+      void guests.set(name, { startedMs: performance.now(), phase: 'booting a guest for clones' }),
+    onEvent: noteProgress,
+    onEnd: (name: string) => void guests.delete(name),
+  };
+  const templates = templatesFor(clones, { directory, plans, signal: stop.signal, boots });
   try {
     const running = carryOut(directory, plans, {
       jobs,
@@ -122,18 +134,14 @@ export async function runAndReport(
       ...cached,
       templates,
       signal: stop.signal,
-      onStart: (plan) => {
-        const what = `starting (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`;
-        guests.set(plan.runId, { startedMs: performance.now(), phase: what });
+      onStart: (plan, beginning) => {
+        const what = `starting${beginningText(beginning)} (${placeOf(plan)}${plan.accel.accel}, ${plan.machine.cpus} vCPUs)`;
+        guests.set(plan.runId, { startedMs: performance.now(), phase: what, beginning });
         if (live === undefined) say(`${plan.runId}: ${what}`);
       },
       onEvent: (plan, event) => {
         leftBehind(plan, event);
-        const text = progressText(event);
-        const guest = guests.get(plan.runId);
-        if (text === undefined) return;
-        if (guest !== undefined) guest.phase = text;
-        if (live === undefined) say(`${plan.runId}: ${(event.atMs / 1000).toFixed(1)} s ${text}`);
+        noteProgress(plan.runId, event);
       },
       onResult: (result, plan) => {
         guests.delete(plan.runId);
@@ -178,7 +186,8 @@ export async function runAndReport(
     const left = due.length - counts.ended;
     const ownCode = options.conclude?.({ directory, results: all, found, left });
     for (const note of cloneNotes(all)) say(note);
-    for (const line of keptLines(all)) say(line);
+    // A hunt has printed its guest, with what to do with it.
+    for (const line of keptLines(all, { guests: options.conclude === undefined })) say(line);
     say(`report: ${reportPath(directory)}`);
     if (stop.caught !== undefined)
       return stoppedBy(stop.caught, { command: options.command ?? 'run', directory });
@@ -207,9 +216,12 @@ function placeOf({ host }: RunPlan): string {
 }
 
 /** Guests that are up, and what was to be kept and is not: the user must know of both. */
-function* keptLines(results: readonly RunResult[]): Generator<string> {
+function* keptLines(
+  results: readonly RunResult[],
+  { guests }: { readonly guests: boolean },
+): Generator<string> {
   for (const result of results) {
-    const guest = guestText(result);
+    const guest = guests ? guestText(result) : undefined;
     if (guest !== undefined) yield `${result.runId}: guest: ${guest}`;
     if (result.vmcore !== undefined) yield `${result.runId}: vmcore: ${vmcoreText(result)}`;
   }
@@ -249,34 +261,3 @@ function leftBehind(plan: RunPlan, event: RunEvent): void {
   if (event.type === 'host' && event.fact.fact === 'harness-fault' && event.fact.afterRun === true)
     complain(`${plan.runId}: ${event.fact.message}`);
 }
-
-/** What a run has done, for some of its events. */
-export function progressText(event: RunEvent): string | undefined {
-  if (event.type === 'armed') return armedText(event.armed);
-  if (event.type === 'host' && event.fact.fact === 'symbols') return SYMBOLS[event.fact.state];
-  return PROGRESS[event.type];
-}
-
-function armedText(armed: Armed): string {
-  return armed.loaded
-    ? `capture kernel loaded, reserved: ${reservationText(armed)}`
-    : `capture kernel not loaded: ${loadError(armed)}`;
-}
-
-const SYMBOLS = {
-  reading: "reading the kernel's symbols, once for this image",
-  known: "the kernel's symbols are known",
-  unknown: 'the run continues without symbols: places will be addresses',
-} as const;
-
-const PROGRESS: Partial<Record<RunEvent['type'], string>> = {
-  hello: 'first kernel is up',
-  firing: 'fired',
-  panic: 'panic',
-  'capture-command-line': 'capture kernel has started',
-  'capture-hello': 'capture userspace is up',
-  'vmcore-missing': 'no vmcore',
-  vmcore: 'the vmcore shows the crashed kernel',
-  'vmcore-read': 'all of the vmcore is read',
-  dump: 'the capture kernel has written its dump',
-};

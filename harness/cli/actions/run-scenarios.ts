@@ -11,6 +11,7 @@ import type { PlannedHost } from '../../prepare/options.js';
 import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
 import { trialsOf } from '../../prepare/trials.js';
 import { readCampaign } from '../../store/campaign-directory.js';
+import { countOf } from '../../report/words.js';
 import { prepareOptions, say, SHIPPED } from '../context.js';
 import { requireKeptHere } from '../words/guest-options.js';
 import { fixedByCampaign, fixedByFile, MOST_UNTIL_HANG, type RunArguments } from '../words/run.js';
@@ -37,8 +38,8 @@ async function fresh(argv: RunArguments): Promise<number> {
   const name = argv.name ?? freshCampaignName(new Date(), file?.name);
   if (argv.host.length > 0) return freshOnHosts(argv, { file, name });
   const plan = async () => (await plansOf(argv, { file, campaign: name }))[0] ?? [];
-  if (argv.dryRun) return printCommands(await plan());
   const until = untilOf(argv, file);
+  if (argv.dryRun) return printCommands(await plan());
   const { directory, plans } = await beginCampaign({
     ...{ name, out: argv.out, file: storedFile(file), until, plan },
   });
@@ -88,11 +89,28 @@ async function freshOnHosts(
 
 /** After how many hangs a cell has enough runs; undefined: after all of them. */
 function untilOf(
-  { untilHang }: Pick<RunArguments, 'untilHang'>,
+  { untilHang, repeat }: Pick<RunArguments, 'untilHang' | 'repeat'>,
   file: LoadedCampaign | undefined,
 ): Until | undefined {
   const count = untilHang ?? file?.untilHang;
-  return count === undefined ? undefined : { count, verdicts: HANGS };
+  if (count === undefined) return undefined;
+  // The cells of a file have their own numbers, each with the factor --repeat in it.
+  const most = file === undefined ? (repeat ?? MOST_UNTIL_HANG) : mostRuns(file);
+  if (most < count) {
+    const [option, remedy] =
+      file === undefined
+        ? [`--until-hang "${count}" with --repeat "${most}"`, `give --repeat ${count} or more`]
+        : [`untilHang ${count}`, `set repeat to ${count} or more, or give --repeat`];
+    throw usageFault(
+      `cannot use ${option}: no more than ${countOf(most, 'run')} of a cell can hang; ${remedy}`,
+    );
+  }
+  return { count, verdicts: HANGS };
+}
+
+/** The runs of the cell that has most. */
+function mostRuns({ cells }: LoadedCampaign): number {
+  return Math.max(...cells.map(({ repeat }) => repeat));
 }
 
 function storedFile(file: LoadedCampaign | undefined) {

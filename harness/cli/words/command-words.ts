@@ -26,6 +26,8 @@ interface Declaring {
   getOptions(): {
     readonly key: Readonly<Record<string, unknown>>;
     readonly choices: Readonly<Record<string, string[]>>;
+    readonly boolean: readonly string[];
+    readonly default: Readonly<Record<string, unknown>>;
   };
 }
 
@@ -33,9 +35,23 @@ function isDeclaring(parser: object): parser is Declaring {
   return 'getOptions' in parser && typeof parser.getOptions === 'function';
 }
 
-/** Options that are declared on a parser, without dashes, and the choices of those that have some. */
-export function optionsOf(parser: object): { names: string[]; choices: Readonly<Record<string, string[]>> } {
-  if (!isDeclaring(parser)) return { names: [], choices: {} };
-  const { key, choices } = parser.getOptions();
-  return { names: Object.keys(key), choices };
+/** Options that are declared on a parser, without dashes. */
+export interface DeclaredOptions {
+  readonly names: readonly string[];
+  /** Of those that have some. */
+  readonly choices: Readonly<Record<string, string[]>>;
+  /** Those that take no value. */
+  readonly switches: readonly string[];
+  /** The switches that are on unless they are given with `no-`. */
+  readonly on: readonly string[];
+}
+
+/** What is declared on a parser so far. */
+export function optionsOf(parser: object): DeclaredOptions {
+  if (!isDeclaring(parser)) return { names: [], choices: {}, switches: [], on: [] };
+  const { key, choices, boolean: switches, default: values } = parser.getOptions();
+  return {
+    ...{ names: Object.keys(key), choices, switches },
+    on: switches.filter((name) => values[name] === true),
+  };
 }

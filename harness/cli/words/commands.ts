@@ -4,6 +4,7 @@ import { BISECT } from './bisect.js';
 import { BISECT_STEP } from './bisect-step.js';
 import { BUNDLE } from './bundle.js';
 import type { CommandWords, GroupWords } from './command-words.js';
+import { COMPLETION } from './completion-script.js';
 import { COMPARE } from './compare.js';
 import { DIFF } from './diff.js';
 import { DOCTOR } from './doctor.js';
@@ -23,7 +24,7 @@ import { SWEEP } from './sweep.js';
 
 const GROUPS: Readonly<Record<string, GroupWords>> = { kernel: KERNEL, image: IMAGE };
 
-/** All commands by name, in the order of the help; those that only hold others, and `completion`, have no words. */
+/** All commands by name, in the order of the help; those that only hold others have no words. */
 export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   run: RUN,
   hunt: HUNT,
@@ -47,7 +48,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   kernel: undefined,
   image: undefined,
   doctor: DOCTOR,
-  completion: undefined,
+  completion: COMPLETION,
 };
 
 /** The commands that a command holds; undefined for an ordinary one. */

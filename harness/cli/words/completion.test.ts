@@ -33,6 +33,8 @@ t.test('proposals for the shell', async (t) => {
     t.strictSame(await asked('run', 'sysrq-task', option, ''), [spec]);
   }
   t.strictSame(await asked('run', '--accel', 't'), ['tcg']);
+  t.strictSame(await asked('hunt', '--no-'), ['--no-clone'], 'what is on can be switched off');
+  t.strictSame(await asked('hunt', '--jobs', ''), ['auto']);
   t.strictSame(await asked('list', 'r'), ['runs']);
   t.strictSame(await asked('kernel', ''), [
     ...['show', 'list', 'available', 'rm', 'build', 'variants', 'crash-points'],
@@ -92,6 +94,8 @@ t.test(
     const script = async (shell: string) => host.process(['completion', shell], { SHELL: '/bin/sh' });
     t.match(await script('bash'), { exitCode: 0, stdout: /complete -o .* crashpath/, stderr: '' });
     t.match(await script('zsh'), { exitCode: 0, stdout: /^#compdef crashpath/, stderr: '' });
+    t.match(await host.process(['completion', 'bash', 'x']), { exitCode: 64, stdout: '' });
+    t.match(await host.process(['completion'], { SHELL: '/usr/bin/fish' }), { exitCode: 64, stdout: '' });
     t.match(await script('fish'), {
       exitCode: 64,
       stdout: '',

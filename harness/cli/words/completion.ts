@@ -45,28 +45,29 @@ async function candidates(before: readonly string[], current: string): Promise<s
   if (group !== undefined && second === undefined) return Object.keys(group);
   const words = group === undefined ? own(COMMANDS, first) : own(group, second ?? '');
   if (words === undefined) return [];
-  const { names, choices } = declaredBy(words);
+  const { names, off, choices } = declaredBy(words);
   const option = before.at(-1) ?? '';
   if (KERNEL_OPTIONS.has(option)) return kernelSpecs();
   if (option === '--machine-profile')
     return (await import('../../prepare/machine-files.js')).machineNames(SHIPPED);
   if (option === '--find') return [...VERDICT_WORDS];
+  if (option === '--jobs') return ['auto'];
   const choice = own(choices, option.replace(/^--/, ''));
   if (choice !== undefined) return choice;
-  if (current.startsWith('-')) return [...names, ...GLOBAL_OPTIONS];
+  if (current.startsWith('-')) return [...names, ...off, ...GLOBAL_OPTIONS];
   // Without candidates the shell completes names of files.
   if (words.command.startsWith('read ')) return [];
   return [...(await positionals(words, choices)), ...(current === '' ? names : [])];
 }
 
-/** Long options of a command, and all choices. */
+/** Long options of a command, the negated form of those that are on, and all choices. */
 function declaredBy({ command, builder }: CommandWords) {
   const parser = yargs([]);
   builder(parser);
-  const { names, choices } = optionsOf(parser);
+  const { names, choices, on } = optionsOf(parser);
   const bare = new Set([...command.matchAll(/[<[](\w+)/g)].map((match) => match[1]));
   const long = names.filter((name) => name.length > 1 && !bare.has(name) && !/^(help|version)$/.test(name));
-  return { names: long.map((name) => `--${name}`), choices };
+  return { names: long.map((name) => `--${name}`), off: on.map((name) => `--no-${name}`), choices };
 }
 
 async function positionals(

@@ -17,6 +17,9 @@ import {
 /** Trials of a hunt at most, without `--trials`. */
 export const DEFAULT_TRIALS = 1_000;
 
+/** A guest that was found at night is still there in the morning. */
+export const HUNT_KEEPS_MINUTES = 1_440;
+
 /** Options of `crashpath hunt` as they are spelled; yargs hands them over in camelCase as well. */
 export interface HuntOptions extends Omit<GuestOptions, 'jobs'>, JobsOption, CampaignOptions {
   scenario: string | undefined;
@@ -65,7 +68,23 @@ function huntOptions(yargs: Argv<object>): Argv<HuntOptions> {
       ...single(listOf('--find', VERDICT_WORDS)),
       describe: 'Verdicts that end the hunt, separated by commas (default: each hang)',
     });
-  return campaignOptions(jobsOption(guestOptions(described)), {
+  const guest = jobsOption(guestOptions(described))
+    .describe('capture-kernel', 'Capture kernel, in the same forms (default: the kernel itself)')
+    .describe('machine-profile', 'Machine profile: a name of crashpath list machines, or a .yaml file')
+    .describe('host', 'Only local, which is the default: the guest that is found stays up here')
+    .describe(
+      'jobs',
+      'Number of guests that run at the same time; auto: as many as the memory and the CPUs of this host have room for, measured while they run (default: auto)',
+    )
+    .describe(
+      'keep-failed',
+      'How many dead guests may be up on this host, those of other runs included (default 1; docs/dumps.md)',
+    )
+    .describe(
+      'keep-minutes',
+      `How long the guest that is found stays up (default ${HUNT_KEEPS_MINUTES}, a day)`,
+    );
+  return campaignOptions(guest, {
     resume: 'Directory of a stopped hunt: continue it',
     json: 'Print one JSON object per run, as it ends, and one about the hunt',
   })

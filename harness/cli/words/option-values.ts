@@ -66,7 +66,9 @@ export type Jobs = number | 'auto';
 
 /** The value of `--jobs` where it may be measured. */
 export function jobsOrAuto(value: unknown): Jobs | undefined {
-  return value === 'auto' ? value : wholeNumber('--jobs', { least: 1, most: 256 })(value);
+  if (value === 'auto') return value;
+  const what = 'auto or a whole number';
+  return number('--jobs', { least: 1, most: 256, form: /^\d{1,9}$/, what })(value);
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, min: 60, m: 60, h: 3_600, d: 86_400 };
@@ -79,9 +81,10 @@ export function duration(option: string): (value: unknown) => number | undefined
     const [, digits, unit = ''] = /^(\d{1,6})(s|min|m|h|d)$/.exec(given) ?? [];
     const seconds = Number(digits) * (UNITS[unit] ?? 0);
     if (digits !== undefined && seconds > 0) return seconds;
-    throw usageFault(
-      `cannot use ${option} "${given}": it is no time with a unit; write e.g. 90s, 30min, 8h or 2d`,
-    );
+    const why = /^\d+(s|min|m|h|d)$/.test(given)
+      ? 'it is not from 1s to 999999d'
+      : 'it is no time with a unit';
+    throw usageFault(`cannot use ${option} "${given}": ${why}; write e.g. 90s, 30min, 8h or 2d`);
   };
 }
 

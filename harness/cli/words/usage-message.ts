@@ -50,6 +50,9 @@ export function usageMessage(complaint: string, misused: Misused): string {
 function unknownWord(name: string, misused: Misused, help: string): string {
   const word = spelled(name, misused.words);
   if (word.startsWith('-')) {
+    // yargs knows the negated form of a switch without a value only.
+    if (name.startsWith('no-') && misused.options.includes(name.slice(3)))
+      return `cannot use "${word}" with a value: it takes none; write ${word} alone`;
     const [near] = nearest(name, misused.options);
     const hint = near === undefined ? help : `did you mean --${near}? ${capital(help)}`;
     return `cannot understand "${word}": there is no such option; ${hint}`;
