@@ -98,7 +98,8 @@ function wordsOf(words: readonly string[]) {
     .option('clones', {
       ...single((value) => wholeNumber('--clones', { least: 3, most: 1000 })(value) ?? 3),
       default: '4',
-      describe: 'Runs of a turn of c and d beside the first one, which boots; each tenth run boots too',
+      describe:
+        'Runs of a turn of c and d beside the first one, which boots, 3 or more; each tenth run boots too',
     })
     .option('timeout-scale', {
       ...single((value) => factor('--timeout-scale', { least: 0.1, most: 100 })(value) ?? 1),
