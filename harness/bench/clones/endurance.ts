@@ -21,6 +21,8 @@ import { wrongInCampaign } from './stranger.js';
 const RUNS = 1000;
 const LOOK_EVERY_MS = 1_000;
 const ROWS = 10;
+/** Printed one by one. */
+const MOST_WRONG = 20;
 /** Memory that the file system of the templates may lose meanwhile; other programs use it too. */
 const SHARED_BYTES = 16 * 1024 * 1024;
 
@@ -41,6 +43,10 @@ await carryOut('bench:endurance', async () => {
       ...single(nonEmpty('--verdict')),
       describe: 'What each run must come to. Default captured',
     })
+    .option('vmcore', {
+      ...single(nonEmpty('--vmcore')),
+      describe: 'As for crashpath run',
+    })
     .option('keep', { type: 'boolean', default: false, describe: 'Keep the campaign' })
     .strict()
     .parseAsync();
@@ -52,6 +58,7 @@ await carryOut('bench:endurance', async () => {
   const crashpath = startCampaign([
     ...['run', scenario, '-k', kernel, '--repeat', String(runs), '--jobs', String(jobs)],
     ...['--json', '--out', out, '--name', 'endurance'],
+    ...(words.vmcore === undefined ? [] : ['--vmcore', words.vmcore]),
   ]);
   const seen = await watch(crashpath, { runs });
   const exitCode = await crashpath.ended;
@@ -73,7 +80,8 @@ await carryOut('bench:endurance', async () => {
   }
   print(`${summary(results)}; exit code ${exitCode}; ${minutes.toFixed(1)} min\n`);
   if (wrong.length > 0) print(`its last messages: ${crashpath.messages().trim().slice(-400)}\n`);
-  for (const one of wrong) print(`${one}\n`);
+  for (const one of wrong.slice(0, MOST_WRONG)) print(`${one}\n`);
+  if (wrong.length > MOST_WRONG) print(`... ${wrong.length - MOST_WRONG} more\n`);
   print(`${wrong.length === 0 ? 'nothing is wrong' : `${wrong.length} things are wrong`}\n`);
   if (wrong.length === 0 && !words.keep) await rm(out, { recursive: true, force: true });
   return wrong.length === 0 ? EXIT.expected : EXIT.unexpected;
