@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { EXIT, usageFault } from '../model/fault.js';
 import { declareCommands } from './declare-commands.js';
 import { setQuiet, version } from './context.js';
+import { withoutHelpKept } from './keep-no-help.js';
 import { optionsOf } from './words/command-words.js';
 import { COMMANDS, groupOf } from './words/commands.js';
 import { STDIN } from './words/read.js';
@@ -10,7 +11,7 @@ import { usageMessage } from './words/usage-message.js';
 /** The parser of the whole command line. Mistakes are thrown as usage faults. */
 export function parserFor(words: readonly string[]): Argv {
   refuseValuesOfSwitches(words);
-  const parser: Argv = yargs(withValuesOfBare(withDashJoined(words)));
+  const parser: Argv = withoutHelpKept(yargs(withValuesOfBare(withDashJoined(words))));
   return (
     declareCommands(
       parser

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import t from 'tap';
+import yargs, { type Argv } from 'yargs';
 import { PACKAGE_ROOT } from './context.js';
+import { usageOf, withoutHelpKept } from './keep-no-help.js';
 
 const DIST = join(PACKAGE_ROOT, 'dist');
 
@@ -90,4 +92,18 @@ t.test('a bundle that is older than what tsc wrote is not used', async (t) => {
   t.equal(made(999), 'files');
   t.equal(made(1_000), 'bundle', 'both in one second of a coarse file system');
   t.equal(made(1_001), 'bundle');
+});
+
+t.test('no help is composed for a command that is carried out', async (t) => {
+  const written = async (around: (parser: Argv) => Argv, words: readonly string[]) => {
+    const parser = around(yargs().scriptName('program')).command('act', 'acts', {}, () => undefined);
+    let help = '';
+    await parser
+      .exitProcess(false)
+      .parseAsync(words, (_error: unknown, _argv: unknown, output: string) => (help = output));
+    return { help, isKept: usageOf(parser)?.hasCachedHelpMessage() };
+  };
+  t.match(await written((parser) => parser, ['act']), { isKept: true }, 'yargs alone does');
+  t.match(await written(withoutHelpKept, ['act']), { isKept: false });
+  t.match(await written(withoutHelpKept, ['act', '--help']), { help: /program act/ }, 'what is asked for');
 });
