@@ -200,9 +200,11 @@ async function windowOf(
     const to = Math.min(offset + bytes, start + windowBytes);
     if (from >= to) continue;
     window.copy((from - start) / PAGE_BYTES, await read(address + from - offset, to - from));
-    for (let at = from - start; at < to - start; at += PAGE_BYTES) {
+    for (let at = from - start; at < to - start; ) {
       const chunk = at - (at % CHUNK_BYTES);
-      known.set(chunk, (known.get(chunk) ?? 0) + 1);
+      const end = Math.min(chunk + CHUNK_BYTES, to - start);
+      known.set(chunk, (known.get(chunk) ?? 0) + (end - at) / PAGE_BYTES);
+      at = end;
     }
   }
   return { window, known };

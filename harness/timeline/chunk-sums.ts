@@ -4,7 +4,7 @@ export const PAGE_BYTES = 4096;
 const PAGE_WORDS = PAGE_BYTES / 4;
 
 /** A page of zeros, to compare with: most pages are, and that takes 0.2 us (measured, Node 20). */
-export const ZERO_PAGE: Uint8Array = new Uint8Array(PAGE_BYTES);
+const ZERO_PAGE: Uint8Array = new Uint8Array(PAGE_BYTES);
 
 /** What is compared of a chunk. */
 export interface ChunkSums {
@@ -22,39 +22,27 @@ const NOTHING: ChunkSums = { sums: '0'.repeat(16), zeroPages: 0 };
  * is not aligned to 4 bytes. `before`: the result for what precedes them, to continue with.
  */
 export function chunkSums(bytes: Buffer, before?: ChunkSums): ChunkSums {
-  return continuedSums(pagesOf(bytes), before);
-}
-
-/** The two sums of a page for itself. */
-interface OwnSums {
-  readonly sum: number;
-  readonly sumOfSums: number;
-  readonly isZero: boolean;
-}
-
-function* pagesOf(bytes: Buffer): Generator<OwnSums> {
   const words = wordsOf(bytes);
+  const sums = continuedSums(before);
   for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
-    const isZero = isZeroPage(bytes, at);
-    yield isZero ? { sum: 0, sumOfSums: 0, isZero } : { ...pageSums(words, at), isZero };
+    const { sum, sumOfSums } = pageSums(words, at);
+    sums.add(sum, sumOfSums, isZeroPage(bytes, at));
   }
+  return sums.sums();
 }
 
 /** Whether the page at an offset is all zero. A view of each page would be garbage for the collector. */
-export function isZeroPage(bytes: Buffer, at: number): boolean {
+function isZeroPage(bytes: Buffer, at: number): boolean {
   return bytes.compare(ZERO_PAGE, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
 }
 
 /** The 32-bit words of memory that is aligned to 4 bytes. */
-export function wordsOf(bytes: Buffer): Uint32Array {
+function wordsOf(bytes: Buffer): Uint32Array {
   return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 }
 
 /** The two sums of the page at an offset in bytes, unsigned. */
-export function pageSums(
-  words: Uint32Array,
-  at: number,
-): { readonly sum: number; readonly sumOfSums: number } {
+function pageSums(words: Uint32Array, at: number): { readonly sum: number; readonly sumOfSums: number } {
   let sum = 0;
   let sumOfSums = 0;
   const end = at / 4 + PAGE_WORDS;
@@ -65,18 +53,27 @@ export function pageSums(
   return { sum: sum >>> 0, sumOfSums: sumOfSums >>> 0 };
 }
 
-/** The sums of pages, one after another, from their own ones. `before`: the result for what precedes them. */
-export function continuedSums(pages: Iterable<OwnSums>, before: ChunkSums = NOTHING): ChunkSums {
+/** Sums of pages, one after another. */
+interface ContinuedSums {
+  /** Adds a page, by its own two sums. */
+  add(sum: number, sumOfSums: number, isZero: boolean): void;
+  sums(): ChunkSums;
+}
+
+/** `before`: the result for what precedes the pages. */
+export function continuedSums(before: ChunkSums = NOTHING): ContinuedSums {
   let sum = Number.parseInt(before.sums.slice(0, 8), 16) | 0;
   let sumOfSums = Number.parseInt(before.sums.slice(8), 16) | 0;
   let { zeroPages } = before;
-  for (const page of pages) {
-    // Each sum within the page is greater by what precedes it.
-    sumOfSums = (sumOfSums + Math.imul(sum, PAGE_WORDS) + page.sumOfSums) | 0;
-    sum = (sum + page.sum) | 0;
-    if (page.isZero) zeroPages += 1;
-  }
-  return { sums: hex(sum) + hex(sumOfSums), zeroPages };
+  return {
+    add(ofPage, sumsOfPage, isZero) {
+      // Each sum within the page is greater by what precedes it.
+      sumOfSums = (sumOfSums + Math.imul(sum, PAGE_WORDS) + sumsOfPage) | 0;
+      sum = (sum + ofPage) | 0;
+      if (isZero) zeroPages += 1;
+    },
+    sums: () => ({ sums: hex(sum) + hex(sumOfSums), zeroPages }),
+  };
 }
 
 function hex(word: number): string {

@@ -42,14 +42,14 @@ void t.test('digests are taken over, and digested anew', (t) => {
   const copied = new PageDigests(10);
   copied.copy(1, digests(MEMORY));
   const moved = Buffer.concat([Buffer.alloc(PAGE_BYTES), MEMORY, Buffer.alloc(PAGE_BYTES)]);
-  t.strictSame([copied.chunkSums(), copied.crcs], [chunkSums(moved), digests(moved).crcs]);
+  t.strictSame([copied.chunkSums(), copied.words], [chunkSums(moved), digests(moved).words]);
   copied.copy(1, digests(MEMORY), { fromFirst: 1, pages: 2 });
   MEMORY.copy(moved, PAGE_BYTES, PAGE_BYTES, 3 * PAGE_BYTES);
   t.strictSame(copied.chunkSums(), chunkSums(moved));
   copied.digest(1, Buffer.alloc(8 * PAGE_BYTES));
   t.strictSame(
-    [copied.chunkSums(), copied.crcs],
-    [{ sums: '0'.repeat(16), zeroPages: 10 }, new PageDigests(10).crcs],
+    [copied.chunkSums(), copied.words],
+    [{ sums: '0'.repeat(16), zeroPages: 10 }, new PageDigests(10).words],
   );
   t.end();
 });

@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,6 +34,38 @@ t.test('bytes arrive whole and in order, the rest of them when it is closed', as
   t.equal(Buffer.concat(groups).toString(), `${text}tail`);
   t.ok(groups.length < text.length / 4, 'and in groups, not byte by byte');
   t.strictSame(await readdir(directory), [], 'nothing is left');
+});
+
+t.test('the reader is woken for a group, not for each of its bytes', async (t) => {
+  const pipes = new Set<number>();
+  let wakes = 0;
+  const hook = createHook({
+    init(id, type) {
+      if (type === 'PIPEWRAP') pipes.add(id);
+    },
+    before(id) {
+      if (pipes.has(id)) wakes += 1;
+    },
+  }).enable();
+  t.teardown(() => hook.disable());
+  const directory = t.testdir({});
+  const groups: Buffer[] = [];
+  const channel = await opened(directory, (bytes) => groups.push(bytes));
+  const output = openSync(join(directory, 'console.out'), 'r+');
+  const bytes = 1000;
+  for (let byte = 0; byte < bytes; byte += 1) {
+    writeSync(output, String(byte % 10));
+    // The loop looks for events meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  closeSync(output);
+  t.equal(Buffer.concat(groups).toString(), '0123456789'.repeat(bytes / 10), 'and none is lost');
+  t.ok(
+    wakes > 0 && wakes < 3 * groups.length,
+    `${wakes} times for ${groups.length} groups of ${bytes} bytes`,
+  );
+  await channel.close();
 });
 
 t.test(

@@ -56,17 +56,36 @@ export async function openUartChannel(
 ): Promise<UartChannel> {
   const [input, output] = fifosOf(directory, name);
   let received = 0;
-  const group = groupBytes((bytes) => {
-    received += bytes.length;
-    onBytes(bytes);
-  });
   const outputFd = openFifo(output);
-  const reader = new Socket({ fd: outputFd, readable: true, writable: false });
+  const room = Buffer.alloc(READ_BYTES);
+  const group = groupBytes(
+    (bytes) => {
+      received += bytes.length;
+      onBytes(bytes);
+    },
+    () => {
+      if (reader.destroyed) return [];
+      reader.resume();
+      return rest(outputFd, room);
+    },
+  );
+  const options = {
+    fd: outputFd,
+    readable: true,
+    writable: false,
+    onread: {
+      buffer: room,
+      // Only the first bytes of a group are awaited, the others are read at its end: to be woken for each byte takes 7 us.
+      callback(length: number) {
+        group.push(Buffer.from(room.subarray(0, length)));
+        return false;
+      },
+    },
+  };
+  const reader = new Socket(options);
   const writer = new Socket({ fd: openFifo(input), readable: false, writable: true });
   for (const end of [reader, writer]) end.on('error', () => end.destroy());
-  reader.on('data', (bytes) => group.push(bytes));
   const drain = () => {
-    if (!reader.destroyed) for (const bytes of rest(outputFd)) group.push(bytes);
     group.flush();
     const drained = received;
     received = 0;
@@ -86,8 +105,11 @@ export async function openUartChannel(
   };
 }
 
-/** Collects bytes for {@link GROUP_MS} and reports them at once. */
-export function groupBytes(onBytes: (bytes: Buffer) => void): {
+/** Collects bytes for {@link GROUP_MS} and reports them at once, with the `rest`, which is asked for then. */
+export function groupBytes(
+  onBytes: (bytes: Buffer) => void,
+  rest: () => Buffer[] = () => [],
+): {
   push(bytes: Buffer): void;
   /** Reports what is collected, now. */
   flush(): void;
@@ -97,6 +119,7 @@ export function groupBytes(onBytes: (bytes: Buffer) => void): {
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
+    pending.push(...rest());
     if (pending.length === 0) return;
     const bytes = Buffer.concat(pending);
     pending = [];
@@ -117,14 +140,15 @@ function openFifo(path: string): number {
 }
 
 /** The bytes that QEMU wrote and the reader has not read yet. */
-function rest(fd: number): Buffer[] {
+function rest(fd: number, room: Buffer): Buffer[] {
   const chunks: Buffer[] = [];
   for (;;) {
-    const chunk = Buffer.alloc(READ_BYTES);
     try {
-      const length = readSync(fd, chunk);
+      const length = readSync(fd, room);
       if (length === 0) return chunks;
-      chunks.push(chunk.subarray(0, length));
+      chunks.push(Buffer.from(room.subarray(0, length)));
+      // The FIFO held no more.
+      if (length < room.length) return chunks;
     } catch (error) {
       if (errnoOf(error) === 'EAGAIN') return chunks;
       throw error;
