@@ -31,8 +31,8 @@ function nh(page: Buffer): bigint {
 
 void t.test('the program is its text, assembled', async (t) => {
   const file = join(PACKAGE_ROOT, 'harness/timeline/page-digester.wat');
-  const { parseWat } = await wabt();
-  const { buffer } = parseWat(file, await readFile(file, 'utf8')).toBinary({});
+  const assembler = await wabt();
+  const { buffer } = assembler.parseWat(file, await readFile(file, 'utf8')).toBinary({});
   t.equal(Buffer.from(buffer).toString('base64'), PROGRAM);
 });
 
