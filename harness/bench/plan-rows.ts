@@ -64,7 +64,7 @@ async function cellOf(
 
 /** The scenario with the row's name, guest and first expectation. Pure. */
 export function scenarioOf(row: ZooRow, base: Scenario): Scenario {
-  const { cpus, memory: memoryMiB, crashkernel } = row.options;
+  const { cpus, memory: memoryMiB, crashkernel, vmcore } = row.options;
   const guest = Object.entries({ cpus, memoryMiB, crashkernel }).filter(([, value]) => value !== undefined);
   const [{ word, detail, quality } = { word: 'captured' as const }] = row.expect;
   return {
@@ -72,6 +72,7 @@ export function scenarioOf(row: ZooRow, base: Scenario): Scenario {
     name: row.name,
     summary: row.truth.slice(0, 160),
     guest: { ...base.guest, ...Object.fromEntries(guest) },
+    ...(vmcore && { vmcore }),
     prepare: [...base.prepare, ...row.prepare],
     expect: { verdict: word, ...(detail && { detail }), ...(quality && { quality }) },
   };

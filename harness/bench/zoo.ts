@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { usageFault } from '../model/fault.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
+import { VMCORE_READS } from '../plan/guest-defaults.js';
 import { readYaml } from '../plan/read-yaml.js';
 import { NAME, ScenarioSchema } from '../plan/scenario.js';
 
@@ -59,6 +60,7 @@ const RowSchema = z
         /** MiB. */
         memory: z.number().int().optional(),
         crashkernel: z.string().optional(),
+        vmcore: z.enum(VMCORE_READS).optional(),
       })
       .default({}),
     expect: z.array(ExpectationSchema).min(1),

@@ -100,6 +100,7 @@ export function wholeMemory(facts: Facts): Aspect {
   }
   const degradedBy: [string, RunEvent][] = [];
   const undecided: OpenCondition[] = [];
+  if (end.read.mapped?.unread !== undefined) undecided.push('vmcore-page-reads');
   if (end.read.unreadablePages > 0) degradedBy.push(['vmcore-unreadable', end]);
   if (compared === undefined) undecided.push('vmcore-compared');
   else {

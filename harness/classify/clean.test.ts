@@ -275,7 +275,12 @@ function whole(
     /** Samples show that the other vCPU is stopped. */
     sampled?: boolean;
     /** What the frame says of mmap. */
-    mapped?: { readonly mapped: string; readonly mapErrno: string; readonly unlike: string };
+    mapped?: {
+      readonly mapped: string;
+      readonly mapErrno: string;
+      readonly unlike: string;
+      readonly unread?: string;
+    };
   } = {},
 ): MadeRun {
   const {
@@ -366,6 +371,16 @@ void t.test('the whole of /proc/vmcore is the memory of the crashed kernel', asy
   t.equal(judge(whole({ mapped: unlike })), 'degraded vmcore-differs', 'what was read is right');
   t.equal(judge(whole({ mapped: unlike, missing: 1 })), 'degraded vmcore-incomplete', 'what was read is not');
   t.equal(judge(whole({ mapped: unlike }), card), 'clean vmcore-compared?', 'the card may have written');
+  const alone = { ...mapped(none), unread: pages };
+  t.equal(judge(whole({ mapped: alone })), 'clean vmcore-page-reads?', 'the mapping alone was asked for');
+  t.equal(judge(whole({ mapped: { ...alone, unread: '0'.repeat(16) } })), 'clean', 'and every page was read');
+  t.equal(judge(whole({ mapped: alone, missing: 1 })), 'degraded vmcore-incomplete vmcore-page-reads?');
+  t.equal(judge(whole({ mapped: alone, missing: 4001 })), 'capture-no-vmcore/vmcore-zeros');
+  t.equal(
+    judge(whole({ mapped: { ...unlike, unread: '0000000000000100' } })),
+    'degraded vmcore-differs vmcore-page-reads?',
+    'until a read gave other bytes',
+  );
   t.equal(judge(whole({ patterns: 1023 })), 'degraded patterns-missing');
   t.equal(judge(whole({ nonce: 'cp-other' })), 'degraded patterns-missing', "another run's");
   t.equal(judge(whole({ patterns: 0 })), 'capture-no-vmcore/patterns-missing');

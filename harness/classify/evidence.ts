@@ -165,11 +165,12 @@ function progressText({ ownMs, wallMs, silentMs, channel, samples, newCode, stuc
 
 function mappedText(mapped: VmcoreRead['mapped']): string {
   if (mapped === undefined) return '';
-  const { pages, errno, unlikeAt } = mapped;
+  const { pages, unread, errno, unlikeAt } = mapped;
   const until = errno === undefined ? '' : `, then mmap failed (errno ${errno})`;
   const unlike =
     unlikeAt === undefined
       ? ''
       : `, until a read failed or gave other bytes at 0x${unlikeAt.toString(16)} of the file`;
-  return `; ${pages} pages by mmap${until}${unlike}`;
+  const alone = unread === undefined ? '' : ' alone';
+  return `; ${pages} pages by mmap${alone}${until}${unlike}`;
 }

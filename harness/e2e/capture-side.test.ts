@@ -1,5 +1,5 @@
 import t from 'tap';
-import { runMade, runScenario } from '../testing/guests/run-scenario.js';
+import { evidenceOf, runMade, runScenario } from '../testing/guests/run-scenario.js';
 import { qemusUnder } from '../testing/processes.js';
 
 t.test('one byte of the loaded crash image is inverted: purgatory refuses it', async (t) => {
@@ -10,6 +10,17 @@ t.test('one byte of the loaded crash image is inverted: purgatory refuses it', a
   t.ok(loaded !== undefined && now !== undefined, proof);
   t.equal(Number.parseInt(loaded ?? '', 16) ^ Number.parseInt(now ?? '', 16), 0xff, 'all its bits');
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+});
+
+t.test('the mapping of /proc/vmcore alone is compared with memory, and the verdict says so', async (t) => {
+  const { result, stderr } = await runScenario(t, 'sysrq-task', { words: ['--vmcore', 'mapped'] });
+  t.match(result, { verdict: 'captured', quality: 'clean', outcome: 'expected' }, stderr);
+  t.ok(result.undecided?.includes('vmcore-page-reads'), 'what was not read is not judged');
+  t.notOk(result.undecided?.includes('vmcore-whole'));
+  const [read] = evidenceOf(result, 'vmcore-read');
+  t.match(read, /, 0 pages unreadable; 1024 pattern pages; \d{5,} pages by mmap alone$/);
+  const [compared] = evidenceOf(result, 'memory-compared');
+  t.match(compared, /"differing":0/);
 });
 
 t.test('a report of the capture kernel about its timers is a proof, or makes the run void', async (t) => {

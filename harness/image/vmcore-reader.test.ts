@@ -21,6 +21,8 @@ async function readBy(path: string, contents: Buffer, command = '"$0" <"$1"') {
   return { exitCode, end, chunks };
 }
 
+/** Asks for the mapping alone. */
+const MAPPED = '"$0" mapped <"$1"';
 const SKIP = process.arch === 'x64' ? false : 'the program is for x86-64';
 
 void t.test('every chunk has the sums that the host computes', { skip: SKIP }, async (t) => {
@@ -53,6 +55,17 @@ void t.test('every chunk has the sums that the host computes', { skip: SKIP }, a
   const { chunks: unmapped, end: endUnmapped } = await read(t, contents, 'ulimit -v 2048; exec "$0" <"$1"');
   t.strictSame(unmapped, chunks, 'and when it cannot be mapped');
   t.strictSame(endUnmapped?.type === 'vmcore-read' && endUnmapped.read.mapped, { pages: 0, errno: 12 });
+  const mappedAlone = await read(t, contents, MAPPED);
+  t.strictSame(mappedAlone.chunks, chunks, 'the same when no mapped page is read');
+  const pages = 9 * 256 + 3 - 3 * 16;
+  t.match(mappedAlone.end, { read: { mapped: { pages, unread: pages } } }, 'the frame says so');
+  const asked = await read(t, contents, 'ulimit -v 2048; exec "$0" mapped <"$1"');
+  t.strictSame(asked.chunks, chunks);
+  t.strictSame(
+    asked.end?.type === 'vmcore-read' && asked.end.read.mapped,
+    { pages: 0, errno: 12 },
+    'what cannot be mapped is read, whatever was asked for',
+  );
 });
 
 void t.test(
@@ -141,7 +154,12 @@ async function withPread(t: Test, name: string, pread: string): Promise<string> 
   });
 }
 
-async function readWith(t: Test, contents: Buffer, { wrong, pages, bytes = [0, PAGE_BYTES] }: Fault) {
+async function readWith(
+  t: Test,
+  contents: Buffer,
+  { wrong, pages, bytes = [0, PAGE_BYTES] }: Fault,
+  command?: string,
+) {
   const [from, to] = [pages[0] * PAGE_BYTES, pages[1] * PAGE_BYTES];
   const pread =
     wrong === 'EIO'
@@ -151,7 +169,7 @@ async function readWith(t: Test, contents: Buffer, { wrong, pages, bytes = [0, P
           [from, to],
           bytes,
         );
-  const got = await readBy(await withPread(t, 'faulty', pread), contents);
+  const got = await readBy(await withPread(t, 'faulty', pread), contents, command);
   const read = Buffer.alloc(Math.ceil(contents.length / PAGE_BYTES) * PAGE_BYTES);
   contents.copy(read);
   for (let at = from; at < Math.min(to, contents.length); at++) {
@@ -261,6 +279,35 @@ void t.test('what is no fault of reading, or none that a part of a page shows', 
     t.match(chunks, asMapped, what);
     t.strictSame(end?.type === 'vmcore-read' && end.read.mapped, all, `${what}: mapped to the end`);
     t.match(end, { read: { unreadablePages: 0 } }, what);
+  }
+});
+
+void t.test('the mapping alone: a page that cannot be read is not found, many are', { skip }, async (t) => {
+  const contents = madeFile();
+  const all = 9 * 256 - 3 * 16;
+  const alone: Record<string, Fault> = {
+    'one page': { wrong: 'EIO', pages: [PAGE_IN_CHUNK, PAGE_IN_CHUNK + 1] },
+    'other bytes': { wrong: 'other bytes', pages: [FULL_PAGE, FULL_PAGE + 1] },
+    zeros: { wrong: 'zeros', pages: [FULL_PAGE, FULL_PAGE + 1] },
+  };
+  for (const [what, fault] of Object.entries(alone)) {
+    const { end, chunks, asMapped } = await readWith(t, contents, fault, MAPPED);
+    t.match(chunks, asMapped, what);
+    const mapped = end?.type === 'vmcore-read' && end.read.mapped;
+    t.strictSame(mapped, { pages: all, unread: all }, `${what}: the frame says what was not read`);
+  }
+  // The first 16 pages of a window are read with any level; from the MiB of a bad one on, all is read.
+  const before = 4 * 256 - 16;
+  for (const wrong of ['EIO', 'other bytes', 'zeros'] as const) {
+    const pages = [4 * 256, LAST_PAGE + 1] as const;
+    const { end, chunks, asRead } = await readWith(t, contents, { wrong, pages }, MAPPED);
+    t.match(chunks, asRead, `${wrong}: the sums are of what was read`);
+    const mapped = end?.type === 'vmcore-read' && end.read.mapped;
+    t.strictSame(
+      mapped,
+      { pages: before, unread: before, unlikeAt: 4 * CHUNK_BYTES },
+      `${wrong}: the frame has the page`,
+    );
   }
 });
 

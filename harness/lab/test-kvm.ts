@@ -9,6 +9,7 @@ import { carryOut } from '../bench/carry-out.js';
 import { complain, PACKAGE_ROOT } from '../cli/context.js';
 import { EXIT, harnessFault, usageFault } from '../model/fault.js';
 import { RunResultSchema } from '../model/result.js';
+import { VMCORE_READS } from '../plan/guest-defaults.js';
 import { KVM_HEADINGS, kvmRow } from './kvm-rows.js';
 
 const CampaignSchema = z.object({ kind: z.literal('campaign') });
@@ -41,9 +42,9 @@ await carryOut('test:kvm', async () => {
       describe: 'Factor on every deadline; 1 on a real box',
     })
     .option('vmcore', {
-      choices: ['whole', 'nonce'] as const,
+      choices: VMCORE_READS,
       default: 'nonce' as const,
-      describe: 'whole reads all memory over the link as well',
+      describe: 'whole and mapped read all memory over the link as well',
     })
     .option('out', { type: 'string', default: 'runs', describe: "Directory of the campaign's runs" })
     .example('$0 --host crashpath-lab-intel', 'The whole table in the lab')

@@ -245,10 +245,16 @@ export interface VmcoreRead {
   /**
    * Pages that were taken from the mapping, and of which only a piece was read; why the kernel mapped none from some
    * place on; and where reading first failed or gave other bytes than mapping: everything was read from the MiB of that
-   * offset on. Absent in events of older images, which read all.
+   * offset on. Absent in events of older images, which read all. `unread`: those pages of which nothing was read, because
+   * only the mapping was asked for; absent for none.
    */
   readonly mapped?:
-    | { readonly pages: number; readonly errno?: number; readonly unlikeAt?: number }
+    | {
+        readonly pages: number;
+        readonly unread?: number;
+        readonly errno?: number;
+        readonly unlikeAt?: number;
+      }
     | undefined;
 }
 

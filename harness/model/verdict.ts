@@ -21,13 +21,14 @@ export const VERDICT_WORDS = [
 export type VerdictWord = (typeof VERDICT_WORDS)[number];
 
 /**
- * Conditions of a clean capture that a run may leave open: because nobody asked (`--vmcore nonce`), the machine does not
+ * Conditions of a clean capture that a run may leave open: because nobody asked (`--vmcore`), the machine does not
  * show it, or the recording is an older one. Other undecided aspects are reasons of a degraded capture.
  */
 export const OPEN_CONDITIONS = [
   'cpus-stopped',
   'cpu-notes',
   'vmcore-whole',
+  'vmcore-page-reads',
   'vmcore-compared',
   'vmcore-unchanged',
   'capture-end',

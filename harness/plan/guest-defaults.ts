@@ -41,8 +41,11 @@ export const GUEST_DEFAULTS = {
   keepMinutes: 60,
 } as const;
 
-/** How much of /proc/vmcore a capture kernel can be asked to read; the first is the default. */
-export const VMCORE_READS = ['whole', 'nonce'] as const;
+/**
+ * How much of /proc/vmcore a capture kernel can be asked to read, from most to least; the first is the default. `mapped`:
+ * as `whole`, but of pages that are mapped nothing is read (images/init/vmcore-reader.hex).
+ */
+export const VMCORE_READS = ['whole', 'mapped', 'nonce'] as const;
 export type VmcoreReading = (typeof VMCORE_READS)[number];
 
 /** Which kernels of a guest are repacked, so that they decompress fast. */

@@ -9,11 +9,12 @@ import { contradictionInSources } from './check-sources.js';
 import { type ChosenProfile, chooseMachine, type MachineChoices } from './choose-machine.js';
 import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
-import { GUEST_DEFAULTS, type KeepVmcore, type VmcoreReading } from './guest-defaults.js';
+import { GUEST_DEFAULTS, type KeepVmcore, VMCORE_READS, type VmcoreReading } from './guest-defaults.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { keptVmcore } from './kept-vmcore.js';
 import { limitsFor } from './limits.js';
 import { under } from './machine-profile.js';
+import { readingWords } from './vmcore-reading.js';
 
 /** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
 export interface GuestChoices extends MachineChoices {
@@ -89,7 +90,7 @@ export function makePlan(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
     );
   }
-  const vmcore = choices.vmcore ?? scenario.vmcore ?? 'whole';
+  const vmcore = choices.vmcore ?? scenario.vmcore ?? VMCORE_READS[0];
   const kept = keptVmcore(choices.keepVmcore, { scenario, machine, ...resources });
   const words =
     choices.commandLines ?? commandLines(scenario, { ...choices, vmcore, dumpWords: kept?.words }, accel);
@@ -111,7 +112,7 @@ export function makePlan(
     limits: limitsFor(unproved === undefined ? accel : 'tcg', {
       scale: choices.timeoutScale ?? 1,
       watchMs: scenario.watchMs,
-      readMiB: vmcore === 'whole' ? machine.memoryMiB : 0,
+      readMiB: vmcore === 'nonce' ? 0 : machine.memoryMiB,
       dumpMs: kept?.dumpMs,
     }),
     timeoutScale: choices.timeoutScale ?? 1,
@@ -176,8 +177,12 @@ function commandLines(
   {
     profile: chosen,
     dumpWords = [],
+    vmcore,
     ...choices
-  }: GuestChoices & { readonly dumpWords?: readonly string[] | undefined },
+  }: GuestChoices & {
+    readonly dumpWords?: readonly string[] | undefined;
+    readonly vmcore: VmcoreReading;
+  },
   accel: 'kvm' | 'tcg',
 ): { append: string; captureAppend: string } {
   const inFile = (file: string) => ({
@@ -200,7 +205,6 @@ function commandLines(
   const files = chosen?.askedBy === 'caller' ? [scenario, ...profile] : [...profile, scenario];
   const layers = [...files, caller];
   for (const layer of layers) requireWords(layer);
-  const reading = choices.vmcore === 'nonce' ? [`crashpath.vmcore=${choices.vmcore}`] : [];
   const exercise = capture === undefined ? [] : [`crashpath.exercise=${capture.exercise}`];
   return {
     append: mergeWords([
@@ -208,7 +212,7 @@ function commandLines(
       ...layers.map(({ crashkernel = '', append }) => [...crashkernelWords(crashkernel), ...wordsOf(append)]),
     ]),
     captureAppend: mergeWords([
-      [CONSOLE, ...CAPTURE_WORDS, ...reading, ...exercise, ...dumpWords],
+      [CONSOLE, ...CAPTURE_WORDS, ...readingWords(vmcore), ...exercise, ...dumpWords],
       ...layers.map((layer) => wordsOf(layer.captureAppend)),
     ]),
   };

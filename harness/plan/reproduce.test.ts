@@ -50,6 +50,8 @@ t.test('every choice that the plan shows is an option again', async (t) => {
   );
   t.equal(optionsOf(planned({ crashkernel: '256M' })), '--append crashkernel=256M --accel tcg');
   t.equal(optionsOf(planned({ vmcore: 'nonce' })), '--vmcore nonce --accel tcg');
+  t.equal(optionsOf(planned({ vmcore: 'mapped' })), '--vmcore mapped --accel tcg');
+  t.equal(optionsOf(planned({ vmcore: 'whole' })), '--accel tcg');
   t.equal(optionsOf(planned({ timeoutScale: 2.5 })), '--accel tcg --timeout-scale 2.5');
   t.equal(optionsOf(planned({}, { host: 'ssh://root@box' })), '--accel tcg --host ssh://root@box');
   const repacked = {

@@ -1,9 +1,10 @@
 import { shellQuote } from '../model/shell-words.js';
 import { wordsOf } from './command-line.js';
-import { GUEST_DEFAULTS } from './guest-defaults.js';
+import { GUEST_DEFAULTS, VMCORE_READS } from './guest-defaults.js';
 import { makePlan } from './make-plan.js';
 import { repackOf } from './repack.js';
 import type { RunPlan } from './run-plan.js';
+import { readingOf } from './vmcore-reading.js';
 
 /** Options that {@link RunPlan.machine}'s name holds as `option=value`. */
 const NAMED = ['machine', 'cpu-model', 'cpus', 'memory'];
@@ -69,7 +70,7 @@ function machineOptions({ machine, scenario: { guest } }: RunPlan, file: string 
 
 /** The words of the command lines that the scenario alone would not give. */
 function commandLineOptions(plan: RunPlan): string[] {
-  const reading = wordsOf(plan.captureAppend).includes('crashpath.vmcore=nonce') ? 'nonce' : 'whole';
+  const reading = readingOf(plan.captureAppend);
   const usual = makePlan(
     plan.scenario,
     {
@@ -92,6 +93,6 @@ function commandLineOptions(plan: RunPlan): string[] {
   return [
     ...added('--append', plan.append, usual.append),
     ...added('--capture-append', plan.captureAppend, usual.captureAppend),
-    ...(reading === (plan.scenario.vmcore ?? 'whole') ? [] : ['--vmcore', reading]),
+    ...(reading === (plan.scenario.vmcore ?? VMCORE_READS[0]) ? [] : ['--vmcore', reading]),
   ];
 }

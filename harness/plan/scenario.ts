@@ -78,7 +78,7 @@ export const ScenarioSchema = z.strictObject({
       exercise: z.literal('nic'),
     })
     .optional(),
-  /** How much of /proc/vmcore the capture kernel reads: `whole` (default), or the run's `nonce` only. */
+  /** How much of /proc/vmcore the capture kernel reads: `whole` (default), `mapped` pages, or the run's `nonce` only. */
   vmcore: z.enum(VMCORE_READS).optional(),
   /** `never`: the scenario is about how kernels start, so that no option may repack them. */
   repack: z.literal('never').optional(),

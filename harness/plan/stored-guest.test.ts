@@ -36,6 +36,7 @@ t.test('every guest is made again as it was', async (t) => {
     ['the crash kernel', { crashkernel: '1G,high 72M,low' }],
     ['command lines', { append: 'quiet console=tty0 nosmp "a=b c"', captureAppend: 'nr_cpus=4 quiet' }],
     ['the nonce alone, and a card', { vmcore: 'nonce' }, nic],
+    ['the mapping alone', { vmcore: 'mapped' }],
   ];
   const files = { packageRoot: PACKAGE_ROOT };
   for (const name of await machineNames(files)) {

@@ -6,6 +6,7 @@ import { GUEST_DEFAULTS, GUEST_LIMITS, mistakeInMachine, QEMU_NAME } from './gue
 import type { GuestChoices } from './make-plan.js';
 import { type MachineChoices, vcpusFact } from './choose-machine.js';
 import type { RunPlan } from './run-plan.js';
+import { readingOf, readingWords } from './vmcore-reading.js';
 
 /** Values of properties that cannot name a file, a device or another object of the host. */
 const PLAIN_VALUE = /^(?:[A-Za-z][\w-]{0,31}|\d{1,19}(?:\.\d{1,9})?|0x[\da-fA-F]{1,16})$/;
@@ -31,7 +32,7 @@ export function storedGuest(plan: RunPlan, accel: 'kvm' | 'tcg'): GuestChoices {
   return {
     ...machineOf(plan, accel),
     commandLines: { append, captureAppend },
-    vmcore: words.includes('crashpath.vmcore=nonce') ? 'nonce' : 'whole',
+    vmcore: readingOf(plan.captureAppend),
   };
 }
 
@@ -77,7 +78,7 @@ export function requireGuest({ machine, append, captureAppend, scenario, keepVmc
     if (value < least || value > most) throw refuse(key, String(value), `it is not from ${least} to ${most}`);
   }
   const own = new Set([
-    'crashpath.vmcore=nonce',
+    ...readingWords(readingOf(captureAppend)),
     ...(scenario.capture === undefined ? [] : [`crashpath.exercise=${scenario.capture.exercise}`]),
   ]);
   const foreign = wordsOf(captureAppend)

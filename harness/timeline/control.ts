@@ -51,6 +51,7 @@ const Frame = z.discriminatedUnion('ev', [
     mapped: hex64.optional(),
     mapErrno: hex32.optional(),
     unlike: hex64.optional(),
+    unread: hex64.optional(),
   }),
   z.object({ ev: z.literal('vmcore-reader'), status: count }),
   z.object({

@@ -31,6 +31,7 @@ export function readEnd(frame: {
   readonly mapped?: string | undefined;
   readonly mapErrno?: string | undefined;
   readonly unlike?: string | undefined;
+  readonly unread?: string | undefined;
 }): VmcoreRead {
   const unreadablePages = number(frame.unreadable);
   const seen = Buffer.from(frame.seen, 'hex');
@@ -55,12 +56,17 @@ function mappingIn({
   mapped,
   mapErrno = '0',
   unlike = NONE,
-}: Pick<Parameters<typeof readEnd>[0], 'mapped' | 'mapErrno' | 'unlike'>): Pick<VmcoreRead, 'mapped'> {
+  unread = '0',
+}: Pick<Parameters<typeof readEnd>[0], 'mapped' | 'mapErrno' | 'unlike' | 'unread'>): Pick<
+  VmcoreRead,
+  'mapped'
+> {
   if (mapped === undefined) return {};
   const errno = Number.parseInt(mapErrno, 16);
   return {
     mapped: {
       pages: number(mapped),
+      ...(number(unread) === 0 ? {} : { unread: number(unread) }),
       ...(errno === 0 ? {} : { errno }),
       ...(unlike === NONE ? {} : { unlikeAt: number(unlike) }),
     },

@@ -22,6 +22,12 @@ void t.test('mistakes are one line, with the exit code of usage', async (t) => {
     await said('--only', 'a,x'),
     'bench: cannot use --only "a,x": "x" is none of a, b, c, d, e; write e.g. a,c',
   );
+  t.match(
+    await said('--vmcore', 'half'),
+    /^bench: cannot use --vmcore "half": it is none of whole, mapped, nonce; choose one of them$/,
+  );
+  t.match(await said('--repack', 'all'), /^bench: cannot use --repack "all": [^\n]*$/);
+  t.match(await said('--memory', '1'), /^bench: cannot use --memory "1": [^\n]*$/);
   t.match(await said('--round', '3'), /^bench: cannot understand "--round": [^\n]*--rounds[^\n]*$/);
   t.match(await said('-k', '/nowhere'), /^bench: cannot read kernel "\/nowhere": [^\n]*$/);
 });

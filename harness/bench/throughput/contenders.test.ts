@@ -29,6 +29,7 @@ void t.test('letters are known by themselves, not as names of an object', (t) =>
 void t.test('only clones are cloned, and only they are repeated', (t) => {
   const shared = {
     ...{ kernel: 'debian:6.1', hangKernel: 'no-zap', accel: 'tcg', clones: 4, timeoutScale: 2, out: '/o' },
+    choices: {},
   };
   const words = (letter: 'b' | 'c' | 'd' | 'e') => crashpathWords({ letter, round: 3 }, shared).join(' ');
   const [on, off] = [CLONING.on, CLONING.off].map((switches) => switches.map((word) => `${word} `).join(''));
@@ -39,6 +40,23 @@ void t.test('only clones are cloned, and only they are repeated', (t) => {
   t.equal(words('c'), `${of} --repeat 5 --jobs 1 ${on}${rest} clones-3 --json`);
   t.equal(words('d'), `${of} --repeat 5 --jobs 2 ${on}${rest} clones2-3 --json`);
   t.match(words('e'), `run ioapic-lock-held --kernel no-zap --repeat 1 --jobs 1 ${off}--accel `);
+  const choices = { vmcore: 'mapped', repack: 'capture', memory: 512, append: 'quiet "a=b c"' } as const;
+  const chosen = (letter: 'b' | 'd' | 'e') => crashpathWords({ letter, round: 3 }, { ...shared, choices });
+  const passed = [
+    '--repack',
+    'capture',
+    '--vmcore',
+    'mapped',
+    '--memory',
+    '512',
+    '--append',
+    'quiet "a=b c"',
+  ];
+  for (const letter of ['b', 'd'] as const) {
+    const at = chosen(letter).indexOf('--repack');
+    t.strictSame(chosen(letter).slice(at, at + passed.length), passed, letter);
+  }
+  t.equal(chosen('e').join(' '), words('e'), 'the hang is another scenario');
   t.equal(turnName({ letter: 'd', round: 3 }), 'clones2-3');
   t.end();
 });

@@ -1,3 +1,5 @@
+import { choiceWords, type RunChoices } from './choices.js';
+
 /**
  * What is compared, by the letter of `--only`. All but the last crash the same kernel with sysrq; `hang` is a kernel and
  * a scenario of its own.
@@ -47,12 +49,14 @@ export interface RunWords {
   readonly clones: number;
   readonly timeoutScale: number;
   readonly out: string;
+  /** Of fresh runs and clones. */
+  readonly choices: RunChoices;
 }
 
 /** The words of `crashpath` for a turn of any contender but `a`. The campaign is named after the turn. Pure. */
 export function crashpathWords(
   { letter, round }: { readonly letter: Exclude<Letter, 'a'>; readonly round: number },
-  { kernel, hangKernel, accel, clones, timeoutScale, out }: RunWords,
+  { kernel, hangKernel, accel, clones, timeoutScale, out, choices }: RunWords,
 ): string[] {
   const isCloned = letter === 'c' || letter === 'd';
   // The first run boots, whatever is asked for.
@@ -63,6 +67,7 @@ export function crashpathWords(
     ...['--repeat', `${repeat}`, '--jobs', `${CONTENDERS[letter].jobs}`],
     ...(isCloned ? CLONING.on : CLONING.off),
     ...['--accel', accel, '--timeout-scale', `${timeoutScale}`],
+    ...(letter === 'e' ? [] : choiceWords(choices)),
     ...['--out', out, '--name', turnName({ letter, round }), '--json'],
   ];
 }

@@ -17,6 +17,7 @@ import type { RunPlan } from '../../plan/run-plan.js';
 import { planRuns } from '../../prepare/plan-runs.js';
 import { storeFault } from '../../store/store-fault.js';
 import { carryOut } from '../carry-out.js';
+import { CHOICE_OPTIONS, choiceOptions, choiceWords, type RunChoices } from './choices.js';
 import { CONTENDERS, isLetter, type Letter, LETTERS, loopEnvironment, turnsOf } from './contenders.js';
 import { goalsOf } from './goals.js';
 import { type Bench, FLOOR, floorOf, hangOf, summaryOf } from './summary.js';
@@ -36,6 +37,7 @@ const OPTIONS = [
   'clones',
   'timeout-scale',
   'accel',
+  ...CHOICE_OPTIONS,
   'out',
   'json',
 ];
@@ -69,7 +71,7 @@ type Words = Awaited<ReturnType<typeof wordsOf>>;
 
 function wordsOf(words: readonly string[]) {
   const list = LETTERS.map((letter) => `${letter}: ${CONTENDERS[letter].what}`).join('; ');
-  return yargs([...words])
+  return choiceOptions(yargs([...words]))
     .scriptName(COMMAND)
     .usage(
       '$0 [options]\n\nCrashes guests in a shell loop and in crashpath, in turns, and compares what it costs.',
@@ -114,6 +116,7 @@ function wordsOf(words: readonly string[]) {
     .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
     .example('$0', 'All of it, three rounds on the newest Debian 6.1')
     .example('$0 -k ./bzImage --only a,c --rounds 10', 'A shell loop against clones, on a kernel of your own')
+    .example('$0 --only a,b,c --repack capture --vmcore mapped', 'What these options of crashpath run save')
     .example('$0 --json --out bench-runs', 'For a script; the recordings stay')
     .epilogue(
       'Exit codes: 0 every run ended as expected, 1 one did not, 3 the harness failed, 64 usage, 130 Ctrl-C. Goals that ' +
@@ -157,7 +160,7 @@ async function openedOut(given: string): Promise<string> {
  * that cannot be had leaves that contender out.
  */
 async function prepared(argv: Words): Promise<{ plan: RunPlan; letters: Letter[] }> {
-  const planned = (scenario: string, kernel: string) =>
+  const planned = (scenario: string, kernel: string, choices: RunChoices = {}) =>
     planRuns(
       {
         scenario: [scenario],
@@ -165,12 +168,14 @@ async function prepared(argv: Words): Promise<{ plan: RunPlan; letters: Letter[]
         repeat: 1,
         accel: argv.accel,
         timeoutScale: argv.timeoutScale,
+        ...choices,
       },
       { ...prepareOptions(), campaign: 'bench' },
     );
   const [plan] = await planned('sysrq-task', argv.kernel);
   if (plan === undefined)
     throw usageFault(`cannot bench "${argv.kernel}": it has no run; name another kernel`);
+  await planned('sysrq-task', argv.kernel, choicesIn(argv));
   if (!argv.only.includes('e')) return { plan, letters: argv.only };
   try {
     await planned('ioapic-lock-held', argv.hangKernel);
@@ -182,15 +187,21 @@ async function prepared(argv: Words): Promise<{ plan: RunPlan; letters: Letter[]
   }
 }
 
+function choicesIn({ repack, vmcore, memory, append, captureAppend }: Words): RunChoices {
+  return { repack, vmcore, memory, append, captureAppend };
+}
+
 function turnOptions(
-  { kernel, hangKernel, clones, timeoutScale }: Words,
+  argv: Words,
   { plan, out, signal }: { readonly plan: RunPlan; readonly out: string; readonly signal: AbortSignal },
 ): TurnOptions {
+  const { kernel, hangKernel, clones, timeoutScale } = argv;
   const { accel, unproved } = plan.accel;
   return {
     words: {
       ...{ kernel, hangKernel, clones, timeoutScale, out: join(out, 'runs') },
       accel: unproved === undefined ? accel : 'kvm-unproved',
+      choices: choicesIn(argv),
     },
     loop: {
       bzImage: plan.kernel.bzImage,
@@ -250,6 +261,7 @@ function benchOf(
     qemu: plan.qemu.version,
     host: { cpus, memoryMiB: Math.round(totalmem() / MIB), loadBefore },
     rounds: argv.rounds,
+    chosen: choiceWords(choicesIn(argv)),
     stopped,
     contenders,
     floor: { cpuMs: floorOf(turns), how: FLOOR },

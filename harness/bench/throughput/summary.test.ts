@@ -72,7 +72,7 @@ function benchOf(turns: readonly TakenTurn[]): Bench {
       qemu: '7.2.22',
     },
     host: { cpus: 2, memoryMiB: 24_000, loadBefore: 0.5 },
-    ...{ rounds: 3, stopped: false, contenders, hang },
+    ...{ rounds: 3, chosen: [], stopped: false, contenders, hang },
     floor: { cpuMs: floorOf(turns), how: FLOOR },
     goals: goalsOf({ contenders, hang }),
   };
@@ -157,6 +157,13 @@ void t.test('--json has the declared form, also of a bench that measured nothing
 });
 
 void t.test('the text has a column for each contender and a line for each goal', (t) => {
+  t.match(
+    benchText({ ...benchOf(TURNS), chosen: ['--append', 'quiet lpj=1', '--vmcore', 'mapped'] }).split(
+      '\n',
+    )[1],
+    /^fresh runs and clones: --append 'quiet lpj=1' --vmcore mapped; the loop: without$/,
+  );
+  t.equal(benchText(benchOf(TURNS)).split('\n')[1], '', 'nothing was chosen');
   const text = benchText(benchOf(TURNS));
   for (const letter of ['a', 'b', 'c', 'd'] as const) t.ok(text.includes(CONTENDERS[letter].what), letter);
   t.match(

@@ -84,6 +84,8 @@ export const BenchSchema = z.strictObject({
   qemu: z.string(),
   host: z.strictObject({ cpus: z.number().int(), memoryMiB: z.number(), loadBefore: z.number() }),
   rounds: z.number().int(),
+  /** Words of `crashpath run` that fresh runs and clones had, and the loop had not. */
+  chosen: z.array(z.string()),
   /** Stopped by a signal before all rounds were complete. */
   stopped: z.boolean(),
   contenders: z.array(ContenderSchema),

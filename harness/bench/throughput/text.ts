@@ -1,3 +1,4 @@
+import { shellQuote } from '../../model/shell-words.js';
 import { textTable } from '../../report/text-table.js';
 import { CONTENDERS } from './contenders.js';
 import { PHASE_NAMES, PHASES } from './phases.js';
@@ -5,12 +6,13 @@ import type { Bench, ContenderSummary, Spread } from './summary.js';
 
 /** The bench for people: one column for each contender. No newline at the end. Pure. */
 export function benchText(bench: Bench): string {
-  const { contenders, floor, hang, rounds, host, accel, qemu, kernel, stopped } = bench;
+  const { contenders, floor, hang, rounds, host, accel, qemu, kernel, stopped, chosen } = bench;
   const captures = contenders.filter(({ letter }) => letter !== 'e');
   return [
     `${kernel} under ${accel}, QEMU ${qemu}; ${host.cpus} CPUs, load ${host.loadBefore.toFixed(1)} before; ` +
       `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${stopped ? ', stopped before the last was complete' : ''}; ` +
       'median (least to most)',
+    ...(chosen.length === 0 ? [] : [`fresh runs and clones: ${shellQuote(chosen)}; the loop: without`]),
     '',
     ...(captures.length === 0 ? [] : [...captureTable(captures), '', ...phaseTable(captures), '']),
     `floor: ${rangeText(floor.cpuMs, seconds)} s of CPU: ${floor.how}`,

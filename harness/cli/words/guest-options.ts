@@ -157,7 +157,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       requiresArg: true,
       coerce: vmcoreReading,
       describe:
-        "How much of /proc/vmcore is read: all of it, or only this run's nonce, which is faster and proves less (default: the scenario's, else whole)",
+        "How much of /proc/vmcore is read: all of it; all that can be mapped, by mmap alone; or only this run's nonce. Each is faster than the one before and proves less (default: the scenario's, else whole; docs/verdicts.md)",
     })
     .option('keep-vmcore', {
       choices: KEEP_VMCORE,
