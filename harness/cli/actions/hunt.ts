@@ -12,6 +12,7 @@ import { type Found, rateText } from '../../report/found.js';
 import { guestText } from '../../report/kept-text.js';
 import { shellWord } from '../../report/words.js';
 import { readCampaign } from '../../store/campaign-directory.js';
+import { withCampaignLock } from '../../store/campaign-lock.js';
 import { LOCAL_HOST_NAME } from '../../ssh/address.js';
 import { prepareOptions, print, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
@@ -39,7 +40,12 @@ interface Hunt {
 
 /** Carries out `crashpath hunt`. Returns the exit code, see {@link huntExitCode}. */
 export async function hunt(argv: HuntArguments): Promise<number> {
-  const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  if (argv.resume !== undefined) return resumed(argv, argv.resume);
+  const begun = await fresh(argv);
+  return withCampaignLock(begun.directory, () => carryOn(argv, begun));
+}
+
+async function carryOn(argv: HuntArguments, begun: Hunt): Promise<number> {
   const { directory, campaign, plans, until, earlier } = begun;
   const [plan] = campaign;
   if (plan?.keepFailed !== undefined) await requireRoom(plan.keepFailed.most);
@@ -100,7 +106,7 @@ function requireOne(scenario: string, plans: readonly RunPlan[]): void {
   );
 }
 
-async function resumed(argv: HuntArguments, reference: string): Promise<Hunt> {
+async function resumed(argv: HuntArguments, reference: string): Promise<number> {
   requireOnlyDirectory(reference, 'a hunt', fixedByHunt(argv));
   const directory = resolve(reference);
   const { plans: campaign, until, name } = await readCampaign(directory);
@@ -109,10 +115,12 @@ async function resumed(argv: HuntArguments, reference: string): Promise<Hunt> {
       `cannot resume hunt "${reference}": it is another campaign; continue it with crashpath run --resume`,
     );
   }
-  const { begun, earlier } = await readBegun(directory, { repair: true });
-  const plans = remainingPlans(campaign, begun, freshNonce);
-  say(`${name}: ${campaign.length - plans.length} of at most ${campaign.length} trials have ended`);
-  return { directory, campaign, plans, until, earlier };
+  return withCampaignLock(directory, async () => {
+    const { begun, earlier } = await readBegun(directory, { repair: true });
+    const plans = remainingPlans(campaign, begun, freshNonce);
+    say(`${name}: ${campaign.length - plans.length} of at most ${campaign.length} trials have ended`);
+    return carryOn(argv, { directory, campaign, plans, until, earlier });
+  });
 }
 
 /** Throws a usage fault when the guest that is found could not stay up: others are up already. */
