@@ -9,6 +9,7 @@ import type { MachineOpener } from '../run/machine-opener.js';
 import { CloneFailed, type Start } from '../run/template.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
+import { plannedKernels } from './planned-kernels.js';
 import { returns, type Seat } from './seats.js';
 import type { Slot, Slots } from './slots.js';
 import { everyRunBoots, type Templates } from './templates.js';
@@ -89,6 +90,7 @@ export async function carryOut(
   const out = new Set<Seat>();
   let fault: unknown;
   const { templates = everyRunBoots('no-clone') } = options;
+  const requirePlannedKernel = plannedKernels();
   const next = (): RunPlan | undefined => {
     if (options.mayBegin?.() === false) return undefined;
     while (left.length > 0) {
@@ -123,6 +125,7 @@ export async function carryOut(
   };
   const runOne = async (plan: RunPlan, place: Place): Promise<RunResult | undefined> => {
     try {
+      await requirePlannedKernel(plan);
       const start = await templates.of(plan, place.seat);
       options.onStart?.(plan);
       const result = await execute(plan, place, start);
