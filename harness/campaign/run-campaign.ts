@@ -9,6 +9,7 @@ import type { MachineOpener } from '../run/machine-opener.js';
 import { CloneFailed, type Start } from '../run/template.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
+import { storeFault } from '../store/store-fault.js';
 import { plannedKernels } from './planned-kernels.js';
 import { returns, type Seat } from './seats.js';
 import type { Slot, Slots } from './slots.js';
@@ -119,7 +120,10 @@ export async function carryOut(
       });
     } catch (error) {
       if (!(error instanceof CloneFailed)) throw error;
-      await rename(runDirectory, templates.failed(plan, error.why));
+      const kept = templates.failed(plan, error.why);
+      await rename(runDirectory, kept).catch((cause: unknown) => {
+        throw storeFault('keep a recording as', kept, cause);
+      });
       return await execute(plan, place, { booted: 'clone-failed', saw: error.why });
     }
   };
