@@ -72,6 +72,9 @@ t.test('runs whose clones could not begin are counted, and count as boots', (t) 
     /^2 runs could not begin as a clone and booted; templates\/failed-\* show why$/,
   ]);
   t.strictSame(cloneNotes(results(3, { clone: { booted: 'few-runs' } })), []);
+  t.strictSame(cloneNotes(results(3, { clone: { booted: 'no-template', saw: 'EROFS' } })), [
+    '3 runs booted (no-template); their verdict.json says why',
+  ]);
   t.end();
 });
 

@@ -1,10 +1,13 @@
 import type { RunResult } from '../model/result.js';
-import { templateOf } from '../model/start.js';
+import { type BootReason, templateOf } from '../model/start.js';
 import { VERDICTS } from '../model/verdict.js';
 import { holm, SIGNIFICANCE } from '../stats/corrections.js';
 import { fisherExact, type Seen } from '../stats/fisher.js';
 import { groupTrials, type TrialGroup } from './summary.js';
 import { countOf, safeName } from './words.js';
+
+/** Why runs boot that should have been clones, beside `clone-failed`. */
+const WITHOUT: readonly BootReason[] = ['no-room', 'no-template', 'other-host'];
 
 /**
  * How many runs began as clones, of how many templates, and the cells whose clones end otherwise than the runs that booted,
@@ -31,6 +34,14 @@ export function cloneNotes(results: readonly RunResult[]): string[] {
       : [
           `${countOf(failed.length, 'run')} could not begin as a clone and booted; templates/failed-* show why`,
         ]),
+    ...WITHOUT.flatMap((reason) => {
+      const { length } = results.filter(
+        ({ clone }) => clone !== undefined && 'booted' in clone && clone.booted === reason,
+      );
+      return length === 0
+        ? []
+        : [`${countOf(length, 'run')} booted (${reason}); their verdict.json says why`];
+    }),
     ...differing.map(
       ({ group, trait, some, others, template }) =>
         `${group.scenario} on ${group.kernel}${group.machine === undefined ? '' : ` on ${group.machine}`}: ${
