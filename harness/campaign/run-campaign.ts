@@ -9,6 +9,8 @@ import type { MachineOpener } from '../run/machine-opener.js';
 import { CloneFailed, type Start } from '../run/template.js';
 import { appendResult } from '../store/campaign-directory.js';
 import { createRunDirectory } from '../store/run-directory.js';
+import { storeFault } from '../store/store-fault.js';
+import { plannedKernels } from './planned-kernels.js';
 import { returns, type Seat } from './seats.js';
 import type { Slot, Slots } from './slots.js';
 import { everyRunBoots, type Templates } from './templates.js';
@@ -90,6 +92,7 @@ export async function carryOut(
   const out = new Set<Seat>();
   let fault: unknown;
   const { templates = everyRunBoots('no-clone') } = options;
+  const requirePlannedKernel = plannedKernels();
   const next = (): RunPlan | undefined => {
     if (options.mayBegin?.() === false) return undefined;
     while (left.length > 0) {
@@ -119,12 +122,16 @@ export async function carryOut(
       });
     } catch (error) {
       if (!(error instanceof CloneFailed)) throw error;
-      await rename(runDirectory, templates.failed(plan, error.why));
+      const kept = templates.failed(plan, error.why);
+      await rename(runDirectory, kept).catch((cause: unknown) => {
+        throw storeFault('keep a recording as', kept, cause);
+      });
       return await execute(plan, place, { booted: 'clone-failed', saw: error.why });
     }
   };
   const runOne = async (plan: RunPlan, place: Place): Promise<RunResult | undefined> => {
     try {
+      await requirePlannedKernel(plan);
       const start = await templates.of(plan, place.seat);
       const result = await execute(plan, place, start);
       await appendResult(directory, result);

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import t, { type Test } from 'tap';
 import type { MemoryHost } from '../machine/qemu/host.js';
 import type { RunPlan } from '../plan/run-plan.js';
@@ -253,5 +253,32 @@ t.test('templates of an earlier part of the campaign stay', async (t) => {
   const [first, second] = plansOf(2);
   await templates.of(first ?? madePlan());
   t.equal(word(await templates.of(second ?? madePlan())), 'templates/002');
+  templates.close();
+});
+
+t.test('the recording of a failed clone never takes the place of an earlier one', async (t) => {
+  const { templates, directory } = openedTemplates(t, {});
+  const [plan = madePlan()] = plansOf(1);
+  const names: string[] = [];
+  for (let time = 1; time <= 3; time += 1) {
+    const path = templates.failed(plan, 'made');
+    await mkdir(path, { recursive: true });
+    names.push(relative(directory, path));
+  }
+  const first = `templates/failed-${plan.runId}`;
+  t.strictSame(names, [first, `${first}.2`, `${first}.3`]);
+  templates.close();
+});
+
+t.test('a campaign directory that cannot be written is a fault of the harness', async (t) => {
+  const directory = join(t.testdir({ campaign: 'no directory' }), 'campaign');
+  const { templates } = openedTemplates(t, { directory });
+  await t.rejects(
+    templates.of(madePlan()).then(() => templates.of(madePlan())),
+    {
+      kind: 'harness',
+      message: /^cannot create ".*campaign\/templates": a part of the path is not a directory/,
+    },
+  );
   templates.close();
 });

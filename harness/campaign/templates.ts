@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FreeMemory, MemoryHost, TemplateMemory } from '../machine/qemu/host.js';
@@ -11,6 +12,7 @@ import type { RunPlan } from '../plan/run-plan.js';
 import type { MachineOpener } from '../run/machine-opener.js';
 import { makeTemplate, type Start, type Template, type TemplateOptions } from '../run/template.js';
 import { TEMPLATES } from '../store/campaign-directory.js';
+import { storeFault } from '../store/store-fault.js';
 import type { Seat } from './seats.js';
 import { fitsBeside } from './template-room.js';
 
@@ -185,7 +187,7 @@ class CampaignTemplates implements Templates {
     if (held !== undefined && !held.isOver) this.#failure(this.#guestOf(plan), held, why);
     this.#release(plan);
     this.#options.onProgress?.(`${plan.runId}: cannot begin as a clone and boots: ${why}`);
-    return join(this.#options.directory, TEMPLATES, `failed-${plan.runId}`);
+    return unusedName(join(this.#options.directory, TEMPLATES, `failed-${plan.runId}`));
   }
 
   done(plan: RunPlan): void {
@@ -290,7 +292,10 @@ class CampaignTemplates implements Templates {
   /** Makes the directory of the next template; those of an earlier part of the campaign stay. */
   async #freshName(): Promise<string> {
     const { directory } = this.#options;
-    await mkdir(join(directory, TEMPLATES), { recursive: true, mode: 0o700 });
+    const templates = join(directory, TEMPLATES);
+    await mkdir(templates, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw storeFault('create', templates, error);
+    });
     for (;;) {
       this.#number += 1;
       const name = `${TEMPLATES}/${String(this.#number).padStart(3, '0')}`;
@@ -298,7 +303,7 @@ class CampaignTemplates implements Templates {
         await mkdir(join(directory, name), { mode: 0o700 });
         return name;
       } catch (error) {
-        if (errnoOf(error) !== 'EEXIST') throw error;
+        if (errnoOf(error) !== 'EEXIST') throw storeFault('create', join(directory, name), error);
       }
     }
   }
@@ -336,6 +341,13 @@ class CampaignTemplates implements Templates {
     if (!held.isOver || held.users > 0 || !this.#held.delete(held)) return;
     held.memory.close();
   }
+}
+
+/** A run that crashpath was killed in, or that is repeated because its directory was removed, may have failed before. */
+function unusedName(path: string): string {
+  let name = path;
+  for (let number = 2; existsSync(name); number += 1) name = `${path}.${number}`;
+  return name;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import t from 'tap';
+import { scratch } from '../testing/files.js';
 import { guestsOf, type MadeHost, madeHost } from '../testing/builders/command-host.js';
 
 t.setTimeout(300_000);
@@ -28,6 +30,28 @@ t.test('it ends with the first run that it searches for, says so, and what to do
   t.equal(again.exitCode, 1);
   t.match(lastLine(again.stdout), { kind: 'hunt', found: 1, trials: 1, left: 0, run: { runId: /^001-/ } });
   t.equal((await guestsOf(host)).length, 1, 'what is found is found');
+});
+
+t.test('room for a guest is asked for by a hunt that has not found one yet, and by no other', async (t) => {
+  const host = await madeHost(t);
+  // The guest of another run, or of this hunt, as its supervisor answers for it.
+  const up = await scratch(t);
+  const answer = JSON.stringify({ pid: 1, supervisor: 1, leftMs: 60_000 });
+  const supervisor = createServer((client) => client.end(`${answer}\n`)).listen(join(up, 'keep.sock'));
+  t.teardown(() => supervisor.close());
+  const found = ['--find', 'harness-error', '--trials', '2'];
+  t.equal((await host.crashpath(huntWords(host, ...found))).exitCode, 1);
+  await mkdir(join(host.cache, 'kept'), { recursive: true });
+  await writeFile(join(host.cache, 'kept/1-1.json'), JSON.stringify({ directory: up, memoryMiB: 768 }));
+  const again = await host.crashpath(['hunt', '--resume', 'runs/h']);
+  t.equal(again.exitCode, 1, again.stderr);
+  t.match(again.stdout, /^1 harness-error in 1 trial/m);
+  const other = await host.crashpath(
+    huntWords(host, ...found).map((word) => (word === 'h' ? 'other' : word)),
+  );
+  t.equal(other.exitCode, 64);
+  t.match(other.stderr, /cannot keep the guest that is found: 1 of 1 are up already/);
+  t.strictSame(await readdir(join(host.here, 'runs')), ['.crashpath-store.json', 'h'], 'nothing is written');
 });
 
 t.test('nothing found: the count, and no exit code of success without a judged trial', async (t) => {

@@ -1,5 +1,7 @@
+import { on } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import t from 'tap';
 import { scratch } from '../testing/files.js';
 import { withFileLock } from './file-lock.js';
@@ -37,6 +39,30 @@ void t.test('one holder at a time: the others wait, or are refused at once', asy
     { message: 'of the work' },
   );
   t.equal(await withFileLock(file, { waitMs: 0, held: 'held' }, async () => 'free again'), 'free again');
+});
+
+void t.test("a terminal's Ctrl-C leaves the lock to the work that it ends", async (t) => {
+  const file = join(await scratch(t), 'lock');
+  const modulePath = new URL('./file-lock.js', import.meta.url).href;
+  const program = `
+    process.on('SIGINT', () => console.log('interrupted'));
+    const { withFileLock } = await import(${JSON.stringify(modulePath)});
+    await withFileLock(${JSON.stringify(file)}, { waitMs: 0, held: 'held' }, async () => {
+      console.log('locked');
+      for await (const _ of process.stdin);
+    });`;
+  // Leads a group of its own, as the foreground job of a terminal does.
+  const holder = execa(process.execPath, ['--input-type=module', '-e', program], { detached: true });
+  const said = on(holder.stdout, 'data');
+  await said.next();
+  process.kill(-(holder.pid ?? 0), 'SIGINT');
+  await said.next();
+  await sleep(200);
+  const take = () => withFileLock(file, { waitMs: 0, held: 'held' }, async () => 'free');
+  await t.rejects(take(), { message: /: held$/ });
+  holder.stdin.end();
+  await holder;
+  t.equal(await take(), 'free');
 });
 
 void t.test('an abort ends the wait with its reason', async (t) => {

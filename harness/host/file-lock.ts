@@ -3,6 +3,11 @@ import { execa } from 'execa';
 import { harnessFault } from '../model/fault.js';
 
 const TELL_AFTER_MS = 2_000;
+/**
+ * Starts flock(1). A terminal's Ctrl-C reaches the whole process group: the holder of the lock then still ends its work, and
+ * keeps the lock until it has.
+ */
+const DEAF = 'trap "" INT QUIT HUP; exec flock "$@"';
 /** flock(1): the status with which `-n` refuses; another one than those of the shell. */
 const REFUSED = 75;
 
@@ -33,12 +38,16 @@ export async function withFileLock<T>(
   const waiting = AbortSignal.timeout(Math.max(1, waitMs));
   const signal = waitMs === 0 ? options.signal : anyOf([waiting, options.signal]);
   const patience = waitMs === 0 ? ['-n', '-E', String(REFUSED)] : [];
-  const holder = execa('flock', [...patience, '-x', file, 'sh', '-c', 'echo locked; exec cat'], {
-    stdin: 'pipe',
-    buffer: { stdout: false, stderr: true },
-    reject: false,
-    forceKillAfterDelay: 1_000,
-  });
+  const holder = execa(
+    'sh',
+    ['-c', DEAF, 'flock', ...patience, '-x', file, 'sh', '-c', 'echo locked; exec cat'],
+    {
+      stdin: 'pipe',
+      buffer: { stdout: false, stderr: true },
+      reject: false,
+      forceKillAfterDelay: 1_000,
+    },
+  );
   const telling = setTimeout(() => options.onWaiting?.(), TELL_AFTER_MS);
   let locked = false;
   try {
@@ -61,7 +70,8 @@ export async function withFileLock<T>(
   } finally {
     clearTimeout(telling);
     holder.stdin.end();
-    holder.kill();
+    // One that still waits for the lock has not begun to read.
+    if (!locked) holder.kill();
     await holder;
   }
 }

@@ -19,7 +19,7 @@ t.test('a campaign without clones says nothing of them', (t) => {
 
 t.test('clones that end as the boots do are counted', (t) => {
   t.strictSame(cloneNotes([...results(5), ...results(40, CLONE)]), [
-    '40 of 45 runs began as clones of 1 booted guest',
+    '40 of 45 runs began as clones of 1 booted guest; rates and p values count them as independent runs',
   ]);
   t.end();
 });
@@ -34,6 +34,20 @@ t.test('a cell whose clones end otherwise than its boots is named, and a chance 
   // Two cells together do not make a difference out of none.
   const others = [...results(40, { ...HUNG, ...CLONE }, 'broken'), ...results(6, HUNG, 'broken')];
   t.equal(cloneNotes([...results(40, CLONE), ...results(6), ...others]).length, 1);
+  t.end();
+});
+
+t.test('a template whose clones end otherwise than those of the others is named', (t) => {
+  const of = (template: string) => ({ clone: { template, tookMs: 3000 } });
+  const [one, other] = [of('templates/001'), of('templates/002')];
+  const boots = [...results(2), ...results(1, HUNG)];
+  // All clones together hang as often as the boots.
+  t.match(cloneNotes([...boots, ...results(20, one), ...results(10, { ...HUNG, ...other })]).slice(1), [
+    /: templates\/001 and the other runs differ: crash-path-hang in 0 of 20 clones, 11 of 13 others; run it with --no-clone$/,
+    /: templates\/002 and the other runs differ: crash-path-hang in 10 of 10 clones, 1 of 23 others;/,
+  ]);
+  const alike = (template: typeof one) => [...results(7, template), ...results(3, { ...HUNG, ...template })];
+  t.equal(cloneNotes([...boots, ...alike(one), ...alike(other)]).length, 1, 'each template has both ends');
   t.end();
 });
 
@@ -58,6 +72,9 @@ t.test('runs whose clones could not begin are counted, and count as boots', (t) 
     /^2 runs could not begin as a clone and booted; templates\/failed-\* show why$/,
   ]);
   t.strictSame(cloneNotes(results(3, { clone: { booted: 'few-runs' } })), []);
+  t.strictSame(cloneNotes(results(3, { clone: { booted: 'no-template', saw: 'EROFS' } })), [
+    '3 runs booted (no-template); their verdict.json says why',
+  ]);
   t.end();
 });
 

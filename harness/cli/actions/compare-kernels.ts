@@ -21,6 +21,7 @@ import { loadScenarios } from '../../prepare/scenario-files.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { cloneNotes } from '../../report/clone-notes.js';
 import { readCampaign, reportPath } from '../../store/campaign-directory.js';
+import { withCampaignLock } from '../../store/campaign-lock.js';
 import { readJson, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
@@ -65,7 +66,12 @@ interface Begun {
  * number and compares nothing: the test would be at an unplanned look.
  */
 export async function compareKernels(argv: CompareArguments): Promise<number> {
-  const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  if (argv.resume !== undefined) return resumed(argv, argv.resume);
+  const begun = await fresh(argv);
+  return withCampaignLock(begun.directory, () => carryOn(argv, begun));
+}
+
+async function carryOn(argv: CompareArguments, begun: Begun): Promise<number> {
   const stop = interruptible();
   using pool = hostPool(hostsIn(begun.plans));
   const templates = templatesFor(argv.clone, { ...begun, signal: stop.signal });
@@ -120,7 +126,7 @@ async function fresh(argv: CompareArguments): Promise<Begun> {
   return { directory, plans, arms, design: { ...arms.design, looks }, earlier: [] };
 }
 
-async function resumed(argv: CompareArguments, reference: string): Promise<Begun> {
+async function resumed(argv: CompareArguments, reference: string): Promise<number> {
   requireOnlyDirectory(reference, 'a comparison', fixedByComparison(argv));
   const directory = resolve(reference);
   const campaign = await readCampaign(directory);
@@ -128,10 +134,12 @@ async function resumed(argv: CompareArguments, reference: string): Promise<Begun
   const stored = LooksSchema.safeParse(await readJson(join(directory, FILES.looks)));
   // A campaign of `crashpath run` with several kernels is a comparison without interim looks.
   const looks = stored.data?.looks ?? [arms.rounds];
-  const { begun, earlier } = await readBegun(directory, { repair: true });
-  const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
-  say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} trials left`);
-  return { directory, plans, arms, design: { ...arms.design, looks }, earlier };
+  return withCampaignLock(directory, async () => {
+    const { begun, earlier } = await readBegun(directory, { repair: true });
+    const plans = interleave(remainingPlans(campaign.plans, begun, freshNonce));
+    say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} trials left`);
+    return carryOn(argv, { directory, plans, arms, design: { ...arms.design, looks }, earlier });
+  });
 }
 
 /** Runs the remaining plans, from look to look, until every scenario is decided. Returns all results. */

@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { readBegun } from '../../campaign/read-begun.js';
 import { remainingPlans } from '../../campaign/resume.js';
+import { FoundSoFar } from '../../campaign/until-found.js';
 import { keptGuests } from '../../kept/kept-guests.js';
 import { EXIT, usageFault } from '../../model/fault.js';
 import { STORE_SCHEMA } from '../../model/record.js';
@@ -12,6 +13,7 @@ import { type Found, rateText } from '../../report/found.js';
 import { guestText } from '../../report/kept-text.js';
 import { shellWord } from '../../report/words.js';
 import { readCampaign } from '../../store/campaign-directory.js';
+import { withCampaignLock } from '../../store/campaign-lock.js';
 import { LOCAL_HOST_NAME } from '../../ssh/address.js';
 import { prepareOptions, print, say } from '../context.js';
 import { cacheDirectory } from '../directories.js';
@@ -30,16 +32,25 @@ interface Hunt {
 
 /** Carries out `crashpath hunt`. Returns the exit code, see {@link huntExitCode}. */
 export async function hunt(argv: HuntArguments): Promise<number> {
-  const begun = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  if (argv.resume !== undefined) return resumed(argv, argv.resume);
+  const begun = await fresh(argv);
+  return withCampaignLock(begun.directory, () => carryOn(argv, begun));
+}
+
+async function carryOn(argv: HuntArguments, begun: Hunt): Promise<number> {
   const { directory, campaign, plans, until, earlier } = begun;
-  const [plan] = campaign;
-  if (plan?.keepFailed !== undefined) await requireRoom(plan.keepFailed.most);
   return runAndReport(directory, plans, {
     ...{ json: argv.json, clones: argv.clone, command: 'hunt', campaign, until, earlier },
     ...(await jobsHere(argv.jobs ?? 'auto', plans, say)),
     endMs: argv.for === undefined ? undefined : performance.now() + 1000 * argv.for,
     conclude: (end) => conclude(end, { json: argv.json, until, planned: campaign.length }),
   });
+}
+
+function isOver({ campaign, plans, until, earlier }: Hunt): boolean {
+  const found = new FoundSoFar(campaign, until);
+  for (const result of earlier) found.add(result);
+  return plans.every((plan) => found.isNeedless(plan));
 }
 
 async function fresh(argv: HuntArguments): Promise<Hunt> {
@@ -73,6 +84,7 @@ async function fresh(argv: HuntArguments): Promise<Hunt> {
     };
     const planned = await planTrials(await trialsOf(named, options), choices, options);
     requireOne(scenario, planned);
+    await requireRoom(planned);
     return planned.map((one) =>
       one.keepFailed === undefined
         ? one
@@ -92,7 +104,7 @@ function requireOne(scenario: string, plans: readonly RunPlan[]): void {
   );
 }
 
-async function resumed(argv: HuntArguments, reference: string): Promise<Hunt> {
+async function resumed(argv: HuntArguments, reference: string): Promise<number> {
   requireOnlyDirectory(reference, 'a hunt', fixedByHunt(argv));
   const directory = resolve(reference);
   const { plans: campaign, until, name } = await readCampaign(directory);
@@ -101,14 +113,21 @@ async function resumed(argv: HuntArguments, reference: string): Promise<Hunt> {
       `cannot resume hunt "${reference}": it is no hunt; if it is a campaign of crashpath run, continue it with crashpath run --resume`,
     );
   }
-  const { begun, earlier } = await readBegun(directory, { repair: true });
-  const plans = remainingPlans(campaign, begun, freshNonce);
-  say(`${name}: ${campaign.length - plans.length} of at most ${campaign.length} trials have ended`);
-  return { directory, campaign, plans, until, earlier };
+  return withCampaignLock(directory, async () => {
+    const { begun, earlier } = await readBegun(directory, { repair: true });
+    const plans = remainingPlans(campaign, begun, freshNonce);
+    say(`${name}: ${campaign.length - plans.length} of at most ${campaign.length} trials have ended`);
+    const hunt = { directory, campaign, plans, until, earlier };
+    // The guest of a hunt that has found what it searched for may be the one that is up.
+    if (!isOver(hunt)) await requireRoom(plans);
+    return carryOn(argv, hunt);
+  });
 }
 
 /** Throws a usage fault when the guest that is found could not stay up: others are up already. */
-async function requireRoom(most: number): Promise<void> {
+async function requireRoom([plan]: readonly RunPlan[]): Promise<void> {
+  if (plan?.keepFailed === undefined) return;
+  const { most } = plan.keepFailed;
   const up = await keptGuests(cacheDirectory());
   if (up.length < most) return;
   throw usageFault(

@@ -10,7 +10,8 @@ import { type LoadedCampaign, loadCampaign } from '../../prepare/campaign-files.
 import type { PlannedHost } from '../../prepare/options.js';
 import { freshNonce, planTrialsOnHosts } from '../../prepare/plan-runs.js';
 import { trialsOf } from '../../prepare/trials.js';
-import { readCampaign } from '../../store/campaign-directory.js';
+import { type Campaign, readCampaign } from '../../store/campaign-directory.js';
+import { withCampaignLock } from '../../store/campaign-lock.js';
 import { countOf } from '../../report/words.js';
 import { prepareOptions, say, SHIPPED } from '../context.js';
 import { requireKeptHere } from '../words/guest-options.js';
@@ -43,10 +44,12 @@ async function fresh(argv: RunArguments): Promise<number> {
   const { directory, plans } = await beginCampaign({
     ...{ name, out: argv.out, file: storedFile(file), until, plan },
   });
-  return (await running()).runAndReport(directory, plans, {
-    ...{ json: argv.json, clones: argv.clone && file?.clone !== false, until, campaign: plans },
-    ...(await jobsHere(argv.jobs ?? file?.jobs, plans, say)),
-  });
+  return withCampaignLock(directory, async () =>
+    (await running()).runAndReport(directory, plans, {
+      ...{ json: argv.json, clones: argv.clone && file?.clone !== false, until, campaign: plans },
+      ...(await jobsHere(argv.jobs ?? file?.jobs, plans, say)),
+    }),
+  );
 }
 
 /** As {@link fresh}, on the hosts of `--host`. */
@@ -77,14 +80,16 @@ async function freshOnHosts(
   });
   const seats = await pool.seats(hosts(), jobs);
   // Awaited here: the hosts are in use until then.
-  return await (await running()).runAndReport(directory, plans, {
-    json: argv.json,
-    clones: argv.clone && file?.clone !== false,
-    jobs: roomOf(seats),
-    seats,
-    until,
-    campaign: plans,
-  });
+  return await withCampaignLock(directory, async () =>
+    (await running()).runAndReport(directory, plans, {
+      json: argv.json,
+      clones: argv.clone && file?.clone !== false,
+      jobs: roomOf(seats),
+      seats,
+      until,
+      campaign: plans,
+    }),
+  );
 }
 
 /** After how many hangs a cell has enough runs; undefined: after all of them. */
@@ -176,9 +181,19 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   requireOnlyDirectory(reference, 'a campaign', fixedByCampaign(argv));
   const directory = resolve(reference);
   const campaign = await readCampaign(directory);
-  const { begun, earlier } = await readBegun(directory, { repair: !argv.dryRun });
+  if (argv.dryRun) {
+    const { begun } = await readBegun(directory, { repair: false });
+    return printCommands(remainingPlans(campaign.plans, begun, freshNonce));
+  }
+  return withCampaignLock(directory, () => carryOn(argv, { directory, campaign }));
+}
+
+async function carryOn(
+  argv: RunArguments,
+  { directory, campaign }: { readonly directory: string; readonly campaign: Campaign },
+): Promise<number> {
+  const { begun, earlier } = await readBegun(directory, { repair: true });
   const plans = remainingPlans(campaign.plans, begun, freshNonce);
-  if (argv.dryRun) return printCommands(plans);
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
   const given = argv.jobs ?? campaign.file?.jobs;
   const { hosts, until } = campaign;

@@ -7,6 +7,7 @@ import { nearest } from '../../model/nearest.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
+import { withCampaignLock } from '../../store/campaign-lock.js';
 import { writeJson } from '../../store/stored-file.js';
 import { cloneNotes } from '../../report/clone-notes.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
@@ -35,8 +36,11 @@ const ARMS = ['a', 'b'] as const;
  * 128 + its number and draws no map, because the map would be incomplete.
  */
 export async function sweepKernels(argv: SweepArguments): Promise<number> {
-  const { directory, arms } =
-    argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  const ready = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
+  return withCampaignLock(ready.directory, () => carryOn(argv, ready));
+}
+
+async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promise<number> {
   const stop = interruptible();
   using pool = hostPool(hostsIn(arms.map(({ template }) => template)));
   try {

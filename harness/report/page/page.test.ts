@@ -93,6 +93,11 @@ t.test('the list has every run, the worst first, with what it is filtered by', a
   t.match(text, 'data-accelerator="tcg"');
   t.match(text, 'data-machine="default"');
   t.match(text, HUNG.explanation, 'why, without opening it');
+  const clone = { template: 'templates/001', tookMs: 1 };
+  const cloned = pageOf([{ ...CAPTURED, clone }, HUNG]);
+  t.match(cloned, '<dt>clones</dt><dd>1 of 2 runs began as clones of 1 booted guest; ');
+  t.equal(unbalanced(cloned), undefined);
+  t.notMatch(text, '<dt>clones</dt>');
   t.notMatch(text, 'repacked kernels');
   t.match(
     pageOf([{ ...CAPTURED, repacked: 'both' }, HUNG]),

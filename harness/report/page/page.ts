@@ -1,3 +1,4 @@
+import { cloneNotes } from '../clone-notes.js';
 import { safeName, safeSentence } from '../words.js';
 import { comparisonSection } from './comparison.js';
 import { headlineSection, headlineWords } from './headline.js';
@@ -66,7 +67,7 @@ function facts({ generatedAt, crashpathVersion, hosts, results }: PageInput): Ma
 <div><dt>made</dt><dd>${safeName(generatedAt)}</dd></div>
 <div><dt>crashpath</dt><dd>${safeName(crashpathVersion)}</dd></div>
 <div><dt>campaign</dt><dd>${campaigns.slice(0, 20).join(', ') || 'none'}</dd></div>
-${repackedFact(results)}${hosts.map(hostFacts)}</dl></footer>`;
+${repackedFact(results)}${cloneFacts(results, campaigns.length)}${hosts.map(hostFacts)}</dl></footer>`;
 }
 
 /** How many runs started kernels that were repacked to decompress fast. */
@@ -75,6 +76,12 @@ function repackedFact(results: PageInput['results']): Markup | undefined {
   if (count === 0) return undefined;
   return html`<div><dt>repacked kernels</dt><dd>in ${count} of ${results.length} runs</dd></div>
 `;
+}
+
+/** How many runs began as clones, and where they differ. Templates of several campaigns have the same names. */
+function cloneFacts(results: PageInput['results'], campaigns: number): Markup[] {
+  const notes = campaigns === 1 ? cloneNotes(results) : [];
+  return notes.map((note) => html`<div><dt>clones</dt><dd>${note}</dd></div>\n`);
 }
 
 function hostFacts({ name, accel, accelReason, qemuVersion }: PageHost): Markup {
