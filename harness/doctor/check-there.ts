@@ -2,6 +2,7 @@ import type { AccelRequest } from '../machine/qemu/accel/choose-accelerator.js';
 import { type HostFacts, NEEDED_PROGRAMS, USEFUL_PROGRAMS } from '../machine/qemu/hosts/host-facts.js';
 import type { SshHost } from '../machine/qemu/hosts/ssh-host.js';
 import { Fault } from '../model/fault.js';
+import { FORWARDING_REMEDY } from '../ssh/connection.js';
 import { HostLost } from '../ssh/host-lost.js';
 import { type DoctorCheck, type DoctorReport, worstStatus } from './check.js';
 import { judgeDisk, judgeMemory } from './host-checks.js';
@@ -68,10 +69,9 @@ async function startChecks(host: SshHost, qemuBinary: string): Promise<DoctorChe
     };
     const sockets = 'Unix sockets';
     if (forwards) return [starts, { name: sockets, status: 'ok', found: 'the ssh server forwards them' }];
-    const found = 'the ssh server does not forward them, used by scenarios with raw frames';
-    const remedy =
-      'set AllowStreamLocalForwarding yes in its sshd_config (OpenSSH), and no DisableForwarding';
-    return [starts, { name: sockets, status: 'warn', found, remedy }];
+    const found =
+      'the ssh server does not forward them both ways, used by clones and by scenarios with raw frames';
+    return [starts, { name: sockets, status: 'warn', found, remedy: FORWARDING_REMEDY }];
   } catch (error) {
     return [failed('supervisor', error)];
   }

@@ -39,6 +39,10 @@ export interface CommandOptions {
   readonly onFirstOutput?: (() => void) | undefined;
 }
 
+/** What makes an ssh server forward Unix sockets both ways. */
+export const FORWARDING_REMEDY =
+  'set "AllowStreamLocalForwarding yes" and "AllowTcpForwarding yes" in its sshd_config (OpenSSH), and no DisableForwarding';
+
 const MOST_BYTES = 1024 * 1024;
 const MOST_STDERR_CHARACTERS = 4096;
 /** Opening a channel takes a round trip and a fork there. */

@@ -310,6 +310,15 @@ void t.test('doctor says what is wrong with a host', async (t) => {
     found: /does not forward them/,
     remedy: /AllowStreamLocalForwarding yes/,
   });
+  // There and not back: OpenSSH refuses Unix sockets in the directions in which it forwards no TCP.
+  const oneWay = await startSshServer(t, { lines: ['AllowTcpForwarding local'] });
+  const { checks: ofOneWay } = await checkThere(hostWith(t, oneWay.clientConfig), {
+    ...{ qemuBinary: 'qemu-system-x86_64', cacheDir: t.testdir({}), accel: 'tcg' },
+  });
+  t.match(
+    ofOneWay.find(({ name }) => name === 'Unix sockets'),
+    { status: 'warn', remedy: /AllowTcpForwarding yes/ },
+  );
   t.match(of('programs'), { status: 'ok' });
   t.match(of('QEMU'), { status: 'ok' });
   const none = await checkThere(hostWith(t, server.clientConfig), {

@@ -7,7 +7,7 @@ import type { ClientChannel } from 'ssh2';
 import { foldLine } from '../../../model/escape.js';
 import { harnessFault } from '../../../model/fault.js';
 import { openDuplex } from '../../../qemu/socket/duplex.js';
-import type { SshConnection } from '../../../ssh/connection.js';
+import { FORWARDING_REMEDY, type SshConnection } from '../../../ssh/connection.js';
 import { HostLost } from '../../../ssh/host-lost.js';
 import { MachineFailure } from '../../machine.js';
 import { RUN_FILES } from '../arguments.js';
@@ -212,7 +212,7 @@ export function sshPlace(parts: SshPlaceParts): HostPlace {
   function refused(error: unknown, what: string): unknown {
     if (error instanceof HostLost) return error;
     return harnessFault(
-      `cannot ${what} on host "${connection.host}": its ssh server does not forward Unix sockets; set "AllowStreamLocalForwarding yes" in its sshd_config (OpenSSH), and no DisableForwarding`,
+      `cannot ${what} on host "${connection.host}": its ssh server does not forward Unix sockets; ${FORWARDING_REMEDY}`,
       error,
     );
   }

@@ -4,6 +4,7 @@ import { connectQmp, QmpError } from '../../../qemu/qmp/index.js';
 import { openDuplex } from '../../../qemu/socket/duplex.js';
 import type { SshConnection } from '../../../ssh/connection.js';
 import { HostLost } from '../../../ssh/host-lost.js';
+import { RUN_FILES } from '../arguments.js';
 import { NIC_SOCKETS } from '../nic.js';
 import { MONITOR_SCRIPT } from './scripts.js';
 import type { Supervisor } from './supervisor.js';
@@ -63,6 +64,8 @@ export async function tryQemu(
   await openSessions(connection);
   try {
     (await connection.connectUnix(`${supervisor.directory}/${NIC_SOCKETS.frames}`)).destroy();
+    // The state of a template comes back this way.
+    (await connection.listenUnix(`${supervisor.directory}/${RUN_FILES.saveSocket}`)).close();
     return { forwards: true };
   } catch (error) {
     if (error instanceof HostLost) throw error;
