@@ -75,8 +75,9 @@ await carryOut('bench:endurance', async () => {
   const growth = growthOf(seen, { runs });
   if (growth === undefined) wrong.push('the campaign was too short to be looked at');
   for (const { kind, before, after, leaks } of growth ?? []) {
-    print(`${kind}: at least ${before} in the second quarter, ${after} in the last\n`);
-    if (leaks) wrong.push(`${kind} leaks: ${before}, then ${after}`);
+    const tell = leaks === undefined ? '; too few runs to tell whether it leaks' : '';
+    print(`${kind}: ${before} in the second quarter, ${after} in the last${tell}\n`);
+    if (leaks === true) wrong.push(`${kind} leaks: ${before}, then ${after}`);
   }
   print(`${summary(results)}; exit code ${exitCode}; ${minutes.toFixed(1)} min\n`);
   if (wrong.length > 0) print(`its last messages: ${crashpath.messages().trim().slice(-400)}\n`);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { median } from '../../stats/median.js';
 
 /** What a process holds at a moment. */
 export interface Holdings {
@@ -19,23 +20,26 @@ export interface Holdings {
 type Kind = Exclude<keyof Holdings, 'ended'>;
 
 const KINDS: readonly Kind[] = ['rssKiB', 'threads', 'children', 'files', 'sockets', 'others', 'templates'];
-/** Node's heap is as large as its last collection left it. */
+/** Node's heap is as large as its last collection left it: the least of many runs is compared, and may grow by so much. */
 const MEMORY_KIB = 32 * 1024;
+const MEMORY_RUNS = 400;
 /** Runs of which no later ones differ: everything is loaded, and the caches are full. */
 const WARM = 1 / 4;
 
 /** What grew. Pure. */
 export interface Growth {
   readonly kind: Kind;
-  /** The least in the second quarter of the runs, and in the last one: guests come and go, and what leaks stays. */
+  /** In the second quarter of the runs, and in the last one: of memory the least, of the others the median. */
   readonly before: number;
   readonly after: number;
-  readonly leaks: boolean;
+  /** Undefined: there were too few runs to tell. */
+  readonly leaks: boolean | undefined;
 }
 
 /**
- * Compares the second quarter of a campaign with its last one: `runs` is the number of all. A kind leaks when its least has
- * grown; memory when by more than 32 MiB. Undefined when one of the quarters was not looked at. Pure.
+ * Compares the second quarter of a campaign with its last one: `runs` is the number of all. Guests come and go, so that
+ * counts wander; a leak shifts their median. Memory leaks when its least has grown by more than 32 MiB; campaigns of fewer
+ * than 400 runs do not show that. Undefined when one of the quarters was not looked at. Pure.
  */
 export function growthOf(
   seen: readonly Holdings[],
@@ -47,10 +51,14 @@ export function growthOf(
   const late = between(1 - WARM, 1);
   if (early.length === 0 || late.length === 0) return undefined;
   return KINDS.map((kind) => {
-    const before = Math.min(...early.map((one) => one[kind]));
-    const after = Math.min(...late.map((one) => one[kind]));
-    const most = kind === 'rssKiB' ? before + MEMORY_KIB : before;
-    return { kind, before, after, leaks: after > most };
+    const isMemory = kind === 'rssKiB';
+    const level = (looks: readonly Holdings[]) => {
+      const values = looks.map((one) => one[kind]);
+      return isMemory ? Math.min(...values) : median(values);
+    };
+    const [before, after] = [level(early), level(late)];
+    const leaks = after > before + (isMemory ? MEMORY_KIB : 0);
+    return { kind, before, after, leaks: isMemory && runs < MEMORY_RUNS ? undefined : leaks };
   });
 }
 
