@@ -29,6 +29,15 @@ void t.test('mistakes are one line, with the exit code of usage', async (t) => {
   t.match(await said('--repack', 'all'), /^bench: cannot use --repack "all": [^\n]*$/);
   t.match(await said('--memory', '1'), /^bench: cannot use --memory "1": [^\n]*$/);
   t.match(await said('--round', '3'), /^bench: cannot understand "--round": [^\n]*--rounds[^\n]*$/);
+  t.equal(
+    await said('--only', 'a,b', '--clones', '5'),
+    'bench: cannot use --clones with --only "a,b": it belongs to c and d; add one of them, or leave --clones out',
+  );
+  t.match(
+    await said('--only=a,c', '--hang-kernel=stock'),
+    /belongs to e; add it, or leave --hang-kernel out$/,
+  );
+  t.match(await said('--only', 'a', '--vmcore', 'nonce'), /^bench: cannot use --vmcore with [^\n]*$/);
   t.match(await said('-k', '/nowhere'), /^bench: cannot read kernel "\/nowhere": [^\n]*$/);
 });
 

@@ -53,19 +53,26 @@ export interface RunWords {
   readonly choices: RunChoices;
 }
 
+function isCloned(letter: Letter): boolean {
+  return letter === 'c' || letter === 'd';
+}
+
+/** Runs, or cycles, of a turn. The first one of clones boots, whatever is asked for. Pure. */
+export function runsOf({ letter }: Pick<Turn, 'letter'>, { clones }: Pick<RunWords, 'clones'>): number {
+  return isCloned(letter) ? clones + 1 : 1;
+}
+
 /** The words of `crashpath` for a turn of any contender but `a`. The campaign is named after the turn. Pure. */
 export function crashpathWords(
   { letter, round }: { readonly letter: Exclude<Letter, 'a'>; readonly round: number },
   { kernel, hangKernel, accel, clones, timeoutScale, out, choices }: RunWords,
 ): string[] {
-  const isCloned = letter === 'c' || letter === 'd';
-  // The first run boots, whatever is asked for.
-  const repeat = isCloned ? clones + 1 : 1;
+  const repeat = runsOf({ letter }, { clones });
   return [
     ...['run', letter === 'e' ? 'ioapic-lock-held' : 'sysrq-task'],
     ...['--kernel', letter === 'e' ? hangKernel : kernel],
     ...['--repeat', `${repeat}`, '--jobs', `${CONTENDERS[letter].jobs}`],
-    ...(isCloned ? CLONING.on : CLONING.off),
+    ...(isCloned(letter) ? CLONING.on : CLONING.off),
     ...['--accel', accel, '--timeout-scale', `${timeoutScale}`],
     ...(letter === 'e' ? [] : choiceWords(choices)),
     ...['--out', out, '--name', turnName({ letter, round }), '--json'],

@@ -3,44 +3,26 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { freshCampaignName } from '../../cli/actions/campaigns.js';
 import { interruptible } from '../../cli/actions/interruptible.js';
 import { prepareOptions, say } from '../../cli/context.js';
 import { outDirectory } from '../../cli/directories.js';
-import { acceleratorOption, single, SPEC } from '../../cli/words/shared-options.js';
-import { usageMessage } from '../../cli/words/usage-message.js';
-import { factor, nonEmpty, wholeNumber } from '../../cli/words/option-values.js';
 import { EXIT, Fault, usageFault } from '../../model/fault.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { planRuns } from '../../prepare/plan-runs.js';
 import { storeFault } from '../../store/store-fault.js';
 import { carryOut } from '../carry-out.js';
-import { CHOICE_OPTIONS, choiceOptions, choiceWords, type RunChoices } from './choices.js';
-import { CONTENDERS, isLetter, type Letter, LETTERS, loopEnvironment, turnsOf } from './contenders.js';
+import { choiceWords, type RunChoices } from './choices.js';
+import { CONTENDERS, type Letter, loopEnvironment, runsOf, turnsOf } from './contenders.js';
 import { goalsOf } from './goals.js';
 import { type Bench, FLOOR, floorOf, hangOf, summaryOf } from './summary.js';
 import { prepareLoop, takeTurn, type TurnOptions } from './take-turn.js';
 import { benchText } from './text.js';
 import { captureCost, type TakenTurn } from './turn.js';
+import { LOOP_TIMEOUT_SECONDS, type Words, wordsOf } from './words.js';
 
-/** The time that people give a guest in such a loop. */
-const LOOP_TIMEOUT_SECONDS = 60;
 const MIB = 1024 * 1024;
-const COMMAND = 'npm run bench --';
-const OPTIONS = [
-  'kernel',
-  'hang-kernel',
-  'rounds',
-  'only',
-  'clones',
-  'timeout-scale',
-  'accel',
-  ...CHOICE_OPTIONS,
-  'out',
-  'json',
-];
 
 await carryOut('bench', async () => {
   const argv = await wordsOf(hideBin(process.argv));
@@ -66,83 +48,6 @@ await carryOut('bench', async () => {
     if (own !== undefined) await rm(own, { recursive: true, force: true });
   }
 });
-
-type Words = Awaited<ReturnType<typeof wordsOf>>;
-
-function wordsOf(words: readonly string[]) {
-  const list = LETTERS.map((letter) => `${letter}: ${CONTENDERS[letter].what}`).join('; ');
-  return choiceOptions(yargs([...words]))
-    .scriptName(COMMAND)
-    .usage(
-      '$0 [options]\n\nCrashes guests in a shell loop and in crashpath, in turns, and compares what it costs.',
-    )
-    .option('kernel', {
-      ...single((value) => nonEmpty('--kernel')(value) ?? ''),
-      default: 'debian:6.1',
-      alias: 'k',
-      describe: SPEC,
-    })
-    .option('hang-kernel', {
-      ...single((value) => nonEmpty('--hang-kernel')(value) ?? ''),
-      default: 'no-zap',
-      describe: 'Kernel that hangs in ioapic-lock-held, in the same forms',
-    })
-    .option('rounds', {
-      ...single((value) => wholeNumber('--rounds', { least: 1, most: 1000 })(value) ?? 1),
-      default: '3',
-      describe: 'Turns of each',
-    })
-    .option('only', {
-      ...single(lettersOf),
-      default: LETTERS.join(),
-      describe: `What takes turns, by letters with commas between them. ${list}`,
-    })
-    .option('clones', {
-      ...single((value) => wholeNumber('--clones', { least: 3, most: 1000 })(value) ?? 3),
-      default: '4',
-      describe:
-        'Runs of a turn of c and d beside the first one, which boots, 3 or more; each tenth run boots too',
-    })
-    .option('timeout-scale', {
-      ...single((value) => factor('--timeout-scale', { least: 0.1, most: 100 })(value) ?? 1),
-      default: '1',
-      describe: `Factor on every deadline, and on the loop's timeout of ${LOOP_TIMEOUT_SECONDS} s`,
-    })
-    .option('accel', acceleratorOption('Accelerator of all guests'))
-    .option('out', {
-      ...single(nonEmpty('--out')),
-      describe: 'Directory that keeps the recordings (default: they are removed)',
-    })
-    .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
-    .example('$0', 'All of it, three rounds on the newest Debian 6.1')
-    .example('$0 -k ./bzImage --only a,c --rounds 10', 'A shell loop against clones, on a kernel of your own')
-    .example('$0 --only a,b,c --repack capture --vmcore mapped', 'What these options of crashpath run save')
-    .example('$0 --json --out bench-runs', 'For a script; the recordings stay')
-    .epilogue(
-      'Exit codes: 0 every run ended as expected, 1 one did not, 3 the harness failed, 64 usage, 130 Ctrl-C. Goals that ' +
-        'are not met do not change it. docs/performance.md',
-    )
-    .version(false)
-    .strict()
-    .locale('en')
-    .fail((complaint: string | null, error: Error | undefined) => {
-      if (error !== undefined && error.name !== 'YError') throw error;
-      const misused = { words, options: OPTIONS, commands: [], command: COMMAND };
-      throw usageFault(usageMessage(complaint ?? error?.message ?? 'unknown', misused));
-    })
-    .parseAsync();
-}
-
-function lettersOf(value: unknown): Letter[] {
-  const given = nonEmpty('--only')(value) ?? '';
-  const letters = given.split(',').map((text) => text.trim());
-  const known = letters.filter(isLetter);
-  const wrong = letters.find((letter) => !isLetter(letter));
-  if (wrong === undefined) return LETTERS.filter((letter) => known.includes(letter));
-  throw usageFault(
-    `cannot use --only "${given}": "${wrong}" is none of ${LETTERS.join(', ')}; write e.g. a,c`,
-  );
-}
 
 /** Makes a directory for this bench below the one that was named. */
 async function openedOut(given: string): Promise<string> {
@@ -223,7 +128,11 @@ async function taken(
   for (const turn of all) {
     if (options.signal.aborted) break;
     say(`[${turns.length + 1}/${all.length}] round ${turn.round}: ${CONTENDERS[turn.letter].what}`);
-    const one = await takeTurn(turn, options);
+    const runs = runsOf(turn, options.words);
+    const onRunEnd = (ended: number) => {
+      if (runs > 1) say(`[${turns.length + 1}/${all.length}] ${ended} of ${runs} runs have ended`);
+    };
+    const one = await takeTurn(turn, { ...options, onRunEnd });
     if (one === undefined) break;
     turns.push(one);
     say(`[${turns.length}/${all.length}] ${costLine(one)}`);

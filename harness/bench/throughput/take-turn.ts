@@ -35,6 +35,8 @@ export interface TurnOptions {
     readonly timeoutSeconds: number;
   };
   readonly signal: AbortSignal;
+  /** So many runs of the turn have ended. */
+  readonly onRunEnd?: ((ended: number) => void) | undefined;
 }
 
 /** Builds the loop's image, so that no turn does. Throws a harness fault. */
@@ -76,7 +78,7 @@ async function takeLoop(turn: Turn, { loop, signal }: TurnOptions): Promise<Take
   };
 }
 
-async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<TakenTurn> {
+async function takeRuns(turn: Turn, { words, signal, onRunEnd }: TurnOptions): Promise<TakenTurn> {
   const { letter, round } = turn;
   if (letter === 'a') throw new Error('the loop is no run of crashpath');
   const treeMs = childrenMs();
@@ -95,7 +97,9 @@ async function takeRuns(turn: Turn, { words, signal }: TurnOptions): Promise<Tak
       const atEnd = timesOf(pid);
       peakKiB = Math.max(peakKiB, peakOf(pid) ?? 0);
       const result = RunResultSchema.safeParse(parsed(line)).data;
-      if (result !== undefined && atEnd !== undefined) ended.push({ result, endedMs, atEnd });
+      if (result === undefined || atEnd === undefined) continue;
+      ended.push({ result, endedMs, atEnd });
+      onRunEnd?.(ended.length);
     }
   };
   const [{ exitCode, stderr }] = await watched(Promise.all([child, read()]), sight);
