@@ -46,6 +46,23 @@ t.test('names become plans, without a command line', async (t) => {
   t.ok(progress.includes('accelerator: tcg. TCG was asked for.'));
 });
 
+t.test(
+  '--vmcore is refused without a crash kernel, unless it is for the rows of a campaign file',
+  async (t) => {
+    const { kernel, options } = await madeOptions(t);
+    const choices = { accel: 'tcg', vmcore: 'nonce' } as const;
+    const trials = await trialsOf({ scenario: ['no-crash-kernel'], kernel: [kernel] }, options);
+    await t.rejects(planTrials(trials, choices, options), {
+      message: /--vmcore "nonce": no-crash-kernel loads/,
+    });
+    const ofFile = trials.map((one) => ({
+      ...one,
+      cell: { ...one.cell, cell: { kernel: 'built', expect: one.cell.scenario.expect } },
+    }));
+    t.match(await planTrials(ofFile, choices, options), [{ runId: '001-no-crash-kernel-built' }]);
+  },
+);
+
 const canOpenKvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
   () => true,
   () => false,

@@ -90,7 +90,7 @@ export async function planTrialsOnHosts(
   }
   const cells = [...new Set(trials.map(({ cell }) => cell))];
   const scenarios = cells.map(({ scenario }) => scenario);
-  requireCapturing(scenarios, choices);
+  requireCapturing(cells, choices);
   const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
   const kernelsOf = await resolveKernels(cells, options);
   const accelerators = new Map<PlannedHost, AccelChoice>();
@@ -151,12 +151,16 @@ export async function planTrialsOnHosts(
   return hosts.map((host) => planAll(host, (cell) => images.get(cell) ?? ''));
 }
 
-/** Throws a usage fault for a choice about capture kernels where no scenario loads one. */
-function requireCapturing(scenarios: readonly Scenario[], { repack, vmcore }: GuestsChoices): void {
-  if (scenarios.some(({ crashKernel }) => crashKernel === 'loaded')) return;
+/**
+ * Throws a usage fault for a choice about capture kernels where no scenario loads one. `--vmcore` is for all rows of a
+ * campaign file, of which those may have been selected that load none.
+ */
+function requireCapturing(cells: readonly PlannedCell[], { repack, vmcore }: GuestsChoices): void {
+  if (cells.some(({ scenario }) => scenario.crashKernel === 'loaded')) return;
+  const isRead = vmcore !== undefined && cells.some(({ cell }) => cell === undefined);
+  if (repack !== 'capture' && !isRead) return;
   const option = repack === 'capture' ? `--repack "${repack}"` : `--vmcore "${vmcore}"`;
-  if (repack !== 'capture' && vmcore === undefined) return;
-  const names = scenarios.map(({ name }) => name).join(', ');
+  const names = cells.map(({ scenario }) => scenario.name).join(', ');
   throw usageFault(`cannot use ${option}: ${names} loads no crash kernel; leave it out`);
 }
 
