@@ -2,17 +2,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, readlink, statfs } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../cli/context.js';
 
 const MAIN = join(PACKAGE_ROOT, 'dist/cli/main.js');
 /** Of its messages the last ones are kept. */
 const MESSAGES_LENGTH = 4_096;
+/** Memory that the file system of the templates may lose meanwhile; other programs use it too. */
+const SHARED_BYTES = 16 * 1024 * 1024;
 
 export interface CampaignProcess {
   readonly pid: number;
   /** The lines that it printed on stdout; one without its end was not printed. */
-  readonly printed: () => string[];
+  readonly printed: () => readonly string[];
   /** The end of what it printed on stderr. */
   readonly messages: () => string;
   /** Its exit code; null when a signal ended it. */
@@ -27,10 +30,13 @@ export function startCampaign(words: readonly string[]): CampaignProcess {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let printed = '';
+  const lines: string[] = [];
+  let rest = '';
   let messages = '';
   child.stdout.on('data', (bytes: Buffer) => {
-    printed += bytes.toString('utf8');
+    const parts = (rest + bytes.toString('utf8')).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts);
   });
   child.stderr.on('data', (bytes: Buffer) => {
     messages = (messages + bytes.toString('utf8')).slice(-MESSAGES_LENGTH);
@@ -42,7 +48,7 @@ export function startCampaign(words: readonly string[]): CampaignProcess {
     process.off('exit', killWithThis);
     return typeof code === 'number' ? code : null;
   });
-  return { pid, printed: () => printed.split('\n').slice(0, -1), messages: () => messages, ended };
+  return { pid, printed: () => lines, messages: () => messages, ended };
 }
 
 export function killNow(pid: number): void {
@@ -74,8 +80,23 @@ export async function socketsOutside(out: string): Promise<string[]> {
   return below.filter((path) => !isInRun(path));
 }
 
-/** Bytes in use of the file system that holds the templates' memory. Other programs use it, too. */
-export async function sharedBytes(): Promise<number> {
+/** Has this process, and with it the campaigns that it has started, end by the signals that end a command. */
+export function endBySignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+}
+
+/** Watches the file system that holds the templates' memory. The result says what it has lost since; empty: nothing. */
+export async function watchSharedMemory(): Promise<() => Promise<string[]>> {
+  const before = await sharedBytes();
+  return async () => {
+    const lost = (await sharedBytes()) - before;
+    return lost > SHARED_BYTES ? [`${lost} bytes of /dev/shm are in use that were not`] : [];
+  };
+}
+
+async function sharedBytes(): Promise<number> {
   const { blocks, bfree, bsize } = await statfs('/dev/shm');
   return (blocks - bfree) * bsize;
 }

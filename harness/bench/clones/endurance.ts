@@ -3,7 +3,7 @@
  * `npm run bench:endurance`: a long campaign of clones, watched from outside for what it leaks. docs/campaigns.md.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -14,7 +14,13 @@ import { EXIT } from '../../model/fault.js';
 import { type RunResult, RunResultSchema } from '../../model/result.js';
 import { templateOf } from '../../model/start.js';
 import { carryOut } from '../carry-out.js';
-import { type CampaignProcess, processesIn, sharedBytes, startCampaign } from './campaign-process.js';
+import {
+  type CampaignProcess,
+  endBySignals,
+  processesIn,
+  startCampaign,
+  watchSharedMemory,
+} from './campaign-process.js';
 import { growthOf, type Holdings, holdingsUntil } from './holdings.js';
 import { wrongInCampaign } from './stranger.js';
 
@@ -23,12 +29,8 @@ const LOOK_EVERY_MS = 1_000;
 const ROWS = 10;
 /** Printed one by one. */
 const MOST_WRONG = 20;
-/** Memory that the file system of the templates may lose meanwhile; other programs use it too. */
-const SHARED_BYTES = 16 * 1024 * 1024;
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(128 + constants.signals[signal]));
-}
+endBySignals();
 await carryOut('bench:endurance', async () => {
   const words = await yargs(hideBin(process.argv))
     .scriptName('npm run bench:endurance --')
@@ -53,7 +55,7 @@ await carryOut('bench:endurance', async () => {
   const { runs = RUNS, scenario = 'sysrq-task', kernel = 'stock', jobs = 2, verdict = 'captured' } = words;
   const out = await mkdtemp(join(tmpdir(), 'crashpath-endurance-'));
   say(`campaign in ${out}`);
-  const shared = await sharedBytes();
+  const lostShared = await watchSharedMemory();
   const began = performance.now();
   const crashpath = startCampaign([
     ...['run', scenario, '-k', kernel, '--repeat', String(runs), '--jobs', String(jobs)],
@@ -69,9 +71,8 @@ await carryOut('bench:endurance', async () => {
     ...(await wrongInCampaign(join(out, 'endurance'), { printed: lines, isComplete: true })),
     ...results.filter((one) => one.verdict !== verdict).map((one) => `${one.runId}: ${one.explanation}`),
     ...(await leftIn(out)),
+    ...(await lostShared()),
   ];
-  const lost = (await sharedBytes()) - shared;
-  if (lost > SHARED_BYTES) wrong.push(`${lost} bytes of /dev/shm are in use that were not`);
   const growth = growthOf(seen, { runs });
   if (growth === undefined) wrong.push('the campaign was too short to be looked at');
   for (const { kind, before, after, leaks } of growth ?? []) {

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { scratch } from '../../testing/files.js';
 import { growthOf, holdingsOf, type Holdings } from './holdings.js';
 
 const AT_REST: Holdings = {
@@ -40,9 +41,11 @@ void t.test('what a campaign holds before it is warm, and at its end, is not com
 void t.test('a process that opens a file and a socket holds one more of each', async (t) => {
   const before = holdingsOf(process.pid, 7);
   t.match(before, { ended: 7, templates: 0 });
-  const file = await open(join(t.testdir({ file: '' }), 'file'));
+  // A socket's path is short (108 bytes, unix(7)).
+  const directory = await scratch(t);
+  const file = await open(join(directory, 'file'), 'w');
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(join(t.testdirName, 'socket'), resolve));
+  await new Promise<void>((resolve) => server.listen(join(directory, 'socket'), resolve));
   const after = holdingsOf(process.pid, 8);
   t.equal(after?.files, (before?.files ?? 0) + 1);
   t.equal(after?.sockets, (before?.sockets ?? 0) + 1);

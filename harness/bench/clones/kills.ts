@@ -4,7 +4,7 @@
  * is resumed. docs/campaigns.md.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import yargs from 'yargs';
@@ -17,11 +17,12 @@ import { carryOut } from '../carry-out.js';
 import { mulberry32 } from '../random.js';
 import {
   type CampaignProcess,
+  endBySignals,
   killNow,
   processesIn,
-  sharedBytes,
   socketsOutside,
   startCampaign,
+  watchSharedMemory,
 } from './campaign-process.js';
 import { wrongInCampaign } from './stranger.js';
 
@@ -34,8 +35,6 @@ const GONE_MS = 5_000;
 const END_MS = 600_000;
 const KILLS = 200;
 const RUNS = 6;
-/** Memory that the file system of the templates may lose meanwhile; other programs use it too. */
-const SHARED_BYTES = 16 * 1024 * 1024;
 
 interface KillBenchOptions {
   readonly random: () => number;
@@ -194,9 +193,7 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | 'late'> {
   return first;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(128 + constants.signals[signal]));
-}
+endBySignals();
 await carryOut('bench:clone-kills', async () => {
   const words = await yargs(hideBin(process.argv))
     .scriptName('npm run bench:clone-kills --')
@@ -222,11 +219,10 @@ await carryOut('bench:clone-kills', async () => {
     guest: ['-k', words.kernel ?? 'stock', '--memory', '512', '--crashkernel', '128M'],
     jobs: words.jobs ?? 2,
   });
-  const shared = await sharedBytes();
+  const lostShared = await watchSharedMemory();
   let failed = 0;
   while (bench.kills < kills) failed += await bench.campaign(kills);
-  const lost = (await sharedBytes()) - shared;
-  const leaks = lost > SHARED_BYTES ? [`${lost} bytes of /dev/shm are in use that were not`] : [];
+  const leaks = await lostShared();
   for (const leak of leaks) print(`${leak}\n`);
   const all = failed + leaks.length;
   const { ofVictim, resumed, runs } = bench;
