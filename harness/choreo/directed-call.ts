@@ -3,7 +3,7 @@ import type { Registers } from '../machine/debugger.js';
 import { waitsForPvLock } from '../model/pv-wait.js';
 import { functionsOf, type KernelSymbol } from '../symbols/index.js';
 import { functionNamed } from './code-location.js';
-import type { DirectedCall } from '../trigger/choreography-steps.js';
+import { ARGUMENT_REGISTERS, type DirectedCall } from '../trigger/choreography-steps.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 
@@ -13,8 +13,6 @@ import { NotReached } from './not-reached.js';
 const MESSAGE_BELOW_BYTES = 1536n;
 const MAX_MESSAGE_CHARACTERS = 120;
 
-/** Integer arguments of the System V ABI for x86-64, in their order. */
-const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
 /** Registers that a called function need not preserve (System V ABI for x86-64), and the flags. */
 const CALLER_SAVED = ['rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'rflags'] as const;
 
@@ -77,11 +75,6 @@ export async function directPanic(vcpu: number, context: ChoreographyContext): P
   // panic(const char *fmt, ...): the message is the format.
   await gdb.writeMemory(text, Buffer.from(`${message}\0`, 'latin1'), { vcpu });
   context.fact({ fact: 'fired', how: `directed panic of cpu${vcpu} at ${symbols.label(before.rip)}` });
-}
-
-/** A call's arguments as 64-bit values, from integers (negative ones in two's complement) and hexadecimal text. */
-export function argumentsOf({ args }: Pick<DirectedCall, 'args'>): bigint[] {
-  return args.map((value) => BigInt.asUintN(64, BigInt(value)));
 }
 
 /** Restores the caller-saved registers after the called function has returned. */

@@ -4,6 +4,7 @@ import { fire } from './steps/fire.js';
 import { hold } from './steps/hold.js';
 import { interrupt } from './steps/interrupt.js';
 import { prove } from './steps/prove.js';
+import { record } from './steps/record.js';
 import { release } from './steps/release.js';
 import { run } from './steps/run.js';
 import { trace } from './steps/trace.js';
@@ -20,6 +21,7 @@ export async function doStep(step: Step, vcpus: Vcpus): Promise<string> {
   if ('hold' in step) return hold(step.hold, vcpus);
   if ('run' in step) return run(step.run, vcpus);
   if ('trace' in step) return trace(step.trace, vcpus);
+  if ('record' in step) return record(step.record, vcpus);
   if ('prove' in step) return prove(step.prove, vcpus);
   if ('call' in step) return call(step.call, vcpus);
   if ('fire' in step) return fire(step.fire, vcpus);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { RecordedFactSchema } from '../model/recorded-calls.js';
 import {
   evidenceOf,
   judgedAgain,
@@ -109,4 +110,58 @@ t.test('a variable with another value is void, with the value', async (t) => {
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /step 3: panic_cpu = 0 \(saw -1 /);
   t.ok(evidenceOf(result, 'proof').some((proof) => /"panic_cpu = -1","proved":true/.test(proof)));
+});
+
+t.test('the locks that the crash path takes are recorded, by name and caller', async (t) => {
+  const locks = '[_raw_spin_lock, _raw_spin_lock_irqsave, _raw_spin_trylock]';
+  const { result, facts } = await runSteps(t, [
+    'hold: { as: other, at: sysvec_apic_timer_interrupt, on: 1 }',
+    'prove: { role: other, interrupts: off }',
+    'run: { as: crasher, on: 0, to: sysvec_apic_timer_interrupt }',
+    'fire: { role: crasher }',
+    `record: { role: crasher, at: ${locks}, to: nmi_shootdown_cpus }`,
+    'record: { role: crasher, at: [_raw_spin_lock_irqsave, no_such_lock], to: machine_kexec, missing: skip }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'captured' });
+  const [before, after] = facts
+    .filter((line) => line.includes('"fact":"recorded"'))
+    .map((line) => RecordedFactSchema.parse(JSON.parse(line)));
+  t.match(before, { reached: true, missing: [], to: 'nmi_shootdown_cpus' });
+  t.ok(before?.calls.some(({ names, from }) => names === 'console_sem' && from.startsWith('down_trylock+')));
+  t.match(after, { reached: true, missing: [/no_such_lock/], to: 'machine_kexec' });
+  const ioapic = after?.calls.filter(({ names }) => names === 'ioapic_lock') ?? [];
+  t.ok(ioapic.some(({ stack }) => stack.includes('clear_IO_APIC') && stack.includes('panic')));
+  t.ok(
+    ioapic.every(({ interrupts }) => !interrupts),
+    'the crash path runs with interrupts off',
+  );
+});
+
+t.test(
+  "the spinlock of console_sem, held by a CPU that was stopped: a hang of today's kernels",
+  async (t) => {
+    const fatal = await runScenario(t, 'console-sem-lock-notifiers-first');
+    t.match(fatal.result, { verdict: 'crash-path-hang', detail: 'spin', outcome: 'unexpected' });
+    t.match(fatal.result.explanation, /console_sem/);
+    const harmless = await runScenario(t, 'console-sem-lock-kexec-first');
+    t.match(harmless.result, { verdict: 'captured', outcome: 'expected' });
+  },
+);
+
+t.test('a lock that a directed call has taken is held; taking it twice makes the run void', async (t) => {
+  const take =
+    'call: { role: crasher, function: _raw_spin_trylock, args: [{ addressOf: console_sem }], returns: 1 }';
+  const { result } = await runSteps(t, [
+    'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
+    take,
+    'prove: { lock: console_sem, held: true }',
+    take,
+    'fire: { role: crasher }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(result.explanation, /_raw_spin_trylock\(0x[0-9a-f]+\) returns 1 \(saw it returned 0\)/);
+  const proofs = evidenceOf(result, 'proof');
+  t.ok(proofs.some((proof) => /console_sem is held.*"proved":true/.test(proof)));
 });

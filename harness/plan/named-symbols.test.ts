@@ -31,6 +31,10 @@ void t.test('everything that a scenario names, once', async (t) => {
       { fire: { role: 'b', aloneMs: 0 } },
       { fire: { role: 'c', aloneMs: 0 } },
       { fire: { role: 'd', aloneMs: 0, itself: true } },
+      { record: { role: 'd', at: ['__delay', 'y'], to: 'z', most: 9 } },
+      {
+        call: { role: 'b', function: 'y', args: [{ addressOf: 'v' }, { addressOf: 'p', of: 'b' }] },
+      },
     ),
     [
       { names: ['x', 'y'], sort: 'text' },
@@ -40,6 +44,10 @@ void t.test('everything that a scenario names, once', async (t) => {
       { names: ['x'], sort: 'name' },
       { names: ['__delay'], sort: 'text' },
       { names: ['panic'], sort: 'text' },
+      { names: ['y'], sort: 'text' },
+      { names: ['z'], sort: 'text' },
+      { names: ['v'], sort: 'data' },
+      { names: ['p'], sort: 'name' },
     ],
   );
   t.strictSame(

@@ -1,5 +1,5 @@
 import { findSymbol, type SymbolTable } from '../symbols/index.js';
-import type { Location, Step } from '../trigger/choreography-steps.js';
+import type { CallArgument, Location, Step } from '../trigger/choreography-steps.js';
 import type { Scenario } from './scenario.js';
 
 /** A function or variable that a scenario names: the first of the names that the kernel has. */
@@ -42,10 +42,15 @@ export function judgeSymbols(wanted: readonly NamedSymbol[], symbols: SymbolTabl
 function inStep(step: Step): NamedSymbol[] {
   if ('hold' in step) return inLocation(step.hold.at);
   if ('run' in step) return step.run.to === undefined ? [] : inLocation(step.run.to);
-  if ('call' in step) return [named(step.call.function, 'text')];
+  if ('record' in step) {
+    const { at, to, missing } = step.record;
+    return [...(missing === 'skip' ? [] : at), to].flatMap(inLocation);
+  }
+  if ('call' in step) return [named(step.call.function, 'text'), ...inArguments(step.call)];
   if ('fire' in step) {
     if (step.fire.itself === true) return [];
-    return [named(step.fire.call?.function ?? 'panic', 'text')];
+    if (step.fire.call === undefined) return [named('panic', 'text')];
+    return [named(step.fire.call.function, 'text'), ...inArguments(step.fire.call)];
   }
   if (!('prove' in step)) return [];
   const { prove } = step;
@@ -53,6 +58,13 @@ function inStep(step: Step): NamedSymbol[] {
   if ('variable' in prove) return [named(prove.variable, 'data')];
   if ('in' in prove) return [named(prove.in, 'name')];
   return 'stackHas' in prove ? [named(prove.stackHas, 'name')] : [];
+}
+
+function inArguments({ args }: { readonly args: readonly CallArgument[] }): NamedSymbol[] {
+  return args.flatMap((argument) => {
+    if (typeof argument !== 'object' || !('addressOf' in argument)) return [];
+    return [named(argument.addressOf, argument.of === undefined ? 'data' : 'name')];
+  });
 }
 
 function inLocation(location: Location): NamedSymbol[] {

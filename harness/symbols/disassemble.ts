@@ -1,3 +1,4 @@
+import type { Instruction as IcedInstruction } from 'iced-x86';
 import { iced } from './iced.js';
 
 /** One instruction as text, and what a trace needs to know about it. */
@@ -20,6 +21,19 @@ export interface Disassembled {
   readonly slot?: bigint;
   /** The register of a `call *%rax`, lower case. */
   readonly register?: string;
+  /** Its operand in memory, where it has one. */
+  readonly memory?: MemoryOperand;
+}
+
+/** The address of an operand: base of the segment + base + index * scale + displacement. Registers are lower case. */
+export interface MemoryOperand {
+  /** Only those that have a base in 64-bit mode. */
+  readonly segment?: 'fs' | 'gs';
+  readonly base?: string;
+  readonly index?: string;
+  readonly scale: number;
+  /** RIP-relative operands have their whole address here, and no base. */
+  readonly displacement: bigint;
 }
 
 /**
@@ -47,6 +61,7 @@ export function disassemble(
       length: read.length,
       mnemonic,
       flow: calls ? ('call' as const) : repeats ? ('repeat' as const) : ('other' as const),
+      ...memoryOf(read),
     };
     if (read.isCallNear || read.isJmpShortOrNear || read.isJccShortOrNear) {
       const target = read.nearBranchTarget;
@@ -64,4 +79,24 @@ export function disassemble(
     formatter.free();
     decoder.free();
   }
+}
+
+function memoryOf(read: IcedInstruction): { readonly memory?: MemoryOperand } {
+  const { OpKind, Register } = iced();
+  const inMemory = Array.from({ length: read.opCount }, (_, at) => read.opKind(at)).includes(OpKind.Memory);
+  if (!inMemory) return {};
+  const named = (register: IcedInstruction['memoryBase']) =>
+    register === Register.None ? undefined : (Register[register] ?? '').toLowerCase();
+  const segment = named(read.memorySegment);
+  const base = read.isIpRelMemoryOperand ? undefined : named(read.memoryBase);
+  const index = named(read.memoryIndex);
+  return {
+    memory: {
+      ...(segment === 'fs' || segment === 'gs' ? { segment } : {}),
+      ...(base === undefined ? {} : { base }),
+      ...(index === undefined ? {} : { index }),
+      scale: read.memoryIndexScale,
+      displacement: read.isIpRelMemoryOperand ? read.ipRelMemoryAddress : read.memoryDisplacement,
+    },
+  };
 }

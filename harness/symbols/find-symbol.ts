@@ -33,8 +33,11 @@ export function findSymbol(
   return { what, saw: `this kernel has none (inlined or renamed); nearest: ${near.join(', ') || 'none'}` };
 }
 
-/** The per-CPU section begins at 0 where its symbols are absolute (Debian 6.1.0-56), else inside the image. */
-function isPerCpu({ address }: KernelSymbol, symbols: SymbolTable): boolean {
+/**
+ * Whether a symbol is the linked copy of a per-CPU variable. That section begins at 0 where its symbols are absolute
+ * (Debian 6.1.0-56), else inside the image.
+ */
+export function isPerCpu({ address }: Pick<KernelSymbol, 'address'>, symbols: SymbolTable): boolean {
   const [start] = symbols.named('__per_cpu_start');
   const [end] = symbols.named('__per_cpu_end');
   return start !== undefined && end !== undefined && address >= start.address && address < end.address;

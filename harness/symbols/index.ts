@@ -15,7 +15,7 @@ export {
   instructionBefore,
   instructionsOf,
 } from './function-code.js';
-export { findSymbol, type SymbolNotFound } from './find-symbol.js';
+export { findSymbol, isPerCpu, type SymbolNotFound } from './find-symbol.js';
 export {
   finishReading,
   finishReadingAsync,

@@ -207,3 +207,26 @@ t.test('each contradiction is named with its step', async (t) => {
   ];
   for (const [what, steps, cpus, wanted] of cases) t.match(contradictionIn(steps, cpus), wanted, what);
 });
+
+t.test('a recording, and arguments taken from other vCPUs, need their vCPUs held', async (t) => {
+  const record: Step = { record: { role: 'crasher', at: ['_raw_spin_lock'], to: 'machine_kexec', most: 9 } };
+  const take: Step = {
+    call: {
+      role: 'holder',
+      function: '_raw_spin_trylock',
+      args: [{ register: 'rdi', of: 'crasher' }],
+      returns: 1,
+    },
+  };
+  const holder: Step = { hold: { as: 'holder', at: 'sysvec_apic_timer_interrupt' } };
+  const crasher: Step = { run: { as: 'crasher', to: 'f' } };
+  const end: Step[] = [proveHeld, fire('crasher'), { release: 'all' }];
+  t.equal(contradictionIn([holder, crasher, take, record, ...end], 2), undefined);
+  t.equal(contradictionIn([holder, take, crasher, ...end], 2), 'step 2: role "crasher" is not held');
+  t.equal(contradictionIn([holder, record, crasher, ...end], 2), 'step 2: role "crasher" is not held');
+  const recorded: Step[] = [crasher, fire('crasher'), record, proveHeld, { release: 'all' }];
+  t.equal(contradictionIn(recorded, 1), undefined, 'it brings its vCPU to a place on the crash path');
+  t.notOk(
+    ChoreographySchema.safeParse([{ record: { role: 'a', at: ['b', 'c', 'd', 'e'], to: 'f' } }]).success,
+  );
+});

@@ -1,4 +1,4 @@
-import type { Step } from './choreography-steps.js';
+import type { CallArgument, Step } from './choreography-steps.js';
 import { mistakeInStimulus } from './stimulus.js';
 
 /** A contradiction in a script, as one sentence with the number of the step; undefined when there is none. */
@@ -44,8 +44,11 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       bound.add(as);
       stopped.add(as);
       if (fired) broughtAfterFiring.add(as);
-    } else if ('trace' in step) {
-      if (!stopped.has(step.trace.role)) return at(`role "${step.trace.role}" is not held`);
+    } else if ('trace' in step || 'record' in step) {
+      const { role } = 'trace' in step ? step.trace : step.record;
+      if (!stopped.has(role)) return at(`role "${role}" is not held`);
+      // A recording leaves its vCPU at a location, as `run` does.
+      if ('record' in step && fired) broughtAfterFiring.add(role);
     } else if ('prove' in step) {
       if (fired && broughtAfterFiring.size === 0)
         return at(
@@ -59,6 +62,9 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       const { role } = 'call' in step ? step.call : step.fire;
       if (!stopped.has(role)) return at(`role "${role}" is not held`);
       if (sent.has(role)) return at(`role "${role}" is in a call that does not return`);
+      const args = 'call' in step ? step.call.args : (step.fire.call?.args ?? []);
+      const running = rolesIn(args).find((named) => !stopped.has(named));
+      if (running !== undefined) return at(`role "${running}" is not held`);
       const forEver = 'call' in step && step.call.returns === 'never';
       if (forEver) sent.add(role);
       if (forEver || 'fire' in step) waiting.set(role, index + 1);
@@ -83,6 +89,11 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
   }
   if (!fired) return 'it never fires';
   return proved ? undefined : 'it proves nothing: a state that is not proved makes every run void';
+}
+
+/** Roles that arguments name. */
+function rolesIn(args: readonly CallArgument[]): string[] {
+  return args.flatMap((argument) => (typeof argument === 'object' ? (argument.of ?? []) : []));
 }
 
 function mistakeInRun({

@@ -74,13 +74,37 @@ const Trace = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
+/** A breakpoint is one of the four that x86 has; the end of the recording needs one as well. */
+const MOST_PLACES = 3;
+const Record = z.strictObject({
+  /**
+   * Let one vCPU run alone to a location, and record each time that it comes by at one of the places `at`: the first
+   * argument of a function, or the address of an instruction's operand in memory, with the caller, the stack and the
+   * interrupt flag. More than `most` stops make the run void.
+   */
+  record: z.strictObject({
+    role,
+    at: z.array(LocationSchema).min(1).max(MOST_PLACES, `takes ${MOST_PLACES} places at most (breakpoints)`),
+    to: LocationSchema,
+    /** Places that the kernel does not have are left out, and named; otherwise they make the run void. */
+    missing: z.literal('skip').optional(),
+    most: z.number().int().min(1).max(20_000).default(5000),
+    withinMs: withinMs.optional(),
+  }),
+});
 const Prove = z.strictObject({ prove: StateProofSchema });
+/** Integer arguments of the System V ABI for x86-64, in their order. */
+export const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
 /** An integer argument: a number, or hexadecimal text for values beyond YAML's exact numbers. */
 const argument = z.union([
   z.number().int(),
   z
     .string()
     .regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0x4000000000000000"'),
+  /** The address of a variable; with `of`, of the copy of a per-CPU variable that the role's CPU has. */
+  z.strictObject({ addressOf: symbolsSchema, offset: offset.optional(), of: role.optional() }),
+  /** What a stopped role's vCPU has in an argument register, such as the lock that it is about to take. */
+  z.strictObject({ register: z.enum(ARGUMENT_REGISTERS), of: role }),
 ]);
 const called = {
   function: symbolsSchema,
@@ -90,12 +114,22 @@ const Call = z.strictObject({
   /**
    * Directed call: the role's vCPU calls a kernel function from where it is. It runs alone until the function has
    * returned (within `withinMs`), and is then held where it was, with its registers restored. With `returns: never`
-   * nothing runs yet: the vCPU enters the function when it runs next, in a later step.
+   * nothing runs yet: the vCPU enters the function when it runs next, in a later step. With a number, another result
+   * (32 bits, signed: an int) makes the run void.
    */
   call: z.strictObject({
     role,
     ...called,
-    returns: z.literal('never').optional(),
+    returns: z
+      .union([
+        z.literal('never'),
+        z
+          .number()
+          .int()
+          .min(-(2 ** 31))
+          .max(2 ** 31 - 1),
+      ])
+      .optional(),
     withinMs: withinMs.optional(),
   }),
 });
@@ -128,7 +162,18 @@ const Release = z.strictObject({
   release: z.union([z.literal('all'), role]),
 });
 
-export const StepSchema = z.union([Stimulate, Hold, Run, Trace, Prove, Call, Fire, Interrupt, Release]);
+export const StepSchema = z.union([
+  Stimulate,
+  Hold,
+  Run,
+  Trace,
+  Record,
+  Prove,
+  Call,
+  Fire,
+  Interrupt,
+  Release,
+]);
 
 /** A crash as a script of steps (docs/choreography.md). */
 export const ChoreographySchema = z.array(StepSchema).min(1).max(64);
@@ -140,6 +185,7 @@ export type WrittenStep = z.input<typeof StepSchema>;
 /** The value under a step's verb. */
 export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];
+export type CallArgument = z.infer<typeof argument>;
 
 /** The word that names a step. */
 export type Verb = KeyOf<Step>;
@@ -151,6 +197,7 @@ export function verbOf(step: Step): Verb {
   if ('hold' in step) return 'hold';
   if ('run' in step) return 'run';
   if ('trace' in step) return 'trace';
+  if ('record' in step) return 'record';
   if ('prove' in step) return 'prove';
   if ('call' in step) return 'call';
   if ('fire' in step) return 'fire';

@@ -1,6 +1,8 @@
 import { inspectVcpu } from '../../autopsy/inspect-vcpu.js';
 import type { StepOf } from '../../trigger/choreography-steps.js';
-import { argumentsOf, directCall, restoreAfterCall } from '../directed-call.js';
+import { callArguments } from '../call-arguments.js';
+import { directCall, restoreAfterCall } from '../directed-call.js';
+import { NotReached } from '../not-reached.js';
 import { runTo } from '../run-to.js';
 import type { Vcpus } from '../vcpus.js';
 
@@ -8,7 +10,8 @@ import type { Vcpus } from '../vcpus.js';
 export async function call(step: StepOf<'call'>, vcpus: Vcpus): Promise<string> {
   const { context } = vcpus;
   const vcpu = vcpus.of(step.role);
-  const prepared = await directCall(vcpu, { function: step.function, args: argumentsOf(step) }, context);
+  const args = await callArguments(step, vcpus);
+  const prepared = await directCall(vcpu, { function: step.function, args }, context);
   if (step.returns === 'never') return `${prepared.words}: ${await inspectVcpu(vcpu, context)}`;
   const { rip, rsp } = prepared.before;
   const returned = { address: rip, name: `the return of ${prepared.target.name}` };
@@ -21,5 +24,8 @@ export async function call(step: StepOf<'call'>, vcpus: Vcpus): Promise<string> 
   });
   const { rax } = await context.gdb.readRegisters(vcpu);
   await restoreAfterCall(vcpu, prepared, context);
+  const result = Number(BigInt.asIntN(32, rax));
+  if (step.returns !== undefined && result !== step.returns)
+    throw new NotReached(`${prepared.words} returns ${step.returns}`, `it returned ${result}`);
   return `${prepared.words} returned 0x${rax.toString(16)}; ${await inspectVcpu(vcpu, context)}`;
 }

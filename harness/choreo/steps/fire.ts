@@ -1,6 +1,7 @@
 import { inspectVcpu, inspectVcpus } from '../../autopsy/inspect-vcpu.js';
 import type { StepOf } from '../../trigger/choreography-steps.js';
-import { argumentsOf, directCall, directPanic } from '../directed-call.js';
+import { callArguments } from '../call-arguments.js';
+import { directCall, directPanic } from '../directed-call.js';
 import { runAlone } from '../run-to.js';
 import type { Vcpus } from '../vcpus.js';
 
@@ -11,7 +12,7 @@ export async function fire(step: StepOf<'fire'>, vcpus: Vcpus): Promise<string> 
   const where = await inspectVcpu(vcpu, context);
   await context.firing();
   if (step.call !== undefined) {
-    const args = argumentsOf(step.call);
+    const args = await callArguments(step.call, vcpus);
     const { words } = await directCall(vcpu, { function: step.call.function, args }, context);
     context.fact({ fact: 'fired', how: `directed call of ${words} by ${where}` });
   } else if (step.itself === true) {

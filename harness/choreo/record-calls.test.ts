@@ -1,0 +1,182 @@
+import t from 'tap';
+import { readRegisters } from '../hmp/registers.js';
+import type { Registers } from '../machine/debugger.js';
+import type { HostFact } from '../model/record.js';
+import { GdbTimeoutError } from '../qemu/gdbstub/index.js';
+import { madeRegisters } from '../testing/builders/registers.js';
+import { symbolsOf } from '../testing/fakes/witness.js';
+import type { ChoreographyContext } from './context.js';
+import { NotReached } from './not-reached.js';
+import { recordCalls } from './record-calls.js';
+
+const LOCK_FUNCTION = 0xffffffff81000000n;
+const CALLER = 0xffffffff81000100n;
+const INLINE = CALLER + 0x40n;
+const END = 0xffffffff81000200n;
+const IOAPIC_LOCK = 0xffffffff82000000n;
+const ALLOCATED = 0xffff888003a41000n;
+const GS = [0xffff88803ec00000n, 0xffff88803ed00000n];
+
+const SYMBOLS = symbolsOf(
+  [
+    '0000000000000000 D __per_cpu_start',
+    '0000000000012340 D runqueues',
+    '0000000000030000 D __per_cpu_end',
+    'ffffffff81000000 T _raw_spin_lock',
+    'ffffffff81000100 t clear_IO_APIC',
+    'ffffffff81000200 T machine_kexec',
+    'ffffffff81000300 T end',
+    'ffffffff82000000 b ioapic_lock',
+    'ffffffff82000004 b other',
+    'ffffffff82001000 R __per_cpu_offset',
+    'ffffffff82002000 R end_of_data',
+    '',
+  ].join('\n'),
+);
+const TEXT = 'CPU#0\nRIP=ffffffff81000010 RFL=00000046 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0\n';
+
+/** A stop of the vCPU; `ret` is on top of its stack. */
+interface MadeStop {
+  readonly rip: bigint;
+  readonly rdi?: bigint;
+  readonly ret?: bigint;
+  readonly interrupts?: boolean;
+}
+
+/** A vCPU that comes by at these places, of which it stands at the first one already when `standing`. */
+function made(stops: readonly MadeStop[], { code = '90', standing = false } = {}) {
+  const facts: HostFact[] = [];
+  const breakpoints = new Set<bigint>();
+  const queue = [...stops];
+  let now: MadeStop = { rip: CALLER };
+  if (standing) now = queue.shift() ?? now;
+  let nowMs = 0;
+  let most = 0;
+  const registers = (): Registers =>
+    madeRegisters({
+      ...{ rip: now.rip, rdi: now.rdi ?? 0n, rsp: 0xffffc90000001000n, gs_base: GS[0] ?? 0n },
+      rflags: now.interrupts === true ? 0x246n : 0x46n,
+    });
+  const gdb = {
+    vcpus: [0, 1],
+    readRegisters: async () => registers(),
+    readMemory: async (address: bigint, length: number) => {
+      const bytes = Buffer.alloc(length, 0x90);
+      if (address === 0xffffc90000001000n && length >= 8) bytes.writeBigUInt64LE(now.ret ?? CALLER + 5n);
+      if (address === 0xffffffff82001000n)
+        for (const [cpu, base] of GS.entries()) bytes.writeBigUInt64LE(base, 8 * cpu);
+      if (address === INLINE) Buffer.from(code, 'hex').copy(bytes);
+      return bytes;
+    },
+    setBreakpoint: async (address: bigint) => {
+      breakpoints.add(address);
+      most = Math.max(most, breakpoints.size);
+    },
+    removeBreakpoint: async (address: bigint) => void breakpoints.delete(address),
+    continueVcpus: async (vcpus: readonly number[]) => t.strictSame(vcpus, [0], 'the others are held'),
+    interrupt: async () => undefined,
+    step: async () => {
+      t.notOk(breakpoints.has(now.rip), 'a vCPU steps off a place without a breakpoint');
+      now = { ...now, rip: now.rip + 1n };
+      return { vcpu: 0, reason: { kind: 'trap' } };
+    },
+    waitForStop: async ({ deadlineMs }: { readonly deadlineMs: number }) => {
+      const next = queue.shift();
+      if (next === undefined) {
+        nowMs += deadlineMs;
+        throw new GdbTimeoutError('wait', deadlineMs, 'running');
+      }
+      now = next;
+      return { vcpu: 0, reason: { kind: 'trap' } };
+    },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part that a recording uses
+  const context = {
+    ...{ gdb, symbols: SYMBOLS, deadlineScale: 1, nowMs: () => nowMs },
+    vcpuRegisters: async () => readRegisters(TEXT),
+    fact: (fact: HostFact) => void facts.push(fact),
+  } as unknown as ChoreographyContext;
+  const record = (most = 100) =>
+    recordCalls(0, context, {
+      places: [
+        { address: LOCK_FUNCTION, name: '_raw_spin_lock' },
+        { address: INLINE, name: 'clear_IO_APIC+0x40' },
+      ],
+      to: { address: END, name: 'machine_kexec' },
+      most,
+      withinMs: 1000,
+    });
+  return { record, facts, breakpoints, mostBreakpoints: () => most };
+}
+
+const ON_LOCK = { rip: LOCK_FUNCTION, rdi: IOAPIC_LOCK };
+const AT_END = { rip: END };
+
+t.test('stops that are alike are one call, with their number, in the order of the first', async (t) => {
+  const { record, facts, breakpoints, mostBreakpoints } = made([
+    ON_LOCK,
+    { rip: LOCK_FUNCTION, rdi: ALLOCATED, interrupts: true },
+    ON_LOCK,
+    { ...ON_LOCK, ret: CALLER + 0x20n },
+    { ...ON_LOCK, interrupts: true },
+    AT_END,
+  ]);
+  t.equal(await record(), 5);
+  t.match(facts, [{ fact: 'recorded', to: 'machine_kexec', reached: true, stops: 5 }]);
+  const [fact] = facts;
+  if (fact?.fact !== 'recorded') throw new Error('no recording');
+  t.strictSame(
+    fact.calls.map(({ names, argument, from, interrupts, first, count }) => [
+      names ?? argument,
+      from.replace(/\/.*/, ''),
+      interrupts,
+      first,
+      count,
+    ]),
+    [
+      ['ioapic_lock', 'clear_IO_APIC+0x5', false, 1, 2],
+      [`0x${ALLOCATED.toString(16)}`, 'clear_IO_APIC+0x5', true, 2, 1],
+      ['ioapic_lock', 'clear_IO_APIC+0x20', false, 4, 1],
+      ['ioapic_lock', 'clear_IO_APIC+0x5', true, 5, 1],
+    ],
+  );
+  t.equal(breakpoints.size, 0, 'no breakpoint is left');
+  t.ok(mostBreakpoints() <= 4, 'x86 has four');
+});
+
+t.test("a CPU's copy of a per-CPU variable is named with its CPU", async (t) => {
+  const rq = GS.map((base) => ({ rip: LOCK_FUNCTION, rdi: base + 0x12348n }));
+  const { record, facts } = made([...rq, AT_END]);
+  await record();
+  t.match(facts, [{ calls: [{ names: 'runqueues+0x8 of cpu0' }, { names: 'runqueues+0x8 of cpu1' }] }]);
+});
+
+t.test('an instruction is recorded with the address of its operand', async (t) => {
+  // lock cmpxchg %ecx,(%rdi)
+  const { record, facts } = made([{ rip: INLINE, rdi: IOAPIC_LOCK + 4n }, AT_END], { code: 'f00fb10f' });
+  await record();
+  t.match(facts, [{ calls: [{ at: 'clear_IO_APIC+0x40', names: 'other', from: /^clear_IO_APIC\+0x40\// }] }]);
+  const pause = made([{ rip: INLINE }, AT_END], { code: 'f390' });
+  await t.rejects(pause.record(), { name: 'NotReached', saw: /^"pause" has no operand in memory/ });
+});
+
+t.test('a vCPU that stands at a place, or at the end, already', async (t) => {
+  const place = made([ON_LOCK, AT_END], { standing: true });
+  t.equal(await place.record(), 1);
+  const end = made([AT_END], { standing: true });
+  t.equal(await end.record(), 0);
+  t.match(end.facts, [{ reached: true, stops: 0, calls: [] }]);
+});
+
+t.test('a recording that does not come to its end keeps what it saw, and makes the run void', async (t) => {
+  const late = made([ON_LOCK]);
+  await t.rejects(late.record(), { name: 'NotReached', what: 'reach machine_kexec within 1000 ms' });
+  t.match(late.facts, [{ reached: false, stops: 1, calls: [{ names: 'ioapic_lock' }] }]);
+  t.equal(late.breakpoints.size, 0);
+  const many = made([ON_LOCK, ON_LOCK, ON_LOCK, AT_END]);
+  await t.rejects(many.record(2), { name: 'NotReached', what: 'reach machine_kexec within 2 stops' });
+  t.match(many.facts, [{ reached: false, stops: 2 }]);
+  const enough = made([ON_LOCK, ON_LOCK, AT_END]);
+  t.equal(await enough.record(2), 2, 'as many as are allowed');
+  await t.rejects(made([]).record(), NotReached);
+});
