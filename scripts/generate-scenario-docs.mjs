@@ -107,9 +107,25 @@ function cell(text) {
   return text.replaceAll('|', '\\|');
 }
 
-/** The members of a scenario with axes: the types of a crash point in one row. Their stimuli are in the file. */
+/** The members of a scenario with axes. */
 function membersTable(stem, members) {
   if (members.length === 0) return [];
+  if (members[0].trigger.kind === 'lkdtm') return crashPointsTable(stem, members);
+  return [
+    `## Members of ${stem}`,
+    '',
+    '| scenario | proved | expected |',
+    '|---|---|---|',
+    ...members.map(
+      (scenario) =>
+        `| ${code(scenario.name)} | ${cell(proved(scenario).join('; '))} | ${expected(scenario.expect)} |`,
+    ),
+    '',
+  ];
+}
+
+/** The types of a crash point in one row. Their stimuli are in the file. */
+function crashPointsTable(stem, members) {
   const rows = new Map();
   for (const { trigger, expect } of members) {
     const key = `${code(trigger.point)} | ${expected(expect)}`;
