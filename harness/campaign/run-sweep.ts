@@ -2,7 +2,7 @@ import type { TracePoint } from '../sweep/instruction-trace.js';
 import { mapOf, type NmiMap } from '../sweep/map.js';
 import { landmarks, nextPoints } from '../sweep/next-points.js';
 import type { EndWord } from '../model/verdict.js';
-import { pointScenario, traceName } from '../sweep/script.js';
+import { pointOf, pointScenario, traceName } from '../sweep/script.js';
 import { isInconclusive, recordTrace } from './record-trace.js';
 import { type SweepArm, type SweepRunOptions, SweepRuns } from './sweep-runs.js';
 
@@ -32,7 +32,7 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
     `${trace.length} points; ${landmarks(trace).length} runs for the landmarks, then about ${bisectionRuns(trace)} for each change that is not at one of them`,
   );
   let complete = false;
-  let outcomes = await runs.outcomes();
+  let outcomes = await runs.outcomes(pointOf);
   while (options.signal?.aborted !== true) {
     const known = new Map<number, EndWord>([...outcomes].map(([index, { end }]) => [index, end]));
     const open = nextPoints(trace, known);
@@ -44,7 +44,7 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
       next.map((index) => pointScenario(trace, index)),
       options,
     );
-    outcomes = await runs.outcomes();
+    outcomes = await runs.outcomes(pointOf);
   }
   const { kernel, captureKernel, machine, accel } = target.template;
   const map = mapOf(trace, outcomes, {

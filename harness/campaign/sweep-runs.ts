@@ -4,7 +4,6 @@ import type { Scenario } from '../plan/scenario.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { resetKind } from '../machine/qemu/reset-kind.js';
 import { outcomeOf, type PointOutcome } from '../sweep/outcome.js';
-import { pointOf } from '../sweep/script.js';
 import { derivePlan } from './derive-plan.js';
 import { type CampaignOptions, runCampaign } from './run-campaign.js';
 
@@ -66,7 +65,7 @@ export class SweepRuns {
     const { arm, template } = this.#target;
     const plans = scenarios.map((scenario) => {
       const label = template.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
-      const first = `${arm}-${scenario.name.replace('nmi-transition-', '')}-${label}`;
+      const first = `${arm}-${scenario.name.replace(/^(?:nmi-transition|crash-locks)-/, '')}-${label}`;
       let runId = first;
       for (let attempt = 2; this.#taken.has(runId); attempt += 1) runId = `${first}.${attempt}`;
       this.#taken.add(runId);
@@ -75,17 +74,20 @@ export class SweepRuns {
     this.#results.push(...(await runCampaign(this.#directory, plans, options)));
   }
 
-  /** The outcome at each point that was tried, without points that are to be tried once more. */
-  async outcomes(): Promise<ReadonlyMap<number, PointOutcome>> {
-    const outcomes = new Map<number, PointOutcome>();
+  /**
+   * The outcome of each point that was tried, without those that are to be tried once more. `keyOf` gives the point of a
+   * scenario by its name; undefined for any other scenario.
+   */
+  async outcomes<Key>(keyOf: (scenario: string) => Key | undefined): Promise<ReadonlyMap<Key, PointOutcome>> {
+    const outcomes = new Map<Key, PointOutcome>();
     for (const result of this.#finished()) {
-      const index = pointOf(result.scenario);
-      if (index === undefined) continue;
-      const before = outcomes.get(index);
+      const key = keyOf(result.scenario);
+      if (key === undefined) continue;
+      const before = outcomes.get(key);
       // Of two tries, the conclusive one counts.
       if (before !== undefined && before.end !== 'unknown') continue;
       const outcome = outcomeOf(result, await resetKind(result.directory, result.accel));
-      if (outcome.end !== 'unknown' || this.triesOf(result.scenario) >= TRIES) outcomes.set(index, outcome);
+      if (outcome.end !== 'unknown' || this.triesOf(result.scenario) >= TRIES) outcomes.set(key, outcome);
     }
     return outcomes;
   }

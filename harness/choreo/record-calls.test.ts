@@ -126,8 +126,8 @@ t.test('stops that are alike are one call, with their number, in the order of th
   const [fact] = facts;
   if (fact?.fact !== 'recorded') throw new Error('no recording');
   t.strictSame(
-    fact.calls.map(({ names, argument, from, interrupts, first, count }) => [
-      names ?? argument,
+    fact.calls.map(({ data, argument, from, interrupts, first, count }) => [
+      data?.symbol ?? argument,
       from.replace(/\/.*/, ''),
       interrupts,
       first,
@@ -148,14 +148,21 @@ t.test("a CPU's copy of a per-CPU variable is named with its CPU", async (t) => 
   const rq = GS.map((base) => ({ rip: LOCK_FUNCTION, rdi: base + 0x12348n }));
   const { record, facts } = made([...rq, AT_END]);
   await record();
-  t.match(facts, [{ calls: [{ names: 'runqueues+0x8 of cpu0' }, { names: 'runqueues+0x8 of cpu1' }] }]);
+  const at = { symbol: 'runqueues', offset: 8 };
+  t.match(facts, [{ calls: [{ data: { ...at, cpu: 0 } }, { data: { ...at, cpu: 1 } }] }]);
 });
 
 t.test('an instruction is recorded with the address of its operand', async (t) => {
   // lock cmpxchg %ecx,(%rdi)
   const { record, facts } = made([{ rip: INLINE, rdi: IOAPIC_LOCK + 4n }, AT_END], { code: 'f00fb10f' });
   await record();
-  t.match(facts, [{ calls: [{ at: 'clear_IO_APIC+0x40', names: 'other', from: /^clear_IO_APIC\+0x40\// }] }]);
+  t.match(facts, [
+    {
+      calls: [
+        { at: 'clear_IO_APIC+0x40', data: { symbol: 'other', offset: 0 }, from: /^clear_IO_APIC\+0x40\// },
+      ],
+    },
+  ]);
   const pause = made([{ rip: INLINE }, AT_END], { code: 'f390' });
   await t.rejects(pause.record(), { name: 'NotReached', saw: /^"pause" has no operand in memory/ });
 });
@@ -171,7 +178,7 @@ t.test('a vCPU that stands at a place, or at the end, already', async (t) => {
 t.test('a recording that does not come to its end keeps what it saw, and makes the run void', async (t) => {
   const late = made([ON_LOCK]);
   await t.rejects(late.record(), { name: 'NotReached', what: 'reach machine_kexec within 1000 ms' });
-  t.match(late.facts, [{ reached: false, stops: 1, calls: [{ names: 'ioapic_lock' }] }]);
+  t.match(late.facts, [{ reached: false, stops: 1, calls: [{ data: { symbol: 'ioapic_lock' } }] }]);
   t.equal(late.breakpoints.size, 0);
   const many = made([ON_LOCK, ON_LOCK, ON_LOCK, AT_END]);
   await t.rejects(many.record(2), { name: 'NotReached', what: 'reach machine_kexec within 2 stops' });

@@ -137,12 +137,12 @@ class CallRecording {
       this.#calls.set(key, { ...known, count: known.count + 1 });
       return;
     }
-    const names = await this.#names.of(argument, registers);
+    const data = await this.#names.of(argument);
     const stack = functionsOf(await stackOf(this.#vcpu, this.#context));
     this.#calls.set(key, {
       at: place.name,
       argument: `0x${argument.toString(16)}`,
-      ...(names === undefined ? {} : { names }),
+      ...(data === undefined ? {} : { data }),
       from: symbols.label(from),
       stack: stack.slice(1, 1 + MOST_CALLERS),
       interrupts,

@@ -128,9 +128,13 @@ t.test('the locks that the crash path takes are recorded, by name and caller', a
     .filter((line) => line.includes('"fact":"recorded"'))
     .map((line) => RecordedFactSchema.parse(JSON.parse(line)));
   t.match(before, { reached: true, missing: [], to: 'nmi_shootdown_cpus' });
-  t.ok(before?.calls.some(({ names, from }) => names === 'console_sem' && from.startsWith('down_trylock+')));
+  t.ok(
+    before?.calls.some(
+      ({ data, from }) => data?.symbol === 'console_sem' && from.startsWith('down_trylock+'),
+    ),
+  );
   t.match(after, { reached: true, missing: [/no_such_lock/], to: 'machine_kexec' });
-  const ioapic = after?.calls.filter(({ names }) => names === 'ioapic_lock') ?? [];
+  const ioapic = after?.calls.filter(({ data }) => data?.symbol === 'ioapic_lock') ?? [];
   t.ok(ioapic.some(({ stack }) => stack.includes('clear_IO_APIC') && stack.includes('panic')));
   t.ok(
     ioapic.every(({ interrupts }) => !interrupts),

@@ -5,7 +5,7 @@ import type { PointOutcome } from './outcome.js';
 import { hasNmiGate, type TracePoint } from './instruction-trace.js';
 
 /** What can be swept. */
-export const SWEEPS = ['nmi-transition'] as const;
+export const SWEEPS = ['nmi-transition', 'crash-locks'] as const;
 export type SweepName = (typeof SWEEPS)[number];
 
 /** A probed point. Names are stable within `schema` 1. */
@@ -52,7 +52,7 @@ export interface Control {
 /** The map of one kernel. */
 export interface NmiMap {
   readonly schema: 1;
-  readonly sweep: SweepName;
+  readonly sweep: 'nmi-transition';
   readonly kernel: { readonly spec: string; readonly release: string; readonly captureRelease: string };
   readonly cpus: number;
   readonly accel: string;

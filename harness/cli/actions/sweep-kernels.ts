@@ -1,18 +1,20 @@
 import { join, resolve } from 'node:path';
-import { runSweep, type Sweep } from '../../campaign/run-sweep.js';
+import { runLockSweep } from '../../campaign/run-lock-sweep.js';
+import { runSweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
 import { nearest } from '../../model/nearest.js';
+import type { RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
+import type { Scenario } from '../../plan/scenario.js';
 import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { withCampaignLock } from '../../store/campaign-lock.js';
 import { writeJson } from '../../store/stored-file.js';
 import { cloneNotes } from '../../report/clone-notes.js';
-import { comparisonText, mapText } from '../../report/nmi-map-text.js';
-import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
-import { type NmiMap, SWEEPS } from '../../sweep/map.js';
+import { recordName, recordScenario } from '../../sweep/crash-locks/script.js';
+import { SWEEPS, type SweepName } from '../../sweep/map.js';
 import { firstScenario, pointOf } from '../../sweep/script.js';
 import { resultLine } from '../../report/terminal-table.js';
 import { complain, prepareOptions, say, version, wantsColor } from '../context.js';
@@ -24,6 +26,14 @@ import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } f
 import { templatesFor } from './clones.js';
 import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
+import {
+  comparisonOf,
+  isWhole,
+  pictured,
+  type SweptComparison,
+  type SweptMap,
+  sweptText,
+} from './swept-maps.js';
 
 /** Beside campaign.json: the map, or both maps and what changed between them. */
 const FILES = { map: 'map.json' } as const;
@@ -44,7 +54,7 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
   const stop = interruptible();
   using pool = hostPool(hostsIn(arms.map(({ template }) => template)));
   try {
-    const maps: NmiMap[] = [];
+    const maps: SweptMap[] = [];
     for (const arm of arms) {
       const sweep = await sweepOne(directory, arm, { argv, pool, signal: stop.signal });
       if (stop.signal.aborted) break;
@@ -58,11 +68,11 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
       if (results.length > 0) await writePage(directory, report);
       return stoppedBy(stop.caught, { command: 'sweep', directory });
     }
-    const [baseline, candidate] = maps;
-    if (baseline !== undefined) {
-      const comparison = candidate === undefined ? undefined : compareMaps(baseline, candidate);
-      await keepAndPrint(directory, comparison ?? baseline, argv.json);
-      await writePage(directory, { ...report, sweep: { maps, comparison } });
+    const [first] = maps;
+    if (first !== undefined) {
+      const comparison = comparisonOf(maps);
+      await keepAndPrint(directory, comparison ?? first, argv.json);
+      await writePage(directory, { ...report, ...pictured(maps, comparison) });
     } else if (results.length > 0) await writePage(directory, report);
     for (const note of cloneNotes(results)) say(note);
     say(`report: ${reportPath(directory)}`);
@@ -72,42 +82,59 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
   }
 }
 
-function isWhole({ complete, probed }: NmiMap): boolean {
-  return complete && probed.every(({ outcome }) => outcome.end !== 'unknown');
-}
-
 async function sweepOne(
   directory: string,
   arm: SweepArm,
   { argv, pool, signal }: { argv: SweepArguments; pool: HostPool; signal: AbortSignal },
-): Promise<Sweep> {
+): Promise<{ kind: 'map'; map: SweptMap } | { kind: 'none'; why: string }> {
   const color = wantsColor(process.stderr);
   const { spec } = arm.template.kernel;
   let ended = 0;
   const cached = { cacheDir: cacheDirectory(), signal };
   // How many runs there will be is not known.
   const templates = templatesFor(argv.clone, { directory, plans: 'unknown', signal });
-  return runSweep(directory, arm, {
+  const options = {
     templates,
     ...cached,
     jobs: argv.jobs ?? defaultJobs([arm.template]),
     seats: await oneSeat(pool, [arm.template], argv.jobs),
-    pointsMost: argv.pointsMost ?? DEFAULT_POINTS,
     freshNonce,
-    onPlan: (text) => say(`${spec}: ${text}`),
-    onStart: (plan) => say(`${plan.runId}: ${plan.scenario.summary}`),
-    onResult: (result) => {
+    onPlan: (text: string) => say(`${spec}: ${text}`),
+    onStart: (plan: RunPlan) => say(`${plan.runId}: ${plan.scenario.summary}`),
+    onResult: (result: RunResult) => {
       ended += 1;
-      const what = pointOf(result.scenario) === undefined ? 'the instruction trace' : `run ${ended}`;
-      say(`${spec}, ${what}: ${resultLine(result, { color })}`);
+      say(`${spec}, run ${ended}: ${resultLine(result, { color })}`);
     },
-  }).finally(() => templates.close());
+  };
+  const pointsMost = argv.pointsMost ?? DEFAULT_POINTS;
+  try {
+    const sweep =
+      sweepOf(arm) === 'nmi-transition'
+        ? await runSweep(directory, arm, { ...options, pointsMost })
+        : await runLockSweep(directory, arm, { ...options, locksMost: pointsMost });
+    return sweep.kind === 'map' ? sweep : { kind: 'none', why: sweep.why };
+  } finally {
+    await templates.close();
+  }
 }
 
-async function keepAndPrint(directory: string, swept: NmiMap | MapComparison, json: boolean): Promise<void> {
+/** The first scenario of each sweep: the guests are planned for it. */
+const FIRST = {
+  'nmi-transition': firstScenario,
+  'crash-locks': () => recordScenario(0),
+} as const satisfies Record<SweepName, () => Scenario>;
+
+function sweepOf({ template: { scenario } }: Pick<SweepArm, 'template'>): SweepName {
+  return scenario.name === recordName(0) ? 'crash-locks' : 'nmi-transition';
+}
+
+async function keepAndPrint(
+  directory: string,
+  swept: SweptMap | SweptComparison,
+  json: boolean,
+): Promise<void> {
   await writeJson(join(directory, FILES.map), swept);
-  const text = 'probed' in swept ? mapText(swept) : comparisonText(swept);
-  process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${text}\n`);
+  process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${sweptText(swept)}\n`);
 }
 
 interface Ready {
@@ -117,11 +144,11 @@ interface Ready {
 
 async function fresh(argv: SweepArguments): Promise<Ready> {
   requireKeptHere(argv);
-  requireKnownSweep(argv.sweep);
+  const sweep = knownSweep(argv.sweep);
   const host = onlyHost(`sweep "${argv.sweep}"`, argv.host);
   const kernel = kernelsOf(argv);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
-  const choices = { ...argv, kernel, scenario: [firstScenario()] };
+  const choices = { ...argv, kernel, scenario: [FIRST[sweep]()] };
   using pool = hostPool(host === undefined ? [] : [host]);
   const hosts = pool.planned.length === 0 ? undefined : pool.planned;
   const plan = () => planRuns(choices, { ...prepareOptions(), campaign, hosts });
@@ -133,7 +160,10 @@ async function resumed(argv: SweepArguments, reference: string): Promise<Ready> 
   requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
   const directory = resolve(reference);
   const { plans } = await readCampaign(directory);
-  if (plans.length > ARMS.length || plans.some(({ scenario }) => pointOf(scenario.name) !== 0)) {
+  if (
+    plans.length > ARMS.length ||
+    plans.some(({ scenario: { name } }) => pointOf(name) !== 0 && name !== recordName(0))
+  ) {
     throw usageFault(
       `cannot resume "${reference}": it is not the directory of a sweep; use crashpath run --resume for other campaigns`,
     );
@@ -150,8 +180,9 @@ function armsOf(plans: readonly RunPlan[]): SweepArm[] {
   });
 }
 
-function requireKnownSweep(given: string | undefined): void {
-  if (given !== undefined && (SWEEPS as readonly string[]).includes(given)) return;
+function knownSweep(given: string | undefined): SweepName {
+  const known = SWEEPS.find((name) => name === given);
+  if (known !== undefined) return known;
   if (given === undefined) {
     throw usageFault(`cannot sweep "nothing": no sweep is named; name one of ${SWEEPS.join(', ')}`);
   }

@@ -25,10 +25,10 @@ export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions
 
 export type SweepArguments = ArgumentsCamelCase<SweepOptions>;
 
-/** `crashpath sweep`: at which instructions does an NMI prevent the dump? */
+/** `crashpath sweep`: at which instructions does an NMI prevent the dump, and which locks when they are held? */
 export const SWEEP = {
   command: 'sweep [sweep]',
-  describe: 'Inject an NMI at one point of the crash path after another and map the outcomes',
+  describe: 'Map where the crash path dies: by an NMI at each point, or by each of its locks being held',
   builder: sweepOptions,
 } satisfies WordsOf<SweepOptions>;
 
@@ -48,7 +48,7 @@ export function fixedBySweep(argv: SweepArguments): string[] {
 function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
   const described = guestOptions(whatToSweep(yargs)).option('points-most', {
     ...single(wholeNumber('--points-most', { least: 2, most: 5000 })),
-    describe: `Upper limit of the points that are probed in each kernel (default ${DEFAULT_POINTS})`,
+    describe: `Upper limit of the points, or locks, that are tried in each kernel (default ${DEFAULT_POINTS})`,
   });
   return campaignOptions(described, {
     resume: 'Directory of a stopped sweep: probe what is left of it, then draw the map',
@@ -58,6 +58,10 @@ function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
     .example(
       '$0 sweep nmi-transition --baseline debian:6.1 --candidate debian:6.12',
       'Two kernels, and what changed between them',
+    )
+    .example(
+      '$0 sweep crash-locks -k debian:6.1 --append crash_kexec_post_notifiers',
+      'Which locks of the crash path are fatal when they are held?',
     )
     .example('$0 sweep nmi-transition -k ./bzImage --points-most 12 --json', 'A coarse map for a program')
     .example('$0 sweep --resume runs/20260101-000000-sweep-ab12', 'Resume after Ctrl-C');

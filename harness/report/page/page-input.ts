@@ -4,6 +4,7 @@ import type { RunPlan } from '../../plan/run-plan.js';
 import type { ComparisonObject } from '../../stats/comparison-json.js';
 import type { BlockPlace } from './blocks.js';
 import type { PastRates } from './sparkline.js';
+import type { SweptLocks } from './locks.js';
 import type { SweptMaps } from './sweep.js';
 
 /** A host that runs were carried out on. */
@@ -39,8 +40,10 @@ export interface PageInput {
   readonly night?: NightVerdicts | undefined;
   /** Of `crashpath compare`. */
   readonly comparison?: ComparisonObject | undefined;
-  /** Of `crashpath sweep`. */
+  /** Of `crashpath sweep nmi-transition`. */
   readonly sweep?: SweptMaps | undefined;
+  /** Of `crashpath sweep crash-locks`. */
+  readonly locks?: SweptLocks | undefined;
   /** Of earlier nights or campaigns, by cell. */
   readonly history?: readonly PastRates[] | undefined;
 }

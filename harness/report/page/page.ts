@@ -3,6 +3,7 @@ import { safeName, safeSentence } from '../words.js';
 import { comparisonSection } from './comparison.js';
 import { headlineSection, headlineWords } from './headline.js';
 import { html, Markup } from './html.js';
+import { locksSection } from './locks.js';
 import { columnsOfRuns, matrixOf } from './matrix.js';
 import { matrixSection } from './matrix-markup.js';
 import { nightSection } from './night.js';
@@ -25,7 +26,7 @@ export interface PageAssets {
  * stored compressed. Pure.
  */
 export function page(input: PageInput, assets: PageAssets): string {
-  const { results, runs, night, comparison, sweep } = input;
+  const { results, runs, night, comparison, sweep, locks } = input;
   const matrix = matrixOf(input);
   const ids = runIds(results);
   const columns = columnsOfRuns(matrix);
@@ -45,7 +46,7 @@ export function page(input: PageInput, assets: PageAssets): string {
 <div id="tools" hidden></div>
 <main id="overview">
 ${headlineSection(input, { matrix, ids })}
-${comparison === undefined ? undefined : comparisonSection(comparison, only)}${sweep === undefined ? undefined : sweepSection(sweep, ids)}${matrixSection(matrix, ids)}${night === undefined ? undefined : nightSection(night)}
+${comparison === undefined ? undefined : comparisonSection(comparison, only)}${sweep === undefined ? undefined : sweepSection(sweep, ids)}${locks === undefined ? undefined : locksSection(locks, ids)}${matrixSection(matrix, ids)}${night === undefined ? undefined : nightSection(night)}
 ${listSection(ids, { placeOf: (result) => runs?.places.get(result), columnOf: (result) => columns.get(result) })}
 ${facts(input)}
 </main>

@@ -1,0 +1,122 @@
+import type { RunResult } from '../model/result.js';
+import { rejudge } from '../store/rejudge.js';
+import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
+import { crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
+import { type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
+import {
+  CRASHER_CPU,
+  type Holder,
+  HOLDERS,
+  holdName,
+  holdOf,
+  holdScenario,
+  recordName,
+  recordScenario,
+} from '../sweep/crash-locks/script.js';
+import type { Control } from '../sweep/map.js';
+import type { PointOutcome } from '../sweep/outcome.js';
+import { isInconclusive } from './record-trace.js';
+import { type SweepArm, type SweepRunOptions, SweepRuns, TRIES } from './sweep-runs.js';
+
+/** Options of {@link runLockSweep}. */
+export interface LockSweepOptions extends SweepRunOptions {
+  /** Upper limit of the locks that are tried. */
+  readonly locksMost: number;
+  readonly onPlan?: ((text: string) => void) | undefined;
+}
+
+/** The result of a sweep: a map, or the reason why nothing was recorded. */
+export type LockSweep =
+  | { readonly kind: 'map'; readonly map: LockMap }
+  | { readonly kind: 'no-map'; readonly why: string };
+
+/**
+ * Sweeps one kernel: records the locks that its crash path takes, then crashes it with each of them held by another CPU
+ * and by the panicking one. Runs in the campaign's directory are not repeated.
+ */
+export async function runLockSweep(
+  directory: string,
+  target: SweepArm,
+  options: LockSweepOptions,
+): Promise<LockSweep> {
+  const runs = await SweepRuns.read(directory, target);
+  const { recordings, controls, unrecorded } = await record(runs, options);
+  if (recordings.length === 0)
+    return { kind: 'no-map', why: unrecorded[0]?.why ?? 'it was stopped before anything was recorded' };
+  const locks = crashLocks(recordings);
+  const planned = locks
+    .slice(0, options.locksMost)
+    .flatMap((lock, index) => HOLDERS.flatMap((holder) => holdScenario(lock, index, holder) ?? []));
+  const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
+  options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
+  for (;;) {
+    const outcomes = await runs.outcomes((name) => (holdOf(name) === undefined ? undefined : name));
+    const open = planned.filter(({ name }) => !outcomes.has(name));
+    if (open.length === 0 || options.signal?.aborted === true) return { kind: 'map', map: mapOf(outcomes) };
+    await runs.run(open, options);
+  }
+
+  function mapOf(outcomes: ReadonlyMap<string, PointOutcome>): LockMap {
+    const { kernel, captureKernel, machine, accel, append } = target.template;
+    const isTaken = (lock: (typeof locks)[number], index: number, holder: Holder) =>
+      holdScenario(lock, index, holder) !== undefined;
+    const outcomeOf = (index: number, holder: Holder) => outcomes.get(holdName(index, holder));
+    return {
+      ...{ schema: 1, sweep: 'crash-locks' },
+      kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
+      cpus: machine.cpus,
+      accel: accel.unproved === undefined ? accel.accel : `${accel.accel}, not proved`,
+      append,
+      runs: runs.count,
+      complete:
+        unrecorded.length === 0 &&
+        locks.length <= options.locksMost &&
+        planned.every(({ name }) => outcomes.has(name)),
+      ...{ controls, missing: missingFunctions(recordings), unrecorded },
+      locks: mappedLocks(locks, { outcomeOf, isTaken }),
+    };
+  }
+}
+
+interface Recorded {
+  readonly recordings: readonly Recording[];
+  readonly controls: readonly Control[];
+  readonly unrecorded: LockMap['unrecorded'];
+}
+
+/** Records all rounds; one that fails is tried once more. */
+async function record(runs: SweepRuns, options: SweepRunOptions): Promise<Recorded> {
+  for (;;) {
+    const open = ROUNDS.map((_, round) => recordScenario(round)).filter(({ name }) => {
+      const last = runs.lastOf(name);
+      return runs.triesOf(name) < TRIES && (last === undefined || isInconclusive(last));
+    });
+    if (open.length === 0 || options.signal?.aborted === true) break;
+    await runs.run(open, options);
+  }
+  const recordings: Recording[] = [];
+  const controls: Control[] = [];
+  const unrecorded: { functions: string[]; why: string }[] = [];
+  for (const [round, functions] of ROUNDS.entries()) {
+    const result = runs.lastOf(recordName(round));
+    const recording = result === undefined ? undefined : await recordingOf(result);
+    if (result === undefined || recording === undefined) {
+      const why = result?.explanation ?? 'it was stopped';
+      unrecorded.push({ functions: functions.map(({ name }) => name), why });
+      continue;
+    }
+    recordings.push(recording);
+    controls.push({ verdict: result.verdict, runId: result.runId });
+  }
+  return { recordings, controls, unrecorded };
+}
+
+/** What a run recorded; undefined unless both parts came to their ends. */
+async function recordingOf(result: RunResult): Promise<Recording | undefined> {
+  const { events } = await rejudge(result.directory);
+  const facts = events.flatMap((event) =>
+    event.type === 'host' && event.fact.fact === 'recorded' ? [event.fact] : [],
+  );
+  const isWhole = facts.length === 2 && facts.every(({ reached }) => reached);
+  return isWhole ? { facts, crasher: CRASHER_CPU } : undefined;
+}

@@ -1,0 +1,59 @@
+import type { SweptLocks } from '../../report/page/locks.js';
+import type { SweptMaps } from '../../report/page/sweep.js';
+import { lockComparisonText, lockMapText } from '../../report/lock-map-text.js';
+import { comparisonText, mapText } from '../../report/nmi-map-text.js';
+import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
+import { compareLockMaps, type LockComparison, type LockMap } from '../../sweep/crash-locks/map.js';
+import type { NmiMap } from '../../sweep/map.js';
+
+/** The map of one kernel, of any sweep. */
+export type SweptMap = NmiMap | LockMap;
+/** Two maps of the same sweep. */
+export type SweptComparison = MapComparison | LockComparison;
+
+/** Whether nothing is left to be tried, and every outcome is known. */
+export function isWhole(map: SweptMap): boolean {
+  if (!map.complete) return false;
+  if (map.sweep === 'nmi-transition') return map.probed.every(({ outcome }) => outcome.end !== 'unknown');
+  return map.locks.every(({ held }) => Object.values(held).every(({ end }) => end !== 'unknown'));
+}
+
+/** Compares two maps; undefined for one, or for maps of different sweeps. */
+export function comparisonOf(maps: readonly SweptMap[]): SweptComparison | undefined {
+  const [baseline, candidate] = maps;
+  if (baseline === undefined || candidate === undefined) return undefined;
+  if (baseline.sweep === 'nmi-transition' && candidate.sweep === 'nmi-transition')
+    return compareMaps(baseline, candidate);
+  if (baseline.sweep === 'crash-locks' && candidate.sweep === 'crash-locks')
+    return compareLockMaps(baseline, candidate);
+  return undefined;
+}
+
+/** A map, or two and what differs, for a terminal. */
+export function sweptText(swept: SweptMap | SweptComparison): string {
+  if ('rows' in swept) return lockComparisonText(swept);
+  if ('groups' in swept) return comparisonText(swept);
+  return swept.sweep === 'nmi-transition' ? mapText(swept) : lockMapText(swept);
+}
+
+/** The same for the report page. */
+export function pictured(
+  maps: readonly SweptMap[],
+  comparison: SweptComparison | undefined,
+): { readonly sweep: SweptMaps } | { readonly locks: SweptLocks } {
+  const locks = maps.filter((map) => map.sweep === 'crash-locks');
+  if (locks.length > 0) {
+    return {
+      locks: {
+        maps: locks,
+        comparison: comparison !== undefined && 'rows' in comparison ? comparison : undefined,
+      },
+    };
+  }
+  return {
+    sweep: {
+      maps: maps.filter((map) => map.sweep === 'nmi-transition'),
+      comparison: comparison !== undefined && 'groups' in comparison ? comparison : undefined,
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { callerOf, type LockSite } from '../../sweep/crash-locks/locks.js';
+import {
+  type HeldEnd,
+  isFatal,
+  type LockComparison,
+  type LockMap,
+  type LockRow,
+  type MappedLock,
+} from '../../sweep/crash-locks/map.js';
+import { endText, lockMapHead } from '../lock-map-text.js';
+import { countOf, safeName } from '../words.js';
+import { html, type Markup } from './html.js';
+import type { RunIds } from './run-ids.js';
+
+/** The maps of a sweep of locks: one kernel's, or two and what differs between them. */
+export interface SweptLocks {
+  readonly maps: readonly LockMap[];
+  readonly comparison?: LockComparison | undefined;
+}
+
+/** Every lock of the crash path, where it is taken, and what becomes of a crash while it is held. */
+export function locksSection({ maps, comparison }: SweptLocks, ids: RunIds): Markup {
+  return html`<section aria-labelledby="locks"><h2 id="locks">The locks of the crash path</h2>
+${maps.map((map) => mapArticle(map, ids))}${comparison === undefined ? undefined : comparisonArticle(comparison, ids)}</section>
+`;
+}
+
+function mapArticle(map: LockMap, ids: RunIds): Markup {
+  return html`<article class="map"><h3>${safeName(map.kernel.spec)}</h3>
+${lockMapHead(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
+<div class="scroll" tabindex="0" role="group" aria-label="Locks"><table class="map-points"><thead><tr><th scope="col">lock</th><th scope="col">kind</th><th scope="col">taken</th><th scope="col">held by a stopped CPU</th><th scope="col">by the panicking CPU</th></tr></thead>
+<tbody>${map.locks.map((lock) => lockRow(lock, ids))}</tbody></table></div></article>
+`;
+}
+
+function lockRow({ name, kind, sites, held }: MappedLock, ids: RunIds): Markup {
+  const fatal = Object.values(held).some((end) => isFatal(end) === true);
+  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}</td><td>${endMarkup(held.itself, ids)}</td></tr>
+`;
+}
+
+function sitesMarkup(sites: readonly LockSite[]): Markup {
+  const items = sites.map(
+    (site) =>
+      html`<li><code title="${safeName(site.stack.join(' < '))}">${safeName(callerOf(site))}</code> <span class="quiet">${site.how}, ${countOf(site.count, 'time')}, ${site.phase}</span></li>`,
+  );
+  return html`<ul class="plain">${items}</ul>`;
+}
+
+function endMarkup(end: HeldEnd, ids: RunIds): Markup {
+  const run = 'runId' in end ? ids.ordered.find(({ runId }) => runId === end.runId) : undefined;
+  const text = endText(end);
+  return run === undefined ? html`${text}` : html`<a href="#${ids.idOf(run)}">${text}</a>`;
+}
+
+function comparisonArticle({ rows, moved }: LockComparison, ids: RunIds): Markup {
+  return html`<article><h3>Lock by lock</h3>
+<p>${moved ? 'The maps differ.' : 'Nothing moved.'}</p>
+<div class="scroll" tabindex="0" role="group" aria-label="Lock by lock"><table class="map-points"><thead><tr><th scope="col">lock</th><th scope="col">kind</th><th scope="col">held by</th><th scope="col">baseline</th><th scope="col">candidate</th><th scope="col">change</th></tr></thead>
+<tbody>${rows.map((row) => comparedRow(row, ids))}</tbody></table></div></article>
+`;
+}
+
+function comparedRow({ name, kind, holder, baseline, candidate, moved }: LockRow, ids: RunIds): Markup {
+  const end = (one: HeldEnd | undefined) => (one === undefined ? html`-` : endMarkup(one, ids));
+  return html`<tr class="${moved ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${holder === 'another' ? 'a stopped CPU' : 'the panicking CPU'}</td><td>${end(baseline)}</td><td>${end(candidate)}</td><td>${moved ? 'moved' : ''}</td></tr>
+`;
+}

@@ -1,0 +1,134 @@
+import { dataPlaceText, type RecordedCall, type RecordedFact } from '../../model/recorded-calls.js';
+import { LOCK_FUNCTIONS, type LockFunction, type LockKind } from './lock-functions.js';
+
+/** Before: the other CPUs run. After: they were stopped for ever. */
+export const PHASES = ['before the shootdown', 'after the shootdown'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** A call by which the panicking CPU takes a lock. */
+export interface LockSite {
+  /** The lock function. */
+  readonly function: string;
+  readonly how: LockFunction['how'];
+  /** `clear_IO_APIC_pin+0x43/0x200`: its return address. */
+  readonly from: string;
+  /** Callers, innermost first. */
+  readonly stack: readonly string[];
+  readonly interrupts: boolean;
+  readonly inNmi: boolean;
+  readonly phase: Phase;
+  readonly count: number;
+}
+
+/** A lock that the crash path takes. */
+export interface CrashLock {
+  /** `ioapic_lock`, `runqueues of the panicking CPU`; of an allocated lock, the function that takes it. */
+  readonly name: string;
+  readonly kind: LockKind;
+  /** Absent for an allocated lock. */
+  readonly data?: { readonly symbol: string; readonly offset: number; readonly of?: 'panicking' | 'other' };
+  readonly sites: readonly LockSite[];
+}
+
+/** What one run recorded. */
+export interface Recording {
+  /** Both parts: up to the shootdown, and from there to the jump. */
+  readonly facts: readonly RecordedFact[];
+  /** Number of the panicking CPU. */
+  readonly crasher: number;
+}
+
+/** The end of the first part of a recording: the other CPUs run up to there. */
+export const SHOOTDOWN = 'nmi_shootdown_cpus';
+
+/** The locks that the crash path takes, in the order in which it first takes them, lock function by lock function. */
+export function crashLocks(recordings: readonly Recording[]): CrashLock[] {
+  const locks = new Map<string, { readonly lock: CrashLock; readonly sites: LockSite[] }>();
+  for (const { facts, crasher } of recordings) {
+    /** Names of allocated locks: one address is one lock within a run. */
+    const allocated = new Map<string, string>();
+    for (const fact of facts) {
+      for (const call of fact.calls) {
+        const taken = LOCK_FUNCTIONS.find(({ name }) => name === call.at);
+        if (taken === undefined) continue;
+        const name = nameOf(call, { crasher, allocated });
+        const key = `${taken.kind} ${name}`;
+        const known = locks.get(key) ?? { lock: lockOf(call, { name, taken, crasher }), sites: [] };
+        locks.set(key, known);
+        known.sites.push(siteOf(call, { taken, phase: fact.to === SHOOTDOWN ? PHASES[0] : PHASES[1] }));
+      }
+    }
+  }
+  return [...locks.values()].map(({ lock, sites }) => ({ ...lock, sites: merged(sites) }));
+}
+
+/** Lock functions that no run could record, because the kernel has none of the name. */
+export function missingFunctions(recordings: readonly Recording[]): string[] {
+  const missing = recordings.flatMap(({ facts }) => facts.flatMap((fact) => fact.missing));
+  return LOCK_FUNCTIONS.map(({ name }) => name).filter((name) =>
+    missing.includes(`find the function ${name}`),
+  );
+}
+
+interface Naming {
+  readonly crasher: number;
+  readonly allocated: Map<string, string>;
+}
+
+function nameOf(call: RecordedCall, { crasher, allocated }: Naming): string {
+  const { data, argument } = call;
+  if (data !== undefined) {
+    const place = dataPlaceText({ symbol: data.symbol, offset: data.offset });
+    if (data.cpu === undefined) return place;
+    return `${place} of ${data.cpu === crasher ? 'the panicking CPU' : 'another CPU'}`;
+  }
+  const name = allocated.get(argument) ?? `allocated, taken in ${callerOf(call)}`;
+  allocated.set(argument, name);
+  return name;
+}
+
+function lockOf(
+  { data }: RecordedCall,
+  { name, taken, crasher }: { name: string; taken: LockFunction; crasher: number },
+): CrashLock {
+  const { kind } = taken;
+  if (data === undefined) return { name, kind, sites: [] };
+  const { symbol, offset, cpu } = data;
+  const of = cpu === undefined ? {} : { of: cpu === crasher ? ('panicking' as const) : ('other' as const) };
+  return { name, kind, data: { symbol, offset, ...of }, sites: [] };
+}
+
+/** NMI handlers on a stack (arch/x86/kernel/nmi.c, v6.1). */
+const NMI = /^(?:asm_exc_nmi|exc_nmi|default_do_nmi|nmi_handle|do_nmi|end_repeat_nmi)$/;
+
+function siteOf(call: RecordedCall, { taken, phase }: { taken: LockFunction; phase: Phase }): LockSite {
+  const { from, stack, interrupts, count } = call;
+  const inNmi = stack.some((name) => NMI.test(name));
+  return { function: taken.name, how: taken.how, from, stack, interrupts, inNmi, phase, count };
+}
+
+/** The function that calls, without offset. */
+export function callerOf({ from }: Pick<RecordedCall, 'from'>): string {
+  return from.replace(/\+0x.*$/, '');
+}
+
+/** Sites that differ in nothing but the interrupt flag or the stack of a repetition are one. */
+function merged(sites: readonly LockSite[]): LockSite[] {
+  const bySite = new Map<string, LockSite>();
+  for (const site of sites) {
+    const key = [site.function, site.from, site.phase].join('\n');
+    const known = bySite.get(key);
+    bySite.set(
+      key,
+      known === undefined
+        ? site
+        : {
+            ...known,
+            count: known.count + site.count,
+            interrupts: known.interrupts || site.interrupts,
+            inNmi: known.inNmi || site.inNmi,
+          },
+    );
+  }
+  return [...bySite.values()];
+}

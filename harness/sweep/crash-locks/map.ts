@@ -1,0 +1,117 @@
+import type { Control } from '../map.js';
+import type { PointOutcome } from '../outcome.js';
+import type { LockKind } from './lock-functions.js';
+import type { CrashLock, LockSite } from './locks.js';
+import type { Holder } from './script.js';
+
+/**
+ * A lock's end with one holder: what the run came to; `not taken`: the crash path does not take it when that holder is
+ * stopped; `not run`: a limit or a signal came first.
+ */
+export type HeldEnd = PointOutcome | { readonly end: 'not taken' | 'not run' };
+
+/** A lock of the crash path. Names are stable within `schema` 1. */
+export interface MappedLock {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: LockKind;
+  /** It has no symbol: the name is the function that takes it first. */
+  readonly allocated: boolean;
+  readonly sites: readonly LockSite[];
+  /** With each holder. */
+  readonly held: Readonly<Record<Holder, HeldEnd>>;
+}
+
+/** The map of one kernel. */
+export interface LockMap {
+  readonly schema: 1;
+  readonly sweep: 'crash-locks';
+  readonly kernel: { readonly spec: string; readonly release: string; readonly captureRelease: string };
+  readonly cpus: number;
+  readonly accel: string;
+  /** Command line of the first kernel, without what crashpath adds. */
+  readonly append: string;
+  readonly runs: number;
+  /** False when a recording is missing, or a lock was not run. */
+  readonly complete: boolean;
+  /** Runs that recorded, with no lock held. */
+  readonly controls: readonly Control[];
+  /** Lock functions that the kernel does not have under that name. */
+  readonly missing: readonly string[];
+  /** Lock functions whose recording did not come to the jump, with the reason. */
+  readonly unrecorded: readonly { readonly functions: readonly string[]; readonly why: string }[];
+  readonly locks: readonly MappedLock[];
+}
+
+/** Whether a held lock prevents the dump. Undefined: not known, or never the case. */
+export function isFatal(end: HeldEnd): boolean | undefined {
+  if (end.end === 'unknown' || end.end === 'not taken' || end.end === 'not run') return undefined;
+  return end.end !== 'captured';
+}
+
+/** Makes the map's rows: `outcomeOf` gives what the runs came to, `isTaken` whether there is such a run. */
+export function mappedLocks(
+  locks: readonly CrashLock[],
+  {
+    outcomeOf,
+    isTaken,
+  }: {
+    outcomeOf: (index: number, holder: Holder) => PointOutcome | undefined;
+    isTaken: (lock: CrashLock, index: number, holder: Holder) => boolean;
+  },
+): MappedLock[] {
+  return locks.map((lock, index): MappedLock => {
+    const endWith = (holder: Holder): HeldEnd =>
+      isTaken(lock, index, holder) ? (outcomeOf(index, holder) ?? { end: 'not run' }) : { end: 'not taken' };
+    const { name, kind, data, sites } = lock;
+    return {
+      ...{ index, name, kind, allocated: data === undefined, sites },
+      held: { another: endWith('another'), itself: endWith('itself') },
+    };
+  });
+}
+
+/** A lock of two kernels. */
+export interface LockRow {
+  readonly name: string;
+  readonly kind: LockKind;
+  readonly holder: Holder;
+  readonly baseline: HeldEnd | undefined;
+  readonly candidate: HeldEnd | undefined;
+  /** Fatal in one, harmless in the other. */
+  readonly moved: boolean;
+}
+
+/** Two maps side by side. Names are stable within `schema` 1. */
+export interface LockComparison {
+  readonly schema: 1;
+  readonly sweep: 'crash-locks';
+  readonly baseline: LockMap;
+  readonly candidate: LockMap;
+  readonly rows: readonly LockRow[];
+  readonly moved: boolean;
+}
+
+/** Compares lock by lock, by kind and name. */
+export function compareLockMaps(baseline: LockMap, candidate: LockMap): LockComparison {
+  const keyOf = ({ kind, name }: MappedLock) => `${kind} ${name}`;
+  const keys = [...new Set([...baseline.locks, ...candidate.locks].map(keyOf))];
+  const rows = keys.flatMap((key): LockRow[] => {
+    const one = baseline.locks.find((lock) => keyOf(lock) === key);
+    const other = candidate.locks.find((lock) => keyOf(lock) === key);
+    const either = one ?? other;
+    if (either === undefined) return [];
+    return (['another', 'itself'] as const).map((holder): LockRow => {
+      const [before, after] = [one?.held[holder], other?.held[holder]];
+      const fatal = [before, after].map((end) => (end === undefined ? undefined : isFatal(end)));
+      return {
+        ...{ name: either.name, kind: either.kind, holder, baseline: before, candidate: after },
+        moved: fatal[0] !== undefined && fatal[1] !== undefined && fatal[0] !== fatal[1],
+      };
+    });
+  });
+  return {
+    ...{ schema: 1, sweep: 'crash-locks', baseline, candidate, rows },
+    moved: rows.some(({ moved }) => moved),
+  };
+}

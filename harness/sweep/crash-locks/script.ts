@@ -1,0 +1,150 @@
+import { type Scenario, ScenarioSchema } from '../../plan/scenario.js';
+import type { CallArgument, Location, Step } from '../../trigger/choreography-steps.js';
+import { ROUNDS, TAKES } from './lock-functions.js';
+import { callerOf, type CrashLock, type LockSite, PHASES, SHOOTDOWN } from './locks.js';
+
+/** Who holds the lock: a CPU that the shootdown stops, or the CPU that panics. */
+export const HOLDERS = ['another', 'itself'] as const;
+export type Holder = (typeof HOLDERS)[number];
+
+/** The panicking CPU, and the other one. */
+export const CRASHER_CPU = 0;
+const OTHER_CPU = 1;
+
+/** Milliseconds; a shootdown that nobody answers lasts one second, printing takes several on a busy host. */
+const WITHIN_MS = 120_000;
+
+const EVIDENCE = [
+  'LKML 2012-02-29, Zickus: [PATCH] x86, kdump: No need to disable ioapic in crash path: a lock whose owner was stopped',
+];
+
+const AT_TIMER = 'sysvec_apic_timer_interrupt';
+
+/** Every CPU takes timer interrupts, an idle one last. Interrupts are off there. */
+function crasherToPanic(): Step[] {
+  return [
+    { run: { as: 'crasher', on: CRASHER_CPU, to: AT_TIMER } },
+    { prove: { role: 'crasher', interrupts: 'off' } },
+    { fire: { role: 'crasher', aloneMs: 0 } },
+  ];
+}
+
+const HOLD_OTHER: readonly Step[] = [
+  { hold: { as: 'other', on: OTHER_CPU, at: AT_TIMER } },
+  { prove: { role: 'other', interrupts: 'off' } },
+];
+
+/** Records the locks that one group of functions takes on the crash path. `round` counts from 0. */
+export function recordScenario(round: number): Scenario {
+  const functions = ROUNDS[round];
+  if (functions === undefined) throw new RangeError(`no round ${round} of ${ROUNDS.length}`);
+  const at = functions.map(({ name }) => name);
+  const record = (to: Location): Step => ({
+    record: { role: 'crasher', at, to, missing: 'skip', most: 20_000, withinMs: WITHIN_MS },
+  });
+  return scenario(recordName(round), `records ${at.join(', ')} from panic() to the jump`, [
+    ...HOLD_OTHER,
+    ...crasherToPanic(),
+    record(SHOOTDOWN),
+    record('machine_kexec'),
+    { release: 'all' },
+  ]);
+}
+
+export function recordName(round: number): string {
+  return `crash-locks-record-${round + 1}`;
+}
+
+/**
+ * A scenario in which a lock is held: by the panicking CPU when it panics, or by the other CPU when it is stopped. The
+ * kernel's own trylock takes it, so that its word is what an owner leaves there; the result proves it. Undefined when
+ * the crash path does not take the lock then: before the shootdown, an owner that runs gives it back.
+ */
+export function holdScenario(lock: CrashLock, index: number, holder: Holder): Scenario | undefined {
+  const site = lock.sites.find(({ phase }) => holder === 'itself' || phase === PHASES[1]);
+  if (site === undefined) return undefined;
+  const who = holder === 'another' ? 'a CPU that was stopped' : 'the panicking CPU';
+  const summary = `${lock.name} is held by ${who}`.slice(0, 160);
+  const steps = lock.data === undefined ? atSite(lock, site) : beforehand(lock, lock.data, holder);
+  return scenario(holdName(index, holder), summary, steps);
+}
+
+export function holdName(index: number, holder: Holder): string {
+  return `crash-locks-${String(index).padStart(3, '0')}-${holder}`;
+}
+
+/** The lock and holder of a scenario, by its name; undefined for any other scenario. */
+export function holdOf(name: string): { readonly index: number; readonly holder: Holder } | undefined {
+  const found = /^crash-locks-(\d{3})-(another|itself)$/.exec(name);
+  const holder = HOLDERS.find((known) => known === found?.[2]);
+  return holder === undefined ? undefined : { index: Number(found?.[1]), holder };
+}
+
+/** A lock with a symbol: it is taken before the crash path takes it. */
+function beforehand(lock: CrashLock, data: NonNullable<CrashLock['data']>, holder: Holder): Step[] {
+  const { symbol, offset, of } = data;
+  const address: CallArgument = {
+    addressOf: symbol,
+    ...(offset === 0 ? {} : { offset }),
+    ...(of === undefined ? {} : { of: of === 'panicking' ? 'crasher' : 'other' }),
+  };
+  if (holder === 'itself') {
+    const needsOther = of === 'other' ? HOLD_OTHER : [];
+    const [run, prove, fire] = crasherToPanic();
+    return [...needsOther, run, prove, take(lock, 'crasher', address), fire, { release: 'all' }].filter(
+      (step) => step !== undefined,
+    );
+  }
+  return [
+    ...HOLD_OTHER,
+    ...crasherToPanic(),
+    { run: { as: 'crasher', to: SHOOTDOWN, withinMs: WITHIN_MS } },
+    take(lock, 'other', address),
+    // It has sent the NMI, and waits for its effect.
+    { run: { as: 'crasher', to: '__const_udelay', withinMs: WITHIN_MS } },
+    { prove: { role: 'crasher', stackHas: SHOOTDOWN } },
+    { release: 'all' },
+  ];
+}
+
+/** An allocated lock has no name: it is taken where the crash path is about to take it for the first time. */
+function atSite(lock: CrashLock, site: LockSite): Step[] {
+  return [
+    ...HOLD_OTHER,
+    ...crasherToPanic(),
+    ...(site.phase === PHASES[1]
+      ? [{ run: { as: 'crasher', to: SHOOTDOWN, withinMs: WITHIN_MS } } satisfies Step]
+      : []),
+    { run: { as: 'crasher', to: callOf(site), withinMs: WITHIN_MS } },
+    take(lock, 'crasher', { register: 'rdi', of: 'crasher' }),
+    { prove: { role: 'crasher', in: callerOf(site) } },
+    { release: 'all' },
+  ];
+}
+
+function take({ kind }: CrashLock, role: string, address: CallArgument): Step {
+  const { function: named, returns } = TAKES[kind];
+  return { call: { role, function: named, args: [address], returns } };
+}
+
+/** Bytes of `call rel32`, which the return address follows. */
+const CALL_BYTES = 5;
+
+function callOf({ from }: LockSite): Location {
+  const offset = Number.parseInt(/\+0x([0-9a-f]+)/.exec(from)?.[1] ?? '0', 16) - CALL_BYTES;
+  return { in: callerOf({ from }), offset };
+}
+
+function scenario(name: string, summary: string, steps: readonly Step[]): Scenario {
+  return ScenarioSchema.parse({
+    version: 1,
+    name,
+    summary,
+    evidence: EVIDENCE,
+    guest: { cpus: 2 },
+    // The question is where the crash path ends.
+    vmcore: 'nonce',
+    trigger: { kind: 'choreography', steps: [...steps] },
+    expect: { verdict: 'captured' },
+  });
+}
