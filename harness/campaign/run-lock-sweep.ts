@@ -1,13 +1,12 @@
 import type { RunResult } from '../model/result.js';
 import { rejudge } from '../store/rejudge.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
-import { crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
+import { type CrashLock, crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
 import { type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
   CRASHER_CPU,
   type Holder,
   HOLDERS,
-  holdName,
   holdOf,
   holdScenario,
   recordName,
@@ -44,9 +43,12 @@ export async function runLockSweep(
   if (recordings.length === 0)
     return { kind: 'no-map', why: unrecorded[0]?.why ?? 'it was stopped before anything was recorded' };
   const locks = crashLocks(recordings);
-  const planned = locks
-    .slice(0, options.locksMost)
-    .flatMap((lock, index) => HOLDERS.flatMap((holder) => holdScenario(lock, index, holder) ?? []));
+  const planned = locks.slice(0, options.locksMost).flatMap((lock, index) =>
+    HOLDERS.flatMap((holder) => {
+      const scenario = holdScenario(lock, index, holder);
+      return typeof scenario === 'string' ? [] : [scenario];
+    }),
+  );
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
   for (;;) {
@@ -58,9 +60,10 @@ export async function runLockSweep(
 
   function mapOf(outcomes: ReadonlyMap<string, PointOutcome>): LockMap {
     const { kernel, captureKernel, machine, accel, append } = target.template;
-    const isTaken = (lock: (typeof locks)[number], index: number, holder: Holder) =>
-      holdScenario(lock, index, holder) !== undefined;
-    const outcomeOf = (index: number, holder: Holder) => outcomes.get(holdName(index, holder));
+    const outcomeOf = (lock: CrashLock, index: number, holder: Holder) => {
+      const scenario = holdScenario(lock, index, holder);
+      return typeof scenario === 'string' ? scenario : outcomes.get(scenario.name);
+    };
     return {
       ...{ schema: 1, sweep: 'crash-locks' },
       kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
@@ -73,7 +76,7 @@ export async function runLockSweep(
         locks.length <= options.locksMost &&
         planned.every(({ name }) => outcomes.has(name)),
       ...{ controls, missing: missingFunctions(recordings), unrecorded },
-      locks: mappedLocks(locks, { outcomeOf, isTaken }),
+      locks: mappedLocks(locks, outcomeOf),
     };
   }
 }

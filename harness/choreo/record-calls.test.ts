@@ -186,4 +186,18 @@ t.test('a recording that does not come to its end keeps what it saw, and makes t
   const enough = made([ON_LOCK, ON_LOCK, AT_END]);
   t.equal(await enough.record(2), 2, 'as many as are allowed');
   await t.rejects(made([]).record(), NotReached);
+  const different = Array.from({ length: 1001 }, (_, index) => ({
+    ...ON_LOCK,
+    rdi: ALLOCATED + BigInt(index),
+  }));
+  const endless = made([...different, AT_END]);
+  await t.rejects(endless.record(20_000), {
+    name: 'NotReached',
+    what: 'reach machine_kexec with 1000 different stops',
+  });
+  t.match(
+    endless.facts,
+    [{ reached: false, calls: { length: 1000 } }],
+    'what a guest makes of it is bounded',
+  );
 });

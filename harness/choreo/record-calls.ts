@@ -1,6 +1,11 @@
 import { inspectVcpu, stackOf } from '../autopsy/inspect-vcpu.js';
 import type { Registers } from '../machine/debugger.js';
-import type { RecordedCall } from '../model/recorded-calls.js';
+import {
+  MOST_CALLERS,
+  MOST_CALLS,
+  MOST_NAME_CHARACTERS,
+  type RecordedCall,
+} from '../model/recorded-calls.js';
 import { functionsOf } from '../symbols/index.js';
 import type { CodeLocation } from './code-location.js';
 import type { ChoreographyContext } from './context.js';
@@ -22,7 +27,6 @@ export interface RecordOptions {
 }
 
 const INTERRUPT_FLAG = 0x200n;
-const MOST_CALLERS = 64;
 
 /**
  * Lets a stopped vCPU run, all others held, to a location, and records each time that it is about to execute a place. A
@@ -63,9 +67,9 @@ class CallRecording {
   keep(reached: boolean): void {
     this.#context.fact({
       fact: 'recorded',
-      places: this.#options.places.map(({ name }) => name),
-      missing: [...(this.#options.missing ?? [])],
-      to: this.#options.to.name,
+      places: this.#options.places.map(({ name }) => bounded(name)),
+      missing: (this.#options.missing ?? []).map(bounded),
+      to: bounded(this.#options.to.name),
       reached,
       stops: this.stops,
       calls: [...this.#calls.values()],
@@ -137,14 +141,15 @@ class CallRecording {
       this.#calls.set(key, { ...known, count: known.count + 1 });
       return;
     }
+    if (this.#calls.size >= MOST_CALLS) throw await this.#notReached(`with ${MOST_CALLS} different stops`);
     const data = await this.#names.of(argument);
     const stack = functionsOf(await stackOf(this.#vcpu, this.#context));
     this.#calls.set(key, {
-      at: place.name,
+      at: bounded(place.name),
       argument: `0x${argument.toString(16)}`,
       ...(data === undefined ? {} : { data }),
-      from: symbols.label(from),
-      stack: stack.slice(1, 1 + MOST_CALLERS),
+      from: bounded(symbols.label(from)),
+      stack: stack.slice(1, 1 + MOST_CALLERS).map(bounded),
       interrupts,
       first: this.stops,
       count: 1,
@@ -163,4 +168,9 @@ class CallRecording {
       `"${instruction.text}" has no operand in memory; a place is a function, or an instruction with one`,
     );
   }
+}
+
+/** A recording must be readable again, whatever the guest's names are. */
+function bounded(name: string): string {
+  return name.slice(0, MOST_NAME_CHARACTERS);
 }

@@ -1,26 +1,34 @@
 import { z } from 'zod';
 
+/** Longest name in a recording; symbols have up to 512 characters (KSYM_NAME_LEN, v6.1). */
+export const MOST_NAME_CHARACTERS = 600;
+/** Most calls of a recording that differ. */
+export const MOST_CALLS = 1000;
+/** Most callers of a recorded stack. */
+export const MOST_CALLERS = 64;
+const name = z.string().max(MOST_NAME_CHARACTERS);
+
 /**
  * Stops of one vCPU at one place that are alike: same place, argument, caller and interrupt flag. Addresses are linear,
  * hexadecimal.
  */
 export const RecordedCallSchema = z.object({
   /** The place, as the step names it. */
-  at: z.string().max(300),
+  at: name,
   /** At a function's first instruction its first argument (RDI), else the address of the operand in memory. */
   argument: z.string().regex(/^0x[0-9a-f]{1,16}$/),
   /** What the argument points to, where a symbol covers it; with `cpu`, that CPU's copy of a per-CPU variable. */
   data: z
     .object({
-      symbol: z.string().max(256),
+      symbol: name,
       offset: z.number().int().min(0),
       cpu: z.number().int().optional(),
     })
     .optional(),
   /** The return address as `FUNCTION+OFFSET/SIZE`; at an instruction inside a function, the instruction's own. */
-  from: z.string().max(300),
+  from: name,
   /** Callers at the first of the stops, innermost first, the place's own function left out. */
-  stack: z.array(z.string().max(300)).max(64),
+  stack: z.array(name).max(MOST_CALLERS),
   /** RFLAGS.IF. */
   interrupts: z.boolean(),
   /** Position of the first of them among all stops of the step, from 1. */
@@ -39,12 +47,12 @@ export function dataPlaceText({ symbol, offset, cpu }: DataPlace): string {
 /** What a `record` step saw. `reached`: whether it came to its end; otherwise what follows the last stop is unknown. */
 export const RecordedFactSchema = z.object({
   fact: z.literal('recorded'),
-  places: z.array(z.string().max(300)),
+  places: z.array(name),
   /** What the kernel does not have of the places: `find the function _raw_read_lock`. */
-  missing: z.array(z.string().max(700)),
-  to: z.string().max(300),
+  missing: z.array(name),
+  to: name,
   reached: z.boolean(),
   stops: z.number().int(),
-  calls: z.array(RecordedCallSchema),
+  calls: z.array(RecordedCallSchema).max(MOST_CALLS),
 });
 export type RecordedFact = z.infer<typeof RecordedFactSchema>;

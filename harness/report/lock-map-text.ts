@@ -62,6 +62,7 @@ function siteText({ how, from, count, phase }: LockSite): string {
 /** How a lock's run ended, for people. */
 export function endText(end: HeldEnd): string {
   if (end.end === 'not taken') return '- not taken then';
+  if (end.end === 'no name') return 'unknown: it has no name';
   if (end.end === 'not run') return 'NOT RUN';
   return 'text' in end ? safeName(end.text) : end.end;
 }

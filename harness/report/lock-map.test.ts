@@ -2,7 +2,6 @@ import t from 'tap';
 import type { EndWord } from '../model/verdict.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
 import { compareLockMaps, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
-import type { Holder } from '../sweep/crash-locks/script.js';
 import { madeOutcome } from '../testing/builders/instruction-trace.js';
 import { STOCK_FACTS } from '../testing/builders/recorded-calls.js';
 import { lockComparisonText, lockMapText } from './lock-map-text.js';
@@ -18,11 +17,11 @@ function madeMap(ends: Readonly<Record<string, EndWord>>, given: Partial<LockMap
     kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },
     controls: [{ verdict: 'captured', runId: 'a-record-1' }],
     ...{ missing: [], unrecorded: [] },
-    locks: mappedLocks(LOCKS, {
-      isTaken: ({ name }, _, holder) => holder === 'itself' || name === 'ioapic_lock',
-      outcomeOf: (index: number, holder: Holder) =>
-        madeOutcome(ends[`${LOCKS[index]?.name} ${holder}`] ?? 'captured'),
-    }),
+    locks: mappedLocks(LOCKS, ({ name }, _, holder) =>
+      holder === 'itself' || name === 'ioapic_lock'
+        ? madeOutcome(ends[`${name} ${holder}`] ?? 'captured')
+        : 'not taken',
+    ),
     ...given,
   };
 }

@@ -96,7 +96,7 @@ const Prove = z.strictObject({ prove: StateProofSchema });
 /** Integer arguments of the System V ABI for x86-64, in their order. */
 export const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
 /** An integer argument: a number, or hexadecimal text for values beyond YAML's exact numbers. */
-const argument = z.union([
+export const CallArgumentSchema = z.union([
   z.number().int(),
   z
     .string()
@@ -108,7 +108,7 @@ const argument = z.union([
 ]);
 const called = {
   function: symbolsSchema,
-  args: z.array(argument).max(6, 'takes six arguments at most (those in registers)').default([]),
+  args: z.array(CallArgumentSchema).max(6, 'takes six arguments at most (those in registers)').default([]),
 };
 const Call = z.strictObject({
   /**
@@ -185,7 +185,7 @@ export type WrittenStep = z.input<typeof StepSchema>;
 /** The value under a step's verb. */
 export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[Verb];
 export type DirectedCall = z.infer<typeof Call>['call'];
-export type CallArgument = z.infer<typeof argument>;
+export type CallArgument = z.infer<typeof CallArgumentSchema>;
 
 /** The word that names a step. */
 export type Verb = KeyOf<Step>;

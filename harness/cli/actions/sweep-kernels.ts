@@ -114,7 +114,7 @@ async function sweepOne(
         : await runLockSweep(directory, arm, { ...options, locksMost: pointsMost });
     return sweep.kind === 'map' ? sweep : { kind: 'none', why: sweep.why };
   } finally {
-    await templates.close();
+    templates.close();
   }
 }
 

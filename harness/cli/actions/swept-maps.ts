@@ -15,7 +15,9 @@ export type SweptComparison = MapComparison | LockComparison;
 export function isWhole(map: SweptMap): boolean {
   if (!map.complete) return false;
   if (map.sweep === 'nmi-transition') return map.probed.every(({ outcome }) => outcome.end !== 'unknown');
-  return map.locks.every(({ held }) => Object.values(held).every(({ end }) => end !== 'unknown'));
+  return map.locks.every(({ held }) =>
+    Object.values(held).every(({ end }) => end !== 'unknown' && end !== 'no name'),
+  );
 }
 
 /** Compares two maps; undefined for one, or for maps of different sweeps. */

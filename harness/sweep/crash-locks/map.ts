@@ -2,13 +2,12 @@ import type { Control } from '../map.js';
 import type { PointOutcome } from '../outcome.js';
 import type { LockKind } from './lock-functions.js';
 import type { CrashLock, LockSite } from './locks.js';
-import type { Holder } from './script.js';
+import type { Holder, NoHold } from './script.js';
 
 /**
- * A lock's end with one holder: what the run came to; `not taken`: the crash path does not take it when that holder is
- * stopped; `not run`: a limit or a signal came first.
+ * A lock's end with one holder: what the run came to, or why there is none; `not run`: a limit or a signal came first.
  */
-export type HeldEnd = PointOutcome | { readonly end: 'not taken' | 'not run' };
+export type HeldEnd = PointOutcome | { readonly end: NoHold | 'not run' };
 
 /** A lock of the crash path. Names are stable within `schema` 1. */
 export interface MappedLock {
@@ -45,24 +44,20 @@ export interface LockMap {
 
 /** Whether a held lock prevents the dump. Undefined: not known, or never the case. */
 export function isFatal(end: HeldEnd): boolean | undefined {
-  if (end.end === 'unknown' || end.end === 'not taken' || end.end === 'not run') return undefined;
+  if (!('runId' in end) || end.end === 'unknown') return undefined;
   return end.end !== 'captured';
 }
 
-/** Makes the map's rows: `outcomeOf` gives what the runs came to, `isTaken` whether there is such a run. */
+/** Makes the map's rows: `outcomeOf` gives what a run came to, or why there is no such run. */
 export function mappedLocks(
   locks: readonly CrashLock[],
-  {
-    outcomeOf,
-    isTaken,
-  }: {
-    outcomeOf: (index: number, holder: Holder) => PointOutcome | undefined;
-    isTaken: (lock: CrashLock, index: number, holder: Holder) => boolean;
-  },
+  outcomeOf: (lock: CrashLock, index: number, holder: Holder) => PointOutcome | NoHold | undefined,
 ): MappedLock[] {
   return locks.map((lock, index): MappedLock => {
-    const endWith = (holder: Holder): HeldEnd =>
-      isTaken(lock, index, holder) ? (outcomeOf(index, holder) ?? { end: 'not run' }) : { end: 'not taken' };
+    const endWith = (holder: Holder): HeldEnd => {
+      const outcome = outcomeOf(lock, index, holder);
+      return typeof outcome === 'object' ? outcome : { end: outcome ?? 'not run' };
+    };
     const { name, kind, data, sites } = lock;
     return {
       ...{ index, name, kind, allocated: data === undefined, sites },

@@ -13,8 +13,9 @@ function lockOf(name: string): CrashLock {
   return lock;
 }
 
-function stepsOf(scenario: ReturnType<typeof recordScenario> | undefined) {
-  if (scenario?.trigger.kind !== 'choreography') throw new Error('no choreography');
+function stepsOf(scenario: ReturnType<typeof holdScenario>) {
+  if (typeof scenario === 'string' || scenario.trigger.kind !== 'choreography')
+    throw new Error('no choreography');
   t.equal(contradictionIn(scenario.trigger.steps, 2), undefined, scenario.summary);
   return scenario.trigger.steps;
 }
@@ -52,7 +53,7 @@ t.test('a lock that is taken after the shootdown is held by the CPU that is stop
 });
 
 t.test('one that is taken before the shootdown alone is held by the panicking CPU alone', async (t) => {
-  t.equal(holdScenario(lockOf('console_sem'), 0, 'another'), undefined);
+  t.equal(holdScenario(lockOf('console_sem'), 0, 'another'), 'not taken');
   const steps = stepsOf(holdScenario(lockOf('console_sem'), 0, 'itself'));
   const taken = steps.findIndex((step) => 'call' in step);
   t.match(steps[taken], { call: { role: 'crasher' } });
@@ -101,4 +102,18 @@ t.test('names lead back to the lock and its holder', async (t) => {
   t.strictSame(holdOf(holdName(7, 'another')), { index: 7, holder: 'another' });
   t.equal(holdOf('crash-locks-record-1'), undefined);
   t.equal(holdOf('nmi-transition-0007'), undefined);
+});
+
+t.test('names come out of the guest: what a script cannot have is said, and nothing is thrown', async (t) => {
+  const end = (call: Parameters<typeof madeCall>[0]) => {
+    const facts = [madeRecorded('machine_kexec', [madeCall(call)])];
+    const [lock] = crashLocks([{ facts, crasher: 0 }]);
+    return lock === undefined ? 'no lock' : holdScenario(lock, 0, 'another');
+  };
+  const at = '_raw_spin_lock';
+  t.equal(end({ at, data: { symbol: 'a: [b', offset: 0 } }), 'no name');
+  t.equal(end({ at, data: { symbol: 'log_buf', offset: 1 << 24 } }), 'no name', 'far into a buffer');
+  t.equal(end({ at, from: '0xffffffffc0123456' }), 'no name', 'code without a symbol');
+  t.equal(end({ at, from: 'f+0x2/0x10' }), 'no name', 'no call ends there');
+  t.type(end({ at, from: 'f.isra.0+0x20/0x80 [module]' }), 'object');
 });

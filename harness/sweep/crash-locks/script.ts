@@ -1,5 +1,11 @@
 import { type Scenario, ScenarioSchema } from '../../plan/scenario.js';
-import type { CallArgument, Location, Step } from '../../trigger/choreography-steps.js';
+import {
+  type CallArgument,
+  CallArgumentSchema,
+  type Location,
+  LocationSchema,
+  type Step,
+} from '../../trigger/choreography-steps.js';
 import { ROUNDS, TAKES } from './lock-functions.js';
 import { callerOf, type CrashLock, type LockSite, PHASES, SHOOTDOWN } from './locks.js';
 
@@ -56,13 +62,19 @@ export function recordName(round: number): string {
 }
 
 /**
- * A scenario in which a lock is held: by the panicking CPU when it panics, or by the other CPU when it is stopped. The
- * kernel's own trylock takes it, so that its word is what an owner leaves there; the result proves it. Undefined when
- * the crash path does not take the lock then: before the shootdown, an owner that runs gives it back.
+ * Why there is no run with a lock held. `not taken`: the crash path does not take it after the shootdown; before it, an
+ * owner that runs gives it back. `no name`: neither the lock nor the place that takes it can be named in a script.
  */
-export function holdScenario(lock: CrashLock, index: number, holder: Holder): Scenario | undefined {
+export type NoHold = 'not taken' | 'no name';
+
+/**
+ * A scenario in which a lock is held: by the panicking CPU when it panics, or by the other CPU when it is stopped. The
+ * kernel's own trylock takes it, so that its word is what an owner leaves there; the result proves it.
+ */
+export function holdScenario(lock: CrashLock, index: number, holder: Holder): Scenario | NoHold {
   const site = lock.sites.find(({ phase }) => holder === 'itself' || phase === PHASES[1]);
-  if (site === undefined) return undefined;
+  if (site === undefined) return 'not taken';
+  if (!isNameable(lock, site)) return 'no name';
   const who = holder === 'another' ? 'a CPU that was stopped' : 'the panicking CPU';
   const summary = `${lock.name} is held by ${who}`.slice(0, 160);
   const steps = lock.data === undefined ? atSite(lock, site) : beforehand(lock, lock.data, holder);
@@ -78,6 +90,12 @@ export function holdOf(name: string): { readonly index: number; readonly holder:
   const found = /^crash-locks-(\d{3})-(another|itself)$/.exec(name);
   const holder = HOLDERS.find((known) => known === found?.[2]);
   return holder === undefined ? undefined : { index: Number(found?.[1]), holder };
+}
+
+/** Names come out of the guest: not every one is what a script can have. */
+function isNameable({ data }: CrashLock, site: LockSite): boolean {
+  if (data === undefined) return LocationSchema.safeParse(callOf(site)).success;
+  return CallArgumentSchema.safeParse({ addressOf: data.symbol, offset: data.offset }).success;
 }
 
 /** A lock with a symbol: it is taken before the crash path takes it. */
