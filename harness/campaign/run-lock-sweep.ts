@@ -1,12 +1,10 @@
 import type { RunResult } from '../model/result.js';
 import { rejudge } from '../store/rejudge.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
-import { type CrashLock, crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
+import { crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
 import { type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
   CRASHER_CPU,
-  type Holder,
-  HOLDERS,
   holdOf,
   holdScenario,
   recordName,
@@ -15,7 +13,7 @@ import {
 import type { Control } from '../sweep/map.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { isInconclusive } from './record-trace.js';
-import { type SweepArm, type SweepRunOptions, SweepRuns, TRIES } from './sweep-runs.js';
+import { guestOfMap, type SweepArm, type SweepRunOptions, SweepRuns, TRIES } from './sweep-runs.js';
 
 /** Options of {@link runLockSweep}. */
 export interface LockSweepOptions extends SweepRunOptions {
@@ -43,12 +41,13 @@ export async function runLockSweep(
   if (recordings.length === 0)
     return { kind: 'no-map', why: unrecorded[0]?.why ?? 'it was stopped before anything was recorded' };
   const locks = crashLocks(recordings);
-  const planned = locks.slice(0, options.locksMost).flatMap((lock, index) =>
-    HOLDERS.flatMap((holder) => {
-      const scenario = holdScenario(lock, index, holder);
-      return typeof scenario === 'string' ? [] : [scenario];
-    }),
-  );
+  const held = locks.map((lock, index) => ({
+    another: holdScenario(lock, index, 'another'),
+    itself: holdScenario(lock, index, 'itself'),
+  }));
+  const planned = held
+    .slice(0, options.locksMost)
+    .flatMap(({ another, itself }) => [another, itself].filter((scenario) => typeof scenario !== 'string'));
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
   for (;;) {
@@ -59,24 +58,20 @@ export async function runLockSweep(
   }
 
   function mapOf(outcomes: ReadonlyMap<string, PointOutcome>): LockMap {
-    const { kernel, captureKernel, machine, accel, append } = target.template;
-    const outcomeOf = (lock: CrashLock, index: number, holder: Holder) => {
-      const scenario = holdScenario(lock, index, holder);
-      return typeof scenario === 'string' ? scenario : outcomes.get(scenario.name);
-    };
     return {
       ...{ schema: 1, sweep: 'crash-locks' },
-      kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
-      cpus: machine.cpus,
-      accel: accel.unproved === undefined ? accel.accel : `${accel.accel}, not proved`,
-      append,
+      ...guestOfMap(target.template),
+      append: target.template.append,
       runs: runs.count,
       complete:
         unrecorded.length === 0 &&
         locks.length <= options.locksMost &&
         planned.every(({ name }) => outcomes.has(name)),
       ...{ controls, missing: missingFunctions(recordings), unrecorded },
-      locks: mappedLocks(locks, outcomeOf),
+      locks: mappedLocks(locks, (index, holder) => {
+        const scenario = held[index]?.[holder];
+        return typeof scenario === 'object' ? outcomes.get(scenario.name) : scenario;
+      }),
     };
   }
 }

@@ -4,7 +4,7 @@ import { landmarks, nextPoints } from '../sweep/next-points.js';
 import type { EndWord } from '../model/verdict.js';
 import { pointOf, pointScenario, traceName } from '../sweep/script.js';
 import { isInconclusive, recordTrace } from './record-trace.js';
-import { type SweepArm, type SweepRunOptions, SweepRuns } from './sweep-runs.js';
+import { guestOfMap, type SweepArm, type SweepRunOptions, SweepRuns } from './sweep-runs.js';
 
 /** Options of {@link runSweep}. */
 export interface SweepOptions extends SweepRunOptions {
@@ -46,11 +46,8 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
     );
     outcomes = await runs.outcomes(pointOf);
   }
-  const { kernel, captureKernel, machine, accel } = target.template;
   const map = mapOf(trace, outcomes, {
-    kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
-    cpus: machine.cpus,
-    accel: accel.unproved === undefined ? accel.accel : `${accel.accel}, not proved`,
+    ...guestOfMap(target.template),
     runs: runs.count,
     complete,
     control,

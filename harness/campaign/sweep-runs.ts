@@ -3,6 +3,7 @@ import { isCutOff, type RunResult } from '../model/result.js';
 import type { Scenario } from '../plan/scenario.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { resetKind } from '../machine/qemu/reset-kind.js';
+import type { MapHead } from '../sweep/map.js';
 import { outcomeOf, type PointOutcome } from '../sweep/outcome.js';
 import { derivePlan } from './derive-plan.js';
 import { type CampaignOptions, runCampaign } from './run-campaign.js';
@@ -15,6 +16,20 @@ export interface SweepArm {
   readonly arm: 'a' | 'b';
   /** A plan for this kernel whose QEMU can inject NMIs. */
   readonly template: RunPlan;
+}
+
+/** What a map says of its guest. */
+export function guestOfMap({
+  kernel,
+  captureKernel,
+  machine,
+  accel,
+}: RunPlan): Pick<MapHead, 'kernel' | 'cpus' | 'accel'> {
+  return {
+    kernel: { spec: kernel.spec, release: kernel.release, captureRelease: captureKernel.release },
+    cpus: machine.cpus,
+    accel: accel.unproved === undefined ? accel.accel : `${accel.accel}, not proved`,
+  };
 }
 
 /** Options of a sweep's runs. */

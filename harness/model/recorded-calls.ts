@@ -38,10 +38,9 @@ export const RecordedCallSchema = z.object({
 export type RecordedCall = z.infer<typeof RecordedCallSchema>;
 export type DataPlace = NonNullable<RecordedCall['data']>;
 
-/** `ioapic_lock`, `runqueues+0x8 of cpu1`. */
-export function dataPlaceText({ symbol, offset, cpu }: DataPlace): string {
-  const place = offset === 0 ? symbol : `${symbol}+0x${offset.toString(16)}`;
-  return cpu === undefined ? place : `${place} of cpu${cpu}`;
+/** `ioapic_lock`, `runqueues+0x8`. */
+export function dataPlaceText({ symbol, offset }: Pick<DataPlace, 'symbol' | 'offset'>): string {
+  return offset === 0 ? symbol : `${symbol}+0x${offset.toString(16)}`;
 }
 
 /** What a `record` step saw. `reached`: whether it came to its end; otherwise what follows the last stop is unknown. */

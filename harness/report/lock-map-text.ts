@@ -6,6 +6,7 @@ import {
   type LockMap,
   type MappedLock,
 } from '../sweep/crash-locks/map.js';
+import type { Holder } from '../sweep/crash-locks/script.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
 import { countOf, safeName } from './words.js';
 
@@ -68,7 +69,7 @@ export function endText(end: HeldEnd): string {
 }
 
 function fatalLines({ locks }: LockMap): string[] {
-  const fatal = locks.filter((lock) => isFatalLock(lock));
+  const fatal = locks.filter(isFatalLock);
   if (fatal.length === 0) return ['no lock is fatal when it is held'];
   return fatal.map((lock) => {
     const holders = [
@@ -80,8 +81,14 @@ function fatalLines({ locks }: LockMap): string[] {
   });
 }
 
+/** Who holds a lock, in words. */
+export const HOLDER_WORDS: Readonly<Record<Holder, string>> = {
+  another: 'a stopped CPU',
+  itself: 'the panicking CPU',
+};
+
 /** Whether the lock prevents the dump, whoever holds it. */
-export function isFatalLock({ held }: MappedLock): boolean {
+export function isFatalLock({ held }: Pick<MappedLock, 'held'>): boolean {
   return isFatal(held.another) === true || isFatal(held.itself) === true;
 }
 
@@ -99,7 +106,7 @@ export function lockComparisonText({ baseline, candidate, rows, moved }: LockCom
   const cells = rows.map((row): CellLine[][] => [
     [{ text: safeName(row.name) }],
     [{ text: row.kind }],
-    [{ text: row.holder === 'another' ? 'a stopped CPU' : 'the panicking CPU' }],
+    [{ text: HOLDER_WORDS[row.holder] }],
     [{ text: row.baseline === undefined ? '-' : endText(row.baseline) }],
     [{ text: row.candidate === undefined ? '-' : endText(row.candidate) }],
     [{ text: row.moved ? 'MOVED' : '' }],

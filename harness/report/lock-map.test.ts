@@ -17,11 +17,12 @@ function madeMap(ends: Readonly<Record<string, EndWord>>, given: Partial<LockMap
     kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },
     controls: [{ verdict: 'captured', runId: 'a-record-1' }],
     ...{ missing: [], unrecorded: [] },
-    locks: mappedLocks(LOCKS, ({ name }, _, holder) =>
-      holder === 'itself' || name === 'ioapic_lock'
+    locks: mappedLocks(LOCKS, (index, holder) => {
+      const name = LOCKS[index]?.name ?? '';
+      return holder === 'itself' || name === 'ioapic_lock'
         ? madeOutcome(ends[`${name} ${holder}`] ?? 'captured')
-        : 'not taken',
-    ),
+        : 'not taken';
+    }),
     ...given,
   };
 }

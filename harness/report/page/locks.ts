@@ -1,13 +1,12 @@
 import { callerOf, type LockSite } from '../../sweep/crash-locks/locks.js';
 import {
   type HeldEnd,
-  isFatal,
   type LockComparison,
   type LockMap,
   type LockRow,
   type MappedLock,
 } from '../../sweep/crash-locks/map.js';
-import { endText, lockMapHead } from '../lock-map-text.js';
+import { endText, HOLDER_WORDS, isFatalLock, lockMapHead } from '../lock-map-text.js';
 import { countOf, safeName } from '../words.js';
 import { html, type Markup } from './html.js';
 import type { RunIds } from './run-ids.js';
@@ -34,7 +33,7 @@ ${lockMapHead(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
 }
 
 function lockRow({ name, kind, sites, held }: MappedLock, ids: RunIds): Markup {
-  const fatal = Object.values(held).some((end) => isFatal(end) === true);
+  const fatal = isFatalLock({ held });
   return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}</td><td>${endMarkup(held.itself, ids)}</td></tr>
 `;
 }
@@ -63,6 +62,6 @@ function comparisonArticle({ rows, moved }: LockComparison, ids: RunIds): Markup
 
 function comparedRow({ name, kind, holder, baseline, candidate, moved }: LockRow, ids: RunIds): Markup {
   const end = (one: HeldEnd | undefined) => (one === undefined ? html`-` : endMarkup(one, ids));
-  return html`<tr class="${moved ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${holder === 'another' ? 'a stopped CPU' : 'the panicking CPU'}</td><td>${end(baseline)}</td><td>${end(candidate)}</td><td>${moved ? 'moved' : ''}</td></tr>
+  return html`<tr class="${moved ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${HOLDER_WORDS[holder]}</td><td>${end(baseline)}</td><td>${end(candidate)}</td><td>${moved ? 'moved' : ''}</td></tr>
 `;
 }

@@ -78,7 +78,7 @@ interface Naming {
 function nameOf(call: RecordedCall, { crasher, allocated }: Naming): string {
   const { data, argument } = call;
   if (data !== undefined) {
-    const place = dataPlaceText({ symbol: data.symbol, offset: data.offset });
+    const place = dataPlaceText(data);
     if (data.cpu === undefined) return place;
     return `${place} of ${data.cpu === crasher ? 'the panicking CPU' : 'another CPU'}`;
   }

@@ -2,7 +2,7 @@ import type { Control } from '../map.js';
 import type { PointOutcome } from '../outcome.js';
 import type { LockKind } from './lock-functions.js';
 import type { CrashLock, LockSite } from './locks.js';
-import type { Holder, NoHold } from './script.js';
+import { type Holder, HOLDERS, type NoHold } from './script.js';
 
 /**
  * A lock's end with one holder: what the run came to, or why there is none; `not run`: a limit or a signal came first.
@@ -51,11 +51,11 @@ export function isFatal(end: HeldEnd): boolean | undefined {
 /** Makes the map's rows: `outcomeOf` gives what a run came to, or why there is no such run. */
 export function mappedLocks(
   locks: readonly CrashLock[],
-  outcomeOf: (lock: CrashLock, index: number, holder: Holder) => PointOutcome | NoHold | undefined,
+  outcomeOf: (index: number, holder: Holder) => PointOutcome | NoHold | undefined,
 ): MappedLock[] {
   return locks.map((lock, index): MappedLock => {
     const endWith = (holder: Holder): HeldEnd => {
-      const outcome = outcomeOf(lock, index, holder);
+      const outcome = outcomeOf(index, holder);
       return typeof outcome === 'object' ? outcome : { end: outcome ?? 'not run' };
     };
     const { name, kind, data, sites } = lock;
@@ -96,7 +96,7 @@ export function compareLockMaps(baseline: LockMap, candidate: LockMap): LockComp
     const other = candidate.locks.find((lock) => keyOf(lock) === key);
     const either = one ?? other;
     if (either === undefined) return [];
-    return (['another', 'itself'] as const).map((holder): LockRow => {
+    return HOLDERS.map((holder): LockRow => {
       const [before, after] = [one?.held[holder], other?.held[holder]];
       const fatal = [before, after].map((end) => (end === undefined ? undefined : isFatal(end)));
       return {
