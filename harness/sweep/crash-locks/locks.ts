@@ -1,4 +1,5 @@
 import { dataPlaceText, type RecordedCall, type RecordedFact } from '../../model/recorded-calls.js';
+import { entryOf } from '../../stacks/cpu-stack.js';
 import { LOCK_FUNCTIONS, type LockFunction, type LockKind } from './lock-functions.js';
 
 /** Before: the other CPUs run. After: they were stopped for ever. */
@@ -98,12 +99,9 @@ function lockOf(
   return { name, kind, data: { symbol, offset, ...of }, sites: [] };
 }
 
-/** NMI handlers on a stack (arch/x86/kernel/nmi.c, v6.1). */
-const NMI = /^(?:asm_exc_nmi|exc_nmi|default_do_nmi|nmi_handle|do_nmi|end_repeat_nmi)$/;
-
 function siteOf(call: RecordedCall, { taken, phase }: { taken: LockFunction; phase: Phase }): LockSite {
   const { from, stack, interrupts, count } = call;
-  const inNmi = stack.some((name) => NMI.test(name));
+  const inNmi = stack.some((name) => entryOf(name) === 'nmi');
   return { function: taken.name, how: taken.how, from, stack, interrupts, inNmi, phase, count };
 }
 
