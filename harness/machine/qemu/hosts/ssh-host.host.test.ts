@@ -83,7 +83,7 @@ void t.test('and when its supervisor is killed', async (t) => {
 void t.test('and when its directory is removed', async (t) => {
   const { place, qemu, left, isGone, runs } = await placeBehindProxy(t, { script: STUBBORN });
   const { exited } = await place.start(qemu, []);
-  for (const name of await readdir(runs)) await rm(join(runs, name), { recursive: true });
+  for (const name of await readdir(runs)) await rm(join(runs, name), { recursive: true, maxRetries: 20 });
   t.match(await exited, { lost: /its directory there was removed/ });
   t.ok(await eventually(isGone, GONE_MS), `what is left: ${(await left()).join(' ')}`);
 });
