@@ -1,11 +1,13 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { RecordedFact } from '../model/recorded-calls.js';
+import type { LockTakersFact } from '../model/lock-takers.js';
+import type { HostFact } from '../model/record.js';
 import type { RunResult } from '../model/result.js';
 import { RECORDING } from '../store/recorder.js';
 import { writeJson } from '../store/stored-file.js';
-import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
+import { confirmName, TAKERS_NAME } from '../sweep/crash-locks/confirm.js';
+import { ROUNDS, takingFunctions } from '../sweep/crash-locks/lock-functions.js';
 import { holdName, recordName } from '../sweep/crash-locks/script.js';
 import { madeRecorded, STOCK_FACTS } from '../testing/builders/recorded-calls.js';
 import { madePlan } from '../testing/builders/runs.js';
@@ -14,7 +16,7 @@ import { type LockSweepOptions, runLockSweep } from './run-lock-sweep.js';
 interface MadeRun {
   readonly name: string;
   readonly verdict: RunResult['verdict'];
-  readonly facts?: readonly RecordedFact[];
+  readonly facts?: readonly HostFact[];
 }
 
 const NOTHING = [madeRecorded('nmi_shootdown_cpus', []), madeRecorded('machine_kexec', [])];
@@ -25,6 +27,20 @@ const RECORDED: readonly MadeRun[] = ROUNDS.map((_, round) => ({
   verdict: 'captured',
   facts: round === 0 ? STOCK_FACTS : NOTHING,
 }));
+
+const TAKERS: LockTakersFact = {
+  ...{ fact: 'lock-takers', lock: 'console_sem', offset: 0, bytes: 4096, more: 0 },
+  by: takingFunctions('spinlock'),
+  takers: [
+    { in: 'down_console_sem', offset: 7, callee: 'down', taken: { in: 'down', offset: 20 } },
+    { in: '__up_console_sem.constprop.0', offset: 7, callee: 'up', taken: { in: 'up', offset: 37 } },
+  ],
+};
+
+const CONFIRMED: readonly MadeRun[] = [
+  { name: TAKERS_NAME, verdict: 'captured', facts: [TAKERS] },
+  { name: confirmName(0, 'itself', 0), verdict: 'crash-path-hang' },
+];
 
 const HELD: readonly MadeRun[] = [
   { name: holdName(0, 'itself'), verdict: 'crash-path-hang' },
@@ -75,8 +91,10 @@ const swept = async (t: Test, runs: readonly MadeRun[], options: Partial<LockSwe
 
 t.test('a sweep that has all its runs is resumed without a new one', async (t) => {
   const plans: string[] = [];
-  const sweep = await swept(t, [...RECORDED, ...HELD], { onPlan: (text) => void plans.push(text) });
-  t.strictSame(plans, ['3 locks at 4 places; 4 runs']);
+  const sweep = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED], {
+    onPlan: (text) => void plans.push(text),
+  });
+  t.strictSame(plans, ['3 locks at 4 places; 4 runs', '1 fatal if held; up to 1 runs to confirm them']);
   t.match(sweep, { kind: 'map', map: { complete: true, unrecorded: [], missing: [] } });
   if (sweep.kind !== 'map') return;
   t.strictSame(
@@ -88,6 +106,42 @@ t.test('a sweep that has all its runs is resumed without a new one', async (t) =
     ],
   );
   t.equal(sweep.map.controls.length, ROUNDS.length);
+  t.match(sweep.map.locks[0]?.confirmed, {
+    another: undefined,
+    itself: {
+      end: 'confirmed',
+      takers: [
+        { in: 'down_console_sem', stimulus: undefined },
+        { in: '__up_console_sem.constprop.0', stimulus: 'messages to the kernel log' },
+      ],
+      tried: [{ in: '__up_console_sem.constprop.0' }],
+    },
+  });
+});
+
+t.test('a lock is confirmed by a run that hangs, by nothing else', async (t) => {
+  const endWith = async (runs: readonly MadeRun[]) => {
+    const sweep = await swept(t, [...RECORDED, ...HELD, ...runs]);
+    return sweep.kind === 'map' ? [sweep.map.locks[0]?.confirmed.itself?.end, sweep.map.complete] : sweep.why;
+  };
+  const [search, hang] = CONFIRMED;
+  if (search === undefined || hang === undefined) throw new Error('no runs');
+  t.strictSame(await endWith([search, { ...hang, verdict: 'captured' }]), ['harmless there', true]);
+  const lost = { ...hang, verdict: 'void' as const };
+  t.strictSame(await endWith([search, lost, lost]), ['not reached', true]);
+  t.strictSame(await endWith([search, lost, hang]), ['confirmed', true], 'a second try');
+  const facts = (takers: LockTakersFact['takers']) => [{ ...search, facts: [{ ...TAKERS, takers }] }];
+  t.strictSame(await endWith(facts(TAKERS.takers.slice(0, 1))), ['no stimulus', true]);
+  t.strictSame(await endWith(facts([])), ['no taker', true]);
+  const other = [{ ...search, facts: [{ ...TAKERS, by: ['mutex_lock'] }] }];
+  t.strictSame(await endWith(other), ['not run', false], 'the mutex of that name was searched');
+  t.strictSame(
+    await endWith([
+      { ...search, facts: [] },
+      { ...search, facts: [] },
+    ]),
+    ['not run', false],
+  );
 });
 
 t.test('a recording that failed twice is named, and the map is not complete', async (t) => {
@@ -96,7 +150,7 @@ t.test('a recording that failed twice is named, and the map is not complete', as
   );
   const again = failed[3];
   if (again === undefined) throw new Error('no round');
-  const sweep = await swept(t, [...failed, again, ...HELD]);
+  const sweep = await swept(t, [...failed, again, ...HELD, ...CONFIRMED]);
   t.match(sweep, {
     kind: 'map',
     map: { complete: false, unrecorded: [{ functions: ROUNDS[3]?.map(({ name }) => name), why: 'made' }] },
@@ -117,6 +171,6 @@ t.test('nothing recorded is no map', async (t) => {
 });
 
 t.test('a limit of locks leaves the rest not run', async (t) => {
-  const sweep = await swept(t, [...RECORDED, ...HELD], { locksMost: 1 });
+  const sweep = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED], { locksMost: 1 });
   t.match(sweep, { kind: 'map', map: { complete: false } });
 });

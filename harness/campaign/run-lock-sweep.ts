@@ -1,10 +1,13 @@
 import type { RunResult } from '../model/result.js';
 import { rejudge } from '../store/rejudge.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
-import { crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
-import { type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
+import type { Confirmation } from '../sweep/crash-locks/confirm.js';
+import { type CrashLock, crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
+import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
   CRASHER_CPU,
+  type Holder,
+  HOLDERS,
   holdOf,
   holdScenario,
   recordName,
@@ -12,6 +15,7 @@ import {
 } from '../sweep/crash-locks/script.js';
 import type { Control } from '../sweep/map.js';
 import type { PointOutcome } from '../sweep/outcome.js';
+import { confirmLocks, type FatalLock } from './confirm-locks.js';
 import { isInconclusive } from './record-trace.js';
 import { guestOfMap, type SweepArm, type SweepRunOptions, SweepRuns, TRIES } from './sweep-runs.js';
 
@@ -53,11 +57,30 @@ export async function runLockSweep(
   for (;;) {
     const outcomes = await runs.outcomes((name) => (holdOf(name) === undefined ? undefined : name));
     const open = planned.filter(({ name }) => !outcomes.has(name));
-    if (open.length === 0 || options.signal?.aborted === true) return { kind: 'map', map: mapOf(outcomes) };
-    await runs.run(open, options);
+    if (open.length > 0 && options.signal?.aborted !== true) {
+      await runs.run(open, options);
+      continue;
+    }
+    const fatal = fatalLocks(locks, (index, holder) => {
+      const scenario = held[index]?.[holder];
+      return typeof scenario === 'object' ? outcomes.get(scenario.name) : undefined;
+    });
+    const confirmationOf = await confirmLocks(fatal, { runs, options });
+    return { kind: 'map', map: mapOf(outcomes, confirmationOf) };
   }
 
-  function mapOf(outcomes: ReadonlyMap<string, PointOutcome>): LockMap {
+  function mapOf(
+    outcomes: ReadonlyMap<string, PointOutcome>,
+    confirmationOf: (index: number, holder: Holder) => Confirmation,
+  ): LockMap {
+    const mapped = mappedLocks(
+      locks,
+      (index, holder) => {
+        const scenario = held[index]?.[holder];
+        return typeof scenario === 'object' ? outcomes.get(scenario.name) : scenario;
+      },
+      confirmationOf,
+    );
     return {
       ...{ schema: 1, sweep: 'crash-locks' },
       ...guestOfMap(target.template),
@@ -66,14 +89,25 @@ export async function runLockSweep(
       complete:
         unrecorded.length === 0 &&
         locks.length <= options.locksMost &&
-        planned.every(({ name }) => outcomes.has(name)),
+        planned.every(({ name }) => outcomes.has(name)) &&
+        mapped.every(({ confirmed }) => Object.values(confirmed).every(({ end }) => end !== 'not run')),
       ...{ controls, missing: missingFunctions(recordings), unrecorded },
-      locks: mappedLocks(locks, (index, holder) => {
-        const scenario = held[index]?.[holder];
-        return typeof scenario === 'object' ? outcomes.get(scenario.name) : scenario;
-      }),
+      locks: mapped,
     };
   }
+}
+
+/** The locks whose runs ended without a dump, by holder. */
+function fatalLocks(
+  locks: readonly CrashLock[],
+  outcomeOf: (index: number, holder: Holder) => PointOutcome | undefined,
+): FatalLock[] {
+  return locks.flatMap((lock, index) =>
+    HOLDERS.flatMap((holder) => {
+      const outcome = outcomeOf(index, holder);
+      return outcome !== undefined && isFatal(outcome) === true ? [{ lock, index, holder }] : [];
+    }),
+  );
 }
 
 interface Recorded {

@@ -8,6 +8,7 @@ import { record } from './steps/record.js';
 import { release } from './steps/release.js';
 import { run } from './steps/run.js';
 import { trace } from './steps/trace.js';
+import { takers } from './steps/takers.js';
 import type { Vcpus } from './vcpus.js';
 
 /**
@@ -22,6 +23,7 @@ export async function doStep(step: Step, vcpus: Vcpus): Promise<string> {
   if ('run' in step) return run(step.run, vcpus);
   if ('trace' in step) return trace(step.trace, vcpus);
   if ('record' in step) return record(step.record, vcpus);
+  if ('takers' in step) return takers(step.takers, vcpus);
   if ('prove' in step) return prove(step.prove, vcpus);
   if ('call' in step) return call(step.call, vcpus);
   if ('fire' in step) return fire(step.fire, vcpus);

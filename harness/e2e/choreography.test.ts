@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { LockTakersFactSchema } from '../model/lock-takers.js';
 import { RecordedFactSchema } from '../model/recorded-calls.js';
 import {
   evidenceOf,
@@ -140,6 +141,34 @@ t.test('the locks that the crash path takes are recorded, by name and caller', a
     ioapic.every(({ interrupts }) => !interrupts),
     'the crash path runs with interrupts off',
   );
+});
+
+t.test("the calls that take a lock are found in the running kernel's text", async (t) => {
+  const by = '[_raw_spin_lock, _raw_spin_lock_irqsave]';
+  const { result, facts } = await runSteps(t, [
+    'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
+    'prove: { role: crasher, interrupts: off }',
+    `takers: { of: ioapic_lock, by: ${by} }`,
+    `takers: { of: console_sem, by: ${by} }`,
+    'takers: { of: ioapic_lock, by: [mutex_lock] }',
+    'fire: { role: crasher }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'captured' });
+  const [direct, passed, none] = facts
+    .filter((line) => line.includes('"fact":"lock-takers"'))
+    .map((line) => LockTakersFactSchema.parse(JSON.parse(line)));
+  const mask = direct?.takers.find((taker) => taker.in === 'mask_ioapic_irq');
+  t.match(mask, { callee: /^_raw_spin_lock_irqsave$/, taken: { in: 'mask_ioapic_irq' } });
+  // `call rel32` has five bytes.
+  t.equal(mask?.taken.offset, (mask?.offset ?? 0) + 5);
+  const up = passed?.takers.find(({ callee }) => callee === 'up');
+  t.match(up, { in: /^__up_console_sem/, taken: { in: 'up' } });
+  t.notOk(
+    passed?.takers.some((taker) => taker.callee.includes('unlock')),
+    'giving it back is not taking it',
+  );
+  t.match(none, { takers: [], more: 0 });
 });
 
 t.test(

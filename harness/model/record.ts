@@ -3,6 +3,7 @@ import { AutopsySchema } from './autopsy.js';
 import { PLACES } from './place.js';
 import { BootReasonSchema } from './start.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
+import { LockTakersFactSchema } from './lock-takers.js';
 import { RecordedFactSchema } from './recorded-calls.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would misread the new one. */
@@ -64,6 +65,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   TracedFactSchema,
   WalkedFactSchema,
   RecordedFactSchema,
+  LockTakersFactSchema,
   /** The stack of a vCPU of a hung guest, innermost function first. */
   z.object({ fact: z.literal('stack'), vcpu: z.number(), functions: z.array(z.string()), line: z.string() }),
   /**

@@ -1,10 +1,9 @@
-import { shellQuote } from '../model/shell-words.js';
 import type { WrittenStep as Step } from '../trigger/choreography-steps.js';
 import type { Location } from '../trigger/choreography-steps.js';
 import { isSpinLock, lockCallees, turnsInterruptsOff } from './functions.js';
 import { lockTakenIn, namesOf } from './lock-table.js';
 import type { Relation } from './relation.js';
-import { type Stimulus, stimuliFor } from './stimuli.js';
+import { onCpu, type Stimulus, stimuliFor } from './stimuli.js';
 
 /** What stacks leave open, decided: one way to bring the state about. */
 export interface Choices {
@@ -222,7 +221,7 @@ function toDelay({ alone }: Choices): Step[] {
 /** With a vCPU of its own for the holder, the stimulus runs there. */
 function onHolder(script: string, { holderOn, order }: Choices): string {
   if (holderOn === undefined || order === 'panic between') return script;
-  return `taskset ${(1 << holderOn).toString(16)} ${shellQuote(['sh', '-c', script])}`;
+  return onCpu(script, holderOn);
 }
 
 /** One name plainly, several as a list. */

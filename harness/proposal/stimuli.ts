@@ -1,3 +1,4 @@
+import { shellQuote } from '../model/shell-words.js';
 import { isSameFunction } from './lock-table.js';
 
 /** What makes a CPU of the guest come by at functions. */
@@ -479,4 +480,9 @@ export function stimuliFor(functions: readonly string[]): Stimulus[] {
   const fitting = rated.filter(({ at }) => at >= 0).toSorted((a, b) => a.at - b.at);
   const general = STIMULI.filter(({ reaches }) => reaches.length === 0);
   return [...fitting.map(({ stimulus }) => stimulus), ...general];
+}
+
+/** A stimulus' script, on one CPU. */
+export function onCpu(script: string, cpu: number): string {
+  return `taskset ${(1 << cpu).toString(16)} ${shellQuote(['sh', '-c', script])}`;
 }

@@ -1,3 +1,4 @@
+import type { Confirmation } from '../sweep/crash-locks/confirm.js';
 import { callerOf, type LockSite, PHASES } from '../sweep/crash-locks/locks.js';
 import {
   type HeldEnd,
@@ -6,7 +7,7 @@ import {
   type LockMap,
   type MappedLock,
 } from '../sweep/crash-locks/map.js';
-import type { Holder } from '../sweep/crash-locks/script.js';
+import { type Holder, HOLDERS } from '../sweep/crash-locks/script.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
 import { countOf, safeName } from './words.js';
 
@@ -71,14 +72,47 @@ export function endText(end: HeldEnd): string {
 function fatalLines({ locks }: LockMap): string[] {
   const fatal = locks.filter(isFatalLock);
   if (fatal.length === 0) return ['no lock is fatal when it is held'];
-  return fatal.map((lock) => {
-    const holders = [
-      ...(isFatal(lock.held.another) === true ? ['a CPU that was stopped'] : []),
-      ...(isFatal(lock.held.itself) === true ? ['the panicking CPU'] : []),
-    ];
+  return fatal.flatMap((lock) => {
     const callers = [...new Set(lock.sites.map((site) => callerOf(site)))];
-    return `FATAL IF HELD by ${holders.join(' or ')}: ${safeName(lock.name)}, taken in ${callers.map(safeName).join(', ')}`;
+    const what = `${safeName(lock.name)} (${lock.kind}), taken in ${callers.map(safeName).join(', ')}`;
+    return HOLDERS.flatMap((holder) => {
+      if (isFatal(lock.held[holder]) !== true) return [];
+      const confirmation = lock.confirmed[holder];
+      const isConfirmed = confirmation?.end === 'confirmed';
+      const head = `${isConfirmed ? 'FATAL' : 'FATAL IF HELD'} by ${HOLDER_WORDS[holder]}: ${what}`;
+      return [head, ...(confirmation === undefined ? [] : [`  ${confirmationText(confirmation, holder)}`])];
+    });
   });
+}
+
+/** Whether a CPU comes to hold the lock by itself, and what becomes of the crash then. */
+export function confirmationText({ end, takers, tried }: Confirmation, holder: Holder): string {
+  const calls = `${countOf(takers.length, 'call')} in the text ${takers.length === 1 ? 'takes' : 'take'} it`;
+  const last = tried.at(-1);
+  const does = holder === 'another' ? 'was stopped' : 'panicked';
+  switch (end) {
+    case 'confirmed':
+      return `confirmed: a CPU that came to ${safeName(last?.in ?? '')} by itself (${last?.stimulus}) ${does} with it held: ${endText(last?.outcome ?? { end: 'not run' })}, ${last?.outcome.runId}; ${calls}`;
+    case 'harmless there':
+    case 'not reached':
+      return `not confirmed: ${tried.map(({ in: place, outcome }) => `${safeName(place)}: ${endText(outcome)}`).join('; ')}; ${calls}`;
+    case 'no stimulus':
+      return `not confirmed: no stimulus leads to a call that takes it; ${calls}: ${functionsIn(takers)}`;
+    case 'no taker':
+      return 'not confirmed: no call in the text takes it by its address';
+    case 'not searched':
+      return 'not confirmed: it is allocated or of each CPU, and the calls that take it are not searched';
+    case 'not run':
+      return 'NOT RUN: whether a CPU comes to hold it by itself';
+  }
+}
+
+const MOST_FUNCTIONS = 8;
+
+function functionsIn(takers: Confirmation['takers']): string {
+  const names = [...new Set(takers.map(({ in: inside }) => safeName(inside)))];
+  const more = names.length - MOST_FUNCTIONS;
+  return `${names.slice(0, MOST_FUNCTIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** Who holds a lock, in words. */
@@ -118,6 +152,11 @@ export function lockComparisonText({ baseline, candidate, rows, moved }: LockCom
     ...lockMapHead(candidate).map((line) => `  ${line}`),
     '',
     ...textTable(COMPARISON_COLUMNS, cells, (title) => title),
+    '',
+    'baseline:',
+    ...fatalLines(baseline).map((line) => `  ${line}`),
+    'candidate:',
+    ...fatalLines(candidate).map((line) => `  ${line}`),
     '',
     moved ? 'the maps differ' : 'nothing moved',
   ].join('\n');

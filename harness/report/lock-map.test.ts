@@ -1,5 +1,7 @@
 import t from 'tap';
 import type { EndWord } from '../model/verdict.js';
+import type { LockTaker } from '../model/lock-takers.js';
+import type { Confirmation, ConfirmationEnd } from '../sweep/crash-locks/confirm.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
 import { compareLockMaps, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import { madeOutcome } from '../testing/builders/instruction-trace.js';
@@ -11,18 +13,26 @@ import { runIds } from './page/run-ids.js';
 const LOCKS = crashLocks([{ facts: STOCK_FACTS, crasher: 0 }]);
 
 /** A map in which the named ends are observed; everything else captured. */
-function madeMap(ends: Readonly<Record<string, EndWord>>, given: Partial<LockMap> = {}): LockMap {
+function madeMap(
+  ends: Readonly<Record<string, EndWord>>,
+  given: Partial<LockMap> = {},
+  confirmation?: Confirmation,
+): LockMap {
   return {
     ...{ schema: 1, sweep: 'crash-locks', cpus: 2, accel: 'tcg', append: '', runs: 16, complete: true },
     kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },
     controls: [{ verdict: 'captured', runId: 'a-record-1' }],
     ...{ missing: [], unrecorded: [] },
-    locks: mappedLocks(LOCKS, (index, holder) => {
-      const name = LOCKS[index]?.name ?? '';
-      return holder === 'itself' || name === 'ioapic_lock'
-        ? madeOutcome(ends[`${name} ${holder}`] ?? 'captured')
-        : 'not taken';
-    }),
+    locks: mappedLocks(
+      LOCKS,
+      (index, holder) => {
+        const name = LOCKS[index]?.name ?? '';
+        return holder === 'itself' || name === 'ioapic_lock'
+          ? madeOutcome(ends[`${name} ${holder}`] ?? 'captured')
+          : 'not taken';
+      },
+      () => confirmation,
+    ),
     ...given,
   };
 }
@@ -35,8 +45,46 @@ t.test('a map says of each lock where it is taken, and what becomes of it when i
   );
   t.match(text, /console_sem +spinlock +lock before: down_trylock\+0xf \(33\) +- not taken then +hang/);
   t.match(text, /serial8250_ports +spinlock +trylock before: .*\n? .*captured/);
-  t.match(text, /FATAL IF HELD by the panicking CPU: console_sem, taken in down_trylock, up$/);
+  t.match(text, /FATAL IF HELD by the panicking CPU: console_sem \(spinlock\), taken in down_trylock, up$/);
   t.notMatch(text, /FATAL.*ioapic_lock/);
+});
+
+const UP: LockTaker = {
+  ...{ in: '__up_console_sem', offset: 30, callee: 'up' },
+  taken: { in: 'up', offset: 0x25 },
+};
+
+/** A confirmation of a lock with one taker. */
+const confirmed = (end: ConfirmationEnd, run?: EndWord): Confirmation => ({
+  end,
+  takers: [UP],
+  tried:
+    run === undefined
+      ? []
+      : [{ in: '__up_console_sem', stimulus: 'messages to the kernel log', outcome: madeOutcome(run) }],
+});
+
+t.test('a lock that is fatal if held is fatal when a CPU that came by itself held it', async (t) => {
+  const hangs = { 'console_sem itself': 'hang' } as const;
+  const text = lockMapText(madeMap(hangs, {}, confirmed('confirmed', 'hang')));
+  t.match(text, /^FATAL by the panicking CPU: console_sem \(spinlock\), taken in down_trylock, up$/m);
+  t.match(
+    text,
+    /^ {2}confirmed: a CPU that came to __up_console_sem by itself \(messages to the kernel log\) panicked with it held: hang.*; 1 call in the text takes it$/m,
+  );
+  for (const [confirmation, reason] of [
+    [confirmed('harmless there', 'captured'), /^ {2}not confirmed: __up_console_sem: captured/m],
+    [confirmed('not reached', 'unknown'), /^ {2}not confirmed: __up_console_sem: unknown/m],
+    [confirmed('no stimulus'), /^ {2}not confirmed: no stimulus .*: __up_console_sem$/m],
+    [confirmed('no taker'), /^ {2}not confirmed: no call in the text/m],
+    [confirmed('not searched'), /^ {2}not confirmed: it is allocated or of each CPU/m],
+    [confirmed('not run'), /^ {2}NOT RUN: /m],
+  ] as const) {
+    const said = lockMapText(madeMap(hangs, {}, confirmation));
+    t.match(said, /^FATAL IF HELD by the panicking CPU: console_sem/m, confirmation.end);
+    t.match(said, reason, confirmation.end);
+  }
+  t.notMatch(lockMapText(madeMap({}, {}, confirmed('confirmed', 'hang'))), /confirmed/, 'nothing was fatal');
 });
 
 t.test('what is not known is said: no recording, no run, a control that was not captured', async (t) => {

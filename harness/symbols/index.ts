@@ -30,6 +30,7 @@ export {
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { type ImageSymbols, type KernelImage, readImageSymbols } from './kallsyms-image.js';
 export { type Agreement, compareSymbols } from './agreement.js';
+export { type LockCall, lockCalls, type LockToFind } from './lock-calls.js';
 export { type ElfSection, readSections, sectionTable, SHT_SYMTAB, symbolsOfElf } from './elf-symbols.js';
 export { type CoreNotes, type DumpedRegisters, readCoreNotes } from './core-notes.js';
 export { elfNotes, vmcoreinfoNote } from './elf-notes.js';

@@ -17,6 +17,8 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
   let fired = false;
   let proved = false;
   for (const [index, step] of steps.entries()) {
+    // It needs no role.
+    if ('takers' in step) continue;
     const at = (what: string) => `step ${index + 1}: ${what}`;
     const on = 'hold' in step ? step.hold.on : 'run' in step ? step.run.on : undefined;
     if (typeof on === 'number' && on >= cpus)

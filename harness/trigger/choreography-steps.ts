@@ -92,6 +92,17 @@ const Record = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
+const Takers = z.strictObject({
+  /**
+   * Find the calls in the kernel's text that take a lock: the variable's, or at an offset in it, by one of the functions
+   * `by`. All vCPUs are stopped; nothing runs.
+   */
+  takers: z.strictObject({
+    of: symbolsSchema,
+    offset: offset.optional(),
+    by: z.array(symbol).min(1).max(16),
+  }),
+});
 const Prove = z.strictObject({ prove: StateProofSchema });
 /** Integer arguments of the System V ABI for x86-64, in their order. */
 export const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
@@ -168,6 +179,7 @@ export const StepSchema = z.union([
   Run,
   Trace,
   Record,
+  Takers,
   Prove,
   Call,
   Fire,
@@ -198,6 +210,7 @@ export function verbOf(step: Step): Verb {
   if ('run' in step) return 'run';
   if ('trace' in step) return 'trace';
   if ('record' in step) return 'record';
+  if ('takers' in step) return 'takers';
   if ('prove' in step) return 'prove';
   if ('call' in step) return 'call';
   if ('fire' in step) return 'fire';

@@ -16,7 +16,8 @@ const PURE_LAYERS = [
   ['trigger'],
   ['plan'],
   ['classify'],
-  ['sweep', 'bisection', 'console-log', 'proposal'],
+  ['bisection', 'console-log', 'proposal'],
+  ['sweep'],
   ['report'],
   ['night'],
 ];

@@ -1,4 +1,6 @@
 import { callerOf, type LockSite } from '../../sweep/crash-locks/locks.js';
+import type { Confirmation } from '../../sweep/crash-locks/confirm.js';
+import type { Holder } from '../../sweep/crash-locks/script.js';
 import {
   type HeldEnd,
   type LockComparison,
@@ -6,7 +8,7 @@ import {
   type LockRow,
   type MappedLock,
 } from '../../sweep/crash-locks/map.js';
-import { endText, HOLDER_WORDS, isFatalLock, lockMapHead } from '../lock-map-text.js';
+import { confirmationText, endText, HOLDER_WORDS, isFatalLock, lockMapHead } from '../lock-map-text.js';
 import { countOf, safeName } from '../words.js';
 import { html, type Markup } from './html.js';
 import type { RunIds } from './run-ids.js';
@@ -32,10 +34,15 @@ ${lockMapHead(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
 `;
 }
 
-function lockRow({ name, kind, sites, held }: MappedLock, ids: RunIds): Markup {
+function lockRow({ name, kind, sites, held, confirmed }: MappedLock, ids: RunIds): Markup {
   const fatal = isFatalLock({ held });
-  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}</td><td>${endMarkup(held.itself, ids)}</td></tr>
+  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}${confirmationMarkup(confirmed.another, 'another')}</td><td>${endMarkup(held.itself, ids)}${confirmationMarkup(confirmed.itself, 'itself')}</td></tr>
 `;
+}
+
+function confirmationMarkup(confirmation: Confirmation | undefined, holder: Holder): Markup | undefined {
+  if (confirmation === undefined) return undefined;
+  return html` <span class="quiet">${confirmationText(confirmation, holder)}</span>`;
 }
 
 function sitesMarkup(sites: readonly LockSite[]): Markup {

@@ -56,6 +56,11 @@ export const LOCK_FUNCTIONS: readonly LockFunction[] = [
   ...functions('rt-spinlock', { lock: ['rt_spin_lock'], trylock: ['rt_spin_trylock'] }),
 ];
 
+/** Names of the functions that take, or try to take, a lock of a kind. */
+export function takingFunctions(kind: LockKind): string[] {
+  return LOCK_FUNCTIONS.filter((taken) => taken.kind === kind).map(({ name }) => name);
+}
+
 /** A function that makes its caller a lock's owner, by the lock's kind, and what it returns then. */
 export const TAKES: Readonly<Record<LockKind, { readonly function: string; readonly returns: number }>> = {
   spinlock: { function: '_raw_spin_trylock', returns: 1 },

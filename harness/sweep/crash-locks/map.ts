@@ -1,6 +1,7 @@
 import type { Control } from '../map.js';
 import type { PointOutcome } from '../outcome.js';
 import type { LockKind } from './lock-functions.js';
+import type { Confirmation } from './confirm.js';
 import type { CrashLock, LockSite } from './locks.js';
 import { type Holder, HOLDERS, type NoHold } from './script.js';
 
@@ -19,6 +20,8 @@ export interface MappedLock {
   readonly sites: readonly LockSite[];
   /** With each holder. */
   readonly held: Readonly<Record<Holder, HeldEnd>>;
+  /** With each holder that makes it fatal: whether a CPU comes to hold it by itself. */
+  readonly confirmed: Readonly<Partial<Record<Holder, Confirmation>>>;
 }
 
 /** The map of one kernel. */
@@ -52,6 +55,7 @@ export function isFatal(end: HeldEnd): boolean | undefined {
 export function mappedLocks(
   locks: readonly CrashLock[],
   outcomeOf: (index: number, holder: Holder) => PointOutcome | NoHold | undefined,
+  confirmationOf: (index: number, holder: Holder) => Confirmation | undefined,
 ): MappedLock[] {
   return locks.map((lock, index): MappedLock => {
     const endWith = (holder: Holder): HeldEnd => {
@@ -59,10 +63,13 @@ export function mappedLocks(
       return typeof outcome === 'object' ? outcome : { end: outcome ?? 'not run' };
     };
     const { name, kind, data, sites } = lock;
-    return {
-      ...{ index, name, kind, allocated: data === undefined, sites },
-      held: { another: endWith('another'), itself: endWith('itself') },
-    };
+    const held = { another: endWith('another'), itself: endWith('itself') };
+    const confirmed: Partial<Record<Holder, Confirmation>> = {};
+    for (const holder of HOLDERS) {
+      const confirmation = isFatal(held[holder]) === true ? confirmationOf(index, holder) : undefined;
+      if (confirmation !== undefined) confirmed[holder] = confirmation;
+    }
+    return { ...{ index, name, kind, allocated: data === undefined, sites, held }, confirmed };
   });
 }
 

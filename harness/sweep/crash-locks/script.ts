@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { type Scenario, ScenarioSchema } from '../../plan/scenario.js';
 import {
   type CallArgument,
@@ -15,7 +16,7 @@ export type Holder = (typeof HOLDERS)[number];
 
 /** The panicking CPU, and the other one. */
 export const CRASHER_CPU = 0;
-const OTHER_CPU = 1;
+export const OTHER_CPU = 1;
 
 /** Milliseconds; a shootdown that nobody answers lasts one second, printing takes several on a busy host. */
 const WITHIN_MS = 120_000;
@@ -27,7 +28,7 @@ const EVIDENCE = [
 const AT_TIMER = 'sysvec_apic_timer_interrupt';
 
 /** Every CPU takes timer interrupts, an idle one last. Interrupts are off there. */
-function crasherToPanic(): Step[] {
+export function crasherToPanic(): Step[] {
   return [
     { run: { as: 'crasher', on: CRASHER_CPU, to: AT_TIMER } },
     { prove: { role: 'crasher', interrupts: 'off' } },
@@ -35,10 +36,23 @@ function crasherToPanic(): Step[] {
   ];
 }
 
-const HOLD_OTHER: readonly Step[] = [
+export const HOLD_OTHER: readonly Step[] = [
   { hold: { as: 'other', on: OTHER_CPU, at: AT_TIMER } },
   { prove: { role: 'other', interrupts: 'off' } },
 ];
+
+/** The crasher, on its way through panic(), to where it is about to stop the other CPUs. */
+export function toShootdown(): Step[] {
+  return [{ run: { as: 'crasher', to: SHOOTDOWN, withinMs: WITHIN_MS } }];
+}
+
+/** It has sent the NMI, and waits for its effect. */
+export function untilNmiIsSent(): Step[] {
+  return [
+    { run: { as: 'crasher', to: '__const_udelay', withinMs: WITHIN_MS } },
+    { prove: { role: 'crasher', stackHas: SHOOTDOWN } },
+  ];
+}
 
 /** Records the locks that one group of functions takes on the crash path. `round` counts from 0. */
 export function recordScenario(round: number): Scenario {
@@ -116,11 +130,9 @@ function beforehand(lock: CrashLock, data: NonNullable<CrashLock['data']>, holde
   return [
     ...HOLD_OTHER,
     ...crasherToPanic(),
-    { run: { as: 'crasher', to: SHOOTDOWN, withinMs: WITHIN_MS } },
+    ...toShootdown(),
     take(lock, 'other', address),
-    // It has sent the NMI, and waits for its effect.
-    { run: { as: 'crasher', to: '__const_udelay', withinMs: WITHIN_MS } },
-    { prove: { role: 'crasher', stackHas: SHOOTDOWN } },
+    ...untilNmiIsSent(),
     { release: 'all' },
   ];
 }
@@ -130,9 +142,7 @@ function atSite(lock: CrashLock, site: LockSite): Step[] {
   return [
     ...HOLD_OTHER,
     ...crasherToPanic(),
-    ...(site.phase === PHASES[1]
-      ? [{ run: { as: 'crasher', to: SHOOTDOWN, withinMs: WITHIN_MS } } satisfies Step]
-      : []),
+    ...(site.phase === PHASES[1] ? toShootdown() : []),
     { run: { as: 'crasher', to: callOf(site), withinMs: WITHIN_MS } },
     take(lock, 'crasher', { register: 'rdi', of: 'crasher' }),
     { prove: { role: 'crasher', in: callerOf(site) } },
@@ -153,7 +163,13 @@ function callOf({ from }: LockSite): Location {
   return { in: callerOf({ from }), offset };
 }
 
-function scenario(name: string, summary: string, steps: readonly Step[]): Scenario {
+/** A scenario of the sweep; `rest`: keys of its own. */
+export function scenario(
+  name: string,
+  summary: string,
+  steps: readonly Step[],
+  rest: Pick<z.input<typeof ScenarioSchema>, 'prepare'> = {},
+): Scenario {
   return ScenarioSchema.parse({
     version: 1,
     name,
@@ -164,5 +180,6 @@ function scenario(name: string, summary: string, steps: readonly Step[]): Scenar
     vmcore: 'nonce',
     trigger: { kind: 'choreography', steps: [...steps] },
     expect: { verdict: 'captured' },
+    ...rest,
   });
 }

@@ -1,0 +1,141 @@
+import type { LockTakersFact } from '../model/lock-takers.js';
+import { rejudge } from '../store/rejudge.js';
+import {
+  type Confirmation,
+  type ConfirmationEnd,
+  type Confirming,
+  confirmingTakers,
+  confirmName,
+  confirmScenario,
+  isSearchable,
+  TAKERS_NAME,
+  takersOf,
+  takersScenario,
+} from '../sweep/crash-locks/confirm.js';
+import type { CrashLock } from '../sweep/crash-locks/locks.js';
+import { isFatal } from '../sweep/crash-locks/map.js';
+import type { Holder } from '../sweep/crash-locks/script.js';
+import type { PointOutcome } from '../sweep/outcome.js';
+import { type SweepRunOptions, type SweepRuns, TRIES } from './sweep-runs.js';
+
+/** Options of {@link confirmLocks}. */
+export interface ConfirmOptions extends SweepRunOptions {
+  readonly onPlan?: ((text: string) => void) | undefined;
+}
+
+/** A lock that is fatal if held, by this holder. */
+export interface FatalLock {
+  readonly lock: CrashLock;
+  readonly index: number;
+  readonly holder: Holder;
+}
+
+/**
+ * For each lock that is fatal if held: which calls take it, and does a CPU that comes to one by itself, with the lock
+ * held, prevent the dump? Runs that the campaign's directory has are not repeated; of each lock's places the first that
+ * confirms it is the last.
+ */
+export async function confirmLocks(
+  fatal: readonly FatalLock[],
+  { runs, options }: { runs: SweepRuns; options: ConfirmOptions },
+): Promise<(index: number, holder: Holder) => Confirmation> {
+  const searchable = [...new Set(fatal.map(({ lock }) => lock).filter(isSearchable))];
+  const facts = await searchTakers(searchable, { runs, options });
+  const cases = fatal.map((one) => caseOf(one, facts));
+  if (cases.length > 0) options.onPlan?.(planText(cases));
+  for (;;) {
+    const outcomes = await runs.outcomes((name) => (name.includes('-at-') ? name : undefined));
+    const next = cases.flatMap((one) => nextOf(one, outcomes) ?? []);
+    if (next.length === 0 || options.signal?.aborted === true) {
+      return (index, holder) => {
+        const found = cases.find(({ fatal }) => fatal.index === index && fatal.holder === holder);
+        return confirmationOf(found, outcomes);
+      };
+    }
+    await runs.run(next, options);
+  }
+}
+
+/** One lock with one holder: the calls that take it, and those that are tried. `takers` undefined: not searched. */
+interface Case {
+  readonly fatal: FatalLock;
+  readonly takers: LockTakersFact['takers'] | undefined;
+  readonly confirming: readonly Confirming[];
+}
+
+function caseOf(fatal: FatalLock, facts: readonly LockTakersFact[]): Case {
+  const takers = isSearchable(fatal.lock) ? takersOf(fatal.lock, facts)?.takers : undefined;
+  return { fatal, takers, confirming: confirmingTakers(takers ?? []) };
+}
+
+function nameOf({ index, holder }: FatalLock, place: number): string {
+  return confirmName(index, holder, place);
+}
+
+/** The next scenario of a case; undefined when it is settled. */
+function nextOf({ fatal, confirming }: Case, outcomes: ReadonlyMap<string, PointOutcome>) {
+  for (const [place, taker] of confirming.entries()) {
+    const name = nameOf(fatal, place);
+    const outcome = outcomes.get(name);
+    if (outcome === undefined)
+      return confirmScenario(fatal.lock, name, { holder: fatal.holder, confirming: taker });
+    if (isFatal(outcome) === true) return undefined;
+  }
+  return undefined;
+}
+
+function confirmationOf(found: Case | undefined, outcomes: ReadonlyMap<string, PointOutcome>): Confirmation {
+  if (found === undefined) return { end: 'not run', takers: [], tried: [] };
+  const { fatal, takers, confirming } = found;
+  const tried = confirming.flatMap(({ taker, stimulus }, place) => {
+    const outcome = outcomes.get(nameOf(fatal, place));
+    return outcome === undefined ? [] : [{ in: taker.in, stimulus: stimulus.name, outcome }];
+  });
+  return {
+    end: endOf(
+      found,
+      tried.map(({ outcome }) => outcome),
+    ),
+    takers: (takers ?? []).map((taker) => {
+      const reached = confirming.find((one) => one.taker === taker);
+      return { ...taker, ...(reached === undefined ? {} : { stimulus: reached.stimulus.name }) };
+    }),
+    tried,
+  };
+}
+
+function endOf({ fatal, takers, confirming }: Case, outcomes: readonly PointOutcome[]): ConfirmationEnd {
+  if (takers === undefined) return isSearchable(fatal.lock) ? 'not run' : 'not searched';
+  if (takers.length === 0) return 'no taker';
+  if (confirming.length === 0) return 'no stimulus';
+  if (outcomes.some((outcome) => isFatal(outcome) === true)) return 'confirmed';
+  if (outcomes.length < confirming.length) return 'not run';
+  return outcomes.some(({ end }) => end === 'captured') ? 'harmless there' : 'not reached';
+}
+
+/** One run searches for all; one that fails is tried once more. */
+async function searchTakers(
+  locks: readonly CrashLock[],
+  { runs, options }: { runs: SweepRuns; options: SweepRunOptions },
+): Promise<readonly LockTakersFact[]> {
+  if (locks.length === 0) return [];
+  for (;;) {
+    const last = runs.lastOf(TAKERS_NAME);
+    const facts = last === undefined ? [] : await factsOf(last.directory);
+    const isEnough = facts.length > 0 || runs.triesOf(TAKERS_NAME) >= TRIES;
+    if (isEnough || options.signal?.aborted === true) return facts;
+    await runs.run([takersScenario(locks)], options);
+  }
+}
+
+async function factsOf(directory: string): Promise<LockTakersFact[]> {
+  const { events } = await rejudge(directory);
+  return events.flatMap((event) =>
+    event.type === 'host' && event.fact.fact === 'lock-takers' ? [event.fact] : [],
+  );
+}
+
+function planText(cases: readonly Case[]): string {
+  const runs = cases.reduce((sum, { confirming }) => sum + confirming.length, 0);
+  return `${cases.length} fatal if held; up to ${runs} runs to confirm them`;
+}
