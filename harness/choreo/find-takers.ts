@@ -24,33 +24,35 @@ const MOST_TEXT_BYTES = 64 * 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The calls that take a lock, in the text of the running kernel as it is now (patched, moved by KASLR), modules left out.
+ * The calls that take locks, in the text of the running kernel as it is now (patched, moved by KASLR), modules left out.
  * Throws NotReached for a variable that the kernel does not have, and for text that cannot be read.
  */
 export async function findTakers(
-  { of, offset = 0, by }: StepOf<'takers'>,
+  locks: StepOf<'takers'>,
   { gdb, symbols }: Pick<ChoreographyContext, 'gdb' | 'symbols'>,
-): Promise<LockTakersFact> {
-  const variable = findSymbol(of, 'data', symbols);
-  if ('saw' in variable) throw new NotReached(variable.what, variable.saw);
-  const functions = by.flatMap((name) => symbols.named(name).map(({ address }) => address));
+): Promise<LockTakersFact[]> {
+  const wanted = locks.map((lock) => ({ ...lock, variable: variableNamed(lock.of, symbols) }));
   const text = await readText({ gdb, symbols });
   const flows = functionFlows(symbols, { memory: pagedMemory(), effectOf: lockEffectOf });
-  const lock = {
-    variable: variable.address,
-    address: variable.address + BigInt(offset),
-    functions: new Set(functions),
-  };
-  const calls = finishReading(lockCalls(lock, { text, symbols, flows }), readFromRegions([text]));
-  return {
-    fact: 'lock-takers',
-    lock: bounded(variable),
-    offset,
-    by,
-    bytes: text.bytes.length,
-    takers: calls.slice(0, MOST_TAKERS).map(takerOf),
-    more: Math.max(0, calls.length - MOST_TAKERS),
-  };
+  return wanted.map(({ variable, offset = 0, by }): LockTakersFact => {
+    const lock = {
+      variable: variable.address,
+      address: variable.address + BigInt(offset),
+      functions: new Set(by.flatMap((name) => symbols.named(name).map(({ address }) => address))),
+    };
+    const calls = finishReading(lockCalls(lock, { text, symbols, flows }), readFromRegions([text]));
+    return {
+      ...{ fact: 'lock-takers', lock: bounded(variable), offset, by, bytes: text.bytes.length },
+      takers: calls.slice(0, MOST_TAKERS).map(takerOf),
+      more: Math.max(0, calls.length - MOST_TAKERS),
+    };
+  });
+}
+
+function variableNamed(of: string | readonly string[], symbols: SymbolTable): KernelSymbol {
+  const found = findSymbol(of, 'data', symbols);
+  if ('saw' in found) throw new NotReached(found.what, found.saw);
+  return found;
 }
 
 async function readText({ gdb, symbols }: { gdb: ChoreographyContext['gdb']; symbols: SymbolTable }) {

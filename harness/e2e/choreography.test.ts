@@ -148,9 +148,7 @@ t.test("the calls that take a lock are found in the running kernel's text", asyn
   const { result, facts } = await runSteps(t, [
     'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
     'prove: { role: crasher, interrupts: off }',
-    `takers: { of: ioapic_lock, by: ${by} }`,
-    `takers: { of: console_sem, by: ${by} }`,
-    'takers: { of: ioapic_lock, by: [mutex_lock] }',
+    `takers: [{ of: ioapic_lock, by: ${by} }, { of: console_sem, by: ${by} }, { of: ioapic_lock, by: [mutex_lock] }]`,
     'fire: { role: crasher }',
     'release: all',
   ]);

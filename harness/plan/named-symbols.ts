@@ -46,7 +46,7 @@ function inStep(step: Step): NamedSymbol[] {
     const { at, to, missing } = step.record;
     return [...(missing === 'skip' ? [] : at), to].flatMap(inLocation);
   }
-  if ('takers' in step) return [named(step.takers.of, 'data')];
+  if ('takers' in step) return step.takers.map(({ of }) => named(of, 'data'));
   if ('call' in step) return [named(step.call.function, 'text'), ...inArguments(step.call)];
   if ('fire' in step) {
     if (step.fire.itself === true) return [];

@@ -94,14 +94,19 @@ const Record = z.strictObject({
 });
 const Takers = z.strictObject({
   /**
-   * Find the calls in the kernel's text that take a lock: the variable's, or at an offset in it, by one of the functions
-   * `by`. All vCPUs are stopped; nothing runs.
+   * Find the calls in the kernel's text that take each of some locks: the variable's, or at an offset in it, by one of the
+   * functions `by`. All vCPUs are stopped; nothing runs.
    */
-  takers: z.strictObject({
-    of: symbolsSchema,
-    offset: offset.optional(),
-    by: z.array(symbol).min(1).max(16),
-  }),
+  takers: z
+    .array(
+      z.strictObject({
+        of: symbolsSchema,
+        offset: offset.optional(),
+        by: z.array(symbol).min(1).max(16),
+      }),
+    )
+    .min(1)
+    .max(64),
 });
 const Prove = z.strictObject({ prove: StateProofSchema });
 /** Integer arguments of the System V ABI for x86-64, in their order. */

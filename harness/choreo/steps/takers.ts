@@ -2,10 +2,10 @@ import type { StepOf } from '../../trigger/choreography-steps.js';
 import { findTakers } from '../find-takers.js';
 import type { Vcpus } from '../vcpus.js';
 
-/** Finds the calls in the kernel's text that take a lock. */
+/** Finds the calls in the kernel's text that take each of some locks. */
 export async function takers(step: StepOf<'takers'>, { context }: Vcpus): Promise<string> {
   const found = await findTakers(step, context);
-  context.fact(found);
-  const { lock, takers: calls, more, bytes } = found;
-  return `${calls.length + more} calls take ${lock}, in ${Math.round(bytes / 1024)} KiB of text`;
+  for (const fact of found) context.fact(fact);
+  const counts = found.map(({ lock, takers: calls, more }) => `${lock}: ${calls.length + more}`);
+  return `calls that take ${counts.join(', ')}; ${Math.round((found[0]?.bytes ?? 0) / 1024)} KiB of text`;
 }
