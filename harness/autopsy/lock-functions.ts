@@ -12,7 +12,7 @@ const TAKES = new RegExp(
   `^(?:_?_raw_(?:spin|read|write)_lock${PLAIN}|_(?:spin|read|write)_lock${PLAIN}|rt_(?:spin|read|write)_lock|(?:native_|__pv_)?queued_(?:spin|read|write)_lock_slowpath|mutex_lock(?:_nested)?|down|down_(?:read|write)(?:_nested)?)$`,
 );
 const TRIES =
-  /^(?:_?_?raw_\w*trylock\w*|_(?:spin|read|write)_trylock\w*|mutex_trylock|down_trylock|down_(?:read|write)_trylock|(?:mutex_lock|down|down_read|down_write)_(?:interruptible|killable|timeout))$/;
+  /^(?:_?_?raw_\w*trylock\w*|(?:_|rt_)(?:spin|read|write)_trylock\w*|mutex_trylock|down_trylock|down_(?:read|write)_trylock|(?:mutex_lock|down|down_read|down_write)_(?:interruptible|killable|timeout))$/;
 const GIVES =
   /^(?:_?_raw_(?:spin|read|write)_unlock\w*|_(?:spin|read|write)_unlock\w*|(?:__raw_callee_save_)?(?:__pv|native)_queued_spin_unlock\w*|rt_(?:spin|read|write)_unlock|mutex_unlock|up|up_(?:read|write))$/;
 /** Code that the compiler made of guard(lock) (include/linux/cleanup.h, v6.12), and functions that take locks by name. */
