@@ -7,6 +7,8 @@ void t.test('the variants that come with crashpath say what they are', async (t)
   t.strictSame(Object.fromEntries(variants.map(({ name, appliesTo }) => [name, appliesTo])), {
     'no-zap': ['6.1', '6.12'],
     seeded: ['6.1'],
+    'shutdown-lock': ['6.1'],
+    'shutdown-trylock': ['6.1'],
     stock: 'any',
     zickus: ['6.1', '6.12'],
   });
