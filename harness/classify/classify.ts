@@ -17,6 +17,7 @@ import { lastPlaces } from './last-places.js';
 import { neverPanickedCheck } from './never-panicked-check.js';
 import { preconditionCheck } from './precondition-check.js';
 import { resetCheck } from './reset-check.js';
+import { scriptCheck } from './script-check.js';
 import { standingEvents } from './standing.js';
 import { suspicionCheck } from './suspicion-check.js';
 
@@ -30,6 +31,7 @@ const CHECKS: readonly Check[] = [
   givenUpCheck,
   bootCheck,
   preconditionCheck,
+  scriptCheck,
   captureProofCheck,
   captureCheck,
   neverPanickedCheck,
