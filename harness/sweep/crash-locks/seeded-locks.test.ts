@@ -32,11 +32,15 @@ function mapOf(spec: string): LockMap {
     ...{ schema: 1, sweep: 'crash-locks', cpus: 2, accel: 'tcg', append: '', runs: 18, complete: true },
     kernel: { spec, release, captureRelease: release },
     ...{ controls: [], missing: [], unrecorded: [] },
-    locks: mappedLocks(locks, (index, holder) => {
-      const { kind, name } = locks[index] ?? {};
-      const end = ends[`${kind} ${name} ${holder}`];
-      return end === undefined || end === 'not taken' ? end : madeOutcome(end);
-    }),
+    locks: mappedLocks(
+      locks,
+      (index, holder) => {
+        const { kind, name } = locks[index] ?? {};
+        const end = ends[`${kind} ${name} ${holder}`];
+        return end === undefined || end === 'not taken' ? end : madeOutcome(end);
+      },
+      () => undefined,
+    ),
   };
 }
 
