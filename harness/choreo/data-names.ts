@@ -1,6 +1,6 @@
 import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import type { DataPlace } from '../model/recorded-calls.js';
-import type { KernelSymbol } from '../symbols/index.js';
+import { type KernelSymbol, sortOf } from '../symbols/index.js';
 import type { ChoreographyContext } from './context.js';
 
 const POINTER_BYTES = 8;
@@ -35,7 +35,9 @@ export class DataNames {
         : { symbol: symbol.name, offset: Number(linked - symbol.address), cpu };
     }
     const found = this.#context.symbols.at(address);
-    return found === undefined ? undefined : { symbol: found.symbol.name, offset: found.offset };
+    // A kernel without symbols of data (CONFIG_KALLSYMS_ALL off): what precedes the address is code.
+    if (found === undefined || sortOf(found.symbol) !== 'data') return undefined;
+    return { symbol: found.symbol.name, offset: found.offset };
   }
 }
 

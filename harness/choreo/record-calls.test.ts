@@ -15,6 +15,7 @@ const INLINE = CALLER + 0x40n;
 const END = 0xffffffff81000200n;
 const IOAPIC_LOCK = 0xffffffff82000000n;
 const ALLOCATED = 0xffff888003a41000n;
+const ON_STACK = 0xffffc90000001040n;
 const GS = [0xffff88803ec00000n, 0xffff88803ed00000n];
 
 const SYMBOLS = symbolsOf(
@@ -30,6 +31,7 @@ const SYMBOLS = symbolsOf(
     'ffffffff82000004 b other',
     'ffffffff82001000 R __per_cpu_offset',
     'ffffffff82002000 R end_of_data',
+    'ffffc90000000000 D init_stack',
     '',
   ].join('\n'),
 );
@@ -44,7 +46,7 @@ interface MadeStop {
 }
 
 /** A vCPU that comes by at these places, of which it stands at the first one already when `standing`. */
-function made(stops: readonly MadeStop[], { code = '90', standing = false } = {}) {
+function made(stops: readonly MadeStop[], { code = '90', standing = false, end = END } = {}) {
   const facts: HostFact[] = [];
   const breakpoints = new Set<bigint>();
   const queue = [...stops];
@@ -102,7 +104,7 @@ function made(stops: readonly MadeStop[], { code = '90', standing = false } = {}
         { address: LOCK_FUNCTION, name: '_raw_spin_lock' },
         { address: INLINE, name: 'clear_IO_APIC+0x40' },
       ],
-      to: { address: END, name: 'machine_kexec' },
+      to: { address: end, name: 'machine_kexec' },
       most,
       withinMs: 1000,
     });
@@ -150,6 +152,33 @@ t.test("a CPU's copy of a per-CPU variable is named with its CPU", async (t) => 
   await record();
   const at = { symbol: 'runqueues', offset: 8 };
   t.match(facts, [{ calls: [{ data: { ...at, cpu: 0 } }, { data: { ...at, cpu: 1 } }] }]);
+});
+
+t.test('what is on the stack, or behind code alone, has no name', async (t) => {
+  const { record, facts } = made([
+    { rip: LOCK_FUNCTION, rdi: ON_STACK },
+    { rip: LOCK_FUNCTION, rdi: ON_STACK - 0x80n },
+    { rip: LOCK_FUNCTION, rdi: END + 0x110n },
+    AT_END,
+  ]);
+  await record();
+  const [fact] = facts;
+  if (fact?.fact !== 'recorded') throw new Error('no recording');
+  t.strictSame(
+    fact.calls.map(({ data }) => data?.symbol),
+    [undefined, 'init_stack', undefined],
+    'below the stack pointer it is the variable that it lies in',
+  );
+});
+
+t.test('a recording that ends at one of its places would never note it', async (t) => {
+  const { record, breakpoints } = made([AT_END], { end: LOCK_FUNCTION });
+  await t.rejects(record(), {
+    name: 'NotReached',
+    what: 'record _raw_spin_lock',
+    saw: 'it is where the recording ends',
+  });
+  t.equal(breakpoints.size, 0);
 });
 
 t.test('an instruction is recorded with the address of its operand', async (t) => {

@@ -79,6 +79,8 @@ class CallRecording {
   async run(): Promise<void> {
     const { gdb } = this.#context;
     const { places, to, withinMs } = this.#options;
+    const end = places.find(({ address }) => address === to.address);
+    if (end !== undefined) throw new NotReached(`record ${end.name}`, 'it is where the recording ends');
     const breakpoints = new Set([to, ...places].map(({ address }) => address));
     const untilMs = this.#context.nowMs() + withinMs;
     try {
@@ -142,7 +144,7 @@ class CallRecording {
       return;
     }
     if (this.#calls.size >= MOST_CALLS) throw await this.#notReached(`with ${MOST_CALLS} different stops`);
-    const data = await this.#names.of(argument);
+    const data = isOnStack(argument, registers) ? undefined : await this.#names.of(argument);
     const stack = functionsOf(await stackOf(this.#vcpu, this.#context));
     this.#calls.set(key, {
       at: bounded(place.name),
@@ -168,6 +170,17 @@ class CallRecording {
       `"${instruction.text}" has no operand in memory; a place is a function, or an instruction with one`,
     );
   }
+}
+
+/** Kernel stacks are aligned to their size (arch/x86/include/asm/page_64_types.h, v6.1: THREAD_SIZE, IRQ_STACK_SIZE). */
+const STACK_BYTES = 16n * 1024n;
+
+/**
+ * Whether an address is in the part of the stack that is in use. An idle task's stack may be a variable, that of an
+ * interrupt a CPU's; what is on it is neither.
+ */
+function isOnStack(address: bigint, { rsp }: Registers): boolean {
+  return address >= rsp && address < rsp - (rsp % STACK_BYTES) + STACK_BYTES;
 }
 
 /** A recording must be readable again, whatever the guest's names are. */

@@ -183,7 +183,7 @@ t.test(
 t.test('a lock that a directed call has taken is held; taking it twice makes the run void', async (t) => {
   const take =
     'call: { role: crasher, function: _raw_spin_trylock, args: [{ addressOf: console_sem }], returns: 1 }';
-  const { result } = await runSteps(t, [
+  const { result, facts } = await runSteps(t, [
     'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
     take,
     'prove: { lock: console_sem, held: true }',
@@ -193,6 +193,9 @@ t.test('a lock that a directed call has taken is held; taking it twice makes the
   ]);
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /_raw_spin_trylock\(0x[0-9a-f]+\) returns 1 \(saw it returned 0\)/);
+  const calls = facts.filter((line) => line.includes('"fact":"called"'));
+  t.match(calls[0], /"function":"_raw_spin_trylock","args":\["0xffffffff[0-9a-f]{8}"\],"returned":"0x1"/);
+  t.match(calls[1], /"returned":"0x0"/);
   const proofs = evidenceOf(result, 'proof');
   t.ok(proofs.some((proof) => /console_sem is held.*"proved":true/.test(proof)));
 });

@@ -62,6 +62,13 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     saw: z.string(),
     tookMs: z.number(),
   }),
+  /** A directed call has returned: its arguments and its result (RAX), hexadecimal. */
+  z.object({
+    fact: z.literal('called'),
+    function: z.string(),
+    args: z.array(z.string().regex(/^0x[0-9a-f]{1,16}$/)).max(6),
+    returned: z.string().regex(/^0x[0-9a-f]{1,16}$/),
+  }),
   TracedFactSchema,
   WalkedFactSchema,
   RecordedFactSchema,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ChoreographySchema, type Step } from './choreography-steps.js';
+import { ChoreographySchema, type Location, type Step } from './choreography-steps.js';
 import { contradictionIn } from './check-choreography.js';
 
 const hold = (as: string): Step => ({ hold: { as, at: 'mask_ioapic_irq' } });
@@ -226,6 +226,24 @@ t.test('a recording, and arguments taken from other vCPUs, need their vCPUs held
   t.equal(contradictionIn([holder, record, crasher, ...end], 2), 'step 2: role "crasher" is not held');
   const recorded: Step[] = [crasher, fire('crasher'), record, proveHeld, { release: 'all' }];
   t.equal(contradictionIn(recorded, 1), undefined, 'it brings its vCPU to a place on the crash path');
+  const recordsAt = (at: Location[]) =>
+    contradictionIn([holder, crasher, { record: { role: 'crasher', at, to: 'panic', most: 9 } }, ...end], 2);
+  t.match(recordsAt(['down', 'panic']), /^step 3: "to" is one of the places "at"/);
+  t.match(
+    recordsAt([
+      { in: 'f', offset: 4 },
+      { in: 'f', offset: 4 },
+    ]),
+    /^step 3: a place of "at" is there twice/,
+  );
+  t.equal(
+    recordsAt([
+      { in: 'panic', offset: 4 },
+      { in: 'panic', offset: 8 },
+    ]),
+    undefined,
+    'near it',
+  );
   t.notOk(
     ChoreographySchema.safeParse([{ record: { role: 'a', at: ['b', 'c', 'd', 'e'], to: 'f' } }]).success,
   );

@@ -49,8 +49,12 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     } else if ('trace' in step || 'record' in step) {
       const { role } = 'trace' in step ? step.trace : step.record;
       if (!stopped.has(role)) return at(`role "${role}" is not held`);
-      // A recording leaves its vCPU at a location, as `run` does.
-      if ('record' in step && fired) broughtAfterFiring.add(role);
+      if ('record' in step) {
+        const mistake = mistakeInRecord(step.record);
+        if (mistake !== undefined) return at(mistake);
+        // A recording leaves its vCPU at a location, as `run` does.
+        if (fired) broughtAfterFiring.add(role);
+      }
     } else if ('prove' in step) {
       if (fired && broughtAfterFiring.size === 0)
         return at(
@@ -96,6 +100,14 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
 /** Roles that arguments name. */
 function rolesIn(args: readonly CallArgument[]): string[] {
   return args.flatMap((argument) => (typeof argument === 'object' ? (argument.of ?? []) : []));
+}
+
+function mistakeInRecord({ at, to }: Extract<Step, { record: unknown }>['record']): string | undefined {
+  const places = at.map((place) => JSON.stringify(place));
+  if (places.includes(JSON.stringify(to)))
+    return '"to" is one of the places "at": a recording ends before it notes its end';
+  if (new Set(places).size < places.length) return 'a place of "at" is there twice';
+  return undefined;
 }
 
 function mistakeInRun({

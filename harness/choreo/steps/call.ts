@@ -24,6 +24,12 @@ export async function call(step: StepOf<'call'>, vcpus: Vcpus): Promise<string> 
   });
   const { rax } = await context.gdb.readRegisters(vcpu);
   await restoreAfterCall(vcpu, prepared, context);
+  context.fact({
+    fact: 'called',
+    function: prepared.target.name,
+    args: args.map((value) => `0x${value.toString(16)}`),
+    returned: `0x${rax.toString(16)}`,
+  });
   const result = Number(BigInt.asIntN(32, rax));
   if (step.returns !== undefined && result !== step.returns)
     throw new NotReached(`${prepared.words} returns ${step.returns}`, `it returned ${result}`);
