@@ -63,33 +63,48 @@ t.test('per-CPU locks belong to the panicking CPU or to another one, whatever it
   t.equal(locks.length, 2);
 });
 
-t.test(
-  'an allocated lock is one lock by its address, and the same one in another run by its place',
-  async (t) => {
-    const first = madeRecorded('machine_kexec', [
-      allocated('get_signal', '0xffff888003a41000', 2),
-      allocated('put_signal', '0xffff888003a41000'),
-      allocated('get_signal', '0xffff888003a42000'),
-    ]);
-    const second = madeRecorded('machine_kexec', [
-      madeCall({ at: '_raw_spin_trylock', from: 'get_signal+0x40/0x80', argument: '0xffff888005555000' }),
-    ]);
-    const locks = crashLocks([
-      { facts: [first], crasher: 0 },
-      { facts: [second], crasher: 0 },
-    ]);
-    t.strictSame(
-      locks.map(({ name, data, sites }) => [name, data, sites.map(({ from, count }) => `${from} ${count}`)]),
-      [
-        [
-          'allocated, taken in get_signal',
-          undefined,
-          ['get_signal+0x10/0x80 3', 'put_signal+0x10/0x80 1', 'get_signal+0x40/0x80 1'],
-        ],
-      ],
-    );
-  },
-);
+t.test('an allocated lock is one lock by its address, and in another run by its place', async (t) => {
+  const first = madeRecorded('machine_kexec', [
+    allocated('get_signal', '0xffff888003a41000', 2),
+    allocated('put_signal', '0xffff888003a41000'),
+    allocated('get_signal', '0xffff888003a42000'),
+  ]);
+  const second = madeRecorded('machine_kexec', [allocated('get_signal', '0xffff888005555000')]);
+  const locks = crashLocks([
+    { facts: [first], crasher: 0 },
+    { facts: [second], crasher: 0 },
+  ]);
+  t.strictSame(
+    locks.map(({ name, data, addresses, sites }) => [
+      name,
+      data,
+      addresses,
+      sites.map(({ from, count }) => `${from} ${count}`),
+    ]),
+    [['allocated, taken in get_signal', undefined, 2, ['get_signal+0x10/0x80 4', 'put_signal+0x10/0x80 1']]],
+    'several locks that one place takes are counted, as of one run',
+  );
+});
+
+t.test('two places of one function may take two locks: neither speaks for the other', async (t) => {
+  const at = (from: string, argument: string) => madeCall({ at: '_raw_spin_lock', from, argument });
+  const namesOf = (...calls: Parameters<typeof madeRecorded>[1]) =>
+    locksOf(madeRecorded('machine_kexec', calls)).map(({ name, addresses }) => [name, addresses]);
+  t.strictSame(
+    namesOf(at('f.isra.0+0x10/0x80', '0xffff888003a41000'), at('f.isra.0+0x40/0x80', '0xffff888003a42000')),
+    [
+      ['allocated, taken in f', undefined],
+      ['allocated, taken in f, place 2', undefined],
+    ],
+    'names of copies are those of the source, which other kernels have as well',
+  );
+  t.strictSame(namesOf(at('f+0x10/0x80', '0xffff888003a41000'), at('f+0x40/0x80', '0xffff888003a41000')), [
+    ['allocated, taken in f', undefined],
+  ]);
+  t.strictSame(namesOf(at('0xffffffffc0123456', '0xffff888003a41000')), [
+    ['allocated, taken in code without a symbol', undefined],
+  ]);
+});
 
 t.test('the context of a place', async (t) => {
   const at = { at: '_raw_spin_lock', data: { symbol: 'lock', offset: 0 } };

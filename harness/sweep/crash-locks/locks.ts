@@ -1,5 +1,6 @@
 import { dataPlaceText, type RecordedCall, type RecordedFact } from '../../model/recorded-calls.js';
 import { entryOf } from '../../stacks/cpu-stack.js';
+import { baseName } from '../../symbols/index.js';
 import { LOCK_FUNCTIONS, type LockFunction, type LockKind } from './lock-functions.js';
 
 /** Before: the other CPUs run. After: they were stopped for ever. */
@@ -28,6 +29,8 @@ export interface CrashLock {
   readonly kind: LockKind;
   /** Absent for an allocated lock. */
   readonly data?: { readonly symbol: string; readonly offset: number; readonly of?: 'panicking' | 'other' };
+  /** How many allocated locks a place takes, all under this name; absent for one. */
+  readonly addresses?: number;
   readonly sites: readonly LockSite[];
 }
 
@@ -44,7 +47,8 @@ export const SHOOTDOWN = 'nmi_shootdown_cpus';
 
 /** The locks that the crash path takes, in the order in which it first takes them, lock function by lock function. */
 export function crashLocks(recordings: readonly Recording[]): CrashLock[] {
-  const locks = new Map<string, { readonly lock: CrashLock; readonly sites: LockSite[] }>();
+  const locks = new Map<string, Found>();
+  const places: Places = new Map();
   for (const { facts, crasher } of recordings) {
     /** Names of allocated locks: one address is one lock within a run. */
     const allocated = new Map<string, string>();
@@ -52,16 +56,31 @@ export function crashLocks(recordings: readonly Recording[]): CrashLock[] {
       for (const call of fact.calls) {
         const taken = LOCK_FUNCTIONS.find(({ name }) => name === call.at);
         if (taken === undefined) continue;
-        const name = nameOf(call, { crasher, allocated });
+        const name = nameOf(call, { crasher, allocated, places });
         const key = `${taken.kind} ${name}`;
-        const known = locks.get(key) ?? { lock: lockOf(call, { name, taken, crasher }), sites: [] };
-        locks.set(key, known);
+        const known = locks.get(key) ?? { lock: lockOf(call, { name, taken, crasher }), most: 1, sites: [] };
+        const addresses = [...allocated.values()].filter((one) => one === name).length;
+        locks.set(key, { ...known, most: Math.max(known.most, addresses) });
         known.sites.push(siteOf(call, { taken, phase: fact.to === SHOOTDOWN ? PHASES[0] : PHASES[1] }));
       }
     }
   }
-  return [...locks.values()].map(({ lock, sites }) => ({ ...lock, sites: merged(sites) }));
+  return [...locks.values()].map(({ lock, most, sites }) => ({
+    ...lock,
+    ...(most === 1 ? {} : { addresses: most }),
+    sites: merged(sites),
+  }));
 }
+
+interface Found {
+  readonly lock: CrashLock;
+  /** Most addresses under its name in a run. */
+  readonly most: number;
+  readonly sites: LockSite[];
+}
+
+/** The places at which a function takes allocated locks that no other place had taken before, in their order. */
+type Places = Map<string, string[]>;
 
 /** Lock functions that no run could record, because the kernel has none of the name. */
 export function missingFunctions(recordings: readonly Recording[]): string[] {
@@ -74,18 +93,34 @@ export function missingFunctions(recordings: readonly Recording[]): string[] {
 interface Naming {
   readonly crasher: number;
   readonly allocated: Map<string, string>;
+  readonly places: Places;
 }
 
-function nameOf(call: RecordedCall, { crasher, allocated }: Naming): string {
+function nameOf(call: RecordedCall, { crasher, allocated, places }: Naming): string {
   const { data, argument } = call;
   if (data !== undefined) {
     const place = dataPlaceText(data);
     if (data.cpu === undefined) return place;
     return `${place} of ${data.cpu === crasher ? 'the panicking CPU' : 'another CPU'}`;
   }
-  const name = allocated.get(argument) ?? `allocated, taken in ${callerOf(call)}`;
+  const name = allocated.get(argument) ?? nameOfAllocated(call.from, places);
   allocated.set(argument, name);
   return name;
+}
+
+/**
+ * The function that takes it: addresses differ from run to run. Two places of a function may take two locks, and what one
+ * of them leads to says nothing about the other.
+ */
+function nameOfAllocated(from: string, places: Places): string {
+  const caller = callerOf({ from });
+  // Names of copies differ between kernels; a bare address even between boots.
+  const base = caller.startsWith('0x') ? 'code without a symbol' : baseName(caller);
+  const known = places.get(base) ?? [];
+  if (!known.includes(from)) known.push(from);
+  places.set(base, known);
+  const place = known.indexOf(from) + 1;
+  return `allocated, taken in ${base}${place === 1 ? '' : `, place ${place}`}`;
 }
 
 function lockOf(

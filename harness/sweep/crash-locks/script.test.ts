@@ -91,15 +91,31 @@ t.test('an allocated lock is taken where the crash path is about to take it', as
   if (lock === undefined) throw new Error('no lock');
   const steps = stepsOf(holdScenario(lock, 0, 'another'));
   t.match(steps.slice(-4), [
-    { run: { as: 'crasher', to: { in: 'get_signal', offset: 0x10 } } },
+    { run: { as: 'crasher', to: { in: 'get_signal', offset: 0x10 }, thenStep: 1 } },
+    { prove: { role: 'crasher', in: '_raw_spin_lock' } },
     { call: { role: 'crasher', args: [{ register: 'rdi', of: 'crasher' }] } },
-    { prove: { role: 'crasher', in: 'get_signal' } },
     { release: 'all' },
   ]);
 });
 
+t.test('a semaphore is held when it cannot be taken once more: it may be free for several', async (t) => {
+  const data = { symbol: 'console_sem', offset: 0 };
+  const of = (at: string) =>
+    crashLocks([{ facts: [madeRecorded('x', [madeCall({ at, data })])], crasher: 0 }])[0];
+  const results = (at: string) => {
+    const lock = of(at);
+    if (lock === undefined) throw new Error('no lock');
+    return stepsOf(holdScenario(lock, 0, 'itself')).flatMap((step) =>
+      'call' in step ? [step.call.returns] : [],
+    );
+  };
+  t.strictSame(results('down_trylock'), [0, 1]);
+  t.strictSame(results('_raw_spin_lock'), [1]);
+});
+
 t.test('names lead back to the lock and its holder', async (t) => {
   t.strictSame(holdOf(holdName(7, 'another')), { index: 7, holder: 'another' });
+  t.strictSame(holdOf(holdName(1000, 'itself')), { index: 1000, holder: 'itself' });
   t.equal(holdOf('crash-locks-record-1'), undefined);
   t.equal(holdOf('nmi-transition-0007'), undefined);
 });

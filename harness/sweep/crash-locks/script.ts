@@ -101,7 +101,7 @@ export function holdName(index: number, holder: Holder): string {
 
 /** The lock and holder of a scenario, by its name; undefined for any other scenario. */
 export function holdOf(name: string): { readonly index: number; readonly holder: Holder } | undefined {
-  const found = /^crash-locks-(\d{3})-(another|itself)$/.exec(name);
+  const found = /^crash-locks-(\d{3,})-(another|itself)$/.exec(name);
   const holder = HOLDERS.find((known) => known === found?.[2]);
   return holder === undefined ? undefined : { index: Number(found?.[1]), holder };
 }
@@ -123,7 +123,7 @@ function beforehand(lock: CrashLock, data: NonNullable<CrashLock['data']>, holde
   if (holder === 'itself') {
     const needsOther = of === 'other' ? HOLD_OTHER : [];
     const [run, prove, fire] = crasherToPanic();
-    return [...needsOther, run, prove, take(lock, 'crasher', address), fire, { release: 'all' }].filter(
+    return [...needsOther, run, prove, ...take(lock, 'crasher', address), fire, { release: 'all' }].filter(
       (step) => step !== undefined,
     );
   }
@@ -131,7 +131,7 @@ function beforehand(lock: CrashLock, data: NonNullable<CrashLock['data']>, holde
     ...HOLD_OTHER,
     ...crasherToPanic(),
     ...toShootdown(),
-    take(lock, 'other', address),
+    ...take(lock, 'other', address),
     ...untilNmiIsSent(),
     { release: 'all' },
   ];
@@ -143,16 +143,21 @@ function atSite(lock: CrashLock, site: LockSite): Step[] {
     ...HOLD_OTHER,
     ...crasherToPanic(),
     ...(site.phase === PHASES[1] ? toShootdown() : []),
-    { run: { as: 'crasher', to: callOf(site), withinMs: WITHIN_MS } },
-    take(lock, 'crasher', { register: 'rdi', of: 'crasher' }),
-    { prove: { role: 'crasher', in: callerOf(site) } },
+    // What jumps to the lock function has left no return address: then the call is of something else.
+    { run: { as: 'crasher', to: callOf(site), thenStep: 1, withinMs: WITHIN_MS } },
+    { prove: { role: 'crasher', in: site.function } },
+    ...take(lock, 'crasher', { register: 'rdi', of: 'crasher' }),
     { release: 'all' },
   ];
 }
 
-function take({ kind }: CrashLock, role: string, address: CallArgument): Step {
+function take({ kind }: CrashLock, role: string, address: CallArgument): Step[] {
   const { function: named, returns } = TAKES[kind];
-  return { call: { role, function: named, args: [address], returns } };
+  const call = (result: number): Step => ({
+    call: { role, function: named, args: [address], returns: result },
+  });
+  // A semaphore may be free for several owners: it is held when it cannot be taken once more.
+  return kind === 'semaphore' ? [call(returns), call(1)] : [call(returns)];
 }
 
 /** Bytes of `call rel32`, which the return address follows. */
