@@ -13,9 +13,10 @@ import {
   takersScenario,
 } from '../sweep/crash-locks/confirm.js';
 import type { CrashLock } from '../sweep/crash-locks/locks.js';
-import { isFatal } from '../sweep/crash-locks/map.js';
-import type { Holder } from '../sweep/crash-locks/script.js';
+import { type HeldOutcome, isFatal, isUnexplained } from '../sweep/crash-locks/map.js';
+import { CRASHER_CPU, type Holder, OTHER_CPU } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
+import { withBlame } from './blame-run.js';
 import { type SweepRunOptions, type SweepRuns, TRIES } from './sweep-runs.js';
 
 /** Options of {@link confirmLocks}. */
@@ -44,7 +45,8 @@ export async function confirmLocks(
   const cases = fatal.map((one) => caseOf(one, facts));
   if (cases.length > 0) options.onPlan?.(planText(cases));
   for (;;) {
-    const outcomes = await runs.outcomes((name) => (name.includes('-at-') ? name : undefined));
+    const ended = await runs.outcomes((name) => (name.includes('-at-') ? name : undefined));
+    const outcomes = await blamed(cases, ended);
     const next = cases.flatMap((one) => nextOf(one, outcomes) ?? []);
     if (next.length === 0 || options.signal?.aborted === true) {
       return (index, holder) => {
@@ -72,8 +74,26 @@ function nameOf({ index, holder }: FatalLock, place: number): string {
   return confirmName(index, holder, place);
 }
 
+/** Adds what shows that the held lock is the cause. The CPU that panics is the one that came by, when it is the holder. */
+async function blamed(
+  cases: readonly Case[],
+  ended: ReadonlyMap<string, PointOutcome>,
+): Promise<ReadonlyMap<string, HeldOutcome>> {
+  const outcomes = new Map<string, HeldOutcome>();
+  for (const { fatal, confirming } of cases) {
+    const crasher = fatal.holder === 'another' ? CRASHER_CPU : OTHER_CPU;
+    for (const place of confirming.keys()) {
+      const name = nameOf(fatal, place);
+      const outcome = ended.get(name);
+      if (outcome === undefined) continue;
+      outcomes.set(name, await withBlame(outcome, fatal.lock, { held: 'by itself', crasher }));
+    }
+  }
+  return outcomes;
+}
+
 /** The next scenario of a case; undefined when it is settled. */
-function nextOf({ fatal, confirming }: Case, outcomes: ReadonlyMap<string, PointOutcome>) {
+function nextOf({ fatal, confirming }: Case, outcomes: ReadonlyMap<string, HeldOutcome>) {
   for (const [place, taker] of confirming.entries()) {
     const name = nameOf(fatal, place);
     const outcome = outcomes.get(name);
@@ -84,7 +104,7 @@ function nextOf({ fatal, confirming }: Case, outcomes: ReadonlyMap<string, Point
   return undefined;
 }
 
-function confirmationOf(found: Case | undefined, outcomes: ReadonlyMap<string, PointOutcome>): Confirmation {
+function confirmationOf(found: Case | undefined, outcomes: ReadonlyMap<string, HeldOutcome>): Confirmation {
   if (found === undefined) return { end: 'not run', takers: [], tried: [] };
   const { fatal, takers, confirming } = found;
   const tried = confirming.flatMap(({ taker, stimulus }, place) => {
@@ -104,12 +124,13 @@ function confirmationOf(found: Case | undefined, outcomes: ReadonlyMap<string, P
   };
 }
 
-function endOf({ fatal, takers, confirming }: Case, outcomes: readonly PointOutcome[]): ConfirmationEnd {
+function endOf({ fatal, takers, confirming }: Case, outcomes: readonly HeldOutcome[]): ConfirmationEnd {
   if (takers === undefined) return isSearchable(fatal.lock) ? 'not run' : 'not searched';
   if (takers.length === 0) return 'no taker';
   if (confirming.length === 0) return 'no stimulus';
   if (outcomes.some((outcome) => isFatal(outcome) === true)) return 'confirmed';
   if (outcomes.length < confirming.length) return 'not run';
+  if (outcomes.some(isUnexplained)) return 'not shown';
   return outcomes.some(({ end }) => end === 'captured') ? 'harmless there' : 'not reached';
 }
 

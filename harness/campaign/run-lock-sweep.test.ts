@@ -8,8 +8,11 @@ import { RECORDING } from '../store/recorder.js';
 import { writeJson } from '../store/stored-file.js';
 import { confirmName, TAKERS_NAME } from '../sweep/crash-locks/confirm.js';
 import { ROUNDS, takingFunctions } from '../sweep/crash-locks/lock-functions.js';
-import { holdName, recordName } from '../sweep/crash-locks/script.js';
+import { crashLocks } from '../sweep/crash-locks/locks.js';
+import { holdName, holdOf, holdScenario, recordName } from '../sweep/crash-locks/script.js';
 import { madeRecorded, STOCK_FACTS } from '../testing/builders/recorded-calls.js';
+import type { Scenario } from '../plan/scenario.js';
+import { madeAutopsy } from '../testing/builders/autopsies.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { type LockSweepOptions, runLockSweep } from './run-lock-sweep.js';
 
@@ -17,6 +20,16 @@ interface MadeRun {
   readonly name: string;
   readonly verdict: RunResult['verdict'];
   readonly facts?: readonly HostFact[];
+}
+
+const LOCKS = crashLocks([{ facts: STOCK_FACTS, crasher: 0 }]);
+
+/** The scenario of a run with a held lock; any other one is not looked at. */
+function scenarioOf(name: string, locks = LOCKS): Partial<Scenario> {
+  const { index = -1, holder = 'itself' } = holdOf(name) ?? {};
+  const lock = locks[index];
+  const scenario = lock === undefined ? undefined : holdScenario(lock, index, holder);
+  return typeof scenario === 'object' ? scenario : { name };
 }
 
 const NOTHING = [madeRecorded('nmi_shootdown_cpus', []), madeRecorded('machine_kexec', [])];
@@ -37,26 +50,43 @@ const TAKERS: LockTakersFact = {
   ],
 };
 
+const ADDRESS = 'ffffffffbf4a4bc0';
+
+/** The autopsy of a run in which a CPU waits for the spinlock of console_sem. */
+function waiting(vcpu: number): HostFact {
+  const lock = { name: 'console_sem', address: ADDRESS };
+  return {
+    fact: 'autopsy',
+    autopsy: madeAutopsy({ waits: [{ vcpu, lock, function: '_raw_spin_lock_irqsave' }] }),
+  };
+}
+
+const ON_CONSOLE_SEM: readonly HostFact[] = [
+  { fact: 'called', function: '_raw_spin_trylock', args: [`0x${ADDRESS}`], returned: '0x1' },
+  waiting(0),
+];
+
 const CONFIRMED: readonly MadeRun[] = [
   { name: TAKERS_NAME, verdict: 'captured', facts: [TAKERS] },
-  { name: confirmName(0, 'itself', 0), verdict: 'crash-path-hang' },
+  // The CPU that came by is the one that panics.
+  { name: confirmName(0, 'itself', 0), verdict: 'crash-path-hang', facts: [waiting(1)] },
 ];
 
 const HELD: readonly MadeRun[] = [
-  { name: holdName(0, 'itself'), verdict: 'crash-path-hang' },
+  { name: holdName(0, 'itself'), verdict: 'crash-path-hang', facts: ON_CONSOLE_SEM },
   { name: holdName(1, 'itself'), verdict: 'captured' },
   { name: holdName(2, 'another'), verdict: 'captured' },
   { name: holdName(2, 'itself'), verdict: 'captured' },
 ];
 
 /** The directory of a sweep whose runs have all ended. */
-async function sweepDirectory(t: Test, runs: readonly MadeRun[]): Promise<string> {
+async function sweepDirectory(t: Test, runs: readonly MadeRun[], locks = LOCKS): Promise<string> {
   const directory = t.testdir();
   const results: string[] = [];
   for (const { name, verdict, facts = [] } of runs) {
     const run = join(directory, `a-${name}-${results.length}`);
     await mkdir(run);
-    await writeJson(join(run, 'plan.json'), madePlan({ cpus: 2 }));
+    await writeJson(join(run, 'plan.json'), madePlan({ cpus: 2, scenario: scenarioOf(name, locks) }));
     await writeJson(join(run, 'verdict.json'), resultOf(`a-${name}-${results.length}`, { name, verdict }));
     await writeFile(join(run, RECORDING.host), '');
     for (const [seq, fact] of facts.entries())
@@ -163,6 +193,8 @@ t.test('half a recording is none: the crash path may take more behind it', async
   );
   const sweep = await swept(t, half);
   t.match(sweep, { kind: 'map', map: { complete: false, locks: [] } });
+  if (sweep.kind !== 'map') return;
+  t.match(sweep.map.unrecorded, [{ why: 'run a-crash-locks-record-1-0 (captured) has no whole recording' }]);
 });
 
 t.test('nothing recorded is no map', async (t) => {
@@ -173,4 +205,28 @@ t.test('nothing recorded is no map', async (t) => {
 t.test('a limit of locks leaves the rest not run', async (t) => {
   const sweep = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED], { locksMost: 1 });
   t.match(sweep, { kind: 'map', map: { complete: false } });
+});
+
+t.test('a lock is fatal when the recording of its run shows the wait for it', async (t) => {
+  const [hung, ...rest] = HELD;
+  if (hung === undefined) throw new Error('no run');
+  const shown = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED]);
+  t.match(shown, { map: { locks: [{ held: { itself: { end: 'hang', blame: 'waits' } } }] } });
+  const hidden = await swept(t, [...RECORDED, { ...hung, facts: [] }, ...rest]);
+  t.match(hidden, { map: { locks: [{ held: { itself: { end: 'hang', blame: undefined } } }] } });
+});
+
+t.test('nor does a hang elsewhere confirm it', async (t) => {
+  const [takers, confirming] = CONFIRMED;
+  if (takers === undefined || confirming === undefined) throw new Error('no run');
+  const sweep = await swept(t, [...RECORDED, ...HELD, takers, { ...confirming, facts: [waiting(0)] }]);
+  t.match(sweep, { map: { locks: [{ confirmed: { itself: { end: 'not shown' } } }] } });
+});
+
+t.test('runs that held other locks, as after an upgrade, do not count', async (t) => {
+  const directory = await sweepDirectory(t, [...RECORDED, ...HELD], LOCKS.toReversed());
+  await t.rejects(runLockSweep(directory, { arm: 'a', template: madePlan({ cpus: 2 }) }, NOTHING_IS_RUN), {
+    kind: 'usage',
+    message: /run a-crash-locks-000-itself-10 is not what its sweep would run now/,
+  });
 });

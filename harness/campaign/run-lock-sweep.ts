@@ -1,9 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
+import { usageFault } from '../model/fault.js';
 import type { RunResult } from '../model/result.js';
+import type { Scenario } from '../plan/scenario.js';
 import { rejudge } from '../store/rejudge.js';
+import { readPlan } from '../store/run-directory.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
 import type { Confirmation } from '../sweep/crash-locks/confirm.js';
 import { type CrashLock, crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
-import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
+import { type HeldOutcome, isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
   CRASHER_CPU,
   type Holder,
@@ -15,6 +19,7 @@ import {
 } from '../sweep/crash-locks/script.js';
 import type { Control } from '../sweep/map.js';
 import type { PointOutcome } from '../sweep/outcome.js';
+import { withBlame } from './blame-run.js';
 import { confirmLocks, type FatalLock } from './confirm-locks.js';
 import { isInconclusive } from './record-trace.js';
 import { guestOfMap, type SweepArm, type SweepRunOptions, SweepRuns, TRIES } from './sweep-runs.js';
@@ -54,6 +59,7 @@ export async function runLockSweep(
     .flatMap(({ another, itself }) => [another, itself].filter((scenario) => typeof scenario !== 'string'));
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
+  await requireSameScripts(directory, { runs, planned });
   for (;;) {
     const outcomes = await runs.outcomes((name) => (holdOf(name) === undefined ? undefined : name));
     const open = planned.filter(({ name }) => !outcomes.has(name));
@@ -61,16 +67,30 @@ export async function runLockSweep(
       await runs.run(open, options);
       continue;
     }
+    const ends = await blamed(outcomes);
     const fatal = fatalLocks(locks, (index, holder) => {
       const scenario = held[index]?.[holder];
-      return typeof scenario === 'object' ? outcomes.get(scenario.name) : undefined;
+      return typeof scenario === 'object' ? ends.get(scenario.name) : undefined;
     });
     const confirmationOf = await confirmLocks(fatal, { runs, options });
-    return { kind: 'map', map: mapOf(outcomes, confirmationOf) };
+    return { kind: 'map', map: mapOf(ends, confirmationOf) };
+  }
+
+  /** Adds what shows that the held lock is the cause. */
+  async function blamed(
+    outcomes: ReadonlyMap<string, PointOutcome>,
+  ): Promise<ReadonlyMap<string, HeldOutcome>> {
+    const ends = new Map<string, HeldOutcome>();
+    for (const [name, outcome] of outcomes) {
+      const lock = locks[holdOf(name)?.index ?? -1];
+      const blame = { held: 'by a call', crasher: CRASHER_CPU } as const;
+      ends.set(name, lock === undefined ? outcome : await withBlame(outcome, lock, blame));
+    }
+    return ends;
   }
 
   function mapOf(
-    outcomes: ReadonlyMap<string, PointOutcome>,
+    outcomes: ReadonlyMap<string, HeldOutcome>,
     confirmationOf: (index: number, holder: Holder) => Confirmation,
   ): LockMap {
     const mapped = mappedLocks(
@@ -97,10 +117,10 @@ export async function runLockSweep(
   }
 }
 
-/** The locks whose runs ended without a dump, by holder. */
+/** The locks that are shown to prevent the dump, by holder. */
 function fatalLocks(
   locks: readonly CrashLock[],
-  outcomeOf: (index: number, holder: Holder) => PointOutcome | undefined,
+  outcomeOf: (index: number, holder: Holder) => HeldOutcome | undefined,
 ): FatalLock[] {
   return locks.flatMap((lock, index) =>
     HOLDERS.flatMap((holder) => {
@@ -133,7 +153,7 @@ async function record(runs: SweepRuns, options: SweepRunOptions): Promise<Record
     const result = runs.lastOf(recordName(round));
     const recording = result === undefined ? undefined : await recordingOf(result);
     if (result === undefined || recording === undefined) {
-      const why = result?.explanation ?? 'it was stopped';
+      const why = whyUnrecorded(result);
       unrecorded.push({ functions: functions.map(({ name }) => name), why });
       continue;
     }
@@ -141,6 +161,31 @@ async function record(runs: SweepRuns, options: SweepRunOptions): Promise<Record
     controls.push({ verdict: result.verdict, runId: result.runId });
   }
   return { recordings, controls, unrecorded };
+}
+
+function whyUnrecorded(result: RunResult | undefined): string {
+  if (result === undefined) return 'it was stopped';
+  const { runId, verdict, explanation } = result;
+  return isInconclusive(result) ? explanation : `run ${runId} (${verdict}) has no whole recording`;
+}
+
+/**
+ * Throws a usage fault when stored runs held other locks than the recordings give now: a lock is known by its number, and
+ * another version of crashpath may number them otherwise.
+ */
+async function requireSameScripts(
+  directory: string,
+  { runs, planned }: { runs: SweepRuns; planned: readonly Scenario[] },
+): Promise<void> {
+  for (const { name, trigger } of planned) {
+    const last = runs.lastOf(name);
+    if (last === undefined) continue;
+    const { scenario } = await readPlan(last.directory);
+    if (isDeepStrictEqual(scenario.trigger, trigger)) continue;
+    throw usageFault(
+      `cannot resume "${directory}": run ${last.runId} is not what its sweep would run now (another version of crashpath); begin a new sweep`,
+    );
+  }
 }
 
 /** What a run recorded; undefined unless both parts came to their ends. */

@@ -3,8 +3,10 @@ import { callerOf, type LockSite, PHASES } from '../sweep/crash-locks/locks.js';
 import {
   type HeldEnd,
   isFatal,
+  isUnexplained,
   type LockComparison,
   type LockMap,
+  type LockRow,
   type MappedLock,
 } from '../sweep/crash-locks/map.js';
 import { type Holder, HOLDERS } from '../sweep/crash-locks/script.js';
@@ -22,7 +24,7 @@ const COLUMNS: readonly Column[] = [
 /** The map of one kernel for a terminal: the head, then every lock. */
 export function lockMapText(map: LockMap): string {
   const rows = map.locks.map((lock): CellLine[][] => [
-    [{ text: safeName(lock.name) }],
+    [{ text: lockText(lock) }],
     [{ text: lock.kind }],
     lock.sites.map((site) => ({ text: siteText(site) })),
     [{ text: endText(lock.held.another) }],
@@ -48,7 +50,7 @@ export function lockMapHead(map: LockMap): string[] {
     `${countOf(locks.length, 'lock')} taken at ${countOf(sites, 'place')}; ${countOf(runs, 'run')}${complete ? '' : '; NOT COMPLETE'}`,
     lost.length === 0
       ? `controls, recorded with no lock held: ${countOf(controls.length, 'run')}, all captured`
-      : `controls, recorded with no lock held: ${lost.length} of ${controls.length} not captured (${[...new Set(lost.map(({ verdict }) => verdict))].join(', ')}): the ends below are not caused by the locks alone`,
+      : `controls, recorded with no lock held: ${lost.length} of ${controls.length} not captured (${[...new Set(lost.map(({ verdict }) => verdict))].join(', ')}): a hang that is not shown to be a lock's may have the same cause`,
     ...unrecorded.map(({ functions, why }) => `not recorded: ${functions.join(', ')}: ${safeName(why)}`),
     ...(missing.length === 0 ? [] : [`not in this kernel: ${missing.join(', ')}`]),
   ];
@@ -66,13 +68,17 @@ export function endText(end: HeldEnd): string {
   if (end.end === 'not taken') return '- not taken then';
   if (end.end === 'no name') return 'unknown: it has no name';
   if (end.end === 'not run') return 'NOT RUN';
-  return 'text' in end ? safeName(end.text) : end.end;
+  if (!('text' in end)) return end.end;
+  return isUnexplained(end) ? `${safeName(end.text)}, not shown to be this lock` : safeName(end.text);
+}
+
+/** A lock's name, and whether others have it. */
+export function lockText({ name, addresses = 1 }: Pick<MappedLock, 'name' | 'addresses'>): string {
+  return addresses === 1 ? safeName(name) : `${safeName(name)} (${addresses} locks: the first is held)`;
 }
 
 function fatalLines({ locks }: LockMap): string[] {
-  const fatal = locks.filter(isFatalLock);
-  if (fatal.length === 0) return ['no lock is fatal when it is held'];
-  return fatal.flatMap((lock) => {
+  const fatal = locks.filter(isFatalLock).flatMap((lock) => {
     const callers = [...new Set(lock.sites.map((site) => callerOf(site)))];
     const what = `${safeName(lock.name)} (${lock.kind}), taken in ${callers.map(safeName).join(', ')}`;
     return HOLDERS.flatMap((holder) => {
@@ -83,6 +89,13 @@ function fatalLines({ locks }: LockMap): string[] {
       return [head, ...(confirmation === undefined ? [] : [`  ${confirmationText(confirmation, holder)}`])];
     });
   });
+  const unexplained = locks.flatMap(({ name, kind, held }) =>
+    HOLDERS.filter((holder) => isUnexplained(held[holder])).map(
+      (holder) =>
+        `NOT CAPTURED, and not shown to be this lock, held by ${HOLDER_WORDS[holder]}: ${safeName(name)} (${kind})`,
+    ),
+  );
+  return [...(fatal.length === 0 ? ['no lock is shown to be fatal when it is held'] : fatal), ...unexplained];
 }
 
 /** Whether a CPU comes to hold the lock by itself, and what becomes of the crash then. */
@@ -94,6 +107,7 @@ export function confirmationText({ end, takers, tried }: Confirmation, holder: H
     case 'confirmed':
       return `confirmed: a CPU that came to ${safeName(last?.in ?? '')} by itself (${last?.stimulus}) ${does} with it held: ${endText(last?.outcome ?? { end: 'not run' })}, ${last?.outcome.runId}; ${calls}`;
     case 'harmless there':
+    case 'not shown':
     case 'not reached':
       return `not confirmed: ${tried.map(({ in: place, outcome }) => `${safeName(place)}: ${endText(outcome)}`).join('; ')}; ${calls}`;
     case 'no stimulus':
@@ -121,7 +135,7 @@ export const HOLDER_WORDS: Readonly<Record<Holder, string>> = {
   itself: 'the panicking CPU',
 };
 
-/** Whether the lock prevents the dump, whoever holds it. */
+/** Whether the lock is shown to prevent the dump, whoever holds it. */
 export function isFatalLock({ held }: Pick<MappedLock, 'held'>): boolean {
   return isFatal(held.another) === true || isFatal(held.itself) === true;
 }
@@ -135,6 +149,11 @@ const COMPARISON_COLUMNS: readonly Column[] = [
   { title: '', align: 'left', width: 5 },
 ];
 
+/** What changed for a lock. */
+export function changeText({ moved, unexplained }: LockRow): string {
+  return moved ? 'MOVED' : unexplained ? '?' : '';
+}
+
 /** Two maps for a terminal, lock by lock. */
 export function lockComparisonText({ baseline, candidate, rows, moved }: LockComparison): string {
   const cells = rows.map((row): CellLine[][] => [
@@ -143,7 +162,7 @@ export function lockComparisonText({ baseline, candidate, rows, moved }: LockCom
     [{ text: HOLDER_WORDS[row.holder] }],
     [{ text: row.baseline === undefined ? '-' : endText(row.baseline) }],
     [{ text: row.candidate === undefined ? '-' : endText(row.candidate) }],
-    [{ text: row.moved ? 'MOVED' : '' }],
+    [{ text: changeText(row) }],
   ]);
   return [
     'baseline:',
@@ -159,5 +178,8 @@ export function lockComparisonText({ baseline, candidate, rows, moved }: LockCom
     ...fatalLines(candidate).map((line) => `  ${line}`),
     '',
     moved ? 'the maps differ' : 'nothing moved',
+    ...(rows.some(({ unexplained }) => unexplained)
+      ? ['?: no dump, and not shown to be this lock: whether that moved is not known']
+      : []),
   ].join('\n');
 }

@@ -3,7 +3,7 @@ import type { EndWord } from '../model/verdict.js';
 import type { LockTaker } from '../model/lock-takers.js';
 import type { Confirmation, ConfirmationEnd } from '../sweep/crash-locks/confirm.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
-import { compareLockMaps, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
+import { compareLockMaps, type HeldOutcome, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import { madeOutcome } from '../testing/builders/instruction-trace.js';
 import { STOCK_FACTS } from '../testing/builders/recorded-calls.js';
 import { lockComparisonText, lockMapText } from './lock-map-text.js';
@@ -12,9 +12,12 @@ import { runIds } from './page/run-ids.js';
 
 const LOCKS = crashLocks([{ facts: STOCK_FACTS, crasher: 0 }]);
 
+/** A hang that is the lock's. */
+const ON_IT: HeldOutcome = { ...madeOutcome('hang'), blame: 'waits' };
+
 /** A map in which the named ends are observed; everything else captured. */
 function madeMap(
-  ends: Readonly<Record<string, EndWord>>,
+  ends: Readonly<Record<string, EndWord | HeldOutcome>>,
   given: Partial<LockMap> = {},
   confirmation?: Confirmation,
 ): LockMap {
@@ -27,9 +30,9 @@ function madeMap(
       LOCKS,
       (index, holder) => {
         const name = LOCKS[index]?.name ?? '';
-        return holder === 'itself' || name === 'ioapic_lock'
-          ? madeOutcome(ends[`${name} ${holder}`] ?? 'captured')
-          : 'not taken';
+        if (holder === 'another' && name !== 'ioapic_lock') return 'not taken';
+        const end = ends[`${name} ${holder}`] ?? 'captured';
+        return typeof end === 'string' ? madeOutcome(end) : end;
       },
       () => confirmation,
     ),
@@ -38,7 +41,7 @@ function madeMap(
 }
 
 t.test('a map says of each lock where it is taken, and what becomes of it when it is held', async (t) => {
-  const text = lockMapText(madeMap({ 'console_sem itself': 'hang' }));
+  const text = lockMapText(madeMap({ 'console_sem itself': ON_IT }));
   t.match(
     text,
     /^locks of the crash path: debian:6\.1 \(6\.1\.0-56-amd64\), 2 vCPUs, tcg\n3 locks taken at 4 places; 16 runs\n/,
@@ -65,7 +68,7 @@ const confirmed = (end: ConfirmationEnd, run?: EndWord): Confirmation => ({
 });
 
 t.test('a lock that is fatal if held is fatal when a CPU that came by itself held it', async (t) => {
-  const hangs = { 'console_sem itself': 'hang' } as const;
+  const hangs = { 'console_sem itself': ON_IT };
   const text = lockMapText(madeMap(hangs, {}, confirmed('confirmed', 'hang')));
   t.match(text, /^FATAL by the panicking CPU: console_sem \(spinlock\), taken in down_trylock, up$/m);
   t.match(
@@ -74,6 +77,10 @@ t.test('a lock that is fatal if held is fatal when a CPU that came by itself hel
   );
   for (const [confirmation, reason] of [
     [confirmed('harmless there', 'captured'), /^ {2}not confirmed: __up_console_sem: captured/m],
+    [
+      confirmed('not shown', 'hang'),
+      /^ {2}not confirmed: __up_console_sem: hang, not shown to be this lock;/m,
+    ],
     [confirmed('not reached', 'unknown'), /^ {2}not confirmed: __up_console_sem: unknown/m],
     [confirmed('no stimulus'), /^ {2}not confirmed: no stimulus .*: __up_console_sem$/m],
     [confirmed('no taker'), /^ {2}not confirmed: no call in the text/m],
@@ -103,12 +110,54 @@ t.test('what is not known is said: no recording, no run, a control that was not 
   t.match(text, /1 of 1 not captured \(crash-path-hang\)/);
   t.match(text, /not recorded: down_read: not proved/);
   t.match(text, /not in this kernel: rt_spin_lock/);
-  t.match(text, /no lock is fatal when it is held$/, 'unknown is not fatal');
+  t.match(text, /no lock is shown to be fatal when it is held$/, 'unknown is not fatal');
+});
+
+t.test('a hang that is not shown to be on the lock does not make the lock fatal', async (t) => {
+  const map = madeMap({
+    'ioapic_lock another': 'hang',
+    'ioapic_lock itself': ON_IT,
+    'console_sem itself': 'hang',
+  });
+  const text = lockMapText(map);
+  t.match(text, /console_sem .*hang, not shown to/);
+  t.match(text, /FATAL IF HELD by the panicking CPU: ioapic_lock,/);
+  t.notMatch(text, /FATAL.*console_sem/);
+  t.match(
+    text,
+    /NOT CAPTURED, and not shown to be this lock, held by the panicking CPU: console_sem \(spinlock\)\n/,
+  );
+  t.match(text, /NOT CAPTURED, .* held by a stopped CPU: ioapic_lock \(spinlock\)$/);
+  const compared = compareLockMaps(map, madeMap({}));
+  t.strictSame(
+    compared.rows.map(({ name, holder, moved, unexplained }) => [name, holder, moved, unexplained]),
+    [
+      ['console_sem', 'another', false, false],
+      ['console_sem', 'itself', false, true],
+      ['serial8250_ports', 'another', false, false],
+      ['serial8250_ports', 'itself', false, false],
+      ['ioapic_lock', 'another', false, true],
+      ['ioapic_lock', 'itself', true, false],
+    ],
+  );
+  t.match(lockComparisonText(compared), /captured +\?\n[^]*the maps differ\n\?: no dump, /);
+  t.notMatch(lockComparisonText(compareLockMaps(madeMap({}), madeMap({}))), /\?/);
+});
+
+t.test('several locks under one name are counted', async (t) => {
+  const map = madeMap({});
+  const [first, ...rest] = map.locks;
+  if (first === undefined) throw new Error('no lock');
+  const locks = [{ ...first, name: 'allocated, taken in f', addresses: 3 }, ...rest];
+  t.match(
+    lockMapText({ ...map, locks }).replaceAll(/\s+/g, ' '),
+    /allocated, taken in f \(3 locks: the .*first is held\)/,
+  );
 });
 
 t.test('two maps: fatal in one and harmless in the other has moved; unknown has not', async (t) => {
   const good = madeMap({});
-  const bad = madeMap({ 'ioapic_lock another': 'hang' });
+  const bad = madeMap({ 'ioapic_lock another': ON_IT });
   const moved = compareLockMaps(bad, good);
   t.equal(moved.moved, true);
   t.strictSame(

@@ -15,6 +15,7 @@ export type SweptComparison = MapComparison | LockComparison;
 export function isWhole(map: SweptMap): boolean {
   if (!map.complete) return false;
   if (map.sweep === 'nmi-transition') return map.probed.every(({ outcome }) => outcome.end !== 'unknown');
+  if (map.controls.some(({ verdict }) => verdict !== 'captured')) return false;
   return map.locks.every(({ held }) =>
     Object.values(held).every(({ end }) => end !== 'unknown' && end !== 'no name'),
   );

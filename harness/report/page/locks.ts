@@ -8,7 +8,15 @@ import {
   type LockRow,
   type MappedLock,
 } from '../../sweep/crash-locks/map.js';
-import { confirmationText, endText, HOLDER_WORDS, isFatalLock, lockMapHead } from '../lock-map-text.js';
+import {
+  changeText,
+  confirmationText,
+  endText,
+  HOLDER_WORDS,
+  isFatalLock,
+  lockMapHead,
+  lockText,
+} from '../lock-map-text.js';
 import { countOf, safeName } from '../words.js';
 import { html, type Markup } from './html.js';
 import type { RunIds } from './run-ids.js';
@@ -34,9 +42,10 @@ ${lockMapHead(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
 `;
 }
 
-function lockRow({ name, kind, sites, held, confirmed }: MappedLock, ids: RunIds): Markup {
+function lockRow(lock: MappedLock, ids: RunIds): Markup {
+  const { kind, sites, held, confirmed } = lock;
   const fatal = isFatalLock({ held });
-  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}${confirmationMarkup(confirmed.another, 'another')}</td><td>${endMarkup(held.itself, ids)}${confirmationMarkup(confirmed.itself, 'itself')}</td></tr>
+  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${lockText(lock)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}${confirmationMarkup(confirmed.another, 'another')}</td><td>${endMarkup(held.itself, ids)}${confirmationMarkup(confirmed.itself, 'itself')}</td></tr>
 `;
 }
 
@@ -67,8 +76,9 @@ function comparisonArticle({ rows, moved }: LockComparison, ids: RunIds): Markup
 `;
 }
 
-function comparedRow({ name, kind, holder, baseline, candidate, moved }: LockRow, ids: RunIds): Markup {
+function comparedRow(row: LockRow, ids: RunIds): Markup {
+  const { name, kind, holder, baseline, candidate, moved } = row;
   const end = (one: HeldEnd | undefined) => (one === undefined ? html`-` : endMarkup(one, ids));
-  return html`<tr class="${moved ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${HOLDER_WORDS[holder]}</td><td>${end(baseline)}</td><td>${end(candidate)}</td><td>${moved ? 'moved' : ''}</td></tr>
+  return html`<tr class="${moved ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${HOLDER_WORDS[holder]}</td><td>${end(baseline)}</td><td>${end(candidate)}</td><td>${changeText(row)}</td></tr>
 `;
 }

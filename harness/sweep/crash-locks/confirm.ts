@@ -4,7 +4,7 @@ import type { Scenario } from '../../plan/scenario.js';
 import { type Location, LocationSchema, type Step } from '../../trigger/choreography-steps.js';
 import { takingFunctions } from './lock-functions.js';
 import type { CrashLock } from './locks.js';
-import type { PointOutcome } from '../outcome.js';
+import type { HeldOutcome } from './map.js';
 import {
   crasherToPanic,
   HOLD_OTHER,
@@ -139,6 +139,8 @@ export type ConfirmationEnd =
   | 'confirmed'
   /** Every place that was tried was reached with the lock held, and the dump was taken. */
   | 'harmless there'
+  /** There was no dump at one, and nothing shows that the lock is the cause. */
+  | 'not shown'
   /** No run came to the state. */
   | 'not reached'
   /** No stimulus of the table leads to a call that takes it. */
@@ -159,6 +161,6 @@ export interface Confirmation {
   readonly tried: readonly {
     readonly in: string;
     readonly stimulus: string;
-    readonly outcome: PointOutcome;
+    readonly outcome: HeldOutcome;
   }[];
 }

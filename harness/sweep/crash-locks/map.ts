@@ -1,14 +1,18 @@
 import type { Control } from '../map.js';
 import type { PointOutcome } from '../outcome.js';
+import type { Blame } from './blame.js';
 import type { LockKind } from './lock-functions.js';
 import type { Confirmation } from './confirm.js';
 import type { CrashLock, LockSite } from './locks.js';
 import { type Holder, HOLDERS, type NoHold } from './script.js';
 
+/** What a run with a held lock came to, and what shows that the lock is the cause. */
+export type HeldOutcome = PointOutcome & { readonly blame?: Blame | undefined };
+
 /**
  * A lock's end with one holder: what the run came to, or why there is none; `not run`: a limit or a signal came first.
  */
-export type HeldEnd = PointOutcome | { readonly end: NoHold | 'not run' };
+export type HeldEnd = HeldOutcome | { readonly end: NoHold | 'not run' };
 
 /** A lock of the crash path. Names are stable within `schema` 1. */
 export interface MappedLock {
@@ -17,6 +21,8 @@ export interface MappedLock {
   readonly kind: LockKind;
   /** It has no symbol: the name is the function that takes it first. */
   readonly allocated: boolean;
+  /** Of an allocated lock: how many locks the place takes, of which the first is held; absent for one. */
+  readonly addresses?: number | undefined;
   readonly sites: readonly LockSite[];
   /** With each holder. */
   readonly held: Readonly<Record<Holder, HeldEnd>>;
@@ -45,16 +51,22 @@ export interface LockMap {
   readonly locks: readonly MappedLock[];
 }
 
-/** Whether a held lock prevents the dump. Undefined: not known, or never the case. */
+/** Whether a held lock is shown to prevent the dump. Undefined: not known, not shown, or never the case. */
 export function isFatal(end: HeldEnd): boolean | undefined {
   if (!('runId' in end) || end.end === 'unknown') return undefined;
-  return end.end !== 'captured';
+  if (end.end === 'captured') return false;
+  return end.blame === undefined ? undefined : true;
+}
+
+/** Whether there is no dump, and nothing shows that the held lock is the cause. */
+export function isUnexplained(end: HeldEnd): boolean {
+  return 'runId' in end && end.end !== 'unknown' && end.end !== 'captured' && end.blame === undefined;
 }
 
 /** Makes the map's rows: `outcomeOf` gives what a run came to, or why there is no such run. */
 export function mappedLocks(
   locks: readonly CrashLock[],
-  outcomeOf: (index: number, holder: Holder) => PointOutcome | NoHold | undefined,
+  outcomeOf: (index: number, holder: Holder) => HeldOutcome | NoHold | undefined,
   confirmationOf: (index: number, holder: Holder) => Confirmation | undefined,
 ): MappedLock[] {
   return locks.map((lock, index): MappedLock => {
@@ -62,14 +74,14 @@ export function mappedLocks(
       const outcome = outcomeOf(index, holder);
       return typeof outcome === 'object' ? outcome : { end: outcome ?? 'not run' };
     };
-    const { name, kind, data, sites } = lock;
+    const { name, kind, data, sites, addresses } = lock;
     const held = { another: endWith('another'), itself: endWith('itself') };
     const confirmed: Partial<Record<Holder, Confirmation>> = {};
     for (const holder of HOLDERS) {
       const confirmation = isFatal(held[holder]) === true ? confirmationOf(index, holder) : undefined;
       if (confirmation !== undefined) confirmed[holder] = confirmation;
     }
-    return { ...{ index, name, kind, allocated: data === undefined, sites, held }, confirmed };
+    return { ...{ index, name, kind, allocated: data === undefined, addresses, sites, held }, confirmed };
   });
 }
 
@@ -82,6 +94,8 @@ export interface LockRow {
   readonly candidate: HeldEnd | undefined;
   /** Fatal in one, harmless in the other. */
   readonly moved: boolean;
+  /** In one of them there is no dump, and nothing shows that the lock is the cause. */
+  readonly unexplained: boolean;
 }
 
 /** Two maps side by side. Names are stable within `schema` 1. */
@@ -109,6 +123,7 @@ export function compareLockMaps(baseline: LockMap, candidate: LockMap): LockComp
       return {
         ...{ name: either.name, kind: either.kind, holder, baseline: before, candidate: after },
         moved: fatal[0] !== undefined && fatal[1] !== undefined && fatal[0] !== fatal[1],
+        unexplained: [before, after].some((end) => end !== undefined && isUnexplained(end)),
       };
     });
   });
