@@ -162,13 +162,20 @@ async function resumed(argv: SweepArguments, reference: string): Promise<Ready> 
   const { plans } = await readCampaign(directory);
   if (
     plans.length > ARMS.length ||
+    new Set(plans.map((template) => sweepOf({ template }))).size !== 1 ||
     plans.some(({ scenario: { name } }) => pointOf(name) !== 0 && name !== recordName(0))
   ) {
     throw usageFault(
       `cannot resume "${reference}": it is not the directory of a sweep; use crashpath run --resume for other campaigns`,
     );
   }
-  return { directory, arms: armsOf(plans) };
+  const arms = armsOf(plans);
+  const other = arms.map(sweepOf).find((sweep) => sweep !== knownSweep(argv.sweep ?? sweep));
+  if (other !== undefined)
+    throw usageFault(
+      `cannot resume "${reference}" as ${argv.sweep}: it is a sweep of ${other}; name only the directory`,
+    );
+  return { directory, arms };
 }
 
 function armsOf(plans: readonly RunPlan[]): SweepArm[] {
