@@ -173,7 +173,7 @@ async function resumed(argv: SweepArguments, reference: string): Promise<Ready> 
   const other = arms.map(sweepOf).find((sweep) => sweep !== knownSweep(argv.sweep ?? sweep));
   if (other !== undefined)
     throw usageFault(
-      `cannot resume "${reference}" as ${argv.sweep}: it is a sweep of ${other}; name only the directory`,
+      `cannot resume "${reference}" as "${argv.sweep}": it is a sweep of ${other}; name only the directory`,
     );
   return { directory, arms };
 }

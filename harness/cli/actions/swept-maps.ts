@@ -3,7 +3,7 @@ import type { SweptMaps } from '../../report/page/sweep.js';
 import { lockComparisonText, lockMapText } from '../../report/lock-map-text.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
 import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
-import { compareLockMaps, type LockComparison, type LockMap } from '../../sweep/crash-locks/map.js';
+import { compareLockMaps, isUnexplained, type LockComparison, type LockMap } from '../../sweep/crash-locks/map.js';
 import type { NmiMap } from '../../sweep/map.js';
 
 /** The map of one kernel, of any sweep. */
@@ -17,7 +17,7 @@ export function isWhole(map: SweptMap): boolean {
   if (map.sweep === 'nmi-transition') return map.probed.every(({ outcome }) => outcome.end !== 'unknown');
   if (map.controls.some(({ verdict }) => verdict !== 'captured')) return false;
   return map.locks.every(({ held }) =>
-    Object.values(held).every(({ end }) => end !== 'unknown' && end !== 'no name'),
+    Object.values(held).every((one) => one.end !== 'unknown' && one.end !== 'no name' && !isUnexplained(one)),
   );
 }
 
