@@ -3,7 +3,12 @@ import type { SweptMaps } from '../../report/page/sweep.js';
 import { lockComparisonText, lockMapText } from '../../report/lock-map-text.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
 import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
-import { compareLockMaps, isUnexplained, type LockComparison, type LockMap } from '../../sweep/crash-locks/map.js';
+import {
+  compareLockMaps,
+  isUnexplained,
+  type LockComparison,
+  type LockMap,
+} from '../../sweep/crash-locks/map.js';
 import type { NmiMap } from '../../sweep/map.js';
 
 /** The map of one kernel, of any sweep. */

@@ -1,0 +1,40 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Scenario } from '../plan/scenario.js';
+import { recordScenario } from '../sweep/crash-locks/script.js';
+import { firstScenario } from '../sweep/script.js';
+import { madeHost } from '../testing/builders/command-host.js';
+import { madePlan } from '../testing/builders/runs.js';
+import { treeOf } from '../testing/files.js';
+
+t.setTimeout(600_000);
+
+t.test('a sweep is resumed as what it is, or refused', async (t) => {
+  const host = await madeHost(t);
+  const campaign = async (name: string, ...scenarios: readonly Scenario[]) => {
+    const plans = scenarios.map((scenario) => madePlan({ scenario }));
+    const stored = { schema: 1, name, createdAt: '2026-11-27T01:30:00.000Z', plans };
+    await mkdir(join(host.here, name));
+    await writeFile(join(host.here, name, 'campaign.json'), JSON.stringify(stored));
+  };
+  await campaign('locks', recordScenario(0));
+  await campaign('nmis', firstScenario());
+  await campaign('both', recordScenario(0), firstScenario());
+  const before = await treeOf(host.here);
+  for (const [words, says] of [
+    [
+      ['nmi-transition', '--resume', 'locks'],
+      /cannot resume "locks" as "nmi-transition": it is a sweep of crash-locks;/,
+    ],
+    [
+      ['crash-locks', '--resume', 'nmis'],
+      /cannot resume "nmis" as "crash-locks": it is a sweep of nmi-transition;/,
+    ],
+    [['--resume', 'both'], /cannot resume "both": it is not the directory of a sweep;/],
+  ] as const) {
+    const ended = await host.crashpath(['sweep', ...words]);
+    t.match(ended, { exitCode: 64, stdout: '', stderr: says });
+  }
+  t.strictSame(await treeOf(host.here), before, 'nothing was written');
+});
