@@ -1,7 +1,6 @@
 import { readHostFacts } from '../store/read-recording.js';
-import { blameOf, type HeldRun } from '../sweep/crash-locks/blame.js';
+import { blameOf, type HeldOutcome, type HeldRun } from '../sweep/crash-locks/blame.js';
 import type { CrashLock } from '../sweep/crash-locks/locks.js';
-import type { HeldOutcome } from '../sweep/crash-locks/map.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 
 /** Adds what shows that a held lock is why a run was not captured, from the run's recording. */

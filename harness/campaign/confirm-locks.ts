@@ -13,7 +13,8 @@ import {
   takersScenario,
 } from '../sweep/crash-locks/confirm.js';
 import type { CrashLock } from '../sweep/crash-locks/locks.js';
-import { type HeldOutcome, isFatal, isUnexplained } from '../sweep/crash-locks/map.js';
+import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
+import { isFatal, isUnexplained } from '../sweep/crash-locks/map.js';
 import { CRASHER_CPU, type Holder, OTHER_CPU } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { withBlame } from './blame-run.js';

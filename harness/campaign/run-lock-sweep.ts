@@ -7,7 +7,8 @@ import { readPlan } from '../store/run-directory.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
 import type { Confirmation } from '../sweep/crash-locks/confirm.js';
 import { type CrashLock, crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
-import { type HeldOutcome, isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
+import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
+import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
   CRASHER_CPU,
   type Holder,

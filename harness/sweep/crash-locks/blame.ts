@@ -1,6 +1,7 @@
 import type { LockWait } from '../../model/autopsy.js';
 import type { HostFact } from '../../model/record.js';
 import { dataPlaceText } from '../../model/recorded-calls.js';
+import type { PointOutcome } from '../outcome.js';
 import { type LockKind, TAKES } from './lock-functions.js';
 import type { CrashLock } from './locks.js';
 
@@ -11,6 +12,9 @@ import type { CrashLock } from './locks.js';
  */
 export const BLAMES = ['waits', 'gives up'] as const;
 export type Blame = (typeof BLAMES)[number];
+
+/** What a run with a held lock came to, and what shows that the lock is the cause. */
+export type HeldOutcome = PointOutcome & { readonly blame?: Blame | undefined };
 
 /** The run, and the lock that it held. */
 export interface HeldRun {

@@ -3,8 +3,8 @@ import { onCpu, type Stimulus, stimuliFor } from '../../proposal/stimuli.js';
 import type { Scenario } from '../../plan/scenario.js';
 import { type Location, LocationSchema, type Step } from '../../trigger/choreography-steps.js';
 import { takingFunctions } from './lock-functions.js';
+import type { HeldOutcome } from './blame.js';
 import type { CrashLock } from './locks.js';
-import type { HeldOutcome } from './map.js';
 import {
   crasherToPanic,
   HOLD_OTHER,

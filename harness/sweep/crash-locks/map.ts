@@ -1,13 +1,9 @@
 import type { Control } from '../map.js';
-import type { PointOutcome } from '../outcome.js';
-import type { Blame } from './blame.js';
+import type { HeldOutcome } from './blame.js';
 import type { LockKind } from './lock-functions.js';
 import type { Confirmation } from './confirm.js';
 import type { CrashLock, LockSite } from './locks.js';
 import { type Holder, HOLDERS, type NoHold } from './script.js';
-
-/** What a run with a held lock came to, and what shows that the lock is the cause. */
-export type HeldOutcome = PointOutcome & { readonly blame?: Blame | undefined };
 
 /**
  * A lock's end with one holder: what the run came to, or why there is none; `not run`: a limit or a signal came first.
