@@ -230,3 +230,12 @@ t.test('runs that held other locks, as after an upgrade, do not count', async (t
     message: /run a-crash-locks-000-itself-10 is not what its sweep would run now/,
   });
 });
+
+t.test('a recording that was stopped announces no plan', async (t) => {
+  const plans: string[] = [];
+  await swept(t, RECORDED.slice(0, 3), {
+    signal: AbortSignal.abort(),
+    onPlan: (text) => void plans.push(text),
+  });
+  t.strictSame(plans, []);
+});

@@ -59,8 +59,11 @@ export async function runLockSweep(
     .slice(0, options.locksMost)
     .flatMap(({ another, itself }) => [another, itself].filter((scenario) => typeof scenario !== 'string'));
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
-  options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
-  await requireSameScripts(directory, { runs, planned });
+  // What a stopped recording has may lack locks: it is no plan.
+  if (options.signal?.aborted !== true) {
+    await requireSameScripts(directory, { runs, planned });
+    options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
+  }
   for (;;) {
     const outcomes = await runs.outcomes((name) => (holdOf(name) === undefined ? undefined : name));
     const open = planned.filter(({ name }) => !outcomes.has(name));
