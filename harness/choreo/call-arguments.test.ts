@@ -3,6 +3,7 @@ import { madeRegisters } from '../testing/builders/registers.js';
 import { symbolsOf } from '../testing/fakes/witness.js';
 import { callArguments } from './call-arguments.js';
 import type { ChoreographyContext } from './context.js';
+import { Vcpus } from './vcpus.js';
 
 const GS = 0xffff88803ec00000n;
 const SYMBOLS = symbolsOf(
@@ -18,17 +19,18 @@ const SYMBOLS = symbolsOf(
 );
 
 /** vCPU 0 is in the kernel, vCPU 1 in user mode. */
-const VCPUS = {
-  of: (role: string) => (role === 'crasher' ? 0 : 1),
+const VCPUS = new Vcpus(
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part that arguments use
-  context: {
+  {
     symbols: SYMBOLS,
     gdb: {
       readRegisters: async (vcpu: number) =>
         madeRegisters({ cs: vcpu === 0 ? 0x10n : 0x33n, rdi: 0xffff888003a41000n, gs_base: GS }),
     },
   } as unknown as ChoreographyContext,
-};
+);
+VCPUS.hold('crasher', 0);
+VCPUS.hold('holder', 1);
 const valuesOf = (...args: Parameters<typeof callArguments>[0]['args'][number][]) =>
   callArguments({ args }, VCPUS);
 

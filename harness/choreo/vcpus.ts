@@ -15,12 +15,12 @@ export class Vcpus {
     this.context = context;
   }
 
-  /** The vCPU of a role that an earlier step has bound. */
-  of(role: string): number {
+  /** The vCPU of a role that an earlier step has bound. Bound to its object, because arguments are given it alone. */
+  readonly of = (role: string): number => {
     const vcpu = this.#roles.get(role);
     if (vcpu === undefined) throw new Error(`role "${role}" is not bound: the plan should have been refused`);
     return vcpu;
-  }
+  };
 
   /** The vCPU of a role, if it has one already. */
   boundTo(role: string): number | undefined {

@@ -199,3 +199,24 @@ t.test('a lock that a directed call has taken is held; taking it twice makes the
   const proofs = evidenceOf(result, 'proof');
   t.ok(proofs.some((proof) => /console_sem is held.*"proved":true/.test(proof)));
 });
+
+t.test(
+  'a lock that is taken where the crash path is about to take it: the hang is on that address',
+  async (t) => {
+    const { result, facts } = await runSteps(t, [
+      'hold: { as: other, on: 1, at: sysvec_apic_timer_interrupt }',
+      'run: { as: crasher, on: 0, to: sysvec_apic_timer_interrupt }',
+      'prove: { role: crasher, interrupts: off }',
+      'fire: { role: crasher }',
+      'run: { as: crasher, to: { in: down_trylock, instruction: call }, thenStep: 1 }',
+      'prove: { role: crasher, in: _raw_spin_lock_irqsave }',
+      'call: { role: crasher, function: _raw_spin_trylock, args: [{ register: rdi, of: crasher }], returns: 1 }',
+      'release: all',
+    ]);
+    t.match(result, { verdict: 'crash-path-hang', detail: 'spin' });
+    const called = facts.find((line) => line.includes('"fact":"called"')) ?? '';
+    const [, address = 'none'] = /"args":\["0x([0-9a-f]+)"\],"returned":"0x1"/.exec(called) ?? [];
+    const autopsy = facts.find((line) => line.includes('"fact":"autopsy"')) ?? '';
+    t.ok(autopsy.includes(`"waits":[{"vcpu":0,"lock":{"name":"console_sem","address":"${address}"`));
+  },
+);
