@@ -37,7 +37,9 @@ function mapOf(spec: string): LockMap {
       (index, holder) => {
         const { kind, name } = locks[index] ?? {};
         const end = ends[`${kind} ${name} ${holder}`];
-        return end === undefined || end === 'not taken' ? end : madeOutcome(end);
+        if (end === undefined || end === 'not taken') return end;
+        // The autopsy of each of the runs that hung names the lock.
+        return { ...madeOutcome(end), ...(end === 'hang' ? { blame: 'waits' as const } : {}) };
       },
       () => undefined,
     ),
