@@ -4,6 +4,15 @@ import { names } from './code-location.js';
 import { NotReached } from './not-reached.js';
 import type { Vcpus } from './vcpus.js';
 
+/** A variable, or a place in it. */
+export interface VariablePlace {
+  readonly variable: string | readonly string[];
+  /** Bytes from the symbol. */
+  readonly offset?: number | undefined;
+  /** The role whose CPU's copy is meant. */
+  readonly of?: string | undefined;
+}
+
 /**
  * A call's arguments as 64-bit values: integers (negative ones in two's complement), hexadecimal text, addresses of
  * variables, and registers of stopped vCPUs. Throws NotReached for a variable that the kernel does not have.
@@ -22,15 +31,22 @@ async function valueOf(
   { of, context }: Pick<Vcpus, 'of' | 'context'>,
 ): Promise<bigint> {
   if (typeof argument !== 'object') return BigInt(argument);
-  const { gdb } = context;
-  if ('register' in argument) return (await gdb.readRegisters(of(argument.of)))[argument.register];
-  const offset = BigInt(argument.offset ?? 0);
-  if (argument.of === undefined) {
-    const found = findSymbol(argument.addressOf, 'data', context.symbols);
-    if ('saw' in found) throw new NotReached(found.what, found.saw);
-    return found.address + offset;
-  }
-  return (await perCpuAddress(argument.addressOf, of(argument.of), context)) + offset;
+  if ('register' in argument) return (await context.gdb.readRegisters(of(argument.of)))[argument.register];
+  return variableAddress({ ...argument, variable: argument.addressOf }, { of, context });
+}
+
+/**
+ * The address of a variable, or of the copy of a per-CPU variable that the CPU of the role `of` has. Throws NotReached
+ * for a variable that the kernel does not have.
+ */
+export async function variableAddress(
+  { variable, offset = 0, of: role }: VariablePlace,
+  { of, context }: Pick<Vcpus, 'of' | 'context'>,
+): Promise<bigint> {
+  if (role !== undefined) return (await perCpuAddress(variable, of(role), context)) + BigInt(offset);
+  const found = findSymbol(variable, 'data', context.symbols);
+  if ('saw' in found) throw new NotReached(found.what, found.saw);
+  return found.address + BigInt(offset);
 }
 
 /** The copy of a per-CPU variable that a vCPU in kernel mode has: GS has its CPU's base (arch/x86/include/asm/percpu.h, v6.1). */

@@ -90,8 +90,16 @@ export function names(wanted: string | readonly string[]): readonly string[] {
 
 async function readFunction(
   symbol: KernelSymbol,
-  { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
+  context: { gdb: KernelReader; symbols: SymbolTable },
 ): Promise<FunctionCode> {
+  return (await readFunctionCode(symbol, context)).code;
+}
+
+/** A function of the running kernel: its bytes, and what they decode to. `NotReached` when no page tables map it. */
+export async function readFunctionCode(
+  symbol: KernelSymbol,
+  { gdb, symbols }: { gdb: KernelReader; symbols: SymbolTable },
+): Promise<{ readonly code: FunctionCode; readonly bytes: Buffer }> {
   const size = symbols.at(symbol.address)?.size ?? 0;
   const bytes = await readKernelMemory(gdb, symbol.address, size);
   if (bytes === undefined)
@@ -99,7 +107,7 @@ async function readFunction(
       `read the code of ${symbol.name}`,
       `no page tables map it; ${await inspectVcpus({ gdb, symbols })}`,
     );
-  return decodeFunction({ bytes, address: symbol.address, size });
+  return { code: decodeFunction({ bytes, address: symbol.address, size }), bytes };
 }
 
 function calledBy(code: FunctionCode, symbols: SymbolTable): string {

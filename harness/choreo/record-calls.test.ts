@@ -41,6 +41,7 @@ const TEXT = 'CPU#0\nRIP=ffffffff81000010 RFL=00000046 [-------] CPL=0 II=0 A20=
 interface MadeStop {
   readonly rip: bigint;
   readonly rdi?: bigint;
+  readonly rax?: bigint;
   readonly ret?: bigint;
   readonly interrupts?: boolean;
 }
@@ -56,7 +57,13 @@ function made(stops: readonly MadeStop[], { code = '90', standing = false, end =
   let most = 0;
   const registers = (): Registers =>
     madeRegisters({
-      ...{ rip: now.rip, rdi: now.rdi ?? 0n, rsp: 0xffffc90000001000n, gs_base: GS[0] ?? 0n },
+      ...{
+        rip: now.rip,
+        rdi: now.rdi ?? 0n,
+        rax: now.rax ?? 0n,
+        rsp: 0xffffc90000001000n,
+        gs_base: GS[0] ?? 0n,
+      },
       rflags: now.interrupts === true ? 0x246n : 0x46n,
     });
   const gdb = {
@@ -195,6 +202,41 @@ t.test('an instruction is recorded with the address of its operand', async (t) =
   const pause = made([{ rip: INLINE }, AT_END], { code: 'f390' });
   await t.rejects(pause.record(), { name: 'NotReached', saw: /^"pause" has no operand in memory/ });
 });
+
+t.test(
+  'a locked instruction is recorded with its word; an entry, and one that is not locked, without',
+  async (t) => {
+    const at = (rax: bigint) => ({ rip: INLINE, rdi: IOAPIC_LOCK + 4n, rax });
+    const same = made([at(0x90909090n), at(0x90909090n), ON_LOCK, AT_END], { code: 'f00fb10f' });
+    await same.record();
+    const word = {
+      instruction: 'cmpxchg',
+      bytes: 4,
+      was: '0x90909090',
+      expects: '0x90909090',
+      writes: '0x0',
+    };
+    t.match(same.facts, [
+      {
+        calls: [
+          { word, count: 2 },
+          { at: '_raw_spin_lock', word: undefined },
+        ],
+      },
+    ]);
+    t.notOk(JSON.stringify(same.facts).includes('varies'));
+    const other = made([at(0x90909090n), at(1n), at(0x90909090n), AT_END], { code: 'f00fb10f' });
+    await other.record();
+    t.match(
+      other.facts,
+      [{ calls: [{ word: { ...word, varies: true }, count: 3 }] }],
+      "the first one's values",
+    );
+    const plain = made([at(0n), AT_END], { code: '0fb10f' });
+    await plain.record();
+    t.match(plain.facts, [{ calls: [{ data: { symbol: 'other' }, word: undefined }] }]);
+  },
+);
 
 t.test('a vCPU that stands at a place, or at the end, already', async (t) => {
   const place = made([ON_LOCK, AT_END], { standing: true });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { inspectVcpu, stackOf } from '../autopsy/inspect-vcpu.js';
 import type { Registers } from '../machine/debugger.js';
 import {
@@ -5,6 +6,7 @@ import {
   MOST_CALLS,
   MOST_NAME_CHARACTERS,
   type RecordedCall,
+  type RecordedWord,
 } from '../model/recorded-calls.js';
 import { functionsOf } from '../symbols/index.js';
 import type { CodeLocation } from './code-location.js';
@@ -14,6 +16,7 @@ import { instructionAt } from './instruction-at.js';
 import { NotReached } from './not-reached.js';
 import { operandAddress } from './operand-address.js';
 import { stepOn, stopWithin } from './stop-within.js';
+import { wordAt } from './word-at.js';
 
 /** The places, the end, and the bounds of a recording. */
 export interface RecordOptions {
@@ -132,7 +135,9 @@ class CallRecording {
     this.stops += 1;
     const { gdb, symbols } = this.#context;
     const isEntry = symbols.at(place.address)?.offset === 0;
-    const argument = isEntry ? registers.rdi : await this.#operand(place, registers);
+    const { address: argument, word } = isEntry
+      ? { address: registers.rdi, word: undefined }
+      : await this.#operand(place, registers);
     const from = isEntry
       ? (await gdb.readMemory(registers.rsp, 8, { vcpu: this.#vcpu })).readBigUInt64LE(0)
       : registers.rip;
@@ -140,7 +145,10 @@ class CallRecording {
     const key = [place.address, argument, from, interrupts].join(' ');
     const known = this.#calls.get(key);
     if (known !== undefined) {
-      this.#calls.set(key, { ...known, count: known.count + 1 });
+      const varies = !isDeepStrictEqual({ ...known.word, varies: undefined }, { ...word, varies: undefined });
+      const seen =
+        known.word === undefined || !varies ? known : { ...known, word: { ...known.word, varies } };
+      this.#calls.set(key, { ...seen, count: known.count + 1 });
       return;
     }
     if (this.#calls.size >= MOST_CALLS) throw await this.#notReached(`with ${MOST_CALLS} different stops`);
@@ -150,6 +158,7 @@ class CallRecording {
       at: bounded(place.name),
       argument: `0x${argument.toString(16)}`,
       ...(data === undefined ? {} : { data }),
+      ...(word === undefined ? {} : { word }),
       from: bounded(symbols.label(from)),
       stack: stack.slice(1, 1 + MOST_CALLERS).map(bounded),
       interrupts,
@@ -158,13 +167,18 @@ class CallRecording {
     });
   }
 
-  async #operand(place: CodeLocation, registers: Registers): Promise<bigint> {
-    const { instruction } = await instructionAt(this.#vcpu, this.#context, {
+  /** The instruction's operand in memory, and what a locked one is about to do to it. */
+  async #operand(
+    place: CodeLocation,
+    registers: Registers,
+  ): Promise<{ readonly address: bigint; readonly word?: RecordedWord }> {
+    const { instruction, code } = await instructionAt(this.#vcpu, this.#context, {
       address: place.address,
       bits: 64,
     });
     const address = operandAddress(instruction, registers);
-    if (address !== undefined) return address;
+    if (address !== undefined)
+      return (await wordAt(code, { address, registers }, this.#context)) ?? { address };
     throw new NotReached(
       `record ${place.name}`,
       `"${instruction.text}" has no operand in memory; a place is a function, or an instruction with one`,

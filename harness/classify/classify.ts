@@ -77,7 +77,9 @@ export function classify(recorded: readonly RunEvent[], plan: RunPlan): Verdict 
       ...events.filter(({ type }) => type === 'folded'),
     ]),
   ];
-  const proofs = factsOf(events, 'proof').filter((event) => !cited.includes(event));
+  // A variable that a script has set belongs to the state as much as what it proved.
+  const state = [...factsOf(events, 'proof'), ...factsOf(events, 'set')].toSorted((a, b) => a.atMs - b.atMs);
+  const proofs = state.filter((event) => !cited.includes(event));
   const shared = {
     detail: finding.detail,
     explanation: `${finding.explanation}${places.text}${reports.text}`,

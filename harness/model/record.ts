@@ -4,7 +4,8 @@ import { PLACES } from './place.js';
 import { BootReasonSchema } from './start.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 import { LockTakersFactSchema } from './lock-takers.js';
-import { RecordedFactSchema } from './recorded-calls.js';
+import { LockedFactSchema } from './locked-instructions.js';
+import { MOST_NAME_CHARACTERS, RecordedFactSchema } from './recorded-calls.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would misread the new one. */
 export const STORE_SCHEMA = 1;
@@ -73,6 +74,16 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   WalkedFactSchema,
   RecordedFactSchema,
   LockTakersFactSchema,
+  LockedFactSchema,
+  /** A choreography has written to a variable of the kernel; hexadecimal values of that width. */
+  z.object({
+    fact: z.literal('set'),
+    variable: z.string().max(MOST_NAME_CHARACTERS),
+    address: z.string(),
+    bytes: z.number(),
+    was: z.string(),
+    to: z.string(),
+  }),
   /** The stack of a vCPU of a hung guest, innermost function first. */
   z.object({ fact: z.literal('stack'), vcpu: z.number(), functions: z.array(z.string()), line: z.string() }),
   /**

@@ -7,6 +7,24 @@ export const MOST_CALLS = 1000;
 /** Most callers of a recorded stack. */
 export const MOST_CALLERS = 64;
 const name = z.string().max(MOST_NAME_CHARACTERS);
+const hexadecimal = z.string().regex(/^0x[0-9a-f]{1,16}$/);
+
+/** What a locked instruction is about to do to its operand in memory, unsigned values of its width. */
+export const RecordedWordSchema = z.object({
+  /** Lower case: `cmpxchg`, `bts`, `xchg`. */
+  instruction: z.string().max(16),
+  bytes: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]),
+  /** In memory, before. */
+  was: hexadecimal,
+  /** Of `cmpxchg`: what it compares with (RAX). */
+  expects: hexadecimal.optional(),
+  /** Of `cmpxchg`, where it finds that, of `xchg`, and of `bts`, which sets `bit`. */
+  writes: hexadecimal.optional(),
+  bit: z.number().int().min(0).max(63).optional(),
+  /** Another of the stops that are alike had other values; these are the first one's. */
+  varies: z.literal(true).optional(),
+});
+export type RecordedWord = z.infer<typeof RecordedWordSchema>;
 
 /**
  * Stops of one vCPU at one place that are alike: same place, argument, caller and interrupt flag. Addresses are linear,
@@ -16,7 +34,7 @@ export const RecordedCallSchema = z.object({
   /** The place, as the step names it. */
   at: name,
   /** At a function's first instruction its first argument (RDI), else the address of the operand in memory. */
-  argument: z.string().regex(/^0x[0-9a-f]{1,16}$/),
+  argument: hexadecimal,
   /** What the argument points to, where a symbol covers it; with `cpu`, that CPU's copy of a per-CPU variable. */
   data: z
     .object({
@@ -25,6 +43,8 @@ export const RecordedCallSchema = z.object({
       cpu: z.number().int().optional(),
     })
     .optional(),
+  /** At a locked instruction. */
+  word: RecordedWordSchema.optional(),
   /** The return address as `FUNCTION+OFFSET/SIZE`; at an instruction inside a function, the instruction's own. */
   from: name,
   /** Callers at the first of the stops, innermost first, the place's own function left out. */

@@ -48,6 +48,10 @@ function inStep(step: Step): NamedSymbol[] {
   }
   if ('takers' in step) return step.takers.map(({ of }) => named(of, 'data'));
   if ('call' in step) return [named(step.call.function, 'text'), ...inArguments(step.call)];
+  if ('set' in step) {
+    const { variable, of } = step.set;
+    return [named(variable, of === undefined ? 'data' : 'name')];
+  }
   if ('fire' in step) {
     if (step.fire.itself === true) return [];
     if (step.fire.call === undefined) return [named('panic', 'text')];

@@ -37,6 +37,7 @@ export { elfNotes, vmcoreinfoNote } from './elf-notes.js';
 export { baseName } from './names.js';
 export { type FrameValues, type Known, valuesOf } from './frame-values.js';
 export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
+export { type LockedOperation, lockedInstructions, lockedOperation } from './locked-instructions.js';
 export { operationsAt } from './operations.js';
 export { findOrcTables, type OrcFormat, type OrcRange, readOrcRanges } from './orc.js';
 export { framePointerFrames, orcFrames } from './debug-frame.js';

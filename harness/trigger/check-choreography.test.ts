@@ -43,6 +43,18 @@ t.test('a sound script has no contradiction', async (t) => {
   t.strictSame(ChoreographySchema.parse(SOUND), SOUND, 'and the form is what the schema takes');
 });
 
+t.test('a variable may be set at any time; the role whose copy it is must be held', async (t) => {
+  const set = (of?: string): Step => ({
+    set: { variable: 'panic_cpu', bytes: 4, to: 1, was: -1, ...(of === undefined ? {} : { of }) },
+  });
+  const find: Step = { find: { lockedIn: ['panic', '__crash_kexec'] } };
+  const script = [find, hold('own'), set('own'), proveHeld, fire('own'), set(), { release: 'all' as const }];
+  t.equal(contradictionIn(script, 1), undefined);
+  t.equal(contradictionIn([set('own'), ...script], 1), 'step 1: role "own" is not held');
+  t.match(contradictionIn([hold('own'), set(), fire('own'), { release: 'all' }], 1), /^it proves nothing/);
+  t.notOk(ChoreographySchema.safeParse([{ find: { lockedIn: [] } }]).success);
+});
+
 t.test('places inside functions, single steps and traces are taken as they are written', async (t) => {
   const script: Step[] = [
     hold('own'),

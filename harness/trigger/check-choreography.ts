@@ -75,6 +75,11 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
       if (forEver) sent.add(role);
       if (forEver || 'fire' in step) waiting.set(role, index + 1);
       fired ||= 'fire' in step;
+    } else if ('set' in step) {
+      const { of } = step.set;
+      if (of !== undefined && !stopped.has(of)) return at(`role "${of}" is not held`);
+    } else if ('find' in step) {
+      // It only reads, with all vCPUs stopped.
     } else if ('interrupt' in step) {
       const { role } = step.interrupt;
       if (!bound.has(role)) return at(`role "${role}" is not bound`);

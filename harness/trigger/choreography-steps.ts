@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_FUNCTIONS } from '../model/locked-instructions.js';
 import { roleSchema as role, symbolSchema as symbol, symbolsSchema } from '../proof/names.js';
 import { StateProofSchema } from '../proof/proofs.js';
 
@@ -108,6 +109,13 @@ const Takers = z.strictObject({
     .min(1)
     .max(64),
 });
+const Find = z.strictObject({
+  /**
+   * Find the locked instructions of functions of the running kernel: all that reads and writes memory in one step.
+   * Nothing runs. A function that the kernel does not have is named, and does not make the run void.
+   */
+  find: z.strictObject({ lockedIn: z.array(symbol).min(1).max(MOST_FUNCTIONS) }),
+});
 const Prove = z.strictObject({ prove: StateProofSchema });
 /** Integer arguments of the System V ABI for x86-64, in their order. */
 export const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
@@ -149,6 +157,41 @@ const Call = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
+/** A value of a variable: a number, negative ones in two's complement, or its bits as hexadecimal text. */
+const word = z.union([
+  z.number().int(),
+  z.string().regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0xffffffff"'),
+]);
+const SetVariable = z.strictObject({
+  /**
+   * Write to a variable of the kernel, while all vCPUs are stopped: `bytes` bytes at `offset` in it, with `of` in the
+   * copy of a per-CPU variable that the role's CPU has. Another value there than `was` makes the run void.
+   */
+  set: z
+    .strictObject({
+      variable: symbolsSchema,
+      offset: offset.optional(),
+      of: role.optional(),
+      bytes: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]),
+      to: word,
+      was: word,
+    })
+    .superRefine(({ bytes, to, was }, context) => {
+      for (const [key, value] of [
+        ['to', to],
+        ['was', was],
+      ] as const) {
+        if (wordOf(value, bytes) !== undefined) continue;
+        context.addIssue({
+          code: 'custom',
+          path: [key],
+          message: `${value} does not fit into ${bytes} bytes`,
+        });
+      }
+      if (wordOf(to, bytes) === wordOf(was, bytes))
+        context.addIssue({ code: 'custom', path: ['to'], message: 'is what "was" says already' });
+    }),
+});
 const Fire = z.strictObject({
   /**
    * The role's vCPU calls panic() from where it is (directed panic), or the function of `call`, which is to make the
@@ -185,8 +228,10 @@ export const StepSchema = z.union([
   Trace,
   Record,
   Takers,
+  Find,
   Prove,
   Call,
+  SetVariable,
   Fire,
   Interrupt,
   Release,
@@ -204,6 +249,14 @@ export type StepOf<Verb extends string> = Extract<Step, Record<Verb, unknown>>[V
 export type DirectedCall = z.infer<typeof Call>['call'];
 export type CallArgument = z.infer<typeof CallArgumentSchema>;
 
+/** A value as the unsigned bits of that many bytes; undefined when it does not fit. */
+export function wordOf(value: number | string, bytes: number): bigint | undefined {
+  const bits = BigInt(value);
+  const width = 8 * bytes;
+  const fits = bits < 0n ? BigInt.asIntN(width, bits) === bits : BigInt.asUintN(width, bits) === bits;
+  return fits ? BigInt.asUintN(width, bits) : undefined;
+}
+
 /** The word that names a step. */
 export type Verb = KeyOf<Step>;
 type KeyOf<Member> = Member extends Member ? keyof Member : never;
@@ -216,8 +269,10 @@ export function verbOf(step: Step): Verb {
   if ('trace' in step) return 'trace';
   if ('record' in step) return 'record';
   if ('takers' in step) return 'takers';
+  if ('find' in step) return 'find';
   if ('prove' in step) return 'prove';
   if ('call' in step) return 'call';
+  if ('set' in step) return 'set';
   if ('fire' in step) return 'fire';
   if ('interrupt' in step) return 'interrupt';
   if ('release' in step) return 'release';
