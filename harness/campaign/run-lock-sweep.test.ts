@@ -2,6 +2,7 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LockTakersFact } from '../model/lock-takers.js';
+import type { LockedFact } from '../model/locked-instructions.js';
 import type { HostFact } from '../model/record.js';
 import type { RunResult } from '../model/result.js';
 import { RECORDING } from '../store/recorder.js';
@@ -9,8 +10,16 @@ import { writeJson } from '../store/stored-file.js';
 import { confirmName, TAKERS_NAME } from '../sweep/crash-locks/confirm.js';
 import { ROUNDS, takingFunctions } from '../sweep/crash-locks/lock-functions.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
-import { holdName, holdOf, holdScenario, recordName } from '../sweep/crash-locks/script.js';
+import {
+  atomicsName,
+  FIND_NAME,
+  holdName,
+  holdOf,
+  holdScenario,
+  recordName,
+} from '../sweep/crash-locks/script.js';
 import { madeRecorded, STOCK_FACTS } from '../testing/builders/recorded-calls.js';
+import { STOCK_LOCKED, STOCK_WORDS } from '../testing/builders/stock-flags.js';
 import type { Scenario } from '../plan/scenario.js';
 import { madeAutopsy } from '../testing/builders/autopsies.js';
 import { madePlan } from '../testing/builders/runs.js';
@@ -34,12 +43,24 @@ function scenarioOf(name: string, locks = LOCKS): Partial<Scenario> {
 
 const NOTHING = [madeRecorded('nmi_shootdown_cpus', []), madeRecorded('machine_kexec', [])];
 
-/** Recordings of all rounds: the first has what a built 6.1 has, the others nothing. */
-const RECORDED: readonly MadeRun[] = ROUNDS.map((_, round) => ({
-  name: recordName(round),
-  verdict: 'captured',
-  facts: round === 0 ? STOCK_FACTS : NOTHING,
-}));
+const NO_FLAGS: LockedFact = { fact: 'locked', functions: [], missing: [] };
+
+/** Recordings of all rounds: the first has what a built 6.1 has, the others nothing; no locked instruction. */
+const RECORDED: readonly MadeRun[] = [
+  ...ROUNDS.map((_, round): MadeRun => {
+    return { name: recordName(round), verdict: 'captured', facts: round === 0 ? STOCK_FACTS : NOTHING };
+  }),
+  { name: FIND_NAME, verdict: 'captured', facts: [NO_FLAGS] },
+];
+
+/** The same with the flags of a built 6.1. */
+const FLAGS_RECORDED: readonly MadeRun[] = [
+  ...RECORDED.slice(0, ROUNDS.length),
+  { name: FIND_NAME, verdict: 'captured', facts: [STOCK_LOCKED] },
+  ...STOCK_WORDS.map((facts, round): MadeRun => {
+    return { name: atomicsName(round), verdict: 'captured', facts };
+  }),
+];
 
 const TAKERS: LockTakersFact = {
   ...{ fact: 'lock-takers', lock: 'console_sem', offset: 0, bytes: 4096, more: 0 },
@@ -135,7 +156,7 @@ t.test('a sweep that has all its runs is resumed without a new one', async (t) =
       ['ioapic_lock', 'captured', 'captured'],
     ],
   );
-  t.equal(sweep.map.controls.length, ROUNDS.length);
+  t.equal(sweep.map.controls.length, ROUNDS.length + 1, 'the run that finds locked instructions is one');
   t.match(sweep.map.locks[0]?.confirmed, {
     another: undefined,
     itself: {
@@ -145,6 +166,66 @@ t.test('a sweep that has all its runs is resumed without a new one', async (t) =
         { in: '__up_console_sem.constprop.0', stimulus: 'messages to the kernel log' },
       ],
       tried: [{ in: '__up_console_sem.constprop.0' }],
+    },
+  });
+});
+
+t.test('flags follow the locks; one run stands for both holders of a word without a CPU', async (t) => {
+  const flags: readonly MadeRun[] = [
+    { name: holdName(3, 'another'), verdict: 'crash-path-hang' },
+    { name: holdName(3, 'itself'), verdict: 'captured' },
+    { name: holdName(4, 'another'), verdict: 'crash-path-hang' },
+    { name: holdName(4, 'itself'), verdict: 'captured' },
+    { name: holdName(5, 'another'), verdict: 'crash-path-hang' },
+  ];
+  const plans: string[] = [];
+  const sweep = await swept(t, [...FLAGS_RECORDED, ...HELD, ...CONFIRMED, ...flags], {
+    onPlan: (text) => void plans.push(text),
+  });
+  t.equal(plans[0], '6 locks at 7 places; 9 runs');
+  t.match(sweep, {
+    kind: 'map',
+    map: { complete: true, unseen: [{ function: 'vpanic' }, { function: 'serial_out' }] },
+  });
+  if (sweep.kind !== 'map') return;
+  const { locks, atomics, controls } = sweep.map;
+  t.equal(controls.length, ROUNDS.length + 1 + STOCK_WORDS.length);
+  t.strictSame(
+    locks
+      .slice(3)
+      .map(({ name, kind, held, confirmed }) => [
+        ...[name, kind, held.another.end, held.itself.end],
+        confirmed,
+      ]),
+    [
+      ['printk_cpu_sync_owner', 'flag', 'hang', 'captured', {}],
+      ['panic_cpu', 'flag', 'hang', 'captured', {}],
+      ['__kexec_lock', 'flag', 'hang', 'hang', {}],
+    ],
+  );
+  t.match(locks[4], { known: /panic_smp_self_stop/, early: true });
+  t.ok(atomics?.some(({ place, use }) => place === 'crash_kexec+0xa' && use === 'not executed'));
+});
+
+t.test('without their search, or a recording, the map has no flags and is not complete', async (t) => {
+  const search = { name: FIND_NAME, verdict: 'void' as const };
+  const rounds = RECORDED.slice(0, ROUNDS.length);
+  t.match(await swept(t, [...rounds, search, search, ...HELD, ...CONFIRMED]), {
+    map: { complete: false, unrecorded: [{ functions: ['locked instructions'], why: 'made' }], atomics: [] },
+  });
+  const lost = FLAGS_RECORDED.map((run): MadeRun => {
+    return run.name === atomicsName(3) ? { name: run.name, verdict: 'void' } : run;
+  });
+  const again = { name: atomicsName(3), verdict: 'void' as const };
+  const more = [3, 4].flatMap((index): MadeRun[] => [
+    { name: holdName(index, 'another'), verdict: 'captured' },
+    { name: holdName(index, 'itself'), verdict: 'captured' },
+  ]);
+  const sweep = await swept(t, [...lost, again, ...HELD, ...CONFIRMED, ...more]);
+  t.match(sweep, {
+    map: {
+      complete: false,
+      unrecorded: [{ functions: ['panic+0x5d', 'kexec_trylock+0x7', 'irq_work_claim+0xa'] }],
     },
   });
 });

@@ -1,12 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { usageFault } from '../model/fault.js';
-import type { RunResult } from '../model/result.js';
 import type { Scenario } from '../plan/scenario.js';
-import { rejudge } from '../store/rejudge.js';
 import { readPlan } from '../store/run-directory.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
 import type { Confirmation } from '../sweep/crash-locks/confirm.js';
-import { type CrashLock, crashLocks, missingFunctions, type Recording } from '../sweep/crash-locks/locks.js';
+import { type CrashLock, crashLocks, missingFunctions } from '../sweep/crash-locks/locks.js';
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
@@ -15,15 +13,14 @@ import {
   HOLDERS,
   holdOf,
   holdScenario,
-  recordName,
   recordScenario,
 } from '../sweep/crash-locks/script.js';
-import type { Control } from '../sweep/map.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { withBlame } from './blame-run.js';
 import { confirmLocks, type FatalLock } from './confirm-locks.js';
-import { isInconclusive } from './record-trace.js';
-import { guestOfMap, type SweepArm, type SweepRunOptions, SweepRuns, TRIES } from './sweep-runs.js';
+import { recordFlags } from './record-flags.js';
+import { recordRounds } from './record-rounds.js';
+import { guestOfMap, type SweepArm, type SweepRunOptions, SweepRuns } from './sweep-runs.js';
 
 /** Options of {@link runLockSweep}. */
 export interface LockSweepOptions extends SweepRunOptions {
@@ -47,17 +44,29 @@ export async function runLockSweep(
   options: LockSweepOptions,
 ): Promise<LockSweep> {
   const runs = await SweepRuns.read(directory, target);
-  const { recordings, controls, unrecorded } = await record(runs, options);
+  const rounds = ROUNDS.map((functions, round) => ({
+    scenario: recordScenario(round),
+    of: functions.map(({ name }) => name),
+  }));
+  const { recordings, ...recorded } = await recordRounds(runs, rounds, options);
   if (recordings.length === 0)
-    return { kind: 'no-map', why: unrecorded[0]?.why ?? 'it was stopped before anything was recorded' };
-  const locks = crashLocks(recordings);
+    return {
+      kind: 'no-map',
+      why: recorded.unrecorded[0]?.why ?? 'it was stopped before anything was recorded',
+    };
+  const inLine = await recordFlags(runs, recordings, options);
+  const controls = [...recorded.controls, ...inLine.controls];
+  const unrecorded = [...recorded.unrecorded, ...inLine.unrecorded];
+  const locks = [...crashLocks(recordings), ...inLine.flags];
   const held = locks.map((lock, index) => ({
     another: holdScenario(lock, index, 'another'),
     itself: holdScenario(lock, index, 'itself'),
   }));
-  const planned = held
+  const wanted = held
     .slice(0, options.locksMost)
     .flatMap(({ another, itself }) => [another, itself].filter((scenario) => typeof scenario !== 'string'));
+  // One run may stand for both holders of a flag.
+  const planned = [...new Map(wanted.map((scenario) => [scenario.name, scenario])).values()];
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   // What a stopped recording has may lack locks: it is no plan.
   if (options.signal?.aborted !== true) {
@@ -116,61 +125,22 @@ export async function runLockSweep(
         planned.every(({ name }) => outcomes.has(name)) &&
         mapped.every(({ confirmed }) => Object.values(confirmed).every(({ end }) => end !== 'not run')),
       ...{ controls, missing: missingFunctions(recordings), unrecorded },
-      locks: mapped,
+      ...{ locks: mapped, atomics: inLine.atomics, unseen: inLine.unseen },
     };
   }
 }
 
-/** The locks that are shown to prevent the dump, by holder. */
+/** The locks that are shown to prevent the dump, by holder; a flag is taken by no call that could be searched. */
 function fatalLocks(
   locks: readonly CrashLock[],
   outcomeOf: (index: number, holder: Holder) => HeldOutcome | undefined,
 ): FatalLock[] {
   return locks.flatMap((lock, index) =>
     HOLDERS.flatMap((holder) => {
-      const outcome = outcomeOf(index, holder);
+      const outcome = lock.kind === 'flag' ? undefined : outcomeOf(index, holder);
       return outcome !== undefined && isFatal(outcome) === true ? [{ lock, index, holder }] : [];
     }),
   );
-}
-
-interface Recorded {
-  readonly recordings: readonly Recording[];
-  readonly controls: readonly Control[];
-  readonly unrecorded: LockMap['unrecorded'];
-}
-
-/** Records all rounds; one that fails is tried once more. */
-async function record(runs: SweepRuns, options: SweepRunOptions): Promise<Recorded> {
-  for (;;) {
-    const open = ROUNDS.map((_, round) => recordScenario(round)).filter(({ name }) => {
-      const last = runs.lastOf(name);
-      return runs.triesOf(name) < TRIES && (last === undefined || isInconclusive(last));
-    });
-    if (open.length === 0 || options.signal?.aborted === true) break;
-    await runs.run(open, options);
-  }
-  const recordings: Recording[] = [];
-  const controls: Control[] = [];
-  const unrecorded: { functions: string[]; why: string }[] = [];
-  for (const [round, functions] of ROUNDS.entries()) {
-    const result = runs.lastOf(recordName(round));
-    const recording = result === undefined ? undefined : await recordingOf(result);
-    if (result === undefined || recording === undefined) {
-      const why = whyUnrecorded(result);
-      unrecorded.push({ functions: functions.map(({ name }) => name), why });
-      continue;
-    }
-    recordings.push(recording);
-    controls.push({ verdict: result.verdict, runId: result.runId });
-  }
-  return { recordings, controls, unrecorded };
-}
-
-function whyUnrecorded(result: RunResult | undefined): string {
-  if (result === undefined) return 'it was stopped';
-  const { runId, verdict, explanation } = result;
-  return isInconclusive(result) ? explanation : `run ${runId} (${verdict}) has no whole recording`;
 }
 
 /**
@@ -190,14 +160,4 @@ async function requireSameScripts(
       `cannot resume "${directory}": run ${last.runId} is not what its sweep would run now (another version of crashpath); begin a new sweep`,
     );
   }
-}
-
-/** What a run recorded; undefined unless both parts came to their ends. */
-async function recordingOf(result: RunResult): Promise<Recording | undefined> {
-  const { events } = await rejudge(result.directory);
-  const facts = events.flatMap((event) =>
-    event.type === 'host' && event.fact.fact === 'recorded' ? [event.fact] : [],
-  );
-  const isWhole = facts.length === 2 && facts.every(({ reached }) => reached);
-  return isWhole ? { facts, crasher: CRASHER_CPU } : undefined;
 }

@@ -16,6 +16,8 @@ export interface CodeLocation {
   readonly address: bigint;
   /** The scenario's name of it, with the symbols that were chosen. */
   readonly name: string;
+  /** The instruction is meant, also where a function begins with it. */
+  readonly instruction?: true;
 }
 
 /**
@@ -65,7 +67,8 @@ export async function findLocation(
 
 /** A breakpoint inside an instruction is never hit: the offset is from another build of the kernel. */
 function requireInstruction(address: bigint, name: string, code: FunctionCode): CodeLocation {
-  if (code.instructions.some((instruction) => instruction.address === address)) return { address, name };
+  if (code.instructions.some((instruction) => instruction.address === address))
+    return { address, name, instruction: true };
   const near = code.instructions.flatMap((instruction) => {
     const offset = Number(instruction.address - code.address);
     return Math.abs(Number(instruction.address - address)) <= 16 ? [`+0x${offset.toString(16)}`] : [];

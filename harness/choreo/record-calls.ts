@@ -134,7 +134,7 @@ class CallRecording {
   async #note(place: CodeLocation, registers: Registers): Promise<void> {
     this.stops += 1;
     const { gdb, symbols } = this.#context;
-    const isEntry = symbols.at(place.address)?.offset === 0;
+    const isEntry = place.instruction !== true && symbols.at(place.address)?.offset === 0;
     const { address: argument, word } = isEntry
       ? { address: registers.rdi, word: undefined }
       : await this.#operand(place, registers);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { LockTakersFactSchema } from '../model/lock-takers.js';
+import { LockedFactSchema } from '../model/locked-instructions.js';
 import { RecordedFactSchema } from '../model/recorded-calls.js';
 import {
   evidenceOf,
@@ -179,6 +180,46 @@ t.test(
     t.match(harmless.result, { verdict: 'captured', outcome: 'expected' });
   },
 );
+
+t.test('a word that a script has set is obeyed: kexec gives up, and no dump is taken', async (t) => {
+  const steps = (was: number) => [
+    'run: { as: crasher, to: sysvec_apic_timer_interrupt }',
+    'prove: { role: crasher, interrupts: off }',
+    `set: { variable: __kexec_lock, bytes: 4, to: 1, was: ${was} }`,
+    'fire: { role: crasher }',
+    'release: all',
+  ];
+  const taken = await runSteps(t, steps(0));
+  t.match(taken.result, { verdict: 'crash-path-hang', outcome: 'unexpected' });
+  t.match(evidenceOf(taken.result, 'set'), [/"variable":"__kexec_lock".*"was":"0x0","to":"0x1"/]);
+  t.strictSame(await judgedAgain(taken), taken.result, 'classify gives the stored verdict');
+  const other = await runSteps(t, steps(2));
+  t.match(other.result, { verdict: 'void', detail: 'state-not-proved' });
+  t.match(other.result.explanation, /step 3: find 0x2 in __kexec_lock \(4 bytes\) \(saw it has 0x0\)/);
+  t.strictSame(evidenceOf(other.result, 'set'), []);
+});
+
+t.test('the locked instructions of a function, and what they do to their words', async (t) => {
+  const { result, facts } = await runSteps(t, [
+    'hold: { as: other, at: sysvec_apic_timer_interrupt, on: 1 }',
+    'prove: { role: other, interrupts: off }',
+    'run: { as: crasher, on: 0, to: sysvec_apic_timer_interrupt }',
+    'find: { lockedIn: [panic, __crash_kexec, no_such_function] }',
+    'fire: { role: crasher }',
+    'release: all',
+  ]);
+  t.match(result, { verdict: 'captured' });
+  const [fact] = facts
+    .filter((line) => line.includes('"fact":"locked"'))
+    .map((line) => LockedFactSchema.parse(JSON.parse(line)));
+  t.match(fact?.missing, [{ function: 'no_such_function', why: /this kernel has none/ }]);
+  const kexec = fact?.functions.find((one) => one.function === '__crash_kexec');
+  t.match(
+    kexec?.instructions.find(({ instruction }) => instruction === 'cmpxchg'),
+    { text: /^lock cmpxchg/, used: true },
+    'kexec_trylock()',
+  );
+});
 
 t.test('a lock that a directed call has taken is held; taking it twice makes the run void', async (t) => {
   const take =

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MOST_NAME_CHARACTERS } from './recorded-calls.js';
 
 /** Most functions that one step looks into. */
-export const MOST_FUNCTIONS = 512;
+export const MOST_FUNCTIONS = 1024;
 /** Most locked instructions that are kept of a function. */
 export const MOST_OF_A_FUNCTION = 256;
 const name = z.string().max(MOST_NAME_CHARACTERS);

@@ -10,6 +10,7 @@ import {
   type MappedLock,
 } from '../sweep/crash-locks/map.js';
 import { type Holder, HOLDERS } from '../sweep/crash-locks/script.js';
+import { atomicsLines, flagNotes, flagsText } from './atomics-text.js';
 import { type CellLine, type Column, textTable } from './text-table.js';
 import { countOf, safeName } from './words.js';
 
@@ -36,6 +37,7 @@ export function lockMapText(map: LockMap): string {
     ...textTable(COLUMNS, rows, (title) => title),
     '',
     ...fatalLines(map),
+    ...atomicsLines(map),
   ].join('\n');
 }
 
@@ -47,7 +49,7 @@ export function lockMapHead(map: LockMap): string[] {
   const lost = controls.filter(({ verdict }) => verdict !== 'captured');
   return [
     `locks of the crash path: ${safeName(kernel.spec)} (${safeName(kernel.release)}${safeName(capture)}), ${countOf(cpus, 'vCPU')}, ${accel}${append === '' ? '' : `, ${safeName(append)}`}`,
-    `${countOf(locks.length, 'lock')} taken at ${countOf(sites, 'place')}; ${countOf(runs, 'run')}${complete ? '' : '; NOT COMPLETE'}`,
+    `${countOf(locks.length, 'lock')}${flagsText(locks)} taken at ${countOf(sites, 'place')}; ${countOf(runs, 'run')}${complete ? '' : '; NOT COMPLETE'}`,
     lost.length === 0
       ? `controls, recorded with no lock held: ${countOf(controls.length, 'run')}, all captured`
       : `controls, recorded with no lock held: ${lost.length} of ${controls.length} not captured (${[...new Set(lost.map(({ verdict }) => verdict))].join(', ')}): a hang that is not shown to be a lock's may have the same cause`,
@@ -81,13 +83,15 @@ function fatalLines({ locks }: LockMap): string[] {
   const fatal = locks.filter(isFatalLock).flatMap((lock) => {
     const callers = [...new Set(lock.sites.map((site) => callerOf(site)))];
     const what = `${safeName(lock.name)} (${lock.kind}), taken in ${callers.map(safeName).join(', ')}`;
-    return HOLDERS.flatMap((holder) => {
+    const lines = HOLDERS.flatMap((holder) => {
       if (isFatal(lock.held[holder]) !== true) return [];
       const confirmation = lock.confirmed[holder];
       const isConfirmed = confirmation?.end === 'confirmed';
-      const head = `${isConfirmed ? 'FATAL' : 'FATAL IF HELD'} by ${HOLDER_WORDS[holder]}: ${what}`;
+      const by = lock.early === true && holder === 'another' ? 'another CPU' : HOLDER_WORDS[holder];
+      const head = `${isConfirmed ? 'FATAL' : 'FATAL IF HELD'} by ${by}: ${what}`;
       return [head, ...(confirmation === undefined ? [] : [`  ${confirmationText(confirmation, holder)}`])];
     });
+    return [...lines, ...flagNotes(lock).map((note) => `  ${note}`)];
   });
   const unexplained = locks.flatMap(({ name, kind, held }) =>
     HOLDERS.filter((holder) => isUnexplained(held[holder])).map(

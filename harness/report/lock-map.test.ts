@@ -2,11 +2,13 @@ import t from 'tap';
 import type { EndWord } from '../model/verdict.js';
 import type { LockTaker } from '../model/lock-takers.js';
 import type { Confirmation, ConfirmationEnd } from '../sweep/crash-locks/confirm.js';
+import { crashFlags } from '../sweep/crash-locks/flags.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { compareLockMaps, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import { madeOutcome } from '../testing/builders/instruction-trace.js';
 import { STOCK_FACTS } from '../testing/builders/recorded-calls.js';
+import { STOCK_LOCKED, STOCK_WORDS } from '../testing/builders/stock-flags.js';
 import { lockComparisonText, lockMapText } from './lock-map-text.js';
 import { locksSection } from './page/locks.js';
 import { runIds } from './page/run-ids.js';
@@ -93,6 +95,42 @@ t.test('a lock that is fatal if held is fatal when a CPU that came by itself hel
     t.match(said, reason, confirmation.end);
   }
   t.notMatch(lockMapText(madeMap({}, {}, confirmed('confirmed', 'hang'))), /confirmed/, 'nothing was fatal');
+});
+
+t.test('flags: what is known of a fatal one, and that its owner would run', async (t) => {
+  const { flags, atomics } = crashFlags(STOCK_LOCKED, {
+    recordings: STOCK_WORDS.map((facts) => ({ facts, crasher: 0 })),
+    crasher: 0,
+  });
+  const unseen = [{ function: 'vpanic', why: 'this kernel has none' }];
+  const map = madeMap(
+    {},
+    {
+      locks: mappedLocks(
+        flags,
+        (index, holder) => madeOutcome(index > 0 && holder === 'another' ? 'hang' : 'captured'),
+        () => undefined,
+      ),
+      ...{ atomics, unseen },
+    },
+  );
+  const text = lockMapText(map);
+  t.match(text, /3 locks, 3 flags among them, taken at 3 places/);
+  t.match(text, /panic_cpu +flag +cmpxchg before: panic\+0x5d +hang +captured/);
+  t.match(
+    text,
+    /FATAL IF HELD by another CPU: panic_cpu \(flag\), taken in panic\n  by design: .*panic_smp_self_stop.*\n  taken before the shootdown/,
+  );
+  t.match(text, /FATAL IF HELD by another CPU: __kexec_lock .*\n  by design: __crash_kexec\(\) gives up/);
+  t.notMatch(text, /FATAL.*printk_cpu_sync_owner/, 'it was captured');
+  t.match(text, /locked instructions on the crash path: 6 of 19 that its functions have; 3 take flags/);
+  t.match(text, /not tried, no fixed value: .*printk_rb_static\+0x18 in prb_reserve\+0x134 \(31\)/);
+  t.match(text, /not looked into: vpanic$/);
+  const { text: page } = locksSection({ maps: [map] }, runIds([]));
+  t.match(page, /by design: the first CPU/);
+  t.match(page, /not looked into: vpanic/);
+  const { atomics: _, unseen: __, ...older } = map;
+  t.notMatch(lockMapText(older), /locked instructions/, 'a map of an older version');
 });
 
 t.test('what is not known is said: no recording, no run, a control that was not captured', async (t) => {

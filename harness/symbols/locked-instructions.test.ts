@@ -33,6 +33,7 @@ t.test('near misses: not locked, no memory, two words at once, no code', async (
   t.equal(operation('87c8'), undefined, 'xchg %ecx,%eax');
   t.equal(operation('f0480fc70f'), undefined, 'lock cmpxchg16b (%rdi)');
   t.equal(operation('f00fc70f'), undefined, 'lock cmpxchg8b (%rdi)');
+  t.equal(operation('f0834424fc00'), undefined, 'lock addl $0,-4(%rsp): a barrier');
   t.equal(operation('f0'), undefined);
   t.equal(operation(''), undefined);
 });

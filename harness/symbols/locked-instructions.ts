@@ -67,11 +67,15 @@ export function lockedInstructions(code: FunctionCode, bytes: Uint8Array): Locke
 /** Instructions after a locked one in which a use of its result is looked for; without one it counts as used. */
 const MOST_FOLLOWING = 16;
 
-/** `xchg` with memory locks without a prefix (Intel SDM volume 3, 9.1.2.1). */
+/**
+ * `lock addl $0,-4(%rsp)`, a full memory barrier, has no word that another CPU uses (arch/x86/include/asm/barrier.h, v6.1).
+ * `xchg` with memory locks without a prefix (Intel SDM volume 3, 9.1.2.1).
+ */
 function operationOf(read: IcedInstruction): LockedOperation | undefined {
-  const { MemorySizeExt, Mnemonic, OpKind } = iced();
+  const { MemorySizeExt, Mnemonic, OpKind, Register } = iced();
   const inMemory = Array.from({ length: read.opCount }, (_, at) => read.opKind(at)).indexOf(OpKind.Memory);
   if (inMemory < 0 || (!read.hasLockPrefix && read.mnemonic !== Mnemonic.Xchg)) return undefined;
+  if (read.memoryBase === Register.RSP) return undefined;
   const size = MemorySizeExt.size(read.memorySize);
   // cmpxchg8b and cmpxchg16b have pairs of registers as operands.
   const bytes = WIDTHS.find((width) => width === size);

@@ -112,9 +112,13 @@ const Takers = z.strictObject({
 const Find = z.strictObject({
   /**
    * Find the locked instructions of functions of the running kernel: all that reads and writes memory in one step.
-   * Nothing runs. A function that the kernel does not have is named, and does not make the run void.
+   * Nothing runs. With `calledToo`, of the functions that they call by name as well. A function that the kernel does not
+   * have is named, and does not make the run void.
    */
-  find: z.strictObject({ lockedIn: z.array(symbol).min(1).max(MOST_FUNCTIONS) }),
+  find: z.strictObject({
+    lockedIn: z.array(symbol).min(1).max(MOST_FUNCTIONS),
+    calledToo: z.literal(true).optional(),
+  }),
 });
 const Prove = z.strictObject({ prove: StateProofSchema });
 /** Integer arguments of the System V ABI for x86-64, in their order. */

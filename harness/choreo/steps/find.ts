@@ -1,5 +1,11 @@
-import { type LockedFact, MOST_OF_A_FUNCTION } from '../../model/locked-instructions.js';
-import { disassemble, findSymbol, lockedInstructions } from '../../symbols/index.js';
+import { type LockedFact, MOST_FUNCTIONS, MOST_OF_A_FUNCTION } from '../../model/locked-instructions.js';
+import {
+  disassemble,
+  findSymbol,
+  type FunctionCode,
+  lockedInstructions,
+  type SymbolTable,
+} from '../../symbols/index.js';
 import type { StepOf } from '../../trigger/choreography-steps.js';
 import { readFunctionCode } from '../code-location.js';
 import type { ChoreographyContext } from '../context.js';
@@ -9,12 +15,22 @@ import type { Vcpus } from '../vcpus.js';
 type Found = LockedFact['functions'][number];
 
 /** Finds the locked instructions of functions, in the running kernel's memory; leaves a fact. Nothing runs. */
-export async function find({ lockedIn }: StepOf<'find'>, { context }: Vcpus): Promise<string> {
+export async function find(
+  { lockedIn, calledToo }: StepOf<'find'>,
+  { context }: Pick<Vcpus, 'context'>,
+): Promise<string> {
   const functions: Found[] = [];
   const missing: { function: string; why: string }[] = [];
-  for (const name of new Set(lockedIn)) {
+  const wanted = new Set(lockedIn);
+  const asked = wanted.size;
+  for (const name of wanted) {
     try {
-      functions.push(await ofFunction(name, context));
+      const { code, found } = await inFunction(name, context);
+      functions.push(found);
+      // A set that grows is iterated to its end: those that they call come after all that were asked for.
+      if (calledToo !== true || functions.length + missing.length > asked) continue;
+      for (const called of calledBy(code, context.symbols))
+        if (wanted.size < MOST_FUNCTIONS) wanted.add(called);
     } catch (error) {
       if (!(error instanceof NotReached)) throw error;
       missing.push({ function: name, why: `${error.what}: ${error.saw}`.slice(0, 1000) });
@@ -25,7 +41,10 @@ export async function find({ lockedIn }: StepOf<'find'>, { context }: Vcpus): Pr
   return `${count} locked instructions in ${functions.length} functions; ${missing.length} functions not found`;
 }
 
-async function ofFunction(name: string, context: ChoreographyContext): Promise<Found> {
+async function inFunction(
+  name: string,
+  context: ChoreographyContext,
+): Promise<{ readonly code: FunctionCode; readonly found: Found }> {
   const symbol = findSymbol(name, 'text', context.symbols);
   if ('saw' in symbol) throw new NotReached(symbol.what, symbol.saw);
   const { code, bytes } = await readFunctionCode(symbol, context);
@@ -41,11 +60,20 @@ async function ofFunction(name: string, context: ChoreographyContext): Promise<F
       bits: 64,
       nameOf: (target) => context.symbols.label(target),
     })?.text ?? '';
-  return {
+  const found = {
     function: name,
     instructions: instructions.map(({ offset, mnemonic: instruction, used }) => {
       return { offset, instruction, text: textAt(offset).slice(0, 200), used };
     }),
     undecodable: code.undecodable.reduce((sum, { length }) => sum + length, 0),
   };
+  return { code, found };
+}
+
+/** The functions that its direct calls and last jumps enter at their first instruction. */
+function calledBy({ instructions }: FunctionCode, symbols: SymbolTable): string[] {
+  return instructions.flatMap(({ target }) => {
+    const entered = target === undefined ? undefined : symbols.at(target);
+    return entered?.offset === 0 ? [entered.symbol.name] : [];
+  });
 }

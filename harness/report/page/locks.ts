@@ -8,6 +8,7 @@ import {
   type LockRow,
   type MappedLock,
 } from '../../sweep/crash-locks/map.js';
+import { atomicsLines, flagNotes } from '../atomics-text.js';
 import {
   changeText,
   confirmationText,
@@ -38,14 +39,16 @@ function mapArticle(map: LockMap, ids: RunIds): Markup {
   return html`<article class="map"><h3>${safeName(map.kernel.spec)}</h3>
 ${lockMapHead(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
 <div class="scroll" tabindex="0" role="group" aria-label="Locks"><table class="map-points"><thead><tr><th scope="col">lock</th><th scope="col">kind</th><th scope="col">taken</th><th scope="col">held by a stopped CPU</th><th scope="col">by the panicking CPU</th></tr></thead>
-<tbody>${map.locks.map((lock) => lockRow(lock, ids))}</tbody></table></div></article>
+<tbody>${map.locks.map((lock) => lockRow(lock, ids))}</tbody></table></div>
+${atomicsLines(map).map((line) => html`<p class="quiet">${line}</p>\n`)}</article>
 `;
 }
 
 function lockRow(lock: MappedLock, ids: RunIds): Markup {
   const { kind, sites, held, confirmed } = lock;
+  const notes = flagNotes(lock).map((note) => html`<p class="quiet">${note}</p>`);
   const fatal = isFatalLock({ held });
-  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${lockText(lock)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}</td><td>${endMarkup(held.another, ids)}${confirmationMarkup(confirmed.another, 'another')}</td><td>${endMarkup(held.itself, ids)}${confirmationMarkup(confirmed.itself, 'itself')}</td></tr>
+  return html`<tr class="${fatal ? 'lost' : ''}"><td><code>${lockText(lock)}</code></td><td>${kind}</td><td>${sitesMarkup(sites)}${notes}</td><td>${endMarkup(held.another, ids)}${confirmationMarkup(confirmed.another, 'another')}</td><td>${endMarkup(held.itself, ids)}${confirmationMarkup(confirmed.itself, 'itself')}</td></tr>
 `;
 }
 

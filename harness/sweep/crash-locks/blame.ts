@@ -3,14 +3,16 @@ import type { HostFact } from '../../model/record.js';
 import { dataPlaceText } from '../../model/recorded-calls.js';
 import type { PointOutcome } from '../outcome.js';
 import { type LockKind, TAKES } from './lock-functions.js';
+import { knownFlag } from './known-flags.js';
 import type { CrashLock } from './locks.js';
 
 /**
  * What shows that a run without a capture is due to the lock that it held. `waits`: the machine had stopped for ever, and
  * the panicking CPU waited for the lock at that address. `gives up`: the crash path only tries the lock, and panic() came
- * to its end without starting the crash kernel. Without either, the end may have another cause.
+ * to its end without starting the crash kernel. `stops itself`: the panicking CPU stands where the kernel stops a CPU that
+ * finds the flag taken. Without any, the end may have another cause.
  */
-export const BLAMES = ['waits', 'gives up'] as const;
+export const BLAMES = ['waits', 'gives up', 'stops itself'] as const;
 export type Blame = (typeof BLAMES)[number];
 
 /** What a run with a held lock came to, and what shows that the lock is the cause. */
@@ -32,7 +34,7 @@ export interface HeldRun {
 /** The detail of a panic() that came to its end (classify/end-checks.ts). */
 const NEVER_JUMPED = 'kexec-never-jumped';
 /** Locks whose waiters read their word again and again. */
-const SPUN: ReadonlySet<LockKind> = new Set(['spinlock', 'rwlock']);
+const SPUN: ReadonlySet<LockKind | 'flag'> = new Set(['spinlock', 'rwlock', 'flag'] as const);
 
 /** Judges a run that was not captured. */
 export function blameOf(run: HeldRun): Blame | undefined {
@@ -40,11 +42,26 @@ export function blameOf(run: HeldRun): Blame | undefined {
   const address = addressOfHeld(facts, lock.kind);
   if (address === undefined && held === 'by a call') return undefined;
   if (isWaitedFor(run, address)) return 'waits';
-  return detail === NEVER_JUMPED && lock.sites.some(({ how }) => how === 'trylock') ? 'gives up' : undefined;
+  if (stopsItself(run)) return 'stops itself';
+  // Who waits for a flag has been seen to wait: otherwise it was tried once.
+  const isTried = lock.kind === 'flag' || lock.sites.some(({ how }) => how === 'trylock');
+  return detail === NEVER_JUMPED && isTried ? 'gives up' : undefined;
 }
 
-/** Where the lock is in this run, by the call that took it. */
-function addressOfHeld(facts: readonly HostFact[], kind: LockKind): bigint | undefined {
+/** Whether the panicking CPU is where a CPU stops itself that finds this flag taken. */
+function stopsItself({ facts, crasher, lock: { kind, name } }: HeldRun): boolean {
+  const stopsIn = kind === 'flag' ? knownFlag(name)?.stopsIn : undefined;
+  const last = facts.findLast((fact) => fact.fact === 'examination' && fact.finding === 'hung');
+  if (stopsIn === undefined || last?.fact !== 'examination') return false;
+  return last.vcpus.some(({ vcpu, where }) => vcpu === crasher && where?.startsWith(`${stopsIn}+`) === true);
+}
+
+/** Where the lock is in this run, by the call that took it, or the step that set the flag. */
+function addressOfHeld(facts: readonly HostFact[], kind: LockKind | 'flag'): bigint | undefined {
+  if (kind === 'flag') {
+    const set = facts.find((fact) => fact.fact === 'set');
+    return set === undefined ? undefined : BigInt(set.address);
+  }
   const [address] = facts.flatMap((fact) =>
     fact.fact === 'called' && fact.function === TAKES[kind].function ? fact.args.slice(0, 1) : [],
   );

@@ -22,14 +22,15 @@ const MOST_PLACES = 4;
 export const TAKERS_NAME = 'crash-locks-takers';
 
 /** Whether call sites of a lock can be searched: it is a variable, the same for all CPUs. */
-export function isSearchable({ data }: CrashLock): boolean {
+export function isSearchable({ data, kind }: CrashLock): boolean {
+  if (kind === 'flag') return false;
   return data !== undefined && data.of === undefined && LocationSchema.safeParse(data.symbol).success;
 }
 
 /** Searches the kernel's text for the calls that take these locks. A control as well: no lock is held. */
 export function takersScenario(locks: readonly CrashLock[]): Scenario {
   const takers = locks.slice(0, MOST_LOCKS).flatMap(({ data, kind }) => {
-    if (data === undefined) return [];
+    if (data === undefined || kind === 'flag') return [];
     const { symbol: of, offset } = data;
     return [{ of, ...(offset === 0 ? {} : { offset }), by: takingFunctions(kind) }];
   });
@@ -46,6 +47,7 @@ export function takersOf(
   { data, kind }: CrashLock,
   facts: readonly LockTakersFact[],
 ): LockTakersFact | undefined {
+  if (kind === 'flag') return undefined;
   const by = takingFunctions(kind).join(' ');
   return facts.find(
     (fact) => fact.lock === data?.symbol && fact.offset === data.offset && fact.by.join(' ') === by,

@@ -61,6 +61,9 @@ export function takingFunctions(kind: LockKind): string[] {
   return LOCK_FUNCTIONS.filter((taken) => taken.kind === kind).map(({ name }) => name);
 }
 
+/** Functions whose words are the locks that they take. */
+export const OF_LOCKS: ReadonlySet<string> = new Set(LOCK_FUNCTIONS.map(({ name }) => name));
+
 /** A function that makes its caller a lock's owner, by the lock's kind, and what it returns then. */
 export const TAKES: Readonly<Record<LockKind, { readonly function: string; readonly returns: number }>> = {
   spinlock: { function: '_raw_spin_trylock', returns: 1 },

@@ -9,10 +9,10 @@ export type Phase = (typeof PHASES)[number];
 
 /** A call by which the panicking CPU takes a lock. */
 export interface LockSite {
-  /** The lock function. */
+  /** The lock function; of a flag, the instruction. */
   readonly function: string;
-  readonly how: LockFunction['how'];
-  /** `clear_IO_APIC_pin+0x43/0x200`: its return address. */
+  readonly how: LockFunction['how'] | 'cmpxchg' | 'bts' | 'xchg';
+  /** `clear_IO_APIC_pin+0x43/0x200`: its return address; of a flag, the instruction's own. */
   readonly from: string;
   /** Callers, innermost first. */
   readonly stack: readonly string[];
@@ -26,12 +26,24 @@ export interface LockSite {
 export interface CrashLock {
   /** `ioapic_lock`, `runqueues of the panicking CPU`; of an allocated lock, the function that takes it. */
   readonly name: string;
-  readonly kind: LockKind;
+  readonly kind: LockKind | 'flag';
   /** Absent for an allocated lock. */
   readonly data?: { readonly symbol: string; readonly offset: number; readonly of?: 'panicking' | 'other' };
   /** How many allocated locks a place takes, all under this name; absent for one. */
   readonly addresses?: number;
   readonly sites: readonly LockSite[];
+  /** Of a flag. */
+  readonly word?: FlagWord;
+}
+
+/** The word of a flag, which an instruction in line takes: free, and as its owner leaves it. */
+export interface FlagWord {
+  readonly bytes: 1 | 2 | 4 | 8;
+  /** Hexadecimal, as `to`. */
+  readonly was: string;
+  readonly to: string;
+  /** The owner writes its CPU's number. */
+  readonly isCpu: boolean;
 }
 
 /** What one run recorded. */
@@ -68,7 +80,7 @@ export function crashLocks(recordings: readonly Recording[]): CrashLock[] {
   return [...locks.values()].map(({ lock, most, sites }) => ({
     ...lock,
     ...(most === 1 ? {} : { addresses: most }),
-    sites: merged(sites),
+    sites: mergedSites(sites),
   }));
 }
 
@@ -146,7 +158,7 @@ export function callerOf({ from }: Pick<RecordedCall, 'from'>): string {
 }
 
 /** Sites that differ in nothing but the interrupt flag or the stack of a repetition are one. */
-function merged(sites: readonly LockSite[]): LockSite[] {
+export function mergedSites(sites: readonly LockSite[]): LockSite[] {
   const bySite = new Map<string, LockSite>();
   for (const site of sites) {
     const key = [site.function, site.from, site.phase].join('\n');

@@ -2,8 +2,10 @@ import type { Control } from '../map.js';
 import type { HeldOutcome } from './blame.js';
 import type { LockKind } from './lock-functions.js';
 import type { Confirmation } from './confirm.js';
+import type { CrashAtomic } from './flags.js';
+import { knownFlag } from './known-flags.js';
 import type { CrashLock, LockSite } from './locks.js';
-import { type Holder, HOLDERS, type NoHold } from './script.js';
+import { type Holder, HOLDERS, isEarlyFlag, type NoHold } from './script.js';
 
 /**
  * A lock's end with one holder: what the run came to, or why there is none; `not run`: a limit or a signal came first.
@@ -14,12 +16,16 @@ export type HeldEnd = HeldOutcome | { readonly end: NoHold | 'not run' };
 export interface MappedLock {
   readonly index: number;
   readonly name: string;
-  readonly kind: LockKind;
+  readonly kind: LockKind | 'flag';
   /** It has no symbol: the name is the function that takes it first. */
   readonly allocated: boolean;
   /** Of an allocated lock: how many locks the place takes, of which the first is held; absent for one. */
   readonly addresses?: number | undefined;
   readonly sites: readonly LockSite[];
+  /** Of a flag that is known: what a CPU does that finds it taken. */
+  readonly known?: string;
+  /** A flag that is taken before the shootdown alone: another owner does not run here, and would give it back. */
+  readonly early?: true;
   /** With each holder. */
   readonly held: Readonly<Record<Holder, HeldEnd>>;
   /** With each holder that makes it fatal: whether a CPU comes to hold it by itself. */
@@ -45,6 +51,10 @@ export interface LockMap {
   /** Lock functions whose recording did not come to the jump, with the reason. */
   readonly unrecorded: readonly { readonly functions: readonly string[]; readonly why: string }[];
   readonly locks: readonly MappedLock[];
+  /** Locked instructions on the crash path that take no named flag; absent in maps of older versions. */
+  readonly atomics?: readonly CrashAtomic[];
+  /** Functions of the crash path whose instructions could not be looked at, with the reason. */
+  readonly unseen?: readonly { readonly function: string; readonly why: string }[];
 }
 
 /** Whether a held lock is shown to prevent the dump. Undefined: not known, not shown, or never the case. */
@@ -74,17 +84,24 @@ export function mappedLocks(
     const held = { another: endWith('another'), itself: endWith('itself') };
     const confirmed: Partial<Record<Holder, Confirmation>> = {};
     for (const holder of HOLDERS) {
-      const confirmation = isFatal(held[holder]) === true ? confirmationOf(index, holder) : undefined;
+      const confirms = isFatal(held[holder]) === true && kind !== 'flag';
+      const confirmation = confirms ? confirmationOf(index, holder) : undefined;
       if (confirmation !== undefined) confirmed[holder] = confirmation;
     }
-    return { ...{ index, name, kind, allocated: data === undefined, addresses, sites, held }, confirmed };
+    const known = kind === 'flag' ? knownFlag(name)?.why : undefined;
+    return {
+      ...{ index, name, kind, allocated: data === undefined, addresses, sites },
+      ...(known === undefined ? {} : { known }),
+      ...(isEarlyFlag(lock) ? { early: true } : {}),
+      ...{ held, confirmed },
+    };
   });
 }
 
 /** A lock of two kernels. */
 export interface LockRow {
   readonly name: string;
-  readonly kind: LockKind;
+  readonly kind: LockKind | 'flag';
   readonly holder: Holder;
   readonly baseline: HeldEnd | undefined;
   readonly candidate: HeldEnd | undefined;

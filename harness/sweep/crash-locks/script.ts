@@ -7,6 +7,7 @@ import {
   LocationSchema,
   type Step,
 } from '../../trigger/choreography-steps.js';
+import { type AtomicPlace, placeName } from './atomics.js';
 import { ROUNDS, TAKES } from './lock-functions.js';
 import { callerOf, type CrashLock, type LockSite, PHASES, SHOOTDOWN } from './locks.js';
 
@@ -71,6 +72,38 @@ export function recordScenario(round: number): Scenario {
   ]);
 }
 
+/** Finds the locked instructions of the crash path. */
+export function findScenario(functions: readonly string[]): Scenario {
+  return scenario(FIND_NAME, 'finds the locked instructions of the crash path', [
+    ...HOLD_OTHER,
+    ...crasherToPanic(),
+    { find: { lockedIn: [...functions], calledToo: true } },
+    { release: 'all' },
+  ]);
+}
+
+export const FIND_NAME = 'crash-locks-find';
+
+/** Records what locked instructions do to their words on the crash path. `round` counts from 0. */
+export function atomicsScenario(round: number, places: readonly AtomicPlace[]): Scenario {
+  const at = places.map((place): Location => ({ in: place.in, offset: place.offset }));
+  const record = (to: Location): Step => ({
+    record: { role: 'crasher', at, to, missing: 'skip', most: 20_000, withinMs: WITHIN_MS },
+  });
+  const summary = `records ${places.map(placeName).join(', ')}`.slice(0, 160);
+  return scenario(atomicsName(round), summary, [
+    ...HOLD_OTHER,
+    ...crasherToPanic(),
+    record(SHOOTDOWN),
+    record('machine_kexec'),
+    { release: 'all' },
+  ]);
+}
+
+export function atomicsName(round: number): string {
+  return `crash-locks-atomics-${round + 1}`;
+}
+
 export function recordName(round: number): string {
   return `crash-locks-record-${round + 1}`;
 }
@@ -86,13 +119,29 @@ export type NoHold = 'not taken' | 'no name';
  * kernel's own trylock takes it, so that its word is what an owner leaves there; the result proves it.
  */
 export function holdScenario(lock: CrashLock, index: number, holder: Holder): Scenario | NoHold {
-  const site = lock.sites.find(({ phase }) => holder === 'itself' || phase === PHASES[1]);
+  const early = isEarlyFlag(lock);
+  const site = lock.sites.find(({ phase }) => holder === 'itself' || early || phase === PHASES[1]);
   if (site === undefined) return 'not taken';
   if (!isNameable(lock, site)) return 'no name';
-  const who = holder === 'another' ? 'a CPU that was stopped' : 'the panicking CPU';
+  // Without a CPU's number in it, the word says nothing of its owner: both runs would be one.
+  const named = early && lock.word?.isCpu !== true ? 'another' : holder;
+  const who =
+    named === 'itself'
+      ? 'the panicking CPU'
+      : early
+        ? 'another CPU, which does not run'
+        : 'a CPU that was stopped';
   const summary = `${lock.name} is held by ${who}`.slice(0, 160);
-  const steps = lock.data === undefined ? atSite(lock, site) : beforehand(lock, lock.data, holder);
-  return scenario(holdName(index, holder), summary, steps);
+  const steps = lock.data === undefined ? atSite(lock, site) : beforehand(lock, lock.data, named);
+  return scenario(holdName(index, named), summary, steps);
+}
+
+/**
+ * Whether a lock is a flag that is taken before the shootdown alone. A flag may be tried once, and the dump given up, so
+ * that it matters although its owner would run: it is set before the panic, for either holder.
+ */
+export function isEarlyFlag({ kind, sites }: Pick<CrashLock, 'kind' | 'sites'>): boolean {
+  return kind === 'flag' && sites.every(({ phase }) => phase === PHASES[0]);
 }
 
 export function holdName(index: number, holder: Holder): string {
@@ -120,18 +169,21 @@ function beforehand(lock: CrashLock, data: NonNullable<CrashLock['data']>, holde
     ...(offset === 0 ? {} : { offset }),
     ...(of === undefined ? {} : { of: of === 'panicking' ? 'crasher' : 'other' }),
   };
-  if (holder === 'itself') {
-    const needsOther = of === 'other' ? HOLD_OTHER : [];
+  const early = isEarlyFlag(lock);
+  if (holder === 'itself' || early) {
+    // Another owner that ran could change the word, as far as anyone can prove.
+    const stays = early && holder === 'another';
+    const needsOther = stays || of === 'other' ? HOLD_OTHER : [];
     const [run, prove, fire] = crasherToPanic();
-    return [...needsOther, run, prove, ...take(lock, 'crasher', address), fire, { release: 'all' }].filter(
-      (step) => step !== undefined,
-    );
+    const taken = take(lock, { role: 'crasher', holder }, address);
+    const released = { release: stays ? 'crasher' : 'all' };
+    return [...needsOther, run, prove, ...taken, fire, released].filter((step) => step !== undefined);
   }
   return [
     ...HOLD_OTHER,
     ...crasherToPanic(),
     ...toShootdown(),
-    ...take(lock, 'other', address),
+    ...take(lock, { role: 'other', holder }, address),
     ...untilNmiIsSent(),
     { release: 'all' },
   ];
@@ -146,18 +198,30 @@ function atSite(lock: CrashLock, site: LockSite): Step[] {
     // What jumps to the lock function has left no return address: then the call is of something else.
     { run: { as: 'crasher', to: callOf(site), thenStep: 1, withinMs: WITHIN_MS } },
     { prove: { role: 'crasher', in: site.function } },
-    ...take(lock, 'crasher', { register: 'rdi', of: 'crasher' }),
+    ...take(lock, { role: 'crasher', holder: 'itself' }, { register: 'rdi', of: 'crasher' }),
     { release: 'all' },
   ];
 }
 
-function take({ kind }: CrashLock, role: string, address: CallArgument): Step[] {
-  const { function: named, returns } = TAKES[kind];
-  const call = (result: number): Step => ({
-    call: { role, function: named, args: [address], returns: result },
-  });
-  // A semaphore may be free for several owners: it is held when it cannot be taken once more.
-  return kind === 'semaphore' ? [call(returns), call(1)] : [call(returns)];
+function take(
+  { name, kind, word }: CrashLock,
+  { role, holder }: { readonly role: string; readonly holder: Holder },
+  address: CallArgument,
+): Step[] {
+  if (kind !== 'flag') {
+    const { function: named, returns } = TAKES[kind];
+    const call = (result: number): Step => ({
+      call: { role, function: named, args: [address], returns: result },
+    });
+    // A semaphore may be free for several owners: it is held when it cannot be taken once more.
+    return kind === 'semaphore' ? [call(returns), call(1)] : [call(returns)];
+  }
+  if (word === undefined || typeof address !== 'object' || !('addressOf' in address))
+    throw new Error(`the flag ${name} has no variable`);
+  const { addressOf: variable, ...place } = address;
+  const { bytes, was, to, isCpu } = word;
+  const cpu = holder === 'itself' ? CRASHER_CPU : OTHER_CPU;
+  return [{ set: { variable, ...place, bytes, was, to: isCpu ? cpu : to } }];
 }
 
 /** Bytes of `call rel32`, which the return address follows. */
