@@ -47,7 +47,10 @@ interface MadeStop {
 }
 
 /** A vCPU that comes by at these places, of which it stands at the first one already when `standing`. */
-function made(stops: readonly MadeStop[], { code = '90', standing = false, end = END } = {}) {
+function made(
+  stops: readonly MadeStop[],
+  { code = '90', standing = false, end = END, isInstruction = false } = {},
+) {
   const facts: HostFact[] = [];
   const breakpoints = new Set<bigint>();
   const queue = [...stops];
@@ -74,7 +77,8 @@ function made(stops: readonly MadeStop[], { code = '90', standing = false, end =
       if (address === 0xffffc90000001000n && length >= 8) bytes.writeBigUInt64LE(now.ret ?? CALLER + 5n);
       if (address === 0xffffffff82001000n)
         for (const [cpu, base] of GS.entries()) bytes.writeBigUInt64LE(base, 8 * cpu);
-      if (address === INLINE) Buffer.from(code, 'hex').copy(bytes);
+      if (address === INLINE || (isInstruction && address === LOCK_FUNCTION))
+        Buffer.from(code, 'hex').copy(bytes);
       return bytes;
     },
     setBreakpoint: async (address: bigint) => {
@@ -108,7 +112,7 @@ function made(stops: readonly MadeStop[], { code = '90', standing = false, end =
   const record = (most = 100) =>
     recordCalls(0, context, {
       places: [
-        { address: LOCK_FUNCTION, name: '_raw_spin_lock' },
+        { address: LOCK_FUNCTION, name: '_raw_spin_lock', ...(isInstruction ? { instruction: true } : {}) },
         { address: INLINE, name: 'clear_IO_APIC+0x40' },
       ],
       to: { address: end, name: 'machine_kexec' },
@@ -231,6 +235,15 @@ t.test(
       other.facts,
       [{ calls: [{ word: { ...word, varies: true }, count: 3 }] }],
       "the first one's values",
+    );
+    const first = made([{ rip: LOCK_FUNCTION, rdi: IOAPIC_LOCK }, AT_END], {
+      ...{ code: 'f00fb10f', isInstruction: true },
+    });
+    await first.record();
+    t.match(
+      first.facts,
+      [{ calls: [{ from: /^_raw_spin_lock\+0x0/, word: { instruction: 'cmpxchg' } }] }],
+      'the instruction that a function begins with',
     );
     const plain = made([at(0n), AT_END], { code: '0fb10f' });
     await plain.record();
