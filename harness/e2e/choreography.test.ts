@@ -199,7 +199,7 @@ t.test('a word that a script has set is obeyed: kexec gives up, and no dump is t
   t.strictSame(evidenceOf(other.result, 'set'), []);
 });
 
-t.test('the locked instructions of a function, and what they do to their words', async (t) => {
+t.test("a function's locked instructions are found in the running kernel", async (t) => {
   const { result, facts } = await runSteps(t, [
     'hold: { as: other, at: sysvec_apic_timer_interrupt, on: 1 }',
     'prove: { role: other, interrupts: off }',

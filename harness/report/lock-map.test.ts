@@ -121,7 +121,7 @@ t.test('flags: what is known of a fatal one, and that its owner would run', asyn
     text,
     /FATAL IF HELD by another CPU: panic_cpu \(flag\), taken in panic\n  by design: .*panic_smp_self_stop.*\n  taken before the shootdown/,
   );
-  t.match(text, /FATAL IF HELD by another CPU: __kexec_lock .*\n  by design: __crash_kexec\(\) gives up/);
+  t.match(text, /FATAL IF HELD by another CPU: __kexec_lock .*\n  __crash_kexec\(\) gives up/);
   t.notMatch(text, /FATAL.*printk_cpu_sync_owner/, 'it was captured');
   t.match(text, /locked instructions on the crash path: 6 of 19 that its functions have; 3 take flags/);
   t.match(text, /not tried, no fixed value: .*printk_rb_static\+0x18 in prb_reserve\+0x134 \(31\)/);

@@ -16,7 +16,7 @@ const KNOWN_FLAGS: readonly KnownFlag[] = [
   },
   {
     name: '__kexec_lock',
-    why: 'by design: __crash_kexec() gives up when a kexec_load() or an unload is in progress (kernel/kexec_core.c, kexec_trylock())',
+    why: '__crash_kexec() gives up while a kexec_load() or an unload holds it, and starts no crash kernel (kernel/kexec_core.c:970)',
   },
   {
     name: 'printk_cpu_sync_owner',
