@@ -9,6 +9,7 @@ import { RECORDING } from '../store/recorder.js';
 import { writeJson } from '../store/stored-file.js';
 import { confirmName, TAKERS_NAME } from '../sweep/crash-locks/confirm.js';
 import { ROUNDS, takingFunctions } from '../sweep/crash-locks/lock-functions.js';
+import { crashFlags } from '../sweep/crash-locks/flags.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
 import {
   atomicsName,
@@ -31,7 +32,13 @@ interface MadeRun {
   readonly facts?: readonly HostFact[];
 }
 
-const LOCKS = crashLocks([{ facts: STOCK_FACTS, crasher: 0 }]);
+const LOCKS = [
+  ...crashLocks([{ facts: STOCK_FACTS, crasher: 0 }]),
+  ...crashFlags(STOCK_LOCKED, {
+    recordings: STOCK_WORDS.map((facts) => ({ facts, crasher: 0 })),
+    crasher: 0,
+  }).flags,
+];
 
 /** The scenario of a run with a held lock; any other one is not looked at. */
 function scenarioOf(name: string, locks = LOCKS): Partial<Scenario> {
@@ -308,7 +315,7 @@ t.test('runs that held other locks, as after an upgrade, do not count', async (t
   const directory = await sweepDirectory(t, [...RECORDED, ...HELD], LOCKS.toReversed());
   await t.rejects(runLockSweep(directory, { arm: 'a', template: madePlan({ cpus: 2 }) }, NOTHING_IS_RUN), {
     kind: 'usage',
-    message: /run a-crash-locks-000-itself-10 is not what its sweep would run now/,
+    message: /run a-crash-locks-000-itself-11 is not what its sweep would run now/,
   });
 });
 

@@ -108,7 +108,10 @@ t.test('flags: what is known of a fatal one, and that its owner would run', asyn
     {
       locks: mappedLocks(
         flags,
-        (index, holder) => madeOutcome(index > 0 && holder === 'another' ? 'hang' : 'captured'),
+        (index, holder) =>
+          index > 0 && holder === 'another'
+            ? { ...madeOutcome('hang'), blame: 'gives up' }
+            : madeOutcome('captured'),
         () => undefined,
       ),
       ...{ atomics, unseen },

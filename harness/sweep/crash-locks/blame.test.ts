@@ -80,3 +80,43 @@ t.test('a crash path that only tries the lock, and then does not start the crash
   t.equal(blamed(facts, { ...given, lock: { ...lock, sites: LOCK.sites } }), undefined);
   t.equal(blamed(facts, { ...given, detail: 'deadline' }), undefined, 'it is not shown to hang');
 });
+
+/** A flag that a script has set, as a built 6.1 recorded it. */
+const SET: HostFact = {
+  ...{ fact: 'set', variable: 'printk_cpu_sync_owner', address: '0xffffffffbac34a84', bytes: 4 },
+  ...{ was: '0xffffffff', to: '0x1' },
+};
+
+function flag(name: string): { readonly lock: CrashLock } {
+  const word = { bytes: 4, was: '0xffffffff', to: '0x0', isCpu: true } as const;
+  const data = { symbol: name, offset: 0 };
+  return { lock: { name, kind: 'flag', data, sites: [siteOf('cmpxchg')], word } };
+}
+
+function hungAt(where: string, saw: readonly string[], vcpu = 0): HostFact {
+  const at = { state: 'running', place: 'first-kernel', rip: 'ffffffffba275325' } as const;
+  const vcpus = [{ ...at, vcpu, where, saw: [...saw] }];
+  return { fact: 'examination', finding: 'hung', shape: 'spin', why: 'made', vcpus, tookMs: 1 };
+}
+
+t.test('a flag: the word that the loop reads is the one that was set', async (t) => {
+  const owner = flag('printk_cpu_sync_owner');
+  const reads = (address: string) => [`reads 4 bytes at 0x${address} (printk_cpu_sync_owner+0x0/0xc)`];
+  const hung = hungAt('__printk_cpu_sync_wait+0x2/0xd', reads('ffffffffbac34a84'));
+  t.equal(blamed([SET, hung], owner), 'waits');
+  t.equal(blamed([hung], owner), undefined, 'nothing shows that it was set');
+  t.equal(blamed([SET, hung], { ...owner, crasher: 1 }), undefined, 'another CPU');
+  t.equal(blamed([SET, hungAt('x+0x2/0xd', reads('ffffffffbac34a88'))], owner), undefined, 'another word');
+});
+
+t.test('a flag whose finder stops itself, and one that is tried once', async (t) => {
+  const stopped = hungAt('panic_smp_self_stop+0x2/0x31', [
+    'it reads no memory that it does not store itself',
+  ]);
+  t.equal(blamed([SET, stopped], flag('panic_cpu')), 'stops itself');
+  t.equal(blamed([SET, stopped], flag('__kexec_lock')), undefined, 'that is not what this flag does');
+  t.equal(blamed([SET, stopped], { ...flag('panic_cpu'), crasher: 1 }), undefined);
+  t.equal(blamed([SET, hungAt('panic+0x2/0x31', [])], flag('panic_cpu')), undefined);
+  t.equal(blamed([SET], { ...flag('__kexec_lock'), detail: 'kexec-never-jumped' }), 'gives up');
+  t.equal(blamed([SET], { ...flag('__kexec_lock'), detail: 'deadline' }), undefined);
+});
