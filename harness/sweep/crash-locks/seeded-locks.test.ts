@@ -75,3 +75,27 @@ t.test('it is fatal if it is taken, harmless if it is tried, and nothing else mo
   t.match(text, /crash_path_lock +spinlock +a stopped CPU +captured +hang +MOVED/);
   t.match(text, /the maps differ$/);
 });
+
+t.test('the same hangs, not shown to be on the lock, move nothing', async (t) => {
+  const unshown = (spec: string) => {
+    const map = mapOf(spec);
+    const locks = map.locks.map((lock) => ({
+      ...lock,
+      held: {
+        another: { ...lock.held.another, blame: undefined },
+        itself: { ...lock.held.itself, blame: undefined },
+      },
+    }));
+    return { ...map, locks };
+  };
+  const comparison = compareLockMaps(unshown('shutdown-trylock'), unshown('shutdown-lock'));
+  t.equal(comparison.moved, false);
+  t.strictSame(
+    comparison.rows.filter(({ unexplained }) => unexplained).map(({ name, holder }) => [name, holder]),
+    [
+      ['console_sem', 'itself'],
+      ['crash_path_lock', 'another'],
+      ['crash_path_lock', 'itself'],
+    ],
+  );
+});
