@@ -107,6 +107,8 @@ function valueOf(
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue {
   const [issue] = issues;
   if (issue === undefined) throw new Error('a failed parse has no issue');
+  // What a key must be is known to the schema of keys.
+  if (issue.code === 'invalid_key') return { ...issue, message: issue.issues[0]?.message ?? issue.message };
   if (issue.code !== 'invalid_union') return misspelled(issues, issue) ?? issue;
   const inner = issue.errors
     .filter((branch) => branch.length > 0)
