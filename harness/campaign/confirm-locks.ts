@@ -1,6 +1,7 @@
 import type { LockTakersFact } from '../model/lock-takers.js';
 import { rejudge } from '../store/rejudge.js';
 import {
+  comingCpu,
   type Confirmation,
   type ConfirmationEnd,
   type Confirming,
@@ -12,10 +13,11 @@ import {
   takersOf,
   takersScenario,
 } from '../sweep/crash-locks/confirm.js';
+import { CRASHER_CPU } from '../sweep/crash-locks/contexts.js';
 import type { CrashLock } from '../sweep/crash-locks/locks.js';
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { isFatal, isUnexplained } from '../sweep/crash-locks/map.js';
-import { CRASHER_CPU, type Holder, OTHER_CPU } from '../sweep/crash-locks/script.js';
+import type { Holder, Setting } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { withBlame } from './blame-run.js';
 import { type SweepRunOptions, type SweepRuns, TRIES } from './sweep-runs.js';
@@ -39,16 +41,16 @@ export interface FatalLock {
  */
 export async function confirmLocks(
   fatal: readonly FatalLock[],
-  { runs, options }: { runs: SweepRuns; options: ConfirmOptions },
+  { runs, setting, options }: { runs: SweepRuns; setting: Setting; options: ConfirmOptions },
 ): Promise<(index: number, holder: Holder) => Confirmation> {
   const searchable = [...new Set(fatal.map(({ lock }) => lock).filter(isSearchable))];
-  const facts = await searchTakers(searchable, { runs, options });
+  const facts = await searchTakers(searchable, { runs, setting, options });
   const cases = fatal.map((one) => caseOf(one, facts));
   if (cases.length > 0) options.onPlan?.(planText(cases));
   for (;;) {
     const ended = await runs.outcomes((name) => (name.includes('-at-') ? name : undefined));
-    const outcomes = await blamed(cases, ended);
-    const next = cases.flatMap((one) => nextOf(one, outcomes) ?? []);
+    const outcomes = await blamed(cases, { ended, setting });
+    const next = cases.flatMap((one) => nextOf(one, { outcomes, setting }) ?? []);
     if (next.length === 0 || options.signal?.aborted === true) {
       return (index, holder) => {
         const found = cases.find(({ fatal }) => fatal.index === index && fatal.holder === holder);
@@ -78,11 +80,11 @@ function nameOf({ index, holder }: FatalLock, place: number): string {
 /** Adds what shows that the held lock is the cause. The CPU that panics is the one that came by, when it is the holder. */
 async function blamed(
   cases: readonly Case[],
-  ended: ReadonlyMap<string, PointOutcome>,
+  { ended, setting }: { ended: ReadonlyMap<string, PointOutcome>; setting: Setting },
 ): Promise<ReadonlyMap<string, HeldOutcome>> {
   const outcomes = new Map<string, HeldOutcome>();
   for (const { fatal, confirming } of cases) {
-    const crasher = fatal.holder === 'another' ? CRASHER_CPU : OTHER_CPU;
+    const crasher = fatal.holder === 'another' ? CRASHER_CPU : comingCpu(setting);
     for (const place of confirming.keys()) {
       const name = nameOf(fatal, place);
       const outcome = ended.get(name);
@@ -94,12 +96,15 @@ async function blamed(
 }
 
 /** The next scenario of a case; undefined when it is settled. */
-function nextOf({ fatal, confirming }: Case, outcomes: ReadonlyMap<string, HeldOutcome>) {
+function nextOf(
+  { fatal, confirming }: Case,
+  { outcomes, setting }: { outcomes: ReadonlyMap<string, HeldOutcome>; setting: Setting },
+) {
   for (const [place, taker] of confirming.entries()) {
     const name = nameOf(fatal, place);
     const outcome = outcomes.get(name);
     if (outcome === undefined)
-      return confirmScenario(fatal.lock, name, { holder: fatal.holder, confirming: taker });
+      return confirmScenario(fatal.lock, name, { holder: fatal.holder, confirming: taker, setting });
     if (isFatal(outcome) === true) return undefined;
   }
   return undefined;
@@ -138,7 +143,7 @@ function endOf({ fatal, takers, confirming }: Case, outcomes: readonly HeldOutco
 /** One run searches for all; one that fails is tried once more. */
 async function searchTakers(
   locks: readonly CrashLock[],
-  { runs, options }: { runs: SweepRuns; options: SweepRunOptions },
+  { runs, setting, options }: { runs: SweepRuns; setting: Setting; options: SweepRunOptions },
 ): Promise<readonly LockTakersFact[]> {
   if (locks.length === 0) return [];
   for (;;) {
@@ -146,7 +151,7 @@ async function searchTakers(
     const facts = last === undefined ? [] : await factsOf(last.directory);
     const isEnough = facts.length > 0 || runs.triesOf(TAKERS_NAME) >= TRIES;
     if (isEnough || options.signal?.aborted === true) return facts;
-    await runs.run([takersScenario(locks)], options);
+    await runs.run([takersScenario(locks, setting)], options);
   }
 }
 

@@ -6,7 +6,8 @@ import { type CrashFlags, crashFlags } from '../sweep/crash-locks/flags.js';
 import type { Recording } from '../sweep/crash-locks/locks.js';
 import type { LockMap } from '../sweep/crash-locks/map.js';
 import { pathFunctions } from '../sweep/crash-locks/path-functions.js';
-import { atomicsScenario, CRASHER_CPU, FIND_NAME, findScenario } from '../sweep/crash-locks/script.js';
+import { CRASHER_CPU } from '../sweep/crash-locks/contexts.js';
+import { atomicsScenario, findScenario, type Setting } from '../sweep/crash-locks/script.js';
 import { type RecordedRounds, recordRounds, runRounds, whyUnrecorded } from './record-rounds.js';
 import type { SweepRunOptions, SweepRuns } from './sweep-runs.js';
 
@@ -22,18 +23,18 @@ export interface RecordedFlags extends CrashFlags, Pick<RecordedRounds, 'control
 export async function recordFlags(
   runs: SweepRuns,
   lockRecordings: readonly Recording[],
-  options: SweepRunOptions,
+  { setting, ...options }: SweepRunOptions & { readonly setting: Setting },
 ): Promise<RecordedFlags> {
-  const scenario = findScenario(pathFunctions(lockRecordings));
+  const scenario = findScenario(pathFunctions(lockRecordings), setting);
   await runRounds(runs, [{ scenario }], options);
-  const result = runs.lastOf(FIND_NAME);
+  const result = runs.lastOf(scenario.name);
   const located = result === undefined ? undefined : await locatedBy(result);
   if (result === undefined || located === undefined) {
     const unrecorded = [{ functions: ['locked instructions'], why: whyUnrecorded(result) }];
     return { flags: [], atomics: [], controls: [], unrecorded, unseen: [] };
   }
   const rounds = atomicRounds(located).map((places, round) => ({
-    scenario: atomicsScenario(round, places),
+    scenario: atomicsScenario(round, places, setting),
     of: places.map(placeName),
   }));
   const { recordings, controls, unrecorded } = await recordRounds(runs, rounds, options);

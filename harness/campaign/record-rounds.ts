@@ -3,7 +3,7 @@ import type { Scenario } from '../plan/scenario.js';
 import { rejudge } from '../store/rejudge.js';
 import type { Recording } from '../sweep/crash-locks/locks.js';
 import type { LockMap } from '../sweep/crash-locks/map.js';
-import { CRASHER_CPU } from '../sweep/crash-locks/script.js';
+import { CRASHER_CPU } from '../sweep/crash-locks/contexts.js';
 import type { Control } from '../sweep/map.js';
 import { isInconclusive } from './record-trace.js';
 import { type SweepRunOptions, type SweepRuns, TRIES } from './sweep-runs.js';

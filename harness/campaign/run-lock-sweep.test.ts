@@ -13,7 +13,8 @@ import { crashFlags } from '../sweep/crash-locks/flags.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
 import {
   atomicsName,
-  FIND_NAME,
+  findName,
+  firstLockScenario,
   holdName,
   holdOf,
   holdScenario,
@@ -24,7 +25,9 @@ import { STOCK_LOCKED, STOCK_WORDS } from '../testing/builders/stock-flags.js';
 import type { Scenario } from '../plan/scenario.js';
 import { madeAutopsy } from '../testing/builders/autopsies.js';
 import { madePlan } from '../testing/builders/runs.js';
-import { type LockSweepOptions, runLockSweep } from './run-lock-sweep.js';
+import { type LockSweepOptions, runLockSweep, settingOf } from './run-lock-sweep.js';
+
+const SETTING = { context: 'hardirq', cpus: 2 } as const;
 
 interface MadeRun {
   readonly name: string;
@@ -44,7 +47,7 @@ const LOCKS = [
 function scenarioOf(name: string, locks = LOCKS): Partial<Scenario> {
   const { index = -1, holder = 'itself' } = holdOf(name) ?? {};
   const lock = locks[index];
-  const scenario = lock === undefined ? undefined : holdScenario(lock, index, holder);
+  const scenario = lock === undefined ? undefined : holdScenario(lock, index, { holder, ...SETTING });
   return typeof scenario === 'object' ? scenario : { name };
 }
 
@@ -55,17 +58,21 @@ const NO_FLAGS: LockedFact = { fact: 'locked', functions: [], missing: [] };
 /** Recordings of all rounds: the first has what a built 6.1 has, the others nothing; no locked instruction. */
 const RECORDED: readonly MadeRun[] = [
   ...ROUNDS.map((_, round): MadeRun => {
-    return { name: recordName(round), verdict: 'captured', facts: round === 0 ? STOCK_FACTS : NOTHING };
+    return {
+      name: recordName(round, SETTING),
+      verdict: 'captured',
+      facts: round === 0 ? STOCK_FACTS : NOTHING,
+    };
   }),
-  { name: FIND_NAME, verdict: 'captured', facts: [NO_FLAGS] },
+  { name: findName(SETTING), verdict: 'captured', facts: [NO_FLAGS] },
 ];
 
 /** The same with the flags of a built 6.1. */
 const FLAGS_RECORDED: readonly MadeRun[] = [
   ...RECORDED.slice(0, ROUNDS.length),
-  { name: FIND_NAME, verdict: 'captured', facts: [STOCK_LOCKED] },
+  { name: findName(SETTING), verdict: 'captured', facts: [STOCK_LOCKED] },
   ...STOCK_WORDS.map((facts, round): MadeRun => {
-    return { name: atomicsName(round), verdict: 'captured', facts };
+    return { name: atomicsName(round, SETTING), verdict: 'captured', facts };
   }),
 ];
 
@@ -101,10 +108,10 @@ const CONFIRMED: readonly MadeRun[] = [
 ];
 
 const HELD: readonly MadeRun[] = [
-  { name: holdName(0, 'itself'), verdict: 'crash-path-hang', facts: ON_CONSOLE_SEM },
-  { name: holdName(1, 'itself'), verdict: 'captured' },
-  { name: holdName(2, 'another'), verdict: 'captured' },
-  { name: holdName(2, 'itself'), verdict: 'captured' },
+  { name: holdName(0, { holder: 'itself', ...SETTING }), verdict: 'crash-path-hang', facts: ON_CONSOLE_SEM },
+  { name: holdName(1, { holder: 'itself', ...SETTING }), verdict: 'captured' },
+  { name: holdName(2, { holder: 'another', ...SETTING }), verdict: 'captured' },
+  { name: holdName(2, { holder: 'itself', ...SETTING }), verdict: 'captured' },
 ];
 
 /** The directory of a sweep whose runs have all ended. */
@@ -179,11 +186,11 @@ t.test('a sweep that has all its runs is resumed without a new one', async (t) =
 
 t.test('flags follow the locks; one run stands for both holders of a word without a CPU', async (t) => {
   const flags: readonly MadeRun[] = [
-    { name: holdName(3, 'another'), verdict: 'crash-path-hang' },
-    { name: holdName(3, 'itself'), verdict: 'captured' },
-    { name: holdName(4, 'another'), verdict: 'crash-path-hang' },
-    { name: holdName(4, 'itself'), verdict: 'captured' },
-    { name: holdName(5, 'another'), verdict: 'crash-path-hang' },
+    { name: holdName(3, { holder: 'another', ...SETTING }), verdict: 'crash-path-hang' },
+    { name: holdName(3, { holder: 'itself', ...SETTING }), verdict: 'captured' },
+    { name: holdName(4, { holder: 'another', ...SETTING }), verdict: 'crash-path-hang' },
+    { name: holdName(4, { holder: 'itself', ...SETTING }), verdict: 'captured' },
+    { name: holdName(5, { holder: 'another', ...SETTING }), verdict: 'crash-path-hang' },
   ];
   const plans: string[] = [];
   const sweep = await swept(t, [...FLAGS_RECORDED, ...HELD, ...CONFIRMED, ...flags], {
@@ -215,18 +222,18 @@ t.test('flags follow the locks; one run stands for both holders of a word withou
 });
 
 t.test('without their search, or a recording, the map has no flags and is not complete', async (t) => {
-  const search = { name: FIND_NAME, verdict: 'void' as const };
+  const search = { name: findName(SETTING), verdict: 'void' as const };
   const rounds = RECORDED.slice(0, ROUNDS.length);
   t.match(await swept(t, [...rounds, search, search, ...HELD, ...CONFIRMED]), {
     map: { complete: false, unrecorded: [{ functions: ['locked instructions'], why: 'made' }], atomics: [] },
   });
   const lost = FLAGS_RECORDED.map((run): MadeRun => {
-    return run.name === atomicsName(3) ? { name: run.name, verdict: 'void' } : run;
+    return run.name === atomicsName(3, SETTING) ? { name: run.name, verdict: 'void' } : run;
   });
-  const again = { name: atomicsName(3), verdict: 'void' as const };
+  const again = { name: atomicsName(3, SETTING), verdict: 'void' as const };
   const more = [3, 4].flatMap((index): MadeRun[] => [
-    { name: holdName(index, 'another'), verdict: 'captured' },
-    { name: holdName(index, 'itself'), verdict: 'captured' },
+    { name: holdName(index, { holder: 'another', ...SETTING }), verdict: 'captured' },
+    { name: holdName(index, { holder: 'itself', ...SETTING }), verdict: 'captured' },
   ]);
   const sweep = await swept(t, [...lost, again, ...HELD, ...CONFIRMED, ...more]);
   t.match(sweep, {
@@ -326,4 +333,15 @@ t.test('a recording that was stopped announces no plan', async (t) => {
     onPlan: (text) => void plans.push(text),
   });
   t.strictSame(plans, []);
+});
+
+t.test('the axes of a sweep are those of the guest that was planned', async (t) => {
+  const of = (append: string, cpus = 4) => {
+    const plan = madePlan({ cpus });
+    return settingOf({ ...plan, append, scenario: firstLockScenario({ context: 'nmi', cpus }) });
+  };
+  t.strictSame(of('quiet'), { context: 'nmi', cpus: 4 });
+  t.strictSame(of('nr_cpus=2'), { context: 'nmi', cpus: 2 }, 'the kernel does not start the others');
+  t.strictSame(of('nosmp'), { context: 'nmi', cpus: 1 });
+  t.strictSame(settingOf(madePlan({ cpus: 2 })), { context: 'hardirq', cpus: 2 }, 'near miss');
 });

@@ -3,17 +3,21 @@ import { usageFault } from '../model/fault.js';
 import type { Scenario } from '../plan/scenario.js';
 import { readPlan } from '../store/run-directory.js';
 import { ROUNDS } from '../sweep/crash-locks/lock-functions.js';
+import { cpusAskedFor } from '../plan/command-line.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { Confirmation } from '../sweep/crash-locks/confirm.js';
+import { CRASHER_CPU, DEFAULT_CONTEXT } from '../sweep/crash-locks/contexts.js';
 import { type CrashLock, crashLocks, missingFunctions } from '../sweep/crash-locks/locks.js';
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import {
-  CRASHER_CPU,
+  contextOf,
   type Holder,
   HOLDERS,
   holdOf,
   holdScenario,
   recordScenario,
+  type Setting,
 } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { withBlame } from './blame-run.js';
@@ -44,8 +48,9 @@ export async function runLockSweep(
   options: LockSweepOptions,
 ): Promise<LockSweep> {
   const runs = await SweepRuns.read(directory, target);
+  const setting = settingOf(target.template);
   const rounds = ROUNDS.map((functions, round) => ({
-    scenario: recordScenario(round),
+    scenario: recordScenario(round, setting),
     of: functions.map(({ name }) => name),
   }));
   const { recordings, ...recorded } = await recordRounds(runs, rounds, options);
@@ -54,13 +59,13 @@ export async function runLockSweep(
       kind: 'no-map',
       why: recorded.unrecorded[0]?.why ?? 'it was stopped before anything was recorded',
     };
-  const inLine = await recordFlags(runs, recordings, options);
+  const inLine = await recordFlags(runs, recordings, { setting, ...options });
   const controls = [...recorded.controls, ...inLine.controls];
   const unrecorded = [...recorded.unrecorded, ...inLine.unrecorded];
   const locks = [...crashLocks(recordings), ...inLine.flags];
   const held = locks.map((lock, index) => ({
-    another: holdScenario(lock, index, 'another'),
-    itself: holdScenario(lock, index, 'itself'),
+    another: holdScenario(lock, index, { holder: 'another', ...setting }),
+    itself: holdScenario(lock, index, { holder: 'itself', ...setting }),
   }));
   const wanted = held
     .slice(0, options.locksMost)
@@ -85,7 +90,7 @@ export async function runLockSweep(
       const scenario = held[index]?.[holder];
       return typeof scenario === 'object' ? ends.get(scenario.name) : undefined;
     });
-    const confirmationOf = await confirmLocks(fatal, { runs, options });
+    const confirmationOf = await confirmLocks(fatal, { runs, setting, options });
     return { kind: 'map', map: mapOf(ends, confirmationOf) };
   }
 
@@ -117,6 +122,7 @@ export async function runLockSweep(
     return {
       ...{ schema: 1, sweep: 'crash-locks' },
       ...guestOfMap(target.template),
+      context: setting.context,
       append: target.template.append,
       runs: runs.count,
       complete:
@@ -141,6 +147,16 @@ function fatalLocks(
       return outcome !== undefined && isFatal(outcome) === true ? [{ lock, index, holder }] : [];
     }),
   );
+}
+
+/** The context is that of the scenario from which the guest was planned; a command line may leave vCPUs unused. */
+export function settingOf({
+  scenario,
+  machine,
+  append,
+}: Pick<RunPlan, 'scenario' | 'machine' | 'append'>): Setting {
+  const cpus = cpusAskedFor(append, machine.cpus)?.count ?? machine.cpus;
+  return { context: contextOf(scenario.name) ?? DEFAULT_CONTEXT, cpus };
 }
 
 /**

@@ -11,9 +11,9 @@ import { type CampaignOptions, runCampaign } from './run-campaign.js';
 /** A point, or the trace, is tried this often before it counts as unknown. */
 export const TRIES = 2;
 
-/** One kernel to sweep: `arm` separates its runs from another kernel's in the same campaign. */
+/** One kernel to sweep: `arm`, a letter, separates its runs from those of others in the same campaign. */
 export interface SweepArm {
-  readonly arm: 'a' | 'b';
+  readonly arm: string;
   /** A plan for this kernel whose QEMU can inject NMIs. */
   readonly template: RunPlan;
 }

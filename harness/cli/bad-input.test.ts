@@ -155,12 +155,52 @@ t.test('values that cannot be', async (t) => {
     },
     { words: ['run', '--resume', 'x', '--accel', 'tcg'], says: /cannot resume "x" with --accel/ },
     { words: ['sweep', '--resume', 'x', '--out', 'y'], says: /cannot resume "x" with --out/ },
+    { words: ['sweep', '--resume', 'x', '--context', 'nmi'], says: /cannot resume "x" with --context/ },
+    {
+      words: ['sweep', 'nmi-transition', '-k', host.kernel, '--context', 'nmi'],
+      says: /cannot use --context "nmi": the sweep nmi-transition has none; leave it out/,
+    },
+    {
+      words: ['sweep', 'crash-locks', '-k', 'a', '--machine-profile', 'x', '--machine-profile', 'y'],
+      says: /cannot sweep "crash-locks" on the machines x, y: a map is of one machine/,
+    },
+    {
+      words: ['sweep', 'crash-locks', '-k', host.kernel, '--cpus', '17'],
+      says: /cannot sweep crash-locks with 17 vCPUs: .*; give --cpus 16 or less/,
+    },
+    {
+      words: [
+        'sweep',
+        'crash-locks',
+        '-k',
+        host.kernel,
+        '--variants',
+        'x.yaml',
+        '--cpus',
+        '4',
+        '--append',
+        'y',
+      ],
+      says: /cannot use --variants "x\.yaml" with --cpus --append: .*; leave one out/,
+    },
+    {
+      words: ['sweep', 'crash-locks', '-k', host.kernel, '--variants', 'none.yaml'],
+      says: /cannot read variants file "none\.yaml": .*; name a \.yaml file as docs\/crash-locks\.md/,
+    },
+    {
+      words: ['sweep', 'crash-locks', '--schema'],
+      says: /cannot use --schema with crash-locks: it only prints/,
+    },
     { words: ['compare', '--resume', 'x', '--accel', 'kvm'], says: /cannot resume "x" with --accel/ },
     { words: ['run', '--resume', 'x'], says: /cannot read campaign ".*x": it has no valid campaign\.json/ },
   ]);
   await refusedByParser(t, host, [
     bad(['--cpus', '0'], /--cpus "0": it is not a whole number from 1 to 64/),
     bad(['--cpus', '1e1'], /--cpus "1e1"/),
+    {
+      words: ['sweep', 'crash-locks', '-k', 'a', '--context', 'irq'],
+      says: /--context "irq": it is none of task/,
+    },
     bad(['--cpus', '1', '--cpus', '2'], /--cpus "1" and "2": it is given 2 times/),
     bad(['--repeat', '-1'], /--repeat "-1": it is not a whole number from 1 to 10000/),
     bad(['--memory', '1.5'], /--memory "1\.5": it is not a whole number from 128 to 65536/),

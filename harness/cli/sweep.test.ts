@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Scenario } from '../plan/scenario.js';
-import { recordScenario } from '../sweep/crash-locks/script.js';
+import { firstLockScenario } from '../sweep/crash-locks/script.js';
 import { firstScenario } from '../sweep/script.js';
 import { madeHost } from '../testing/builders/command-host.js';
 import { madePlan } from '../testing/builders/runs.js';
@@ -18,9 +18,10 @@ t.test('a sweep is resumed as what it is, or refused', async (t) => {
     await mkdir(join(host.here, name));
     await writeFile(join(host.here, name, 'campaign.json'), JSON.stringify(stored));
   };
-  await campaign('locks', recordScenario(0));
+  const locks = firstLockScenario({ context: 'nmi', cpus: 2 });
+  await campaign('locks', locks);
   await campaign('nmis', firstScenario());
-  await campaign('both', recordScenario(0), firstScenario());
+  await campaign('both', locks, firstScenario());
   const before = await treeOf(host.here);
   for (const [words, says] of [
     [

@@ -1,4 +1,5 @@
 import type { Confirmation } from '../sweep/crash-locks/confirm.js';
+import type { Context } from '../sweep/crash-locks/contexts.js';
 import { callerOf, type LockSite, PHASES } from '../sweep/crash-locks/locks.js';
 import {
   type HeldEnd,
@@ -41,14 +42,22 @@ export function lockMapText(map: LockMap): string {
   ].join('\n');
 }
 
+/** The context of the panic, in words. */
+const CONTEXT_WORDS: Readonly<Record<Context, string>> = {
+  task: 'a task',
+  softirq: 'a softirq',
+  hardirq: 'a timer interrupt',
+  nmi: 'an NMI',
+};
+
 /** The subject of the map, in a few lines. */
 export function lockMapHead(map: LockMap): string[] {
-  const { kernel, cpus, accel, append, locks, runs, complete, controls, missing, unrecorded } = map;
+  const { kernel, cpus, accel, context, append, locks, runs, complete, controls, missing, unrecorded } = map;
   const capture = kernel.captureRelease === kernel.release ? '' : `, capture kernel ${kernel.captureRelease}`;
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   const lost = controls.filter(({ verdict }) => verdict !== 'captured');
   return [
-    `locks of the crash path: ${safeName(kernel.spec)} (${safeName(kernel.release)}${safeName(capture)}), ${countOf(cpus, 'vCPU')}, ${accel}${append === '' ? '' : `, ${safeName(append)}`}`,
+    `locks of the crash path: ${safeName(kernel.spec)} (${safeName(kernel.release)}${safeName(capture)}), ${countOf(cpus, 'vCPU')}, ${accel}, panic in ${CONTEXT_WORDS[context]}${append === '' ? '' : `, ${safeName(append)}`}`,
     `${countOf(locks.length, 'lock')}${flagsText(locks)} taken at ${countOf(sites, 'place')}; ${countOf(runs, 'run')}${complete ? '' : '; NOT COMPLETE'}`,
     lost.length === 0
       ? `controls, recorded with no lock held: ${countOf(controls.length, 'run')}, all captured`
@@ -69,6 +78,8 @@ function siteText({ how, from, count, phase }: LockSite): string {
 export function endText(end: HeldEnd): string {
   if (end.end === 'not taken') return '- not taken then';
   if (end.end === 'no name') return 'unknown: it has no name';
+  if (end.end === 'one CPU') return '- one CPU only';
+  if (end.end === 'not in NMI') return 'unknown: cannot be taken in an NMI';
   if (end.end === 'not run') return 'NOT RUN';
   if (!('text' in end)) return end.end;
   return isUnexplained(end) ? `${safeName(end.text)}, not shown to be this lock` : safeName(end.text);

@@ -6,10 +6,12 @@ import { crashFlags } from '../sweep/crash-locks/flags.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { compareLockMaps, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
+import { lockTable } from '../sweep/crash-locks/table.js';
 import { madeOutcome } from '../testing/builders/instruction-trace.js';
 import { STOCK_FACTS } from '../testing/builders/recorded-calls.js';
 import { STOCK_LOCKED, STOCK_WORDS } from '../testing/builders/stock-flags.js';
 import { lockComparisonText, lockMapText } from './lock-map-text.js';
+import { lockTableText } from './lock-table-text.js';
 import { locksSection } from './page/locks.js';
 import { runIds } from './page/run-ids.js';
 
@@ -25,7 +27,16 @@ function madeMap(
   confirmation?: Confirmation,
 ): LockMap {
   return {
-    ...{ schema: 1, sweep: 'crash-locks', cpus: 2, accel: 'tcg', append: '', runs: 16, complete: true },
+    ...{
+      schema: 1,
+      sweep: 'crash-locks',
+      cpus: 2,
+      accel: 'tcg',
+      context: 'hardirq',
+      append: '',
+      runs: 16,
+      complete: true,
+    },
     kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },
     controls: [{ verdict: 'captured', runId: 'a-record-1' }],
     ...{ missing: [], unrecorded: [] },
@@ -47,7 +58,7 @@ t.test('a map says of each lock where it is taken, and what becomes of it when i
   const text = lockMapText(madeMap({ 'console_sem itself': ON_IT }));
   t.match(
     text,
-    /^locks of the crash path: debian:6\.1 \(6\.1\.0-56-amd64\), 2 vCPUs, tcg\n3 locks taken at 4 places; 16 runs\n/,
+    /^locks of the crash path: debian:6\.1 \(6\.1\.0-56-amd64\), 2 vCPUs, tcg, panic in a timer interrupt\n3 locks taken at 4 places; 16 runs\n/,
   );
   t.match(text, /console_sem +spinlock +lock before: down_trylock\+0xf \(33\) +- not taken then +hang/);
   t.match(text, /serial8250_ports +spinlock +trylock before: .*\n? .*captured/);
@@ -223,4 +234,46 @@ t.test('the page escapes names, and has every lock', async (t) => {
   t.notMatch(text, /<img/);
   t.match(text, /&lt;img src=x&gt;/);
   t.match(text, /ioapic_lock/);
+});
+
+t.test('variants side by side: only what was tried, and where it is fatal', async (t) => {
+  const plain = madeMap({ 'console_sem itself': ON_IT }, {}, confirmed('confirmed', 'hang'));
+  const one = madeMap(
+    { 'console_sem itself': ON_IT, 'ioapic_lock itself': 'hang' },
+    { cpus: 1, context: 'nmi' },
+  );
+  const locks = one.locks
+    .filter(({ name }) => name !== 'serial8250_ports')
+    .map((lock) => ({ ...lock, held: { ...lock.held, another: { end: 'one CPU' } as const } }));
+  const nmi = { ...one, locks };
+  const table = lockTable([
+    { variant: 'plain', map: plain },
+    { variant: 'one-cpu', map: nmi },
+  ]);
+  t.strictSame(
+    table.table.map(({ name, holder, ends, fatalIn, confirmedIn }) => [
+      ...[name, holder, ends.map((end) => end?.end)],
+      ...[fatalIn, confirmedIn],
+    ]),
+    [
+      ['console_sem', 'itself', ['hang', 'hang'], ['plain', 'one-cpu'], ['plain']],
+      ['serial8250_ports', 'itself', ['captured', undefined], [], []],
+      ['ioapic_lock', 'another', ['captured', 'one CPU'], [], []],
+      ['ioapic_lock', 'itself', ['captured', 'hang'], [], []],
+    ],
+  );
+  const text = lockTableText(table);
+  t.match(text, /^one-cpu:\n {2}locks of the crash path: .*, 1 vCPU, tcg, panic in an NMI$/m);
+  t.match(text, /^LOCK +KIND +HELD BY +plain +one-cpu$/m);
+  t.match(text, /^serial8250_ports +spinlock +the panicking CPU +captured +-$/m);
+  t.match(text, /^ioapic_lock +spinlock +the panicking CPU +captured +hang\?$/m, 'not shown to be the lock');
+  t.match(text, /^FATAL by the panicking CPU: console_sem \(spinlock\), in plain$/m);
+  t.match(text, /^FATAL IF HELD by the panicking CPU: console_sem \(spinlock\), in one-cpu$/m);
+  t.notMatch(text, /FATAL.*ioapic_lock/);
+  const both = lockTable([
+    { variant: 'a', map: nmi },
+    { variant: 'b', map: nmi },
+  ]);
+  t.match(lockTableText(both), /^FATAL IF HELD by the panicking CPU: console_sem .*, in every variant$/m);
+  t.match(locksSection({ maps: [plain, nmi], table }, runIds([])).text, '<th scope="col">one-cpu</th>');
 });

@@ -38,6 +38,8 @@ const CampaignSchema = z.object({
       clone: z.boolean().optional(),
     })
     .optional(),
+  /** Of a sweep of variants: their names, in the order of the plans. */
+  variants: z.array(z.string().max(64)).max(64).optional(),
   /** When a cell has enough runs; absent: when all have ended. */
   until: UntilSchema.optional(),
   plans: PackedPlansSchema,

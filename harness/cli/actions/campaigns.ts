@@ -17,6 +17,8 @@ export interface NewCampaign {
   readonly out: string;
   /** The campaign file that it comes from. */
   readonly file?: Campaign['file'] | undefined;
+  /** Of a sweep of variants: their names, in the order of the plans. */
+  readonly variants?: Campaign['variants'] | undefined;
   /** When a cell of it has enough runs. */
   readonly until?: Campaign['until'] | undefined;
   /** Plans its runs, which may fetch and build kernels. */
@@ -33,6 +35,7 @@ export async function beginCampaign({
   name,
   out,
   file,
+  variants,
   until,
   plan,
   hosts: hostsOf,
@@ -49,6 +52,7 @@ export async function beginCampaign({
     name,
     createdAt,
     ...(file === undefined ? {} : { file }),
+    ...(variants === undefined ? {} : { variants }),
     ...(until === undefined ? {} : { until }),
     plans,
     ...(hosts === undefined ? {} : { hosts }),

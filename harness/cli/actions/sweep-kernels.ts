@@ -4,28 +4,28 @@ import { runSweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
-import { nearest } from '../../model/nearest.js';
 import type { RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
-import type { Scenario } from '../../plan/scenario.js';
-import { freshNonce, planRuns } from '../../prepare/plan-runs.js';
+import { freshNonce } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
 import { withCampaignLock } from '../../store/campaign-lock.js';
 import { writeJson } from '../../store/stored-file.js';
 import { cloneNotes } from '../../report/clone-notes.js';
-import { recordName, recordScenario } from '../../sweep/crash-locks/script.js';
-import { SWEEPS, type SweepName } from '../../sweep/map.js';
-import { firstScenario, pointOf } from '../../sweep/script.js';
+import { contextOf } from '../../sweep/crash-locks/script.js';
+import { variantsFileJsonSchema } from '../../sweep/crash-locks/variants-file.js';
+import type { SweepName } from '../../sweep/map.js';
+import { pointOf } from '../../sweep/script.js';
 import { resultLine } from '../../report/terminal-table.js';
 import { complain, prepareOptions, say, version, wantsColor } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { requireKeptHere } from '../words/guest-options.js';
 import { onlyHost } from '../words/option-values.js';
-import { DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
+import { besideSchema, DEFAULT_POINTS, fixedBySweep, type SweepArguments } from '../words/sweep.js';
 import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } from './campaigns.js';
 import { templatesFor } from './clones.js';
 import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
+import { askedSweep, costText, knownSweep, planSweep } from './sweep-plans.js';
 import {
   comparisonOf,
   isWhole,
@@ -35,10 +35,11 @@ import {
   sweptText,
 } from './swept-maps.js';
 
-/** Beside campaign.json: the map, or both maps and what changed between them. */
+/** Beside campaign.json: the map, the table of variants, or both maps and what changed between them. */
 const FILES = { map: 'map.json' } as const;
 
-const ARMS = ['a', 'b'] as const;
+/** Maps of one campaign, by the first letter of their runs. */
+const ARMS = 'abcdefghijklmnop'.split('');
 
 /**
  * Sweeps one kernel or two, prints the map (or both maps and what changed) and writes map.json and the report. Returns
@@ -46,8 +47,20 @@ const ARMS = ['a', 'b'] as const;
  * 128 + its number and draws no map, because the map would be incomplete.
  */
 export async function sweepKernels(argv: SweepArguments): Promise<number> {
+  if (argv.schema) return printSchema(argv);
   const ready = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   return withCampaignLock(ready.directory, () => carryOn(argv, ready));
+}
+
+function printSchema(argv: SweepArguments): number {
+  const ignored = besideSchema(argv);
+  if (ignored.length > 0) {
+    throw usageFault(
+      `cannot use --schema with ${ignored.join(' ')}: it only prints the schema; leave them out`,
+    );
+  }
+  process.stdout.write(`${JSON.stringify(variantsFileJsonSchema(), null, 2)}\n`);
+  return EXIT.expected;
 }
 
 async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promise<number> {
@@ -55,11 +68,14 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
   using pool = hostPool(hostsIn(arms.map(({ template }) => template)));
   try {
     const maps: SweptMap[] = [];
+    const names: string[] = [];
     for (const arm of arms) {
       const sweep = await sweepOne(directory, arm, { argv, pool, signal: stop.signal });
       if (stop.signal.aborted) break;
-      if (sweep.kind === 'map') maps.push(sweep.map);
-      else complain(`crashpath: no map of "${arm.template.kernel.spec}": ${sweep.why}`);
+      if (sweep.kind === 'map') {
+        maps.push(sweep.map);
+        if (arm.variant !== undefined) names.push(arm.variant);
+      } else complain(`crashpath: no map of "${nameOf(arm)}": ${sweep.why}`);
     }
     const runs = await readRuns(directory);
     const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
@@ -70,7 +86,7 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
     }
     const [first] = maps;
     if (first !== undefined) {
-      const comparison = comparisonOf(maps);
+      const comparison = comparisonOf(maps, names);
       await keepAndPrint(directory, comparison ?? first, argv.json);
       await writePage(directory, { ...report, ...pictured(maps, comparison) });
     } else if (results.length > 0) await writePage(directory, report);
@@ -84,11 +100,11 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
 
 async function sweepOne(
   directory: string,
-  arm: SweepArm,
+  arm: NamedArm,
   { argv, pool, signal }: { argv: SweepArguments; pool: HostPool; signal: AbortSignal },
 ): Promise<{ kind: 'map'; map: SweptMap } | { kind: 'none'; why: string }> {
   const color = wantsColor(process.stderr);
-  const { spec } = arm.template.kernel;
+  const name = nameOf(arm);
   let ended = 0;
   const cached = { cacheDir: cacheDirectory(), signal };
   // How many runs there will be is not known.
@@ -99,11 +115,11 @@ async function sweepOne(
     jobs: argv.jobs ?? defaultJobs([arm.template]),
     seats: await oneSeat(pool, [arm.template], argv.jobs),
     freshNonce,
-    onPlan: (text: string) => say(`${spec}: ${text}`),
+    onPlan: (text: string) => say(`${name}: ${text}`),
     onStart: (plan: RunPlan) => say(`${plan.runId}: ${plan.scenario.summary}`),
     onResult: (result: RunResult) => {
       ended += 1;
-      say(`${spec}, run ${ended}: ${resultLine(result, { color })}`);
+      say(`${name}, run ${ended}: ${resultLine(result, { color })}`);
     },
   };
   const pointsMost = argv.pointsMost ?? DEFAULT_POINTS;
@@ -118,14 +134,13 @@ async function sweepOne(
   }
 }
 
-/** The first scenario of each sweep: the guests are planned for it. */
-const FIRST = {
-  'nmi-transition': firstScenario,
-  'crash-locks': () => recordScenario(0),
-} as const satisfies Record<SweepName, () => Scenario>;
-
 function sweepOf({ template: { scenario } }: Pick<SweepArm, 'template'>): SweepName {
-  return scenario.name === recordName(0) ? 'crash-locks' : 'nmi-transition';
+  return contextOf(scenario.name) === undefined ? 'nmi-transition' : 'crash-locks';
+}
+
+/** What a map is of: a variant, or a kernel. */
+function nameOf({ variant, template }: NamedArm): string {
+  return variant ?? template.kernel.spec;
 }
 
 async function keepAndPrint(
@@ -137,39 +152,46 @@ async function keepAndPrint(
   process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${sweptText(swept)}\n`);
 }
 
+/** One map that is to be made. */
+interface NamedArm extends SweepArm {
+  /** Absent without a file of variants. */
+  readonly variant?: string | undefined;
+}
+
 interface Ready {
   readonly directory: string;
-  readonly arms: readonly SweepArm[];
+  readonly arms: readonly NamedArm[];
 }
 
 async function fresh(argv: SweepArguments): Promise<Ready> {
   requireKeptHere(argv);
-  const sweep = knownSweep(argv.sweep);
+  const asked = await askedSweep(argv);
   const host = onlyHost(`sweep "${argv.sweep}"`, argv.host);
-  const kernel = kernelsOf(argv);
   const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
-  const choices = { ...argv, kernel, scenario: [FIRST[sweep]()] };
   using pool = hostPool(host === undefined ? [] : [host]);
   const hosts = pool.planned.length === 0 ? undefined : pool.planned;
-  const plan = () => planRuns(choices, { ...prepareOptions(), campaign, hosts });
-  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, plan });
-  return { directory, arms: armsOf(plans) };
+  const plan = () => planSweep(asked, argv, { ...prepareOptions(), campaign, hosts });
+  const names = asked.variants.map(({ name }) => name);
+  const variants = names.length === 0 ? undefined : names;
+  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, variants, plan });
+  if (asked.sweep === 'crash-locks') say(costText(plans));
+  return { directory, arms: armsOf(plans, variants) };
 }
 
 async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {
   requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
   const directory = resolve(reference);
-  const { plans } = await readCampaign(directory);
+  const { plans, variants } = await readCampaign(directory);
   if (
     plans.length > ARMS.length ||
     new Set(plans.map((template) => sweepOf({ template }))).size !== 1 ||
-    plans.some(({ scenario: { name } }) => pointOf(name) !== 0 && name !== recordName(0))
+    plans.some(({ scenario: { name } }) => pointOf(name) !== 0 && contextOf(name) === undefined)
   ) {
     throw usageFault(
       `cannot resume "${reference}": it is not the directory of a sweep; use crashpath run --resume for other campaigns`,
     );
   }
-  const arms = armsOf(plans);
+  const arms = armsOf(plans, variants);
   const other = arms.map(sweepOf).find((sweep) => sweep !== knownSweep(argv.sweep ?? sweep));
   if (other !== undefined)
     throw usageFault(
@@ -178,38 +200,11 @@ async function resumed(argv: SweepArguments, reference: string): Promise<Ready> 
   return { directory, arms };
 }
 
-function armsOf(plans: readonly RunPlan[]): SweepArm[] {
+function armsOf(plans: readonly RunPlan[], variants: readonly string[] | undefined): NamedArm[] {
   return plans.map((template, index) => {
     const arm = ARMS[index];
     if (arm === undefined)
-      throw harnessFault(`cannot sweep ${plans.length} kernels; at most two can be swept`);
-    return { arm, template };
+      throw harnessFault(`cannot sweep ${plans.length} crash paths; at most ${ARMS.length} can be swept`);
+    return { arm, template, variant: variants?.[index] };
   });
-}
-
-function knownSweep(given: string | undefined): SweepName {
-  const known = SWEEPS.find((name) => name === given);
-  if (known !== undefined) return known;
-  if (given === undefined) {
-    throw usageFault(`cannot sweep "nothing": no sweep is named; name one of ${SWEEPS.join(', ')}`);
-  }
-  const near = nearest(given, new Set(SWEEPS));
-  const hint = near.length === 0 ? `choose one of ${SWEEPS.join(', ')}` : `did you mean "${near[0]}"?`;
-  throw usageFault(`cannot sweep "${given}": there is no such sweep; ${hint}`);
-}
-
-function kernelsOf({ sweep, kernel, baseline, candidate }: SweepArguments): string[] {
-  const refuse = (why: string) =>
-    usageFault(
-      `cannot sweep "${sweep}": ${why}; give --kernel, e.g. --kernel debian:6.1, or --baseline and --candidate`,
-    );
-  if (kernel !== undefined) {
-    if (baseline !== undefined || candidate !== undefined)
-      throw refuse('--kernel excludes --baseline and --candidate');
-    return [kernel];
-  }
-  if (baseline === undefined && candidate === undefined) throw refuse('no kernel is given');
-  if (baseline === undefined) throw refuse('--baseline is missing');
-  if (candidate === undefined) throw refuse('--candidate is missing');
-  return [baseline, candidate];
 }

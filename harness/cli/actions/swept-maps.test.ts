@@ -13,7 +13,16 @@ function madeMap(itself: HeldEnd, given: Partial<LockMap> = {}): LockMap {
     () => undefined,
   );
   return {
-    ...{ schema: 1, sweep: 'crash-locks', cpus: 2, accel: 'tcg', append: '', runs: 16, complete: true },
+    ...{
+      schema: 1,
+      sweep: 'crash-locks',
+      cpus: 2,
+      accel: 'tcg',
+      context: 'hardirq',
+      append: '',
+      runs: 16,
+      complete: true,
+    },
     kernel: { spec: 'k', release: '6.1', captureRelease: '6.1' },
     controls: [{ verdict: 'captured', runId: 'a-record-1' }],
     ...{ missing: [], unrecorded: [] },
@@ -29,6 +38,8 @@ t.test('a map of locks is whole when every question is answered, whatever is fat
   t.equal(isWhole(madeMap(madeOutcome('hang'))), false, 'not shown to be the lock');
   t.equal(isWhole(madeMap(madeOutcome('unknown'))), false);
   t.equal(isWhole(madeMap({ end: 'no name' })), false);
+  t.equal(isWhole(madeMap({ end: 'not in NMI' })), false);
+  t.equal(isWhole(madeMap({ end: 'one CPU' })), true, 'no question');
   t.equal(isWhole(madeMap(captured, { complete: false })), false);
   const controls = [{ verdict: 'crash-path-hang', runId: 'a-record-1' }];
   t.equal(isWhole(madeMap(captured, { controls })), false, 'a crash without a held lock is not captured');

@@ -8,6 +8,7 @@ import {
   type LockRow,
   type MappedLock,
 } from '../../sweep/crash-locks/map.js';
+import type { LockTable, TableRow } from '../../sweep/crash-locks/table.js';
 import { atomicsLines, flagNotes } from '../atomics-text.js';
 import {
   changeText,
@@ -18,25 +19,29 @@ import {
   lockMapHead,
   lockText,
 } from '../lock-map-text.js';
+import { shortEnd } from '../lock-table-text.js';
 import { countOf, safeName } from '../words.js';
 import { html, type Markup } from './html.js';
 import type { RunIds } from './run-ids.js';
 
-/** The maps of a sweep of locks: one kernel's, or two and what differs between them. */
+/** The maps of a sweep of locks: one kernel's, two and what differs between them, or those of variants. */
 export interface SweptLocks {
   readonly maps: readonly LockMap[];
   readonly comparison?: LockComparison | undefined;
+  readonly table?: LockTable | undefined;
 }
 
 /** Every lock of the crash path, where it is taken, and what becomes of a crash while it is held. */
-export function locksSection({ maps, comparison }: SweptLocks, ids: RunIds): Markup {
+export function locksSection({ maps, comparison, table }: SweptLocks, ids: RunIds): Markup {
+  const titleOf = (map: LockMap) =>
+    table?.variants.find((variant) => variant.map === map)?.variant ?? map.kernel.spec;
   return html`<section aria-labelledby="locks"><h2 id="locks">The locks of the crash path</h2>
-${maps.map((map) => mapArticle(map, ids))}${comparison === undefined ? undefined : comparisonArticle(comparison, ids)}</section>
+${table === undefined ? undefined : tableArticle(table, ids)}${maps.map((map) => mapArticle(map, { title: titleOf(map), ids }))}${comparison === undefined ? undefined : comparisonArticle(comparison, ids)}</section>
 `;
 }
 
-function mapArticle(map: LockMap, ids: RunIds): Markup {
-  return html`<article class="map"><h3>${safeName(map.kernel.spec)}</h3>
+function mapArticle(map: LockMap, { title, ids }: { title: string; ids: RunIds }): Markup {
+  return html`<article class="map"><h3>${safeName(title)}</h3>
 ${lockMapHead(map).map((line) => html`<p class="quiet">${line}</p>\n`)}
 <div class="scroll" tabindex="0" role="group" aria-label="Locks"><table class="map-points"><thead><tr><th scope="col">lock</th><th scope="col">kind</th><th scope="col">taken</th><th scope="col">held by a stopped CPU</th><th scope="col">by the panicking CPU</th></tr></thead>
 <tbody>${map.locks.map((lock) => lockRow(lock, ids))}</tbody></table></div>
@@ -65,9 +70,8 @@ function sitesMarkup(sites: readonly LockSite[]): Markup {
   return html`<ul class="plain">${items}</ul>`;
 }
 
-function endMarkup(end: HeldEnd, ids: RunIds): Markup {
+function endMarkup(end: HeldEnd, ids: RunIds, text = endText(end)): Markup {
   const run = 'runId' in end ? ids.ordered.find(({ runId }) => runId === end.runId) : undefined;
-  const text = endText(end);
   return run === undefined ? html`${text}` : html`<a href="#${ids.idOf(run)}">${text}</a>`;
 }
 
@@ -83,5 +87,21 @@ function comparedRow(row: LockRow, ids: RunIds): Markup {
   const { name, kind, holder, baseline, candidate, moved } = row;
   const end = (one: HeldEnd | undefined) => (one === undefined ? html`-` : endMarkup(one, ids));
   return html`<tr class="${moved ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${HOLDER_WORDS[holder]}</td><td>${end(baseline)}</td><td>${end(candidate)}</td><td>${changeText(row)}</td></tr>
+`;
+}
+
+function tableArticle({ variants, table }: LockTable, ids: RunIds): Markup {
+  return html`<article><h3>Variants of the crash path</h3>
+<div class="scroll" tabindex="0" role="group" aria-label="Variants"><table class="map-points"><thead><tr><th scope="col">lock</th><th scope="col">kind</th><th scope="col">held by</th>${variants.map(({ variant }) => html`<th scope="col">${safeName(variant)}</th>`)}</tr></thead>
+<tbody>${table.map((row) => tableRow(row, ids))}</tbody></table></div></article>
+`;
+}
+
+function tableRow({ name, kind, holder, ends, fatalIn }: TableRow, ids: RunIds): Markup {
+  const cells = ends.map((end) => {
+    const word = shortEnd(end);
+    return html`<td>${end === null ? word : endMarkup(end, ids, word)}</td>`;
+  });
+  return html`<tr class="${fatalIn.length > 0 ? 'lost' : ''}"><td><code>${safeName(name)}</code></td><td>${kind}</td><td>${HOLDER_WORDS[holder]}</td>${cells}</tr>
 `;
 }

@@ -4,7 +4,11 @@ import { madeCall, madeRecorded, STOCK_FACTS } from '../../testing/builders/reco
 import { contradictionIn } from '../../trigger/check-choreography.js';
 import { confirmingTakers, confirmName, confirmScenario, isSearchable, takersScenario } from './confirm.js';
 import { crashLocks, type CrashLock } from './locks.js';
-import { holdOf } from './script.js';
+import { CONTEXTS } from './contexts.js';
+import { type Holder, holdOf, type Setting } from './script.js';
+
+/** As most sweeps. */
+const SETTING: Setting = { context: 'hardirq', cpus: 2 };
 
 const LOCKS = crashLocks([{ facts: STOCK_FACTS, crasher: 0 }]);
 
@@ -20,12 +24,13 @@ const taker = (inside: string, more: Partial<LockTaker> = {}): LockTaker => ({
 });
 const UP = taker('__up_console_sem.constprop.0', { callee: 'up', taken: { in: 'up', offset: 0x25 } });
 
-function stepsOf(lock: string, one: LockTaker, holder: 'another' | 'itself') {
+function stepsOf(lock: string, one: LockTaker, holder: Holder, setting = SETTING) {
   const [confirming] = confirmingTakers([one]);
   if (confirming === undefined) throw new Error('no stimulus');
-  const { trigger } = confirmScenario(lockOf(lock), confirmName(0, holder, 0), { holder, confirming });
+  const asked = { holder, confirming, setting };
+  const { trigger } = confirmScenario(lockOf(lock), confirmName(0, holder, 0), asked);
   if (trigger.kind !== 'choreography') throw new Error('no choreography');
-  t.equal(contradictionIn(trigger.steps, 2), undefined);
+  t.equal(contradictionIn(trigger.steps, setting.cpus), undefined);
   return trigger.steps;
 }
 
@@ -62,6 +67,32 @@ t.test('the panicking CPU takes the lock where it came by itself, and panics the
   ]);
 });
 
+t.test(
+  'with any context and number of CPUs; an NMI finds the panicking CPU where it came by itself',
+  async (t) => {
+    for (const context of CONTEXTS) {
+      for (const cpus of [1, 2, 4, 16]) {
+        const setting = { context, cpus };
+        const itself = stepsOf('console_sem', UP, 'itself', setting);
+        t.match(
+          itself.find((step) => 'hold' in step),
+          { hold: { as: 'crasher', on: cpus === 1 ? 0 : 1 } },
+        );
+        t.equal(
+          itself.some((step) => 'interrupt' in step),
+          context === 'nmi',
+        );
+        const { trigger } = takersScenario([lockOf('console_sem')], setting);
+        t.equal(
+          trigger.kind === 'choreography' ? contradictionIn(trigger.steps, cpus) : 'no choreography',
+          undefined,
+        );
+        if (cpus > 1) stepsOf('console_sem', UP, 'another', setting);
+      }
+    }
+  },
+);
+
 t.test('takers that a stimulus leads to are tried, the likeliest first, one for each function', async (t) => {
   const namesOf = (...takers: LockTaker[]) => confirmingTakers(takers).map((one) => one.taker.in);
   t.strictSame(
@@ -89,7 +120,7 @@ t.test('takers that a stimulus leads to are tried, the likeliest first, one for 
 });
 
 t.test('a search names each lock with the functions of its kind', async (t) => {
-  const { trigger } = takersScenario([lockOf('console_sem'), lockOf('ioapic_lock')]);
+  const { trigger } = takersScenario([lockOf('console_sem'), lockOf('ioapic_lock')], SETTING);
   t.match(trigger, { kind: 'choreography' });
   if (trigger.kind !== 'choreography') return;
   t.equal(contradictionIn(trigger.steps, 2), undefined);

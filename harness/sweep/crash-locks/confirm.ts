@@ -5,12 +5,14 @@ import { type Location, LocationSchema, type Step } from '../../trigger/choreogr
 import { takingFunctions } from './lock-functions.js';
 import type { HeldOutcome } from './blame.js';
 import type { CrashLock } from './locks.js';
+import { APPROACHES, CRASHER_CPU } from './contexts.js';
 import {
-  crasherToPanic,
-  HOLD_OTHER,
+  holdOthers,
   type Holder,
+  intoPanic,
   OTHER_CPU,
   scenario,
+  type Setting,
   toShootdown,
   untilNmiIsSent,
 } from './script.js';
@@ -28,18 +30,14 @@ export function isSearchable({ data, kind }: CrashLock): boolean {
 }
 
 /** Searches the kernel's text for the calls that take these locks. A control as well: no lock is held. */
-export function takersScenario(locks: readonly CrashLock[]): Scenario {
+export function takersScenario(locks: readonly CrashLock[], setting: Setting): Scenario {
   const takers = locks.slice(0, MOST_LOCKS).flatMap(({ data, kind }) => {
     if (data === undefined || kind === 'flag') return [];
     const { symbol: of, offset } = data;
     return [{ of, ...(offset === 0 ? {} : { offset }), by: takingFunctions(kind) }];
   });
-  return scenario(TAKERS_NAME, 'finds the calls that take the locks that are fatal if held', [
-    ...HOLD_OTHER,
-    ...crasherToPanic(),
-    { takers },
-    { release: 'all' },
-  ]);
+  const summary = 'finds the calls that take the locks that are fatal if held';
+  return scenario(TAKERS_NAME, { summary, setting }, [...intoPanic(setting), { takers }, { release: 'all' }]);
 }
 
 /** The takers of a lock, by what a run found; undefined when it did not search for it. */
@@ -91,42 +89,53 @@ export function confirmName(index: number, holder: Holder, place: number): strin
   return `crash-locks-${String(index).padStart(3, '0')}-${holder}-at-${place + 1}`;
 }
 
+/** The CPU that comes to a place by itself. */
+export function comingCpu({ cpus }: Pick<Setting, 'cpus'>): number {
+  return cpus > OTHER_CPU ? OTHER_CPU : CRASHER_CPU;
+}
+
 /**
  * The real thing: a CPU that comes to a taker by itself is stopped there by the shootdown's NMI with the lock held, or
- * panics there. It stops before the lock call until the crasher has printed its messages, which may take the lock.
+ * panics there, in the context of the place or by an NMI. It stops before the lock call until the crasher has printed its
+ * messages, which may take the lock.
  */
 export function confirmScenario(
   lock: CrashLock,
   name: string,
-  { holder, confirming: { taker, stimulus } }: { holder: Holder; confirming: Confirming },
+  {
+    holder,
+    confirming: { taker, stimulus },
+    setting,
+  }: { holder: Holder; confirming: Confirming; setting: Setting },
 ): Scenario {
+  const cpu = comingCpu(setting);
   const role = holder === 'another' ? 'holder' : 'crasher';
   const before: Location = { in: taker.in, offset: taker.offset };
   const taken: Location = { in: taker.taken.in, offset: taker.taken.offset };
   const stimulate: Step[] =
-    stimulus.script === undefined ? [] : [{ stimulate: { script: onCpu(stimulus.script, OTHER_CPU) } }];
+    stimulus.script === undefined ? [] : [{ stimulate: { script: onCpu(stimulus.script, cpu) } }];
   const take: Step[] = [
     { run: { as: role, to: taken } },
     ...heldProof(lock),
     { prove: { role, in: taker.taken.in } },
   ];
-  const come: Step[] = [...stimulate, { hold: { as: role, on: OTHER_CPU, at: before } }];
+  const come: Step = { hold: { as: role, on: cpu, at: before } };
   const who = holder === 'another' ? 'a CPU is stopped' : 'a CPU panics';
   const summary = `${who} in ${taker.taken.in} (${taker.in}) with ${lock.name} held`.slice(0, 160);
   const steps =
     holder === 'another'
       ? [
-          ...come,
-          ...crasherToPanic(),
+          ...stimulate,
+          ...intoPanic(setting, { others: [come, ...holdOthers(setting, OTHER_CPU + 1)] }),
           ...toShootdown(),
           ...take,
           ...untilNmiIsSent(),
           ...heldProof(lock),
           { release: 'all' as const },
         ]
-      : [...come, ...take, { fire: { role, aloneMs: 0 } }, { release: 'all' as const }];
-  const prepare = stimulus.prepare === undefined ? {} : { prepare: [{ script: stimulus.prepare }] };
-  return scenario(name, summary, steps, prepare);
+      : [...stimulate, come, ...take, ...APPROACHES[setting.context].toPanic, { release: 'all' as const }];
+  const prepare = stimulus.prepare === undefined ? [] : [{ script: stimulus.prepare }];
+  return scenario(name, { summary, setting }, steps, prepare);
 }
 
 /** The lock's own word, where a proof can read it: a spinlock that is a variable of its own. */

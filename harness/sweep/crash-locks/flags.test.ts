@@ -20,7 +20,7 @@ function flagNamed(name: string): CrashLock {
 
 /** The set step of a hold, and whether it comes before the panic. */
 function setOf(flag: CrashLock, holder: Holder) {
-  const scenario = holdScenario(flag, 4, holder);
+  const scenario = holdScenario(flag, 4, { holder, context: 'hardirq', cpus: 2 });
   if (typeof scenario === 'string' || scenario.trigger.kind !== 'choreography') throw new Error('no script');
   const { steps } = scenario.trigger;
   t.equal(contradictionIn(steps, 2), undefined, scenario.summary);

@@ -83,11 +83,15 @@ function flagOf(
 ): CrashLock {
   if (data === undefined || word?.writes === undefined) throw new Error(`${name} is no flag`);
   const { symbol, offset, cpu } = data;
-  const of = cpu === undefined ? {} : { of: cpu === crasher ? ('panicking' as const) : ('other' as const) };
+  const of = cpu === undefined ? {} : ownerOf(cpu, crasher);
   const { bytes, was, writes: to } = word;
   // -1 is no CPU: then the owner's number is what replaces it.
   const isCpu = BigInt.asIntN(8 * bytes, BigInt(was)) === -1n && BigInt(to) === BigInt(crasher);
   return { name, kind: 'flag', data: { symbol, offset, ...of }, sites: [], word: { bytes, was, to, isCpu } };
+}
+
+function ownerOf(cpu: number, crasher: number) {
+  return cpu === crasher ? ({ of: 'panicking' } as const) : ({ of: 'other', cpu } as const);
 }
 
 function siteOf(call: RecordedCall, phase: Phase): LockSite {

@@ -27,8 +27,13 @@ export interface CrashLock {
   /** `ioapic_lock`, `runqueues of the panicking CPU`; of an allocated lock, the function that takes it. */
   readonly name: string;
   readonly kind: LockKind | 'flag';
-  /** Absent for an allocated lock. */
-  readonly data?: { readonly symbol: string; readonly offset: number; readonly of?: 'panicking' | 'other' };
+  /** Absent for an allocated lock. `cpu`: the other CPU whose copy was taken first. */
+  readonly data?: {
+    readonly symbol: string;
+    readonly offset: number;
+    readonly of?: 'panicking' | 'other';
+    readonly cpu?: number;
+  };
   /** How many allocated locks a place takes, all under this name; absent for one. */
   readonly addresses?: number;
   readonly sites: readonly LockSite[];
@@ -142,8 +147,9 @@ function lockOf(
   const { kind } = taken;
   if (data === undefined) return { name, kind, sites: [] };
   const { symbol, offset, cpu } = data;
-  const of = cpu === undefined ? {} : { of: cpu === crasher ? ('panicking' as const) : ('other' as const) };
-  return { name, kind, data: { symbol, offset, ...of }, sites: [] };
+  if (cpu === undefined) return { name, kind, data: { symbol, offset }, sites: [] };
+  const whose = cpu === crasher ? ({ of: 'panicking' } as const) : ({ of: 'other', cpu } as const);
+  return { name, kind, data: { symbol, offset, ...whose }, sites: [] };
 }
 
 function siteOf(call: RecordedCall, { taken, phase }: { taken: LockFunction; phase: Phase }): LockSite {

@@ -1,5 +1,6 @@
 import type { Control } from '../map.js';
 import type { HeldOutcome } from './blame.js';
+import type { Context } from './contexts.js';
 import type { LockKind } from './lock-functions.js';
 import type { Confirmation } from './confirm.js';
 import type { CrashAtomic } from './flags.js';
@@ -39,6 +40,8 @@ export interface LockMap {
   readonly kernel: { readonly spec: string; readonly release: string; readonly captureRelease: string };
   readonly cpus: number;
   readonly accel: string;
+  /** In which the CPU panics. */
+  readonly context: Context;
   /** Command line of the first kernel, without what crashpath adds. */
   readonly append: string;
   readonly runs: number;

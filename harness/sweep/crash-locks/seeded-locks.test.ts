@@ -29,7 +29,16 @@ function mapOf(spec: string): LockMap {
   const { locks, ends } = recordedOf(spec);
   const release = `6.1.192-cp-${spec}`;
   return {
-    ...{ schema: 1, sweep: 'crash-locks', cpus: 2, accel: 'tcg', append: '', runs: 18, complete: true },
+    ...{
+      schema: 1,
+      sweep: 'crash-locks',
+      cpus: 2,
+      accel: 'tcg',
+      context: 'hardirq',
+      append: '',
+      runs: 18,
+      complete: true,
+    },
     kernel: { spec, release, captureRelease: release },
     ...{ controls: [], missing: [], unrecorded: [] },
     locks: mappedLocks(

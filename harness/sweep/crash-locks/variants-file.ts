@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { ArgumentSchema } from '../../model/expectation.js';
+import { readYaml } from '../../plan/read-yaml.js';
+import { NAME } from '../../plan/scenario.js';
+import { CONTEXTS, DEFAULT_CONTEXT } from './contexts.js';
+import { MOST_CPUS, type Setting } from './script.js';
+
+/** A table with more columns is not readable. */
+const MOST_VARIANTS = 16;
+
+const commandLine = z.string().max(1024);
+const Variant = z.strictObject({
+  context: z.enum(CONTEXTS).default(DEFAULT_CONTEXT).describe('Context in which the CPU panics'),
+  cpus: z.number().int().min(1).max(MOST_CPUS).default(2).describe('Number of vCPUs'),
+  append: commandLine.optional().describe("Appended to the first kernel's command line"),
+  captureAppend: commandLine.optional().describe("Appended to the capture kernel's command line"),
+});
+const name = z.string().regex(NAME, 'must be lower-case letters, digits and dashes');
+
+const VariantsFileSchema = z.strictObject({
+  version: z.literal(1),
+  sweep: z.literal('crash-locks').describe('The sweep that is repeated'),
+  summary: ArgumentSchema,
+  variants: z
+    .record(name, Variant)
+    .refine((variants) => Object.keys(variants).length > 0, 'name at least one variant')
+    .refine(
+      (variants) => Object.keys(variants).length <= MOST_VARIANTS,
+      `name at most ${MOST_VARIANTS} variants`,
+    )
+    .describe('Crash paths by name, each of which gets a map of its own: the columns of the table'),
+});
+
+/** A crash path of a kernel: one map. */
+export interface Variant extends Setting {
+  readonly name: string;
+  readonly append: string | undefined;
+  readonly captureAppend: string | undefined;
+}
+
+/** Variants of the crash path, for one table (docs/crash-locks.md). */
+export interface VariantsFile {
+  readonly summary: string;
+  /** In the order of the file. */
+  readonly variants: readonly Variant[];
+}
+
+/** Reads a file of variants. Throws a usage fault that names file, line and column. Pure. */
+export function readVariants(text: string, file: string): VariantsFile {
+  const { value, refuse } = readYaml(text, file, {
+    what: 'variants file',
+    schema: VariantsFileSchema,
+    seeAlso: 'docs/crash-locks.md',
+  });
+  const variants = Object.entries(value.variants).map(
+    ([name, { context, cpus, append, captureAppend }]): Variant => ({
+      ...{ name, context, cpus, append, captureAppend },
+    }),
+  );
+  const keyOf = ({ context, cpus, append, captureAppend }: Variant) =>
+    JSON.stringify([context, cpus, append, captureAppend]);
+  for (const [index, variant] of variants.entries()) {
+    const same = variants.slice(0, index).find((other) => keyOf(other) === keyOf(variant));
+    if (same === undefined) continue;
+    throw refuse(['variants', variant.name], `it is the same crash path as "${same.name}"; drop one of them`);
+  }
+  return { summary: value.summary, variants };
+}
+
+/** The JSON Schema of such files, for editors. */
+export function variantsFileJsonSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(VariantsFileSchema, { io: 'input', unrepresentable: 'any' });
+  return {
+    $schema,
+    title: 'crashpath sweep --variants',
+    description: 'Variants of the crash path, for crashpath sweep crash-locks (docs/crash-locks.md)',
+    ...schema,
+  };
+}
