@@ -7,7 +7,8 @@ import type { Recording } from '../sweep/crash-locks/locks.js';
 import type { LockMap } from '../sweep/crash-locks/map.js';
 import { pathFunctions } from '../sweep/crash-locks/path-functions.js';
 import { CRASHER_CPU } from '../sweep/crash-locks/contexts.js';
-import { atomicsScenario, findScenario, type Setting } from '../sweep/crash-locks/script.js';
+import { atomicsScenario, findScenario } from '../sweep/crash-locks/record-script.js';
+import { type Setting } from '../sweep/crash-locks/script.js';
 import { type RecordedRounds, recordRounds, runRounds, whyUnrecorded } from './record-rounds.js';
 import type { SweepRunOptions, SweepRuns } from './sweep-runs.js';
 

@@ -11,15 +11,8 @@ import { confirmName, TAKERS_NAME } from '../sweep/crash-locks/confirm.js';
 import { ROUNDS, takingFunctions } from '../sweep/crash-locks/lock-functions.js';
 import { crashFlags } from '../sweep/crash-locks/flags.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
-import {
-  atomicsName,
-  findName,
-  firstLockScenario,
-  holdName,
-  holdOf,
-  holdScenario,
-  recordName,
-} from '../sweep/crash-locks/script.js';
+import { holdName, holdOf, holdScenario } from '../sweep/crash-locks/hold-script.js';
+import { atomicsName, findName, firstLockScenario, recordName } from '../sweep/crash-locks/record-script.js';
 import { madeRecorded, STOCK_FACTS } from '../testing/builders/recorded-calls.js';
 import { STOCK_LOCKED, STOCK_WORDS } from '../testing/builders/stock-flags.js';
 import type { Scenario } from '../plan/scenario.js';

@@ -10,15 +10,9 @@ import { CRASHER_CPU, DEFAULT_CONTEXT } from '../sweep/crash-locks/contexts.js';
 import { type CrashLock, crashLocks, missingFunctions } from '../sweep/crash-locks/locks.js';
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
-import {
-  contextOf,
-  type Holder,
-  HOLDERS,
-  holdOf,
-  holdScenario,
-  recordScenario,
-  type Setting,
-} from '../sweep/crash-locks/script.js';
+import { holdOf, holdScenario } from '../sweep/crash-locks/hold-script.js';
+import { contextOf, recordScenario } from '../sweep/crash-locks/record-script.js';
+import { type Holder, HOLDERS, type Setting } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { withBlame } from './blame-run.js';
 import { confirmLocks, type FatalLock } from './confirm-locks.js';

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Scenario } from '../plan/scenario.js';
-import { firstLockScenario } from '../sweep/crash-locks/script.js';
+import { firstLockScenario } from '../sweep/crash-locks/record-script.js';
 import { firstScenario } from '../sweep/script.js';
 import { madeHost } from '../testing/builders/command-host.js';
 import { madePlan } from '../testing/builders/runs.js';

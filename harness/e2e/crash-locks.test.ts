@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RecordedFactSchema } from '../model/recorded-calls.js';
 import { crashLocks } from '../sweep/crash-locks/locks.js';
-import { recordScenario, type Setting } from '../sweep/crash-locks/script.js';
+import { recordScenario } from '../sweep/crash-locks/record-script.js';
+import { type Setting } from '../sweep/crash-locks/script.js';
 import { scratch } from '../testing/files.js';
 import { evidenceOf, type RealRun, runScenario } from '../testing/guests/run-scenario.js';
 

@@ -8,6 +8,7 @@ import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { compareLockMaps, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import { lockTable } from '../sweep/crash-locks/table.js';
 import { madeOutcome } from '../testing/builders/instruction-trace.js';
+import { madeLockMap } from '../testing/builders/lock-maps.js';
 import { STOCK_FACTS } from '../testing/builders/recorded-calls.js';
 import { STOCK_LOCKED, STOCK_WORDS } from '../testing/builders/stock-flags.js';
 import { lockComparisonText, lockMapText } from './lock-map-text.js';
@@ -26,32 +27,17 @@ function madeMap(
   given: Partial<LockMap> = {},
   confirmation?: Confirmation,
 ): LockMap {
-  return {
-    ...{
-      schema: 1,
-      sweep: 'crash-locks',
-      cpus: 2,
-      accel: 'tcg',
-      context: 'hardirq',
-      append: '',
-      runs: 16,
-      complete: true,
+  const locks = mappedLocks(
+    LOCKS,
+    (index, holder) => {
+      const name = LOCKS[index]?.name ?? '';
+      if (holder === 'another' && name !== 'ioapic_lock') return 'not taken';
+      const end = ends[`${name} ${holder}`] ?? 'captured';
+      return typeof end === 'string' ? madeOutcome(end) : end;
     },
-    kernel: { spec: 'debian:6.1', release: '6.1.0-56-amd64', captureRelease: '6.1.0-56-amd64' },
-    controls: [{ verdict: 'captured', runId: 'a-record-1' }],
-    ...{ missing: [], unrecorded: [] },
-    locks: mappedLocks(
-      LOCKS,
-      (index, holder) => {
-        const name = LOCKS[index]?.name ?? '';
-        if (holder === 'another' && name !== 'ioapic_lock') return 'not taken';
-        const end = ends[`${name} ${holder}`] ?? 'captured';
-        return typeof end === 'string' ? madeOutcome(end) : end;
-      },
-      () => confirmation,
-    ),
-    ...given,
-  };
+    () => confirmation,
+  );
+  return madeLockMap(locks, given);
 }
 
 t.test('a map says of each lock where it is taken, and what becomes of it when it is held', async (t) => {

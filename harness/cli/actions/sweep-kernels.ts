@@ -11,7 +11,7 @@ import { readCampaign, readRuns, reportPath } from '../../store/campaign-directo
 import { withCampaignLock } from '../../store/campaign-lock.js';
 import { writeJson } from '../../store/stored-file.js';
 import { cloneNotes } from '../../report/clone-notes.js';
-import { contextOf } from '../../sweep/crash-locks/script.js';
+import { contextOf } from '../../sweep/crash-locks/record-script.js';
 import { variantsFileJsonSchema } from '../../sweep/crash-locks/variants-file.js';
 import type { SweepName } from '../../sweep/map.js';
 import { pointOf } from '../../sweep/script.js';

@@ -2,6 +2,7 @@ import t from 'tap';
 import { crashLocks } from '../../sweep/crash-locks/locks.js';
 import { type HeldEnd, type LockMap, mappedLocks } from '../../sweep/crash-locks/map.js';
 import { madeOutcome } from '../../testing/builders/instruction-trace.js';
+import { madeLockMap } from '../../testing/builders/lock-maps.js';
 import { STOCK_FACTS } from '../../testing/builders/recorded-calls.js';
 import { isWhole } from './swept-maps.js';
 
@@ -12,23 +13,10 @@ function madeMap(itself: HeldEnd, given: Partial<LockMap> = {}): LockMap {
     () => 'not taken',
     () => undefined,
   );
-  return {
-    ...{
-      schema: 1,
-      sweep: 'crash-locks',
-      cpus: 2,
-      accel: 'tcg',
-      context: 'hardirq',
-      append: '',
-      runs: 16,
-      complete: true,
-    },
-    kernel: { spec: 'k', release: '6.1', captureRelease: '6.1' },
-    controls: [{ verdict: 'captured', runId: 'a-record-1' }],
-    ...{ missing: [], unrecorded: [] },
-    locks: mapped.map((lock) => ({ ...lock, held: { ...lock.held, itself } })),
-    ...given,
-  };
+  return madeLockMap(
+    mapped.map((lock) => ({ ...lock, held: { ...lock.held, itself } })),
+    given,
+  );
 }
 
 t.test('a map of locks is whole when every question is answered, whatever is fatal', async (t) => {

@@ -5,7 +5,8 @@ import { contradictionIn } from '../../trigger/check-choreography.js';
 import { confirmingTakers, confirmName, confirmScenario, isSearchable, takersScenario } from './confirm.js';
 import { crashLocks, type CrashLock } from './locks.js';
 import { CONTEXTS } from './contexts.js';
-import { type Holder, holdOf, type Setting } from './script.js';
+import { holdOf } from './hold-script.js';
+import { type Holder, type Setting } from './script.js';
 
 /** As most sweeps. */
 const SETTING: Setting = { context: 'hardirq', cpus: 2 };

@@ -7,7 +7,8 @@ import { contradictionIn } from '../../trigger/check-choreography.js';
 import { atomicRounds, placeName } from './atomics.js';
 import { crashFlags } from './flags.js';
 import type { CrashLock } from './locks.js';
-import { type Holder, holdScenario } from './script.js';
+import { holdScenario } from './hold-script.js';
+import { type Holder } from './script.js';
 
 const RECORDINGS = STOCK_WORDS.map((facts) => ({ facts, crasher: 0 }));
 const STOCK = crashFlags(STOCK_LOCKED, { recordings: RECORDINGS, crasher: 0 });

@@ -6,7 +6,8 @@ import type { Confirmation } from './confirm.js';
 import type { CrashAtomic } from './flags.js';
 import { knownFlag } from './known-flags.js';
 import type { CrashLock, LockSite } from './locks.js';
-import { type Holder, HOLDERS, isEarlyFlag, type NoHold } from './script.js';
+import { isEarlyFlag, type NoHold } from './hold-script.js';
+import { type Holder, HOLDERS } from './script.js';
 
 /**
  * A lock's end with one holder: what the run came to, or why there is none; `not run`: a limit or a signal came first.

@@ -5,17 +5,9 @@ import { contradictionIn } from '../../trigger/check-choreography.js';
 import { LOCK_FUNCTIONS, ROUNDS } from './lock-functions.js';
 import { crashLocks, type CrashLock } from './locks.js';
 import { APPROACHES, CONTEXTS } from './contexts.js';
-import {
-  contextOf,
-  firstLockScenario,
-  type Holder,
-  holdName,
-  holdOf,
-  holdScenario,
-  recordName,
-  recordScenario,
-  type Setting,
-} from './script.js';
+import { holdName, holdOf, holdScenario } from './hold-script.js';
+import { contextOf, firstLockScenario, recordName, recordScenario } from './record-script.js';
+import { type Holder, type Setting } from './script.js';
 
 /** As most sweeps. */
 const SETTING: Setting = { context: 'hardirq', cpus: 2 };

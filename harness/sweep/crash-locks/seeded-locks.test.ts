@@ -7,6 +7,7 @@ import { END_WORDS } from '../../model/verdict.js';
 import { RecordedFactSchema } from '../../model/recorded-calls.js';
 import { lockComparisonText } from '../../report/lock-map-text.js';
 import { madeOutcome } from '../../testing/builders/instruction-trace.js';
+import { madeLockMap } from '../../testing/builders/lock-maps.js';
 import { crashLocks } from './locks.js';
 import { compareLockMaps, type LockMap, mappedLocks } from './map.js';
 
@@ -28,31 +29,18 @@ function recordedOf(spec: string) {
 function mapOf(spec: string): LockMap {
   const { locks, ends } = recordedOf(spec);
   const release = `6.1.192-cp-${spec}`;
-  return {
-    ...{
-      schema: 1,
-      sweep: 'crash-locks',
-      cpus: 2,
-      accel: 'tcg',
-      context: 'hardirq',
-      append: '',
-      runs: 18,
-      complete: true,
+  const mapped = mappedLocks(
+    locks,
+    (index, holder) => {
+      const { kind, name } = locks[index] ?? {};
+      const end = ends[`${kind} ${name} ${holder}`];
+      if (end === undefined || end === 'not taken') return end;
+      // The autopsy of each of the runs that hung names the lock.
+      return { ...madeOutcome(end), ...(end === 'hang' ? { blame: 'waits' as const } : {}) };
     },
-    kernel: { spec, release, captureRelease: release },
-    ...{ controls: [], missing: [], unrecorded: [] },
-    locks: mappedLocks(
-      locks,
-      (index, holder) => {
-        const { kind, name } = locks[index] ?? {};
-        const end = ends[`${kind} ${name} ${holder}`];
-        if (end === undefined || end === 'not taken') return end;
-        // The autopsy of each of the runs that hung names the lock.
-        return { ...madeOutcome(end), ...(end === 'hang' ? { blame: 'waits' as const } : {}) };
-      },
-      () => undefined,
-    ),
-  };
+    () => undefined,
+  );
+  return madeLockMap(mapped, { kernel: { spec, release, captureRelease: release } });
 }
 
 const sitesOf = (spec: string) =>
