@@ -106,7 +106,7 @@ function requireCpus(plan: RunPlan, variant: Variant | undefined): void {
 
 /** What a sweep of locks will cost, as far as it is known before anything is recorded. */
 export function costText(plans: readonly RunPlan[]): string {
-  return `${countOf(plans.length, 'crash path')}: ${plans.length * ROUNDS.length} runs record the locks; then a run for each lock and holder, counted when they are known`;
+  return `${countOf(plans.length, 'crash path')}: ${plans.length * ROUNDS.length} runs record the locks; then runs for the locked instructions, and one for each lock and holder, counted when they are known`;
 }
 
 /** The sweep that a word names. Throws a usage fault for a word that names none. */

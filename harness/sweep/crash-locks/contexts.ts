@@ -38,11 +38,11 @@ const TO_TIMER: readonly Step[] = [
 ];
 const DIRECTED: readonly Step[] = [{ fire: { role: 'crasher', aloneMs: 0 } }];
 
-/** panic() calls it before it prints, right after it has turned interrupts off (kernel/panic.c, v5.10 to v6.12). */
-const IN_PANIC = 'bust_spinlocks';
+/** It turns interrupts off before it does anything else that matters (kernel/panic.c, v5.10 to v6.12; vpanic() later). */
+const PANIC = ['vpanic', 'panic'];
 const UNTIL_OFF: readonly Step[] = [
-  { run: { as: 'crasher', to: IN_PANIC } },
-  { prove: { role: 'crasher', in: IN_PANIC } },
+  { run: { as: 'crasher', to: { in: PANIC, instruction: 'cli' }, thenStep: 1 } },
+  { prove: { role: 'crasher', in: PANIC } },
   { prove: { role: 'crasher', interrupts: 'off' } },
 ];
 

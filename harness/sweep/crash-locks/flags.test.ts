@@ -7,8 +7,13 @@ import { contradictionIn } from '../../trigger/check-choreography.js';
 import { atomicRounds, placeName } from './atomics.js';
 import { crashFlags } from './flags.js';
 import type { CrashLock } from './locks.js';
+import { CONTEXTS } from './contexts.js';
 import { holdScenario } from './hold-script.js';
-import { type Holder } from './script.js';
+import { atomicsScenario, findScenario } from './record-script.js';
+import type { Holder, Setting } from './script.js';
+
+/** As most sweeps. */
+const SETTING: Setting = { context: 'hardirq', cpus: 2 };
 
 const RECORDINGS = STOCK_WORDS.map((facts) => ({ facts, crasher: 0 }));
 const STOCK = crashFlags(STOCK_LOCKED, { recordings: RECORDINGS, crasher: 0 });
@@ -20,11 +25,11 @@ function flagNamed(name: string): CrashLock {
 }
 
 /** The set step of a hold, and whether it comes before the panic. */
-function setOf(flag: CrashLock, holder: Holder) {
-  const scenario = holdScenario(flag, 4, { holder, context: 'hardirq', cpus: 2 });
+function setOf(flag: CrashLock, holder: Holder, setting = SETTING) {
+  const scenario = holdScenario(flag, 4, { holder, ...setting });
   if (typeof scenario === 'string' || scenario.trigger.kind !== 'choreography') throw new Error('no script');
   const { steps } = scenario.trigger;
-  t.equal(contradictionIn(steps, 2), undefined, scenario.summary);
+  t.equal(contradictionIn(steps, setting.cpus), undefined, scenario.summary);
   const at = steps.findIndex((step) => 'set' in step);
   const step = steps[at];
   return {
@@ -34,6 +39,24 @@ function setOf(flag: CrashLock, holder: Holder) {
     released: steps.flatMap((one) => ('release' in one ? [one.release] : [])),
   };
 }
+
+t.test('flags are set in every context, before or after the other CPUs are held', async (t) => {
+  for (const context of CONTEXTS) {
+    for (const cpus of [1, 2, 4, 16]) {
+      const setting = { context, cpus };
+      for (const flag of STOCK.flags) {
+        t.ok(setOf(flag, 'itself', setting).step, `${flag.name} ${context}`);
+        if (cpus > 1) t.ok(setOf(flag, 'another', setting).step, `${flag.name} ${context}`);
+        else t.equal(holdScenario(flag, 0, { holder: 'another', ...setting }), 'one CPU');
+      }
+      const [places = []] = atomicRounds(STOCK_LOCKED);
+      for (const scenario of [findScenario(['panic'], setting), atomicsScenario(0, places, setting)]) {
+        const { trigger } = scenario;
+        t.equal(trigger.kind === 'choreography' ? contradictionIn(trigger.steps, cpus) : '', undefined);
+      }
+    }
+  }
+});
 
 t.test('every locked instruction is recorded, three in a run', async (t) => {
   const rounds = atomicRounds(STOCK_LOCKED);
