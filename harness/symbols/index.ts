@@ -35,6 +35,7 @@ export { type ElfSection, readSections, sectionTable, SHT_SYMTAB, symbolsOfElf }
 export { type CoreNotes, type DumpedRegisters, readCoreNotes } from './core-notes.js';
 export { elfNotes, vmcoreinfoNote } from './elf-notes.js';
 export { baseName } from './names.js';
+export { iced } from './iced.js';
 export { type FrameValues, type Known, valuesOf } from './frame-values.js';
 export { type FunctionFlows, functionFlows, type NamedEffect } from './function-flows.js';
 export { type LockedOperation, lockedInstructions, lockedOperation } from './locked-instructions.js';
