@@ -29,8 +29,8 @@ export async function readKernelMemory(
   for (const vcpu of gdb.vcpus) {
     const registers = await gdb.readRegisters(vcpu);
     // A vCPU that was not started yet has no page tables, and would read arbitrary memory.
-    if ((registers.cr0 & CR0_PAGING) === 0n) continue;
-    if ((registers.cs & 3n) !== 0n) {
+    if (!isPaging(registers)) continue;
+    if (!isInKernelMode(registers)) {
       inUserMode.push({ vcpu, tables: tablesOf(registers) });
       continue;
     }
@@ -46,6 +46,15 @@ export async function readKernelMemory(
     if (bytes !== undefined) return bytes;
   }
   return undefined;
+}
+
+/** Whether a vCPU has page tables: it may have been started by nobody yet. */
+export function isPaging({ cr0 }: Pick<Registers, 'cr0'>): boolean {
+  return (cr0 & CR0_PAGING) !== 0n;
+}
+
+export function isInKernelMode({ cs }: Pick<Registers, 'cs'>): boolean {
+  return (cs & 3n) === 0n;
 }
 
 interface Wanted {

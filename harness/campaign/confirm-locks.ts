@@ -1,5 +1,5 @@
 import type { LockTakersFact } from '../model/lock-takers.js';
-import { rejudge } from '../store/rejudge.js';
+import { readFacts } from '../store/read-recording.js';
 import {
   comingCpu,
   type Confirmation,
@@ -9,7 +9,6 @@ import {
   confirmName,
   confirmScenario,
   isSearchable,
-  TAKERS_NAME,
   takersOf,
   takersScenario,
 } from '../sweep/crash-locks/confirm.js';
@@ -20,7 +19,8 @@ import { isFatal, isUnexplained } from '../sweep/crash-locks/map.js';
 import type { Holder, Setting } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
 import { withBlame } from './blame-run.js';
-import { type SweepRunOptions, type SweepRuns, TRIES } from './sweep-runs.js';
+import { runRounds } from './record-rounds.js';
+import type { SweepRunOptions, SweepRuns } from './sweep-runs.js';
 
 /** Options of {@link confirmLocks}. */
 export interface ConfirmOptions extends SweepRunOptions {
@@ -146,20 +146,10 @@ async function searchTakers(
   { runs, setting, options }: { runs: SweepRuns; setting: Setting; options: SweepRunOptions },
 ): Promise<readonly LockTakersFact[]> {
   if (locks.length === 0) return [];
-  for (;;) {
-    const last = runs.lastOf(TAKERS_NAME);
-    const facts = last === undefined ? [] : await factsOf(last.directory);
-    const isEnough = facts.length > 0 || runs.triesOf(TAKERS_NAME) >= TRIES;
-    if (isEnough || options.signal?.aborted === true) return facts;
-    await runs.run([takersScenario(locks, setting)], options);
-  }
-}
-
-async function factsOf(directory: string): Promise<LockTakersFact[]> {
-  const { events } = await rejudge(directory);
-  return events.flatMap((event) =>
-    event.type === 'host' && event.fact.fact === 'lock-takers' ? [event.fact] : [],
-  );
+  const scenario = takersScenario(locks, setting);
+  await runRounds(runs, [{ scenario }], options);
+  const last = runs.lastOf(scenario.name);
+  return last === undefined ? [] : readFacts(last.directory, 'lock-takers');
 }
 
 function planText(cases: readonly Case[]): string {

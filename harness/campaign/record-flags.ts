@@ -1,6 +1,5 @@
 import type { LockedFact } from '../model/locked-instructions.js';
-import type { RunResult } from '../model/result.js';
-import { rejudge } from '../store/rejudge.js';
+import { readFacts } from '../store/read-recording.js';
 import { atomicRounds, placeName } from '../sweep/crash-locks/atomics.js';
 import { type CrashFlags, crashFlags } from '../sweep/crash-locks/flags.js';
 import type { Recording } from '../sweep/crash-locks/locks.js';
@@ -29,7 +28,7 @@ export async function recordFlags(
   const scenario = findScenario(pathFunctions(lockRecordings), setting);
   await runRounds(runs, [{ scenario }], options);
   const result = runs.lastOf(scenario.name);
-  const located = result === undefined ? undefined : await locatedBy(result);
+  const located = result === undefined ? undefined : (await readFacts(result.directory, 'locked')).at(-1);
   if (result === undefined || located === undefined) {
     const unrecorded = [{ functions: ['locked instructions'], why: whyUnrecorded(result) }];
     return { flags: [], atomics: [], controls: [], unrecorded, unseen: [] };
@@ -45,13 +44,6 @@ export async function recordFlags(
     unrecorded,
     unseen: unseenOf(located),
   };
-}
-
-async function locatedBy(result: RunResult): Promise<LockedFact | undefined> {
-  const { events } = await rejudge(result.directory);
-  return events
-    .flatMap((event) => (event.type === 'host' && event.fact.fact === 'locked' ? [event.fact] : []))
-    .at(-1);
 }
 
 function unseenOf({ functions, missing }: LockedFact): RecordedFlags['unseen'] {

@@ -1,6 +1,6 @@
 import type { RunResult } from '../model/result.js';
 import type { Scenario } from '../plan/scenario.js';
-import { rejudge } from '../store/rejudge.js';
+import { readFacts } from '../store/read-recording.js';
 import type { Recording } from '../sweep/crash-locks/locks.js';
 import type { LockMap } from '../sweep/crash-locks/map.js';
 import { CRASHER_CPU } from '../sweep/crash-locks/contexts.js';
@@ -71,10 +71,7 @@ export function whyUnrecorded(result: RunResult | undefined): string {
 
 /** What a run recorded; undefined unless both parts came to their ends. */
 async function recordingOf(result: RunResult): Promise<Recording | undefined> {
-  const { events } = await rejudge(result.directory);
-  const facts = events.flatMap((event) =>
-    event.type === 'host' && event.fact.fact === 'recorded' ? [event.fact] : [],
-  );
+  const facts = await readFacts(result.directory, 'recorded');
   const isWhole = facts.length === 2 && facts.every(({ reached }) => reached);
   return isWhole ? { facts, crasher: CRASHER_CPU } : undefined;
 }

@@ -1,6 +1,6 @@
 import type { CallArgument } from '../trigger/choreography-steps.js';
-import { findSymbol, isPerCpu } from '../symbols/index.js';
-import { names } from './code-location.js';
+import { isPerCpu } from '../symbols/index.js';
+import { names, variableNamed } from './code-location.js';
 import { NotReached } from './not-reached.js';
 import type { Vcpus } from './vcpus.js';
 
@@ -44,9 +44,7 @@ export async function variableAddress(
   { of, context }: Pick<Vcpus, 'of' | 'context'>,
 ): Promise<bigint> {
   if (role !== undefined) return (await perCpuAddress(variable, of(role), context)) + BigInt(offset);
-  const found = findSymbol(variable, 'data', context.symbols);
-  if ('saw' in found) throw new NotReached(found.what, found.saw);
-  return found.address + BigInt(offset);
+  return variableNamed(variable, context.symbols).address + BigInt(offset);
 }
 
 /** The copy of a per-CPU variable that a vCPU in kernel mode has: GS has its CPU's base (arch/x86/include/asm/percpu.h, v6.1). */

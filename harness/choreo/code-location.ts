@@ -86,6 +86,13 @@ export function functionNamed(wanted: string | readonly string[], symbols: Symbo
   return found;
 }
 
+/** The same for a variable. */
+export function variableNamed(wanted: string | readonly string[], symbols: SymbolTable): KernelSymbol {
+  const found = findSymbol(wanted, 'data', symbols);
+  if ('saw' in found) throw new NotReached(found.what, found.saw);
+  return found;
+}
+
 /** One name or several, as several. */
 export function names(wanted: string | readonly string[]): readonly string[] {
   return typeof wanted === 'string' ? [wanted] : wanted;

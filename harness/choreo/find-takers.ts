@@ -1,12 +1,10 @@
 import { lockEffectOf } from '../autopsy/lock-functions.js';
 import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import { type LockTakersFact, MOST_TAKERS } from '../model/lock-takers.js';
-import { MOST_NAME_CHARACTERS } from '../model/recorded-calls.js';
+import { boundedName } from '../model/recorded-calls.js';
 import {
   finishReading,
-  findSymbol,
   functionFlows,
-  type KernelSymbol,
   type LockCall,
   lockCalls,
   pagedMemory,
@@ -14,6 +12,7 @@ import {
   type SymbolTable,
 } from '../symbols/index.js';
 import type { StepOf } from '../trigger/choreography-steps.js';
+import { variableNamed } from './code-location.js';
 import type { ChoreographyContext } from './context.js';
 import { NotReached } from './not-reached.js';
 
@@ -42,17 +41,11 @@ export async function findTakers(
     };
     const calls = finishReading(lockCalls(lock, { text, symbols, flows }), readFromRegions([text]));
     return {
-      ...{ fact: 'lock-takers', lock: bounded(variable), offset, by, bytes: text.bytes.length },
+      ...{ fact: 'lock-takers', lock: boundedName(variable.name), offset, by, bytes: text.bytes.length },
       takers: calls.slice(0, MOST_TAKERS).map(takerOf),
       more: Math.max(0, calls.length - MOST_TAKERS),
     };
   });
-}
-
-function variableNamed(of: string | readonly string[], symbols: SymbolTable): KernelSymbol {
-  const found = findSymbol(of, 'data', symbols);
-  if ('saw' in found) throw new NotReached(found.what, found.saw);
-  return found;
 }
 
 async function readText({ gdb, symbols }: { gdb: ChoreographyContext['gdb']; symbols: SymbolTable }) {
@@ -75,14 +68,9 @@ async function readText({ gdb, symbols }: { gdb: ChoreographyContext['gdb']; sym
 
 function takerOf({ in: inside, offset, callee, taken }: LockCall): LockTakersFact['takers'][number] {
   return {
-    in: bounded(inside),
+    in: boundedName(inside.name),
     offset,
-    callee: bounded(callee),
-    taken: { in: bounded(taken.in), offset: taken.offset },
+    callee: boundedName(callee.name),
+    taken: { in: boundedName(taken.in.name), offset: taken.offset },
   };
-}
-
-/** The record must be readable again, whatever the guest's names are. */
-function bounded({ name }: KernelSymbol): string {
-  return name.slice(0, MOST_NAME_CHARACTERS);
 }

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { inspectVcpu, stackOf } from '../autopsy/inspect-vcpu.js';
 import type { Registers } from '../machine/debugger.js';
 import {
+  boundedName,
   MOST_CALLERS,
   MOST_CALLS,
-  MOST_NAME_CHARACTERS,
   type RecordedCall,
   type RecordedWord,
 } from '../model/recorded-calls.js';
@@ -70,9 +70,9 @@ class CallRecording {
   keep(reached: boolean): void {
     this.#context.fact({
       fact: 'recorded',
-      places: this.#options.places.map(({ name }) => bounded(name)),
-      missing: (this.#options.missing ?? []).map(bounded),
-      to: bounded(this.#options.to.name),
+      places: this.#options.places.map(({ name }) => boundedName(name)),
+      missing: (this.#options.missing ?? []).map(boundedName),
+      to: boundedName(this.#options.to.name),
       reached,
       stops: this.stops,
       calls: [...this.#calls.values()],
@@ -155,12 +155,12 @@ class CallRecording {
     const data = isOnStack(argument, registers) ? undefined : await this.#names.of(argument);
     const stack = functionsOf(await stackOf(this.#vcpu, this.#context));
     this.#calls.set(key, {
-      at: bounded(place.name),
+      at: boundedName(place.name),
       argument: `0x${argument.toString(16)}`,
       ...(data === undefined ? {} : { data }),
       ...(word === undefined ? {} : { word }),
-      from: bounded(symbols.label(from)),
-      stack: stack.slice(1, 1 + MOST_CALLERS).map(bounded),
+      from: boundedName(symbols.label(from)),
+      stack: stack.slice(1, 1 + MOST_CALLERS).map(boundedName),
       interrupts,
       first: this.stops,
       count: 1,
@@ -195,9 +195,4 @@ const STACK_BYTES = 16n * 1024n;
  */
 function isOnStack(address: bigint, { rsp }: Registers): boolean {
   return address >= rsp && address < rsp - (rsp % STACK_BYTES) + STACK_BYTES;
-}
-
-/** A recording must be readable again, whatever the guest's names are. */
-function bounded(name: string): string {
-  return name.slice(0, MOST_NAME_CHARACTERS);
 }

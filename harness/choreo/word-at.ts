@@ -1,7 +1,7 @@
 import { readKernelMemory } from '../autopsy/kernel-memory.js';
 import type { Registers } from '../machine/debugger.js';
 import type { RecordedWord } from '../model/recorded-calls.js';
-import { type LockedOperation, lockedOperation } from '../symbols/index.js';
+import { type LockedOperation, lockedOperation, unsignedOf } from '../symbols/index.js';
 import type { ChoreographyContext } from './context.js';
 
 /** A locked instruction's word: where it is, and what is about to happen to it. */
@@ -27,7 +27,7 @@ export async function wordAt(
   const place = BigInt.asUintN(64, address + (bit?.words ?? 0n) * BigInt(bytes));
   const read = await readKernelMemory(gdb, place, bytes);
   if (read === undefined) return undefined;
-  const was = [...read].reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  const was = unsignedOf(read);
   const word = effectOf(operation, { was, source, bit: bit?.bit, registers });
   return { address: place, word: { instruction: operation.mnemonic, bytes, ...word } };
 }

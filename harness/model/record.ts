@@ -5,7 +5,7 @@ import { BootReasonSchema } from './start.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
 import { LockTakersFactSchema } from './lock-takers.js';
 import { LockedFactSchema } from './locked-instructions.js';
-import { MOST_NAME_CHARACTERS, RecordedFactSchema } from './recorded-calls.js';
+import { hexadecimal, MOST_NAME_CHARACTERS, RecordedFactSchema } from './recorded-calls.js';
 
 /** Version of everything stored in a run directory; raised when a reader of the old form would misread the new one. */
 export const STORE_SCHEMA = 1;
@@ -67,8 +67,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   z.object({
     fact: z.literal('called'),
     function: z.string(),
-    args: z.array(z.string().regex(/^0x[0-9a-f]{1,16}$/)).max(6),
-    returned: z.string().regex(/^0x[0-9a-f]{1,16}$/),
+    args: z.array(hexadecimal).max(6),
+    returned: hexadecimal,
   }),
   TracedFactSchema,
   WalkedFactSchema,

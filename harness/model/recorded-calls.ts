@@ -2,12 +2,19 @@ import { z } from 'zod';
 
 /** Longest name in a recording; symbols have up to 512 characters (KSYM_NAME_LEN, v6.1). */
 export const MOST_NAME_CHARACTERS = 600;
+
+/** A name as a record keeps it: readable again, whatever the guest's names are. */
+export function boundedName(name: string): string {
+  return name.slice(0, MOST_NAME_CHARACTERS);
+}
+
 /** Most calls of a recording that differ. */
 export const MOST_CALLS = 1000;
 /** Most callers of a recorded stack. */
 export const MOST_CALLERS = 64;
 const name = z.string().max(MOST_NAME_CHARACTERS);
-const hexadecimal = z.string().regex(/^0x[0-9a-f]{1,16}$/);
+/** Hexadecimal, 64 bits at most. */
+export const hexadecimal = z.string().regex(/^0x[0-9a-f]{1,16}$/);
 
 /** What a locked instruction is about to do to its operand in memory, unsigned values of its width. */
 export const RecordedWordSchema = z.object({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mistakeInCrashkernel } from '../plan/crashkernel.js';
 import { GUEST_LIMITS, KEEP_VMCORE, REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
+import { jsonSchemaOf } from '../plan/read-yaml.js';
 import { NAME } from '../plan/scenario.js';
 
 /** Bounds of what a file may ask for. */
@@ -189,11 +190,8 @@ export function durationMs(text: string): number {
 
 /** The JSON Schema of a night's file, for editors. */
 export function nightFileJsonSchema(): object {
-  const { $schema, ...schema } = z.toJSONSchema(NightFileSchema, { io: 'input', unrepresentable: 'any' });
-  return {
-    $schema,
+  return jsonSchemaOf(NightFileSchema, {
     title: 'crashpath nightly',
     description: 'A file of crashpath nightly (docs/nightly.md)',
-    ...schema,
-  };
+  });
 }

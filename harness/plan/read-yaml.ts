@@ -148,6 +148,12 @@ function unknownKeys(branch: readonly z.core.$ZodIssue[]): number {
   }, 0);
 }
 
+/** The JSON Schema of a kind of file, for editors. */
+export function jsonSchemaOf(schema: z.ZodType, head: { title: string; description: string }): object {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return { $schema, ...head, ...rest };
+}
+
 /** What an unknown key may be a misspelling of, among the keys that the schema has there. */
 function meant(schema: z.ZodType, issue: z.core.$ZodIssue): string {
   const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];

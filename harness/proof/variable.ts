@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unsignedOf } from '../symbols/index.js';
 import { type DataSeen, readData } from './kernel-data.js';
 import { symbolsSchema } from './names.js';
 import { type Rule, ruled } from './proof.js';
@@ -66,7 +67,7 @@ const rule: Rule<Asked, DataSeen, MachineWitness> = {
   judge(asked, answer) {
     if ('saw' in answer) return { proved: false, ...answer };
     const { type = DEFAULT_TYPE } = asked;
-    const bits = answer.bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    const bits = unsignedOf(answer.bytes);
     const value = read(bits, type);
     const proved = conditionsOf(asked).every(({ key, wanted }) => {
       const other = valueOf(wanted, type);

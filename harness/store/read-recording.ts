@@ -60,6 +60,15 @@ export async function readHostFacts(directory: string): Promise<HostFact[]> {
   return lines.map(({ value }) => value);
 }
 
+/** What the host did or saw of one kind, in order. Throws a harness fault. */
+export async function readFacts<F extends HostFact['fact']>(
+  directory: string,
+  kind: F,
+): Promise<Extract<HostFact, { fact: F }>[]> {
+  const isOfKind = (fact: HostFact): fact is Extract<HostFact, { fact: F }> => fact.fact === kind;
+  return (await readHostFacts(directory)).filter(isOfKind);
+}
+
 async function contents(directory: string, name: string): Promise<Buffer> {
   try {
     return await readStored(join(directory, name));

@@ -68,6 +68,11 @@ export function wordAt(bytes: Uint8Array, offset: number): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(offset, true);
 }
 
+/** The unsigned little-endian number of some bytes. */
+export function unsignedOf(bytes: Iterable<number>): bigint {
+  return [...bytes].reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+}
+
 /** Runs a reading to its end with a reader that answers at once, such as saved regions. */
 export function finishReading<T>(reading: Reading<T>, read: (request: MemoryRequest) => MemoryAnswer): T {
   let step = reading.next();

@@ -26,6 +26,7 @@ export {
   type PagedMemory,
   readFromRegions,
   type Reading,
+  unsignedOf,
 } from './guest-memory.js';
 export { type KallsymsResult, MAX_SYMBOLS, parseKallsyms, type SymbolTable } from './kallsyms.js';
 export { type ImageSymbols, type KernelImage, readImageSymbols } from './kallsyms-image.js';

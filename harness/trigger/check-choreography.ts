@@ -17,8 +17,8 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
   let fired = false;
   let proved = false;
   for (const [index, step] of steps.entries()) {
-    // It needs no role.
-    if ('takers' in step) continue;
+    // They only read, with all vCPUs stopped.
+    if ('takers' in step || 'find' in step) continue;
     const at = (what: string) => `step ${index + 1}: ${what}`;
     const on = 'hold' in step ? step.hold.on : 'run' in step ? step.run.on : undefined;
     if (typeof on === 'number' && on >= cpus)
@@ -78,8 +78,6 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     } else if ('set' in step) {
       const { of } = step.set;
       if (of !== undefined && !stopped.has(of)) return at(`role "${of}" is not held`);
-    } else if ('find' in step) {
-      // It only reads, with all vCPUs stopped.
     } else if ('interrupt' in step) {
       const { role } = step.interrupt;
       if (!bound.has(role)) return at(`role "${role}" is not bound`);

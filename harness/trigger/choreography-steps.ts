@@ -75,8 +75,8 @@ const Trace = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
-/** A breakpoint is one of the four that x86 has; the end of the recording needs one as well. */
-const MOST_PLACES = 3;
+/** Of a recording: a breakpoint is one of the four that x86 has, and the end needs one as well. */
+export const MOST_PLACES = 3;
 const Record = z.strictObject({
   /**
    * Let one vCPU run alone to a location, and record each time that it comes by at one of the places `at`: the first

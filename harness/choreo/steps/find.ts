@@ -1,13 +1,7 @@
 import { type LockedFact, MOST_FUNCTIONS, MOST_OF_A_FUNCTION } from '../../model/locked-instructions.js';
-import {
-  disassemble,
-  findSymbol,
-  type FunctionCode,
-  lockedInstructions,
-  type SymbolTable,
-} from '../../symbols/index.js';
+import { disassemble, type FunctionCode, lockedInstructions, type SymbolTable } from '../../symbols/index.js';
 import type { StepOf } from '../../trigger/choreography-steps.js';
-import { readFunctionCode } from '../code-location.js';
+import { functionNamed, readFunctionCode } from '../code-location.js';
 import type { ChoreographyContext } from '../context.js';
 import { NotReached } from '../not-reached.js';
 import type { Vcpus } from '../vcpus.js';
@@ -45,9 +39,7 @@ async function inFunction(
   name: string,
   context: ChoreographyContext,
 ): Promise<{ readonly code: FunctionCode; readonly found: Found }> {
-  const symbol = findSymbol(name, 'text', context.symbols);
-  if ('saw' in symbol) throw new NotReached(symbol.what, symbol.saw);
-  const { code, bytes } = await readFunctionCode(symbol, context);
+  const { code, bytes } = await readFunctionCode(functionNamed(name, context.symbols), context);
   const instructions = lockedInstructions(code, bytes);
   if (instructions.length > MOST_OF_A_FUNCTION)
     throw new NotReached(

@@ -1,12 +1,11 @@
-import { readKernelMemory } from '../../autopsy/kernel-memory.js';
+import { isInKernelMode, isPaging, readKernelMemory } from '../../autopsy/kernel-memory.js';
+import { unsignedOf } from '../../symbols/index.js';
 import { type StepOf, wordOf } from '../../trigger/choreography-steps.js';
 import { variableAddress } from '../call-arguments.js';
 import { names } from '../code-location.js';
 import type { ChoreographyContext } from '../context.js';
 import { NotReached } from '../not-reached.js';
 import type { Vcpus } from '../vcpus.js';
-
-const CR0_PAGING = 1n << 31n;
 
 /** Writes to a variable, after it has read there what it should find; reads back, and leaves a fact. */
 export async function set(step: StepOf<'set'>, vcpus: Vcpus): Promise<string> {
@@ -40,7 +39,7 @@ async function readWord(
 ): Promise<bigint> {
   const read = await readKernelMemory(context.gdb, address, bytes);
   if (read === undefined) throw new NotReached(`read ${name}`, `no page tables map ${hex(address)}`);
-  return [...read].reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return unsignedOf(read);
 }
 
 /** Through the page tables of a vCPU in kernel mode: under page-table isolation those of a process map no variable. */
@@ -52,8 +51,8 @@ async function writeWord(
   const word = Buffer.alloc(8);
   word.writeBigUInt64LE(value);
   for (const vcpu of gdb.vcpus) {
-    const { cs, cr0 } = await gdb.readRegisters(vcpu);
-    if ((cs & 3n) !== 0n || (cr0 & CR0_PAGING) === 0n) continue;
+    const registers = await gdb.readRegisters(vcpu);
+    if (!isInKernelMode(registers) || !isPaging(registers)) continue;
     return gdb.writeMemory(address, word.subarray(0, bytes), { vcpu });
   }
   throw new NotReached(`set ${name}`, 'no vCPU is in kernel mode; run one to a place in the kernel first');

@@ -10,6 +10,7 @@ import { outDirectory } from '../directories.js';
 import { besideSchema, type NightlyArguments } from '../words/nightly.js';
 import { hostNames } from '../words/option-values.js';
 import { interruptible } from './interruptible.js';
+import { printSchema } from './print-schema.js';
 
 /** A build that does not change for this long is taken to be complete. */
 const SETTLE_MS = 2_000;
@@ -22,7 +23,7 @@ export interface NightlySeams {
 
 /** Carries out `crashpath nightly`. Returns the exit code. */
 export async function runNightly(argv: NightlyArguments, seams: NightlySeams = {}): Promise<number> {
-  if (argv.schema) return printSchema(argv);
+  if (argv.schema) return printSchema(nightFileJsonSchema(), besideSchema(argv));
   const { night, base } = await readFile(argv.file);
   const out = outDirectory(argv.out);
   if (!argv.dryRun) await openOutDirectory(out);
@@ -54,17 +55,6 @@ export async function runNightly(argv: NightlyArguments, seams: NightlySeams = {
   } finally {
     stop.release();
   }
-}
-
-function printSchema(argv: NightlyArguments): number {
-  const ignored = besideSchema(argv);
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot use --schema with ${ignored.join(' ')}: it only prints the schema; leave them out`,
-    );
-  }
-  process.stdout.write(`${JSON.stringify(nightFileJsonSchema(), undefined, 2)}\n`);
-  return EXIT.expected;
 }
 
 async function readFile(file: string | undefined): Promise<{ night: NightRead; base: string }> {

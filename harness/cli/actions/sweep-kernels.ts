@@ -25,6 +25,7 @@ import { beginCampaign, defaultJobs, freshCampaignName, requireOnlyDirectory } f
 import { templatesFor } from './clones.js';
 import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
+import { printSchema } from './print-schema.js';
 import { askedSweep, costText, knownSweep, planSweep } from './sweep-plans.js';
 import {
   comparisonOf,
@@ -47,20 +48,9 @@ const ARMS = 'abcdefghijklmnop'.split('');
  * 128 + its number and draws no map, because the map would be incomplete.
  */
 export async function sweepKernels(argv: SweepArguments): Promise<number> {
-  if (argv.schema) return printSchema(argv);
+  if (argv.schema) return printSchema(variantsFileJsonSchema(), besideSchema(argv));
   const ready = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   return withCampaignLock(ready.directory, () => carryOn(argv, ready));
-}
-
-function printSchema(argv: SweepArguments): number {
-  const ignored = besideSchema(argv);
-  if (ignored.length > 0) {
-    throw usageFault(
-      `cannot use --schema with ${ignored.join(' ')}: it only prints the schema; leave them out`,
-    );
-  }
-  process.stdout.write(`${JSON.stringify(variantsFileJsonSchema(), null, 2)}\n`);
-  return EXIT.expected;
 }
 
 async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promise<number> {

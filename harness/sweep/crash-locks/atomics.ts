@@ -1,6 +1,6 @@
 import type { LockedFact } from '../../model/locked-instructions.js';
 import type { RecordedCall, RecordedWord } from '../../model/recorded-calls.js';
-import { OF_LOCKS } from './lock-functions.js';
+import { OF_LOCKS, roundsOf } from './lock-functions.js';
 
 /** A place with a locked instruction. */
 export interface AtomicPlace {
@@ -12,9 +12,6 @@ export interface AtomicPlace {
   readonly used: boolean;
 }
 
-/** Places that one run records, as for lock functions. */
-const PLACES_OF_A_RUN = 3;
-
 /** All places, in groups, one for each run that records. */
 export function atomicRounds(fact: LockedFact): AtomicPlace[][] {
   const places = fact.functions.flatMap(({ function: inside, instructions }) =>
@@ -22,9 +19,7 @@ export function atomicRounds(fact: LockedFact): AtomicPlace[][] {
       (instruction): AtomicPlace => ({ in: inside, ...instruction }),
     ),
   );
-  return Array.from({ length: Math.ceil(places.length / PLACES_OF_A_RUN) }, (_, round) =>
-    places.slice(round * PLACES_OF_A_RUN, (round + 1) * PLACES_OF_A_RUN),
-  );
+  return roundsOf(places);
 }
 
 /** A place as a recording names it. */

@@ -1,5 +1,6 @@
 import type { LockTaker, LockTakersFact } from '../../model/lock-takers.js';
 import { onCpu, type Stimulus, stimuliFor } from '../../proposal/stimuli.js';
+import { isSameFunction } from '../../proposal/lock-table.js';
 import type { Scenario } from '../../plan/scenario.js';
 import { type Location, LocationSchema, type Step } from '../../trigger/choreography-steps.js';
 import { takingFunctions } from './lock-functions.js';
@@ -67,17 +68,14 @@ export function confirmingTakers(takers: readonly LockTaker[]): Confirming[] {
     const [stimulus] = stimuliFor([taker.in]);
     if (stimulus === undefined || stimulus.reaches.length === 0 || !isNameable(taker)) return [];
     const untried = stimulus.tried.startsWith('untried') ? 1 : 0;
-    return [{ taker, stimulus, rank: untried * 100 + stimulus.reaches.indexOf(plainOf(taker.in)) }];
+    const place = stimulus.reaches.findIndex((reached) => isSameFunction(reached, taker.in));
+    return [{ taker, stimulus, rank: untried * 100 + place }];
   });
   const sorted = rated.toSorted((one, other) => one.rank - other.rank);
   const first = sorted.filter(
     ({ taker }, index) => sorted.findIndex((one) => one.taker.in === taker.in) === index,
   );
   return first.slice(0, MOST_PLACES).map(({ taker, stimulus }) => ({ taker, stimulus }));
-}
-
-function plainOf(name: string): string {
-  return name.replace(/\..*$/, '');
 }
 
 /** Names come out of the guest: not every one is what a script can have. */

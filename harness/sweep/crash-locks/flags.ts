@@ -1,15 +1,17 @@
 import { dataPlaceText, type RecordedCall } from '../../model/recorded-calls.js';
 import type { LockedFact } from '../../model/locked-instructions.js';
-import { entryOf } from '../../stacks/cpu-stack.js';
 import { type AtomicPlace, atomicRounds, type AtomicUse, placeName, useOf } from './atomics.js';
 import {
   type CrashLock,
   type LockSite,
   mergedSites,
-  PHASES,
+  ownedData,
+  ownedName,
   type Phase,
+  phaseOf,
+  PHASES,
   type Recording,
-  SHOOTDOWN,
+  siteOf,
 } from './locks.js';
 
 /** A locked instruction of the crash path that is no take of a named flag, or one that was not executed. */
@@ -41,9 +43,7 @@ export function crashFlags(
   { recordings, crasher }: { readonly recordings: readonly Recording[]; readonly crasher: number },
 ): CrashFlags {
   const stops = recordings.flatMap(({ facts }) =>
-    facts.flatMap((fact): Stop[] =>
-      fact.calls.map((call) => ({ call, phase: fact.to === SHOOTDOWN ? PHASES[0] : PHASES[1] })),
-    ),
+    facts.flatMap((fact): Stop[] => fact.calls.map((call) => ({ call, phase: phaseOf(fact) }))),
   );
   const all = stops.map(({ call }) => call);
   const flags = new Map<string, { readonly flag: CrashLock; readonly sites: LockSite[] }>();
@@ -57,7 +57,8 @@ export function crashFlags(
       const name = flagName(call, crasher);
       const known = flags.get(name) ?? { flag: flagOf(call, { name, crasher }), sites: [] };
       flags.set(name, known);
-      known.sites.push(siteOf(call, phase));
+      const how = howOf(call);
+      known.sites.push(siteOf(call, { function: how, how, phase }));
     }
     const [use = 'not executed'] = [...uses].filter((one) => one !== 'take');
     if (!uses.has('take')) atomics.push(atomicOf(place, { use, here, crasher }));
@@ -72,9 +73,7 @@ export function crashFlags(
 function flagName({ data, word }: RecordedCall, crasher: number): string {
   const bit = word?.bit === undefined ? '' : ` bit ${word.bit}`;
   if (data === undefined) return bit;
-  const place = `${dataPlaceText(data)}${bit}`;
-  if (data.cpu === undefined) return place;
-  return `${place} of ${data.cpu === crasher ? 'the panicking CPU' : 'another CPU'}`;
+  return ownedName(`${dataPlaceText(data)}${bit}`, data.cpu, crasher);
 }
 
 function flagOf(
@@ -82,23 +81,14 @@ function flagOf(
   { name, crasher }: { readonly name: string; readonly crasher: number },
 ): CrashLock {
   if (data === undefined || word?.writes === undefined) throw new Error(`${name} is no flag`);
-  const { symbol, offset, cpu } = data;
-  const of = cpu === undefined ? {} : ownerOf(cpu, crasher);
   const { bytes, was, writes: to } = word;
   // -1 is no CPU: then the owner's number is what replaces it.
   const isCpu = BigInt.asIntN(8 * bytes, BigInt(was)) === -1n && BigInt(to) === BigInt(crasher);
-  return { name, kind: 'flag', data: { symbol, offset, ...of }, sites: [], word: { bytes, was, to, isCpu } };
+  return { name, kind: 'flag', data: ownedData(data, crasher), sites: [], word: { bytes, was, to, isCpu } };
 }
 
-function ownerOf(cpu: number, crasher: number) {
-  return cpu === crasher ? ({ of: 'panicking' } as const) : ({ of: 'other', cpu } as const);
-}
-
-function siteOf(call: RecordedCall, phase: Phase): LockSite {
-  const { word, from, stack, interrupts, count } = call;
-  const how = word?.instruction === 'bts' || word?.instruction === 'xchg' ? word.instruction : 'cmpxchg';
-  const inNmi = stack.some((name) => entryOf(name) === 'nmi');
-  return { function: how, how, from, stack, interrupts, inNmi, phase, count };
+function howOf({ word }: RecordedCall): 'cmpxchg' | 'bts' | 'xchg' {
+  return word?.instruction === 'bts' || word?.instruction === 'xchg' ? word.instruction : 'cmpxchg';
 }
 
 function atomicOf(

@@ -1,3 +1,5 @@
+import { MOST_PLACES } from '../../trigger/choreography-steps.js';
+
 /** What a lock is, by the functions that take it. */
 export const LOCK_KINDS = ['spinlock', 'rwlock', 'mutex', 'semaphore', 'rwsem', 'rt-spinlock'] as const;
 export type LockKind = (typeof LOCK_KINDS)[number];
@@ -76,11 +78,12 @@ export const TAKES: Readonly<Record<LockKind, { readonly function: string; reado
   'rt-spinlock': { function: 'rt_spin_trylock', returns: 1 },
 };
 
-/** Places that one run records: x86 has four breakpoints, of which the end takes one. */
-const PLACES_OF_A_RUN = 3;
+/** Places of a recording in groups, one for each run. */
+export function roundsOf<Place>(places: readonly Place[]): Place[][] {
+  return Array.from({ length: Math.ceil(places.length / MOST_PLACES) }, (_, round) =>
+    places.slice(round * MOST_PLACES, (round + 1) * MOST_PLACES),
+  );
+}
 
 /** The functions in groups, one for each run that records. */
-export const ROUNDS: readonly (readonly LockFunction[])[] = Array.from(
-  { length: Math.ceil(LOCK_FUNCTIONS.length / PLACES_OF_A_RUN) },
-  (_, round) => LOCK_FUNCTIONS.slice(round * PLACES_OF_A_RUN, (round + 1) * PLACES_OF_A_RUN),
-);
+export const ROUNDS: readonly (readonly LockFunction[])[] = roundsOf(LOCK_FUNCTIONS);

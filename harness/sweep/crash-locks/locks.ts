@@ -1,4 +1,9 @@
-import { dataPlaceText, type RecordedCall, type RecordedFact } from '../../model/recorded-calls.js';
+import {
+  type DataPlace,
+  dataPlaceText,
+  type RecordedCall,
+  type RecordedFact,
+} from '../../model/recorded-calls.js';
 import { entryOf } from '../../stacks/cpu-stack.js';
 import { baseName } from '../../symbols/index.js';
 import { LOCK_FUNCTIONS, type LockFunction, type LockKind } from './lock-functions.js';
@@ -78,7 +83,7 @@ export function crashLocks(recordings: readonly Recording[]): CrashLock[] {
         const known = locks.get(key) ?? { lock: lockOf(call, { name, taken, crasher }), most: 1, sites: [] };
         const addresses = [...allocated.values()].filter((one) => one === name).length;
         locks.set(key, { ...known, most: Math.max(known.most, addresses) });
-        known.sites.push(siteOf(call, { taken, phase: fact.to === SHOOTDOWN ? PHASES[0] : PHASES[1] }));
+        known.sites.push(siteOf(call, { function: taken.name, how: taken.how, phase: phaseOf(fact) }));
       }
     }
   }
@@ -116,9 +121,7 @@ interface Naming {
 function nameOf(call: RecordedCall, { crasher, allocated, places }: Naming): string {
   const { data, argument } = call;
   if (data !== undefined) {
-    const place = dataPlaceText(data);
-    if (data.cpu === undefined) return place;
-    return `${place} of ${data.cpu === crasher ? 'the panicking CPU' : 'another CPU'}`;
+    return ownedName(dataPlaceText(data), data.cpu, crasher);
   }
   const name = allocated.get(argument) ?? nameOfAllocated(call.from, places);
   allocated.set(argument, name);
@@ -145,17 +148,36 @@ function lockOf(
   { name, taken, crasher }: { name: string; taken: LockFunction; crasher: number },
 ): CrashLock {
   const { kind } = taken;
-  if (data === undefined) return { name, kind, sites: [] };
-  const { symbol, offset, cpu } = data;
-  if (cpu === undefined) return { name, kind, data: { symbol, offset }, sites: [] };
-  const whose = cpu === crasher ? ({ of: 'panicking' } as const) : ({ of: 'other', cpu } as const);
-  return { name, kind, data: { symbol, offset, ...whose }, sites: [] };
+  return { name, kind, ...(data === undefined ? {} : { data: ownedData(data, crasher) }), sites: [] };
 }
 
-function siteOf(call: RecordedCall, { taken, phase }: { taken: LockFunction; phase: Phase }): LockSite {
-  const { from, stack, interrupts, count } = call;
+/** A name in words, `runqueues of the panicking CPU`; `cpu`: of a per-CPU variable. */
+export function ownedName(name: string, cpu: number | undefined, crasher: number): string {
+  if (cpu === undefined) return name;
+  return `${name} of ${cpu === crasher ? 'the panicking CPU' : 'another CPU'}`;
+}
+
+/** A recorded variable, by the role of its CPU where each has one. */
+export function ownedData(
+  { symbol, offset, cpu }: DataPlace,
+  crasher: number,
+): NonNullable<CrashLock['data']> {
+  if (cpu === undefined) return { symbol, offset };
+  return cpu === crasher ? { symbol, offset, of: 'panicking' } : { symbol, offset, of: 'other', cpu };
+}
+
+/** The phase in which a recording was made. */
+export function phaseOf({ to }: Pick<RecordedFact, 'to'>): Phase {
+  return to === SHOOTDOWN ? PHASES[0] : PHASES[1];
+}
+
+/** The site of a recorded stop. */
+export function siteOf(
+  { from, stack, interrupts, count }: RecordedCall,
+  taken: Pick<LockSite, 'function' | 'how' | 'phase'>,
+): LockSite {
   const inNmi = stack.some((name) => entryOf(name) === 'nmi');
-  return { function: taken.name, how: taken.how, from, stack, interrupts, inNmi, phase, count };
+  return { ...taken, from, stack, interrupts, inNmi, count };
 }
 
 /** The function that calls, without offset. */

@@ -102,6 +102,11 @@ export function mappedLocks(
   });
 }
 
+/** What makes locks of several maps one. */
+export function keyOf({ kind, name }: Pick<CrashLock, 'kind' | 'name'>): string {
+  return `${kind} ${name}`;
+}
+
 /** A lock of two kernels. */
 export interface LockRow {
   readonly name: string;
@@ -127,7 +132,6 @@ export interface LockComparison {
 
 /** Compares lock by lock, by kind and name. */
 export function compareLockMaps(baseline: LockMap, candidate: LockMap): LockComparison {
-  const keyOf = ({ kind, name }: MappedLock) => `${kind} ${name}`;
   const keys = [...new Set([...baseline.locks, ...candidate.locks].map(keyOf))];
   const rows = keys.flatMap((key): LockRow[] => {
     const one = baseline.locks.find((lock) => keyOf(lock) === key);

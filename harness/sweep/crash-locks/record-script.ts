@@ -11,12 +11,21 @@ export function recordScenario(round: number, setting: Setting): Scenario {
   const functions = ROUNDS[round];
   if (functions === undefined) throw new RangeError(`no round ${round} of ${ROUNDS.length}`);
   const at = functions.map(({ name }) => name);
+  const summary = `records ${at.join(', ')} from panic() to the jump`;
+  return recording(recordName(round, setting), { summary, setting }, at);
+}
+
+/** Records places of the crash path, up to the shootdown and from there to the jump. */
+function recording(
+  name: string,
+  head: { readonly summary: string; readonly setting: Setting },
+  at: Location[],
+): Scenario {
   const record = (to: Location): Step => ({
     record: { role: 'crasher', at, to, missing: 'skip', most: 20_000, withinMs: WITHIN_MS },
   });
-  const summary = `records ${at.join(', ')} from panic() to the jump`;
-  return scenario(recordName(round, setting), { summary, setting }, [
-    ...intoPanic(setting),
+  return scenario(name, head, [
+    ...intoPanic(head.setting),
     record(SHOOTDOWN),
     record('machine_kexec'),
     { release: 'all' },
@@ -40,16 +49,8 @@ export function findName(setting: Pick<Setting, 'context'>): string {
 /** Records what locked instructions do to their words on the crash path. `round` counts from 0. */
 export function atomicsScenario(round: number, places: readonly AtomicPlace[], setting: Setting): Scenario {
   const at = places.map((place): Location => ({ in: place.in, offset: place.offset }));
-  const record = (to: Location): Step => ({
-    record: { role: 'crasher', at, to, missing: 'skip', most: 20_000, withinMs: WITHIN_MS },
-  });
   const summary = `records ${places.map(placeName).join(', ')}`.slice(0, 160);
-  return scenario(atomicsName(round, setting), { summary, setting }, [
-    ...intoPanic(setting),
-    record(SHOOTDOWN),
-    record('machine_kexec'),
-    { release: 'all' },
-  ]);
+  return recording(atomicsName(round, setting), { summary, setting }, at);
 }
 
 export function atomicsName(round: number, setting: Pick<Setting, 'context'>): string {

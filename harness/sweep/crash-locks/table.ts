@@ -1,4 +1,4 @@
-import { type HeldEnd, isFatal, type LockMap, type MappedLock } from './map.js';
+import { type HeldEnd, isFatal, keyOf, type LockMap, type MappedLock } from './map.js';
 import { type Holder, HOLDERS } from './script.js';
 
 /** The map of one variant of the crash path. */
@@ -31,7 +31,6 @@ export interface LockTable {
 /** Puts maps side by side, by kind and name. Rows in which no run was planned are left out. */
 export function lockTable(variants: readonly VariantMap[]): LockTable {
   const locks = variants.flatMap(({ map }) => map.locks);
-  const keyOf = ({ kind, name }: Pick<MappedLock, 'kind' | 'name'>) => `${kind} ${name}`;
   const first = new Map(locks.toReversed().map((lock) => [keyOf(lock), lock]));
   const table = [...new Set(locks.map(keyOf))].flatMap((key): TableRow[] => {
     const lock = first.get(key);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ArgumentSchema } from '../../model/expectation.js';
-import { readYaml } from '../../plan/read-yaml.js';
+import { jsonSchemaOf, readYaml } from '../../plan/read-yaml.js';
 import { NAME } from '../../plan/scenario.js';
 import { CONTEXTS, DEFAULT_CONTEXT } from './contexts.js';
 import { MOST_CPUS, type Setting } from './script.js';
@@ -69,11 +69,8 @@ export function readVariants(text: string, file: string): VariantsFile {
 
 /** The JSON Schema of such files, for editors. */
 export function variantsFileJsonSchema(): object {
-  const { $schema, ...schema } = z.toJSONSchema(VariantsFileSchema, { io: 'input', unrepresentable: 'any' });
-  return {
-    $schema,
+  return jsonSchemaOf(VariantsFileSchema, {
     title: 'crashpath sweep --variants',
     description: 'Variants of the crash path, for crashpath sweep crash-locks (docs/crash-locks.md)',
-    ...schema,
-  };
+  });
 }
