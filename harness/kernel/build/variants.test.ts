@@ -5,6 +5,7 @@ import { findVariant, isVariantName, listVariants } from './variants.js';
 void t.test('the variants that come with crashpath say what they are', async (t) => {
   const variants = await listVariants();
   t.strictSame(Object.fromEntries(variants.map(({ name, appliesTo }) => [name, appliesTo])), {
+    'console-zap': ['6.1'],
     'no-zap': ['6.1', '6.12'],
     seeded: ['6.1'],
     'shutdown-lock': ['6.1'],
