@@ -337,4 +337,6 @@ t.test('the axes of a sweep are those of the guest that was planned', async (t) 
   t.strictSame(of('nr_cpus=2'), { context: 'nmi', cpus: 2 }, 'the kernel does not start the others');
   t.strictSame(of('nosmp'), { context: 'nmi', cpus: 1 });
   t.strictSame(settingOf(madePlan({ cpus: 2 })), { context: 'hardirq', cpus: 2 }, 'near miss');
+  const scenario = firstLockScenario({ context: 'task', cpus: 2, pstore: true });
+  t.strictSame(settingOf({ ...madePlan({ cpus: 2 }), scenario }), { context: 'task', cpus: 2, pstore: true });
 });

@@ -11,6 +11,7 @@ import { type CrashLock, crashLocks, missingFunctions } from '../sweep/crash-loc
 import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { isFatal, type LockMap, mappedLocks } from '../sweep/crash-locks/map.js';
 import { holdOf, holdScenario } from '../sweep/crash-locks/hold-script.js';
+import { hasPstore } from '../sweep/crash-locks/pstore.js';
 import { contextOf, recordScenario } from '../sweep/crash-locks/record-script.js';
 import { type Holder, HOLDERS, type Setting } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
@@ -117,6 +118,7 @@ export async function runLockSweep(
       ...{ schema: 1, sweep: 'crash-locks' },
       ...guestOfMap(target.template),
       context: setting.context,
+      ...(setting.pstore === true ? { pstore: true } : {}),
       append: target.template.append,
       runs: runs.count,
       complete:
@@ -143,14 +145,15 @@ function fatalLocks(
   );
 }
 
-/** The context is that of the scenario from which the guest was planned; a command line may leave vCPUs unused. */
+/** Context and pstore are those of the scenario from which the guest was planned; a command line may leave vCPUs unused. */
 export function settingOf({
   scenario,
   machine,
   append,
 }: Pick<RunPlan, 'scenario' | 'machine' | 'append'>): Setting {
   const cpus = cpusAskedFor(append, machine.cpus)?.count ?? machine.cpus;
-  return { context: contextOf(scenario.name) ?? DEFAULT_CONTEXT, cpus };
+  const pstore = hasPstore(scenario) ? { pstore: true } : {};
+  return { context: contextOf(scenario.name) ?? DEFAULT_CONTEXT, cpus, ...pstore };
 }
 
 /**

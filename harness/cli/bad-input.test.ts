@@ -161,6 +161,11 @@ t.test('values that cannot be', async (t) => {
       says: /cannot use --context "nmi": the sweep nmi-transition has none; leave it out/,
     },
     {
+      words: ['sweep', 'nmi-transition', '-k', host.kernel, '--pstore'],
+      says: /cannot use --pstore: the sweep nmi-transition has none; leave it out/,
+    },
+    { words: ['sweep', '--resume', 'x', '--pstore'], says: /cannot resume "x" with --pstore/ },
+    {
       words: ['sweep', 'crash-locks', '-k', 'a', '--machine-profile', 'x', '--machine-profile', 'y'],
       says: /cannot sweep "crash-locks" on the machines x, y: a map is of one machine/,
     },

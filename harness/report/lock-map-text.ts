@@ -52,12 +52,25 @@ const CONTEXT_WORDS: Readonly<Record<Context, string>> = {
 
 /** The subject of the map, in a few lines. */
 export function lockMapHead(map: LockMap): string[] {
-  const { kernel, cpus, accel, context, append, locks, runs, complete, controls, missing, unrecorded } = map;
+  const {
+    kernel,
+    cpus,
+    accel,
+    context,
+    pstore,
+    append,
+    locks,
+    runs,
+    complete,
+    controls,
+    missing,
+    unrecorded,
+  } = map;
   const capture = kernel.captureRelease === kernel.release ? '' : `, capture kernel ${kernel.captureRelease}`;
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   const lost = controls.filter(({ verdict }) => verdict !== 'captured');
   return [
-    `locks of the crash path: ${safeName(kernel.spec)} (${safeName(kernel.release)}${safeName(capture)}), ${countOf(cpus, 'vCPU')}, ${accel}, panic in ${CONTEXT_WORDS[context]}${append === '' ? '' : `, ${safeName(append)}`}`,
+    `locks of the crash path: ${safeName(kernel.spec)} (${safeName(kernel.release)}${safeName(capture)}), ${countOf(cpus, 'vCPU')}, ${accel}, panic in ${CONTEXT_WORDS[context]}${pstore ? ', pstore (ramoops)' : ''}${append === '' ? '' : `, ${safeName(append)}`}`,
     `${countOf(locks.length, 'lock')}${flagsText(locks)} taken at ${countOf(sites, 'place')}; ${countOf(runs, 'run')}${complete ? '' : '; NOT COMPLETE'}`,
     lost.length === 0
       ? `controls, recorded with no lock held: ${countOf(controls.length, 'run')}, all captured`

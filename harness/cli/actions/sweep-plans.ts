@@ -35,10 +35,11 @@ export async function askedSweep(argv: SweepArguments): Promise<AskedSweep> {
       `cannot sweep "${sweep}" on the machines ${argv.machineProfile.join(', ')}: a map is of one machine; give --machine-profile once`,
     );
   }
-  for (const option of ['context', 'variants'] as const) {
-    if (argv[option] === undefined || sweep === 'crash-locks') continue;
+  for (const option of ['context', 'variants', 'pstore'] as const) {
+    const given = argv[option];
+    if (given === undefined || given === false || sweep === 'crash-locks') continue;
     throw usageFault(
-      `cannot use --${option} "${argv[option]}": the sweep ${sweep} has none; leave it out, or sweep crash-locks`,
+      `cannot use --${option}${given === true ? '' : ` "${given}"`}: the sweep ${sweep} has none; leave it out, or sweep crash-locks`,
     );
   }
   if (sweep === 'crash-locks') requireFewCpus(argv.append ?? '', argv.cpus ?? GUEST_DEFAULTS.cpus);
@@ -69,9 +70,9 @@ export async function planSweep(
     return planTrials(await trialsOf({ ...named, scenario: [firstScenario()] }, options), argv, options);
   }
   const trials: Trial[] = [];
-  const { context = DEFAULT_CONTEXT } = argv;
+  const { context = DEFAULT_CONTEXT, pstore } = argv;
   const alone = {
-    context,
+    ...{ context, pstore },
     cpus: GUEST_DEFAULTS.cpus,
     append: argv.append,
     captureAppend: argv.captureAppend,

@@ -23,6 +23,7 @@ export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions
   kernel: string | undefined;
   'points-most': number | undefined;
   context: Context | undefined;
+  pstore: boolean;
   variants: string | undefined;
   schema: boolean;
 }
@@ -42,6 +43,7 @@ const PLAN_OPTIONS = [
   'baseline',
   'candidate',
   'context',
+  'pstore',
   'variants',
   ...GUEST_PLAN_OPTIONS,
 ] as const satisfies readonly (keyof SweepOptions)[];
@@ -54,6 +56,7 @@ export function fixedBySweep(argv: SweepArguments): string[] {
 /** Options that a file of variants has for each of them, or that one table does not allow. */
 const OF_EACH_VARIANT = [
   'context',
+  'pstore',
   'cpus',
   'append',
   'capture-append',
@@ -83,6 +86,11 @@ function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
       requiresArg: true,
       coerce: oneOf('--context', CONTEXTS),
       describe: `crash-locks: context in which the CPU panics (default ${DEFAULT_CONTEXT}, a timer interrupt)`,
+    })
+    .option('pstore', {
+      type: 'boolean',
+      default: false,
+      describe: 'crash-locks: pstore keeps the log of the panic (needs the module ramoops)',
     })
     .option('variants', {
       ...single(nonEmpty('--variants')),

@@ -43,6 +43,8 @@ export interface LockMap {
   readonly accel: string;
   /** In which the CPU panics. */
   readonly context: Context;
+  /** Present when pstore kept the log of the panic. */
+  readonly pstore?: true;
   /** Command line of the first kernel, without what crashpath adds. */
   readonly append: string;
   readonly runs: number;

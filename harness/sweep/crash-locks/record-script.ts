@@ -61,8 +61,8 @@ export function atomicsName(round: number, setting: Pick<Setting, 'context'>): s
  * The scenario from which a sweep's guests are planned. It needs no other CPU, so that the choice of `cpus` may still be
  * overridden by a machine.
  */
-export function firstLockScenario({ context, cpus }: Setting): Scenario {
-  const first = recordScenario(0, { context, cpus: 1 });
+export function firstLockScenario({ cpus, ...setting }: Setting): Scenario {
+  const first = recordScenario(0, { ...setting, cpus: 1 });
   return { ...first, guest: { ...first.guest, cpus } };
 }
 

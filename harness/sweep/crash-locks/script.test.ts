@@ -50,6 +50,21 @@ t.test('every lock function is recorded once, three in a run, in both phases', a
   );
 });
 
+t.test('with pstore, ramoops has memory of its own, and that it keeps the log is proved', async (t) => {
+  const kept = held(lockOf('ioapic_lock'), 'another', { pstore: true });
+  if (typeof kept === 'string') throw new Error(kept);
+  t.match(kept, {
+    guest: { modules: ['ramoops'], append: 'memmap=0x100000$0x10000000' },
+    prepare: [{ script: /rmmod ramoops && insmod .* mem_address=0x10000000 mem_size=0x100000/ }],
+    prove: [{ read: { path: '/sys/module/pstore/parameters/backend', equals: 'ramoops' } }],
+  });
+  t.match(
+    held(lockOf('ioapic_lock'), 'another'),
+    { guest: { cpus: 2 }, prepare: [], prove: [] },
+    'near miss',
+  );
+});
+
 t.test('a lock that is taken after the shootdown is held by the CPU that is stopped', async (t) => {
   const steps = stepsOf(held(lockOf('ioapic_lock'), 'another'));
   const fired = steps.findIndex((step) => 'fire' in step);

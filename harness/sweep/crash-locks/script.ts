@@ -3,6 +3,7 @@ import { type Scenario, ScenarioSchema } from '../../plan/scenario.js';
 import type { Step } from '../../trigger/choreography-steps.js';
 import { APPROACHES, AT_TIMER, type Context, DEFAULT_CONTEXT } from './contexts.js';
 import { SHOOTDOWN } from './locks.js';
+import { PSTORE } from './pstore.js';
 
 /** Who holds the lock: a CPU that the shootdown stops, or the CPU that panics. */
 export const HOLDERS = ['another', 'itself'] as const;
@@ -11,10 +12,12 @@ export type Holder = (typeof HOLDERS)[number];
 /** The CPU that holds locks, if the panicking one does not. */
 export const OTHER_CPU = 1;
 
-/** The axes of a sweep: in which context the CPU panics, and how many CPUs the kernel runs on. */
+/** The axes of a sweep: in which context the CPU panics, how many CPUs the kernel runs on, and what keeps its log. */
 export interface Setting {
   readonly context: Context;
   readonly cpus: number;
+  /** Whether pstore keeps the kernel's log of a panic, in memory (ramoops). */
+  readonly pstore?: boolean | undefined;
 }
 
 /** The most CPUs of a sweep: each is held by two of a script's 64 steps. */
@@ -81,7 +84,7 @@ export function nameOf({ context }: Pick<Setting, 'context'>, rest: string): str
 /** A scenario of the sweep; `prepare`: steps of its own. */
 export function scenario(
   name: string,
-  { summary, setting: { context, cpus } }: { summary: string; setting: Setting },
+  { summary, setting: { context, cpus, pstore } }: { summary: string; setting: Setting },
   steps: readonly Step[],
   prepare: NonNullable<z.input<typeof ScenarioSchema>['prepare']> = [],
 ): Scenario {
@@ -92,9 +95,16 @@ export function scenario(
     name,
     summary,
     evidence: EVIDENCE,
-    guest: { cpus },
-    prepare: [...(sysctl === undefined ? [] : [{ write: sysctl }]), ...prepare],
-    prove: sysctl === undefined ? [] : [{ read: { path: sysctl.path, equals: sysctl.value } }],
+    guest: { cpus, ...(pstore === true ? PSTORE.guest : {}) },
+    prepare: [
+      ...(sysctl === undefined ? [] : [{ write: sysctl }]),
+      ...(pstore === true ? [PSTORE.prepare] : []),
+      ...prepare,
+    ],
+    prove: [
+      ...(sysctl === undefined ? [] : [{ read: { path: sysctl.path, equals: sysctl.value } }]),
+      ...(pstore === true ? [PSTORE.prove] : []),
+    ],
     // The question is where the crash path ends.
     vmcore: 'nonce',
     trigger: { kind: 'choreography', steps: [...first, ...steps] },

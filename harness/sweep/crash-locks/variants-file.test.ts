@@ -45,4 +45,8 @@ t.test('a mistake is named with its place and a remedy', async (t) => {
   refused(LEAST.replace('crash-locks', 'nmi-transition'), /"v\.yaml:2:8": sweep/);
   refused(`${LEAST}  same: { context: hardirq }\n`, /"v\.yaml:6:9": it is the same crash path as "plain"/);
   t.equal(readVariants(`${LEAST}  near: { append: quiet }\n`, 'v.yaml').variants.length, 2, 'near miss');
+  refused(LEAST.replace('{}', '{ pstore: ramoops }'), /"v\.yaml:5:20": variants\.plain\.pstore/);
+  refused(`${LEAST}  same: { pstore: false }\n`, /it is the same crash path as "plain"/);
+  const [, kept] = readVariants(`${LEAST}  kept: { pstore: true }\n`, 'v.yaml').variants;
+  t.equal(kept?.pstore, true, 'another crash path');
 });

@@ -12,6 +12,7 @@ const commandLine = z.string().max(1024);
 const Variant = z.strictObject({
   context: z.enum(CONTEXTS).default(DEFAULT_CONTEXT).describe('Context in which the CPU panics'),
   cpus: z.number().int().min(1).max(MOST_CPUS).default(2).describe('Number of vCPUs'),
+  pstore: z.boolean().optional().describe('Whether pstore keeps the log of the panic (ramoops)'),
   append: commandLine.optional().describe("Appended to the first kernel's command line"),
   captureAppend: commandLine.optional().describe("Appended to the capture kernel's command line"),
 });
@@ -53,12 +54,13 @@ export function readVariants(text: string, file: string): VariantsFile {
     seeAlso: 'docs/crash-locks.md',
   });
   const variants = Object.entries(value.variants).map(
-    ([name, { context, cpus, append, captureAppend }]): Variant => ({
+    ([name, { context, cpus, pstore, append, captureAppend }]): Variant => ({
       ...{ name, context, cpus, append, captureAppend },
+      ...(pstore === true ? { pstore } : {}),
     }),
   );
-  const keyOf = ({ context, cpus, append, captureAppend }: Variant) =>
-    JSON.stringify([context, cpus, append, captureAppend]);
+  const keyOf = ({ context, cpus, pstore, append, captureAppend }: Variant) =>
+    JSON.stringify([context, cpus, pstore ?? false, append, captureAppend]);
   for (const [index, variant] of variants.entries()) {
     const same = variants.slice(0, index).find((other) => keyOf(other) === keyOf(variant));
     if (same === undefined) continue;
