@@ -7,6 +7,7 @@ import { BUNDLE } from './words/bundle.js';
 import type { GroupWords, WordsOf } from './words/command-words.js';
 import { COMPARE } from './words/compare.js';
 import { COMPLETION } from './words/completion-script.js';
+import { CRASHKERNEL_SIZE } from './words/crashkernel-size.js';
 import { DIFF } from './words/diff.js';
 import { DOCTOR } from './words/doctor.js';
 import { HISTORY } from './words/history.js';
@@ -35,6 +36,11 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
       command(COMPARE, async (argv) => (await import('./actions/compare-kernels.js')).compareKernels(argv)),
     )
     .command(command(SWEEP, async (argv) => (await import('./actions/sweep-kernels.js')).sweepKernels(argv)))
+    .command(
+      command(CRASHKERNEL_SIZE, async (argv) =>
+        (await import('./actions/crashkernel-size.js')).crashkernelSize(argv),
+      ),
+    )
     .command(command(NIGHTLY, async (argv) => (await import('./actions/run-nightly.js')).runNightly(argv)))
     .command(command(BISECT, async (argv) => (await import('./actions/bisect.js')).bisectKernels(argv)))
     .command(

@@ -5,7 +5,7 @@ import { RunPlanSchema } from './run-plan.js';
 import { madePlan } from '../testing/builders/runs.js';
 import { limitsFor } from './limits.js';
 import { MachineProfileSchema } from './machine-profile.js';
-import { type GuestChoices, makePlan, renamedPlan } from './make-plan.js';
+import { type GuestChoices, makePlan, renamedPlan, reservingPlan } from './make-plan.js';
 import { qemuArguments, RUN_FILES } from '../machine/qemu/arguments.js';
 
 const { scenario: SCENARIO, kernel } = madePlan();
@@ -208,6 +208,15 @@ void t.test('a plan for another run of the same guest: its name, everywhere, and
   t.equal(after(renamed.qemu.args, '-name'), 'crashpath-r-1.2');
   t.match(renamed, { runId: 'r-1.2', nonce: 'cp-2' });
   t.strictSame(renamedPlan(renamed, { runId: 'r-1', nonce: 'cp-1' }), made);
+  const smaller = reservingPlan(made, 24);
+  t.match(smaller.append, /(^| )crashkernel=24M$/);
+  t.equal(smaller.append.match(/crashkernel=/g)?.length, 1, 'what was reserved before is not');
+  t.equal(smaller.qemu.args[smaller.qemu.args.indexOf('-append') + 1], smaller.append);
+  t.strictSame(
+    smaller.qemu.args.filter((word) => word !== smaller.append),
+    made.qemu.args.filter((word) => word !== made.append),
+    'nothing else is changed',
+  );
 });
 
 void t.test("a profile's command lines are those of the accelerator", async (t) => {

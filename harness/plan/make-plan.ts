@@ -157,6 +157,14 @@ export function renamedPlan(plan: RunPlan, { runId, nonce }: Pick<RunIdentity, '
   return { ...plan, runId, nonce, qemu: { ...plan.qemu, args } };
 }
 
+/** The same guest with a plain `crashkernel=` of so many MiB, whatever the command line reserves otherwise. */
+export function reservingPlan(plan: RunPlan, mib: number): RunPlan {
+  const others = wordsOf(plan.append).filter((word) => keyOf(word) !== 'crashkernel');
+  const append = [...others, ...crashkernelWords(`${mib}M`)].join(' ');
+  const args = plan.qemu.args.map((word) => (word === plan.append ? append : word));
+  return { ...plan, append, qemu: { ...plan.qemu, args } };
+}
+
 /** crashpath's own words for both kernels: the console under test. */
 const CONSOLE = 'console=ttyS0,115200';
 

@@ -6,6 +6,7 @@ import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { GUEST_LIMITS } from '../plan/guest-defaults.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { UntilSchema } from '../plan/until.js';
 import { PackedPlansSchema, packPlans } from './packed-plans.js';
@@ -42,6 +43,15 @@ const CampaignSchema = z.object({
   variants: z.array(z.string().max(64)).max(64).optional(),
   /** When a cell has enough runs; absent: when all have ended. */
   until: UntilSchema.optional(),
+  /** Of a search of the smallest crash kernel, MiB. */
+  sizes: z
+    .object({
+      least: z.number().int().min(1),
+      most: z.number().int().min(1).max(GUEST_LIMITS.memoryMiB.most),
+      step: z.number().int().min(1),
+      captures: z.number().int().min(1).max(1_000),
+    })
+    .optional(),
   plans: PackedPlansSchema,
   /** The same runs as they are planned for each host, when hosts were named; `local` is this one. */
   hosts: z

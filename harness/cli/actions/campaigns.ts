@@ -19,6 +19,8 @@ export interface NewCampaign {
   readonly file?: Campaign['file'] | undefined;
   /** Of a sweep of variants: their names, in the order of the plans. */
   readonly variants?: Campaign['variants'] | undefined;
+  /** Of a search of the smallest crash kernel: where it searches. */
+  readonly sizes?: Campaign['sizes'] | undefined;
   /** When a cell of it has enough runs. */
   readonly until?: Campaign['until'] | undefined;
   /** Plans its runs, which may fetch and build kernels. */
@@ -36,6 +38,7 @@ export async function beginCampaign({
   out,
   file,
   variants,
+  sizes,
   until,
   plan,
   hosts: hostsOf,
@@ -53,6 +56,7 @@ export async function beginCampaign({
     createdAt,
     ...(file === undefined ? {} : { file }),
     ...(variants === undefined ? {} : { variants }),
+    ...(sizes === undefined ? {} : { sizes }),
     ...(until === undefined ? {} : { until }),
     plans,
     ...(hosts === undefined ? {} : { hosts }),

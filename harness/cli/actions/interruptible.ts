@@ -40,10 +40,12 @@ export function interruptible(): Interruptible {
   };
 }
 
+type ResumableCommand = 'run' | 'hunt' | 'compare' | 'sweep' | 'bisect' | 'crashkernel-size';
+
 /** Prints how a stopped campaign is resumed; `command` is the one that began it. Returns the exit code. */
 export function stoppedBy(
   { name, number }: Caught,
-  { command, directory }: { command: 'run' | 'hunt' | 'compare' | 'sweep' | 'bisect'; directory: string },
+  { command, directory }: { command: ResumableCommand; directory: string },
 ): number {
   const resume = `crashpath ${command} --resume ${relative('.', directory)}`;
   complain(`crashpath: stopped by ${name}; to resume: ${resume}`);

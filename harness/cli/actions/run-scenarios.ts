@@ -181,6 +181,10 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
   requireOnlyDirectory(reference, 'a campaign', fixedByCampaign(argv));
   const directory = resolve(reference);
   const campaign = await readCampaign(directory);
+  if (campaign.sizes !== undefined)
+    throw usageFault(
+      `cannot resume campaign "${reference}": it is a search of a size; continue it with crashpath crashkernel-size --resume`,
+    );
   if (argv.dryRun) {
     const { begun } = await readBegun(directory, { repair: false });
     return printCommands(remainingPlans(campaign.plans, begun, freshNonce));

@@ -6,6 +6,7 @@ import { BUNDLE } from './bundle.js';
 import type { CommandWords, GroupWords } from './command-words.js';
 import { COMPLETION } from './completion-script.js';
 import { COMPARE } from './compare.js';
+import { CRASHKERNEL_SIZE } from './crashkernel-size.js';
 import { DIFF } from './diff.js';
 import { DOCTOR } from './doctor.js';
 import { HISTORY } from './history.js';
@@ -30,6 +31,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   hunt: HUNT,
   compare: COMPARE,
   sweep: SWEEP,
+  'crashkernel-size': CRASHKERNEL_SIZE,
   nightly: NIGHTLY,
   bisect: BISECT,
   'bisect-step': BISECT_STEP,
