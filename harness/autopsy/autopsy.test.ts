@@ -1,6 +1,7 @@
 import t from 'tap';
 import { AutopsySchema } from '../model/autopsy.js';
 import { recordedMachine } from '../testing/recordings/still-machines.js';
+import { stackLines } from '../report/autopsy-text.js';
 import { autopsyOf } from './autopsy.js';
 
 const NO_ZAP = 'ioapic-lock-6.1-no-zap';
@@ -72,6 +73,38 @@ void t.test('a function that was interrupted before it took the lock, or after i
   // The unlock has not been called yet.
   recorded.replaceWords(recorded.address('mask_ioapic_irq', 0x17), recorded.address('mask_ioapic_irq', 0x38));
   t.match((await autopsyOf(recorded.machine)).waits, [{ holder: { vcpu: 0, certain: true } }]);
+});
+
+void t.test('where no stack shows the holder, it is who was made to take the lock', async (t) => {
+  const recorded = recordedMachine(NO_ZAP);
+  const held = recorded.address('mask_ioapic_irq', 0x17);
+  recorded.replaceWords(held, recorded.address('mask_ioapic_irq', 0x12));
+  const taken = { function: '_raw_spin_trylock', vcpu: 0, address: recorded.address('ioapic_lock') };
+  const { waits, findings } = await autopsyOf({ ...recorded.machine, taken: [taken] });
+  t.match(waits, [
+    {
+      holder: {
+        vcpu: 0,
+        certain: false,
+        proof: /made it take the lock by _raw_spin_trylock\(\), .* 0x00000001$/,
+      },
+    },
+  ]);
+  t.match(findings[0], /spins on ioapic_lock, probably held by vCPU 0, which sits in crash_nmi_callback$/);
+  const other = await autopsyOf({ ...recorded.machine, taken: [{ ...taken, address: taken.address + 8n }] });
+  t.match(other.findings[0], /no stack shows who holds it$/, 'another lock');
+  const shown = await autopsyOf({ ...recordedMachine(NO_ZAP).machine, taken: [{ ...taken, vcpu: 1 }] });
+  t.match(shown.waits, [{ holder: { vcpu: 0, certain: true } }], 'a stack is better');
+});
+
+void t.test('a vCPU that is held runs nowhere', async (t) => {
+  const { machine } = recordedMachine(NO_ZAP);
+  const autopsy = await autopsyOf({ ...machine, held: new Set([0]) });
+  t.strictSame(AutopsySchema.parse(autopsy), autopsy, 'it can be stored');
+  const [held, free] = autopsy.vcpus;
+  t.equal(held?.held, true);
+  t.equal(held === undefined ? '' : stackLines(held, []).at(-1), '---held by the choreography here---');
+  t.notOk('held' in (free ?? {}), 'near miss');
 });
 
 void t.test('a lock without a symbol is named by its address', async (t) => {

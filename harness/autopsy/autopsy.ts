@@ -15,7 +15,7 @@ import { readVcpus } from '../timeline/vcpus.js';
 import type { Debugger } from './debugger.js';
 import { findingsOf, loopText, type SeenVcpu } from './findings.js';
 import { loopAt } from './loop-at.js';
-import { lockFlows, type StackedVcpu, stackedVcpu } from './stacked-vcpu.js';
+import { certainFunctions, lockFlows, type StackedVcpu, stackedVcpu } from './stacked-vcpu.js';
 import { waitOf } from './waits.js';
 
 /** A kernel of the stopped machine, with its symbols at this boot's addresses. */
@@ -52,6 +52,18 @@ export interface StillMachine {
   readonly controllers?: ControllerTexts | undefined;
   /** vCPUs whose registers are lost, as they were last seen: KVM has re-initialised them. */
   readonly lost?: readonly VcpuState[] | undefined;
+  /** vCPUs that a choreography holds where they are. */
+  readonly held?: ReadonlySet<number> | undefined;
+  /** Locks that a choreography made vCPUs take, by calls that returned as such calls do. */
+  readonly taken?: readonly TakenLock[] | undefined;
+}
+
+/** A lock that a directed call took. */
+export interface TakenLock {
+  readonly address: bigint;
+  readonly vcpu: number;
+  /** What was called: `_raw_spin_trylock`. */
+  readonly function: string;
 }
 
 /** Longest texts, as the schema has them. */
@@ -73,6 +85,7 @@ export async function autopsyOf(machine: StillMachine): Promise<Autopsy> {
   };
   for (const seen of all.slice(0, MOST_VCPUS)) read.push(await readVcpu(seen, { machine, unknown, flows }));
   for (const one of read) await inspect(one, read);
+  for (const one of read) one.wait = withTaker(one.wait, { read, taken: machine.taken ?? [] });
   unknown.push(...missingSymbols(read, machine));
   const interrupts = controllers === undefined ? [] : controllerLines(controllers);
   if (controllers === undefined && machine.dumped === undefined)
@@ -144,6 +157,7 @@ async function readVcpu(now: VcpuState, { machine, unknown, flows }: Reader): Pr
     vcpu,
     place,
     state,
+    held: machine.held?.has(vcpu) === true,
     seen,
     rip: BigInt(`0x${seen.rip}`),
     wait: undefined,
@@ -190,6 +204,27 @@ async function inspect(one: ReadVcpu, all: readonly ReadVcpu[]): Promise<void> {
   if (one.state === 'running') one.loop = await stacked.run(loopAt(stacked.registers, stacked));
 }
 
+/** Where no stack shows the holder of a lock: who was made to take it. Its word must still show that it is taken. */
+function withTaker(
+  found: SeenVcpu['wait'],
+  { read, taken }: { readonly read: readonly ReadVcpu[]; readonly taken: readonly TakenLock[] },
+): SeenVcpu['wait'] {
+  const { address, word } = found?.wait.lock ?? {};
+  if (found?.taken !== true || found.wait.holder !== undefined || address === undefined || word === undefined)
+    return found;
+  const by = taken.findLast((one) => one.address === BigInt(`0x${address}`));
+  if (by === undefined) return found;
+  const stacked = read.find(({ vcpu }) => vcpu === by.vcpu)?.stacked;
+  const sitsIn = stacked === undefined ? undefined : certainFunctions(stacked)[0];
+  const holder = {
+    vcpu: by.vcpu,
+    ...(sitsIn === undefined || by.vcpu === found.wait.vcpu ? {} : { sitsIn }),
+    proof: `the choreography made it take the lock by ${by.function}(), and the lock's word is 0x${word}`,
+    certain: false,
+  };
+  return { ...found, wait: { ...found.wait, holder } };
+}
+
 function missingSymbols(read: readonly ReadVcpu[], { kernels }: StillMachine): string[] {
   return SIDES.flatMap((side) => {
     const place = side === 'capture' ? 'capture-kernel' : 'first-kernel';
@@ -201,7 +236,7 @@ function missingSymbols(read: readonly ReadVcpu[], { kernels }: StillMachine): s
 }
 
 function vcpuOf(
-  { seen, state, registers, stacked, noStack, loop, wait }: ReadVcpu,
+  { seen, state, held, registers, stacked, noStack, loop, wait }: ReadVcpu,
   unknownRegisters: ReadonlySet<string> = new Set(),
 ): AutopsyVcpu {
   const trace = stacked?.trace;
@@ -210,6 +245,7 @@ function vcpuOf(
   return {
     vcpu: seen.index,
     state,
+    ...(held ? { held } : {}),
     interruptsOn: seen.interruptsOn,
     place: seen.place,
     registers: Object.fromEntries(

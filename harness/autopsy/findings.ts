@@ -11,6 +11,8 @@ export interface SeenVcpu {
   readonly vcpu: number;
   readonly place: Place;
   readonly state: 'parked' | 'asleep' | 'running' | 'off' | 'unknown';
+  /** The choreography holds it where it is. */
+  readonly held: boolean;
   readonly rip: bigint;
   readonly stacked: StackedVcpu | undefined;
   readonly wait: FoundWait | undefined;
@@ -31,22 +33,36 @@ export function findingsOf(vcpus: readonly SeenVcpu[]): string[] {
       return text === undefined ? [] : [{ text, rank: rankOf(vcpu) }];
     })
     .toSorted((one, other) => other.rank - one.rank);
-  return ranked.map(({ text }) => text);
+  // Of several CPUs that panic, those that stop themselves explain nothing; alone it is where the crash ended.
+  const stopped = ranked.some(({ rank }) => rank >= CRASHES) ? [] : vcpus.flatMap(selfStopText);
+  return [...stopped, ...ranked.map(({ text }) => text)];
+}
+
+const CRASHES = 4;
+const SELF_STOP = /^(?:panic_smp_self_stop|nmi_panic_self_stop)(?:\..*)?$/;
+
+function selfStopText({ vcpu, stacked, held }: SeenVcpu): string[] {
+  const name =
+    held || stacked === undefined ? undefined : certainFunctions(stacked).find((one) => SELF_STOP.test(one));
+  return name === undefined
+    ? []
+    : [`vCPU ${vcpu} has stopped itself in ${name}: another CPU has begun to panic, or owns panic_cpu`];
 }
 
 /** A lock that is waited for explains most; then what happens on the crash path. */
-function rankOf({ wait, stacked, place, loop }: SeenVcpu): number {
+function rankOf({ wait, stacked, place, loop, held }: SeenVcpu): number {
+  if (held && wait?.taken !== true) return -1;
   const crashing = stacked !== undefined && isCrashing(certainFunctions(stacked));
   return (
     (wait?.taken === true ? 8 : 0) +
-    (crashing || crashPathRank(place) > 0 ? 4 : 0) +
+    (crashing || crashPathRank(place) > 0 ? CRASHES : 0) +
     (wait?.wait.holder === undefined ? 0 : 2) +
     (loop === undefined ? 0 : 1)
   );
 }
 
 function findingOf(seen: SeenVcpu): string | undefined {
-  const { vcpu, place, state, rip, stacked, wait, loop } = seen;
+  const { vcpu, place, state, rip, stacked, wait, loop, held } = seen;
   if (wait !== undefined) return waitText(wait, state);
   if (state === 'off' || place === 'user' || place === 'firmware') return undefined;
   if (stacked === undefined) {
@@ -60,6 +76,7 @@ function findingOf(seen: SeenVcpu): string | undefined {
   const callers = functions.slice(1, 1 + MOST_CALLERS);
   const below = callers.length === 0 ? '' : `, called by ${callers.join(' < ')}`;
   const kernel = place === 'capture-kernel' ? ' of the capture kernel' : '';
+  if (held) return `vCPU ${vcpu} is held by the choreography in ${label}${kernel}${below}`;
   if (loop !== undefined && state === 'running')
     return `vCPU ${vcpu} loops in ${label}${kernel}, ${loopText(loop, stacked)}${below}`;
   return `vCPU ${vcpu} ${DOES[state]} in ${label}${kernel}${below}`;

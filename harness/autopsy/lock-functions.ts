@@ -18,6 +18,17 @@ const GIVES =
 /** Code that the compiler made of guard(lock) (include/linux/cleanup.h, v6.12), and functions that take locks by name. */
 const WRAPS = /(?:_constructor|lock|_irqsave)(?:\.|$)/;
 
+/**
+ * Whether a call of a lock function took the lock, by its result: a trylock returns 1, but down_trylock() 0 and those that
+ * can be interrupted 0 (kernel/locking, v6.1).
+ */
+export function takesBy(name: string, returned: bigint): boolean {
+  const effect = lockEffectOf(name);
+  if (effect !== 'tries') return effect === 'takes';
+  const isZero = /^down_trylock|_(?:interruptible|killable|timeout)(?:\.|$)/.test(name);
+  return BigInt.asIntN(32, returned) === (isZero ? 0n : 1n);
+}
+
 /** What a function does to locks, by its name. */
 export function lockEffectOf(name: string): NamedEffect {
   const plain = name.replace(/\..*$/, '');

@@ -77,8 +77,9 @@ export function classify(recorded: readonly RunEvent[], plan: RunPlan): Verdict 
       ...events.filter(({ type }) => type === 'folded'),
     ]),
   ];
-  // A variable that a script has set belongs to the state as much as what it proved.
-  const state = [...factsOf(events, 'proof'), ...factsOf(events, 'set')].toSorted((a, b) => a.atMs - b.atMs);
+  // What a script has set, or made a vCPU take, belongs to the state as much as what it proved.
+  const made = [...factsOf(events, 'set'), ...factsOf(events, 'called')];
+  const state = [...factsOf(events, 'proof'), ...made].toSorted((a, b) => a.atMs - b.atMs);
   const proofs = state.filter((event) => !cited.includes(event));
   const shared = {
     detail: finding.detail,

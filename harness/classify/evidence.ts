@@ -103,6 +103,7 @@ function excerptOf(event: RunEvent): string {
       if (event.fact.fact === 'stack')
         return escapeGuestText(`cpu${event.fact.vcpu}: ${event.fact.line}`, 1000);
       if (event.fact.fact === 'autopsy') return escapeGuestText(autopsyEvidence(event.fact.autopsy), 4000);
+      if (event.fact.fact === 'called') return escapeGuestText(calledText(event.fact), 1000);
       if (event.fact.fact === 'examination') return escapeGuestText(examinationText(event.fact), 4000);
       return escapeGuestText(JSON.stringify(event.fact), 400);
     case 'capture-command-line':
@@ -128,6 +129,13 @@ function autopsyEvidence({ findings, vcpus }: Autopsy): string {
   return [...findings, ...stacks].join(' | ');
 }
 
+/** `_raw_spin_trylock(ioapic_lock+0x0/0x8) on vCPU 1 returned 0x1`. */
+function calledText({ function: name, args, names = args, vcpu, returned }: Called): string {
+  const on = vcpu === undefined ? '' : ` on vCPU ${vcpu}`;
+  return `${name}(${names.join(', ')})${on} returned ${returned}`;
+}
+
+type Called = Extract<HostFact, { fact: 'called' }>;
 type Examination = Extract<HostFact, { fact: 'examination' }>;
 
 /** The whole argument: what was found, and what was seen of each vCPU. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { HostFact } from '../model/record.js';
 import { verdictOf } from '../testing/recordings/fixtures.js';
 import { CAPTURE_START_RIP, firedRun, MadeRun, vmcoreFrame } from '../testing/builders/runs.js';
 import { ABSENT, captured, DEADLINE, PLAN, sampled } from '../testing/builders/verdicts.js';
@@ -40,6 +41,36 @@ void t.test('the ladder: seen, implied, and not implied', async (t) => {
     times.toSorted((a, b) => a - b),
     'times never go back',
   );
+});
+
+void t.test('what a log in memory tells of was reached before it was read', async (t) => {
+  const panic = '[    9.000000] Kernel panic - not syncing: made\n';
+  const log = { fact: 'kernel-log', side: 'production', text: panic } as const;
+  const of = (run: MadeRun) =>
+    verdictOf(run.end().records, PLAN).phases.filter(({ phase }) => phase === 'panic-entered');
+  const [read] = of(firedRun().host(DEADLINE).host(log));
+  t.equal(read?.how, 'read');
+  const [implied] = of(firedRun().captureHello().control(vmcoreFrame()).host(log));
+  t.equal(implied?.how, 'implied', 'a later rung was seen before');
+  const [seen] = of(firedRun().console(panic).host(DEADLINE).host(log));
+  t.equal(seen?.how, 'observed', 'near miss');
+});
+
+void t.test('what a script made a vCPU take is cited', async (t) => {
+  const called: Extract<HostFact, { fact: 'called' }> = {
+    fact: 'called',
+    function: '_raw_spin_trylock',
+    args: ['0xffffffff815b12c8'],
+    returned: '0x1',
+  };
+  const cited = (fact: HostFact) =>
+    verdictOf(captured().host(fact).end().records, PLAN).evidence.flatMap(({ what, excerpt }) =>
+      what === 'called' ? [excerpt] : [],
+    );
+  t.strictSame(cited(called), ['_raw_spin_trylock(0xffffffff815b12c8) returned 0x1'], 'an older recording');
+  t.strictSame(cited({ ...called, names: ['ioapic_lock+0x0/0x8'], vcpu: 1 }), [
+    '_raw_spin_trylock(ioapic_lock+0x0/0x8) on vCPU 1 returned 0x1',
+  ]);
 });
 
 void t.test('evidence points at the bytes that it quotes', async (t) => {

@@ -84,17 +84,20 @@ export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent |
   }
   const top = Math.max(-1, ...[...seen.keys()].map(rungOf), impliedRung(events));
   const reached: PhaseReached[] = [];
-  let impliedAtMs = topTime(events, seen);
+  // Of the rung above; of the highest one, none is known.
+  let boundMs = Number.POSITIVE_INFINITY;
   for (const phase of PHASES.toReversed()) {
     if (rungOf(phase) > top) continue;
     const sign = seen.get(phase);
     if (sign !== undefined) {
-      // A log that was read from memory tells that it happened, and not when: no later than the next rung.
-      const late = isFromLog(sign) && sign.atMs > impliedAtMs;
-      impliedAtMs = late ? impliedAtMs : sign.atMs;
-      reached.push({ phase, atMs: impliedAtMs, how: 'observed' });
+      // A log that was read from memory, or a sample of a vCPU that was stopped long before, tells that it happened, and not
+      // when: no later than the next rung.
+      const late = sign.atMs > boundMs;
+      boundMs = Math.min(boundMs, sign.atMs);
+      reached.push({ phase, atMs: boundMs, how: late ? 'implied' : isFromLog(sign) ? 'read' : 'observed' });
     } else if (IMPLIABLE.has(phase) && !(phase === 'cpus-shot-down' && ranOn(events))) {
-      reached.push({ phase, atMs: impliedAtMs, how: 'implied' });
+      boundMs = Math.min(boundMs, topTime(events, seen));
+      reached.push({ phase, atMs: boundMs, how: 'implied' });
     }
   }
   return reached.toReversed();

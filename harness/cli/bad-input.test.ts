@@ -83,7 +83,16 @@ t.test('words that do not exist', async (t) => {
       words: [command, 'x', '--json', '--dry-run'],
       says: /cannot use --json with --dry-run: a dry run prints no JSON; leave one out/,
     })),
-    { words: ['frobnicate'], says: /there are run, hunt, compare, sweep, nightly, .*, list, show/ },
+    {
+      words: ['frobnicate'],
+      says: /there are run, hunt, compare, sweep, crashkernel-size, nightly, .*, list, show/,
+    },
+    {
+      words: ['crash-locks', '-k', 'stock'],
+      says: /"crash-locks": .* it is a sweep: crashpath sweep crash-locks/,
+    },
+    { words: ['rum', '-k', 'stock'], says: /"rum": there is no such command; did you mean "run"\?/ },
+    { words: ['run', '-K', 'stock'], says: /"-K": there is no such option/ },
     {
       words: ['kernel'],
       says: /name a kernel command: show, list, available, rm, build, variants or crash-points/,

@@ -37,5 +37,9 @@ t.test('a sweep is resumed as what it is, or refused', async (t) => {
     const ended = await host.crashpath(['sweep', ...words]);
     t.match(ended, { exitCode: 64, stdout: '', stderr: says });
   }
+  for (const sweep of ['locks', 'nmis', 'both']) {
+    const ended = await host.crashpath(['run', '--resume', sweep]);
+    t.match(ended, { exitCode: 64, stderr: /it is a sweep; continue it with crashpath sweep --resume/ });
+  }
   t.strictSame(await treeOf(host.here), before, 'nothing was written');
 });

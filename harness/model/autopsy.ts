@@ -34,6 +34,8 @@ export const AutopsyVcpuSchema = z.object({
   vcpu: z.number().int().nonnegative(),
   /** `parked`: halted with interrupts off; `asleep`: halted with interrupts on; `off`: never started; `unknown`: a dump does not tell. */
   state: z.enum(['parked', 'asleep', 'running', 'off', 'unknown']),
+  /** The choreography holds it where it is; its state is what it would go on with. */
+  held: z.literal(true).optional(),
   interruptsOn: z.boolean(),
   place: z.enum(PLACES),
   /** By name as QEMU's gdbstub has them (`rip`, `cr3`); those that are known. */

@@ -1,7 +1,7 @@
 /**
- * The phase ladder: the rungs a run climbs, in order. A rung is `observed` when the recording shows it, or
- * `implied` when only a later rung was seen (a stock kernel prints nothing between its panic line and the
- * capture kernel's banner).
+ * The phase ladder: the rungs a run climbs, in order. A rung is `observed` when the recording shows it when it is
+ * reached, `read` when a log in the guest's memory tells of it afterwards, or `implied` when a later rung was seen before it
+ * (a stock kernel prints nothing between its panic line and the capture kernel's banner).
  */
 export const PHASES = [
   'boot',
@@ -25,10 +25,16 @@ export function rungOf(phase: Phase): number {
   return PHASES.indexOf(phase);
 }
 
-/** One rung that was reached: when (ms since the run began), and whether it was observed or implied. */
+/** How a rung is known. */
+export const HOW_REACHED = ['observed', 'read', 'implied'] as const;
+
+/** One rung that was reached: when (ms since the run began), and how that is known. */
 export interface PhaseReached {
   readonly phase: Phase;
-  /** Milliseconds since the start of the run; for an implied rung, the time of the rung that implies it. */
+  /**
+   * Milliseconds since the start of the run; for an implied rung, the time of the rung that implies it; for one that was
+   * read, the time of the reading: it was reached before.
+   */
   readonly atMs: number;
-  readonly how: 'observed' | 'implied';
+  readonly how: (typeof HOW_REACHED)[number];
 }

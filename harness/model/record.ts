@@ -68,6 +68,9 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     fact: z.literal('called'),
     function: z.string(),
     args: z.array(hexadecimal).max(6),
+    /** The arguments by name, `ioapic_lock+0x0/0x8`, or as numbers; absent in older recordings, as is the vCPU. */
+    names: z.array(z.string().max(MOST_NAME_CHARACTERS)).max(6).optional(),
+    vcpu: z.number().int().nonnegative().optional(),
     returned: hexadecimal,
   }),
   TracedFactSchema,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PHASES } from './phase.js';
+import { HOW_REACHED, PHASES } from './phase.js';
 import { STORE_SCHEMA, SymbolFileSchema } from './record.js';
 import { StartSchema } from './start.js';
 import { VERDICT_WORDS } from './verdict.js';
@@ -7,7 +7,7 @@ import { VERDICT_WORDS } from './verdict.js';
 const PhaseReachedSchema = z.object({
   phase: z.enum(PHASES),
   atMs: z.number(),
-  how: z.enum(['observed', 'implied']),
+  how: z.enum(HOW_REACHED),
 });
 
 const EvidenceSchema = z.object({

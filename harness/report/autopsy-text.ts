@@ -53,7 +53,7 @@ function stackText(
   vcpu: AutopsyVcpu,
   { autopsy, colors }: { readonly autopsy: Autopsy; readonly colors: Palette },
 ): string {
-  const state = `${STATES[vcpu.state]} in ${PLACES[vcpu.place] ?? vcpu.place}, interrupts ${vcpu.interruptsOn ? 'on' : 'off'}`;
+  const state = `${vcpu.held === true ? 'held by the choreography' : STATES[vcpu.state]} in ${PLACES[vcpu.place] ?? vcpu.place}, interrupts ${vcpu.interruptsOn ? 'on' : 'off'}`;
   const lines = stackLines(vcpu, autopsy.waits).map((line) => safeSentence(line));
   return [`${colors.bold(`CPU${vcpu.vcpu}:`)} ${colors.dim(state)}`, ...lines].join('\n');
 }
@@ -99,8 +99,9 @@ function hitLine(frame: AutopsyFrame, held: readonly LockWait[]): string {
   return locks.length === 0 ? `---${what} here---` : `---${what} here, with ${locks.join(' and ')} held---`;
 }
 
-function endOf({ state, loop }: AutopsyVcpu, wait: LockWait | undefined): string {
+function endOf({ state, loop, held }: AutopsyVcpu, wait: LockWait | undefined): string {
   if (wait !== undefined) return `---Infinite loop here, waits for ${lockText(wait.lock)}---`;
+  if (held === true) return '---held by the choreography here---';
   if (loop !== undefined) return `---${loop}---`;
   return `---${{ ...STATES, parked: 'halted with interrupts off', asleep: 'halted, interrupts on' }[state]} here---`;
 }

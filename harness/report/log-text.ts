@@ -54,7 +54,7 @@ function crashText(crash: LogCrash, { name, colors, index, crashes }: Around): s
     ...titled(
       'ladder',
       crash.phases.map(({ phase, how, line }) =>
-        how === 'observed' ? `${phase.padEnd(18)} ${at(line)}` : `${phase.padEnd(18)} implied`,
+        how === 'implied' ? `${phase.padEnd(18)} implied` : `${phase.padEnd(18)} ${at(line)}`,
       ),
     ),
     ...titled(

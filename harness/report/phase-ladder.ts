@@ -27,7 +27,7 @@ interface RungIdentity {
 
 /** A rung that the run reached. */
 export interface ReachedRung extends RungIdentity {
-  readonly status: 'observed' | 'implied';
+  readonly status: PhaseReached['how'];
   /** Milliseconds since the run began. */
   readonly atMs: number;
   /**

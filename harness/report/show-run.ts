@@ -159,7 +159,7 @@ function optional(name: string, text: string | undefined): [string, string][] {
   return text === undefined ? [] : [[name, text]];
 }
 
-const MARKS = { observed: '*', implied: '~', 'not-reached': '.' } as const;
+const MARKS = { observed: '*', read: '<', implied: '~', 'not-reached': '.' } as const;
 
 function ladder(result: RunResult, colors: Palette): string {
   const { rungs, last, endMs, tailMs } = phaseLadder(result);
@@ -217,7 +217,7 @@ function logSections(
   { consoleBytes, colors }: { readonly consoleBytes: Buffer; readonly colors: Palette },
 ): string[] {
   return silentLogs(logs, consoleBytes).map(({ side, lines, total }) => {
-    const title = `${colors.bold('kernel log')}  of the ${KERNELS[side]} kernel, read from its memory: its console was silent; the last ${lines.length} of ${total} lines`;
+    const title = `${colors.bold('kernel log')}  of the ${KERNELS[side]} kernel, read from its memory: its console does not have all of it; the last ${lines.length} of ${total} lines`;
     return [title, ...lines.map((line) => `  ${line}`.trimEnd())].join('\n');
   });
 }

@@ -1,7 +1,8 @@
-import type { AutopsiedKernel } from '../autopsy/autopsy.js';
+import type { AutopsiedKernel, TakenLock } from '../autopsy/autopsy.js';
 import { isDebuggerError } from '../autopsy/debugger.js';
 import { findKernel, type FoundKernel } from '../autopsy/find-kernel.js';
 import { kernelLogOf } from '../autopsy/kernel-log.js';
+import { takesBy } from '../autopsy/lock-functions.js';
 import { panicCpuOf } from '../autopsy/panic-cpu.js';
 import { reinitialised, resetCause } from '../autopsy/reset-cause.js';
 import { panicTextOf } from '../autopsy/panic-text.js';
@@ -184,7 +185,23 @@ async function examine(
   const { autopsyOf } = await import('../autopsy/autopsy.js');
   watch.fact({
     fact: 'autopsy',
-    autopsy: await autopsyOf({ reader: gdb, registersText, armed, kernels: autopsied, controllers, lost }),
+    autopsy: await autopsyOf({
+      ...{ reader: gdb, registersText, armed, kernels: autopsied, controllers, lost },
+      ...{ held: guest.held, taken: takenBy(watch.events) },
+    }),
+  });
+}
+
+/** The locks that directed calls took. */
+function takenBy(events: readonly RunEvent[]): TakenLock[] {
+  return events.flatMap((event) => {
+    if (event.type !== 'host' || event.fact.fact !== 'called') return [];
+    const { function: name, args, vcpu, returned } = event.fact;
+    const [address] = args;
+    const isTaken = takesBy(name, BigInt(returned));
+    return isTaken && vcpu !== undefined && address !== undefined
+      ? [{ function: name, address: BigInt(address), vcpu }]
+      : [];
   });
 }
 

@@ -6,6 +6,7 @@ import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import { type RunResult, RunResultSchema } from '../model/result.js';
 import { STORE_SCHEMA } from '../model/record.js';
+import { shellQuote } from '../model/shell-words.js';
 import { GUEST_LIMITS } from '../plan/guest-defaults.js';
 import { type RunPlan, RunPlanSchema } from '../plan/run-plan.js';
 import { UntilSchema } from '../plan/until.js';
@@ -201,6 +202,14 @@ export async function listCampaigns(outDirectory: string): Promise<string[]> {
  * Finds a run by its directory, by `campaign/run`, or by a run's name in the newest campaign that has it. Throws a
  * usage fault when there is none.
  */
+/** The directory of the campaign that a path or a name means; undefined when it means none. */
+export async function findCampaign(reference: string, outDirectory: string): Promise<string | undefined> {
+  for (const candidate of [resolve(reference), join(outDirectory, reference)]) {
+    if (await exists(join(candidate, FILES.campaign))) return candidate;
+  }
+  return undefined;
+}
+
 export async function findRun(reference: string, outDirectory: string): Promise<string> {
   for (const candidate of [resolve(reference), join(outDirectory, reference)]) {
     if (await exists(join(candidate, 'plan.json'))) return candidate;
@@ -211,6 +220,11 @@ export async function findRun(reference: string, outDirectory: string): Promise<
       if (await exists(join(candidate, 'plan.json'))) return candidate;
     }
   }
+  const campaign = await findCampaign(reference, outDirectory);
+  if (campaign !== undefined)
+    throw usageFault(
+      `cannot find run "${reference}": it is a campaign; name one of its runs, which crashpath show ${shellQuote([reference])} lists`,
+    );
   throw usageFault(
     `cannot find run "${reference}": it is neither a run's directory nor the name of a run in "${outDirectory}"; see crashpath list runs`,
   );

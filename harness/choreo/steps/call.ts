@@ -1,3 +1,4 @@
+import { boundedName } from '../../model/recorded-calls.js';
 import { inspectVcpu } from '../../autopsy/inspect-vcpu.js';
 import type { StepOf } from '../../trigger/choreography-steps.js';
 import { callArguments } from '../call-arguments.js';
@@ -28,6 +29,8 @@ export async function call(step: StepOf<'call'>, vcpus: Vcpus): Promise<string> 
     fact: 'called',
     function: prepared.target.name,
     args: args.map((value) => `0x${value.toString(16)}`),
+    names: args.map((value) => boundedName(context.symbols.label(value))),
+    vcpu,
     returned: `0x${rax.toString(16)}`,
   });
   const result = Number(BigInt.asIntN(32, rax));

@@ -185,11 +185,27 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
     throw usageFault(
       `cannot resume campaign "${reference}": it is a search of a size; continue it with crashpath crashkernel-size --resume`,
     );
+  await requireNoSweep(reference, campaign);
   if (argv.dryRun) {
     const { begun } = await readBegun(directory, { repair: false });
     return printCommands(remainingPlans(campaign.plans, begun, freshNonce));
   }
   return withCampaignLock(directory, () => carryOn(argv, { directory, campaign }));
+}
+
+/** Throws a usage fault for a sweep: its plan is only what its runs are derived from. */
+async function requireNoSweep(reference: string, { plans }: Campaign): Promise<void> {
+  const [{ contextOf }, { pointOf }] = await Promise.all([
+    import('../../sweep/crash-locks/record-script.js'),
+    import('../../sweep/script.js'),
+  ]);
+  const isSweep = plans.some(
+    ({ scenario: { name } }) => contextOf(name) !== undefined || pointOf(name) === 0,
+  );
+  if (isSweep)
+    throw usageFault(
+      `cannot resume campaign "${reference}": it is a sweep; continue it with crashpath sweep --resume`,
+    );
 }
 
 async function carryOn(

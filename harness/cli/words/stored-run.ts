@@ -12,12 +12,12 @@ export interface StoredRunOptions {
 /** `crashpath show`: one stored run. */
 export const SHOW = {
   command: 'show <run>',
-  describe: 'Show a stored run: verdict, phases with times, evidence, console excerpt',
+  describe:
+    'Show a stored run (verdict, phases with times, evidence, console excerpt), or a campaign (its table and runs)',
   builder: (yargs: Argv) =>
-    storedRun(yargs, 'Print the plan and the result as one JSON object').example(
-      '$0 show 001-sysrq-task-6.1.0-56-amd64',
-      'The newest run of that name',
-    ),
+    storedRun(yargs, 'Print the plan and the result, or all results of a campaign, as one JSON object')
+      .example('$0 show 001-sysrq-task-6.1.0-56-amd64', 'The newest run of that name')
+      .example('$0 show runs/20260101-000000-ab12', 'A campaign'),
 } satisfies WordsOf<StoredRunOptions>;
 
 /** `crashpath classify`: judge a stored run again. */

@@ -1,4 +1,5 @@
 import { nearest } from '../../model/nearest.js';
+import { SWEEPS } from '../../sweep/map.js';
 
 /** A command line that yargs refuses. */
 export interface Misused {
@@ -22,7 +23,16 @@ export function usageMessage(complaint: string, misused: Misused): string {
   // The message of a fault that an option's own check threw.
   if (line.startsWith('cannot ')) return line;
   const unknown = /^Unknown (?:arguments?|commands?): ([^,]*)/.exec(line);
-  if (unknown !== null) return unknownWord(unknown[1] ?? '', misused, help);
+  if (unknown !== null) {
+    // yargs names the options behind a command that it does not know, and not the command.
+    const first = (misused.words[0] ?? '').replace(/\s+/g, ' ').trim();
+    const isCommand = first === '' || first.startsWith('-') || misused.commands.includes(first);
+    return unknownWord(
+      misused.command === 'crashpath' && !isCommand ? first : (unknown[1] ?? ''),
+      misused,
+      help,
+    );
+  }
   const invalid = /^Invalid values: Argument: (\S+), Given: (.*?), Choices: (.*?)(?: Argument: |$)/.exec(
     line,
   );
@@ -57,6 +67,8 @@ function unknownWord(name: string, misused: Misused, help: string): string {
     const hint = near === undefined ? help : `did you mean --${near}? ${capital(help)}`;
     return `cannot understand "${word}": there is no such option; ${hint}`;
   }
+  if (isSweep(word) && misused.command === 'crashpath')
+    return `cannot understand "${word}": there is no such command; it is a sweep: crashpath sweep ${word}`;
   const [near] = nearest(name, misused.commands);
   if (misused.commands.length === 0) return `cannot understand "${word}": it is one word too many; ${help}`;
   const hint =
@@ -64,6 +76,10 @@ function unknownWord(name: string, misused: Misused, help: string): string {
       ? `there are ${misused.commands.join(', ')}; ${help}`
       : `did you mean "${near}"? ${capital(help)}`;
   return `cannot understand "${word}": there is no such command; ${hint}`;
+}
+
+function isSweep(word: string): boolean {
+  return SWEEPS.some((name) => name === word);
 }
 
 /** The word as typed, for a name that yargs has stripped of dashes, value and `no-`. */

@@ -21,7 +21,7 @@ export function ladderBar(result: RunResult): Markup {
     return rect;
   });
   return html`<svg class="ladder-bar" viewBox="0 0 ${WIDTH} 40" preserveAspectRatio="none" role="img" aria-label="${barLabel(segments)}">${rects}</svg>
-<p class="legend quiet"><span><span class="dot first observed"></span>first kernel</span> <span><span class="dot crash observed"></span>crash path</span> <span><span class="dot capture observed"></span>capture kernel</span> <span><span class="dot crash implied"></span>implied by a later phase</span> <span><span class="dot tail"></span>after the last phase</span></p>`;
+<p class="legend quiet"><span><span class="dot first observed"></span>first kernel</span> <span><span class="dot crash observed"></span>crash path</span> <span><span class="dot capture observed"></span>capture kernel</span> <span><span class="dot crash implied"></span>implied by a later phase, or read afterwards</span> <span><span class="dot tail"></span>after the last phase</span></p>`;
 }
 
 function barLabel(segments: readonly Segment[]): string {

@@ -106,7 +106,7 @@ function consoles({ result, console, control, captureStart, facts }: RunMaterial
       side,
       lines,
       total,
-    }) => html`<section><h2>Log of the ${side === 'capture' ? 'capture' : 'first'} kernel <span class="quiet">read from its memory: its console was silent; the last ${lines.length} of ${total} lines</span></h2>${textBlock('Kernel log', lines)}</section>
+    }) => html`<section><h2>Log of the ${side === 'capture' ? 'capture' : 'first'} kernel <span class="quiet">read from its memory: its console does not have all of it; the last ${lines.length} of ${total} lines</span></h2>${textBlock('Kernel log', lines)}</section>
 `,
   );
   const never = captureStart === undefined ? 'The capture kernel printed nothing.' : undefined;
