@@ -18,6 +18,8 @@ const recordSchema = z.object({
   /** Where the source came from: `linux-source-6.1`, or the path of a tree. */
   package: z.string(),
   packageVersion: z.string(),
+  /** The commit of a git repository. */
+  commit: z.string().optional(),
   sourceSha256: z.string(),
   fragmentSha256: z.string(),
   patchSha256: z.string().optional(),

@@ -30,7 +30,7 @@ import { gitSource, type WantedCommit } from './git-source.js';
 import { type KernelSource, OBJ, seriesOf } from './source.js';
 import { findToolchain, requireBuildTools, type Toolchain } from './toolchain.js';
 import { treeSource } from './tree-source.js';
-import { findVariant, IMAGES_DIR, type Variant } from './variants.js';
+import { findVariants, IMAGES_DIR, type Variant } from './variants.js';
 
 /** What to build. */
 export interface BuildRequest {
@@ -42,10 +42,10 @@ export interface BuildRequest {
     | { readonly kind: 'debian'; readonly series: string; readonly suite?: string | undefined }
     | { readonly kind: 'tree'; readonly path: string }
     | ({ readonly kind: 'git' } & WantedCommit);
-  /** A variant of images/patches, or the path of a patch. */
-  readonly variant: string;
-  /** Path of a configuration fragment that is merged into crashpath's own. */
-  readonly configFragment?: string | undefined;
+  /** A variant of images/patches, or the path of a patch; several are applied in their order, none is `stock`. */
+  readonly variant: string | readonly string[];
+  /** Path of a configuration fragment that is merged into crashpath's own; several are merged in their order. */
+  readonly configFragment?: string | readonly string[] | undefined;
 }
 
 export interface BuildOptions extends KernelOptions {
@@ -73,8 +73,8 @@ interface Job {
  */
 export async function buildKernel(request: BuildRequest, options: BuildOptions): Promise<Kernel> {
   options.signal?.throwIfAborted();
-  const variant = await findVariant(request.variant);
-  const fragment = await readFragment(request.configFragment);
+  const variant = await findVariants(listOf(request.variant));
+  const fragment = await readFragments(listOf(request.configFragment));
   const source = await sourceOf(request.source, options);
   const toolchain = await findToolchain(options);
   const entry =
@@ -110,11 +110,11 @@ async function sourceOf(wanted: BuildRequest['source'], options: KernelOptions):
 }
 
 function specOf(request: BuildRequest, entry: CacheEntry, options: KernelOptions): string {
-  if (request.source.kind !== 'debian' || request.configFragment !== undefined) {
+  const { source, variant, configFragment } = request;
+  if (source.kind !== 'debian' || typeof variant !== 'string' || configFragment !== undefined) {
     return entryDir(options.cacheDir, entryId(entry));
   }
-  const { series: version, suite } = request.source;
-  return formatBuildSpec({ suite, version, variant: request.variant });
+  return formatBuildSpec({ suite: source.suite, version: source.series, variant });
 }
 
 function jobOf(parts: Omit<Job, 'key'>): Job {
@@ -162,7 +162,7 @@ async function entryFor(job: Job, options: BuildOptions): Promise<CacheEntry> {
 }
 
 async function buildJob(job: Job, options: MakeOptions): Promise<CacheEntry> {
-  const stock = jobOf({ ...job, variant: await findVariant('stock') });
+  const stock = jobOf({ ...job, variant: await findVariants([]) });
   const seed = join(resolve(options.cacheDir), 'builds', 'seeds', seedName(stock), 'src');
   const isStock = job.key === stock.key;
   if ((await readFile(`${seed}.key`, 'utf8').catch(() => '')) !== stock.key || isStock) {
@@ -215,6 +215,7 @@ async function compileAndKeep(job: Job, src: string, options: MakeOptions): Prom
     variant: variant.name,
     package: source.package,
     packageVersion: source.packageVersion,
+    commit: source.commit,
     sourceSha256: source.sha256,
     fragmentSha256: sha256Of(fragment),
     patchSha256: variant.patch?.sha256,
@@ -237,14 +238,21 @@ function whatOf({ source, variant }: Pick<Job, 'source' | 'variant'>): string {
 }
 
 /** crashpath's fragment, with the caller's merged into it. */
-async function readFragment(extra: string | undefined): Promise<string> {
-  const own = await readFile(join(IMAGES_DIR, 'kernel.config'), 'utf8');
-  if (extra === undefined) return own;
-  const added = await readFile(extra, 'utf8').catch((error: unknown) => {
-    throw usageFault(
-      `cannot read config fragment "${extra}": ${messageOf(error)}; give a file with CONFIG_NAME=y lines`,
-      error,
-    );
-  });
-  return mergeConfig(own, added);
+async function readFragments(extra: readonly string[]): Promise<string> {
+  let merged = await readFile(join(IMAGES_DIR, 'kernel.config'), 'utf8');
+  for (const path of extra) {
+    const added = await readFile(path, 'utf8').catch((error: unknown) => {
+      throw usageFault(
+        `cannot read config fragment "${path}": ${messageOf(error)}; give a file with CONFIG_NAME=y lines`,
+        error,
+      );
+    });
+    merged = mergeConfig(merged, added);
+  }
+  return merged;
+}
+
+function listOf(given: string | readonly string[] | undefined): readonly string[] {
+  if (given === undefined) return [];
+  return typeof given === 'string' ? [given] : given;
 }

@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
 import { sha256Of } from '../../cache/sha256.js';
 import { harnessFault } from '../../model/fault.js';
@@ -46,7 +46,8 @@ export async function gitSource(wanted: WantedCommit, options: KernelOptions): P
   return {
     sha256: sha256Of(`git tree ${tree}`),
     place: sha256Of(`git ${repository.commonDir}`),
-    package: wanted.repository,
+    package: resolve(wanted.repository),
+    commit,
     packageVersion: version,
     fill: (dir, fillOptions) =>
       ticking(

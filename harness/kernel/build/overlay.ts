@@ -80,18 +80,25 @@ export async function tryPatch(
 }
 
 /**
- * Applies a patch, with offsets but without fuzz: a hunk whose context changed may have another meaning now. A usage
- * Fault that names the first hunk which does not apply.
+ * Applies a variant's patches, with offsets but without fuzz: a hunk whose context changed may have another meaning now. A
+ * usage Fault that names the first hunk which does not apply.
  */
 export async function applyPatch(
   src: string,
   variant: Variant,
+  options: KernelOptions & { readonly what: string },
+): Promise<void> {
+  for (const path of variant.patch?.paths ?? []) await applyFile(src, { path, variant }, options);
+}
+
+async function applyFile(
+  src: string,
+  { path, variant }: { readonly path: string; readonly variant: Variant },
   { what, ...options }: KernelOptions & { readonly what: string },
 ): Promise<void> {
-  if (variant.patch === undefined) return;
   const flags = ['-p1', '--batch', '--forward', '--fuzz=0', '--no-backup-if-mismatch', '--reject-file=-'];
   const lines: string[] = [];
-  const applied = await runTool(['patch', ...flags, '-d', src, '-i', variant.patch.path], {
+  const applied = await runTool(['patch', ...flags, '-d', src, '-i', path], {
     deadlineMs: PATCH_DEADLINE_MS,
     signal: options.signal,
     lines: { from: 'stdout', each: (line) => lines.push(line) },
@@ -104,9 +111,7 @@ export async function applyPatch(
     variant.appliesTo === 'any' || variant.appliesTo.length === 0
       ? 'adapt the patch to this source'
       : `adapt the patch, or build from a series that it is known to apply to (${variant.appliesTo.join(', ')})`;
-  throw usageFault(
-    `cannot apply patch "${variant.patch.path}" to Linux ${what}: ${cleanLine(why)}; ${known}`,
-  );
+  throw usageFault(`cannot apply patch "${path}" to Linux ${what}: ${cleanLine(why)}; ${known}`);
 }
 
 function copyFault(to: string, failure: { why: string; stderr: string }, options: KernelOptions): Error {

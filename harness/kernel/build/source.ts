@@ -11,6 +11,8 @@ export interface KernelSource {
   readonly place: string;
   /** `linux-source-6.1`, or the path of the tree or repository. */
   readonly package: string;
+  /** The commit, of a git repository; absent for other sources. */
+  readonly commit?: string | undefined;
   /** `6.1.192-2`; of a tree, the version in its Makefile: `6.1.192`. */
   readonly packageVersion: string;
   /**

@@ -18,8 +18,16 @@ const NAME_MAX = 24;
 export interface Variant extends PatchHeader {
   /** Name, as in `no-zap`. */
   readonly name: string;
-  /** The patch to apply, and the sha256 of its diff; absent for the kernel as it is. */
-  readonly patch?: { readonly path: string; readonly sha256: string; readonly text: string } | undefined;
+  /** What is applied; absent for the kernel as it is. */
+  readonly patch?:
+    | {
+        /** The files, in the order in which they are applied. */
+        readonly paths: readonly [string, ...string[]];
+        /** Of the diff, or of all of them in a row. */
+        readonly sha256: string;
+        readonly text: string;
+      }
+    | undefined;
 }
 
 /** The variants of crashpath (images/patches), by name. A harness Fault when they cannot be read. */
@@ -53,6 +61,39 @@ export async function findVariant(nameOrPath: string): Promise<Variant> {
   );
 }
 
+/**
+ * Several variants and patches as one, applied in their order; none is the kernel as it is. Throws the faults of {@link
+ * findVariant}.
+ */
+export async function findVariants(namesOrPaths: readonly string[]): Promise<Variant> {
+  const [first, ...others] = await Promise.all(namesOrPaths.map(findVariant));
+  if (first === undefined) return await findVariant('stock');
+  if (others.length === 0) return first;
+  const all = [first, ...others];
+  const diffs = all.flatMap(({ patch }) => (patch === undefined ? [] : [patch]));
+  const [path, ...paths] = diffs.flatMap(({ paths: files }) => files);
+  return {
+    name: joinedName(all.map(({ name }) => name)),
+    description: all.map(({ description }) => description).join('; '),
+    appliesTo: [],
+    ...(path === undefined
+      ? {}
+      : {
+          patch: {
+            paths: [path, ...paths],
+            sha256: sha256Of(diffs.map(({ sha256 }) => sha256).join('\n')),
+            text: diffs.map(({ text }) => text).join('\n'),
+          },
+        }),
+  };
+}
+
+/** The first name, and how many follow it: `fix-lock+2`. */
+function joinedName([first = '', ...others]: readonly string[]): string {
+  const more = `+${others.length}`;
+  return `${first.slice(0, NAME_MAX - more.length)}${more}`;
+}
+
 async function shippedNames(): Promise<string[]> {
   try {
     const names = await readdir(PATCHES_DIR);
@@ -74,7 +115,7 @@ async function readVariant(path: string, { shipped }: { shipped: boolean }): Pro
   const name = shortName(path);
   const described = { ...header, name, description: header.description || name };
   if (hunks > 0) {
-    return { ...described, patch: { path, text, sha256: sha256Of(diff) } };
+    return { ...described, patch: { paths: [path], text, sha256: sha256Of(diff) } };
   }
   if (shipped) return described;
   throw usageFault(
