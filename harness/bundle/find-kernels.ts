@@ -5,6 +5,9 @@ import type { Kernel } from '../model/kernel.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import type { Bundle } from './read-bundle.js';
 
+/** Most characters of a foreign spec in a message. */
+const SPEC_MAX = 200;
+
 /** Options of {@link findKernels}. */
 export interface FindOptions extends KernelOptions {
   /** The bundle, for messages. */
@@ -59,6 +62,7 @@ async function find(
   if (spec.startsWith('build:'))
     throw refuse(`${what} is not in the cache`, { give: `${spec}, which builds it` });
   // Only packages of Debian's signed archive are fetched on a bundle's word; a path would be one of this host.
+  if (spec.startsWith('git:')) throw refuse(`the sender built it from git, as ${spec.slice(0, SPEC_MAX)}`);
   if (!spec.startsWith('debian:')) throw refuse('the sender had it as a file');
   options.onProgress?.(`looking for ${spec}`);
   const kernel = await resolveKernel(spec, options).catch((error: unknown) => {

@@ -319,7 +319,19 @@ t.test('kernels', async (t) => {
   const run = (spec: string, says: RegExp): Mistake => ({ words: ['run', 'sysrq-task', '-k', spec], says });
   await refused(t, host, [
     run('', /cannot read kernel spec "": it is empty/),
-    run('debian:six', /"six" is not a kernel version; write a path .*, debian:.* or build:/),
+    run(
+      'debian:six',
+      /"six" is neither a kernel version nor a Debian suite; write a path .*, debian:.* or git:/,
+    ),
+    run('installed:none', /cannot find kernel "installed:none": no boot\/vmlinuz-none .*; installed: /),
+    run(
+      'git:missing@v6.1',
+      /cannot read the git tree "missing": .*; give a directory in which git log works/,
+    ),
+    run('git:none', /cannot read kernel spec "git:none": it names no ref; write/),
+    run('a.deb+b', /cannot read kernel spec "a\.deb\+b": "b" is not the name of a \.deb or \.rpm; write/),
+    run('a.deb+b.deb', /cannot read kernel ".*a\.deb": no such file or directory/),
+    run('none.rpm', /cannot read kernel "none\.rpm": no such file or directory/),
     run('debian:../6.1', /"\.\." is not a Debian suite name/),
     run('missing', /cannot read kernel "missing": no such file or directory/),
     run('text/below', /a part of the path is not a directory/),

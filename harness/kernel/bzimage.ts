@@ -128,6 +128,7 @@ const MAGICS: readonly (readonly [magic: string, what: string, remedy: string])[
   ['\x28\xb5\x2f\xfd', 'zstd data', `decompress it first, or ${GIVE_BZIMAGE}`],
   ['BZh', 'bzip2 data', `decompress it first, or ${GIVE_BZIMAGE}`],
   ['!<arch>\n', 'an ar archive', 'give a Debian package a name that ends in .deb'],
+  ['\xed\xab\xee\xdb', 'an rpm package', 'give it a name that ends in .rpm'],
   ['070701', 'a cpio archive (an initramfs?)', GIVE_BZIMAGE],
   ['QFI\xfb', 'a qcow2 disk image', GIVE_BZIMAGE],
 ];

@@ -15,8 +15,11 @@ export {
   topOfTree,
 } from './git.js';
 export { guestProgramsFor } from './debian/guest-programs.js';
+export { installedKernels, installedReleases } from './installed.js';
 export { type LoadableModule, modulesFor } from './modules.js';
 export type { KernelOptions } from './options.js';
 export { hasFiveLevels, kernelFromFile, versionTextOf } from './local.js';
 export { repackKernel } from './repack/repack.js';
+export { isKernelPackageFile } from './packages/directory.js';
 export { listKernels, listKernelSpecs, removeKernel, resolveKernel } from './resolve.js';
+export { specBeside } from './spec.js';

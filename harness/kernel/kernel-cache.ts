@@ -10,7 +10,7 @@ import type { Kernel } from '../model/kernel.js';
 import { isRelease } from './bzimage.js';
 
 /**
- * The kernel cache. `kernels/<sha256 of the .deb, or key of the build>/` holds one kernel: `kernel.json`, `boot/` and
+ * The kernel cache. `kernels/<id of the packages, or key of the build>/` holds one kernel: `kernel.json`, `boot/` and
  * `lib/modules/<release>/`. `refs/<suite>/<version>.json` maps an exact Debian version to its package; it is an index
  * that can be rebuilt. `tmp/` holds unfinished entries.
  */
@@ -33,7 +33,10 @@ const commonSchema = z.object({
 });
 
 const debEntrySchema = commonSchema.extend({
-  /** Of the package. In entries older than `buildKey`, also the key of a built kernel. */
+  /**
+   * Of the package, a .deb or .rpm, or over those of several (packages/cache-packages.ts). In entries older than
+   * `buildKey`, also the key of a built kernel.
+   */
   debSha256: SHA256,
 });
 const builtEntrySchema = commonSchema.extend({
@@ -44,6 +47,7 @@ const entrySchema = z.union([debEntrySchema, builtEntrySchema]);
 
 const refSchema = z.object({
   format: z.literal(1),
+  /** As in the entry. */
   debSha256: SHA256,
   version: z.string(),
   package: z.string(),
@@ -52,8 +56,6 @@ const refSchema = z.object({
 
 /** The record of a kernel in the cache: one of a package, or one that was built. */
 export type CacheEntry = z.infer<typeof entrySchema>;
-/** A kernel of a package. */
-export type DebEntry = z.infer<typeof debEntrySchema>;
 /** The package of an exact Debian version. */
 export type CacheRef = z.infer<typeof refSchema>;
 
@@ -62,7 +64,7 @@ export function kernelCache(cacheDir: string): CachePlace {
   return { kind: 'kernel', cacheDir };
 }
 
-/** The name of an entry's directory: sha256 of the package, or key of the build. */
+/** The name of an entry's directory: id of its packages, or key of the build. */
 export function entryId(entry: CacheEntry): string {
   return 'buildKey' in entry ? entry.buildKey : entry.debSha256;
 }

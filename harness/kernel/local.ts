@@ -1,5 +1,5 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { sha256OfFile } from '../cache/sha256.js';
 import { type Fault, usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
@@ -9,17 +9,32 @@ import { errnoOf } from '../model/errno.js';
 /** Where a build tree of the kernel puts the image. */
 const BUILD_TREE_IMAGE = 'arch/x86/boot/bzImage';
 const UNNAMED_IMAGES = ['vmlinuz', 'bzImage', BUILD_TREE_IMAGE];
+/** Where a root file system has module trees; with a merged /usr both are one. */
+const MODULE_PLACES = ['lib/modules', 'usr/lib/modules'];
+const PARTS_OF_TREE: ReadonlySet<string> = new Set(['kernel', 'updates', 'extra', 'modules.builtin']);
 
 /**
  * A kernel image in place (it is not copied). A config next to it (`config-<release>`, `.config`, or that of the build
- * tree) and modules next to a `boot` directory are used. A usage Fault when it is no bzImage.
+ * tree), modules next to a `boot` directory, and both in the module tree that holds the image (`lib/modules/<release>`,
+ * as Debian 7, Fedora and Arch have it) are used. A usage Fault when it is no bzImage, and for one in the module tree of
+ * another release.
  */
 export async function kernelFromFile(path: string, spec: string): Promise<Kernel> {
   const bzImage = resolve(path);
   const { release, sha256, bits } = await inspectBzImage(bzImage, spec);
   const dir = dirname(bzImage);
+  const isInTree = basename(bzImage) === 'vmlinuz' && basename(dirname(dir)) === 'modules';
+  if (isInTree && basename(dir) !== release) {
+    throw usageFault(
+      `cannot use kernel "${spec}": it is ${release}, and the modules beside it are of ${basename(dir)}; give the directory of one kernel`,
+    );
+  }
   const roots = basename(dir) === 'boot' ? [dir, dirname(dir)] : [dir];
   const buildTree = bzImage.endsWith(`/${BUILD_TREE_IMAGE}`) ? [resolve(dir, '../../../.config')] : [];
+  const trees = [
+    ...(isInTree ? [dir] : []),
+    ...MODULE_PLACES.flatMap((place) => roots.map((root) => join(root, place, release))),
+  ];
   return {
     spec,
     release,
@@ -27,38 +42,55 @@ export async function kernelFromFile(path: string, spec: string): Promise<Kernel
     sha256,
     bits,
     bzImage,
-    modulesDir: await firstOf(
-      'directory',
-      roots.map((root) => join(root, 'lib', 'modules', release)),
-    ),
-    config: await firstOf('file', [join(dir, `config-${release}`), join(dir, '.config'), ...buildTree]),
+    modulesDir: await firstWhere(holdsModules, trees),
+    config: await firstWhere(isFile, [
+      join(dir, `config-${release}`),
+      join(dir, '.config'),
+      ...buildTree,
+      ...trees.map((tree) => join(tree, 'config')),
+    ]),
   };
 }
 
+/** Whether a directory is the module tree of a kernel: one with modules, or with a list of those that are built in. */
+export async function holdsModules(dir: string): Promise<boolean> {
+  const names = await readdir(dir).catch(() => []);
+  return names.some((name) => PARTS_OF_TREE.has(name));
+}
+
 /**
- * The one kernel in a directory: its `vmlinuz-*` (or that in its `boot/`), else `vmlinuz`, `bzImage`, or the
- * image of a build tree. A usage Fault when there is none or more than one.
+ * The one kernel in a directory: its `vmlinuz-*` (or that in its `boot/`), else the `vmlinuz` of a module tree in it, of
+ * the directory itself, its `bzImage`, or the image of a build tree. Undefined when there is none, a usage Fault when
+ * there is more than one.
  */
-export async function kernelFromDirectory(path: string, spec: string): Promise<Kernel> {
+export async function kernelFromDirectory(path: string, spec: string): Promise<Kernel | undefined> {
   const dir = resolve(path);
-  for (const place of [dir, join(dir, 'boot')]) {
-    const names = (await namesIn(place, dir, spec)).filter((name) => /^vmlinuz-./.test(name));
-    const images = await distinctFiles(names.map((name) => join(place, name)));
+  const versioned = async (place: string) =>
+    (await namesIn(place, dir, spec))
+      .filter((name) => /^vmlinuz-./.test(name))
+      .map((name) => join(place, name));
+  const inTrees = async () => {
+    const trees = await Promise.all(
+      MODULE_PLACES.map(async (place) =>
+        (await namesIn(join(dir, place), dir, spec)).map((one) => join(place, one)),
+      ),
+    );
+    return trees.flat().map((tree) => join(dir, tree, 'vmlinuz'));
+  };
+  for (const find of [() => versioned(dir), () => versioned(join(dir, 'boot')), inTrees]) {
+    const images = await distinctFiles(await find());
     const [image] = images;
     if (images.length > 1) {
-      const list = images.map((file) => basename(file)).join(', ');
+      const list = images.map((file) => relative(dir, file)).join(', ');
       throw usageFault(`cannot choose a kernel in "${spec}": it holds ${list}; give the path of one of them`);
     }
     if (image !== undefined) return kernelFromFile(image, spec);
   }
-  const unnamed = await firstOf(
-    'file',
+  const unnamed = await firstWhere(
+    isFile,
     UNNAMED_IMAGES.map((name) => join(dir, name)),
   );
-  if (unnamed !== undefined) return kernelFromFile(unnamed, spec);
-  throw usageFault(
-    `cannot find a kernel in "${spec}": the directory holds no vmlinuz-*, vmlinuz or bzImage; give the path of a bzImage`,
-  );
+  return unnamed === undefined ? undefined : kernelFromFile(unnamed, spec);
 }
 
 /**
@@ -110,6 +142,7 @@ export function unreadable(spec: string, error: unknown): Fault | undefined {
     ENOENT: 'no such file or directory; give a path that exists, or debian:VERSION',
     ENOTDIR: 'a part of the path is not a directory; check the path',
     EACCES: 'permission denied; make it readable for this user (Debian keeps some of /boot for root)',
+    EISDIR: 'it is a directory; give the path of the file in it',
     ELOOP: 'too many symbolic links; give the path of the file itself',
     ENAMETOOLONG: 'the path is too long; give a shorter one',
   };
@@ -142,17 +175,21 @@ async function namesIn(place: string, dir: string, spec: string): Promise<string
 async function distinctFiles(paths: readonly string[]): Promise<string[]> {
   const byTarget = new Map<string, string>();
   for (const path of paths) {
-    if ((await firstOf('file', [path])) === undefined) continue;
+    if (!(await isFile(path))) continue;
     const target = await realpath(path);
     if (!byTarget.has(target)) byTarget.set(target, path);
   }
   return [...byTarget.values()];
 }
 
-async function firstOf(kind: 'file' | 'directory', paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const found = await stat(path).catch(() => undefined);
-    if (kind === 'file' ? found?.isFile() : found?.isDirectory()) return path;
-  }
+async function firstWhere(
+  holds: (path: string) => Promise<boolean>,
+  paths: readonly string[],
+): Promise<string | undefined> {
+  for (const path of paths) if (await holds(path)) return path;
   return undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }

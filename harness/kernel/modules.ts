@@ -44,7 +44,7 @@ export async function modulesFor(kernel: Kernel, names: readonly string[]): Prom
   if (kernel.modulesDir === undefined) {
     if (await isWithoutModules(kernel)) return [];
     throw usageFault(
-      `cannot load module "${names[0]}" into kernel ${kernel.label}: no lib/modules/${kernel.release} came with it; give a directory with vmlinuz-* and lib/modules, a .deb, or a kernel whose config (next to it) has CONFIG_MODULES off`,
+      `cannot load module "${names[0]}" into kernel ${kernel.label}: no lib/modules/${kernel.release} came with it; give a directory with vmlinuz-* and lib/modules, packages that hold them too, or a kernel whose config (next to it) has CONFIG_MODULES off`,
     );
   }
   const tree = await readTree(kernel, kernel.modulesDir);

@@ -9,6 +9,8 @@ export interface KernelOptions {
   readonly offline?: boolean | undefined;
   /** The host's apt configuration directory, for the list of Debian sources. Default `/etc/apt`. */
   readonly aptEtcDir?: string | undefined;
+  /** Root of the host's file system, below which installed kernels are. Default `/`. */
+  readonly hostRoot?: string | undefined;
 }
 
 /** Progress is reported at least this often. */

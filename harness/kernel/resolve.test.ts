@@ -1,4 +1,15 @@
-import { chmod, mkdir, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { configOf } from './config.js';
@@ -161,14 +172,148 @@ void t.test('modules of a merged-/usr package are found', async (t) => {
   t.equal(kernel.config, undefined);
 });
 
+/** A kernel split as Debian splits them from Linux 6.19 on, and Ubuntu in its own way. */
+async function splitDebs(dir: string, release: string, { merged }: { readonly merged: boolean }) {
+  const modules = `${merged ? 'usr/' : ''}lib/modules/${release}`;
+  const image = merged ? `${modules}/vmlinuz` : `boot/vmlinuz-${release}`;
+  const config = merged ? `${modules}/config` : `boot/config-${release}`;
+  const deb = (part: string, files: Readonly<Record<string, string | Buffer>>) =>
+    makeDeb(dir, { name: `linux-${part}-${release}`, version: '1+deb14', files });
+  return {
+    image: await deb(merged ? 'binary' : 'image', { [image]: makeBzImage({ release }) }),
+    modules: await deb('modules', { [`${modules}/kernel/one.ko`]: makeModule([]) }),
+    base: await deb('base', {
+      [config]: MADE_CONFIG,
+      [`${modules}/modules.builtin`]: 'kernel/drivers/two.ko\n',
+    }),
+  };
+}
+
+void t.test('several packages are one kernel, whatever their order', async (t) => {
+  for (const merged of [true, false]) {
+    const dir = t.testdir({});
+    const options = { cacheDir: join(dir, 'cache') };
+    const debs = await splitDebs(dir, RELEASE, { merged });
+    const spec = `${debs.image}+${debs.modules}+${debs.base}`;
+    const kernel = await resolveKernel(spec, options);
+    t.match(kernel, { spec, release: RELEASE });
+    t.equal((await modulesFor(kernel, ['one', 'two'])).length, 1, 'two is built in');
+    t.equal((await configOf(kernel))?.get('CONFIG_KEXEC'), 'y');
+    const turned = await resolveKernel(`${debs.base}+${debs.image}+${debs.modules}`, options);
+    t.equal(turned.bzImage, kernel.bzImage);
+    t.equal((await listKernels(options)).length, 1);
+  }
+});
+
+void t.test('a directory of packages is the kernel in them; what is no part of it is left out', async (t) => {
+  const dir = t.testdir({ debs: { 'linux-image-x-dbg_1_amd64.deb': 'no package', 'notes.txt': '' } });
+  const options = { cacheDir: join(dir, 'cache') };
+  const debs = join(dir, 'debs');
+  await splitDebs(debs, RELEASE, { merged: true });
+  await makeDeb(debs, { name: 'linux-image-amd64', version: '1', files: { 'usr/doc': 'x' } });
+  const kernel = await resolveKernel(debs, options);
+  t.match(kernel, { release: RELEASE, spec: debs });
+  t.equal((await modulesFor(kernel, ['one'])).length, 1);
+  await splitDebs(debs, '6.2.0-1-amd64', { merged: true });
+  await t.rejects(resolveKernel(debs, options), {
+    kind: 'usage',
+    message: /several kernels are in it \(lib\/modules\/6\.1\.0-1-amd64\/vmlinuz, lib\/modules\/6\.2/,
+  });
+  t.strictSame(await readdir(join(dir, 'cache/tmp')), []);
+});
+
+void t.test('packages that are not of one kernel', async (t) => {
+  const dir = t.testdir({});
+  const options = { cacheDir: join(dir, 'cache') };
+  const debs = await splitDebs(dir, RELEASE, { merged: true });
+  const others = await splitDebs(dir, '6.2.0-1-amd64', { merged: true });
+  const doc = await makeDeb(dir, { name: 'linux-doc', version: '1', files: { 'usr/doc': 'x' } });
+  const same = join(dir, 'same.deb');
+  await rename(
+    await makeDeb(dir, {
+      name: `linux-modules-${RELEASE}`,
+      version: '2',
+      files: { [`lib/modules/${RELEASE}/kernel/one.ko`]: 'x' },
+    }),
+    same,
+  );
+  const cases: [string, RegExp][] = [
+    [
+      `${debs.image}+${others.modules}`,
+      /the kernel in it is 6\.1\.0-1-amd64, the modules are of 6\.2\.0-1-amd64; /,
+    ],
+    [`${debs.image}+${others.image}`, /several kernels are in it/],
+    [`${debs.modules}+${debs.base}`, /no boot\/vmlinuz-\* and no lib\/modules\/\*\/vmlinuz is in it/],
+    [`${debs.image}+${doc}`, /"[^"]*linux-doc[^"]*": it holds neither a kernel image nor modules/],
+    [`${debs.image}+${debs.modules}+${same}`, /"[^"]*same\.deb": lib\/modules\/.*one\.ko is there twice/],
+    [`${debs.image}+${join(dir, 'absent.deb')}`, /^cannot read kernel ".*absent\.deb": no such file/],
+    [`${debs.image}+bzImage`, /"bzImage" is not the name of a \.deb or \.rpm; write/],
+  ];
+  for (const [spec, why] of cases) {
+    await t.rejects(resolveKernel(spec, options), { kind: 'usage', message: why }, spec);
+  }
+  t.strictSame(await listKernels(options), []);
+  t.strictSame(await readdir(join(dir, 'cache/tmp')), []);
+});
+
+void t.test('a module tree holds its kernel, as Debian 7, Fedora and Arch install it', async (t) => {
+  const dir = t.testdir({});
+  const options = { cacheDir: join(dir, 'cache') };
+  for (const [root, lib] of [
+    ['a', 'lib'],
+    ['b', 'usr/lib'],
+  ] as const) {
+    const tree = join(dir, root, lib, 'modules', RELEASE);
+    await writeTree(tree, { vmlinuz: makeBzImage(), config: MADE_CONFIG, 'kernel/one.ko': makeModule([]) });
+    for (const spec of [tree, join(tree, 'vmlinuz'), join(dir, root)]) {
+      const kernel = await resolveKernel(spec, options);
+      t.match(kernel, { release: RELEASE, modulesDir: tree, config: join(tree, 'config') }, spec);
+    }
+  }
+  const copied = join(dir, 'a/boot');
+  await writeTree(copied, { [`vmlinuz-${RELEASE}`]: makeBzImage() });
+  const beside = await resolveKernel(copied, options);
+  t.match(beside, { modulesDir: join(dir, 'a/lib/modules', RELEASE), config: /modules\/.*\/config$/ });
+  await writeTree(join(dir, 'b/usr/lib/modules/6.2'), { vmlinuz: makeBzImage({ release: '6.2' }) });
+  await t.rejects(resolveKernel(join(dir, 'b'), options), {
+    kind: 'usage',
+    message: /it holds usr\/lib\/modules\/6\.1\.0-1-amd64\/vmlinuz, usr\/lib\/modules\/6\.2\/vmlinuz; give/,
+  });
+  t.match(await resolveKernel(join(dir, 'b/usr/lib/modules/6.2'), options), {
+    release: '6.2',
+    modulesDir: undefined,
+    config: undefined,
+  });
+  await writeTree(join(dir, 'c/lib/modules/6.3'), {
+    vmlinuz: makeBzImage(),
+    'kernel/one.ko': makeModule([]),
+  });
+  await t.rejects(resolveKernel(join(dir, 'c/lib/modules/6.3'), options), {
+    kind: 'usage',
+    message: /it is 6\.1\.0-1-amd64, and the modules beside it are of 6\.3; give/,
+  });
+});
+
 void t.test('packages that are none, or hold no kernel', async (t) => {
   const dir = t.testdir({ 'torn.deb': '!<arch>\ndebian' });
   const options = { cacheDir: join(dir, 'cache') };
   const meta = await makeDeb(dir, { name: 'linux-image-amd64', version: '1', files: { 'usr/doc': 'x' } });
-  await t.rejects(resolveKernel(meta, options), { kind: 'usage', message: /holds no boot\/vmlinuz/ });
+  await t.rejects(resolveKernel(meta, options), { kind: 'usage', message: /: no boot\/vmlinuz-\* and no/ });
   await t.rejects(resolveKernel(join(dir, 'torn.deb'), options), {
     kind: 'usage',
-    message: /^cannot read package/,
+    message: /^cannot use package ".*torn\.deb": dpkg-deb: .*; give complete packages/,
+  });
+  const whole = await makeDeb(dir, { name: `linux-image-${RELEASE}`, version: '1' });
+  const { size } = await stat(whole);
+  await truncate(whole, size - 100);
+  await t.rejects(resolveKernel(whole, options), {
+    kind: 'usage',
+    message: /^cannot use package .*linux-image/,
+  });
+  const arm = await makeDeb(dir, { name: 'linux-image-6.1.0-1-arm64', version: '1', architecture: 'arm64' });
+  await t.rejects(resolveKernel(arm, options), {
+    kind: 'usage',
+    message: /it is for arm64, and guests here are x86; give/,
   });
   const outside = await makeDeb(dir, {
     name: 'linux-image-x',

@@ -17,12 +17,15 @@ import { specsOfBuilt } from './build/build-record.js';
 import { buildKernel } from './build/build.js';
 import { isVariantName } from './build/variants.js';
 import { compareDebianVersions } from './debian/version-order.js';
-import { kernelFromDeb } from './debian/deb.js';
 import { kernelFromDebian } from './debian/debian-kernel.js';
+import { kernelFromGit } from './git-kernel.js';
+import { installedKernel } from './installed.js';
 import { kernelFromDirectory, kernelFromFile, unreadable } from './local.js';
 import type { KernelOptions } from './options.js';
+import { kernelFromPackages } from './packages/cache-packages.js';
+import { kernelPackagesIn } from './packages/directory.js';
 import { removeRepacked } from './repack/repack.js';
-import { formatDebianSpec, parseSpec } from './spec.js';
+import { formatDebianSpec, isPackageFile, parseSpec } from './spec.js';
 
 /** Shorter prefixes of a sha256 are too ambiguous. */
 const ID_MIN_LENGTH = 8;
@@ -31,35 +34,68 @@ const ID_MIN_LENGTH = 8;
 const VARIANT_SERIES = '6.1';
 
 /**
- * Resolves a kernel spec to bytes on this host: the path of a bzImage, a .deb or a directory,
- * `debian:[SUITE/]VERSION[-cloud|-rt]`, or `build:[SUITE/]VERSION/VARIANT` (built when it is not in the cache). The
- * bare name of a variant (`no-zap`) is `build:6.1/no-zap`; a file of that name is `./no-zap`. Faults: usage for a spec that names no usable kernel, harness when the
- * cache, the network or a tool fails. An abort throws the signal's reason and leaves nothing half-made.
+ * Resolves a kernel spec to bytes on this host: the path of a bzImage, a package or a directory, several packages
+ * (`a.deb+b.deb`), `installed:RELEASE`, `debian:[SUITE/]VERSION[-cloud|-rt]`, `debian:SUITE`,
+ * `build:[SUITE/]VERSION/VARIANT` or `git:TREE@REF[+PATCH...]` (built when it is not in the cache). The bare name of a
+ * variant (`no-zap`) is `build:6.1/no-zap`; a file of that name is `./no-zap`. Faults: usage for a spec that names no
+ * usable kernel, harness when the cache, the network or a tool fails. An abort throws the signal's reason and leaves
+ * nothing half-made.
  */
 export async function resolveKernel(spec: string, options: KernelOptions): Promise<Kernel> {
   options.signal?.throwIfAborted();
   const parsed = parseSpec(spec);
-  if (parsed.kind === 'debian') return await kernelFromDebian(parsed, spec, options);
-  if (parsed.kind === 'build') {
-    const { version: series, suite, variant } = parsed;
-    const kernel = await buildKernel({ source: { kind: 'debian', series, suite }, variant }, options);
-    return { ...kernel, spec };
+  switch (parsed.kind) {
+    case 'debian':
+      return await kernelFromDebian(parsed, spec, options);
+    case 'build': {
+      const { version: series, suite, variant } = parsed;
+      const kernel = await buildKernel({ source: { kind: 'debian', series, suite }, variant }, options);
+      return { ...kernel, spec };
+    }
+    case 'git':
+      return await kernelFromGit(parsed, spec, options);
+    case 'installed':
+      return await installedKernel(parsed.release, spec, options);
+    case 'packages':
+      return await kernelFromPackages(
+        parsed.paths.map((path) => resolve(path)),
+        spec,
+        options,
+      );
+    case 'path':
+      return await kernelFromPath(parsed.path, spec, options);
   }
-  if (await isVariantName(parsed.path)) {
+}
+
+async function kernelFromPath(given: string, spec: string, options: KernelOptions): Promise<Kernel> {
+  if (await isVariantName(given)) {
     const source = { kind: 'debian', series: VARIANT_SERIES } as const;
-    return { ...(await buildKernel({ source, variant: parsed.path }, options)), spec };
+    return { ...(await buildKernel({ source, variant: given }, options)), spec };
   }
-  const path = resolve(parsed.path);
+  const path = resolve(given);
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(spec, error) ?? error;
   });
-  if (found.isDirectory()) return await kernelFromDirectory(path, spec);
+  if (found.isDirectory()) return await kernelInDirectory(path, spec, options);
   if (!found.isFile()) {
     throw usageFault(
-      `cannot use kernel "${spec}": it is neither a file nor a directory; give the path of a bzImage, a .deb or a directory`,
+      `cannot use kernel "${spec}": it is neither a file nor a directory; give the path of a bzImage, a .deb, an .rpm or a directory`,
     );
   }
-  return path.endsWith('.deb') ? await kernelFromDeb(path, spec, options) : await kernelFromFile(path, spec);
+  return isPackageFile(path)
+    ? await kernelFromPackages([path], spec, options)
+    : await kernelFromFile(path, spec);
+}
+
+/** An image takes precedence over packages, which a build may have left beside it. */
+async function kernelInDirectory(path: string, spec: string, options: KernelOptions): Promise<Kernel> {
+  const kernel = await kernelFromDirectory(path, spec);
+  if (kernel !== undefined) return kernel;
+  const packages = await kernelPackagesIn(path);
+  if (packages.length > 0) return await kernelFromPackages(packages, spec, { ...options, mayBeIdle: true });
+  throw usageFault(
+    `cannot find a kernel in "${spec}": the directory holds no vmlinuz-*, vmlinuz or bzImage, no lib/modules/*/vmlinuz and no package of a kernel; give the path of a bzImage`,
+  );
 }
 
 /**

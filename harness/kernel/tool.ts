@@ -68,7 +68,12 @@ export async function runTool(
   }
 }
 
-function failureOf(error: ExecaError, name: string, options: ToolOptions): ToolResult {
+/** A program that failed, as a value. */
+export function failureOf(
+  error: ExecaError,
+  name: string,
+  options: Pick<ToolOptions, 'deadlineMs' | 'cwd'>,
+): Extract<ToolResult, { ok: false }> {
   const stderr = typeof error.stderr === 'string' ? error.stderr.slice(-4096) : '';
   // With a working directory of our own, ENOENT may be about that directory.
   const missing = error.code === 'ENOENT' && options.cwd === undefined;

@@ -1,6 +1,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isKernelPackageFile, specBeside } from '../kernel/index.js';
 import { errnoOf, messageOf, reasonFor } from '../model/errno.js';
 import { Fault, usageFault } from '../model/fault.js';
 import { fitsGlob } from '../model/glob.js';
@@ -42,8 +43,9 @@ export interface FindOptions {
 
 /** Names that copies and downloads under way have. */
 const UNFINISHED = /^\.|~$|\.(part|partial|tmp|temp|swp|crdownload|filepart)$/;
-/** Where a directory of a build has its image (kernel/local.ts). */
+/** Where a directory of a build has its image, or the packages that hold it (kernel/local.ts, kernel/packages/). */
 const IMAGE_PLACES = ['.', 'boot', 'arch/x86/boot'];
+const MODULE_PLACES = ['lib/modules', 'usr/lib/modules'];
 const IMAGE = /^(vmlinuz(-.+)?|bzImage)$/;
 
 /**
@@ -102,13 +104,8 @@ async function oneKernel(
     });
     return { spec: `git:${source.git} ${source.ref}`, place: placeInCache(kernel), kernel, commit };
   }
-  const spec = 'debian' in source ? `debian:${source.debian}` : beside(source.spec, base);
+  const spec = 'debian' in source ? `debian:${source.debian}` : specBeside(source.spec, base);
   return keptKernel(spec, works, keepIn);
-}
-
-/** `./bzImage` is a file next to the night's file, as in a campaign file. */
-export function beside(spec: string, base: string): string {
-  return /^\.\.?\//.test(spec) && !isAbsolute(spec) ? join(base, spec) : spec;
 }
 
 /** The kernel of a spec, copied when it may change or vanish. */
@@ -205,19 +202,32 @@ async function buildAt(path: string, name: string): Promise<Build | undefined> {
   });
   if (found?.isFile()) return { name, path, image: path, mtimeMs: found.mtimeMs, listed: found };
   if (!found?.isDirectory()) return undefined;
-  for (const place of IMAGE_PLACES) {
-    const names = await readdir(join(path, place)).catch((error: unknown) => {
+  for (const image of await imagesIn(path)) {
+    const inside = await stat(image).catch(() => undefined);
+    if (!inside?.isFile()) continue;
+    return { name, path, image, mtimeMs: Math.max(found.mtimeMs, inside.mtimeMs), listed: inside };
+  }
+  return undefined;
+}
+
+/** Paths that may be the image of a build, or the packages that hold it, the more usual ones first. */
+async function imagesIn(path: string): Promise<string[]> {
+  const namesIn = async (place: string) => {
+    const names: string[] = await readdir(join(path, place)).catch((error: unknown) => {
       if (errnoOf(error) === 'EACCES') throw unreadableBuild(join(path, place), error);
       return [];
     });
-    for (const candidate of names.filter((one) => IMAGE.test(one)).sort()) {
-      const image = join(path, place, candidate);
-      const inside = await stat(image).catch(() => undefined);
-      if (!inside?.isFile()) continue;
-      return { name, path, image, mtimeMs: Math.max(found.mtimeMs, inside.mtimeMs), listed: inside };
-    }
+    return names.sort();
+  };
+  const images: string[] = [];
+  for (const place of IMAGE_PLACES) {
+    images.push(...(await namesIn(place)).filter((one) => IMAGE.test(one)).map((one) => join(place, one)));
   }
-  return undefined;
+  for (const place of MODULE_PLACES) {
+    images.push(...(await namesIn(place)).map((release) => join(place, release, 'vmlinuz')));
+  }
+  images.push(...(await namesIn('.')).filter(isKernelPackageFile));
+  return images.map((image) => join(path, image));
 }
 
 async function isLink(path: string): Promise<boolean> {

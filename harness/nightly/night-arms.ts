@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { sha256Of } from '../cache/sha256.js';
+import { specBeside } from '../kernel/index.js';
 import type { Expectation } from '../model/expectation.js';
 import { Fault, usageFault } from '../model/fault.js';
 import { decidingText } from '../night/deciding-text.js';
@@ -19,7 +20,7 @@ import type { Scenario } from '../plan/scenario.js';
 import type { ShippedFiles } from '../prepare/options.js';
 import { loadScenarios } from '../prepare/scenario-files.js';
 import { MUST } from './controls.js';
-import { beside, faultText, type FindOptions, type FoundKernel, keptKernel } from './find-kernels.js';
+import { faultText, type FindOptions, type FoundKernel, keptKernel } from './find-kernels.js';
 import { fileBeside, isShipped, type NightCampaign, type NightRow } from './night-campaign.js';
 import { CAMPAIGN, NIGHT_FILES } from './night-directory.js';
 import type { NightWorks } from './works.js';
@@ -132,7 +133,11 @@ export class NightArms {
     if (spec === undefined) return undefined;
     if (this.#pinned === undefined) {
       try {
-        const found = await keptKernel(beside(spec, this.#options.base), this.#works, this.#options.keepIn);
+        const found = await keptKernel(
+          specBeside(spec, this.#options.base),
+          this.#works,
+          this.#options.keepIn,
+        );
         this.#pinned = { kernel: recorded({ ...found, column: 'baseline', source: 'baseline' }) };
       } catch (error) {
         faults.push(`baseline: ${faultText(error)}`);
@@ -222,7 +227,7 @@ export class NightArms {
             `cannot use scenario "${reference}": the file holds ${scenarios.length}; name one of them`,
           );
         }
-        const found = await keptKernel(beside(spec, base), this.#works, keepIn);
+        const found = await keptKernel(specBeside(spec, base), this.#works, keepIn);
         const kernel = recorded({ ...found, column: `control-${spec}`.slice(0, 100), source: 'control' });
         const shipped = await isShipped(scenario, files);
         if (!shipped && !this.ownScenarios.some(({ name }) => name === scenario.name))

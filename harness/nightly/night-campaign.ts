@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { specBeside } from '../kernel/index.js';
 import { usageFault } from '../model/fault.js';
 import { VERDICTS } from '../model/verdict.js';
 import { alternativesOf } from '../model/expectation.js';
@@ -9,7 +10,6 @@ import type { ShippedFiles } from '../prepare/options.js';
 import type { GuestsChoices } from '../prepare/plan-runs.js';
 import { loadScenarios } from '../prepare/scenario-files.js';
 import { isPath } from '../prepare/yaml-files.js';
-import { beside } from './find-kernels.js';
 
 /** What every kernel of a night must stand. */
 export interface NightCampaign {
@@ -66,7 +66,7 @@ export async function loadNightCampaign(
       ...{ crashkernel, cpus, memory },
       machineProfile: machines?.map((machine) => fileBeside(machine, base)),
     },
-    captureSpec: captureKernel === undefined ? undefined : beside(captureKernel, base),
+    captureSpec: captureKernel === undefined ? undefined : specBeside(captureKernel, base),
     append,
     captureAppend,
   };

@@ -15,7 +15,7 @@ import t, { type Test } from 'tap';
 import { runNightly } from '../cli/actions/run-nightly.js';
 import { harnessFault } from '../model/fault.js';
 import { type NightVerdicts, NightVerdictsSchema } from '../model/night-verdict.js';
-import { makeBzImage, MADE_CONFIG } from '../testing/builders/kernels.js';
+import { makeBzImage, makeDeb, MADE_CONFIG } from '../testing/builders/kernels.js';
 import { type FakeNight, type FakeNightWorks, fakeNightWorks } from '../testing/fakes/night-works.js';
 import { scratch } from '../testing/files.js';
 import { findKernels } from './find-kernels.js';
@@ -543,6 +543,22 @@ t.test('builds are watched at once, however many are broken', async (t) => {
   const growing = findKernels([{ ...source, pattern: 'empty-1' }], works, options);
   setTimeout(() => void writeFile(join(place.builds, 'empty-1'), 'more'), 200);
   t.match((await growing).deferred, [/still being written/]);
+});
+
+t.test('a build may be a module tree, or a directory of packages', async (t) => {
+  const place = await makePlace(t);
+  const works = fakeNightWorks(place.fake);
+  const tree = join(place.builds, 'tree/usr/lib/modules/6.2.0');
+  await mkdir(tree, { recursive: true });
+  await writeFile(join(tree, 'vmlinuz'), makeBzImage({ release: '6.2.0' }));
+  await mkdir(join(place.builds, 'debs'));
+  await makeDeb(join(place.builds, 'debs'), { name: 'linux-image-6.1.0-1-amd64', version: '1' });
+  await mkdir(join(place.builds, 'logs'));
+  await writeFile(join(place.builds, 'logs/linux-headers-6.1.0-1-amd64_1_amd64.deb'), 'no kernel');
+  const source = { name: 'b', directory: place.builds, newest: 9, pattern: '*' };
+  const found = await findKernels([source], works, { base: '/', keepIn: undefined, settleMs: 1 });
+  t.strictSame(found.kernels.map(({ kernel }) => kernel.release).sort(), ['6.1.0-1-amd64', '6.2.0']);
+  t.strictSame(found.faults, []);
 });
 
 t.test('mistakes in the file: place and the nearest name', async (t) => {

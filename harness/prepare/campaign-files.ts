@@ -1,4 +1,5 @@
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { specBeside } from '../kernel/index.js';
 import { Fault, usageFault } from '../model/fault.js';
 import type { Repack } from '../plan/guest-defaults.js';
 import type { Scenario } from '../plan/scenario.js';
@@ -61,8 +62,7 @@ async function scenariosOf(
 
 /** `./bzImage` means a file next to the campaign file; other specs are unchanged. */
 function withAbsoluteKernels(campaign: CampaignRead, directory: string): CampaignRead {
-  const beside = (spec: string) =>
-    /^\.\.?\//.test(spec) && !isAbsolute(spec) ? join(directory, spec) : spec;
+  const beside = (spec: string) => specBeside(spec, directory);
   const kernels = [...campaign.kernels].map(([name, kernel]) => {
     const { spec, captureKernel } = kernel;
     const capture = captureKernel === undefined ? {} : { captureKernel: beside(captureKernel) };

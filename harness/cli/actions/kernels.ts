@@ -1,6 +1,7 @@
 import {
   availableDebianKernels,
   configOf,
+  installedKernels,
   listKernels,
   missingForCrash,
   removeBuilds,
@@ -39,9 +40,27 @@ function verdictOn(missing: readonly string[] | undefined): string {
   return `lacks     ${missing.length === 0 ? 'nothing that a crash run needs' : missing.join(' ')}`;
 }
 
-/** Prints the kernels in the cache. */
-export async function printKernels({ json }: { json: boolean }): Promise<void> {
+/** Prints the kernels in the cache, or those that are installed on this host. */
+export async function printKernels({
+  installed,
+  json,
+}: {
+  installed: boolean;
+  json: boolean;
+}): Promise<void> {
+  if (installed) {
+    const { kernels, faults } = await installedKernels(cacheOptions());
+    printLines(kernels, { json });
+    for (const { message } of faults) say(message);
+    if (kernels.length + faults.length === 0) say('no kernels in /boot and /usr/lib/modules');
+    return;
+  }
   const kernels = await listKernels(cacheOptions());
+  printLines(kernels, { json });
+  if (kernels.length === 0) say(`no kernels in ${cacheDirectory()}`);
+}
+
+function printLines(kernels: readonly Kernel[], { json }: { json: boolean }): void {
   for (const kernel of kernels) {
     process.stdout.write(
       json
@@ -49,7 +68,6 @@ export async function printKernels({ json }: { json: boolean }): Promise<void> {
         : `${kernel.sha256.slice(0, 12)}  ${kernel.release}  ${kernel.spec}\n`,
     );
   }
-  if (kernels.length === 0) say(`no kernels in ${cacheDirectory()}`);
 }
 
 /** Prints the kernels that Debian offers. */

@@ -2,9 +2,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { installedReleases } from '../../kernel/index.js';
 import { makeDeb } from '../../testing/builders/kernels.js';
 import { madeHost } from '../../testing/builders/command-host.js';
 import { treeOf } from '../../testing/files.js';
+
+/** Without the kernels of the host that runs the test. */
+const cachedOnly = (stdout: string) => stdout.replace(/^installed:.*\n/gm, '');
 
 // Many commands, one after the other.
 t.setTimeout(600_000);
@@ -21,7 +25,7 @@ t.test('proposals for the shell', async (t) => {
     const ended = await host.crashpath(['--get-yargs-completions', 'crashpath', ...typed]);
     t.equal(ended.exitCode, 0);
     t.equal(ended.stderr, '');
-    return ended.stdout.split('\n').slice(0, -1);
+    return cachedOnly(ended.stdout).split('\n').slice(0, -1);
   };
   t.strictSame(await asked('im'), ['image']);
   t.strictSame(await asked('run', 'sysrq-t'), ['sysrq-task']);
@@ -67,7 +71,23 @@ t.test('kernels are listed without reading their images', async (t) => {
   await rm(bzImage);
   await execa('mkfifo', [bzImage]);
   const words = ['--get-yargs-completions', 'crashpath', 'run', 'sysrq-task', '-k', ''];
-  t.strictSame(await host.crashpath(words), { exitCode: 0, stdout: `${spec}\n`, stderr: '' });
+  const ended = await host.crashpath(words);
+  t.strictSame(
+    { ...ended, stdout: cachedOnly(ended.stdout) },
+    { exitCode: 0, stdout: `${spec}\n`, stderr: '' },
+  );
+});
+
+t.test('installed kernels are proposed where a kernel is wanted', async (t) => {
+  const host = await madeHost(t);
+  const asked = async (...typed: string[]) =>
+    (await host.crashpath(['--get-yargs-completions', 'crashpath', ...typed])).stdout
+      .split('\n')
+      .slice(0, -1);
+  const installed = (await installedReleases({})).map((release) => `installed:${release}`);
+  t.strictSame(await asked('run', 'sysrq-task', '-k', 'installed:'), installed);
+  t.strictSame(await asked('kernel', 'show', 'installed:'), installed);
+  t.strictSame(await asked('kernel', 'rm', 'installed:'), [], 'they are not in the cache');
 });
 
 t.test('a colon splits words in bash', async (t) => {

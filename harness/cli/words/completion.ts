@@ -77,6 +77,7 @@ async function positionals(
   if (/^(run|hunt|compare|bisect|bisect-step) /.test(command))
     return (await import('../../prepare/scenario-files.js')).runnableNames(SHIPPED);
   if (command.startsWith('attach ')) return keptNames();
+  if (command.startsWith('rm ') && command.includes('[kernel]')) return cachedSpecs();
   if (/[<[](spec|kernel)[>\]]/.test(command)) return kernelSpecs();
   return choices['what'] ?? [];
 }
@@ -87,7 +88,14 @@ async function keptNames(): Promise<string[]> {
   return (await keptGuests(cacheDirectory())).map(({ directory }) => basename(directory));
 }
 
+/** Of kernels in the cache and of those that are installed. */
 async function kernelSpecs(): Promise<string[]> {
+  const { installedReleases } = await import('../../kernel/index.js');
+  const installed = (await installedReleases({})).map((release) => `installed:${release}`);
+  return [...(await cachedSpecs()), ...installed];
+}
+
+async function cachedSpecs(): Promise<string[]> {
   const { listKernelSpecs } = await import('../../kernel/index.js');
   return listKernelSpecs({ cacheDir: cacheDirectory() });
 }

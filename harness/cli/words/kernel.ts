@@ -36,13 +36,19 @@ const show = {
 
 const list = {
   command: 'list',
-  describe: 'List the kernels in the cache',
+  describe: 'List the kernels in the cache, or those that are installed',
   builder: (yargs: Argv) =>
     yargs
+      .option('installed', {
+        type: 'boolean',
+        default: false,
+        describe: 'List the kernels that are installed on this host instead',
+      })
       .option('json', JSON_LINES)
       .example('$0 kernel list', 'sha256, release, and the spec that means it')
+      .example('$0 kernel list --installed', 'Of /boot and /usr/lib/modules')
       .example('$0 kernel list --json', 'For a script'),
-} satisfies WordsOf<{ json: boolean }>;
+} satisfies WordsOf<{ installed: boolean; json: boolean }>;
 
 const available = {
   command: 'available [suite]',

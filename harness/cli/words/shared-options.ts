@@ -3,8 +3,9 @@ import { ACCELERATORS, accelerator, hostNames, type Jobs, jobsOrAuto, nonEmpty }
 
 /** The forms of a kernel spec, for the help of an option that takes one. */
 export const SPEC =
-  'bzImage, .deb, directory with vmlinuz-*, debian:[SUITE/]VERSION (debian:6.1 is the newest 6.1), ' +
-  'build:VERSION/VARIANT, or the name of a variant (crashpath kernel variants)';
+  'bzImage, .deb, .rpm, several of one kernel (A.deb+B.deb), a directory with any of them, installed:RELEASE, ' +
+  'debian:[SUITE/]VERSION (debian:6.1 is the newest 6.1, debian:sid the newest of sid), build:VERSION/VARIANT, ' +
+  'git:TREE@REF[+PATCH...], or the name of a variant (crashpath kernel variants)';
 
 /** An option with one value, which its own function checks. */
 export function single<T>(coerce: (value: unknown) => T) {

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { namesIn } from '../../cache/cache-directory.js';
+import { isDirectory, namesIn } from '../../cache/cache-directory.js';
 import { inCache } from '../../cache/cache-fault.js';
 import { readJsonFile } from '../../cache/kept-file.js';
 import { sha256Of } from '../../cache/sha256.js';
 import { writeWhole } from '../../cache/write-whole.js';
 import { kernelCache } from '../kernel-cache.js';
-import { formatBuildSpec } from '../spec.js';
+import { COMMIT_DIGITS, formatBuildSpec, formatGitSpec } from '../spec.js';
 import { IMAGES_DIR, listVariants } from './variants.js';
 
 const RECORD_FILE = 'build.json';
@@ -51,8 +51,9 @@ export async function listBuildRecords(cacheDir: string): Promise<{ key: string;
 }
 
 /**
- * The specs of built kernels in the cache, by key: `build:6.1.192-2/no-zap`. Kernels from a source tree, from a patch
- * of the caller or with another configuration than today's have none: they are named by their directory.
+ * The specs of built kernels in the cache, by key: `build:6.1.192-2/no-zap`, `git:/home/me/linux@4d3c2b1a0f9e`. Kernels
+ * from a source tree, from a repository that is gone, from a patch of the caller or with another configuration than
+ * today's have none: they are named by their directory.
  */
 export async function specsOfBuilt(cacheDir: string): Promise<Map<string, string>> {
   const records = await listBuildRecords(cacheDir);
@@ -65,10 +66,19 @@ export async function specsOfBuilt(cacheDir: string): Promise<Map<string, string
     const isToday =
       variant !== undefined &&
       variant.patch?.sha256 === record.patchSha256 &&
-      record.fragmentSha256 === fragment &&
-      record.package.startsWith('linux-source-');
-    if (!isToday) continue;
-    specs.set(key, formatBuildSpec({ version: record.packageVersion, variant: record.variant }));
+      record.fragmentSha256 === fragment;
+    const spec = isToday ? await specOf(record) : undefined;
+    if (spec !== undefined) specs.set(key, spec);
   }
   return specs;
+}
+
+async function specOf({ package: from, packageVersion: version, variant, commit }: BuildRecord) {
+  if (from.startsWith('linux-source-')) return formatBuildSpec({ version, variant });
+  if (commit === undefined || !isAbsolute(from) || !(await isDirectory(from))) return undefined;
+  return formatGitSpec({
+    tree: from,
+    ref: commit.slice(0, COMMIT_DIGITS),
+    patches: variant === 'stock' ? [] : [variant],
+  });
 }

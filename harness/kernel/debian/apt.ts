@@ -1,15 +1,22 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { cacheFaultInText, inCache } from '../../cache/cache-fault.js';
 import { readJsonFile } from '../../cache/kept-file.js';
 import { sha256Of } from '../../cache/sha256.js';
 import { writeWhole } from '../../cache/write-whole.js';
 import { kernelCache } from '../kernel-cache.js';
 import { harnessFault, usageFault } from '../../model/fault.js';
-import { kernelPackage, versionOf } from './choose.js';
+import { kernelPackage } from './choose.js';
 import type { KernelOptions } from '../options.js';
-import { parseRecords } from './deb822.js';
+import {
+  kernelsIn,
+  listsSchema,
+  type OfferedFile,
+  type OfferedPackage,
+  type PackageLists,
+  packagesIn,
+  partNames,
+} from './offered.js';
 import { formatSources, type Source } from './sources.js';
 import type { DebianArch } from '../spec.js';
 import { runTool, type ToolOptions, type ToolResult } from '../tool.js';
@@ -23,21 +30,6 @@ export interface AptDir {
   readonly sources: readonly Source[];
   readonly arch: DebianArch;
 }
-
-const packageSchema = z.object({
-  version: z.string(),
-  package: z.string(),
-  packageVersion: z.string(),
-  debSha256: z.string().regex(/^[0-9a-f]{64}$/),
-  sizeBytes: z.number(),
-});
-
-const listsSchema = z.object({ format: z.literal(1), atMs: z.number(), packages: z.array(packageSchema) });
-
-/** A kernel package that the archive offers. */
-export type OfferedPackage = z.infer<typeof packageSchema>;
-/** The archive's packages, and when the lists were fetched (ms since the epoch). */
-export type PackageLists = z.infer<typeof listsSchema>;
 
 const UPDATE_DEADLINE_MS = 10 * 60_000;
 const DOWNLOAD_DEADLINE_MS = 60 * 60_000;
@@ -72,7 +64,7 @@ export function aptDirFor(cacheDir: string, sources: readonly Source[], arch: De
 
 /** The lists of the last update; undefined when there was none. */
 export async function readLists(apt: AptDir): Promise<PackageLists | undefined> {
-  return readJsonFile(join(apt.dir, 'kernels.json'), listsSchema);
+  return readJsonFile(join(apt.dir, 'offered.json'), listsSchema);
 }
 
 /**
@@ -92,7 +84,7 @@ export async function updateLists(apt: AptDir, options: KernelOptions): Promise<
   const packages = await queryPackages(apt, options);
   const lists: PackageLists = { format: 1, atMs: Date.now(), packages };
   await inCache(kernelCache(options.cacheDir), () =>
-    writeWhole(join(apt.dir, 'kernels.json'), `${JSON.stringify(lists)}\n`),
+    writeWhole(join(apt.dir, 'offered.json'), `${JSON.stringify(lists)}\n`),
   );
   return lists;
 }
@@ -103,7 +95,7 @@ export async function updateLists(apt: AptDir, options: KernelOptions): Promise<
  */
 export async function downloadPackage(
   apt: AptDir,
-  wanted: OfferedPackage,
+  wanted: OfferedFile,
   options: KernelOptions & { readonly dir: string },
 ): Promise<string | undefined> {
   const megabytes = (wanted.sizeBytes / 1e6).toFixed(1);
@@ -211,7 +203,7 @@ export async function offeredVersions(
 ): Promise<OfferedPackage[]> {
   const query = { deadlineMs: QUERY_DEADLINE_MS, signal: options.signal };
   const shown = await runApt(apt, ['-s', 'apt-cache', 'show', name], query);
-  if (shown.ok) return offeredIn(shown.stdout, (record) => record.get('Version'));
+  if (shown.ok) return packagesIn(shown.stdout);
   if (/No packages found|Unable to locate package/.test(shown.stderr)) return [];
   throw queryFault(shown, options);
 }
@@ -226,33 +218,21 @@ async function prepare(apt: AptDir): Promise<void> {
 }
 
 async function queryPackages(apt: AptDir, options: KernelOptions): Promise<OfferedPackage[]> {
-  const query = { deadlineMs: QUERY_DEADLINE_MS, signal: options.signal };
-  const named = await runApt(apt, ['-s', 'apt-cache', 'pkgnames', 'linux-image-'], query);
-  if (!named.ok) throw queryFault(named, options);
-  const names = named.stdout.split('\n').filter((name) => kernelPackage(name) !== undefined);
-  if (names.length === 0) return [];
-  const shown = await runApt(apt, ['-s', 'apt-cache', 'show', ...names.sort()], query);
-  if (!shown.ok) throw queryFault(shown, options);
-  return offeredIn(shown.stdout, (record) => {
-    const name = kernelPackage(record.get('Package') ?? '');
-    return name === undefined ? undefined : versionOf(name);
-  });
-}
-
-/** Packages in the records that `apt-cache show` prints, each version once; those that have no version are left out. */
-function offeredIn(text: string, versionIn: (record: Map<string, string>) => string | undefined) {
-  const byVersion = new Map<string, OfferedPackage>();
-  for (const record of parseRecords(text)) {
-    const parsed = packageSchema.safeParse({
-      version: versionIn(record),
-      package: record.get('Package'),
-      packageVersion: record.get('Version'),
-      debSha256: record.get('SHA256'),
-      sizeBytes: Number(record.get('Size')),
+  const query = async (...words: readonly string[]) => {
+    const asked = await runApt(apt, ['-s', 'apt-cache', ...words], {
+      deadlineMs: QUERY_DEADLINE_MS,
+      signal: options.signal,
     });
-    if (parsed.success) byVersion.set(`${parsed.data.package}=${parsed.data.packageVersion}`, parsed.data);
-  }
-  return [...byVersion.values()];
+    if (!asked.ok) throw queryFault(asked, options);
+    return asked.stdout;
+  };
+  // apt-cache fails when it has none of the names that it is asked for.
+  const show = async (names: readonly string[]) =>
+    names.length === 0 ? '' : await query('show', ...names.toSorted());
+  const known = (await query('pkgnames', 'linux-')).split('\n');
+  const images = await show(known.filter((name) => kernelPackage(name) !== undefined));
+  const parts = new Set(partNames(images));
+  return kernelsIn(images, await show(known.filter((name) => parts.has(name))));
 }
 
 /**

@@ -60,6 +60,9 @@ void t.test('a series is its newest package version, of the wanted flavour', asy
     ['debian:6.1.0-5', undefined],
     ['debian:6.12-cloud', undefined],
     ['debian:6.7', undefined],
+    ['debian:bookworm', '6.12.117+deb12'],
+    ['debian:bookworm-rt', '6.1.0-56-rt'],
+    ['debian:bookworm-686', '6.1.0-50-686'],
   ];
   for (const [spec, version] of cases) t.equal(chooseKernel(OFFERED, wanted(spec))?.version, version, spec);
 });

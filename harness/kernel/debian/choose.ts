@@ -42,14 +42,14 @@ export function versionOf(name: KernelName): string {
   return name.flavour === '' ? name.abi : `${name.abi}-${name.flavour}`;
 }
 
-/** The exact version that `wanted` names, if it is not a series. */
-export function exactVersion(wanted: DebianSpec): string {
-  return versionOf({ abi: wanted.version, flavour: wanted.flavour });
+/** The exact version that `wanted` names, if it is not a series; undefined for the newest of a suite. */
+export function exactVersion({ version, flavour }: DebianSpec): string | undefined {
+  return version === undefined ? undefined : versionOf({ abi: version, flavour });
 }
 
 /**
  * The package for `wanted`: the one of exactly that version, else the newest package version of that series (`6.1`
- * covers `6.1.0-56`, `6.12.117` covers `6.12.117+deb12`; `6.1` never covers `6.12.*`).
+ * covers `6.1.0-56`, `6.12.117` covers `6.12.117+deb12`; `6.1` never covers `6.12.*`), or of all.
  */
 export function chooseKernel<T extends Candidate>(
   candidates: readonly T[],
@@ -72,6 +72,7 @@ export function newestFirst<T extends Candidate>(candidates: readonly T[]): T[] 
 function matches(candidate: Candidate, wanted: DebianSpec): boolean {
   const name = kernelPackage(candidate.package);
   if (name === undefined || name.flavour !== wanted.flavour) return false;
+  if (wanted.version === undefined) return true;
   if (!name.abi.startsWith(wanted.version)) return false;
   return /^$|^[.+~-]/.test(name.abi.slice(wanted.version.length));
 }
@@ -82,10 +83,10 @@ function matches(candidate: Candidate, wanted: DebianSpec): boolean {
  */
 export function nearestVersions(candidates: readonly Candidate[], wanted: DebianSpec): string[] {
   const sorted = newestFirst(candidates);
-  const series = SERIES.exec(wanted.version)?.[0];
   const exact = exactVersion(wanted);
+  const series = SERIES.exec(exact ?? '')?.[0];
   const sameSeries = sorted.filter(({ version }) => SERIES.exec(version)?.[0] === series);
-  if (sameSeries.length > 0) {
+  if (exact !== undefined && sameSeries.length > 0) {
     const versions = sameSeries.map(({ version }) => version);
     return nearest(exact, versions, { howeverFar: true, count: NEAREST });
   }

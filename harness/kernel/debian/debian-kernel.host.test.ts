@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { configOf } from '../config.js';
+import { modulesFor } from '../modules.js';
 import { availableDebianKernels } from './debian-kernel.js';
 import { packageTree } from './package-tree.js';
-import { makeDeb } from '../../testing/builders/kernels.js';
+import { makeBzImage, makeDeb, makeModule, MADE_CONFIG } from '../../testing/builders/kernels.js';
 import { writeTree } from '../../testing/files.js';
 import type { KernelOptions } from '../options.js';
 import { listKernels, removeKernel, resolveKernel } from '../resolve.js';
@@ -24,7 +26,7 @@ type MadePackage = readonly [name: string, version: string, more?: Contents];
 /** Of a package that is no kernel. */
 interface Contents {
   readonly depends?: string;
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | Buffer>>;
 }
 
 /** Publishes packages as a suite, signed by default. */
@@ -112,7 +114,7 @@ function updates(): number {
 /** As if the lists had been fetched that long ago. */
 async function age(hours: number): Promise<void> {
   for (const key of await readdir(join(cacheDir, 'apt'))) {
-    const file = join(cacheDir, 'apt', key, 'kernels.json');
+    const file = join(cacheDir, 'apt', key, 'offered.json');
     const lists: { atMs: number } = JSON.parse(await readFile(file, 'utf8'));
     await writeFile(file, JSON.stringify({ ...lists, atMs: lists.atMs - hours * 3_600_000 }));
   }
@@ -199,6 +201,71 @@ void t.test('other suites, with or without a security archive', async (t) => {
   t.strictSame(offered, [
     { version: '7.2.1+deb14', package: 'linux-image-7.2.1+deb14-amd64', packageVersion: '7.2.1-1' },
   ]);
+});
+
+/** A kernel as Debian publishes it from Linux 6.19 on; `without` names a part that the archive has lost. */
+function splitKernel(release: string, version: string, without?: 'modules'): MadePackage[] {
+  const tree = `usr/lib/modules/${release}`;
+  const parts: [name: string, files: Record<string, string | Buffer>][] = [
+    ['base', { [`${tree}/config`]: MADE_CONFIG, [`${tree}/modules.builtin`]: '' }],
+    ['binary', { [`${tree}/vmlinuz`]: makeBzImage({ release }) }],
+    ['modules', { [`${tree}/kernel/one.ko`]: makeModule([]) }],
+  ];
+  const depends = [
+    'linux-initramfs-tool',
+    ...parts.map(([part]) => `linux-${part}-${release} (= ${version})`),
+  ];
+  const image: MadePackage = [
+    `linux-image-${release}`,
+    version,
+    { depends: depends.join(', '), files: { 'usr/share/doc/x': 'empty' } },
+  ];
+  const held = parts.filter(([part]) => part !== without);
+  return [
+    image,
+    ...held.map(([part, files]): MadePackage => [`linux-${part}-${release}`, version, { files }]),
+  ];
+}
+
+void t.test('a split kernel: image, modules and config come from their own packages', async (t) => {
+  await publish(archive, 'experimental', {
+    packages: [
+      ...splitKernel('7.2.3+deb14-amd64', '7.2.3-1'),
+      ...splitKernel('7.2.3+deb14-rt-amd64', '7.2.3-1'),
+      ...splitKernel('7.3.1+deb14-amd64', '7.3.1-1', 'modules'),
+    ],
+  });
+  const kernel = await resolveKernel('debian:experimental', options);
+  t.match(kernel, { spec: 'debian:experimental', release: '7.2.3+deb14-amd64' }, 'the newest that is whole');
+  t.ok(lines.some((line) => line.startsWith('debian:experimental is 7.2.3+deb14 (7.2.3-1; ')));
+  t.equal((await configOf(kernel))?.get('CONFIG_KEXEC'), 'y');
+  t.strictSame(
+    (await modulesFor(kernel, ['one'])).map(({ name }) => name),
+    ['one'],
+  );
+  const downloads = () => lines.filter((line) => line.startsWith('downloading linux-')).length;
+  t.equal(downloads(), 4);
+  t.match(await resolveKernel('debian:experimental/7.2', options), { sha256: kernel.sha256 });
+  t.equal(downloads(), 4);
+  t.match(await resolveKernel('debian:experimental-rt', options), { release: '7.2.3+deb14-rt-amd64' });
+  const offline = { cacheDir, offline: true, aptEtcDir: '/nonexistent' };
+  for (const spec of ['debian:experimental', 'debian:experimental/7.2.3+deb14']) {
+    t.match(await resolveKernel(spec, offline), { sha256: kernel.sha256 }, spec);
+  }
+  t.strictSame(
+    (await listKernels(offline)).map(({ spec }) => spec),
+    ['debian:experimental/7.2.3+deb14', 'debian:experimental/7.2.3+deb14-rt'],
+  );
+  for (const spec of ['debian:experimental/7.3', 'debian:experimental/7.3.1+deb14']) {
+    await t.rejects(resolveKernel(spec, options), {
+      kind: 'usage',
+      message:
+        /has 7\.3\.1\+deb14 only in part, without linux-modules-7\.3\.1\+deb14-amd64; nearest: debian:experimental\/7\.2\.3/,
+    });
+  }
+  const offered = await availableDebianKernels({ ...options, suite: 'experimental' });
+  t.strictSame(offered.map(({ version }) => version).sort(), ['7.2.3+deb14', '7.2.3+deb14-rt']);
+  t.strictSame(await readdir(join(cacheDir, 'tmp')), []);
 });
 
 void t.test('an unsigned archive and a changed package are refused', async (t) => {

@@ -1,4 +1,7 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { withTempDir } from '../../cache/cache-directory.js';
+import { inCache } from '../../cache/cache-fault.js';
 import {
   type CacheEntry,
   type CacheRef,
@@ -12,15 +15,8 @@ import {
 import { messageOf } from '../../model/errno.js';
 import { Fault, harnessFault, usageFault } from '../../model/fault.js';
 import type { Kernel } from '../../model/kernel.js';
-import {
-  aptDirFor,
-  downloadPackage,
-  type OfferedPackage,
-  type PackageLists,
-  readLists,
-  updateLists,
-} from './apt.js';
-import type { AptDir } from './apt.js';
+import { type AptDir, aptDirFor, downloadPackage, readLists, updateLists } from './apt.js';
+import type { OfferedFile, OfferedPackage, PackageLists } from './offered.js';
 import {
   type Candidate,
   chooseKernel,
@@ -29,9 +25,9 @@ import {
   nearestVersions,
   newestFirst,
 } from './choose.js';
-import { cacheDeb } from './deb.js';
 import { hostSources } from './host-sources.js';
 import type { KernelOptions } from '../options.js';
+import { cachePackages, packagesId } from '../packages/cache-packages.js';
 import { withOptionalSecurity } from './sources.js';
 import { archOf, type DebianArch, type DebianSpec, formatDebianSpec } from '../spec.js';
 
@@ -81,7 +77,7 @@ export async function availableDebianKernels(
   options: KernelOptions & { readonly suite?: string | undefined },
 ): Promise<Candidate[]> {
   const { lists } = await currentOffer(options.suite, LISTS_FRESH_MS, options);
-  return newestFirst(lists.packages).map(({ version, package: name, packageVersion }) => ({
+  return newestFirst(complete(lists)).map(({ version, package: name, packageVersion }) => ({
     version,
     package: name,
     packageVersion,
@@ -130,7 +126,7 @@ async function offerWith(wanted: DebianSpec, options: KernelOptions): Promise<Of
   try {
     const arch = archOf(wanted.flavour);
     const offer = await currentOffer(wanted.suite, LISTS_FRESH_MS, { ...options, arch });
-    if (chooseKernel(offer.lists.packages, wanted) !== undefined) return offer;
+    if (chooseKernel(complete(offer.lists), wanted) !== undefined) return offer;
     return await currentOffer(wanted.suite, UNKNOWN_FRESH_MS, { ...options, arch });
   } catch (error) {
     throw error instanceof Fault && error.kind === 'harness' ? new ListsUnavailable(error) : error;
@@ -169,7 +165,7 @@ async function obtain(
   { wanted, spec }: Question,
   options: KernelOptions,
 ): Promise<CacheEntry | undefined> {
-  const chosen = chooseKernel(lists.packages, wanted);
+  const chosen = chooseKernel(complete(lists), wanted);
   if (chosen === undefined) throw unknownKernel(apt, lists, { wanted, spec });
   if (chosen.version !== exactVersion(wanted)) {
     const hours = Math.floor((Date.now() - lists.atMs) / 3_600_000);
@@ -177,11 +173,12 @@ async function obtain(
       `${spec} is ${chosen.version} (${chosen.packageVersion}; package lists of ${hours} h ago)`,
     );
   }
+  const id = packagesId(filesOf(chosen).map(({ debSha256 }) => debSha256));
   const entry =
-    (await findEntry(options.cacheDir, chosen.debSha256)) ?? (await download(apt, chosen, { spec, options }));
+    (await findEntry(options.cacheDir, id)) ?? (await download(apt, { chosen, id }, { spec, options }));
   if (entry === undefined) return undefined;
-  const { version, package: name, packageVersion, debSha256 } = chosen;
-  const ref: CacheRef = { format: 1, version, package: name, packageVersion, debSha256 };
+  const { version, package: name, packageVersion } = chosen;
+  const ref: CacheRef = { format: 1, version, package: name, packageVersion, debSha256: id };
   await remember(ref, wanted.suite, options);
   return entry;
 }
@@ -196,19 +193,35 @@ async function remember(ref: CacheRef, suite: string | undefined, options: Kerne
 
 async function download(
   apt: AptDir,
-  chosen: OfferedPackage,
+  { chosen, id }: { readonly chosen: OfferedPackage; readonly id: string },
   { spec, options }: { spec: string; options: KernelOptions },
 ): Promise<CacheEntry | undefined> {
-  return await withTempDir(kernelCache(options.cacheDir), async (dir) => {
-    const file = await downloadPackage(apt, chosen, { ...options, dir });
-    if (file === undefined) return undefined;
-    const entry = await cacheDeb(file, spec, options);
+  return await withTempDir(kernelCache(options.cacheDir), async (temp) => {
+    const files: string[] = [];
+    for (const [index, wanted] of filesOf(chosen).entries()) {
+      const dir = join(temp, String(index));
+      await inCache(kernelCache(options.cacheDir), () => mkdir(dir));
+      const file = await downloadPackage(apt, wanted, { ...options, dir });
+      if (file === undefined) return undefined;
+      files.push(file);
+    }
+    const entry = await cachePackages(files, spec, { ...options, mayBeIdle: true });
     const found = entryId(entry);
-    if (found === chosen.debSha256) return entry;
+    if (found === id) return entry;
     throw harnessFault(
-      `cannot trust package "${chosen.package}": its sha256 is ${found}, the signed list says ${chosen.debSha256}; try again`,
+      `cannot trust package "${chosen.package}": its sha256 is ${found}, the signed list says ${id}; try again`,
     );
   });
+}
+
+/** The packages that hold a kernel: its own, which may be empty, and its parts. */
+function filesOf(chosen: OfferedPackage): readonly OfferedFile[] {
+  return [chosen, ...chosen.parts];
+}
+
+/** The kernels of which the archive has all packages: backports keep some of a version that was replaced. */
+function complete({ packages }: PackageLists): OfferedPackage[] {
+  return packages.filter(({ missing }) => missing.length === 0);
 }
 
 /**
@@ -257,9 +270,14 @@ async function firstUpdated(places: readonly AptDir[], options: KernelOptions): 
 
 function unknownKernel(apt: AptDir, lists: PackageLists, { wanted, spec }: Question): Fault {
   const suites = [...new Set(apt.sources.map(({ suite }) => suite))].join(', ');
-  const known = lists.packages.filter(({ package: name }) => kernelPackage(name) !== undefined);
+  const known = complete(lists).filter(({ package: name }) => kernelPackage(name) !== undefined);
   const nearest = nearestVersions(known, wanted).map((version) => formatDebianSpec(wanted.suite, version));
+  const torn = chooseKernel(lists.packages, wanted);
+  const why =
+    torn === undefined
+      ? `offers no such signed ${apt.arch} kernel`
+      : `has ${torn.version} only in part, without ${torn.missing.join(', ')}`;
   return usageFault(
-    `cannot find kernel "${spec}": Debian ${suites} offers no such signed ${apt.arch} kernel; nearest: ${nearest.join(', ') || 'none at all'} (another suite: debian:SUITE/VERSION)`,
+    `cannot find kernel "${spec}": Debian ${suites} ${why}; nearest: ${nearest.join(', ') || 'none at all'} (another suite: debian:SUITE/VERSION)`,
   );
 }

@@ -4,6 +4,7 @@
  */
 
 import type { DebianArch } from '../spec.js';
+import { isDebianSuite } from './suites.js';
 
 /** One suite of one archive. */
 export interface Source {
@@ -15,14 +16,6 @@ export interface Source {
   readonly optional: boolean;
 }
 
-/** Names under which the Debian archive publishes; codenames as of 2026 (distro-info-data). */
-const SUITES = new Set(
-  (
-    'stretch buster bullseye bookworm trixie forky duke sid ' +
-    'oldoldstable oldstable stable testing unstable experimental'
-  ).split(' '),
-);
-const DERIVED = /^(-updates|-security|-backports|-proposed-updates|\/updates)$/;
 const SCHEME = /^(?:mirror\+|tor\+)?(?:https?|file|copy|ftp|mirror):/;
 /** Suites which are updated in place and never have a security archive. */
 const WITHOUT_SECURITY = new Set(['sid', 'unstable', 'experimental']);
@@ -126,12 +119,6 @@ export function formatSources(sources: readonly Source[], arch: DebianArch = 'am
       ].join('\n'),
     )
     .join('\n');
-}
-
-function isDebianSuite(suite: string): boolean {
-  const base = /^[a-z]+/.exec(suite)?.[0] ?? '';
-  const rest = suite.slice(base.length);
-  return SUITES.has(base) && (rest === '' || DERIVED.test(rest));
 }
 
 function isSecuritySuite(suite: string): boolean {

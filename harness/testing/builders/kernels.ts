@@ -88,14 +88,19 @@ export interface MadeDeb {
   readonly version: string;
   /** Files of the package; default a kernel of that release with a config and one module. */
   readonly files?: Readonly<Record<string, string | Buffer>> | undefined;
+  /** Debian's name; default amd64. */
+  readonly architecture?: string;
 }
 
 /** Builds a package in `dir` with dpkg-deb and returns its path. */
-export async function makeDeb(dir: string, { name, version, files }: MadeDeb): Promise<string> {
+export async function makeDeb(
+  dir: string,
+  { name, version, files, architecture = 'amd64' }: MadeDeb,
+): Promise<string> {
   const release = name.replace(/^linux-image-/, '');
   const root = join(dir, `${name}_${version}`);
   await writeTree(root, {
-    'DEBIAN/control': `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nMaintainer: nobody <nobody@example.invalid>\nDescription: made for a test\n`,
+    'DEBIAN/control': `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: nobody <nobody@example.invalid>\nDescription: made for a test\n`,
     ...(files ?? {
       [`boot/vmlinuz-${release}`]: makeBzImage({ release }),
       [`boot/config-${release}`]: MADE_CONFIG,
