@@ -106,7 +106,7 @@ async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
 
 function badPackage(what: string, why: string, cause?: unknown): Error {
   return usageFault(
-    `cannot use package "${what}": ${escapeHostText(why)}; give complete packages of one kernel with its image (linux-image-* or linux-binary-*, kernel-core, kernel-default; not a meta, -dbg or headers package)`,
+    `cannot use package "${what}": ${escapeHostText(why)}; give complete packages of one kernel, that with its image among them (not a meta, -dbg or headers package)`,
     cause,
   );
 }

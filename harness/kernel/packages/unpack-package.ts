@@ -16,6 +16,8 @@ const UNPACK_DEADLINE_MS = 10 * 60_000;
 /** A program whose output has ended, or that nobody reads, ends by itself. */
 const ENDS_WITHIN_MS = 5_000;
 
+const DAMAGED = 'it is cut off or damaged';
+
 /** What makes a package unusable, in a few words; the caller names it. */
 export class BadPackage extends Error {}
 
@@ -68,10 +70,12 @@ export async function unpackTar(
   if (failed !== undefined) {
     if (!(failed instanceof ExecaError) || errnoOf(failed) === 'ENOENT') throw failed;
     if (failed.timedOut || failed.exitCode !== undefined) {
-      throw new BadPackage(failureOf(failed, file, { deadlineMs: UNPACK_DEADLINE_MS }).why);
+      const { why } = failureOf(failed, file, { deadlineMs: UNPACK_DEADLINE_MS });
+      // libarchive has no message for an .rpm whose payload is cut off (3.6.2).
+      throw new BadPackage(why.includes('(null)') ? DAMAGED : `${DAMAGED} (${why})`);
     }
   }
-  if (failed !== undefined || failure !== undefined) throw new BadPackage('it is cut off or damaged');
+  if (failed !== undefined || failure !== undefined) throw new BadPackage(DAMAGED);
   return written;
 }
 
