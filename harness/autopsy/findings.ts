@@ -91,6 +91,7 @@ const DOES = {
 } as const;
 const PLACE_WORDS: Partial<Record<Place, string>> = {
   jump: 'the jump to the capture kernel',
+  'after-jump': "the jump, purgatory or the capture kernel's decompressor",
   'capture-start': "the capture kernel's decompressor",
   'capture-start-moved': "the capture kernel's decompressor",
   'capture-kernel': 'the capture kernel',

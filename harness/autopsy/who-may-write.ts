@@ -39,7 +39,7 @@ export function cannotChange(
 export function isNoBuffer(read: PlacedAccess, suspect: Suspect | undefined): boolean {
   if (suspect === undefined) return false;
   const { place, stack, loop } = suspect;
-  if (place === 'jump' || place === 'purgatory' || place === 'capture-start') return true;
+  if (['jump', 'after-jump', 'purgatory', 'capture-start'].includes(place)) return true;
   if (read.address >= KERNEL_IMAGE || LOCK_FUNCTION.test(stack[0] ?? '')) return true;
   return loop?.kind === 'recurs' && isOnStack(read, loop.stack);
 }

@@ -21,6 +21,7 @@ import {
   PLAN,
   PROVED,
   sampled,
+  sampledBlind,
   stuckAt,
   verdict,
   WAITING,
@@ -71,6 +72,8 @@ void t.test('resets, by the place before them', async (t) => {
   t.equal(reset(firedRun()), 'crash-path-reset/reset-without-panic');
   t.equal(reset(sampled(0x25800000n)), 'crash-path-reset/reset-in-jump');
   t.equal(reset(sampled(PURGATORY_RIP)), 'crash-path-reset/reset-in-purgatory');
+  t.equal(reset(sampledBlind(PURGATORY_RIP)), 'crash-path-reset/reset-after-jump');
+  t.equal(reset(sampledBlind(0xffffffff81000000n)), 'capture-reset/reset-before-banner');
   t.equal(reset(sampled(CAPTURE_START_RIP)), 'capture-reset/reset-before-banner');
   t.equal(reset(atCapture()), 'capture-reset/reset-in-capture-boot');
   t.equal(reset(inUserspace()), 'capture-reset/reset-in-userspace');
@@ -90,6 +93,9 @@ void t.test('hangs, by their place', async (t) => {
   t.equal(proved(stuckAt(PURGATORY_RIP)), 'purgatory-hang/spin');
   t.equal(proved(stuckAt(CAPTURE_START_RIP)), 'capture-hang/spin');
   t.equal(verdict(sampled(PURGATORY_RIP).host(DEADLINE)), 'purgatory-hang/deadline');
+  const blind = verdictOf(sampledBlind(PURGATORY_RIP).host(DEADLINE).end().records, PLAN);
+  t.match(blind, { word: 'crash-path-hang', detail: 'deadline' });
+  t.match(blind.explanation, /stuck after the jump, .*\(in which of them is not known: kexec_file_load/);
   t.equal(verdict(atCapture().host(DEADLINE)), 'capture-hang/deadline');
   const flood: HostFact = { fact: 'channel-limit', channel: 'console', limitBytes: 5 };
   t.equal(verdict(atCapture().host(flood)), 'cannot-tell/console-flood');

@@ -161,5 +161,10 @@ function stuck(facts: EventFacts, detail: string, how: string, ...events: Findin
   if (furthest?.place === 'purgatory') {
     return { word: 'purgatory-hang', detail, explanation: `purgatory is stuck: ${how}`, evidence };
   }
-  return { word: 'crash-path-hang', detail, explanation: `the crash path is stuck: ${how}`, evidence };
+  // Purgatory's own loop, on a digest that differs, is silent as well (arch/x86/purgatory/purgatory.c, v6.1).
+  const where =
+    furthest?.place === 'after-jump'
+      ? 'the crash path is stuck after the jump, in relocate_kernel, purgatory or the decompressor (in which of them is not known: kexec_file_load does not tell where they lie)'
+      : 'the crash path is stuck';
+  return { word: 'crash-path-hang', detail, explanation: `${where}: ${how}`, evidence };
 }

@@ -55,7 +55,8 @@ const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | u
   fired: (events) => first(events, 'firing') ?? firstFact(events, 'fired'),
   'panic-entered': (events) => first(events, 'panic', (event) => event.side === 'production'),
   'cpus-shot-down': (events) => (ranOn(events) ? undefined : first(events, 'cpus-parked')),
-  'kexec-jump': (events) => first(events, 'jumped', (event) => event.place === 'jump'),
+  'kexec-jump': (events) =>
+    first(events, 'jumped', (event) => event.place === 'jump' || event.place === 'after-jump'),
   purgatory: (events) => first(events, 'jumped', (event) => event.place === 'purgatory'),
   'capture-banner': (events) => first(events, 'capture-command-line'),
   'capture-userspace': (events) => first(events, 'capture-hello', isCrashKernel),

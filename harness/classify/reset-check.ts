@@ -57,13 +57,18 @@ export const resetCheck: EventCheck = (facts) => {
       evidence,
     };
   }
-  const where = facts.furthest === undefined ? 'before-jump' : `in-${facts.furthest.place}`;
+  const place = facts.furthest?.place;
+  const where = place === undefined ? 'before-jump' : place === 'after-jump' ? place : `in-${place}`;
+  const open =
+    place === 'after-jump'
+      ? '; whether the capture kernel was entered is not known, because kexec_file_load does not tell where it lies'
+      : '';
   return {
     word: 'crash-path-reset',
     detail: `reset-${where}`,
     explanation: powerOff
       ? 'the machine was powered off between the panic and the capture kernel'
-      : `the machine reset between the panic and the capture kernel${cause || ' (a triple fault looks like this)'}`,
+      : `the machine reset between the panic and the capture kernel${cause || ' (a triple fault looks like this)'}${open}`,
     evidence,
   };
 };

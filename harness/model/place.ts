@@ -3,8 +3,13 @@ export const PLACES = [
   'user',
   /** Kernel-mode code on the page tables of the first kernel. */
   'first-kernel',
-  /** Identity-mapped code on the jump's page tables, outside every loaded segment: relocate_kernel. */
+  /** Code on the jump's page tables that is outside every loaded segment, or not identity-mapped: relocate_kernel. */
   'jump',
+  /**
+   * Identity-mapped code on the jump's page tables where the loaded segments are not known (kexec_file_load):
+   * relocate_kernel, purgatory or the capture kernel's decompressor.
+   */
+  'after-jump',
   /** Identity-mapped code inside the purgatory segment. */
   'purgatory',
   /** Identity-mapped code inside another loaded segment: the capture kernel's decompressor. */
@@ -25,6 +30,7 @@ export type Place = (typeof PLACES)[number];
 export const CRASH_PATH = [
   'first-kernel',
   'jump',
+  'after-jump',
   'purgatory',
   'capture-start',
   'capture-start-moved',
@@ -34,6 +40,8 @@ export type CrashPathPlace = (typeof CRASH_PATH)[number];
 
 /** Start of the kernel image mapping on x86-64 (Documentation/x86/x86_64/mm.rst). */
 export const KERNEL_IMAGE = 0xffffffff80000000n;
+/** The kernel's half of the addresses on x86-64; what is identity-mapped lies below. */
+export const UPPER_HALF = 1n << 63n;
 
 /** How far along the crash path a place is, from 0 for the first kernel; -1 for a place that is not on it. */
 export function crashPathRank(place: Place): number {
@@ -44,6 +52,7 @@ export function crashPathRank(place: Place): number {
 export const PLACE_LABELS = {
   'first-kernel': 'crashed kernel',
   jump: 'jump',
+  'after-jump': 'after the jump',
   purgatory: 'purgatory',
   'capture-start': 'decompressor',
   'capture-start-moved': 'moved decompressor',

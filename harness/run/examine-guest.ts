@@ -21,7 +21,7 @@ export interface ExaminationNeeds extends KernelSources {
  * Purgatory's digest and the decompressor are loops that end by themselves, after seconds on a busy host. To step through
  * one takes a second of the guest's time and more of the host's than ten seconds of samples.
  */
-const COMPUTES: ReadonlySet<Place> = new Set(['purgatory', 'capture-start']);
+const COMPUTES: ReadonlySet<Place> = new Set(['after-jump', 'purgatory', 'capture-start']);
 /** A vCPU that stands still there for so long is examined. */
 const COMPUTED_MS = 5_000;
 

@@ -108,6 +108,14 @@ void t.test('a copy of something else moves nothing; without segments there are 
   t.strictSame(tracePoints([], ARMED), []);
 });
 
+void t.test('without segments (kexec_file_load) the trace still tells the kernels apart', async (t) => {
+  const places = tracePoints(TRACED, { ...ARMED, segments: [], purgatory: undefined }).map(
+    ({ place }) => place,
+  );
+  t.strictSame([...new Set(places)], ['first-kernel', 'after-jump', 'capture-kernel']);
+  t.ok([...new Set(tracePoints(TRACED, ARMED).map(({ place }) => place))].includes('purgatory'));
+});
+
 void t.test('a call that was stepped over and changed the IDT is to be traced into', async (t) => {
   const call = { text: 'call 0x2000', executed: 'over' } as const;
   const full = { ...IDT.full, base: '0x5000' };

@@ -1,6 +1,12 @@
 import type { AddressRange, Armed } from '../model/event.js';
 import type { Idt, TracedInstruction } from '../model/instruction-trace.js';
-import { type CrashPathPlace, crashPathRank, KERNEL_IMAGE, PLACE_LABELS } from '../model/place.js';
+import {
+  type CrashPathPlace,
+  crashPathRank,
+  KERNEL_IMAGE,
+  PLACE_LABELS,
+  UPPER_HALF,
+} from '../model/place.js';
 import { median } from '../stats/median.js';
 import { contains } from '../timeline/armed.js';
 
@@ -85,12 +91,14 @@ function placeAt(
     moved: AddressRange | undefined;
   },
 ): CrashPathPlace {
-  const hasJumped = crashPathRank(before) >= crashPathRank('purgatory');
+  const hasJumped = crashPathRank(before) >= crashPathRank('after-jump');
   if (at >= KERNEL_IMAGE) return hasJumped ? 'capture-kernel' : 'first-kernel';
   if (label.endsWith('(identity-mapped)') || before === 'capture-kernel') return 'capture-kernel';
   if (moved !== undefined && contains(moved, at)) return 'capture-start-moved';
   // The moved decompressor leaves its own code only for the kernel, with or without symbols.
   if (before === 'capture-start-moved') return 'capture-kernel';
+  // kexec_file_load does not tell the segments. relocate_kernel begins in the direct mapping, which is none of them.
+  if (armed?.segments.length === 0 && at < UPPER_HALF) return 'after-jump';
   if (armed?.purgatory !== undefined && contains(armed.purgatory, at)) return 'purgatory';
   if (hasJumped) return before === 'purgatory' ? 'capture-start' : before;
   return 'jump';

@@ -47,6 +47,16 @@ void t.test('places on the crash path', async (t) => {
   t.equal(placeOf({ rip: 0x401000n, cr3: CRASH_CR3, cpl: 3 }), 'capture-kernel', 'its userspace');
 });
 
+void t.test('without segments (kexec_file_load), what lies where after the jump is not known', async (t) => {
+  const unknown = parseArmed(armedReport({ segments: false }));
+  for (const rip of [0x25800000n, PURGATORY_RIP, CAPTURE_START_RIP]) {
+    t.equal(placeOf({ rip, cr3: CRASH_CR3 }, unknown), 'after-jump');
+  }
+  t.equal(placeOf({ rip: 0xffff888001234000n, cr3: CRASH_CR3 }, unknown), 'jump', 'in the direct mapping');
+  t.equal(placeOf({ rip: KERNEL_RIP, cr3: CRASH_CR3 }, unknown), 'capture-kernel');
+  t.equal(placeOf({ rip: PURGATORY_RIP, cr3: FIRST_CR3 }, unknown), 'first-kernel');
+});
+
 void t.test('near misses of places', async (t) => {
   t.equal(
     placeOf({ rip: PURGATORY_RIP, cr3: FIRST_CR3 }),

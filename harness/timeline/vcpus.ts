@@ -1,6 +1,6 @@
 import { readRegisters, type VcpuExecution } from '../hmp/registers.js';
 import type { Armed, VcpuState } from '../model/event.js';
-import { KERNEL_IMAGE, type Place } from '../model/place.js';
+import { KERNEL_IMAGE, type Place, UPPER_HALF } from '../model/place.js';
 import { contains, isReserved } from './armed.js';
 
 /** Start of the direct mapping on 32-bit x86, kernel image included (CONFIG_VMSPLIT_3G, Debian's choice). */
@@ -50,8 +50,11 @@ export function placeOf(at: Whereabouts): Place {
   return segmentAt(ip, armed);
 }
 
-/** Which part of the loaded crash image lies at a physical address inside the reservation. */
+/** Which part of the loaded crash image lies at an address on the jump's page tables: a physical one, if it is low. */
 function segmentAt(address: bigint, armed: Armed): Place {
+  // relocate_kernel begins at its address in the direct mapping.
+  if (address >= UPPER_HALF) return 'jump';
+  if (armed.segments.length === 0) return 'after-jump';
   if (armed.purgatory !== undefined && contains(armed.purgatory, address)) return 'purgatory';
   return armed.segments.some((segment) => contains(segment, address)) ? 'capture-start' : 'jump';
 }
@@ -70,7 +73,8 @@ function placeOf32({ execution: { ip, cpl }, cr0, cr3, armed }: Whereabouts): Pl
   if (armed === undefined || !isReserved(armed, cr3)) return user ? 'user' : 'first-kernel';
   if (user) return 'capture-kernel';
   if (ip < PAGE_OFFSET_32) return segmentAt(ip, armed);
-  // relocate_kernel begins at its address in the direct mapping, in a page that belongs to no segment.
+  // relocate_kernel begins at its address in the direct mapping, in a page that belongs to no segment. They are
+  // known: a 32-bit kernel has no kexec_file_load (arch/x86/Kconfig, v6.1).
   const physical = ip - PAGE_OFFSET_32;
   return isReserved(armed, physical) && segmentAt(physical, armed) === 'jump' ? 'jump' : 'capture-kernel';
 }

@@ -117,20 +117,24 @@ export function vmcoreFrame(
 }
 
 /** The first init's report after `kexec -p`. */
+const SEGMENTS = [
+  'kexec_load: entry = 0x26f54760 flags = 0x3e0001',
+  'segment[0].mem   = 0x24000000',
+  'segment[0].memsz = 0x1000000',
+  'segment[1].mem   = 0x26f50000',
+  'segment[1].memsz = 0x8000',
+];
+
 export function armedReport(
-  changes: { loaded?: boolean; size?: number; range?: boolean; error?: string } = {},
+  changes: { loaded?: boolean; size?: number; range?: boolean; error?: string; segments?: boolean } = {},
 ): string {
-  const { loaded = true, size = 0xc000000, range = true, error } = changes;
+  const { loaded = true, size = 0xc000000, range = true, segments = true, error } = changes;
   return [
     `status=${error === undefined ? 0 : 255}`,
     `loaded=${loaded ? 1 : 0}`,
     `size=${size}`,
     ...(range ? [`range=${CRASH_RANGE} : Crash kernel`] : []),
-    'kexec_load: entry = 0x26f54760 flags = 0x3e0001',
-    'segment[0].mem   = 0x24000000',
-    'segment[0].memsz = 0x1000000',
-    'segment[1].mem   = 0x26f50000',
-    'segment[1].memsz = 0x8000',
+    ...(segments ? SEGMENTS : []),
     ...(error === undefined ? [] : [`error=${error}`]),
     '',
   ].join('\n');

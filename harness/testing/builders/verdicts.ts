@@ -2,7 +2,7 @@
 import type { HostFact } from '../../model/record.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { verdictOf } from '../recordings/fixtures.js';
-import { CRASH_CR3, firedRun, MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
+import { armedReport, CRASH_CR3, firedRun, MadeRun, madePlan, PARKED, vmcoreFrame } from './runs.js';
 
 /** A plan with an armed crash kernel, and one without. */
 export const PLAN = madePlan();
@@ -35,6 +35,15 @@ export const stuckAt = (rip: bigint, cr3 = CRASH_CR3) => {
   for (let i = 0; i < 400; i++) run.later(140).sample([{ rip, cr3 }, PARKED]);
   return run;
 };
+
+/** A fired run whose crash kernel was loaded by kexec_file_load, which tells no segments; one vCPU is at `rip`. */
+export const sampledBlind = (rip: bigint) =>
+  new MadeRun()
+    .boot()
+    .arm(armedReport({ segments: false }))
+    .fire()
+    .panic()
+    .sample([{ rip, cr3: CRASH_CR3 }, PARKED]);
 
 /** An examination that proves that the guest of {@link stuckAt} hangs. */
 export const PROVED = {
