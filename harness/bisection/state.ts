@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { STORE_SCHEMA } from '../model/record.js';
-import { REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
+import { LOAD_SYSCALLS, REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
 import { ScenarioSchema } from '../plan/scenario.js';
 
 const ObjectName = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
@@ -55,6 +55,8 @@ export const GuestsSchema = z.object({
   captureKernel: z.string().optional(),
   append: z.string().optional(),
   captureAppend: z.string().optional(),
+  captureCmdline: z.string().optional(),
+  loadSyscall: z.enum(LOAD_SYSCALLS).optional(),
   crashkernel: z.string().optional(),
   cpus: z.number().int().optional(),
   /** MiB. */

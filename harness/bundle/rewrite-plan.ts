@@ -47,6 +47,7 @@ export function bundledPlan(plan: RunPlan, rewriting: PlanRewriting): RunPlan {
     machine: plan.machine,
     append: plan.append,
     captureAppend: plan.captureAppend,
+    loadSyscall: plan.loadSyscall,
     modules: plan.modules,
     limits: plan.limits,
     timeoutScale: plan.timeoutScale,

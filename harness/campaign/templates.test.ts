@@ -85,6 +85,15 @@ t.test('guests that boot in another way have templates of their own', async (t) 
   t.strictSame(new Set(starts.slice(2)), new Set(['templates/001', 'templates/002']));
 });
 
+t.test('a guest that was armed by another system call has a template of its own', async (t) => {
+  const [one, other] = [plansOf(4), plansOf(4, { loadSyscall: 'kexec_file_load' })];
+  const { starts } = await begun(
+    t,
+    one.flatMap((plan, index) => [plan, other[index] ?? plan]),
+  );
+  t.strictSame(new Set(starts.slice(2)), new Set(['templates/001', 'templates/002']));
+});
+
 t.test('scenarios that take turns on one guest share a template, and each has controls', async (t) => {
   const made = madePlan();
   const named = (name: string) => plansOf(20, { scenario: { ...made.scenario, name } });

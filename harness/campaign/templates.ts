@@ -368,9 +368,10 @@ function takesControl({ begun, controls }: Guest, scenario: string): boolean {
 function guestKey(plan: RunPlan): string {
   const name = guestName(plan.runId);
   const { qemu, machine, kernel, captureKernel, repacked, append, captureAppend, accel, modules } = plan;
+  const loading = [captureAppend, plan.loadSyscall];
   return JSON.stringify([
     { ...qemu, args: qemu.args.map((word) => (word === name ? '' : word)) },
-    [machine, kernel.sha256, captureKernel.sha256, repacked, append, captureAppend, accel.accel, modules],
+    [machine, kernel.sha256, captureKernel.sha256, repacked, append, loading, accel.accel, modules],
     [plan.scenario.crashKernel, plan.host],
   ]);
 }

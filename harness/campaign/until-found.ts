@@ -81,7 +81,16 @@ function seenIn(verdict: VerdictWord, searched: readonly VerdictWord[]): Seen {
   return VERDICTS[verdict].otherwise === 'unexpected' ? 'other' : 'undecided';
 }
 
-function keyOf({ scenario, kernel, captureKernel, append, captureAppend, machine, cell }: RunPlan): string {
+function keyOf({ scenario, kernel, captureKernel, machine, cell, ...plan }: RunPlan): string {
+  const { append, captureAppend, loadSyscall } = plan;
   const names = [scenario.name, cell?.kernel, cell?.machine, machine.name];
-  return JSON.stringify([names, kernel.sha256, captureKernel.sha256, append, captureAppend, machine]);
+  return JSON.stringify([
+    names,
+    kernel.sha256,
+    captureKernel.sha256,
+    append,
+    captureAppend,
+    loadSyscall,
+    machine,
+  ]);
 }

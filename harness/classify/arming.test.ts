@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { RunPlan } from '../plan/run-plan.js';
 import { parseArmed } from '../timeline/armed.js';
 import { armedReport, MadeRun, madePlan } from '../testing/builders/runs.js';
 import { verdictOf } from '../testing/recordings/fixtures.js';
@@ -11,8 +12,8 @@ function explained(changes: Parameters<typeof armedReport>[0], ...lines: string[
   );
 }
 
-function explainedRun(run: MadeRun, append = 'crashkernel=192M'): string {
-  return verdictOf(run.end().records, { ...madePlan(), append }).explanation;
+function explainedRun(run: MadeRun, append = 'crashkernel=192M', changes: Partial<RunPlan> = {}): string {
+  return verdictOf(run.end().records, { ...madePlan(), append, ...changes }).explanation;
 }
 
 /** What kexec-tools 2.0.25 prints of a refused load, as recorded from Debian 6.1 with lockdown=integrity. */
@@ -37,11 +38,33 @@ void t.test('a refused load: the error itself, the line of the kernel, the remed
   );
   t.equal(
     text,
-    `kexec -p could not load the crash kernel: kexec_load failed: Operation not permitted; the kernel says: ${lockdown}; a kernel that is locked down refuses unsigned images: boot it without lockdown=`,
+    `kexec -p could not load the crash kernel: kexec_load failed: Operation not permitted; the kernel says: ${lockdown}; a kernel that is locked down refuses kexec_load: boot it without lockdown=, or load a signed capture kernel with --load-syscall kexec_file_load`,
   );
   t.match(explained({}, ...REFUSED), /not permitted; the kernel forbids it: see kernel\.kexec_load_disabled/);
   t.match(explained({}, 'error=something new'), /crash kernel: something new$/, 'no remedy is known');
   t.match(explained({}), /crash kernel: exit status 0$/);
+});
+
+void t.test('a load by kexec_file_load that the kernel refused', async (t) => {
+  const refused = (...lines: string[]) =>
+    explainedRun(
+      new MadeRun().boot().arm([armedReport({ loaded: false, segments: false }), ...lines, ''].join('\n')),
+      undefined,
+      { loadSyscall: 'kexec_file_load' },
+    );
+  // As recorded from Debian's signed 6.1 with lockdown=integrity, and from a 32-bit kernel.
+  t.match(
+    refused(
+      'error=kexec_file_load failed: Operation not permitted',
+      'log=[    9.539790] Lockdown: kexec: kexec of unsigned images is restricted; see man kernel_lockdown.7',
+    ),
+    /^kexec -p -s could not load .*: kexec_file_load failed: Operation not permitted; the kernel says: Lockdown: .*; a kernel that is locked down takes an image only if a key of its keyrings signed it/,
+  );
+  t.match(
+    refused('error=syscall kexec_file_load not available.'),
+    /: syscall kexec_file_load not available; the kernel has no kexec_file_load\(\): build it with CONFIG_KEXEC_FILE=y/,
+  );
+  t.match(refused('error=kexec_file_load failed: Required key not available'), /takes signed images only/);
 });
 
 void t.test('a reservation that is too small: what is needed', async (t) => {

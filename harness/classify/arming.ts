@@ -1,7 +1,7 @@
 import type { Armed } from '../model/event.js';
 import { escapeGuestText } from '../model/escape.js';
 import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
-import { GUEST_DEFAULTS } from '../plan/guest-defaults.js';
+import { GUEST_DEFAULTS, type LoadSyscall } from '../plan/guest-defaults.js';
 import { mebibytes } from '../plan/reservation.js';
 import { bytesOf } from '../timeline/armed.js';
 import { withoutStamp } from '../timeline/printk.js';
@@ -23,14 +23,19 @@ const LEAST_BYTES = 1024n * 1024n;
 /** A reason that is known by its words, with what the user can do about it. The first one that fits counts. */
 interface KnownReason {
   readonly says: RegExp;
-  readonly remedy: (armed: Armed) => string;
+  readonly remedy: (armed: Armed, loadSyscall: LoadSyscall) => string;
 }
 
 const KNOWN: readonly KnownReason[] = [
   {
     // security/lockdown/lockdown.c, lockdown_is_locked_down() (v6.1); the line is printed at the notice level.
     says: /Lockdown: .*kexec/i,
-    remedy: () => 'a kernel that is locked down refuses unsigned images: boot it without lockdown=',
+    // With kexec_file_load it prints the same of an image whose signature no key of its keyrings made (kernel/kexec_file.c,
+    // kimage_validate_signature(), v6.1).
+    remedy: (_, loadSyscall) =>
+      loadSyscall === 'kexec_load'
+        ? 'a kernel that is locked down refuses kexec_load: boot it without lockdown=, or load a signed capture kernel with --load-syscall kexec_file_load'
+        : 'a kernel that is locked down takes an image only if a key of its keyrings signed it, and a guest without UEFI has built-in keys only: boot it without lockdown=',
   },
   {
     // kexec-tools 2.0.25, kexec/kexec.c, locate_hole(), and "Cannot load" of its callers.
@@ -49,8 +54,12 @@ const KNOWN: readonly KnownReason[] = [
     remedy: () => 'the kernel forbids it: see kernel.kexec_load_disabled and its log',
   },
   {
-    says: /Function not implemented|not implemented/i,
-    remedy: () => 'the kernel has no kexec_load(): build it with CONFIG_KEXEC=y and CONFIG_CRASH_DUMP=y',
+    // kexec-tools 2.0.25, kexec/kexec.c, main(), of ENOSYS.
+    says: /Function not implemented|not implemented|kexec_file_load not available/i,
+    remedy: (_, loadSyscall) =>
+      loadSyscall === 'kexec_load'
+        ? 'the kernel has no kexec_load(): build it with CONFIG_KEXEC=y and CONFIG_CRASH_DUMP=y'
+        : 'the kernel has no kexec_file_load(): build it with CONFIG_KEXEC_FILE=y (64-bit only), or load by kexec_load',
   },
   {
     says: /command line (overflow|too long)|too large/i,
@@ -102,11 +111,14 @@ export function whyNotArmed({ armed, events, plan }: Facts): Finding | undefined
   const logged = kernelLines(report);
   const remedy =
     withoutUnit(report, plan.append) ??
-    KNOWN.find(({ says }) => [...logged, ...errors].some((text) => says.test(text)))?.remedy(report);
+    KNOWN.find(({ says }) => [...logged, ...errors].some((text) => says.test(text)))?.remedy(
+      report,
+      plan.loadSyscall,
+    );
   return {
     ...base,
     detail: 'kexec-load-failed',
-    explanation: `kexec -p could not load the crash kernel: ${lines(errors)}${said(logged)}${remedy === undefined ? '' : `; ${remedy}`}`,
+    explanation: `kexec -p ${plan.loadSyscall === 'kexec_load' ? '' : '-s '}could not load the crash kernel: ${lines(errors)}${said(logged)}${remedy === undefined ? '' : `; ${remedy}`}`,
     evidence: [armed],
   };
 }

@@ -33,6 +33,7 @@ export function resultOf(
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
     ...(plan.accel.unproved === undefined ? {} : { accelUnproved: plan.accel.unproved }),
+    ...(plan.scenario.crashKernel === 'loaded' ? { loadSyscall: plan.loadSyscall } : {}),
     ...repackedOf(plan),
     ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),

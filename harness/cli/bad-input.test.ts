@@ -162,6 +162,23 @@ t.test('values that cannot be', async (t) => {
       words: ['run', 'no-crash-kernel', '-k', host.kernel, '--capture-append', 'quiet'],
       says: /cannot use --capture-append "quiet": no-crash-kernel loads no crash kernel; leave it out/,
     },
+    {
+      words: ['run', 'no-crash-kernel', '-k', host.kernel, '--load-syscall', 'kexec_load'],
+      says: /cannot use --load-syscall "kexec_load": no-crash-kernel loads no crash kernel; leave it out/,
+    },
+    {
+      words: ['run', 'corrupt-crash-image', '-k', host.kernel, '--load-syscall', 'kexec_file_load'],
+      says: /cannot run scenario "corrupt-crash-image" with --load-syscall kexec_file_load: its flipCrashImage/,
+    },
+    bad(['--load-syscall', 'kexec'], /--load-syscall "kexec": it is none of kexec_load, kexec_file_load/),
+    bad(
+      ['--capture-cmdline', 'quiet', '--capture-append', 'nolapic'],
+      /cannot use --capture-cmdline "quiet" with --capture-append: it is the whole command line/,
+    ),
+    {
+      words: ['run', '--resume', 'x', '--load-syscall', 'kexec_load'],
+      says: /cannot resume "x" with --load/,
+    },
     { words: ['run', '--resume', 'x', '--accel', 'tcg'], says: /cannot resume "x" with --accel/ },
     { words: ['sweep', '--resume', 'x', '--out', 'y'], says: /cannot resume "x" with --out/ },
     { words: ['sweep', '--resume', 'x', '--context', 'nmi'], says: /cannot resume "x" with --context/ },

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { evidenceOf, runMade, runScenario } from '../testing/guests/run-scenario.js';
+import { readPlan } from '../store/run-directory.js';
 import { qemusUnder } from '../testing/processes.js';
 
 t.test('one byte of the loaded crash image is inverted: purgatory refuses it', async (t) => {
@@ -11,6 +12,21 @@ t.test('one byte of the loaded crash image is inverted: purgatory refuses it', a
   t.equal(Number.parseInt(loaded ?? '', 16) ^ Number.parseInt(now ?? '', 16), 0xff, 'all its bits');
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
 });
+
+t.test(
+  'kexec_file_load, and a whole command line: captured, and what is not known is not guessed',
+  async (t) => {
+    const words = ['--load-syscall', 'kexec_file_load', '--capture-cmdline', 'nr_cpus=1 quiet'];
+    const { result, stderr } = await runScenario(t, 'sysrq-task', { words });
+    t.match(result, { verdict: 'captured', outcome: 'expected', loadSyscall: 'kexec_file_load' }, stderr);
+    const [compared] = evidenceOf(result, 'memory-compared');
+    t.match(compared, /"differing":0/);
+    const { captureAppend, loadSyscall } = await readPlan(result.directory);
+    t.strictSame([captureAppend, loadSyscall], ['nr_cpus=1 quiet', 'kexec_file_load']);
+    const samples = result.phases.find(({ phase }) => phase === 'purgatory');
+    t.equal(samples?.how, 'implied', 'where purgatory lies is not known');
+  },
+);
 
 t.test('the mapping of /proc/vmcore alone is compared with memory, and the verdict says so', async (t) => {
   const { result, stderr } = await runScenario(t, 'sysrq-task', { words: ['--vmcore', 'mapped'] });

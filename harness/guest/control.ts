@@ -3,11 +3,24 @@
  * Replies come back as frames, which the timeline reads (harness/timeline/control.ts).
  */
 
+import type { LoadSyscall } from '../plan/guest-defaults.js';
+
+/** How a crash kernel is loaded, and its command line. */
+export interface CrashLoad {
+  readonly loadSyscall: LoadSyscall;
+  readonly append: string;
+}
+
+const KEXEC_OPTION = { kexec_load: '-c', kexec_file_load: '-s' } as const satisfies Record<
+  LoadSyscall,
+  string
+>;
+
 /** Builds request lines with increasing ids. */
 export interface RequestWriter {
   ping(): Request;
   /** Load the crash kernel; `nonce` becomes the guest's host name. A template of clones has none. */
-  arm(nonce: string | undefined, captureAppend: string): Request;
+  arm(nonce: string | undefined, load: CrashLoad): Request;
   /** In a clone: take this nonce as host name, and report again what is loaded. */
   mark(nonce: string): Request;
   /** In a clone without a crash kernel: draw other random numbers than its template and the other clones. */
@@ -42,7 +55,9 @@ export function createRequestWriter(lastId = 0): RequestWriter {
   };
   return {
     ping: () => request('ping'),
-    arm: (nonce, captureAppend) => request('arm', nonce ?? '-', base64(captureAppend)),
+    // The command line last: it may be empty.
+    arm: (nonce, { loadSyscall, append }) =>
+      request('arm', nonce ?? '-', KEXEC_OPTION[loadSyscall], base64(append)),
     mark: (nonce) => request('mark', nonce),
     vary: (seed) => request('vary', seed),
     script: (text) => request('sh', base64(text)),

@@ -37,6 +37,8 @@ export const RunResultSchema = z.object({
   accel: z.enum(['kvm', 'tcg']),
   /** Why KVM, which was insisted on, was not proved on the host; absent when it was, and with TCG. */
   accelUnproved: z.string().optional(),
+  /** How the crash kernel is loaded; absent where none is, and in results of older versions: `kexec_load`. */
+  loadSyscall: z.enum(['kexec_load', 'kexec_file_load']).optional(),
   /** Which kernels were repacked, so that they decompress fast; absent: none. */
   repacked: z.enum(['first', 'capture', 'both']).optional(),
   /** The host that ran it, as the caller named it; absent for this one. */

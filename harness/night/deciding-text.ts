@@ -1,3 +1,4 @@
+import { LOAD_SYSCALLS } from '../plan/guest-defaults.js';
 import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 
@@ -6,8 +7,8 @@ import type { RunPlan } from '../plan/run-plan.js';
  * text are one arm, in whichever nights. Pure.
  */
 export function decidingText(plan: RunPlan, crashpathVersion: string): string {
-  const { scenario, kernel, captureKernel, machine, append, captureAppend, modules, limits, accel, qemu } =
-    plan;
+  const { scenario, kernel, captureKernel, machine, append, captureAppend, loadSyscall } = plan;
+  const { modules, limits, accel, qemu } = plan;
   const repack = repackOf(plan);
   return JSON.stringify([
     crashpathVersion,
@@ -18,6 +19,8 @@ export function decidingText(plan: RunPlan, crashpathVersion: string): string {
     machine,
     append,
     captureAppend,
+    // The default is not said: former nights, which had no choice, are the same arms.
+    ...(loadSyscall === LOAD_SYSCALLS[0] ? [] : [loadSyscall]),
     modules,
     limits,
     accel.accel,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { BOTH_GIVEN, isWholeOrMore } from '../plan/whole-command-line.js';
 import { mistakeInCrashkernel } from '../plan/crashkernel.js';
-import { GUEST_LIMITS, KEEP_VMCORE, REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
+import { GUEST_LIMITS, KEEP_VMCORE, LOAD_SYSCALLS, REPACKS, VMCORE_READS } from '../plan/guest-defaults.js';
 import { jsonSchemaOf } from '../plan/read-yaml.js';
 import { NAME } from '../plan/scenario.js';
 
@@ -74,29 +75,33 @@ const machines = z.array(path).min(1).max(MOST_MACHINES);
 const { cpus, memoryMiB } = GUEST_LIMITS;
 
 /** What every build must stand: scenarios, machines, and what is said to the guests. */
-const Campaign = z.strictObject({
-  scenarios: scenarios.describe('Names of crashpath list, or .yaml files, relative to this file'),
-  machines: machines.optional().describe("Machine profiles; absent: each scenario's own"),
-  repeat: z
-    .number()
-    .int()
-    .min(1)
-    .max(1000)
-    .default(5)
-    .describe('Trials of each cell before anything is repeated'),
-  captureKernel: spec.optional().describe('One capture kernel for all; absent: each kernel is its own'),
-  append: commandLine.optional(),
-  captureAppend: commandLine.optional(),
-  crashkernel: line
-    .max(256)
-    .superRefine((value, context) => {
-      const mistake = mistakeInCrashkernel(value);
-      if (mistake !== undefined) context.addIssue({ code: 'custom', message: mistake });
-    })
-    .optional(),
-  cpus: z.number().int().min(cpus.least).max(cpus.most).optional(),
-  memory: z.number().int().min(memoryMiB.least).max(memoryMiB.most).optional().describe('MiB'),
-});
+const Campaign = z
+  .strictObject({
+    scenarios: scenarios.describe('Names of crashpath list, or .yaml files, relative to this file'),
+    machines: machines.optional().describe("Machine profiles; absent: each scenario's own"),
+    repeat: z
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .default(5)
+      .describe('Trials of each cell before anything is repeated'),
+    captureKernel: spec.optional().describe('One capture kernel for all; absent: each kernel is its own'),
+    append: commandLine.optional(),
+    captureAppend: commandLine.optional(),
+    captureCmdline: line.max(2048).optional().describe("The capture kernel's whole command line"),
+    loadSyscall: z.enum(LOAD_SYSCALLS).optional().describe('How the crash kernel is loaded'),
+    crashkernel: line
+      .max(256)
+      .superRefine((value, context) => {
+        const mistake = mistakeInCrashkernel(value);
+        if (mistake !== undefined) context.addIssue({ code: 'custom', message: mistake });
+      })
+      .optional(),
+    cpus: z.number().int().min(cpus.least).max(cpus.most).optional(),
+    memory: z.number().int().min(memoryMiB.least).max(memoryMiB.most).optional().describe('MiB'),
+  })
+  .refine(isWholeOrMore, BOTH_GIVEN);
 
 /** One control: a scenario on a kernel whose end is known. `false` leaves it out. */
 const Control = z.union([

@@ -51,8 +51,7 @@ export async function loadNightCampaign(
       captureAppend: undefined,
     };
   }
-  const { scenarios, machines, repeat, captureKernel, append, captureAppend, crashkernel, cpus, memory } =
-    night.campaign;
+  const { scenarios, machines, repeat, captureKernel, append, captureAppend, ...guests } = night.campaign;
   const loaded: Scenario[] = [];
   for (const reference of scenarios)
     loaded.push(...(await loadScenarios(fileBeside(reference, base), files)));
@@ -63,7 +62,7 @@ export async function loadNightCampaign(
     ),
     choices: {
       ...common,
-      ...{ crashkernel, cpus, memory },
+      ...guests,
       machineProfile: machines?.map((machine) => fileBeside(machine, base)),
     },
     captureSpec: captureKernel === undefined ? undefined : specBeside(captureKernel, base),

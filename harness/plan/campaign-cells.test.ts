@@ -125,6 +125,15 @@ t.test('cells row by row, each with what its runs are judged by', async (t) => {
   );
 });
 
+t.test('how the crash kernel is loaded is a column', async (t) => {
+  const file = FILE.replace('captureAppend: quiet', 'captureCmdline: quiet, loadSyscall: kexec_file_load');
+  const [old, other] = campaignCells(readCampaign(file, 'made.yaml'), byName);
+  t.match(old, { captureCmdline: undefined, loadSyscall: undefined });
+  t.match(other, { captureCmdline: 'quiet', loadSyscall: 'kexec_file_load' });
+  const both = FILE.replace('captureAppend: quiet', 'captureAppend: quiet, captureCmdline: quiet');
+  t.throws(() => readCampaign(both, 'made.yaml'), { message: /whole command line, and captureAppend adds/ });
+});
+
 t.test('names narrow it down, --repeat scales it', async (t) => {
   const campaign = readCampaign(FILE, 'made.yaml');
   const left = (choices: Partial<CampaignChoices>) =>

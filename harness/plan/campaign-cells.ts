@@ -3,6 +3,7 @@ import type { Cell } from '../model/cell.js';
 import { alternativesOf, type Expectation } from '../model/expectation.js';
 import { usageFault } from '../model/fault.js';
 import { VERDICTS } from '../model/verdict.js';
+import type { LoadSyscall } from './guest-defaults.js';
 import type { Scenario } from './scenario.js';
 import type { CampaignRead, CampaignRowRead } from './read-campaign.js';
 
@@ -13,6 +14,8 @@ export interface CampaignCell {
   readonly captureSpec: string | undefined;
   readonly append: string | undefined;
   readonly captureAppend: string | undefined;
+  readonly captureCmdline: string | undefined;
+  readonly loadSyscall: LoadSyscall | undefined;
   readonly repeat: number;
   readonly cell: Cell;
 }
@@ -101,6 +104,8 @@ export function campaignCells(
         captureSpec: column.captureKernel,
         append: column.append,
         captureAppend: column.captureAppend,
+        captureCmdline: column.captureCmdline,
+        loadSyscall: column.loadSyscall,
         repeat: row.repeat,
         cell,
       };

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { VoidOkSchema } from '../model/cell.js';
 import { ArgumentSchema, AlternativeSchema } from '../model/expectation.js';
-import { REPACKS } from './guest-defaults.js';
+import { LOAD_SYSCALLS, REPACKS } from './guest-defaults.js';
 import { NAME } from './scenario.js';
+import { BOTH_GIVEN, isWholeOrMore } from './whole-command-line.js';
 import { isAboutKernel, VERDICT_WORDS, VERDICTS } from '../model/verdict.js';
 
 /** A file names at most this many kernels and rows: a larger table is not readable. */
@@ -17,12 +18,16 @@ const repeat = z.number().int().min(1).max(10_000);
 /** A kernel spec, or one with the capture kernel and the command lines that belong to it. */
 const KernelEntry = z.union([
   spec,
-  z.strictObject({
-    spec,
-    captureKernel: spec.optional(),
-    append: commandLine.optional(),
-    captureAppend: commandLine.optional(),
-  }),
+  z
+    .strictObject({
+      spec,
+      captureKernel: spec.optional(),
+      append: commandLine.optional(),
+      captureAppend: commandLine.optional(),
+      captureCmdline: z.string().max(2048).optional(),
+      loadSyscall: z.enum(LOAD_SYSCALLS).optional(),
+    })
+    .refine(isWholeOrMore, BOTH_GIVEN),
 ]);
 
 const verdict = z

@@ -48,6 +48,10 @@ export const GUEST_DEFAULTS = {
 export const VMCORE_READS = ['whole', 'mapped', 'nonce'] as const;
 export type VmcoreReading = (typeof VMCORE_READS)[number];
 
+/** The system calls by which kexec loads a crash kernel (`kexec -c` and `kexec -s`); the first is the default. */
+export const LOAD_SYSCALLS = ['kexec_load', 'kexec_file_load'] as const;
+export type LoadSyscall = (typeof LOAD_SYSCALLS)[number];
+
 /** Which kernels of a guest are repacked, so that they decompress fast. */
 export const REPACKS = ['first', 'capture', 'both'] as const;
 export type Repack = (typeof REPACKS)[number];

@@ -123,6 +123,59 @@ void t.test('words that contradict each other, or that the kernel would not read
   refused({ guest: { append: 'a="b' } }, /the append of scenario "made" "a="b": it has an unclosed quote/);
 });
 
+void t.test(
+  'a whole capture command line replaces what lies below it, and keeps what the proof needs',
+  async (t) => {
+    const lineOf = (options: Parameters<typeof plan>[0]) => plan(options).captureAppend;
+    const whole = { captureCmdline: 'irqpoll maxcpus=1 root=UUID=1 console=ttyS0' };
+    t.equal(lineOf({ choices: whole }), whole.captureCmdline);
+    t.equal(lineOf({ choices: { captureCmdline: '' } }), '', 'an empty one as well');
+    t.equal(
+      lineOf({ guest: { captureAppend: 'nolapic' }, choices: { ...whole, vmcore: 'nonce' } }),
+      `crashpath.vmcore=nonce ${whole.captureCmdline}`,
+    );
+    t.equal(
+      lineOf({ guest: whole, choices: { captureAppend: 'maxcpus=2 quiet' } }),
+      'irqpoll root=UUID=1 console=ttyS0 maxcpus=2 quiet',
+      "the caller's words are above the scenario's line",
+    );
+    const refused = (options: Parameters<typeof plan>[0], message: RegExp) =>
+      t.throws(() => plan(options), { name: 'Fault', kind: 'usage', message });
+    refused(
+      { choices: { captureCmdline: 'quiet', captureAppend: 'nolapic' } },
+      /--capture-cmdline "quiet" with --capture-append: it is the whole command line; write/,
+    );
+    refused(
+      { choices: { captureCmdline: 'elfcorehdr=1' } },
+      /--capture-cmdline "elfcorehdr=1": .*leave it out/,
+    );
+    refused(
+      { choices: { captureCmdline: 'crashpath.vmcore=nonce' } },
+      /a word of crashpath's own; use --vmcore/,
+    );
+  },
+);
+
+void t.test('the system call that loads the crash kernel', async (t) => {
+  t.equal(plan().loadSyscall, 'kexec_load');
+  const guest = { loadSyscall: 'kexec_file_load' } as const;
+  t.equal(plan({ guest }).loadSyscall, 'kexec_file_load');
+  t.equal(plan({ guest, choices: { loadSyscall: 'kexec_load' } }).loadSyscall, 'kexec_load');
+  const { loadSyscall: _, ...older } = plan();
+  t.equal(RunPlanSchema.parse(older).loadSyscall, 'kexec_load', 'kexec -p of older runs');
+  const flips = { ...SCENARIO, prepare: [{ flipCrashImage: { offset: 1 } }] };
+  const load = (loadSyscall: 'kexec_load' | 'kexec_file_load') => () => {
+    const { accel, qemu } = madePlan();
+    const resources = { kernel, captureKernel, accel, qemu: { ...qemu, argumentsFor: () => [] }, initrd: '' };
+    return makePlan(flips, resources, { identity: madePlan(), choices: { loadSyscall } });
+  };
+  t.throws(load('kexec_file_load'), {
+    kind: 'usage',
+    message: /"made" with --load-syscall kexec_file_load: its flipCrashImage needs the place/,
+  });
+  t.doesNotThrow(load('kexec_load'));
+});
+
 void t.test('a plan survives storage', async (t) => {
   t.strictSame(RunPlanSchema.parse(JSON.parse(JSON.stringify(plan()))), JSON.parse(JSON.stringify(plan())));
   t.throws(() => RunPlanSchema.parse({ ...plan(), schema: 2 }), 'another schema');

@@ -1,4 +1,3 @@
-import { escapeHostText } from '../model/escape.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { STORE_SCHEMA } from '../model/record.js';
@@ -6,21 +5,23 @@ import { contradictionOf, needsOf } from '../trigger/triggers.js';
 import type { RunPlan } from './run-plan.js';
 import type { Scenario } from './scenario.js';
 import { contradictionInSources } from './check-sources.js';
-import { type ChosenProfile, chooseMachine, type MachineChoices } from './choose-machine.js';
-import { keyOf, mergeWords, mistakeInWords, wordsOf } from './command-line.js';
+import { chooseMachine, type MachineChoices } from './choose-machine.js';
+import {
+  GUEST_DEFAULTS,
+  type KeepVmcore,
+  LOAD_SYSCALLS,
+  VMCORE_READS,
+  type VmcoreReading,
+} from './guest-defaults.js';
+import { keyOf, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
-import { GUEST_DEFAULTS, type KeepVmcore, VMCORE_READS, type VmcoreReading } from './guest-defaults.js';
+import { commandLines, type KernelChoices, requireChoices } from './guest-command-lines.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { keptVmcore } from './kept-vmcore.js';
 import { limitsFor } from './limits.js';
-import { under } from './machine-profile.js';
-import { readingWords } from './vmcore-reading.js';
 
 /** The caller's choices, which override the scenario's; undefined leaves the scenario or the default. */
-export interface GuestChoices extends MachineChoices {
-  readonly crashkernel?: string | undefined;
-  readonly append?: string | undefined;
-  readonly captureAppend?: string | undefined;
+export interface GuestChoices extends MachineChoices, KernelChoices {
   readonly timeoutScale?: number | undefined;
   readonly vmcore?: VmcoreReading | undefined;
   /** Both command lines as they are, of a stored run: they are not put together again. */
@@ -76,6 +77,7 @@ export function makePlan(
   { identity, choices }: { identity: RunIdentity; choices: GuestChoices },
 ): RunPlan {
   const { accel, unproved } = resources.accel;
+  requireChoices(scenario, choices);
   const machine = chooseMachine(scenario, choices, accel);
   requireDirectable(scenario, resources.kernel);
   const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
@@ -90,6 +92,7 @@ export function makePlan(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
     );
   }
+  const loadSyscall = choices.loadSyscall ?? scenario.guest.loadSyscall ?? LOAD_SYSCALLS[0];
   const vmcore = choices.vmcore ?? scenario.vmcore ?? VMCORE_READS[0];
   const kept = keptVmcore(choices.keepVmcore, { scenario, machine, ...resources });
   const words =
@@ -107,6 +110,7 @@ export function makePlan(
     machine,
     append,
     captureAppend,
+    loadSyscall,
     modules: scenario.guest.modules ?? [],
     // A KVM that is not shown to be faster than TCG has the deadlines of TCG.
     limits: limitsFor(unproved === undefined ? accel : 'tcg', {
@@ -163,82 +167,4 @@ export function reservingPlan(plan: RunPlan, mib: number): RunPlan {
   const append = [...others, ...crashkernelWords(`${mib}M`)].join(' ');
   const args = plan.qemu.args.map((word) => (word === plan.append ? append : word));
   return { ...plan, append, qemu: { ...plan.qemu, args } };
-}
-
-/** crashpath's own words for both kernels: the console under test. */
-const CONSOLE = 'console=ttyS0,115200';
-
-/** Those of distributions for a capture kernel (Debian's kdump-tools 1.8); kexec-tools adds elfcorehdr=. */
-const CAPTURE_WORDS = ['irqpoll', 'nr_cpus=1', 'reset_devices'];
-
-/** Where words of the command lines come from, as a message names it. */
-interface Layer {
-  readonly crashkernel?: string | undefined;
-  readonly append?: string | undefined;
-  readonly captureAppend?: string | undefined;
-  readonly names: { readonly crashkernel: string; readonly append: string; readonly captureAppend: string };
-}
-
-/** The command lines of both kernels. The precedence is that of the machine's choices (choose-machine.ts). */
-function commandLines(
-  { guest, capture, name }: Scenario,
-  {
-    profile: chosen,
-    dumpWords = [],
-    vmcore,
-    ...choices
-  }: GuestChoices & {
-    readonly dumpWords?: readonly string[] | undefined;
-    readonly vmcore: VmcoreReading;
-  },
-  accel: 'kvm' | 'tcg',
-): { append: string; captureAppend: string } {
-  const inFile = (file: string) => ({
-    crashkernel: `the crashkernel of ${file}`,
-    append: `the append of ${file}`,
-    captureAppend: `the captureAppend of ${file}`,
-  });
-  const scenario: Layer = { ...guest, names: inFile(`scenario "${name}"`) };
-  const ofProfile = ({ profile }: ChosenProfile): Layer => ({
-    crashkernel: profile.crashkernel,
-    append: under(accel, profile.append),
-    captureAppend: under(accel, profile.captureAppend),
-    names: inFile(`machine "${profile.name}"`),
-  });
-  const profile: Layer[] = chosen === undefined ? [] : [ofProfile(chosen)];
-  const caller: Layer = {
-    ...choices,
-    names: { crashkernel: '--crashkernel', append: '--append', captureAppend: '--capture-append' },
-  };
-  const files = chosen?.askedBy === 'caller' ? [scenario, ...profile] : [...profile, scenario];
-  const layers = [...files, caller];
-  for (const layer of layers) requireWords(layer);
-  const exercise = capture === undefined ? [] : [`crashpath.exercise=${capture.exercise}`];
-  return {
-    append: mergeWords([
-      [CONSOLE, `crashkernel=${GUEST_DEFAULTS.crashkernel}`],
-      ...layers.map(({ crashkernel = '', append }) => [...crashkernelWords(crashkernel), ...wordsOf(append)]),
-    ]),
-    captureAppend: mergeWords([
-      [CONSOLE, ...CAPTURE_WORDS, ...readingWords(vmcore), ...exercise, ...dumpWords],
-      ...layers.map((layer) => wordsOf(layer.captureAppend)),
-    ]),
-  };
-}
-
-/** Throws a usage fault for words that the kernel would not obey. */
-function requireWords({ names, crashkernel, append, captureAppend }: Layer): void {
-  for (const [what, text] of [
-    [names.append, append],
-    [names.captureAppend, captureAppend],
-  ] as const) {
-    const mistake = mistakeInWords(text);
-    if (mistake !== undefined)
-      throw usageFault(`cannot use ${what} "${escapeHostText(text ?? '')}": ${mistake}`);
-  }
-  const second = wordsOf(append).find((word) => keyOf(word) === 'crashkernel');
-  if (crashkernel === undefined || second === undefined) return;
-  throw usageFault(
-    `cannot use ${names.crashkernel} "${crashkernel}": ${names.append} has ${second} as well; give one of them`,
-  );
 }

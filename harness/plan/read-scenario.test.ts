@@ -156,9 +156,25 @@ void t.test('what is for a capture kernel needs one', async (t) => {
     absent('guest: { captureAppend: quiet }'),
     /guest\.captureAppend is for a capture kernel, .*; drop/,
   );
+  t.match(absent('guest: { captureCmdline: quiet }'), /guest\.captureCmdline is for a capture kernel/);
+  t.match(absent('guest: { loadSyscall: kexec_load }'), /guest\.loadSyscall is for a capture kernel/);
   t.match(absent('proveCapture: [{ cpus: { atLeast: 2 } }]'), /proveCapture is for a capture kernel/);
   t.match(absent('prepare: [{ flipCrashImage: { offset: 1 } }]'), /flipCrashImage is for/);
   t.equal(absent('guest: { append: quiet, crashkernel: 64M }'), 'no fault', 'a reservation may be unused');
+});
+
+void t.test('how the crash kernel is loaded may not contradict itself', async (t) => {
+  const given = (...more: string[]) => messageOf(text({ more }));
+  t.match(
+    given('guest: { captureCmdline: quiet, captureAppend: nolapic }'),
+    /captureCmdline is the whole command line, and guest\.captureAppend adds to it/,
+  );
+  t.match(
+    given('guest: { loadSyscall: kexec_file_load }', 'prepare: [{ flipCrashImage: { offset: 1 } }]'),
+    /flipCrashImage needs the place of the crash image, .*; drop guest\.loadSyscall/,
+  );
+  t.match(given('guest: { loadSyscall: "-s" }'), /loadSyscall/);
+  t.equal(given('guest: { captureCmdline: quiet, loadSyscall: kexec_file_load }'), 'no fault');
 });
 
 void t.test('files that would expand without end are refused', async (t) => {

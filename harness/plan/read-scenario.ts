@@ -39,6 +39,16 @@ export function requireConsistent(scenario: Scenario, file: string): void {
   }
   const unwired = nicContradiction(scenario);
   if (unwired !== undefined) throw usageFault(`cannot read scenario "${file}": ${unwired}`);
+  if (scenario.guest.captureCmdline !== undefined && scenario.guest.captureAppend !== undefined) {
+    throw usageFault(
+      `cannot read scenario "${file}": guest.captureCmdline is the whole command line, and guest.captureAppend adds to it; write those words into it`,
+    );
+  }
+  if (scenario.guest.loadSyscall === 'kexec_file_load' && needsSegments(scenario)) {
+    throw usageFault(
+      `cannot read scenario "${file}": flipCrashImage needs the place of the crash image, which kexec_file_load does not tell; drop guest.loadSyscall`,
+    );
+  }
   const { verdict, quality } = scenario.expect;
   if (scenario.crashKernel === 'absent' && VERDICTS[verdict].leftFirstKernel) {
     throw usageFault(
@@ -58,10 +68,18 @@ export function requireConsistent(scenario: Scenario, file: string): void {
   }
 }
 
+/** Whether a scenario needs to know where the crash image lies: kexec tells that with kexec_load only. Pure. */
+export function needsSegments({ prepare }: Pick<Scenario, 'prepare'>): boolean {
+  return prepare.some((step) => 'flipCrashImage' in step);
+}
+
 /** A key that would do nothing without a crash kernel. */
 function forCaptureOnly({ guest, capture, proveCapture, prepare }: Scenario): string | undefined {
-  if (guest.captureAppend !== undefined) return 'guest.captureAppend';
+  const key = (['captureAppend', 'captureCmdline', 'loadSyscall'] as const).find(
+    (one) => guest[one] !== undefined,
+  );
+  if (key !== undefined) return `guest.${key}`;
   if (capture !== undefined) return 'capture';
   if (proveCapture.length > 0) return 'proveCapture';
-  return prepare.some((step) => 'flipCrashImage' in step) ? 'flipCrashImage' : undefined;
+  return needsSegments({ prepare }) ? 'flipCrashImage' : undefined;
 }

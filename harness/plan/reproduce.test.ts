@@ -48,6 +48,15 @@ t.test('every choice that the plan shows is an option again', async (t) => {
     optionsOf(planned({ append: 'mitigations=off "dyndbg=file a +p"', captureAppend: 'nr_cpus=2' })),
     `--append 'mitigations=off "dyndbg=file a +p"' --capture-append nr_cpus=2 --accel tcg`,
   );
+  t.equal(
+    optionsOf(planned({ captureCmdline: 'quiet nr_cpus=1', vmcore: 'nonce' })),
+    "--capture-cmdline 'quiet nr_cpus=1' --vmcore nonce --accel tcg",
+  );
+  t.equal(
+    optionsOf(planned({ loadSyscall: 'kexec_file_load' })),
+    '--load-syscall kexec_file_load --accel tcg',
+  );
+  t.equal(optionsOf(planned({ loadSyscall: 'kexec_load' })), '--accel tcg');
   t.equal(optionsOf(planned({ crashkernel: '256M' })), '--append crashkernel=256M --accel tcg');
   t.equal(optionsOf(planned({ vmcore: 'nonce' })), '--vmcore nonce --accel tcg');
   t.equal(optionsOf(planned({ vmcore: 'mapped' })), '--vmcore mapped --accel tcg');

@@ -1,6 +1,6 @@
 import { shellQuote } from '../model/shell-words.js';
-import { wordsOf } from './command-line.js';
-import { GUEST_DEFAULTS, VMCORE_READS } from './guest-defaults.js';
+import { keyOf, wordsOf } from './command-line.js';
+import { GUEST_DEFAULTS, LOAD_SYSCALLS, VMCORE_READS } from './guest-defaults.js';
 import { makePlan } from './make-plan.js';
 import { repackOf } from './repack.js';
 import type { RunPlan } from './run-plan.js';
@@ -68,31 +68,46 @@ function machineOptions({ machine, scenario: { guest } }: RunPlan, file: string 
   ];
 }
 
-/** The words of the command lines that the scenario alone would not give. */
+/** The words of the command lines that the scenario alone would not give, and how the crash kernel is loaded. */
 function commandLineOptions(plan: RunPlan): string[] {
   const reading = readingOf(plan.captureAppend);
-  const usual = makePlan(
-    plan.scenario,
-    {
-      kernel: plan.kernel,
-      captureKernel: plan.captureKernel,
-      accel: plan.accel,
-      qemu: { ...plan.qemu, argumentsFor: () => [] },
-      initrd: '',
-    },
-    {
-      identity: plan,
-      choices: { cpus: plan.machine.cpus, vmcore: reading, keepVmcore: plan.keepVmcore?.of },
-    },
-  );
-  const added = (option: string, own: string, without: string) => {
+  const { loadSyscall } = plan;
+  const madeWith = (captureAppend?: string) =>
+    makePlan(
+      plan.scenario,
+      {
+        kernel: plan.kernel,
+        captureKernel: plan.captureKernel,
+        accel: plan.accel,
+        qemu: { ...plan.qemu, argumentsFor: () => [] },
+        initrd: '',
+      },
+      {
+        identity: plan,
+        choices: {
+          ...{ cpus: plan.machine.cpus, vmcore: reading, keepVmcore: plan.keepVmcore?.of },
+          ...{ loadSyscall, captureAppend },
+        },
+      },
+    );
+  const usual = madeWith();
+  const added = (own: string, without: string) => {
     const known = wordsOf(without);
     const words = wordsOf(own).filter((word) => !known.includes(word));
-    return words.length === 0 ? [] : [option, words.join(' ')];
+    return words.length === 0 ? undefined : words.join(' ');
   };
+  const append = added(plan.append, usual.append);
+  const more = added(plan.captureAppend, usual.captureAppend);
+  // Words that are not there, and that nothing replaces: the whole command line was given.
+  const own = wordsOf(plan.captureAppend);
+  const isWhole = wordsOf(madeWith(more).captureAppend).some((word) => !own.includes(word));
+  const whole = own.filter((word) => !keyOf(word).startsWith('crashpath.')).join(' ');
   return [
-    ...added('--append', plan.append, usual.append),
-    ...added('--capture-append', plan.captureAppend, usual.captureAppend),
+    ...(append === undefined ? [] : ['--append', append]),
+    ...(isWhole ? ['--capture-cmdline', whole] : more === undefined ? [] : ['--capture-append', more]),
+    ...(loadSyscall === (plan.scenario.guest.loadSyscall ?? LOAD_SYSCALLS[0])
+      ? []
+      : ['--load-syscall', loadSyscall]),
     ...(reading === (plan.scenario.vmcore ?? VMCORE_READS[0]) ? [] : ['--vmcore', reading]),
   ];
 }

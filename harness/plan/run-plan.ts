@@ -3,7 +3,7 @@ import { CellSchema } from '../model/cell.js';
 import { LimitsSchema } from '../model/limits.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
-import { KEEP_VMCORE } from './guest-defaults.js';
+import { KEEP_VMCORE, LOAD_SYSCALLS } from './guest-defaults.js';
 import { MachineClaimSchema } from '../proof/proofs.js';
 import { ScenarioSchema } from './scenario.js';
 
@@ -62,6 +62,8 @@ export const RunPlanSchema = z.object({
   }),
   append: z.string(),
   captureAppend: z.string(),
+  /** How the crash kernel is loaded. */
+  loadSyscall: z.enum(LOAD_SYSCALLS).default(LOAD_SYSCALLS[0]),
   modules: z.array(z.string()),
   /** Host name of the crashed guest, read back out of its memory by the capture kernel. */
   nonce: z.string(),

@@ -5,7 +5,7 @@ import { guestPath } from '../proof/names.js';
 import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
 import { TriggerSchema } from '../trigger/triggers.js';
 import { mistakeInCrashkernel } from './crashkernel.js';
-import { GUEST_LIMITS, VMCORE_READS } from './guest-defaults.js';
+import { GUEST_LIMITS, LOAD_SYSCALLS, VMCORE_READS } from './guest-defaults.js';
 import { SourceSchema } from './source.js';
 
 /** Names become directory names, hence the restricted form. */
@@ -58,6 +58,10 @@ export const ScenarioSchema = z.strictObject({
       crashkernel: reservation.optional(),
       append: z.string().max(1024).optional(),
       captureAppend: z.string().max(1024).optional(),
+      /** The capture kernel's command line in place of crashpath's own and a machine profile's. */
+      captureCmdline: z.string().max(2048).optional(),
+      /** How the crash kernel is loaded: `kexec_load` (`kexec -c`, default) or `kexec_file_load` (`kexec -s`). */
+      loadSyscall: z.enum(LOAD_SYSCALLS).optional(),
       modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),
       /** A network card; its kernel modules are loaded automatically. */
       nic: NicSchema.optional(),

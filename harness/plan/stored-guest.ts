@@ -33,6 +33,7 @@ export function storedGuest(plan: RunPlan, accel: 'kvm' | 'tcg'): GuestChoices {
     ...machineOf(plan, accel),
     commandLines: { append, captureAppend },
     vmcore: readingOf(plan.captureAppend),
+    loadSyscall: plan.loadSyscall,
   };
 }
 

@@ -6,12 +6,14 @@ import {
 } from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
+import { escapeHostText } from '../model/escape.js';
 import { Fault, usageFault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
-import type { KeepVmcore, Repack, VmcoreReading } from '../plan/guest-defaults.js';
+import type { KeepVmcore, LoadSyscall, Repack, VmcoreReading } from '../plan/guest-defaults.js';
 import { repackFor } from '../plan/repack.js';
 import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
+import { type KernelChoices, requireChoices } from '../plan/guest-command-lines.js';
 import { makePlan, type Resources } from '../plan/make-plan.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
 import { requireFitting } from './command-line-size.js';
@@ -25,6 +27,10 @@ import { type NamedRuns, type PlannedCell, type Trial, trialsOf } from './trials
 /** Choices for all guests of a campaign; an absent one is the scenario's, the profile's or the default. */
 export interface GuestsChoices {
   readonly crashkernel?: string | undefined;
+  /** The capture kernels' whole command line. */
+  readonly captureCmdline?: string | undefined;
+  /** How crash kernels are loaded; the scenario's choice when absent. */
+  readonly loadSyscall?: LoadSyscall | undefined;
   readonly cpus?: number | undefined;
   /** MiB. */
   readonly memory?: number | undefined;
@@ -91,6 +97,7 @@ export async function planTrialsOnHosts(
   const cells = [...new Set(trials.map(({ cell }) => cell))];
   const scenarios = cells.map(({ scenario }) => scenario);
   requireCapturing(cells, choices);
+  for (const cell of cells) requireChoices(cell.scenario, kernelChoices(cell, choices));
   const machinesOf = await loadMachines({ named: choices.machineProfile ?? [], scenarios }, options);
   const kernelsOf = await resolveKernels(cells, options);
   const accelerators = new Map<PlannedHost, AccelChoice>();
@@ -155,11 +162,20 @@ export async function planTrialsOnHosts(
  * Throws a usage fault for a choice about capture kernels where no scenario loads one. `--vmcore` is for all rows of a
  * campaign file, of which those may have been selected that load none.
  */
-function requireCapturing(cells: readonly PlannedCell[], { repack, vmcore }: GuestsChoices): void {
+function requireCapturing(
+  cells: readonly PlannedCell[],
+  { repack, vmcore, captureCmdline, loadSyscall }: GuestsChoices,
+): void {
   if (cells.some(({ scenario }) => scenario.crashKernel === 'loaded')) return;
-  const isRead = vmcore !== undefined && cells.some(({ cell }) => cell === undefined);
-  if (repack !== 'capture' && !isRead) return;
-  const option = repack === 'capture' ? `--repack "${repack}"` : `--vmcore "${vmcore}"`;
+  const isNamed = cells.some(({ cell }) => cell === undefined);
+  const given = [
+    repack === 'capture' ? `--repack "${repack}"` : undefined,
+    vmcore !== undefined && isNamed ? `--vmcore "${vmcore}"` : undefined,
+    captureCmdline === undefined ? undefined : `--capture-cmdline "${escapeHostText(captureCmdline)}"`,
+    loadSyscall === undefined ? undefined : `--load-syscall "${loadSyscall}"`,
+  ];
+  const option = given.find((one) => one !== undefined);
+  if (option === undefined) return;
   const names = cells.map(({ scenario }) => scenario.name).join(', ');
   throw usageFault(`cannot use ${option}: ${names} loads no crash kernel; leave it out`);
 }
@@ -231,10 +247,22 @@ function planOne(
   choices: GuestsChoices,
   { resources, identity }: { resources: Resources; identity: Parameters<typeof makePlan>[2]['identity'] },
 ): RunPlan {
-  const { scenario, append, captureAppend } = cell;
-  const guest = { ...choices, profile: machine, append, captureAppend, memoryMiB: choices.memory };
+  const { scenario } = cell;
+  const guest = { ...choices, ...kernelChoices(cell, choices), profile: machine, memoryMiB: choices.memory };
   const plan = makePlan(scenario, resources, { identity, choices: guest });
   return cell.cell === undefined ? plan : { ...plan, cell: inCell(cell.cell, machine) };
+}
+
+/** What a cell says of its kernels' command lines, and what all of them share. */
+function kernelChoices(
+  { append, captureAppend, captureCmdline, loadSyscall }: PlannedCell,
+  choices: GuestsChoices,
+): KernelChoices {
+  return {
+    ...{ crashkernel: choices.crashkernel, append, captureAppend },
+    captureCmdline: captureCmdline ?? choices.captureCmdline,
+    loadSyscall: loadSyscall ?? choices.loadSyscall,
+  };
 }
 
 function inCell(cell: NonNullable<PlannedCell['cell']>, machine: ChosenProfile | undefined) {

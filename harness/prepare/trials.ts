@@ -1,5 +1,6 @@
 import type { Cell } from '../model/cell.js';
 import { usageFault } from '../model/fault.js';
+import type { LoadSyscall } from '../plan/guest-defaults.js';
 import type { Scenario } from '../plan/scenario.js';
 import type { ShippedFiles } from './options.js';
 import { loadScenarios } from './scenario-files.js';
@@ -26,6 +27,10 @@ export interface PlannedCell {
   readonly captureSpec: string | undefined;
   readonly append: string | undefined;
   readonly captureAppend: string | undefined;
+  /** Absent: that of all runs. */
+  readonly captureCmdline?: string | undefined;
+  /** Absent: that of all runs. */
+  readonly loadSyscall?: LoadSyscall | undefined;
   /** Present for a campaign file. */
   readonly cell?: Cell | undefined;
 }

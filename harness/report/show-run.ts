@@ -86,6 +86,7 @@ function header(
       ['scenario', `${safeName(scenario.name)}: ${safeSentence(scenario.summary)}`],
       ['kernel', kernelText(kernel)],
       ['capture', captureKernel.sha256 === kernel.sha256 ? 'the same kernel' : kernelText(captureKernel)],
+      ...(scenario.crashKernel === 'loaded' ? [['loading', loadingText(plan)] as const] : []),
       ...optional('repacked', repackText(plan)),
       ['accel', `${accel.accel}: ${safeSentence(accel.reason)}`],
       [
@@ -103,6 +104,12 @@ function header(
 
 function kernelText({ label, spec, sha256 }: RunPlan['kernel']): string {
   return `${safeName(label)} (${escapeHostText(spec)}, sha256 ${safeName(sha256.slice(0, 12))})`;
+}
+
+/** How the crash kernel is loaded, and its command line, to which kexec or the kernel adds. */
+function loadingText({ loadSyscall, captureAppend }: Pick<RunPlan, 'loadSyscall' | 'captureAppend'>): string {
+  const option = loadSyscall === 'kexec_load' ? '-c' : '-s';
+  return `${loadSyscall} (kexec ${option}), command line: ${escapeHostText(captureAppend)}`;
 }
 
 /** The kernels that decompress fast, and how they are proved to be the same. */

@@ -103,7 +103,8 @@ export function resultLine(result: RunResult, options: TextOptions): string {
   const open = undecided.length === 0 ? '' : `; not judged: ${undecided.map(safeName).join(', ')}`;
   const under = result.accelUnproved === undefined ? '' : `; under ${accelName(result)}`;
   const repacked = result.repacked === undefined ? '' : `; repacked: ${result.repacked}`;
-  const what = `${verdictName(result)}${why}${open}${under}${repacked}${startWord(result)}`;
+  const loaded = result.loadSyscall === 'kexec_file_load' ? '; loaded by kexec_file_load' : '';
+  const what = `${verdictName(result)}${why}${open}${under}${repacked}${loaded}${startWord(result)}`;
   const name = result.outcome === 'expected' ? '' : `  ${safeName(result.runId)}`;
   return `${paint(result.outcome.padEnd(OUTCOME_COLUMNS))}  ${where}  ${what}  ${seconds(result.durationMs)}${name}`;
 }

@@ -142,9 +142,9 @@ async function runGuest(
       crashKernelLoaded: isArmed,
       proofs: prove,
     });
-    const { nonce, captureAppend: append, append: firstAppend } = plan;
+    const { nonce, captureAppend: append, append: firstAppend, loadSyscall } = plan;
     if (template === undefined) {
-      const crashKernel = isArmed ? { nonce, append, firstAppend } : undefined;
+      const crashKernel = isArmed ? { nonce, append, loadSyscall, firstAppend } : undefined;
       await bootGuest(guest, { release: kernel.release, crashKernel }, { questions, symbols: known });
     } else await markClone(guest, { nonce, firstAppend, isArmed });
     const openQuestions = await prepareGuest(guest, scenario.prepare, {

@@ -1,4 +1,4 @@
-import { createRequestWriter, type Request } from '../guest/control.js';
+import { type CrashLoad, createRequestWriter, type Request } from '../guest/control.js';
 import type { Control } from '../machine/machine.js';
 import type { EventOf } from '../model/event.js';
 import type { RunWatch, Within } from './run-watch.js';
@@ -29,8 +29,8 @@ export class GuestShell {
   }
 
   /** Loads the crash kernel; `nonce` becomes the guest's host name, and a template of clones has none. */
-  arm(nonce: string | undefined, captureAppend: string): Promise<EventOf<'armed'>> {
-    return this.#armed(this.#requests.arm(nonce, captureAppend), 'kexec -p (loading the crash kernel)');
+  arm(nonce: string | undefined, load: CrashLoad): Promise<EventOf<'armed'>> {
+    return this.#armed(this.#requests.arm(nonce, load), 'kexec -p (loading the crash kernel)');
   }
 
   /** In a clone: `nonce` becomes its host name; what is loaded is read and reported again. */

@@ -1,4 +1,4 @@
-import { writeFileScript } from '../guest/control.js';
+import { type CrashLoad, writeFileScript } from '../guest/control.js';
 import { renamed } from '../classify/renamed.js';
 import { judgeReservation } from '../plan/reservation.js';
 import type { Preparation } from '../plan/scenario.js';
@@ -10,11 +10,10 @@ import type { KnownSymbols } from './known-symbols.js';
 import type { SourceBank } from './source-bank.js';
 
 /** How a crash kernel is loaded. */
-export interface CrashKernel {
+export interface CrashKernel extends CrashLoad {
   /** Undefined in a template of clones, each of which takes one of its own. */
   readonly nonce: string | undefined;
-  /** The command line of the capture kernel, and of the first one, which has the reservation. */
-  readonly append: string;
+  /** The command line of the first kernel, which has the reservation. */
   readonly firstAppend: string;
 }
 
@@ -36,7 +35,7 @@ export async function bootGuest(
   if (hello.modulesFailed !== '') watch.stop('modules did not load');
   await questions.askMachine();
   if (crashKernel !== undefined) {
-    const { armed } = await shell.arm(crashKernel.nonce, crashKernel.append);
+    const { armed } = await shell.arm(crashKernel.nonce, crashKernel);
     if (!armed.loaded) watch.stop('the crash kernel was not loaded');
     watch.require(judgeReservation(crashKernel.firstAppend, armed));
   }

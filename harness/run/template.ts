@@ -145,8 +145,8 @@ function bootAndArm(guest: Guest, plan: RunPlan, cacheDir: string | undefined): 
     proofs: [],
   });
   const kernels = { production: kernel, capture: captureKernel };
-  const { captureAppend: append, append: firstAppend } = plan;
-  const crashKernel = isArmed ? { nonce: undefined, append, firstAppend } : undefined;
+  const { captureAppend: append, append: firstAppend, loadSyscall } = plan;
+  const crashKernel = isArmed ? { nonce: undefined, append, loadSyscall, firstAppend } : undefined;
   return bootGuest(
     guest,
     { release: kernel.release, crashKernel },

@@ -43,13 +43,13 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
     const kernel = argv.kernel ?? (await builtHere(argv, stop.signal));
     if (kernel === undefined) return GIT.skip;
     const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-    const { repack, vmcore, timeoutScale, accel, machineProfile } = argv;
+    const { captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile } = argv;
     const color = wantsColor(process.stderr);
     const bench = new RealBench(
       directory,
       {
         ...{ scenario, captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
-        ...{ repack, vmcore, timeoutScale, accel, machineProfile },
+        ...{ captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile },
       },
       {
         ...prepareOptions(),

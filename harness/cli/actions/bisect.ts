@@ -258,11 +258,12 @@ async function configText(path: string | undefined): Promise<string | undefined>
 /** The choices for the guests; paths become absolute, since a bisection can be resumed from elsewhere. */
 async function guestsOf(argv: BisectArguments): Promise<Guests> {
   const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-  const { repack, vmcore, timeoutScale, accel, machineProfile } = argv;
+  const { captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile } = argv;
   const given = {
     captureKernel:
       captureKernel !== undefined && (await exists(captureKernel)) ? resolve(captureKernel) : captureKernel,
-    ...{ append, captureAppend, crashkernel, cpus, memory, machine, cpuModel, repack, vmcore, timeoutScale },
+    ...{ append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
+    ...{ captureCmdline, loadSyscall, repack, vmcore, timeoutScale },
     machineProfile:
       machineProfile.length === 0
         ? undefined

@@ -96,10 +96,10 @@ async function tryOnKernels(
   const name = argv.name ?? freshCampaignName(new Date(), 'propose');
   const draft = firstChoices(found);
   const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-  const { repack, vmcore, timeoutScale, accel, machineProfile } = argv;
+  const { captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile } = argv;
   const choices = {
     ...{ captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
-    ...{ repack, vmcore, timeoutScale, accel, machineProfile },
+    ...{ captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile },
   };
   const told = new Set<string>();
   // Every run is planned on its own, and would say the same again.

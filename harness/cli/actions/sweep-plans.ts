@@ -76,10 +76,16 @@ export async function planSweep(
     cpus: GUEST_DEFAULTS.cpus,
     append: argv.append,
     captureAppend: argv.captureAppend,
+    captureCmdline: argv.captureCmdline,
+    loadSyscall: argv.loadSyscall,
   };
-  for (const { append, captureAppend, ...setting } of variants.length === 0 ? [alone] : variants) {
+  for (const variant of variants.length === 0 ? [alone] : variants) {
+    const { append, captureAppend, captureCmdline, loadSyscall, ...setting } = variant;
     const scenario = [firstLockScenario(setting)];
-    trials.push(...(await trialsOf({ ...named, append, captureAppend, scenario }, options)));
+    const planned = await trialsOf({ ...named, append, captureAppend, scenario }, options);
+    trials.push(
+      ...planned.map(({ cell, trial }) => ({ cell: { ...cell, captureCmdline, loadSyscall }, trial })),
+    );
   }
   const plans = await planTrials(trials, argv, options);
   for (const [index, plan] of plans.entries()) requireCpus(plan, variants[index]);

@@ -32,7 +32,12 @@ t.test('proposals for the shell', async (t) => {
   const afterRun = await asked('run', '');
   t.ok(['no-trigger', 'sysrq-task', '--kernel', '--dry-run'].every((word) => afterRun.includes(word)));
   t.notOk(afterRun.includes('--scenario'), 'a positional is no option');
-  t.strictSame(await asked('run', '--ca'), ['--capture-kernel', '--capture-append', '--campaign']);
+  t.strictSame(await asked('run', '--ca'), [
+    '--capture-kernel',
+    '--capture-append',
+    '--capture-cmdline',
+    '--campaign',
+  ]);
   for (const option of ['-k', '--kernel', '--capture-kernel']) {
     t.strictSame(await asked('run', 'sysrq-task', option, ''), [spec]);
   }

@@ -4,6 +4,8 @@ import {
   GUEST_DEFAULTS,
   KEEP_VMCORE,
   type KeepVmcore,
+  LOAD_SYSCALLS,
+  type LoadSyscall,
   type Repack,
   REPACKS,
   VMCORE_READS,
@@ -17,6 +19,7 @@ import {
   crashkernel,
   factor,
   keepVmcore,
+  loadSyscall,
   machineName,
   memoryMiB,
   nonEmpty,
@@ -33,6 +36,8 @@ export interface GuestOptions {
   'capture-kernel': string | undefined;
   append: string | undefined;
   'capture-append': string | undefined;
+  'capture-cmdline': string | undefined;
+  'load-syscall': LoadSyscall | undefined;
   crashkernel: string | undefined;
   cpus: number | undefined;
   memory: number | undefined;
@@ -59,6 +64,8 @@ export const GUEST_PLAN_OPTIONS = [
   'capture-kernel',
   'append',
   'capture-append',
+  'capture-cmdline',
+  'load-syscall',
   'crashkernel',
   'cpus',
   'memory',
@@ -95,6 +102,18 @@ export function guestOptions<T>(yargs: Argv<T>) {
       ...single(text('--capture-append')),
       describe:
         "Appended to the capture kernel's command line; replaces crashpath's words of the same key (nr_cpus=1)",
+    })
+    .option('capture-cmdline', {
+      ...single(text('--capture-cmdline')),
+      describe:
+        "The capture kernel's whole command line: replaces crashpath's words, the profile's and the scenario's (docs/machines.md)",
+    })
+    .option('load-syscall', {
+      choices: LOAD_SYSCALLS,
+      requiresArg: true,
+      coerce: loadSyscall,
+      describe:
+        "How the crash kernel is loaded: kexec_load (kexec -c) or kexec_file_load (kexec -s) (default: the scenario's, else kexec_load)",
     })
     .option('crashkernel', {
       ...single(crashkernel),

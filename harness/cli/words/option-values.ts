@@ -4,6 +4,7 @@ import { CRASHKERNEL_FORMS, mistakeInCrashkernel } from '../../plan/crashkernel.
 import {
   GUEST_LIMITS,
   KEEP_VMCORE,
+  LOAD_SYSCALLS,
   mistakeInMachine,
   QEMU_NAME,
   REPACKS,
@@ -148,6 +149,9 @@ export function accelerator(value: unknown): AccelRequest {
 
 /** How much of /proc/vmcore is read; undefined leaves it to the scenario. */
 export const vmcoreReading = oneOf('--vmcore', VMCORE_READS);
+
+/** The system call that loads a crash kernel. */
+export const loadSyscall = oneOf('--load-syscall', LOAD_SYSCALLS);
 
 /** Which kernels are repacked. */
 export const repack = oneOf('--repack', REPACKS);

@@ -60,6 +60,8 @@ const OF_EACH_VARIANT = [
   'cpus',
   'append',
   'capture-append',
+  'capture-cmdline',
+  'load-syscall',
   'baseline',
   'candidate',
 ] as const satisfies readonly (keyof SweepOptions)[];

@@ -161,11 +161,12 @@ function identity(result: RunResult, plan: RunPlan | undefined): Markup {
       ? undefined
       : html`, capture kernel ${safeName(result.captureKernel)} sha256 <code>${safeName(result.captureKernelSha256.slice(0, 12))}</code>`;
   const repacked = result.repacked === undefined ? '' : `, repacked: ${result.repacked}`;
+  const loaded = result.loadSyscall === undefined ? '' : `, loaded by ${result.loadSyscall}`;
   const last =
     result.lastPhase === null
       ? 'none'
       : `${result.lastPhase} (${PHASES.indexOf(result.lastPhase) + 1} of ${PHASES.length})`;
   const start = result.clone === undefined ? undefined : html`, ${startText(result.clone)}`;
   const about = plan === undefined ? undefined : html`<br>${safeSentence(plan.scenario.summary)}`;
-  return html`<p class="quiet foot">run ${safeName(result.runId)} of ${safeName(result.campaign)}, ${accelName(result)}${where}, last phase ${last}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${capture}${repacked}${start}${about}</p>`;
+  return html`<p class="quiet foot">run ${safeName(result.runId)} of ${safeName(result.campaign)}, ${accelName(result)}${where}, last phase ${last}, kernel sha256 <code>${safeName(result.kernelSha256.slice(0, 12))}</code>${capture}${loaded}${repacked}${start}${about}</p>`;
 }

@@ -47,6 +47,13 @@ t.test('a mistake is named with its place and a remedy', async (t) => {
   t.equal(readVariants(`${LEAST}  near: { append: quiet }\n`, 'v.yaml').variants.length, 2, 'near miss');
   refused(LEAST.replace('{}', '{ pstore: ramoops }'), /"v\.yaml:5:20": variants\.plain\.pstore/);
   refused(`${LEAST}  same: { pstore: false }\n`, /it is the same crash path as "plain"/);
+  refused(`${LEAST}  same: { loadSyscall: kexec_load }\n`, /it is the same crash path as "plain"/);
+  refused(
+    `${LEAST}  both: { captureAppend: quiet, captureCmdline: quiet }\n`,
+    /both\.captureCmdline: is the whole command line, and captureAppend adds to it/,
+  );
+  const [, blind] = readVariants(`${LEAST}  blind: { loadSyscall: kexec_file_load }\n`, 'v.yaml').variants;
+  t.equal(blind?.loadSyscall, 'kexec_file_load', 'another crash path');
   const [, kept] = readVariants(`${LEAST}  kept: { pstore: true }\n`, 'v.yaml').variants;
   t.equal(kept?.pstore, true, 'another crash path');
 });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { ArgumentSchema } from '../../model/expectation.js';
+import { LOAD_SYSCALLS, type LoadSyscall } from '../../plan/guest-defaults.js';
 import { jsonSchemaOf, readYaml } from '../../plan/read-yaml.js';
+import { BOTH_GIVEN, isWholeOrMore } from '../../plan/whole-command-line.js';
 import { NAME } from '../../plan/scenario.js';
 import { CONTEXTS, DEFAULT_CONTEXT } from './contexts.js';
 import { MOST_CPUS, type Setting } from './script.js';
@@ -9,13 +11,17 @@ import { MOST_CPUS, type Setting } from './script.js';
 const MOST_VARIANTS = 16;
 
 const commandLine = z.string().max(1024);
-const Variant = z.strictObject({
-  context: z.enum(CONTEXTS).default(DEFAULT_CONTEXT).describe('Context in which the CPU panics'),
-  cpus: z.number().int().min(1).max(MOST_CPUS).default(2).describe('Number of vCPUs'),
-  pstore: z.boolean().optional().describe('Whether pstore keeps the log of the panic (ramoops)'),
-  append: commandLine.optional().describe("Appended to the first kernel's command line"),
-  captureAppend: commandLine.optional().describe("Appended to the capture kernel's command line"),
-});
+const Variant = z
+  .strictObject({
+    context: z.enum(CONTEXTS).default(DEFAULT_CONTEXT).describe('Context in which the CPU panics'),
+    cpus: z.number().int().min(1).max(MOST_CPUS).default(2).describe('Number of vCPUs'),
+    pstore: z.boolean().optional().describe('Whether pstore keeps the log of the panic (ramoops)'),
+    append: commandLine.optional().describe("Appended to the first kernel's command line"),
+    captureAppend: commandLine.optional().describe("Appended to the capture kernel's command line"),
+    captureCmdline: z.string().max(2048).optional().describe("The capture kernel's whole command line"),
+    loadSyscall: z.enum(LOAD_SYSCALLS).optional().describe('How the crash kernel is loaded'),
+  })
+  .refine(isWholeOrMore, BOTH_GIVEN);
 const name = z.string().regex(NAME, 'must be lower-case letters, digits and dashes');
 
 const VariantsFileSchema = z.strictObject({
@@ -37,6 +43,8 @@ export interface Variant extends Setting {
   readonly name: string;
   readonly append: string | undefined;
   readonly captureAppend: string | undefined;
+  readonly captureCmdline?: string | undefined;
+  readonly loadSyscall?: LoadSyscall | undefined;
 }
 
 /** Variants of the crash path, for one table (docs/crash-locks.md). */
@@ -54,13 +62,15 @@ export function readVariants(text: string, file: string): VariantsFile {
     seeAlso: 'docs/crash-locks.md',
   });
   const variants = Object.entries(value.variants).map(
-    ([name, { context, cpus, pstore, append, captureAppend }]): Variant => ({
-      ...{ name, context, cpus, append, captureAppend },
+    ([name, { pstore, append, captureAppend, ...given }]): Variant => ({
+      ...{ name, append, captureAppend, ...given },
       ...(pstore === true ? { pstore } : {}),
     }),
   );
-  const keyOf = ({ context, cpus, pstore, append, captureAppend }: Variant) =>
-    JSON.stringify([context, cpus, pstore ?? false, append, captureAppend]);
+  const keyOf = ({ context, cpus, pstore = false, append, captureAppend, ...rest }: Variant) => {
+    const { captureCmdline, loadSyscall = LOAD_SYSCALLS[0] } = rest;
+    return JSON.stringify([context, cpus, pstore, append, captureAppend, captureCmdline, loadSyscall]);
+  };
   for (const [index, variant] of variants.entries()) {
     const same = variants.slice(0, index).find((other) => keyOf(other) === keyOf(variant));
     if (same === undefined) continue;

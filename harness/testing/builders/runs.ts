@@ -49,6 +49,7 @@ export function madePlan(changes: { cpus?: number; scenario?: Partial<Scenario> 
     machine: { type: 'pc', cpuModel: 'max', cpus: changes.cpus ?? 2, memoryMiB: 768 },
     append: 'console=ttyS0',
     captureAppend: 'console=ttyS0',
+    loadSyscall: 'kexec_load',
     modules: [],
     nonce: NONCE,
     limits: limitsFor('tcg', { scale: 1 }),

@@ -97,7 +97,12 @@ export async function bootGuest(cacheDir: string, cpus: number): Promise<RealGue
         return Buffer.from(reply.exec(heard.control)?.[1] ?? '', 'base64').toString();
       },
       arm: async () => {
-        send(requests.arm('cp0123456789', 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices'));
+        send(
+          requests.arm('cp0123456789', {
+            loadSyscall: 'kexec_load',
+            append: 'console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
+          }),
+        );
         await until(({ control }) => loadedFlag(control) !== undefined, 30_000);
         if (loadedFlag(heard.control) !== '1') throw new Error('the crash kernel did not load');
       },
