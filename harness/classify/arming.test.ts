@@ -97,6 +97,10 @@ void t.test('nothing reserved', async (t) => {
     ),
     'the kernel reserved no memory for crashkernel=1G; the kernel says: crashkernel reservation failed - No suitable area found; give the guest more --memory or a smaller --crashkernel',
   );
+  t.match(
+    explainedRun(run('[    0.000000] crashkernel: memory value expected'), 'crashkernel=auto'),
+    /the kernel says: crashkernel: memory value expected; this kernel has no crashkernel=auto: give it a size/,
+  );
   t.match(explainedRun(run('crashkernel: Memory value expected'), 'crashkernel=x'), /; correct its value$/);
   t.match(
     explainedRun(run('crashkernel reservation failed - memory is in use.'), 'crashkernel=256M@16M'),

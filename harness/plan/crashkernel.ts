@@ -25,6 +25,9 @@ export const CRASHKERNEL_FORMS =
 export function mistakeInCrashkernel(text: string): string | undefined {
   const values = text.split(' ').filter((value) => value !== '');
   if (values.length === 0) return 'it is empty';
+  if (values.includes('auto')) {
+    return 'auto is known to kernels of some distributions only (RHEL 6 to 8); for one of them give --append crashkernel=auto, else a size';
+  }
   const wrong = values.find((value) => !PLAIN.test(value) && !RANGES.test(value) && !SUFFIXED.test(value));
   if (wrong !== undefined) return `${wrong === text ? 'it' : `"${wrong}"`} is not a size such as 192M`;
   const suffixes = values.map((value) => SUFFIXED.exec(value)?.[2] ?? 'none');
