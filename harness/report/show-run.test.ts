@@ -22,6 +22,7 @@ const HEADER = [
   'scenario     sysrq-task: sysrq-c from a shell, task context, interrupts on, crash kernel armed',
   'kernel       6.1.0-56-amd64 (kernels/linux-image-6.1.0-56-amd64_6.1.192-2_amd64.deb, sha256 26f2e57c9933)',
   'capture      the same kernel',
+  'loading      kexec_load (kexec -c), command line: console=ttyS0,115200 irqpoll nr_cpus=1 reset_devices',
   'accel        tcg: TCG is used because KVM is not proved: the probe guest did not begin its work within 2531 ms, under TCG it took 491 ms.',
   'machine      pc, cpu max, 2 vCPU, 768 MiB',
   'qemu         7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)',
