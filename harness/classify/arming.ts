@@ -144,7 +144,8 @@ function askedOf(append: string): string {
 }
 
 function reservationRemedy(asked: string, logged: readonly string[]): string {
-  if (valueOf(asked) === 'auto') return 'this kernel has no crashkernel=auto: give it a size with --crashkernel';
+  if (valueOf(asked) === 'auto')
+    return 'this kernel has no crashkernel=auto: give it a size with --crashkernel';
   // kernel/crash_core.c, parse_crashkernel_mem() and parse_crashkernel_simple() (v6.1).
   if (logged.some((line) => /expected|unrecognized char|end <= start|invalid size/i.test(line))) {
     return 'correct its value';

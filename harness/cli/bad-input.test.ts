@@ -239,7 +239,10 @@ t.test('values that cannot be', async (t) => {
     bad(['--timeout-scale', '0'], /--timeout-scale "0": it is not a number from 0\.1 to 100/),
     bad(['--timeout-scale', 'NaN'], /--timeout-scale "NaN"/),
     bad(['--crashkernel', 'lots'], /--crashkernel "lots": it is not a size such as 192M/),
-    bad(['--crashkernel', 'auto'], /--crashkernel "auto": auto is known to kernels of some distributions only/),
+    bad(
+      ['--crashkernel', 'auto'],
+      /--crashkernel "auto": auto is known to kernels of some distributions only/,
+    ),
     bad(['--crashkernel', '192M panic=1'], /--crashkernel "192M panic=1"/),
     bad(['--machine', 'pc x'], /--machine "pc x": it is not a name with properties/),
     bad(['--machine', ',accel=kvm'], /--machine ",accel=kvm"/),

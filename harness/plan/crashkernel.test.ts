@@ -18,7 +18,10 @@ void t.test('the forms of crashkernel= are taken, and what the kernel would igno
   for (const [bad, why] of [
     ['lots', /not a size/],
     ['192', /not a size/],
-    ['auto', /known to kernels of some distributions only .*; for one of them give --append crashkernel=auto/],
+    [
+      'auto',
+      /known to kernels of some distributions only .*; for one of them give --append crashkernel=auto/,
+    ],
     ['autos', /not a size/],
     ['192M,highest', /"?it"? is not a size/],
     ['128M,high 72', /"72" is not a size/],
