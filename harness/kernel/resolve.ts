@@ -10,12 +10,13 @@ import {
   listUnverifiedEntries,
   removeEntry,
 } from './kernel-cache.js';
+import { errnoOf } from '../model/errno.js';
 import { usageFault } from '../model/fault.js';
 import type { Kernel } from '../model/kernel.js';
 import { nearest } from '../model/nearest.js';
 import { specsOfBuilt } from './build/build-record.js';
 import { buildKernel } from './build/build.js';
-import { isVariantName } from './build/variants.js';
+import { isVariantName, listVariants } from './build/variants.js';
 import { compareDebianVersions } from './debian/version-order.js';
 import { kernelFromDebian } from './debian/debian-kernel.js';
 import { kernelFromGit } from './git-kernel.js';
@@ -73,8 +74,8 @@ async function kernelFromPath(given: string, spec: string, options: KernelOption
     return { ...(await buildKernel({ source, variant: given }, options)), spec };
   }
   const path = resolve(given);
-  const found = await stat(path).catch((error: unknown) => {
-    throw unreadable(spec, error) ?? error;
+  const found = await stat(path).catch(async (error: unknown) => {
+    throw (await misspelt(given, error)) ?? unreadable(spec, error) ?? error;
   });
   if (found.isDirectory()) return await kernelInDirectory(path, spec, options);
   if (!found.isFile()) {
@@ -85,6 +86,20 @@ async function kernelFromPath(given: string, spec: string, options: KernelOption
   return isPackageFile(path)
     ? await kernelFromPackages([path], spec, options)
     : await kernelFromFile(path, spec);
+}
+
+/** A word that is no path, and almost the name of a variant. */
+async function misspelt(given: string, error: unknown): Promise<Error | undefined> {
+  if (errnoOf(error) !== 'ENOENT' || given.includes('/')) return undefined;
+  const [near] = nearest(
+    given,
+    (await listVariants()).map(({ name }) => name),
+  );
+  if (near === undefined) return undefined;
+  return usageFault(
+    `cannot read kernel "${given}": no such file or directory, and no variant of that name; did you mean "${near}"? See crashpath kernel variants`,
+    error,
+  );
 }
 
 /** An image takes precedence over packages, which a build may have left beside it. */

@@ -55,7 +55,7 @@ export async function findVariant(nameOrPath: string): Promise<Variant> {
   if (names.includes(nameOrPath)) {
     return await readVariant(join(PATCHES_DIR, `${nameOrPath}.patch`), { shipped: true });
   }
-  const near = nearest(nameOrPath, names, { howeverFar: true });
+  const near = nearest(nameOrPath, names, { howeverFar: true, count: names.length });
   throw usageFault(
     `cannot build kernel variant "${nameOrPath}": there is none of that name; write one of ${near.join(', ')}, or the path of a .patch file`,
   );
