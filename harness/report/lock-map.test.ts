@@ -73,15 +73,18 @@ t.test('a lock that is fatal if held is fatal when a CPU that came by itself hel
   t.match(text, /^FATAL by the panicking CPU: console_sem \(spinlock\), taken in down_trylock, up$/m);
   t.match(
     text,
-    /^ {2}confirmed: a CPU that came to __up_console_sem by itself \(messages to the kernel log\) panicked with it held: hang.*; 1 call in the text takes it$/m,
+    /^ {2}confirmed: a CPU that came to __up_console_sem by itself \(messages to the kernel log\) panicked with it held, in the context of that place, which need not be a timer interrupt: hang.*; 1 call in the text takes it$/m,
   );
   for (const [confirmation, reason] of [
-    [confirmed('harmless there', 'captured'), /^ {2}not confirmed: __up_console_sem: captured/m],
+    [
+      confirmed('harmless there', 'captured'),
+      /^ {2}not confirmed: a CPU that came there by itself panicked in the context of that place, which need not be a timer interrupt: __up_console_sem: captured/m,
+    ],
     [
       confirmed('not shown', 'hang'),
-      /^ {2}not confirmed: __up_console_sem: hang, not shown to be this lock;/m,
+      /^ {2}not confirmed: .*: __up_console_sem: hang, not shown to be this lock;/m,
     ],
-    [confirmed('not reached', 'unknown'), /^ {2}not confirmed: __up_console_sem: unknown/m],
+    [confirmed('not reached', 'unknown'), /^ {2}not confirmed: .*: __up_console_sem: unknown/m],
     [confirmed('no stimulus'), /^ {2}not confirmed: no stimulus .*: __up_console_sem$/m],
     [confirmed('no taker'), /^ {2}not confirmed: no call in the text/m],
     [confirmed('not searched'), /^ {2}not confirmed: it is allocated or of each CPU/m],
@@ -116,12 +119,15 @@ t.test('flags: what is known of a fatal one, and that its owner would run', asyn
   );
   const text = lockMapText(map);
   t.match(text, /3 locks, 3 flags among them, taken at 3 places/);
-  t.match(text, /panic_cpu +flag +cmpxchg before: panic\+0x5d +hang +captured/);
+  t.match(text, /panic_cpu +flag +cmpxchg before: panic\+0x5d +hang, frozen owner +captured/);
   t.match(
     text,
-    /FATAL IF HELD by another CPU: panic_cpu \(flag\), taken in panic\n  by design: .*panic_smp_self_stop.*\n  taken before the shootdown/,
+    /FATAL IF HELD by another CPU, which does not run: panic_cpu \(flag\), taken in panic\n  by design: .*panic_smp_self_stop.*\n  taken before the shootdown/,
   );
-  t.match(text, /FATAL IF HELD by another CPU: __kexec_lock .*\n  __crash_kexec\(\) gives up/);
+  t.match(
+    text,
+    /FATAL IF HELD: __kexec_lock \(flag\), set before the panic, as an owner leaves it, .*\n  __crash_kexec\(\) gives up/,
+  );
   t.notMatch(text, /FATAL.*printk_cpu_sync_owner/, 'it was captured');
   t.match(text, /locked instructions on the crash path: 6 of 19 that its functions have; 3 take flags/);
   t.match(text, /not tried, no fixed value: .*printk_rb_static\+0x18 in prb_reserve\+0x134 \(31\)/);
@@ -253,13 +259,98 @@ t.test('variants side by side: only what was tried, and where it is fatal', asyn
   t.match(text, /^LOCK +KIND +HELD BY +plain +one-cpu$/m);
   t.match(text, /^serial8250_ports +spinlock +the panicking CPU +captured +-$/m);
   t.match(text, /^ioapic_lock +spinlock +the panicking CPU +captured +hang\?$/m, 'not shown to be the lock');
-  t.match(text, /^FATAL by the panicking CPU: console_sem \(spinlock\), in plain$/m);
-  t.match(text, /^FATAL IF HELD by the panicking CPU: console_sem \(spinlock\), in one-cpu$/m);
+  t.match(
+    text,
+    /^FATAL by the panicking CPU: console_sem \(spinlock\), taken in down_trylock, up; in plain$/m,
+  );
+  t.match(text, /^FATAL IF HELD by the panicking CPU: console_sem \(spinlock\), .*; in one-cpu$/m);
   t.notMatch(text, /FATAL.*ioapic_lock/);
   const both = lockTable([
     { variant: 'a', map: nmi },
     { variant: 'b', map: nmi },
   ]);
-  t.match(lockTableText(both), /^FATAL IF HELD by the panicking CPU: console_sem .*, in every variant$/m);
+  t.match(lockTableText(both), /^FATAL IF HELD by the panicking CPU: console_sem .*; in every variant$/m);
   t.match(locksSection({ maps: [plain, nmi], table }, runIds([])).text, '<th scope="col">one-cpu</th>');
+});
+
+/** A map of the flags of a built 6.1, of which the other CPU's are fatal, and which are all taken before the shootdown. */
+function flagsMap(given: Partial<LockMap> = {}): LockMap {
+  const { flags, atomics } = crashFlags(STOCK_LOCKED, {
+    recordings: STOCK_WORDS.map((facts) => ({ facts, crasher: 0 })),
+    crasher: 0,
+  });
+  const outcome = (_: number, holder: 'another' | 'itself') =>
+    holder === 'another'
+      ? ({ ...madeOutcome('hang'), blame: 'gives up' } as const)
+      : { ...madeOutcome('captured'), runId: 'itself' };
+  const locks = mappedLocks(flags, outcome, () => undefined);
+  return madeLockMap(locks, { atomics, ...given });
+}
+
+t.test('variants have the words of the map of each: who owns a flag, what is known of it', async (t) => {
+  const map = flagsMap();
+  const same = lockTable([
+    { variant: 'irq', map },
+    { variant: 'task', map: flagsMap({ context: 'task' }) },
+  ]);
+  const text = lockTableText(same);
+  t.match(text, /^panic_cpu +flag +a frozen CPU +hang +hang$/m);
+  t.match(text, /^__kexec_lock +flag +set before panic +hang +hang$/m, 'nobody holds what names no owner');
+  t.match(text, /^a frozen CPU: another CPU that does not run/m);
+  t.notMatch(text, /by a stopped CPU/);
+  const [, listed = ''] = lockMapText(map).split(/\n\n(?=FATAL)/);
+  for (const line of listed.split('\n').filter((one) => /^(FATAL| {2})/.test(one)))
+    t.match(text, line, 'the map has the line, and so has the table');
+  t.match(text, /^FATAL IF HELD by another CPU, which does not run: panic_cpu .*; in every variant$/m);
+  const { text: page } = locksSection({ maps: [map], table: same }, runIds([]));
+  t.match(page, '<td>a frozen CPU</td>');
+  t.match(page, 'by design: the first CPU');
+  // The same flag, taken after the shootdown as well: a stopped CPU can own it.
+  const locks = map.locks.map((lock) => {
+    const { early: _, ...afterToo } = lock;
+    return afterToo;
+  });
+  const late = { ...map, locks };
+  const mixed = lockTableText(
+    lockTable([
+      { variant: 'irq', map },
+      { variant: 'late', map: late },
+    ]),
+  );
+  t.match(mixed, /^panic_cpu +flag +another CPU +hang +hang$/m);
+  t.match(mixed, /^FATAL IF HELD by a stopped CPU: panic_cpu .*; in late$/m);
+  t.match(mixed, /^FATAL IF HELD: __kexec_lock \(flag\), set right before the shootdown, .*; in late$/m);
+  t.match(mixed, /^__kexec_lock +flag +another CPU +hang +hang$/m);
+});
+
+t.test('variants say which run confirmed, and why not', async (t) => {
+  const hangs = { 'console_sem itself': ON_IT };
+  const variants = [
+    { variant: 'plain', map: madeMap(hangs, {}, confirmed('confirmed', 'hang')) },
+    { variant: 'quiet', map: madeMap(hangs, {}, confirmed('no taker')) },
+    { variant: 'other', map: madeMap({ 'ioapic_lock itself': 'hang' }) },
+  ];
+  const text = lockTableText(lockTable(variants));
+  t.match(text, /^ {2}plain: confirmed: a CPU that came to __up_console_sem by itself .*; 1 call/m);
+  t.match(text, /^ {2}quiet: not confirmed: no call in the text/m);
+  t.match(text, /^NOT CAPTURED, .* held by the panicking CPU: ioapic_lock \(spinlock\); in other$/m);
+  const none = lockTable([{ variant: 'plain', map: madeMap({}) }]);
+  t.match(lockTableText(none), /no lock is shown to be fatal when it is held$/);
+});
+
+t.test('a panic of a CPU that came by itself has the context of its place, except an NMI', async (t) => {
+  const map = madeMap({ 'console_sem itself': ON_IT }, { context: 'nmi' }, confirmed('confirmed', 'hang'));
+  t.match(lockMapText(map), /panicked with it held, in an NMI: hang/);
+  const stopped = madeMap({ 'ioapic_lock another': ON_IT }, {}, confirmed('confirmed', 'hang'));
+  t.match(lockMapText(stopped), /was stopped with it held: hang/, 'it does not panic');
+});
+
+t.test('a file or a program gets cells that are not folded', async (t) => {
+  const map = madeMap({});
+  const [first, ...rest] = map.locks;
+  if (first === undefined) throw new Error('no lock');
+  const name = 'a_lock_whose_name_is_longer_than_a_column_of_the_table';
+  const long = { ...map, locks: [{ ...first, name }, ...rest] };
+  t.notMatch(lockMapText(long), name, 'on a terminal');
+  t.match(lockMapText(long, { fold: false }), name);
 });

@@ -1,7 +1,9 @@
 import { type HeldEnd, isUnexplained } from '../sweep/crash-locks/map.js';
-import type { LockTable, TableRow, VariantMap } from '../sweep/crash-locks/table.js';
-import { HOLDER_WORDS, lockMapHead } from './lock-map-text.js';
-import { type CellLine, type Column, textTable } from './text-table.js';
+import { rowLocks, type LockTable, type TableRow, type VariantMap } from '../sweep/crash-locks/table.js';
+import { lockListLines } from './lock-list.js';
+import { lockMapHead } from './lock-map-text.js';
+import { holderLegend, holderWord } from './lock-words.js';
+import { type CellLine, type Column, type TableLayout, textTable } from './text-table.js';
 import { safeName } from './words.js';
 
 const LOCK_COLUMNS: readonly Column[] = [
@@ -13,7 +15,7 @@ const LOCK_COLUMNS: readonly Column[] = [
 const VARIANT_WIDTH = 9;
 
 /** Variants of the crash path for a terminal: their heads, then lock by lock what becomes of the crash. */
-export function lockTableText({ variants, table }: LockTable): string {
+export function lockTableText({ variants, table }: LockTable, layout?: TableLayout): string {
   const columns = [
     ...LOCK_COLUMNS,
     ...variants.map(({ variant }): Column => {
@@ -21,20 +23,27 @@ export function lockTableText({ variants, table }: LockTable): string {
       return { title, align: 'left', width: Math.max(VARIANT_WIDTH, title.length) };
     }),
   ];
-  const rows = table.map((row): CellLine[][] => [
+  const words = table.map((row) => rowHolder(row, variants));
+  const rows = table.map((row, index): CellLine[][] => [
     [{ text: safeName(row.name) }],
     [{ text: row.kind }],
-    [{ text: HOLDER_WORDS[row.holder] }],
+    [{ text: words[index] ?? '' }],
     ...row.ends.map((end) => [{ text: shortEnd(end) }]),
   ]);
   return [
     ...variants.flatMap(variantHead),
     '',
-    ...textTable(columns, rows, (title) => title),
+    ...textTable(columns, rows, (title) => title, layout),
     '',
     '-: the crash path does not take the lock then, or there is no other CPU; ?: not shown to be this lock',
-    ...fatalLines(table, variants.length),
+    ...holderLegend(words),
+    ...lockListLines(variants),
   ].join('\n');
+}
+
+/** Who holds the lock of a row, in a word that is true in all variants. */
+export function rowHolder(row: TableRow, variants: readonly VariantMap[]): string {
+  return holderWord(rowLocks(row, variants), row.holder);
 }
 
 function variantHead({ variant, map }: VariantMap): string[] {
@@ -47,18 +56,4 @@ export function shortEnd(end: HeldEnd | null): string {
   if (end.end === 'no name' || end.end === 'not in NMI') return 'unknown';
   if (end.end === 'not run') return 'NOT RUN';
   return isUnexplained(end) ? `${end.end}?` : end.end;
-}
-
-function fatalLines(table: readonly TableRow[], variants: number): string[] {
-  const fatal = table.filter(({ fatalIn }) => fatalIn.length > 0);
-  if (fatal.length === 0) return ['no lock is fatal when it is held'];
-  return fatal.flatMap(({ name, kind, holder, fatalIn, confirmedIn }) => {
-    const lineOf = (word: string, where: readonly string[]) => {
-      if (where.length === 0) return [];
-      const names = where.length === variants ? 'every variant' : where.map(safeName).join(', ');
-      return [`${word} by ${HOLDER_WORDS[holder]}: ${safeName(name)} (${kind}), in ${names}`];
-    };
-    const unconfirmed = fatalIn.filter((variant) => !confirmedIn.includes(variant));
-    return [...lineOf('FATAL', confirmedIn), ...lineOf('FATAL IF HELD', unconfirmed)];
-  });
 }

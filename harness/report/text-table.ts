@@ -12,6 +12,12 @@ export interface Column {
   readonly width: number;
 }
 
+/** How a table is laid out. */
+export interface TableLayout {
+  /** False: a column is as wide as its longest line, as for a file or another program. */
+  readonly fold: boolean;
+}
+
 const GAP = '  ';
 
 /**
@@ -19,10 +25,19 @@ const GAP = '  ';
  * blanks.
  */
 export function textTable(
-  columns: readonly Column[],
+  given: readonly Column[],
   rows: readonly (readonly (readonly CellLine[])[])[],
   paintTitle: (text: string) => string,
+  { fold }: TableLayout = { fold: true },
 ): string[] {
+  const columns = fold
+    ? given
+    : given.map((column, index) =>
+        unfolded(
+          column,
+          rows.map((row) => row[index] ?? []),
+        ),
+      );
   const head = columns.map(({ title }) => [{ text: title, paint: paintTitle }]);
   return [head, ...rows].flatMap((row) => {
     const cells = columns.map((column, index) =>
@@ -33,6 +48,11 @@ export function textTable(
     const height = Math.max(...cells.map((cell) => cell.length));
     return Array.from({ length: height }, (_, line) => tableLine(columns, cells, line));
   });
+}
+
+function unfolded(column: Column, cells: readonly (readonly CellLine[])[]): Column {
+  const width = Math.max(column.title.length, ...cells.flat().map(({ text }) => text.length));
+  return { ...column, width };
 }
 
 function tableLine(

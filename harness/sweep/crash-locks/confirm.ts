@@ -119,7 +119,10 @@ export function confirmScenario(
   ];
   const come: Step = { hold: { as: role, on: cpu, at: before } };
   const who = holder === 'another' ? 'a CPU is stopped' : 'a CPU panics';
-  const summary = `${who} in ${taker.taken.in} (${taker.in}) with ${lock.name} held`.slice(0, 160);
+  const summary = `${who} in ${taker.taken.in} (${taker.in}) with ${lock.name} (${lock.kind}) held`;
+  // It panics where it is.
+  const where =
+    holder === 'itself' && setting.context !== 'nmi' ? { where: 'in the context of that place' } : {};
   const steps =
     holder === 'another'
       ? [
@@ -133,7 +136,7 @@ export function confirmScenario(
         ]
       : [...stimulate, come, ...take, ...APPROACHES[setting.context].toPanic, { release: 'all' as const }];
   const prepare = stimulus.prepare === undefined ? [] : [{ script: stimulus.prepare }];
-  return scenario(name, { summary, setting }, steps, prepare);
+  return scenario(name, { summary, setting, ...where }, steps, prepare);
 }
 
 /** The lock's own word, where a proof can read it: a spinlock that is a variable of its own. */

@@ -4,6 +4,14 @@ import type { Step } from '../../trigger/choreography-steps.js';
 export const CONTEXTS = ['task', 'softirq', 'hardirq', 'nmi'] as const;
 export type Context = (typeof CONTEXTS)[number];
 
+/** What is said of each: `panic in a task`. */
+export const CONTEXT_WORDS: Readonly<Record<Context, string>> = {
+  task: 'a task',
+  softirq: 'a softirq',
+  hardirq: 'a timer interrupt',
+  nmi: 'an NMI',
+};
+
 /** The context of a sweep that names none. */
 export const DEFAULT_CONTEXT: Context = 'hardirq';
 

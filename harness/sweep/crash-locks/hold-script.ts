@@ -52,14 +52,8 @@ export function holdScenario(
   if (lock.data === undefined && setting.context === 'nmi' && !TAKEN_IN_NMI.has(lock.kind))
     return 'not in NMI';
   // Without a CPU's number in it, the word says nothing of its owner: both runs would be one.
-  const named = early && lock.word?.isCpu !== true && setting.cpus > 1 ? 'another' : holder;
-  const who =
-    named === 'itself'
-      ? 'the panicking CPU'
-      : early
-        ? 'another CPU, which does not run'
-        : 'a CPU that was stopped';
-  const summary = `${lock.name} is held by ${who}`.slice(0, 160);
+  const named = early && isOwnerless(lock) && setting.cpus > 1 ? 'another' : holder;
+  const summary = `${lock.name} (${lock.kind}) is ${whoText(lock, named)}`;
   const steps =
     lock.data === undefined
       ? atSite(lock, site, setting)
@@ -73,6 +67,21 @@ export function holdScenario(
  */
 export function isEarlyFlag({ kind, sites }: Pick<CrashLock, 'kind' | 'sites'>): boolean {
   return kind === 'flag' && sites.every(({ phase }) => phase === PHASES[0]);
+}
+
+/** Whether a lock is a flag whose word does not say who owns it: nobody holds it that the debugger has set. */
+export function isOwnerless({ kind, word }: Pick<CrashLock, 'kind' | 'word'>): boolean {
+  return kind === 'flag' && word?.isCpu !== true;
+}
+
+function whoText(lock: CrashLock, holder: Holder): string {
+  const early = isEarlyFlag(lock);
+  if (isOwnerless(lock)) {
+    const when = early || holder === 'itself' ? 'before the panic' : 'right before the shootdown';
+    return `set by crashpath ${when}, as an owner leaves it`;
+  }
+  if (holder === 'itself') return 'held by the panicking CPU';
+  return early ? 'held by another CPU, which does not run' : 'held by a CPU that was stopped';
 }
 
 export function holdName(

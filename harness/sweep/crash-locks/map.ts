@@ -6,7 +6,7 @@ import type { Confirmation } from './confirm.js';
 import type { CrashAtomic } from './flags.js';
 import { knownFlag } from './known-flags.js';
 import type { CrashLock, LockSite } from './locks.js';
-import { isEarlyFlag, type NoHold } from './hold-script.js';
+import { isEarlyFlag, isOwnerless, type NoHold } from './hold-script.js';
 import { type Holder, HOLDERS } from './script.js';
 
 /**
@@ -28,6 +28,8 @@ export interface MappedLock {
   readonly known?: string;
   /** A flag that is taken before the shootdown alone: another owner does not run here, and would give it back. */
   readonly early?: true;
+  /** A flag whose word does not say who owns it: it is set as an owner leaves it. */
+  readonly ownerless?: true;
   /** With each holder. */
   readonly held: Readonly<Record<Holder, HeldEnd>>;
   /** With each holder that makes it fatal: whether a CPU comes to hold it by itself. */
@@ -99,6 +101,7 @@ export function mappedLocks(
       ...{ index, name, kind, allocated: data === undefined, addresses, sites },
       ...(known === undefined ? {} : { known }),
       ...(isEarlyFlag(lock) ? { early: true } : {}),
+      ...(isOwnerless(lock) ? { ownerless: true } : {}),
       ...{ held, confirmed },
     };
   });

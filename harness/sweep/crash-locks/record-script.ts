@@ -49,7 +49,7 @@ export function findName(setting: Pick<Setting, 'context'>): string {
 /** Records what locked instructions do to their words on the crash path. `round` counts from 0. */
 export function atomicsScenario(round: number, places: readonly AtomicPlace[], setting: Setting): Scenario {
   const at = places.map((place): Location => ({ in: place.in, offset: place.offset }));
-  const summary = `records ${places.map(placeName).join(', ')}`.slice(0, 160);
+  const summary = `records ${places.map(placeName).join(', ')}`;
   return recording(atomicsName(round, setting), { summary, setting }, at);
 }
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Scenario, ScenarioSchema } from '../../plan/scenario.js';
 import type { Step } from '../../trigger/choreography-steps.js';
-import { APPROACHES, AT_TIMER, type Context, DEFAULT_CONTEXT } from './contexts.js';
+import { APPROACHES, AT_TIMER, type Context, CONTEXT_WORDS, DEFAULT_CONTEXT } from './contexts.js';
 import { SHOOTDOWN } from './locks.js';
 import { PSTORE } from './pstore.js';
 
@@ -84,7 +84,11 @@ export function nameOf({ context }: Pick<Setting, 'context'>, rest: string): str
 /** A scenario of the sweep; `prepare`: steps of its own. */
 export function scenario(
   name: string,
-  { summary, setting: { context, cpus, pstore } }: { summary: string; setting: Setting },
+  {
+    summary,
+    setting: { context, cpus, pstore },
+    where = `panic in ${CONTEXT_WORDS[context]}`,
+  }: { summary: string; setting: Setting; where?: string },
   steps: readonly Step[],
   prepare: NonNullable<z.input<typeof ScenarioSchema>['prepare']> = [],
 ): Scenario {
@@ -93,7 +97,7 @@ export function scenario(
   return ScenarioSchema.parse({
     version: 1,
     name,
-    summary,
+    summary: summaryText(summary, where),
     evidence: EVIDENCE,
     guest: { cpus, ...(pstore === true ? PSTORE.guest : {}) },
     prepare: [
@@ -110,4 +114,12 @@ export function scenario(
     trigger: { kind: 'choreography', steps: [...first, ...steps] },
     expect: { verdict: 'captured' },
   });
+}
+
+/** A scenario's summary has 160 characters: what it is about may be longer than the context leaves. */
+const MOST_SUMMARY = 160;
+
+function summaryText(what: string, where: string): string {
+  const room = MOST_SUMMARY - where.length - 2;
+  return `${what.length > room ? `${what.slice(0, room - 3)}...` : what}; ${where}`;
 }

@@ -51,3 +51,11 @@ export function lockTable(variants: readonly VariantMap[]): LockTable {
   });
   return { schema: 1, sweep: 'crash-locks', variants, table };
 }
+
+/** The lock of a row in each map that has it. */
+export function rowLocks(
+  row: Pick<TableRow, 'kind' | 'name'>,
+  variants: readonly VariantMap[],
+): MappedLock[] {
+  return variants.flatMap(({ map }) => map.locks.filter((lock) => keyOf(lock) === keyOf(row)));
+}
