@@ -9,6 +9,7 @@ import { type Campaign, readCampaign, readRuns, type StoredRun } from '../store/
 import { RECORDING } from '../store/recorder.js';
 import { readPlan, readResult, whyNoResult } from '../store/run-directory.js';
 import { exists, readJson, readStored } from '../store/stored-file.js';
+import { sweptFor } from '../sweep/swept-run.js';
 import { attemptsByPlan } from './resume.js';
 
 /** Lines of a console that a report shows of a run. */
@@ -18,6 +19,7 @@ const LINES = { maxLines: 25, linesAfter: 8 } as const;
 const VERDICTS = 'verdicts.json';
 /** What it holds from its begin. */
 const NIGHT = 'night.json';
+
 /** What a sweep's directory holds when it has ended: its runs are other ones than the one that it was planned with. */
 const SWEPT = 'map.json';
 
@@ -110,7 +112,7 @@ async function runsOf(
   top: string,
   { name, campaign: { plans } }: { name: string; campaign: Campaign },
 ): Promise<StoredRunInput[]> {
-  const stored = await readRuns(join(top, name));
+  const stored = replacedDropped(await readRuns(join(top, name)));
   const attemptsOf = attemptsByPlan(stored);
   const planned = plans.map((plan) => {
     const attempts = attemptsOf(plan);
@@ -126,11 +128,36 @@ async function runsOf(
   }
   const hasSwept = await exists(join(top, name, SWEPT));
   const waiting = planned.flatMap(({ plan, counted }) =>
-    counted === undefined && !hasSwept
+    counted === undefined && !hasSwept && sweptFor(plan.scenario.name) === undefined
       ? [{ runId: plan.runId, path: '', begun: false, plan, result: undefined, console: [] }]
       : [],
   );
   return [...begun, ...waiting];
+}
+
+/**
+ * Without the runs of a sweep that were cut off and begun once more: the sweep takes those that came to an end. The letter in
+ * front of their names is that of their map.
+ */
+function replacedDropped(stored: readonly StoredRun[]): StoredRun[] {
+  const keyOf = ({ runId, plan, result }: StoredRun) => {
+    const scenario = plan?.scenario.name ?? result?.scenario ?? '';
+    return sweptFor(scenario) === undefined ? undefined : `${runId.split('-')[0]} ${scenario}`;
+  };
+  return stored.filter((run) => {
+    const key = keyOf(run);
+    if (key === undefined || !isUnfinished(run)) return true;
+    const attempts = stored.filter((other) => keyOf(other) === key);
+    // Of those that were all cut off, the last is the state: each name is that of the first and a number.
+    const last = attempts.toSorted((one, other) => BY_NUMBER.compare(one.runId, other.runId)).at(-1);
+    return run === last && attempts.every(isUnfinished);
+  });
+}
+
+const BY_NUMBER = new Intl.Collator('en', { numeric: true });
+
+function isUnfinished({ result }: StoredRun): boolean {
+  return result === undefined || isCutOff(result);
 }
 
 /** A directory without a plan and a verdict is another's, or was made right before crashpath was killed. */

@@ -80,7 +80,8 @@ export class SweepRuns {
     const { arm, template } = this.#target;
     const plans = scenarios.map((scenario) => {
       const label = template.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
-      const first = `${arm}-${scenario.name.replace(/^(?:nmi-transition|crash-locks)-/, '')}-${label}`;
+      const variant = template.variant === undefined ? '' : `${template.variant}-`;
+      const first = `${arm}-${variant}${scenario.name.replace(/^(?:nmi-transition|crash-locks)-/, '')}-${label}`;
       let runId = first;
       for (let attempt = 2; this.#taken.has(runId); attempt += 1) runId = `${first}.${attempt}`;
       this.#taken.add(runId);

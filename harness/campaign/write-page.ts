@@ -8,12 +8,13 @@ import type { PageHost, PageInput } from '../report/page/page-input.js';
 import { runIds } from '../report/page/run-ids.js';
 import { runPage } from '../report/page/run-page.js';
 import { reportPath } from '../store/campaign-directory.js';
+import { sweptResult } from '../sweep/swept-run.js';
 import { readPageAssets } from '../store/page-assets.js';
 import { readMaterial } from '../store/run-material.js';
 import { writeText } from '../store/stored-file.js';
 
 /** What a page is made of, beside what the runs have recorded. */
-export interface PageSubject extends Pick<PageInput, 'night' | 'comparison' | 'sweep' | 'history'> {
+export interface PageSubject extends Pick<PageInput, 'night' | 'comparison' | 'sweep' | 'locks' | 'history'> {
   readonly title: string;
   readonly crashpathVersion: string;
   readonly results: readonly RunResult[];
@@ -34,7 +35,7 @@ const MOST_SECTIONS = 2_000;
 /** The report page of stored runs. One recording at a time is in memory. */
 export async function pageText(subject: PageSubject): Promise<string> {
   const assets = await readPageAssets();
-  const results = subject.results.filter((result) => !isCutOff(result));
+  const results = subject.results.filter((result) => !isCutOff(result)).map(sweptResult);
   const sections = blocks();
   const places = new Map<RunResult, BlockPlace>();
   const plans: RunPlan[] = [];

@@ -37,6 +37,7 @@ export function resultOf(
     ...repackedOf(plan),
     ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),
+    ...(plan.variant === undefined ? {} : { variant: plan.variant }),
     verdict: verdict.word,
     ...(verdict.word === 'captured' ? { quality: verdict.quality } : {}),
     degradedBy: verdict.word === 'captured' ? [...verdict.degradedBy] : [],

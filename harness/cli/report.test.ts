@@ -235,3 +235,36 @@ t.test('a pipe is written to, a link to a file stays one', async (t) => {
   await host.crashpath(['report', 'night/first', '--format', 'tap', '-o', 'link']);
   t.match(await readFile(join(host.here, 'target'), 'utf8'), /^TAP version 14\n/);
 });
+
+t.test(
+  'of a sweep, runs that were cut off and repeated are not reported, nor is its first plan',
+  async (t) => {
+    const host = await madeHost(t);
+    const sweep = join(host.here, 'sweep');
+    const scenario = 'crash-locks-002-itself';
+    const cutOff = { verdict: 'harness-error', detail: 'interrupted', outcome: 'harness-error' };
+    const runs: [string, object][] = [
+      ['a-002-itself-6.1', cutOff],
+      ['a-002-itself-6.1.2', cutOff],
+      ['a-002-itself-6.1.10', { verdict: 'crash-path-hang', detail: 'spin', outcome: 'unexpected' }],
+      ['b-002-itself-6.1', cutOff],
+    ];
+    const from = join(TESTDATA, 'captured-6.1');
+    const { scenario: given, ...plan } = await readPlan(from);
+    for (const [runId, result] of runs) {
+      await cp(from, join(sweep, runId), { recursive: true });
+      const planned = { ...plan, runId, scenario: { ...given, name: scenario } };
+      await writeFile(join(sweep, runId, 'plan.json'), JSON.stringify(planned));
+      const { result: judged } = await rejudge(join(sweep, runId));
+      await writeFile(join(sweep, runId, 'verdict.json'), JSON.stringify({ ...judged, runId, ...result }));
+    }
+    const first = { ...plan, runId: '001-first', scenario: { ...given, name: 'crash-locks-record-1' } };
+    const campaign = { schema: 1, name: 'sweep', createdAt: '2026-11-27T01:30:00.000Z', plans: [first] };
+    await writeFile(join(sweep, 'campaign.json'), JSON.stringify(campaign));
+    const { stdout, stderr } = await host.crashpath(['report', 'sweep', '--format', 'junit']);
+    t.equal(stderr, '');
+    t.match(stdout, /tests="2" failures="0" errors="1"/, 'the last of those that were all cut off');
+    t.match(stdout, /a-002-itself-6\.1\.10/);
+    t.notMatch(stdout, /a-002-itself-6\.1\.2|001-first/);
+  },
+);

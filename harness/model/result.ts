@@ -45,6 +45,8 @@ export const RunResultSchema = z.object({
   host: z.string().optional(),
   /** Name of the machine; absent for the default one. */
   machine: z.string().optional(),
+  /** The crash path of a sweep of variants, as its file names it. */
+  variant: z.string().max(64).optional(),
   verdict: z.enum(VERDICT_WORDS),
   quality: z.enum(['clean', 'degraded']).optional(),
   degradedBy: z.array(z.string()),

@@ -38,6 +38,8 @@ export const RunPlanSchema = z.object({
   scenario: ScenarioSchema,
   /** The cell of a campaign file's run; its expectation overrides the scenario's. */
   cell: CellSchema.optional(),
+  /** The crash path of a sweep of variants, as its file names it. */
+  variant: z.string().max(64).optional(),
   kernel: KernelSchema,
   captureKernel: KernelSchema,
   /** The kernels that `--repack` replaced; absent: none. */

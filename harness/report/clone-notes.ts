@@ -3,6 +3,7 @@ import { type BootReason, templateOf } from '../model/start.js';
 import { VERDICTS } from '../model/verdict.js';
 import { holm, SIGNIFICANCE } from '../stats/corrections.js';
 import { fisherExact, type Seen } from '../stats/fisher.js';
+import { sweptFor } from '../sweep/swept-run.js';
 import { groupTrials, type TrialGroup } from './summary.js';
 import { countOf, safeName } from './words.js';
 
@@ -22,12 +23,14 @@ export function cloneNotes(results: readonly RunResult[]): string[] {
   const templates = new Set(cloned.map(({ template }) => template));
   const traits = groupTrials(results).flatMap(traitsOf);
   const pValues = holm(traits.map(({ some, others }) => fisherExact(some, others)));
+  // A sweep has neither.
+  const isSwept = results.every(({ scenario }) => sweptFor(scenario) !== undefined);
   const differing = traits.filter((_, index) => (pValues[index] ?? 1) <= SIGNIFICANCE);
   return [
     ...(cloned.length === 0
       ? []
       : [
-          `${cloned.length} of ${countOf(results.length, 'run')} began as clones of ${countOf(templates.size, 'booted guest')}; rates and p values count them as independent runs`,
+          `${cloned.length} of ${countOf(results.length, 'run')} began as clones of ${countOf(templates.size, 'booted guest')}${isSwept ? '' : '; rates and p values count them as independent runs'}`,
         ]),
     ...(failed.length === 0
       ? []

@@ -6,7 +6,10 @@ import { countInOrder, countOf, OUTCOMES, safeName, verdictName } from './words.
 /** All trials of one scenario on one kernel with one capture kernel on one machine. */
 export interface TrialGroup {
   readonly scenario: string;
-  /** Label of the kernel; with the start of its sha256 when another kernel of the campaign has the same label. */
+  /**
+   * Label of the kernel; with the start of its sha256 when another kernel of the campaign has the same label, and the variant
+   * of the crash path.
+   */
   readonly kernel: string;
   /** The same of the capture kernel; absent when it is the same kernel. */
   readonly captureKernel: string | undefined;
@@ -52,6 +55,7 @@ export function groupTrials(results: readonly RunResult[]): TrialGroup[] {
       result.captureKernel,
       result.captureKernelSha256,
       result.machine,
+      result.variant,
     ]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [result]);
@@ -77,7 +81,7 @@ type KernelNamer = (label: string, sha256: string) => string;
 function trialGroup(one: RunResult, results: readonly RunResult[], name: KernelNamer): TrialGroup {
   return {
     scenario: safeName(one.scenario),
-    kernel: name(one.kernel, one.kernelSha256),
+    kernel: `${name(one.kernel, one.kernelSha256)}${one.variant === undefined ? '' : `, ${safeName(one.variant)}`}`,
     captureKernel:
       one.captureKernelSha256 === one.kernelSha256
         ? undefined

@@ -4,7 +4,7 @@ import { runSweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
-import type { RunResult } from '../../model/result.js';
+import { isCutOff, type RunResult } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
@@ -68,7 +68,7 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
       } else complain(`crashpath: no map of "${nameOf(arm)}": ${sweep.why}`);
     }
     const runs = await readRuns(directory);
-    const results = runs.flatMap(({ result }) => (result === undefined ? [] : [result]));
+    const results = runs.flatMap(({ result }) => (result === undefined || isCutOff(result) ? [] : [result]));
     const report = { results, plans: [], crashpathVersion: version() };
     if (stop.caught !== undefined) {
       if (results.length > 0) await writePage(directory, report);
@@ -195,6 +195,8 @@ function armsOf(plans: readonly RunPlan[], variants: readonly string[] | undefin
     const arm = ARMS[index];
     if (arm === undefined)
       throw harnessFault(`cannot sweep ${plans.length} crash paths; at most ${ARMS.length} can be swept`);
-    return { arm, template, variant: variants?.[index] };
+    const variant = variants?.[index];
+    // A sweep of an older version has the names beside its plans alone.
+    return { arm, template: variant === undefined ? template : { ...template, variant }, variant };
   });
 }

@@ -89,7 +89,10 @@ export async function planSweep(
   }
   const plans = await planTrials(trials, argv, options);
   for (const [index, plan] of plans.entries()) requireCpus(plan, variants[index]);
-  return plans;
+  return plans.map((plan, index) => {
+    const variant = variants[index]?.name;
+    return variant === undefined ? plan : { ...plan, variant };
+  });
 }
 
 /** Throws a usage fault for more CPUs than a script can hold. */

@@ -104,3 +104,43 @@ t.test("a night's runs lie below it", async (t) => {
   t.ok(accepts('campaign/001..x'));
   for (const bad of ['/etc', '../other/001', 'campaign/../../x', '']) t.notOk(accepts(bad));
 });
+
+t.test(
+  'an end that a sweep asked for is no failure; a control and a void run stay what they are',
+  async (t) => {
+    const runs = [
+      stored({ scenario: 'crash-locks-000-itself', result: HUNG }),
+      stored({ scenario: 'crash-locks-record-1', result: HUNG }),
+      stored({ scenario: 'crash-locks-001-itself', result: VOID }),
+      stored({ scenario: 'console-sem-lock', result: HUNG }),
+    ];
+    const { cells } = madeReport(runs);
+    t.strictSame(
+      cells.map(({ scenario, status, rate }) => [scenario, status, rate]),
+      [
+        ['crash-locks-record-1', 'failed', 'a run of a sweep, which has no rate'],
+        ['console-sem-lock', 'failed', '1 of 1 not captured (100 %, 95 % interval 2.5 % to 100 %)'],
+        ['crash-locks-001-itself', 'skipped', 'a run of a sweep, which has no rate'],
+        ['crash-locks-000-itself', 'passed', 'a run of a sweep, which has no rate'],
+      ],
+    );
+    t.match(cells[3]?.headline, /^crash-path-hang\/all-vcpus-halted: the crash path is stuck/);
+  },
+);
+
+t.test('the variants of a sweep are told apart', async (t) => {
+  const run = stored({ scenario: 'crash-locks-000-itself' });
+  const plan = run.plan;
+  if (plan === undefined) throw new Error('no plan');
+  const { cells } = madeReport([
+    { ...run, plan: { ...plan, variant: 'plain' } },
+    { ...run, plan: { ...plan, variant: 'quiet' } },
+  ]);
+  t.strictSame(
+    cells.map(({ place, runs }) => [place, runs.length]),
+    [
+      ['stock, plain', 1],
+      ['stock, quiet', 1],
+    ],
+  );
+});

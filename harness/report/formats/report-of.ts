@@ -7,6 +7,7 @@ import type { RunPlan } from '../../plan/run-plan.js';
 import { rateInterval } from '../../stats/binomial.js';
 import { percent } from '../../stats/conclusion.js';
 import { seenOf, type Tally, tallyOf } from '../../stats/tally.js';
+import { sweptFor, sweptResult } from '../../sweep/swept-run.js';
 import { accelName, safeName, safeSentence, startText, verdictName } from '../words.js';
 import {
   type Report,
@@ -57,6 +58,7 @@ function keyOf({ plan, result, runId }: StoredRunInput): string {
     plan?.kernel.sha256 ?? result?.kernelSha256,
     plan?.captureKernel.sha256 ?? result?.captureKernelSha256,
     cell?.machine ?? plan?.machine.name ?? result?.machine,
+    plan?.variant ?? result?.variant,
   ]);
 }
 
@@ -85,18 +87,21 @@ function cellOfRuns(group: readonly StoredRunInput[], ambiguous: ReadonlySet<str
     plan === undefined || plan.captureKernel.sha256 === plan.kernel.sha256 || plan.cell !== undefined
       ? ''
       : ` captured by ${named(plan.captureKernel)}`;
+  const variant = plan?.variant ?? result?.variant;
   const status = TEST_STATUSES.find((one) => runs.some((run) => run.status === one)) ?? 'skipped';
   const worst = runs.find((run) => run.status === status);
   const counts = countsOf(runs);
+  const directed = sweptFor(plan?.scenario.name ?? result?.scenario ?? '') !== undefined;
   return {
     scenario: safeName(plan?.scenario.name ?? result?.scenario ?? first?.runId ?? 'unknown scenario'),
-    place: placeOf(`${kernel}${capture}`, machine),
+    place: placeOf(`${kernel}${capture}${variant === undefined ? '' : `, ${variant}`}`, machine),
     kernel: safeName(kernel),
     machine: machine === undefined ? undefined : safeName(machine),
     runs,
     status,
     headline: worst?.headline ?? 'no runs',
     ...counts,
+    ...(directed ? { rate: 'a run of a sweep, which has no rate' } : {}),
     reproduce: worst?.reproduce,
     word: undefined,
     night: undefined,
@@ -129,7 +134,8 @@ export function rateText(tally: Tally): string {
 }
 
 function reportedRun(stored: StoredRunInput): ReportedRun {
-  const { runId, path, plan, result, console } = stored;
+  const { runId, path, plan, console } = stored;
+  const result = stored.result && sweptResult(stored.result);
   const status = statusOf(result);
   return {
     runId: safeName(runId),
@@ -186,6 +192,7 @@ function factsOf({
     ['kernel', plan?.kernel.release ?? result?.kernel],
     ['kernel-sha256', plan?.kernel.sha256 ?? result?.kernelSha256],
     ['capture-kernel', plan?.captureKernel.release ?? result?.captureKernel],
+    ['variant', plan?.variant ?? result?.variant],
     ['machine', plan && machineText(plan)],
     ['start', result?.clone && startText(result.clone)],
     ['accelerator', result === undefined ? plan?.accel.accel : accelName(result)],

@@ -2,10 +2,14 @@ import t from 'tap';
 import type { NightVerdicts } from '../../model/night-verdict.js';
 import { comparisonObject } from '../../stats/comparison-json.js';
 import { compareTrials, type Trial } from '../../stats/comparison.js';
+import { compareLockMaps, type HeldEnd, type MappedLock } from '../../sweep/crash-locks/map.js';
 import { compareMaps } from '../../sweep/compare-maps.js';
 import { mapOf } from '../../sweep/map.js';
 import { madeOutcome, madeTrace } from '../../testing/builders/instruction-trace.js';
-import { HOSTILE } from '../../testing/recordings/reported-run.js';
+import { HOSTILE, reportFixtures } from '../../testing/recordings/reported-run.js';
+import { lockTable } from '../../sweep/crash-locks/table.js';
+import { madeLockMap } from '../../testing/builders/lock-maps.js';
+import { sweptResult } from '../../sweep/swept-run.js';
 import { page } from './page.js';
 import type { PageInput } from './page-input.js';
 
@@ -137,4 +141,48 @@ t.test('a sweep: the windows, the strip, every point as text', async (t) => {
 t.test('the reasons of a blind night are escaped', async (t) => {
   const text = pageOf({ night: night({ blind: true, blindBecause: [HOSTILE] }, HOSTILE) });
   for (const part of ['<script>alert', '\u202e', '\u001b']) t.notMatch(text, part);
+});
+
+/** A lock with these ends; `confirmed`: by another CPU. */
+function madeLock(name: string, another: HeldEnd, itself: HeldEnd, confirmed = false): MappedLock {
+  return {
+    ...{ index: 0, name, kind: 'spinlock', allocated: false, sites: [] },
+    held: { another, itself },
+    confirmed: confirmed ? { another: { end: 'confirmed', takers: [], tried: [] } } : {},
+  };
+}
+
+t.test('the page of a sweep of locks begins with what its map concludes, without rates', async (t) => {
+  const hang = { ...madeOutcome('hang'), blame: 'waits' } as const;
+  const captured = madeOutcome('captured');
+  const locks = [
+    madeLock('console_sem', hang, hang, true),
+    madeLock('<b>', captured, hang),
+    madeLock('pvpanic_lock', captured, captured),
+  ];
+  const { hung } = reportFixtures();
+  const results = [sweptResult({ ...hung, scenario: 'crash-locks-000-itself' })];
+  const map = madeLockMap(locks);
+  const text = pageOf({ results, locks: { maps: [map] } });
+  const begin = text.slice(text.indexOf('<header'), text.indexOf('</header>'));
+  t.match(begin, '<h1 class="plain">1 lock fatal, confirmed; 1 fatal if held; map complete</h1>');
+  t.match(begin, '<li>FATAL by a stopped CPU: console_sem (spinlock)');
+  t.match(begin, '<li>FATAL IF HELD by the panicking CPU: &lt;b&gt; (spinlock)');
+  t.notMatch(begin, /not as expected|failed/);
+  t.notMatch(text, /of 1 failed|class="interval"/, 'one directed run is no sample');
+  t.ok(text.indexOf('id="locks"') < text.indexOf('id="matrix"'), 'the map comes first');
+  const cut = madeLockMap(locks.slice(2), { complete: false });
+  t.match(pageOf({ locks: { maps: [cut] } }), /<h1[^>]*>No lock is shown to be fatal; map NOT COMPLETE</);
+  const variants = ['a', 'b'].map((variant) => ({ variant, map }));
+  t.match(
+    pageOf({ locks: { maps: [map, map], table: lockTable(variants) } }),
+    /<h1[^>]*>1 lock fatal, confirmed; 1 fatal if held in 2 variants; all maps complete</,
+  );
+  const comparison = compareLockMaps(map, cut);
+  t.match(
+    pageOf({ locks: { maps: [map, cut], comparison } }),
+    /<h1[^>]*>Nothing moved between the maps; 1 of 2/,
+  );
+  t.match(pageOf({ results }), /<h1 class="plain">No map here: these are the runs of a sweep</);
+  t.match(pageOf({ results: [hung] }), /<h1 class="bad">1 of 1 cell not as expected</, 'no sweep');
 });

@@ -2,6 +2,9 @@ import type { NightVerdicts, NightWord } from '../../model/night-verdict.js';
 import type { ComparisonObject } from '../../stats/comparison-json.js';
 import { rowName } from '../campaign-table-text.js';
 import { outcomeCounts, outcomeSentence } from '../summary.js';
+import { sweptFor } from '../../sweep/swept-run.js';
+import { lockListLines } from '../lock-list.js';
+import { locksHeadline } from '../lock-headline.js';
 import { countOf, safeCommand, safeName, safeSentence } from '../words.js';
 import { html, type Markup } from './html.js';
 import { cellsOf, type Matrix, type MatrixCell, nightRate } from './matrix.js';
@@ -15,11 +18,14 @@ const NAMED_OF_NIGHT = 40;
 const NAMED = 10;
 
 /** What the reader must know first, as the title of the page's contents, in words. */
-export function headlineWords({ night, comparison, sweep, results }: PageInput, matrix: Matrix): string {
+export function headlineWords(input: PageInput, matrix: Matrix): string {
+  const { night, comparison, sweep, locks, results } = input;
   if (night !== undefined) return nightWords(night);
   if (comparison !== undefined) return sentenceCase(safeSentence(comparison.conclusion));
   if (sweep !== undefined) return sweepWords(sweep);
+  if (locks !== undefined) return locksHeadline(locks);
   if (results.length === 0) return 'No run came to a result';
+  if (isMapless(input)) return 'No map here: these are the runs of a sweep';
   const bad = notAsExpected(matrix);
   const all = cellsOf(matrix).length;
   if (bad.length > 0) return `${bad.length} of ${countOf(all, 'cell')} not as expected`;
@@ -50,6 +56,12 @@ function sentenceCase(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
+/** Runs of a sweep that was stopped, or that are reported without their map. */
+function isMapless({ sweep, locks, results }: PageInput): boolean {
+  if (sweep !== undefined || locks !== undefined) return false;
+  return results.length > 0 && results.every(({ scenario }) => sweptFor(scenario) !== undefined);
+}
+
 /** The tones of cells that a campaign neither expects nor explains, worst first. */
 const NOT_EXPECTED: readonly Tone[] = ['bad', 'broken', 'doubt'];
 
@@ -68,7 +80,9 @@ export function headlineSection(input: PageInput, { matrix, ids }: { matrix: Mat
       ? nightItems(night)
       : comparison !== undefined
         ? comparisonItems(comparison)
-        : unexpectedItems(matrix, { input, ids });
+        : input.locks !== undefined
+          ? locksItems(input.locks)
+          : unexpectedItems(matrix, { input, ids });
   return html`${night?.blind === true ? blindBanner(night) : undefined}<header class="top">
 <p class="brand">crashpath <span class="quiet">${safeName(input.title)}</span></p>
 <h1 class="${tone}">${headlineWords(input, matrix)}</h1>
@@ -77,7 +91,8 @@ ${night?.outOfBudget === true ? html`<p class="note">The budget ended the night 
 `;
 }
 
-function headlineTone({ night, comparison, sweep, results }: PageInput, matrix: Matrix): string {
+function headlineTone(input: PageInput, matrix: Matrix): string {
+  const { night, comparison, sweep, locks, results } = input;
   if (night !== undefined) {
     if (night.blind || night.cells.some(({ word }) => word === 'regressed')) return 'bad';
     return night.cells.some(({ word }) => word === 'suspect' || word === 'cannot-tell') ? 'doubt' : 'good';
@@ -86,7 +101,7 @@ function headlineTone({ night, comparison, sweep, results }: PageInput, matrix: 
     if (comparison.conclusion.startsWith('candidate regresses')) return 'bad';
     return comparison.conclusion.startsWith('candidate fixes') ? 'good' : 'doubt';
   }
-  if (sweep !== undefined || results.length === 0) return 'plain';
+  if (sweep !== undefined || locks !== undefined || results.length === 0 || isMapless(input)) return 'plain';
   const bad = notAsExpected(matrix);
   if (bad.length === 0) return 'good';
   return bad.some(({ shown }) => shown.tone === 'bad') ? 'bad' : 'doubt';
@@ -135,6 +150,14 @@ function comparisonItems({ scenarios }: ComparisonObject): Markup | undefined {
         html`<li><b>${safeName(scenario)}</b>: ${safeSentence(conclusion)}</li>\n`,
     );
   return html`<ul class="told">${items}</ul>${andMore(scenarios.length - items.length)}`;
+}
+
+/** The locks that are fatal, one line each; the map below has the rest. */
+function locksItems({ maps, table }: NonNullable<PageInput['locks']>): Markup {
+  const of =
+    table?.variants ?? maps.map((map) => (maps.length > 1 ? { map, variant: map.kernel.spec } : { map }));
+  const lines = lockListLines(of).filter((line) => !line.startsWith(' '));
+  return html`<ul class="told">${lines.map((line) => html`<li>${line}</li>\n`)}</ul>`;
 }
 
 function unexpectedItems(

@@ -4,6 +4,7 @@ import { VERDICTS } from '../../model/verdict.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { seenOf, tallyOf } from '../../stats/tally.js';
 import { type CampaignTable, campaignTableOf, type CellState, type TableCell } from '../campaign-table.js';
+import { sweptFor } from '../../sweep/swept-run.js';
 import { groupTrials, type TrialGroup } from '../summary.js';
 import { type Rate, rateOf } from './rate.js';
 import type { PastRates } from './sparkline.js';
@@ -60,7 +61,9 @@ export interface MatrixInput {
  */
 export function matrixOf({ results, plans, night, history = [] }: MatrixInput): Matrix {
   const table = campaignTableOf(plans, results);
-  const due = captureDue(plans);
+  const isDue = captureDue(plans);
+  // A directed run is no sample of anything.
+  const due: Due = (scenario) => sweptFor(scenario) === undefined && isDue(scenario);
   const matrix = table === undefined ? fromGroups(results, due) : fromTable(table, due);
   const judged = night === undefined ? matrix : withNight(matrix, night);
   return {

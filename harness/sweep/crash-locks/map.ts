@@ -34,6 +34,8 @@ export interface MappedLock {
   readonly held: Readonly<Record<Holder, HeldEnd>>;
   /** With each holder that makes it fatal: whether a CPU comes to hold it by itself. */
   readonly confirmed: Readonly<Partial<Record<Holder, Confirmation>>>;
+  /** With each holder, in a word; absent in maps of older versions. */
+  readonly conclusion?: Readonly<Record<Holder, HolderConclusion>>;
 }
 
 /** The map of one kernel. */
@@ -77,6 +79,35 @@ export function isUnexplained(end: HeldEnd): boolean {
   return 'runId' in end && end.end !== 'unknown' && end.end !== 'captured' && end.blame === undefined;
 }
 
+/**
+ * What a map concludes of a lock with a holder, worst first. `fatal`: a CPU came to hold it by itself, and there was no dump;
+ * `fatal-if-held`: there is none when it is held; `not-shown`: there was none, and nothing shows that the lock is the cause;
+ * `unknown`: no run came to an end that tells, or no script can make the state; `harmless`: captured; `none`: no such case.
+ */
+export const HOLDER_CONCLUSIONS = [
+  'fatal',
+  'fatal-if-held',
+  'not-shown',
+  'not-run',
+  'unknown',
+  'harmless',
+  'none',
+] as const;
+export type HolderConclusion = (typeof HOLDER_CONCLUSIONS)[number];
+
+/** What is concluded from the end with a lock held, and from the runs that followed it up. */
+export function conclusionOf(
+  { held, confirmed }: Pick<MappedLock, 'held' | 'confirmed'>,
+  holder: Holder,
+): HolderConclusion {
+  const end = held[holder];
+  if (isFatal(end) === true) return confirmed[holder]?.end === 'confirmed' ? 'fatal' : 'fatal-if-held';
+  if (isUnexplained(end)) return 'not-shown';
+  if (end.end === 'captured') return 'harmless';
+  if (end.end === 'not run') return 'not-run';
+  return end.end === 'not taken' || end.end === 'one CPU' ? 'none' : 'unknown';
+}
+
 /** Makes the map's rows: `outcomeOf` gives what a run came to, or why there is no such run. */
 export function mappedLocks(
   locks: readonly CrashLock[],
@@ -103,6 +134,10 @@ export function mappedLocks(
       ...(isEarlyFlag(lock) ? { early: true } : {}),
       ...(isOwnerless(lock) ? { ownerless: true } : {}),
       ...{ held, confirmed },
+      conclusion: {
+        another: conclusionOf({ held, confirmed }, 'another'),
+        itself: conclusionOf({ held, confirmed }, 'itself'),
+      },
     };
   });
 }
