@@ -18,6 +18,7 @@ import type { HeldOutcome } from '../sweep/crash-locks/blame.js';
 import { isFatal, isUnexplained } from '../sweep/crash-locks/map.js';
 import type { Holder, Setting } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
+import { countOf } from '../report/words.js';
 import { withBlame } from './blame-run.js';
 import { runRounds } from './record-rounds.js';
 import type { SweepRunOptions, SweepRuns } from './sweep-runs.js';
@@ -41,16 +42,34 @@ export interface FatalLock {
  */
 export async function confirmLocks(
   fatal: readonly FatalLock[],
-  { runs, setting, options }: { runs: SweepRuns; setting: Setting; options: ConfirmOptions },
+  {
+    runs,
+    setting,
+    options,
+    flags,
+  }: {
+    runs: SweepRuns;
+    setting: Setting;
+    options: ConfirmOptions;
+    /** Flags that are fatal if held: they are taken by no call. */
+    flags: number;
+  },
 ): Promise<(index: number, holder: Holder) => Confirmation> {
   const searchable = [...new Set(fatal.map(({ lock }) => lock).filter(isSearchable))];
   const facts = await searchTakers(searchable, { runs, setting, options });
   const cases = fatal.map((one) => caseOf(one, facts));
-  if (cases.length > 0) options.onPlan?.(planText(cases));
+  let isAnnounced = false;
   for (;;) {
     const ended = await runs.outcomes((name) => (name.includes('-at-') ? name : undefined));
     const outcomes = await blamed(cases, { ended, setting });
     const next = cases.flatMap((one) => nextOf(one, { outcomes, setting }) ?? []);
+    // What was stopped may lack locks, and has no call sites.
+    if (!isAnnounced && cases.length + flags > 0 && options.signal?.aborted !== true) {
+      isAnnounced = true;
+      const left = cases.reduce((sum, one) => sum + openPlaces(one, outcomes), 0);
+      options.onPlan?.(planText(cases, { flags, left }));
+      options.onAhead?.({ left, more: left > 0 });
+    }
     if (next.length === 0 || options.signal?.aborted === true) {
       return (index, holder) => {
         const found = cases.find(({ fatal }) => fatal.index === index && fatal.holder === holder);
@@ -152,7 +171,21 @@ async function searchTakers(
   return last === undefined ? [] : readFacts(last.directory, 'lock-takers');
 }
 
-function planText(cases: readonly Case[]): string {
+/** Places of a case that may still be tried. */
+function openPlaces({ fatal, confirming }: Case, outcomes: ReadonlyMap<string, HeldOutcome>): number {
+  const known = confirming.map((_, place) => outcomes.get(nameOf(fatal, place)));
+  if (known.some((outcome) => outcome !== undefined && isFatal(outcome) === true)) return 0;
+  return known.filter((outcome) => outcome === undefined).length;
+}
+
+function planText(
+  cases: readonly Case[],
+  { flags, left }: { readonly flags: number; readonly left: number },
+): string {
   const runs = cases.reduce((sum, { confirming }) => sum + confirming.length, 0);
-  return `${cases.length} fatal if held; up to ${runs} runs to confirm them`;
+  const locks = new Set(cases.map(({ fatal: { index } }) => index)).size;
+  const followed = flags === 0 ? '' : `, ${locks} of them can be followed up (flags are not)`;
+  const head = `${countOf(locks + flags, 'lock')} fatal if held${followed}`;
+  if (runs === 0) return head;
+  return `${head}; up to ${countOf(runs, 'run')} to confirm ${locks === 1 ? 'it' : 'them'}${left === runs ? '' : `; ${left} left`}`;
 }

@@ -120,7 +120,13 @@ async function runsOf(
     return { plan, attempts, counted: finished ?? attempts.at(-1) };
   });
   const dropped = new Set(
-    planned.flatMap(({ attempts, counted }) => attempts.filter((attempt) => attempt !== counted)),
+    planned.flatMap(({ plan, attempts, counted }) =>
+      // A sweep has runs of its own, and not that of its plan.
+      attempts.filter(
+        (attempt) =>
+          attempt !== counted || (sweptFor(plan.scenario.name) !== undefined && isUnfinished(attempt)),
+      ),
+    ),
   );
   const begun: StoredRunInput[] = [];
   for (const run of stored.filter((one) => !dropped.has(one) && isRun(one))) {

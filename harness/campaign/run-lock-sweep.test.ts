@@ -152,7 +152,10 @@ t.test('a sweep that has all its runs is resumed without a new one', async (t) =
   const sweep = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED], {
     onPlan: (text) => void plans.push(text),
   });
-  t.strictSame(plans, ['3 locks at 4 places; 4 runs', '1 fatal if held; up to 1 runs to confirm them']);
+  t.strictSame(plans, [
+    '3 locks at 4 places; 4 runs with one of them held; 0 left',
+    '1 lock fatal if held; up to 1 run to confirm it; 0 left',
+  ]);
   t.match(sweep, { kind: 'map', map: { complete: true, unrecorded: [], missing: [] } });
   if (sweep.kind !== 'map') return;
   t.strictSame(
@@ -189,7 +192,7 @@ t.test('flags follow the locks; one run stands for both holders of a word withou
   const sweep = await swept(t, [...FLAGS_RECORDED, ...HELD, ...CONFIRMED, ...flags], {
     onPlan: (text) => void plans.push(text),
   });
-  t.equal(plans[0], '6 locks at 7 places; 9 runs');
+  t.equal(plans[0], '6 locks at 7 places; 9 runs with one of them held; 0 left');
   t.match(sweep, {
     kind: 'map',
     map: { complete: true, unseen: [{ function: 'vpanic' }, { function: 'serial_out' }] },
@@ -291,7 +294,7 @@ t.test('nothing recorded is no map', async (t) => {
 });
 
 t.test('a limit of locks leaves the rest not run', async (t) => {
-  const sweep = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED], { locksMost: 1 });
+  const sweep = await swept(t, [...RECORDED, ...HELD.slice(0, 1), ...CONFIRMED], { locksMost: 1 });
   t.match(sweep, { kind: 'map', map: { complete: false } });
 });
 
@@ -340,3 +343,48 @@ t.test('the axes of a sweep are those of the guest that was planned', async (t) 
   const scenario = firstLockScenario({ context: 'task', cpus: 2, pstore: true });
   t.strictSame(settingOf({ ...madePlan({ cpus: 2 }), scenario }), { context: 'task', cpus: 2, pstore: true });
 });
+
+t.test('a limit that is lower than before does not undo what has run', async (t) => {
+  const sweep = await swept(t, [...RECORDED, ...HELD, ...CONFIRMED], { locksMost: 1 });
+  t.match(sweep, { kind: 'map', map: { complete: true } });
+});
+
+t.test(
+  'a sweep that is stopped says nothing of what would follow; what follows leaves out flags',
+  async (t) => {
+    const plans: string[] = [];
+    await swept(t, [...RECORDED, ...HELD], {
+      signal: AbortSignal.abort(),
+      onPlan: (text) => void plans.push(text),
+    });
+    t.strictSame(plans, []);
+    const set: HostFact = {
+      ...{
+        fact: 'set',
+        variable: 'panic_cpu',
+        address: `0x${ADDRESS}`,
+        bytes: 4,
+        was: '0xffffffff',
+        to: '0x1',
+      },
+    };
+    const flags: readonly MadeRun[] = [
+      { name: holdName(3, { holder: 'another', ...SETTING }), verdict: 'captured' },
+      { name: holdName(3, { holder: 'itself', ...SETTING }), verdict: 'captured' },
+      {
+        name: holdName(4, { holder: 'another', ...SETTING }),
+        verdict: 'crash-path-hang',
+        facts: [set, waiting(0)],
+      },
+      { name: holdName(4, { holder: 'itself', ...SETTING }), verdict: 'captured' },
+      { name: holdName(5, { holder: 'another', ...SETTING }), verdict: 'captured' },
+    ];
+    await swept(t, [...FLAGS_RECORDED, ...HELD, ...CONFIRMED, ...flags], {
+      onPlan: (text) => void plans.push(text),
+    });
+    t.equal(
+      plans[1],
+      '2 locks fatal if held, 1 of them can be followed up (flags are not); up to 1 run to confirm it; 0 left',
+    );
+  },
+);

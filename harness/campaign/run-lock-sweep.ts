@@ -15,6 +15,7 @@ import { hasPstore } from '../sweep/crash-locks/pstore.js';
 import { contextOf, recordScenario } from '../sweep/crash-locks/record-script.js';
 import { type Holder, HOLDERS, type Setting } from '../sweep/crash-locks/script.js';
 import type { PointOutcome } from '../sweep/outcome.js';
+import { countOf } from '../report/words.js';
 import { withBlame } from './blame-run.js';
 import { confirmLocks, type FatalLock } from './confirm-locks.js';
 import { recordFlags } from './record-flags.js';
@@ -62,16 +63,25 @@ export async function runLockSweep(
     another: holdScenario(lock, index, { holder: 'another', ...setting }),
     itself: holdScenario(lock, index, { holder: 'itself', ...setting }),
   }));
-  const wanted = held
-    .slice(0, options.locksMost)
-    .flatMap(({ another, itself }) => [another, itself].filter((scenario) => typeof scenario !== 'string'));
+  const scenariosOf = ({ another, itself }: (typeof held)[number]) =>
+    [another, itself].filter((scenario) => typeof scenario !== 'string');
+  // A limit that is lower than before does not undo what has run.
+  const tried = held.filter(
+    (one, index) => index < options.locksMost || scenariosOf(one).some(({ name }) => runs.triesOf(name) > 0),
+  );
+  const wanted = tried.flatMap(scenariosOf);
   // One run may stand for both holders of a flag.
   const planned = [...new Map(wanted.map((scenario) => [scenario.name, scenario])).values()];
   const sites = locks.reduce((sum, lock) => sum + lock.sites.length, 0);
   // What a stopped recording has may lack locks: it is no plan.
   if (options.signal?.aborted !== true) {
     await requireSameScripts(directory, { runs, planned });
-    options.onPlan?.(`${locks.length} locks at ${sites} places; ${planned.length} runs`);
+    const left = planned.filter(({ name }) => runs.triesOf(name) === 0).length;
+    const leftText = left === planned.length ? '' : `; ${left} left`;
+    options.onPlan?.(
+      `${countOf(locks.length, 'lock')} at ${countOf(sites, 'place')}; ${countOf(planned.length, 'run')} with one of them held${leftText}`,
+    );
+    options.onAhead?.({ left, more: true });
   }
   for (;;) {
     const outcomes = await runs.outcomes((name) => (holdOf(name) === undefined ? undefined : name));
@@ -85,7 +95,13 @@ export async function runLockSweep(
       const scenario = held[index]?.[holder];
       return typeof scenario === 'object' ? ends.get(scenario.name) : undefined;
     });
-    const confirmationOf = await confirmLocks(fatal, { runs, setting, options });
+    const flags = new Set(
+      [...ends].flatMap(([name, end]) => {
+        const index = holdOf(name)?.index ?? -1;
+        return locks[index]?.kind === 'flag' && isFatal(end) === true ? [index] : [];
+      }),
+    );
+    const confirmationOf = await confirmLocks(fatal, { runs, setting, options, flags: flags.size });
     return { kind: 'map', map: mapOf(ends, confirmationOf) };
   }
 
@@ -123,7 +139,7 @@ export async function runLockSweep(
       runs: runs.count,
       complete:
         unrecorded.length === 0 &&
-        locks.length <= options.locksMost &&
+        tried.length === locks.length &&
         planned.every(({ name }) => outcomes.has(name)) &&
         mapped.every(({ confirmed }) => Object.values(confirmed).every(({ end }) => end !== 'not run')),
       ...{ controls, missing: missingFunctions(recordings), unrecorded },

@@ -40,6 +40,7 @@ export async function runSweep(directory: string, target: SweepArm, options: Swe
     complete = open.length === 0 && [0, trace.length - 1].every((end) => outcomes.has(end));
     const next = open.slice(0, Math.max(0, options.pointsMost - outcomes.size));
     if (next.length === 0) break;
+    options.onAhead?.({ left: next.length, more: true });
     await runs.run(
       next.map((index) => pointScenario(trace, index)),
       options,

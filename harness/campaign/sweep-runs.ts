@@ -35,6 +35,8 @@ export function guestOfMap({
 /** Options of a sweep's runs. */
 export interface SweepRunOptions extends CampaignOptions {
   readonly freshNonce: () => string;
+  /** So many runs are known to be left; `more`: others may follow them. */
+  readonly onAhead?: ((ahead: { readonly left: number; readonly more: boolean }) => void) | undefined;
 }
 
 /** The runs of one arm: those that the campaign's directory has already, and new ones. */

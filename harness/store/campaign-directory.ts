@@ -42,6 +42,8 @@ const CampaignSchema = z.object({
     .optional(),
   /** Of a sweep of variants: their names, in the order of the plans. */
   variants: z.array(z.string().max(64)).max(64).optional(),
+  /** Of a sweep: the upper limit of the points, or locks, that are tried for each map; absent in older ones. */
+  pointsMost: z.number().int().optional(),
   /** When a cell has enough runs; absent: when all have ended. */
   until: UntilSchema.optional(),
   /** Of a search of the smallest crash kernel, MiB. */

@@ -21,6 +21,8 @@ export interface NewCampaign {
   readonly variants?: Campaign['variants'] | undefined;
   /** Of a search of the smallest crash kernel: where it searches. */
   readonly sizes?: Campaign['sizes'] | undefined;
+  /** Of a sweep: the upper limit of what is tried for each map. */
+  readonly pointsMost?: Campaign['pointsMost'];
   /** When a cell of it has enough runs. */
   readonly until?: Campaign['until'] | undefined;
   /** Plans its runs, which may fetch and build kernels. */
@@ -39,6 +41,7 @@ export async function beginCampaign({
   file,
   variants,
   sizes,
+  pointsMost,
   until,
   plan,
   hosts: hostsOf,
@@ -57,6 +60,7 @@ export async function beginCampaign({
     ...(file === undefined ? {} : { file }),
     ...(variants === undefined ? {} : { variants }),
     ...(sizes === undefined ? {} : { sizes }),
+    ...(pointsMost === undefined ? {} : { pointsMost }),
     ...(until === undefined ? {} : { until }),
     plans,
     ...(hosts === undefined ? {} : { hosts }),

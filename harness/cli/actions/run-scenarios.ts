@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { readBegun } from '../../campaign/read-begun.js';
 import { remainingPlans } from '../../campaign/resume.js';
-import { EXIT, usageFault } from '../../model/fault.js';
-import { shellQuote } from '../../model/shell-words.js';
+import { usageFault } from '../../model/fault.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { inRounds } from '../../plan/campaign-cells.js';
 import { HANGS, type Until } from '../../plan/until.js';
@@ -24,6 +23,7 @@ import {
   requireOnlyDirectory,
   requireScenario,
 } from './campaigns.js';
+import { printCommands } from './print-commands.js';
 
 /** The modules that run guests, loaded late: neither a mistake nor --dry-run needs them. */
 const running = () => import('./run-and-report.js');
@@ -226,10 +226,4 @@ async function carryOn(
   using pool = hostPool(hosts.map(({ name }) => name));
   const seats = await pool.seats(hosts, jobsThere(given));
   return await runAndReport(directory, plans, { ...common, seats, jobs: roomOf(seats) });
-}
-
-/** One command line per run, quoted for a shell, which splits it into exactly QEMU's arguments. */
-function printCommands(plans: readonly RunPlan[]): number {
-  for (const { qemu } of plans) process.stdout.write(`${shellQuote([qemu.binary, ...qemu.args])}\n`);
-  return EXIT.expected;
 }

@@ -4,7 +4,7 @@ import { runSweep } from '../../campaign/run-sweep.js';
 import type { SweepArm } from '../../campaign/sweep-runs.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
-import { isCutOff, type RunResult } from '../../model/result.js';
+import { isCutOff } from '../../model/result.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { freshNonce } from '../../prepare/plan-runs.js';
 import { readCampaign, readRuns, reportPath } from '../../store/campaign-directory.js';
@@ -15,8 +15,9 @@ import { contextOf } from '../../sweep/crash-locks/record-script.js';
 import { variantsFileJsonSchema } from '../../sweep/crash-locks/variants-file.js';
 import type { SweepName } from '../../sweep/map.js';
 import { pointOf } from '../../sweep/script.js';
-import { resultLine } from '../../report/terminal-table.js';
-import { complain, prepareOptions, say, version, wantsColor } from '../context.js';
+import { SweepPace } from '../../report/sweep-progress.js';
+import type { TableLayout } from '../../report/text-table.js';
+import { complain, prepareOptions, print, say, version } from '../context.js';
 import { cacheDirectory } from '../directories.js';
 import { requireKeptHere } from '../words/guest-options.js';
 import { onlyHost } from '../words/option-values.js';
@@ -26,7 +27,9 @@ import { templatesFor } from './clones.js';
 import { type HostPool, hostPool, hostsIn, oneSeat } from './hosts.js';
 import { interruptible, stoppedBy } from './interruptible.js';
 import { printSchema } from './print-schema.js';
-import { askedSweep, costText, knownSweep, planSweep } from './sweep-plans.js';
+import { printCommands } from './print-commands.js';
+import { askedSweep, costText, knownSweep, planSweep, TYPICAL_RUNS } from './sweep-plans.js';
+import { sweepProgress } from './sweep-progress.js';
 import {
   comparisonOf,
   isWhole,
@@ -49,22 +52,24 @@ const ARMS = 'abcdefghijklmnop'.split('');
  */
 export async function sweepKernels(argv: SweepArguments): Promise<number> {
   if (argv.schema) return printSchema(variantsFileJsonSchema(), besideSchema(argv));
+  if (argv.dryRun) return printCommands(await plannedGuests(argv));
   const ready = argv.resume === undefined ? await fresh(argv) : await resumed(argv, argv.resume);
   return withCampaignLock(ready.directory, () => carryOn(argv, ready));
 }
 
-async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promise<number> {
+async function carryOn(argv: SweepArguments, { directory, arms, pointsMost }: Ready): Promise<number> {
   const stop = interruptible();
   using pool = hostPool(hostsIn(arms.map(({ template }) => template)));
   try {
     const maps: SweptMap[] = [];
     const names: string[] = [];
     for (const arm of arms) {
-      const sweep = await sweepOne(directory, arm, { argv, pool, signal: stop.signal });
+      const sweep = await sweepOne(directory, arm, { argv, pool, pointsMost, signal: stop.signal });
       if (stop.signal.aborted) break;
       if (sweep.kind === 'map') {
         maps.push(sweep.map);
         if (arm.variant !== undefined) names.push(arm.variant);
+        if (arms.length > 1 && !argv.json) print(`${nameOf(arm)}:\n${sweptText(sweep.map, layout())}\n`);
       } else complain(`crashpath: no map of "${nameOf(arm)}": ${sweep.why}`);
     }
     const runs = await readRuns(directory);
@@ -91,28 +96,30 @@ async function carryOn(argv: SweepArguments, { directory, arms }: Ready): Promis
 async function sweepOne(
   directory: string,
   arm: NamedArm,
-  { argv, pool, signal }: { argv: SweepArguments; pool: HostPool; signal: AbortSignal },
+  {
+    argv,
+    pool,
+    pointsMost,
+    signal,
+  }: { argv: SweepArguments; pool: HostPool; pointsMost: number; signal: AbortSignal },
 ): Promise<{ kind: 'map'; map: SweptMap } | { kind: 'none'; why: string }> {
-  const color = wantsColor(process.stderr);
-  const name = nameOf(arm);
-  let ended = 0;
+  const jobs = argv.jobs ?? defaultJobs([arm.template]);
+  const ended = (await readRuns(directory)).filter(
+    ({ runId, result }) => runId.startsWith(`${arm.arm}-`) && result !== undefined && !isCutOff(result),
+  ).length;
+  const pace = new SweepPace({ ended, typical: TYPICAL_RUNS[sweepOf(arm)], jobs });
+  const progress = sweepProgress(nameOf(arm), { pace });
   const cached = { cacheDir: cacheDirectory(), signal };
   // How many runs there will be is not known.
   const templates = templatesFor(argv.clone, { directory, plans: 'unknown', signal });
   const options = {
     templates,
     ...cached,
-    jobs: argv.jobs ?? defaultJobs([arm.template]),
+    jobs,
     seats: await oneSeat(pool, [arm.template], argv.jobs),
     freshNonce,
-    onPlan: (text: string) => say(`${name}: ${text}`),
-    onStart: (plan: RunPlan) => say(`${plan.runId}: ${plan.scenario.summary}`),
-    onResult: (result: RunResult) => {
-      ended += 1;
-      say(`${name}, run ${ended}: ${resultLine(result, { color })}`);
-    },
+    ...progress,
   };
-  const pointsMost = argv.pointsMost ?? DEFAULT_POINTS;
   try {
     const sweep =
       sweepOf(arm) === 'nmi-transition'
@@ -120,6 +127,7 @@ async function sweepOne(
         : await runLockSweep(directory, arm, { ...options, locksMost: pointsMost });
     return sweep.kind === 'map' ? sweep : { kind: 'none', why: sweep.why };
   } finally {
+    progress.close();
     templates.close();
   }
 }
@@ -139,7 +147,12 @@ async function keepAndPrint(
   json: boolean,
 ): Promise<void> {
   await writeJson(join(directory, FILES.map), swept);
-  process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${sweptText(swept)}\n`);
+  process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${sweptText(swept, layout())}\n`);
+}
+
+/** A file or another program gets cells in one piece. */
+function layout(): TableLayout {
+  return { fold: process.stdout.isTTY };
 }
 
 /** One map that is to be made. */
@@ -150,7 +163,28 @@ interface NamedArm extends SweepArm {
 
 interface Ready {
   readonly directory: string;
+  /** Upper limit of the points, or locks, that are tried for each map. */
+  readonly pointsMost: number;
   readonly arms: readonly NamedArm[];
+}
+
+/** What a dry run prints: all runs of a map have the guest of its plan. */
+async function plannedGuests(argv: SweepArguments): Promise<readonly RunPlan[]> {
+  if (argv.resume !== undefined) {
+    const { arms } = await resumed(argv, argv.resume);
+    return arms.map(({ template }) => template);
+  }
+  requireKeptHere(argv);
+  const asked = await askedSweep(argv);
+  if (argv.host.length > 0) {
+    throw usageFault(
+      `cannot use --dry-run with --host "${argv.host.join(' ')}": the command line is made there; drop one of them`,
+    );
+  }
+  const campaign = argv.name ?? freshCampaignName(new Date(), 'sweep');
+  const plans = await planSweep(asked, argv, { ...prepareOptions(), campaign });
+  say(costText(asked.sweep, plans));
+  return plans;
 }
 
 async function fresh(argv: SweepArguments): Promise<Ready> {
@@ -163,15 +197,22 @@ async function fresh(argv: SweepArguments): Promise<Ready> {
   const plan = () => planSweep(asked, argv, { ...prepareOptions(), campaign, hosts });
   const names = asked.variants.map(({ name }) => name);
   const variants = names.length === 0 ? undefined : names;
-  const { directory, plans } = await beginCampaign({ name: campaign, out: argv.out, variants, plan });
-  if (asked.sweep === 'crash-locks') say(costText(plans));
-  return { directory, arms: armsOf(plans, variants) };
+  const pointsMost = argv.pointsMost ?? DEFAULT_POINTS;
+  const { directory, plans } = await beginCampaign({
+    name: campaign,
+    out: argv.out,
+    variants,
+    pointsMost,
+    plan,
+  });
+  say(costText(asked.sweep, plans));
+  return { directory, arms: armsOf(plans, variants), pointsMost };
 }
 
 async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {
   requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
   const directory = resolve(reference);
-  const { plans, variants } = await readCampaign(directory);
+  const { plans, variants, pointsMost = DEFAULT_POINTS } = await readCampaign(directory);
   if (
     plans.length > ARMS.length ||
     new Set(plans.map((template) => sweepOf({ template }))).size !== 1 ||
@@ -187,7 +228,7 @@ async function resumed(argv: SweepArguments, reference: string): Promise<Ready> 
     throw usageFault(
       `cannot resume "${reference}" as "${argv.sweep}": it is a sweep of ${other}; name only the directory`,
     );
-  return { directory, arms };
+  return { directory, arms, pointsMost: argv.pointsMost ?? pointsMost };
 }
 
 function armsOf(plans: readonly RunPlan[], variants: readonly string[] | undefined): NamedArm[] {

@@ -45,9 +45,9 @@ export async function askedSweep(argv: SweepArguments): Promise<AskedSweep> {
   if (sweep === 'crash-locks') requireFewCpus(argv.append ?? '', argv.cpus ?? GUEST_DEFAULTS.cpus);
   if (argv.variants === undefined) return { sweep, kernels, variants: [] };
   const beside = besideVariants(argv);
-  if (beside.length > 0) {
+  if (beside !== undefined) {
     throw usageFault(
-      `cannot use --variants "${argv.variants}" with ${beside.join(' ')}: the file has the crash paths of one kernel, given by --kernel; leave one out`,
+      `cannot use --variants "${argv.variants}" with ${beside.options.join(' ')}: ${beside.remedy}`,
     );
   }
   const remedy = 'name a .yaml file as docs/crash-locks.md describes it';
@@ -114,9 +114,15 @@ function requireCpus(plan: RunPlan, variant: Variant | undefined): void {
   );
 }
 
-/** What a sweep of locks will cost, as far as it is known before anything is recorded. */
-export function costText(plans: readonly RunPlan[]): string {
-  return `${countOf(plans.length, 'crash path')}: ${plans.length * ROUNDS.length} runs record the locks; then runs for the locked instructions, and one for each lock and holder, counted when they are known`;
+/** Runs of one map, between those of the maps that are measured (docs/crash-locks.md, docs/nmi-window.md). */
+export const TYPICAL_RUNS: Readonly<Record<SweepName, number>> = { 'nmi-transition': 28, 'crash-locks': 38 };
+
+/** What a sweep will cost, as far as it is known before anything is recorded. */
+export function costText(sweep: SweepName, plans: readonly RunPlan[]): string {
+  const maps = countOf(plans.length, 'crash path');
+  const each = plans.length === 1 ? '' : ' for each';
+  if (sweep === 'nmi-transition') return `${maps}: about 25 to 30 runs${each}`;
+  return `${maps}: about 30 to 45 runs${each}; ${ROUNDS.length} of them record the locks, some 8 the locked instructions, the others hold one lock each, and are counted when these are known`;
 }
 
 /** The sweep that a word names. Throws a usage fault for a word that names none. */

@@ -2,6 +2,7 @@ import type { SweptLocks } from '../../report/page/locks.js';
 import type { SweptMaps } from '../../report/page/sweep.js';
 import { lockComparisonText, lockMapText } from '../../report/lock-map-text.js';
 import { lockTableText } from '../../report/lock-table-text.js';
+import type { TableLayout } from '../../report/text-table.js';
 import { comparisonText, mapText } from '../../report/nmi-map-text.js';
 import { compareMaps, type MapComparison } from '../../sweep/compare-maps.js';
 import {
@@ -56,11 +57,11 @@ export function comparisonOf(
 }
 
 /** A map, or two and what differs, for a terminal. */
-export function sweptText(swept: SweptMap | SweptComparison): string {
-  if ('table' in swept) return lockTableText(swept);
-  if ('rows' in swept) return lockComparisonText(swept);
+export function sweptText(swept: SweptMap | SweptComparison, layout?: TableLayout): string {
+  if ('table' in swept) return lockTableText(swept, layout);
+  if ('rows' in swept) return lockComparisonText(swept, layout);
   if ('groups' in swept) return comparisonText(swept);
-  return swept.sweep === 'nmi-transition' ? mapText(swept) : lockMapText(swept);
+  return swept.sweep === 'nmi-transition' ? mapText(swept) : lockMapText(swept, layout);
 }
 
 /** The same for the report page. */

@@ -57,9 +57,9 @@ export function nonEmpty(option: string): (value: unknown) => string | undefined
 /** A decimal whole number. */
 export function wholeNumber(
   option: string,
-  { least, most }: { least: number; most: number },
+  { least, most, note }: { least: number; most: number; note?: string },
 ): (value: unknown) => number | undefined {
-  return number(option, { least, most, form: /^\d{1,9}$/, what: 'a whole number' });
+  return number(option, { least, most, note, form: /^\d{1,9}$/, what: 'a whole number' });
 }
 
 /** How many guests run at a time: a number, or as many as this host has room for. */
@@ -112,14 +112,20 @@ export function factor(
 
 function number(
   option: string,
-  { least, most, form, what }: { least: number; most: number; form: RegExp; what: string },
+  {
+    least,
+    most,
+    form,
+    what,
+    note = '',
+  }: { least: number; most: number; form: RegExp; what: string; note?: string | undefined },
 ): (value: unknown) => number | undefined {
   return (value) => {
     const given = text(option)(value);
     if (given === undefined) return undefined;
     if (form.test(given) && Number(given) >= least && Number(given) <= most) return Number(given);
     throw usageFault(
-      `cannot use ${option} "${given}": it is not ${what} from ${least} to ${most}; correct it`,
+      `cannot use ${option} "${given}": it is not ${what} from ${least} to ${most}${note}; correct it`,
     );
   };
 }

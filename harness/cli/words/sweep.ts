@@ -1,5 +1,8 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { CONTEXTS, type Context, DEFAULT_CONTEXT } from '../../sweep/crash-locks/contexts.js';
+import { EXIT } from '../../model/fault.js';
+import { GUEST_DEFAULTS, GUEST_LIMITS } from '../../plan/guest-defaults.js';
+import { MOST_CPUS } from '../../sweep/crash-locks/script.js';
 import { SWEEPS } from '../../sweep/map.js';
 import type { WordsOf } from './command-words.js';
 import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
@@ -26,6 +29,7 @@ export interface SweepOptions extends GuestOptions, CampaignOptions, PairOptions
   pstore: boolean;
   variants: string | undefined;
   schema: boolean;
+  'dry-run': boolean;
 }
 
 export type SweepArguments = ArgumentsCamelCase<SweepOptions>;
@@ -53,27 +57,46 @@ export function fixedBySweep(argv: SweepArguments): string[] {
   return [...givenAmong(argv, PLAN_OPTIONS), ...fixedWithDefault(argv)];
 }
 
-/** Options that a file of variants has for each of them, or that one table does not allow. */
-const OF_EACH_VARIANT = [
-  'context',
-  'pstore',
-  'cpus',
-  'append',
-  'capture-append',
-  'capture-cmdline',
-  'load-syscall',
-  'baseline',
-  'candidate',
-] as const satisfies readonly (keyof SweepOptions)[];
+/** Options that a file of variants has as a key of each. */
+const OF_EACH_VARIANT = {
+  context: 'context',
+  pstore: 'pstore',
+  cpus: 'cpus',
+  append: 'append',
+  'capture-append': 'captureAppend',
+  'capture-cmdline': 'captureCmdline',
+  'load-syscall': 'loadSyscall',
+} as const satisfies Partial<Record<keyof SweepOptions, string>>;
 
-/** The given options that contradict --variants, as they were spelled. Pure. */
-export function besideVariants(argv: SweepArguments): string[] {
-  return givenAmong(argv, OF_EACH_VARIANT);
+/** The given options that contradict --variants, as they were spelled, and what to do; undefined for none. Pure. */
+export function besideVariants(
+  argv: SweepArguments,
+): { readonly options: readonly string[]; readonly remedy: string } | undefined {
+  const names = [
+    'context',
+    'pstore',
+    'cpus',
+    'append',
+    'capture-append',
+    'capture-cmdline',
+    'load-syscall',
+  ] as const;
+  const ofEach = names.filter((name) => givenAmong(argv, [name]).length > 0);
+  if (ofEach.length > 0) {
+    const keys = ofEach.map((name) => `${OF_EACH_VARIANT[name]}:`).join(', ');
+    return {
+      options: givenAmong(argv, ofEach),
+      remedy: `each variant has its own; write ${keys} into the variants of the file`,
+    };
+  }
+  const kernels = givenAmong(argv, ['baseline', 'candidate']);
+  const remedy = 'the file has the crash paths of one kernel; give it by --kernel';
+  return kernels.length === 0 ? undefined : { options: kernels, remedy };
 }
 
 /** The given options that --schema would ignore, as they were spelled. Pure. */
 export function besideSchema(argv: SweepArguments): string[] {
-  const given = givenAmong(argv, ['resume', 'json', 'points-most', ...PLAN_OPTIONS]);
+  const given = givenAmong(argv, ['resume', 'json', 'points-most', 'dry-run', ...PLAN_OPTIONS]);
   return [...(argv.sweep === undefined ? [] : [argv.sweep]), ...given, ...fixedWithDefault(argv)];
 }
 
@@ -103,9 +126,22 @@ function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
       type: 'boolean',
       default: false,
       describe: 'Print the JSON Schema of such files, for editors',
+    })
+    .option('cpus', {
+      ...single(
+        wholeNumber('--cpus', { ...GUEST_LIMITS.cpus, note: `; crash-locks takes ${MOST_CPUS} at most` }),
+      ),
+      describe: `Number of vCPUs (default: the profile's, else ${GUEST_DEFAULTS.cpus}; crash-locks: ${MOST_CPUS} at most)`,
+    })
+    .option('dry-run', {
+      type: 'boolean',
+      default: false,
+      describe:
+        "Print the QEMU command line of each map's guests, and about how many runs there will be; run nothing",
     });
   return campaignOptions(described, {
-    resume: 'Directory of a stopped sweep: probe what is left of it, then draw the map',
+    resume:
+      'Directory of a stopped sweep: probe what is left of it, then draw the map; --points-most raises its limit',
     json: 'Print the map as one JSON object',
   })
     .example('$0 sweep nmi-transition -k debian:6.1', 'Where does an external NMI kill the dump?')
@@ -123,7 +159,10 @@ function sweepOptions(yargs: Argv<object>): Argv<SweepOptions> {
       'Several crash paths of one kernel, side by side',
     )
     .example('$0 sweep nmi-transition -k ./bzImage --points-most 12 --json', 'A coarse map for a program')
-    .example('$0 sweep --resume runs/20260101-000000-sweep-ab12', 'Resume after Ctrl-C');
+    .example('$0 sweep --resume runs/20260101-000000-sweep-ab12', 'Resume after Ctrl-C')
+    .epilogue(
+      `Exit codes: ${EXIT.expected} every map is complete and every end known, whatever is fatal, ${EXIT.inconclusive} something is missing or not known,\n${EXIT.harness} harness error, ${EXIT.usage} usage, 130 Ctrl-C. docs/crash-locks.md, docs/sweep.md`,
+    );
 }
 
 function whatToSweep(yargs: Argv<object>) {
