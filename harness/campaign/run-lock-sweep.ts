@@ -133,6 +133,7 @@ export async function runLockSweep(
     return {
       ...{ schema: 1, sweep: 'crash-locks' },
       ...guestOfMap(target.template),
+      qemu: target.template.qemu.version,
       context: setting.context,
       ...(setting.pstore === true ? { pstore: true } : {}),
       append: target.template.append,

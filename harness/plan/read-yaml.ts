@@ -15,6 +15,8 @@ export interface YamlForm<T> {
   readonly what: string;
   readonly schema: z.ZodType<T>;
   readonly seeAlso: string;
+  /** Whether all mistakes are named, not the first one alone. */
+  readonly all?: boolean;
 }
 
 /** A file's content, with the positions of its parts. */
@@ -30,7 +32,11 @@ export interface YamlFile<T> {
  * Parses a YAML file's text. Throws a usage fault that names file, line and column, for bad YAML, a wrong type or an
  * unknown key. Pure.
  */
-export function readYaml<T>(text: string, file: string, { what, schema, seeAlso }: YamlForm<T>): YamlFile<T> {
+export function readYaml<T>(
+  text: string,
+  file: string,
+  { what, schema, seeAlso, all = false }: YamlForm<T>,
+): YamlFile<T> {
   if (text.length > MAX_FILE_CHARACTERS) {
     throw usageFault(
       `cannot read ${what} "${file}": it has ${text.length} characters; keep it under ${MAX_FILE_CHARACTERS}`,
@@ -57,9 +63,14 @@ export function readYaml<T>(text: string, file: string, { what, schema, seeAlso 
   if (!parsed.success) {
     const issue = deepest(parsed.error.issues);
     const where = place(offsetOf(document, issue));
-    const key = issue.path.join('.') || 'the file';
+    const said = (one: z.core.$ZodIssue) =>
+      `${one.path.join('.') || 'the file'}: ${one.message}${meant(schema, one)}`;
+    const others = all
+      ? parsed.error.issues.map((one) => deepest([one])).filter((one) => !isSame(one, issue))
+      : [];
+    const more = others.map((one) => `; ${place(offsetOf(document, one))}: ${said(one)}`).join('');
     throw usageFault(
-      `cannot read ${what} "${where}": ${key}: ${issue.message}${meant(schema, issue)}; see ${seeAlso} for the form`,
+      `cannot read ${what} "${where}": ${said(issue)}${more}; see ${seeAlso} for the form`,
       parsed.error,
     );
   }
@@ -69,6 +80,10 @@ export function readYaml<T>(text: string, file: string, { what, schema, seeAlso 
     placeOf,
     refuse: (path, why, cause) => usageFault(`cannot read ${what} "${placeOf(path)}": ${why}`, cause),
   };
+}
+
+function isSame(one: z.core.$ZodIssue, other: z.core.$ZodIssue): boolean {
+  return one.code === other.code && one.path.join('.') === other.path.join('.');
 }
 
 /** The first alias without an anchor before it: most often a value such as `*.deb` that is not quoted. */

@@ -146,8 +146,9 @@ async function keepAndPrint(
   swept: SweptMap | SweptComparison,
   json: boolean,
 ): Promise<void> {
-  await writeJson(join(directory, FILES.map), swept);
-  process.stdout.write(json ? `${JSON.stringify(swept)}\n` : `${sweptText(swept, layout())}\n`);
+  const made = { ...swept, crashpath: version(), madeAt: new Date().toISOString() };
+  await writeJson(join(directory, FILES.map), made);
+  process.stdout.write(json ? `${JSON.stringify(made)}\n` : `${sweptText(swept, layout())}\n`);
 }
 
 /** A file or another program gets cells in one piece. */

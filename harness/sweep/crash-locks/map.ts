@@ -45,6 +45,8 @@ export interface LockMap {
   readonly kernel: { readonly spec: string; readonly release: string; readonly captureRelease: string };
   readonly cpus: number;
   readonly accel: string;
+  /** QEMU's version; absent in maps of older versions. */
+  readonly qemu?: string;
   /** In which the CPU panics. */
   readonly context: Context;
   /** Present when pstore kept the log of the panic. */

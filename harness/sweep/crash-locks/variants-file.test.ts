@@ -40,6 +40,12 @@ t.test('a mistake is named with its place and a remedy', async (t) => {
   refused(LEAST.replace('plain: {}', 'plain: { context: irq }'), /"v\.yaml:5:21": variants\.plain\.context/);
   refused(LEAST.replace('plain: {}', 'plain: { cpus: 17 }'), /"v\.yaml:5:18": variants\.plain\.cpus/);
   refused(LEAST.replace('{}', '{ cpus: 0 }'), /variants\.plain\.cpus/);
+  refused(LEAST.replace('plain: {}', 'plain:'), /variants\.plain: it is empty; write \{\}/);
+  refused(LEAST.replace('plain: {}', 'plain: 3'), /variants\.plain: .*expected object/);
+  refused(
+    `${LEAST.replace('{}', '{ cpus: 40 }')}  b: { context: tsk }\n`,
+    /"v\.yaml:5:18": variants\.plain\.cpus: .*; v\.yaml:6:17: variants\.b\.context: .*; see docs/,
+  );
   refused(LEAST.replace('plain', 'Plain'), /lower-case letters/);
   refused(LEAST.replace('\n  plain: {}', ' {}'), /name at least one variant/);
   refused(LEAST.replace('crash-locks', 'nmi-transition'), /"v\.yaml:2:8": sweep/);

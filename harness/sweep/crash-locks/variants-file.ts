@@ -11,18 +11,24 @@ import { MOST_CPUS, type Setting } from './script.js';
 const MOST_VARIANTS = 16;
 
 const commandLine = z.string().max(1024);
+const EMPTY = 'it is empty; write {} for a variant with the defaults';
 const Variant = z
-  .strictObject({
-    context: z.enum(CONTEXTS).default(DEFAULT_CONTEXT).describe('Context in which the CPU panics'),
-    cpus: z.number().int().min(1).max(MOST_CPUS).default(2).describe('Number of vCPUs'),
-    pstore: z.boolean().optional().describe('Whether pstore keeps the log of the panic (ramoops)'),
-    append: commandLine.optional().describe("Appended to the first kernel's command line"),
-    captureAppend: commandLine.optional().describe("Appended to the capture kernel's command line"),
-    captureCmdline: z.string().max(2048).optional().describe("The capture kernel's whole command line"),
-    loadSyscall: z.enum(LOAD_SYSCALLS).optional().describe('How the crash kernel is loaded'),
-  })
+  .strictObject(
+    {
+      context: z.enum(CONTEXTS).default(DEFAULT_CONTEXT).describe('Context in which the CPU panics'),
+      cpus: z.number().int().min(1).max(MOST_CPUS).default(2).describe('Number of vCPUs'),
+      pstore: z.boolean().optional().describe('Whether pstore keeps the log of the panic (ramoops)'),
+      append: commandLine.optional().describe("Appended to the first kernel's command line"),
+      captureAppend: commandLine.optional().describe("Appended to the capture kernel's command line"),
+      captureCmdline: z.string().max(2048).optional().describe("The capture kernel's whole command line"),
+      loadSyscall: z.enum(LOAD_SYSCALLS).optional().describe('How the crash kernel is loaded'),
+    },
+    { error: ({ code, input }) => (code === 'invalid_type' && input === null ? EMPTY : undefined) },
+  )
   .refine(isWholeOrMore, BOTH_GIVEN);
-const name = z.string().regex(NAME, 'must be lower-case letters, digits and dashes');
+const name = z
+  .string()
+  .regex(NAME, 'must be lower-case letters, digits and dashes, 63 at most, a letter or digit first');
 
 const VariantsFileSchema = z.strictObject({
   version: z.literal(1),
@@ -60,6 +66,7 @@ export function readVariants(text: string, file: string): VariantsFile {
     what: 'variants file',
     schema: VariantsFileSchema,
     seeAlso: 'docs/crash-locks.md',
+    all: true,
   });
   const variants = Object.entries(value.variants).map(
     ([name, { pstore, append, captureAppend, ...given }]): Variant => ({
