@@ -415,6 +415,7 @@ t.test('a run that is not there', async (t) => {
     host,
     [
       { words: ['show', 'nothing'], says: /cannot find run "nothing"/ },
+      { words: ['classify', '-'], says: /a run is read from its directory, not from standard input/ },
       { words: ['classify', './nothing'], says: /cannot find run "\.\/nothing"/ },
       { words: ['classify', ''], says: /cannot find run ""/ },
     ],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HEXADECIMAL, integer } from './integer.js';
 import { unsignedOf } from '../symbols/index.js';
 import { type DataSeen, readData } from './kernel-data.js';
 import { symbolsSchema } from './names.js';
@@ -21,14 +22,6 @@ const CONDITIONS = [
   ['atLeast', '>='],
   ['atMost', '<='],
 ] as const;
-
-const HEXADECIMAL = /^0x[0-9a-f]{1,16}$/i;
-
-/** A number, or its bits as hexadecimal text, for values beyond YAML's exact numbers. */
-const integer = z.union([
-  z.number().int(),
-  z.string().regex(HEXADECIMAL, 'must be an integer or hexadecimal text such as "0xffffffff81000000"'),
-]);
 
 const Schema = z
   .strictObject({

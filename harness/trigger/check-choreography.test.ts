@@ -97,6 +97,11 @@ t.test('a vCPU at a place on the crash path is proved and continued after firing
   t.equal(contradictionIn([hold('a'), proveHeld, called, { release: 'all' }], 2), undefined);
   t.throws(() => ChoreographySchema.parse([{ fire: { role: 'a', itself: true, call: { function: 'f' } } }]));
   t.throws(() => ChoreographySchema.parse([{ call: { role: 'a', function: 'f', args: ['12'] } }]));
+  const with64 = (value: number | string) =>
+    ChoreographySchema.safeParse([{ call: { role: 'a', function: 'f', args: [value] } }]);
+  t.match(with64(2 ** 62).error?.message, /one of 2\^53 or more needs quotes/);
+  t.equal(with64('0x4000000000000000').success, true);
+  t.equal(with64(2 ** 53 - 1).success, true, 'near miss');
   t.throws(() =>
     ChoreographySchema.parse([{ call: { role: 'a', function: 'f', args: [1, 2, 3, 4, 5, 6, 7] } }]),
   );

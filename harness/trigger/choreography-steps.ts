@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MOST_FUNCTIONS } from '../model/locked-instructions.js';
+import { integer } from '../proof/integer.js';
 import { roleSchema as role, symbolSchema as symbol, symbolsSchema } from '../proof/names.js';
 import { StateProofSchema } from '../proof/proofs.js';
 
@@ -123,12 +124,9 @@ const Find = z.strictObject({
 const Prove = z.strictObject({ prove: StateProofSchema });
 /** Integer arguments of the System V ABI for x86-64, in their order. */
 export const ARGUMENT_REGISTERS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const;
-/** An integer argument: a number, or hexadecimal text for values beyond YAML's exact numbers. */
+/** An argument of a call. */
 export const CallArgumentSchema = z.union([
-  z.number().int(),
-  z
-    .string()
-    .regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0x4000000000000000"'),
+  integer,
   /** The address of a variable; with `of`, of the copy of a per-CPU variable that the role's CPU has. */
   z.strictObject({ addressOf: symbolsSchema, offset: offset.optional(), of: role.optional() }),
   /** What a stopped role's vCPU has in an argument register, such as the lock that it is about to take. */
@@ -161,11 +159,6 @@ const Call = z.strictObject({
     withinMs: withinMs.optional(),
   }),
 });
-/** A value of a variable: a number, negative ones in two's complement, or its bits as hexadecimal text. */
-const word = z.union([
-  z.number().int(),
-  z.string().regex(/^0x[0-9a-f]{1,16}$/i, 'must be an integer or hexadecimal text such as "0xffffffff"'),
-]);
 const SetVariable = z.strictObject({
   /**
    * Write to a variable of the kernel, while all vCPUs are stopped: `bytes` bytes at `offset` in it, with `of` in the
@@ -177,8 +170,8 @@ const SetVariable = z.strictObject({
       offset: offset.optional(),
       of: role.optional(),
       bytes: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]),
-      to: word,
-      was: word,
+      to: integer,
+      was: integer,
     })
     .superRefine(({ bytes, to, was }, context) => {
       for (const [key, value] of [

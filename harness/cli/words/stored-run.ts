@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { usageFault } from '../../model/fault.js';
 import type { WordsOf } from './command-words.js';
 import { jsonOption, OUT_OPTION } from './shared-options.js';
 
@@ -32,7 +33,20 @@ export const CLASSIFY = {
 
 function storedRun(yargs: Argv, json: string) {
   return yargs
-    .positional('run', { type: 'string', demandOption: true, describe: 'Directory of a run, or its name' })
+    .positional('run', {
+      type: 'string',
+      demandOption: true,
+      coerce: notDash,
+      describe: 'Directory of a run, or its name',
+    })
     .option('out', OUT_OPTION)
     .option('json', jsonOption(json));
+}
+
+/** yargs 18 hands over a lone dash as the empty string. */
+function notDash(run: string): string {
+  if (run !== '') return run;
+  throw usageFault(
+    'cannot use run "" or "-": a run is read from its directory, not from standard input; name the directory or the run (a plain log: crashpath read)',
+  );
 }

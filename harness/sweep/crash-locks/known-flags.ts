@@ -11,20 +11,20 @@ interface KnownFlag {
 const KNOWN_FLAGS: readonly KnownFlag[] = [
   {
     name: 'panic_cpu',
-    why: 'by design: the first CPU that panics owns the crash path, and a later one stops itself in panic_smp_self_stop() (kernel/panic.c:319)',
+    why: 'by design: the first CPU that panics owns the crash path, and a later one stops itself in panic_smp_self_stop() (kernel/panic.c:319, v6.1.192)',
     stopsIn: 'panic_smp_self_stop',
   },
   {
     name: '__kexec_lock',
-    why: '__crash_kexec() gives up while a kexec_load() or an unload holds it, and starts no crash kernel (kernel/kexec_core.c:970)',
+    why: '__crash_kexec() gives up while a kexec_load() or an unload holds it, and starts no crash kernel (kernel/kexec_core.c:970, v6.1.192)',
   },
   {
     name: 'printk_cpu_sync_owner',
-    why: 'dump_stack() waits until the owner has printed its own stack; the owner itself enters again (kernel/printk/printk.c:3965)',
+    why: 'dump_stack() waits until the owner has printed its own stack; the owner itself enters again (kernel/printk/printk.c:3965, v6.1.192)',
   },
   {
     name: 'stopping_cpu',
-    why: 'by design: one CPU stops the others; a later one returns at once (arch/x86/kernel/smp.c:158)',
+    why: 'by design: one CPU stops the others; a later one returns at once (arch/x86/kernel/smp.c:158, v6.1.192)',
   },
 ];
 
