@@ -212,7 +212,7 @@ t.test('values that cannot be', async (t) => {
         '--append',
         'y',
       ],
-      says: /cannot use --variants "x\.yaml" with --cpus --append: .*; leave one out/,
+      says: /cannot use --variants "x\.yaml" with --cpus --append: .* write cpus:, append: into the variants/,
     },
     {
       words: ['sweep', 'crash-locks', '-k', host.kernel, '--variants', 'none.yaml'],

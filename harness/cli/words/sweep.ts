@@ -1,8 +1,7 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
-import { CONTEXTS, type Context, DEFAULT_CONTEXT } from '../../sweep/crash-locks/contexts.js';
+import { CONTEXTS, type Context, DEFAULT_CONTEXT, MOST_CPUS } from '../../sweep/crash-locks/contexts.js';
 import { EXIT } from '../../model/fault.js';
 import { GUEST_DEFAULTS, GUEST_LIMITS } from '../../plan/guest-defaults.js';
-import { MOST_CPUS } from '../../sweep/crash-locks/script.js';
 import { SWEEPS } from '../../sweep/map.js';
 import type { WordsOf } from './command-words.js';
 import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';

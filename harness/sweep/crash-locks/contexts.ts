@@ -15,6 +15,9 @@ export const CONTEXT_WORDS: Readonly<Record<Context, string>> = {
 /** The context of a sweep that names none. */
 export const DEFAULT_CONTEXT: Context = 'hardirq';
 
+/** The most CPUs of a sweep: each is held by two of a script's 64 steps. */
+export const MOST_CPUS = 16;
+
 /** The panicking CPU. */
 export const CRASHER_CPU = 0;
 

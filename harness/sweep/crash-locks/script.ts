@@ -20,9 +20,6 @@ export interface Setting {
   readonly pstore?: boolean | undefined;
 }
 
-/** The most CPUs of a sweep: each is held by two of a script's 64 steps. */
-export const MOST_CPUS = 16;
-
 /** Milliseconds; a shootdown that nobody answers lasts one second, printing takes several on a busy host. */
 export const WITHIN_MS = 120_000;
 

@@ -4,8 +4,8 @@ import { LOAD_SYSCALLS, type LoadSyscall } from '../../plan/guest-defaults.js';
 import { jsonSchemaOf, readYaml } from '../../plan/read-yaml.js';
 import { BOTH_GIVEN, isWholeOrMore } from '../../plan/whole-command-line.js';
 import { NAME } from '../../plan/scenario.js';
-import { CONTEXTS, DEFAULT_CONTEXT } from './contexts.js';
-import { MOST_CPUS, type Setting } from './script.js';
+import { CONTEXTS, DEFAULT_CONTEXT, MOST_CPUS } from './contexts.js';
+import type { Setting } from './script.js';
 
 /** A table with more columns is not readable. */
 const MOST_VARIANTS = 16;
