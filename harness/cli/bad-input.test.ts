@@ -417,7 +417,7 @@ t.test('a run that is not there', async (t) => {
       { words: ['show', 'nothing'], says: /cannot find run "nothing"/ },
       { words: ['classify', '-'], says: /a run is read from its directory, not from standard input/ },
       { words: ['classify', './nothing'], says: /cannot find run "\.\/nothing"/ },
-      { words: ['classify', ''], says: /cannot find run ""/ },
+      { words: ['classify', ''], says: /cannot use run "" or "-"/ },
     ],
     { as: 'process' },
   );
