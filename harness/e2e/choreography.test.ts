@@ -235,7 +235,10 @@ t.test('a lock that a directed call has taken is held; taking it twice makes the
   t.match(result, { verdict: 'void', detail: 'state-not-proved' });
   t.match(result.explanation, /_raw_spin_trylock\(0x[0-9a-f]+\) returns 1 \(saw it returned 0\)/);
   const calls = facts.filter((line) => line.includes('"fact":"called"'));
-  t.match(calls[0], /"function":"_raw_spin_trylock","args":\["0xffffffff[0-9a-f]{8}"\],"returned":"0x1"/);
+  t.match(
+    calls[0],
+    /"function":"_raw_spin_trylock","args":\["0xffffffff[0-9a-f]{8}"\],"names":\["console_sem\+0x0\/0x[0-9a-f]+"\],"vcpu":\d,"returned":"0x1"/,
+  );
   t.match(calls[1], /"returned":"0x0"/);
   const proofs = evidenceOf(result, 'proof');
   t.ok(proofs.some((proof) => /console_sem is held.*"proved":true/.test(proof)));
@@ -256,7 +259,7 @@ t.test(
     ]);
     t.match(result, { verdict: 'crash-path-hang', detail: 'spin' });
     const called = facts.find((line) => line.includes('"fact":"called"')) ?? '';
-    const [, address = 'none'] = /"args":\["0x([0-9a-f]+)"\],"returned":"0x1"/.exec(called) ?? [];
+    const [, address = 'none'] = /"args":\["0x([0-9a-f]+)"\],.*"returned":"0x1"/.exec(called) ?? [];
     const autopsy = facts.find((line) => line.includes('"fact":"autopsy"')) ?? '';
     t.ok(autopsy.includes(`"waits":[{"vcpu":0,"lock":{"name":"console_sem","address":"${address}"`));
   },
