@@ -3,7 +3,7 @@ import type { Place } from '../model/place.js';
 import { crashPathRank } from '../model/place.js';
 import type { CodeLoop } from './loop-at.js';
 import { certainFunctions, type StackedVcpu } from './stacked-vcpu.js';
-import { isCrashing, isStopped } from './stack-roles.js';
+import { isCrashing, isStopped, selfStopIn } from './stack-roles.js';
 import { type FoundWait, nameOfData } from './waits.js';
 
 /** One vCPU as the findings need it. */
@@ -39,11 +39,9 @@ export function findingsOf(vcpus: readonly SeenVcpu[]): string[] {
 }
 
 const CRASHES = 4;
-const SELF_STOP = /^(?:panic_smp_self_stop|nmi_panic_self_stop)(?:\..*)?$/;
 
 function selfStopText({ vcpu, stacked, held }: SeenVcpu): string[] {
-  const name =
-    held || stacked === undefined ? undefined : certainFunctions(stacked).find((one) => SELF_STOP.test(one));
+  const name = held || stacked === undefined ? undefined : selfStopIn(certainFunctions(stacked));
   return name === undefined
     ? []
     : [`vCPU ${vcpu} has stopped itself in ${name}: another CPU has begun to panic, or owns panic_cpu`];

@@ -1,3 +1,4 @@
+import { isBetweenKernels } from '../model/place.js';
 import { GATE_BYTES, gateOffset } from '../hmp/idt-gate.js';
 import { isAtReset, readRegisters } from '../hmp/registers.js';
 import type { Armed, VcpuState } from '../model/event.js';
@@ -95,7 +96,7 @@ function suspectsOf({ registersText, armed, takesFiveLevels }: Shutdown): { inde
     const vcpu = places.get(index);
     if (vcpu === undefined) return [];
     const noGate = idt !== undefined && idt.limit < gateOffset(NMI_VECTOR) + GATE_BYTES - 1;
-    const between = ['jump', 'after-jump', 'purgatory', 'capture-start'].includes(vcpu.place);
+    const between = isBetweenKernels(vcpu.place);
     if (!noGate && !between) return [];
     const fiveLevels = !takesFiveLevels && (cr4 & CR4_LA57) !== 0n && vcpu.place !== 'first-kernel';
     const levels = fiveLevels ? ', CR4.LA57=1: the first kernel left five-level paging on' : '';

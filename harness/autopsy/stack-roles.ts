@@ -2,9 +2,10 @@ import type { Suspect } from './describe-vcpu.js';
 
 const CRASH_FUNCTION =
   /^(?:v?panic|nmi_panic|(?:__)?crash_kexec|machine_kexec|(?:native_)?machine_crash_shutdown|relocate_kernel)(?:\..*)?$/;
-/** A CPU that panics second, or is stopped (kernel/panic.c; arch/x86/kernel/reboot.c, v6.1). */
-const STOPPED_FUNCTION =
-  /^(?:panic_smp_self_stop|nmi_panic_self_stop|run_crash_ipi_callback|crash_nmi_callback)(?:\..*)?$/;
+/** A CPU that panics second (kernel/panic.c, v6.1). */
+const SELF_STOP_FUNCTION = /^(?:panic_smp_self_stop|nmi_panic_self_stop)(?:\..*)?$/;
+/** A CPU that is stopped (arch/x86/kernel/reboot.c, v6.1). */
+const SHOT_FUNCTION = /^(?:run_crash_ipi_callback|crash_nmi_callback)(?:\..*)?$/;
 
 /**
  * What boots a kernel, up to its first program (init/main.c, start_kernel(), kernel_init(), v6.1). An exec gives the thread
@@ -20,14 +21,17 @@ const IDLE_POLL = /^cpu_idle_poll(?:\..*)?$/;
 
 /** Whether a stack, from its top, is that of the CPU that panicked, and not of one that was stopped or panicked second. */
 export function isCrashing(stack: readonly string[]): boolean {
-  return (
-    stack.some((name) => CRASH_FUNCTION.test(name)) && !stack.some((name) => STOPPED_FUNCTION.test(name))
-  );
+  return stack.some((name) => CRASH_FUNCTION.test(name)) && !isStopped(stack);
 }
 
 /** Whether a stack is that of a CPU that was stopped, or panicked second. */
 export function isStopped(stack: readonly string[]): boolean {
-  return stack.some((name) => STOPPED_FUNCTION.test(name));
+  return selfStopIn(stack) !== undefined || stack.some((name) => SHOT_FUNCTION.test(name));
+}
+
+/** The function of a stack in which a CPU stops itself that panicked second; undefined for any other stack. */
+export function selfStopIn(stack: readonly string[]): string | undefined {
+  return stack.find((name) => SELF_STOP_FUNCTION.test(name));
 }
 
 /** Whether a stack is that of the thread that boots a kernel. */

@@ -1,5 +1,5 @@
 import type { Armed } from '../model/event.js';
-import { crashPathRank, KERNEL_IMAGE } from '../model/place.js';
+import { crashPathRank, isBetweenKernels, KERNEL_IMAGE } from '../model/place.js';
 import type { PlacedAccess } from '../standstill/judge.js';
 import { isOnStack } from '../standstill/loop-trace.js';
 import { isReserved } from '../timeline/armed.js';
@@ -39,7 +39,7 @@ export function cannotChange(
 export function isNoBuffer(read: PlacedAccess, suspect: Suspect | undefined): boolean {
   if (suspect === undefined) return false;
   const { place, stack, loop } = suspect;
-  if (['jump', 'after-jump', 'purgatory', 'capture-start'].includes(place)) return true;
+  if (isBetweenKernels(place)) return true;
   if (read.address >= KERNEL_IMAGE || LOCK_FUNCTION.test(stack[0] ?? '')) return true;
   return loop?.kind === 'recurs' && isOnStack(read, loop.stack);
 }

@@ -47,7 +47,7 @@ export function nextSize(tried: readonly SizeRuns[], range: SizeRange): SizeDeci
     ({ mib, captured }) => captured > 0 && (tooSmall === undefined || mib > tooSmall),
   );
   const least = roundUp(range.least, range.step);
-  const most = range.most - (range.most % range.step);
+  const most = largestSize(range);
   if (working.length === 0) return tooSmall === most ? { kind: 'none' } : attempt(most);
   const smallest = Math.min(...working.map(({ mib }) => mib));
   const below = tooSmall ?? least - range.step;
@@ -77,6 +77,11 @@ export function mostRuns({ least, most, step, captures }: SizeRange): number {
 /** The size with a margin, in MiB. The margin is a rule of thumb, and not measured. */
 export function recommendedSize(smallest: number): number {
   return roundUp(smallest * MARGIN, ALIGN_MIB);
+}
+
+/** The largest size that is tried, in MiB. */
+export function largestSize({ most, step }: Pick<SizeRange, 'most' | 'step'>): number {
+  return most - (most % step);
 }
 
 /** Runs that show whether the size is large enough. */

@@ -7,7 +7,7 @@ import {
 } from '../bisection/smallest-size.js';
 import { isCutOff, type RunResult } from '../model/result.js';
 import { keyOf, valueOf, wordsOf } from '../plan/command-line.js';
-import { renamedPlan, reservingPlan } from '../plan/make-plan.js';
+import { labelInName, renamedPlan, reservingPlan } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { readRuns } from '../store/campaign-directory.js';
 import { type CampaignOptions, runCampaign } from './run-campaign.js';
@@ -101,7 +101,7 @@ function freeName(
   mib: number,
   { template, taken }: { readonly template: RunPlan; readonly taken: ReadonlySet<string> },
 ): string {
-  const label = template.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+  const label = labelInName(template.kernel.label);
   for (let number = 1; ; number += 1) {
     const name = `${String(mib).padStart(4, '0')}M-${number}-${template.scenario.name}-${label}`;
     if (!taken.has(name)) return name;

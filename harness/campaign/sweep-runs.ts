@@ -1,3 +1,4 @@
+import { labelInName } from '../plan/make-plan.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { isCutOff, type RunResult } from '../model/result.js';
 import type { Scenario } from '../plan/scenario.js';
@@ -81,7 +82,7 @@ export class SweepRuns {
   async run(scenarios: readonly Scenario[], options: SweepRunOptions): Promise<void> {
     const { arm, template } = this.#target;
     const plans = scenarios.map((scenario) => {
-      const label = template.kernel.label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+      const label = labelInName(template.kernel.label);
       const variant = template.variant === undefined ? '' : `${template.variant}-`;
       const first = `${arm}-${variant}${scenario.name.replace(/^(?:nmi-transition|crash-locks)-/, '')}-${label}`;
       let runId = first;

@@ -87,6 +87,7 @@ export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent |
   const reached: PhaseReached[] = [];
   // Of the rung above; of the highest one, none is known.
   let boundMs = Number.POSITIVE_INFINITY;
+  const topMs = topTime(events, seen);
   for (const phase of PHASES.toReversed()) {
     if (rungOf(phase) > top) continue;
     const sign = seen.get(phase);
@@ -97,7 +98,7 @@ export function phasesOf(events: readonly RunEvent[], vmcoreVerified: RunEvent |
       boundMs = Math.min(boundMs, sign.atMs);
       reached.push({ phase, atMs: boundMs, how: late ? 'implied' : isFromLog(sign) ? 'read' : 'observed' });
     } else if (IMPLIABLE.has(phase) && !(phase === 'cpus-shot-down' && ranOn(events))) {
-      boundMs = Math.min(boundMs, topTime(events, seen));
+      boundMs = Math.min(boundMs, topMs);
       reached.push({ phase, atMs: boundMs, how: 'implied' });
     }
   }

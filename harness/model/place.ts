@@ -48,6 +48,11 @@ export function crashPathRank(place: Place): number {
   return CRASH_PATH.findIndex((candidate) => candidate === place);
 }
 
+/** The jump, purgatory, and the capture kernel's decompressor until it has moved itself. */
+export function isBetweenKernels(place: Place): boolean {
+  return ['jump', 'after-jump', 'purgatory', 'capture-start'].includes(place);
+}
+
 /** The places as the map of a sweep names them, in text, in HTML and as `stage` in its JSON (schema 1). */
 export const PLACE_LABELS = {
   'first-kernel': 'crashed kernel',

@@ -154,6 +154,11 @@ function keptGuests(
   );
 }
 
+/** A kernel's label or release as a part of a run's name, which is that of a directory. */
+export function labelInName(label: string): string {
+  return label.replace(/[^\w.+-]/g, '_').slice(0, 64);
+}
+
 /** The same plan for another run: a new name, also in QEMU's command line, and a fresh nonce. */
 export function renamedPlan(plan: RunPlan, { runId, nonce }: Pick<RunIdentity, 'runId' | 'nonce'>): RunPlan {
   const oldName = guestName(plan.runId);

@@ -3,7 +3,7 @@ import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { Fault, harnessFault } from '../model/fault.js';
 import { writesVmcore } from '../plan/kept-vmcore.js';
-import { makePlan } from '../plan/make-plan.js';
+import { labelInName, makePlan } from '../plan/make-plan.js';
 import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { storedGuest } from '../plan/stored-guest.js';
@@ -96,7 +96,7 @@ export async function planAgain(
 
 /** Sorts in the order of the tries. */
 function tryName({ scenario, kernel }: RunPlan, number: number): string {
-  const label = kernel.release.replace(/[^\w.+-]/g, '_').slice(0, 64);
+  const label = labelInName(kernel.release);
   return `${String(number).padStart(3, '0')}-${scenario.name}-${label}`;
 }
 

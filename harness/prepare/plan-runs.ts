@@ -14,7 +14,7 @@ import { repackFor } from '../plan/repack.js';
 import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { type KernelChoices, requireChoices } from '../plan/guest-command-lines.js';
-import { makePlan, type Resources } from '../plan/make-plan.js';
+import { labelInName, makePlan, type Resources } from '../plan/make-plan.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
 import { requireFitting } from './command-line-size.js';
 import { type Combination, fittingOnly } from './fitting.js';
@@ -237,7 +237,7 @@ function onTheirMachines(
  * source share a release.
  */
 function runIdOf({ cell, kernel, machine }: MachineRun, number: number): string {
-  const label = (cell.cell?.kernel ?? kernel.label).replace(/[^\w.+-]/g, '_').slice(0, 64);
+  const label = labelInName(cell.cell?.kernel ?? kernel.label);
   const words = [String(number).padStart(3, '0'), cell.scenario.name, label];
   return [...words, ...(machine === undefined ? [] : [machine.profile.name])].join('-');
 }

@@ -1,8 +1,14 @@
-import { judgedOf, recommendedSize, type SizeRange, type SizeRuns } from '../bisection/smallest-size.js';
+import {
+  judgedOf,
+  largestSize,
+  recommendedSize,
+  type SizeRange,
+  type SizeRuns,
+} from '../bisection/smallest-size.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { textTable } from './text-table.js';
-import { accelName, countOf, safeName } from './words.js';
+import { accelName, countInOrder, countOf, safeName } from './words.js';
 
 /** A search of the smallest crash kernel that has ended. */
 export interface SizeReport {
@@ -49,7 +55,7 @@ function conclusion({ tried, range, end }: SizeReport): string[] {
     return [`cannot tell: the runs with ${end.mib}M show nothing about the size; crashpath show says why`];
   if (end.kind === 'none')
     return [
-      `no size up to ${largestOf(range)}M is enough; give a larger --most, and a larger --memory when nothing was reserved`,
+      `no size up to ${largestSize(range)}M is enough; give a larger --most, and a larger --memory when nothing was reserved`,
     ];
   const below = tried.find(({ mib }) => mib === end.below);
   const captured = tried.find(({ mib }) => mib === end.mib)?.captured ?? 0;
@@ -62,15 +68,11 @@ function conclusion({ tried, range, end }: SizeReport): string[] {
   ];
 }
 
-function largestOf({ most, step }: SizeRange): number {
-  return most - (most % step);
-}
-
 /** `2 capture-panic/out-of-memory, 1 void/kexec-load-failed`. */
 function countedWords(words: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return [...counts].map(([word, count]) => `${count} ${safeName(word)}`).join(', ');
+  return countInOrder(words, [...new Set(words)])
+    .map(([word, count]) => `${count} ${safeName(word)}`)
+    .join(', ');
 }
 
 /** The same as one object, for scripts. Sizes are MiB. Pure. */

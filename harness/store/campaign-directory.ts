@@ -200,10 +200,6 @@ export async function listCampaigns(outDirectory: string): Promise<string[]> {
   return names;
 }
 
-/**
- * Finds a run by its directory, by `campaign/run`, or by a run's name in the newest campaign that has it. Throws a
- * usage fault when there is none.
- */
 /** The directory of the campaign that a path or a name means; undefined when it means none. */
 export async function findCampaign(reference: string, outDirectory: string): Promise<string | undefined> {
   for (const candidate of [resolve(reference), join(outDirectory, reference)]) {
@@ -212,6 +208,10 @@ export async function findCampaign(reference: string, outDirectory: string): Pro
   return undefined;
 }
 
+/**
+ * Finds a run by its directory, by `campaign/run`, or by a run's name in the newest campaign that has it. Throws a
+ * usage fault when there is none.
+ */
 export async function findRun(reference: string, outDirectory: string): Promise<string> {
   for (const candidate of [resolve(reference), join(outDirectory, reference)]) {
     if (await exists(join(candidate, 'plan.json'))) return candidate;

@@ -9,7 +9,7 @@ import { resultLine } from '../../report/terminal-table.js';
 import { goodsForRate, WRONG } from '../../stats/bisection.js';
 import { cacheOptions, complain, prepareOptions, say, SHIPPED, wantsColor } from '../context.js';
 import { ABORT, type BisectStepArguments } from '../words/bisect-step.js';
-import { requireNothingKept } from '../words/guest-options.js';
+import { guestChoices, requireNothingKept } from '../words/guest-options.js';
 import { outDirectory } from '../directories.js';
 import { beginCampaign, defaultJobs, freshCampaignName } from './campaigns.js';
 import { templatesFor } from './clones.js';
@@ -42,15 +42,10 @@ export async function bisectStep(argv: BisectStepArguments): Promise<number> {
   try {
     const kernel = argv.kernel ?? (await builtHere(argv, stop.signal));
     if (kernel === undefined) return GIT.skip;
-    const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-    const { captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile } = argv;
     const color = wantsColor(process.stderr);
     const bench = new RealBench(
       directory,
-      {
-        ...{ scenario, captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
-        ...{ captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile },
-      },
+      { scenario, ...guestChoices(argv) },
       {
         ...prepareOptions(),
         ...{ tree: '.', config: argv.config, signal: stop.signal, templates },

@@ -24,7 +24,7 @@ import { exists, writeJson } from '../../store/stored-file.js';
 import { prepareOptions, say, SHIPPED, version, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
 import { type BisectArguments, DEFAULT_CONTROL_TRIALS, fixedByBisection } from '../words/bisect.js';
-import { requireNothingKept } from '../words/guest-options.js';
+import { guestChoices, requireNothingKept } from '../words/guest-options.js';
 import { defaultJobs, requireOnlyDirectory } from './campaigns.js';
 import { templatesFor } from './clones.js';
 import { interruptible, stoppedBy } from './interruptible.js';
@@ -257,13 +257,12 @@ async function configText(path: string | undefined): Promise<string | undefined>
 
 /** The choices for the guests; paths become absolute, since a bisection can be resumed from elsewhere. */
 async function guestsOf(argv: BisectArguments): Promise<Guests> {
-  const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-  const { captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile } = argv;
+  const choices = guestChoices(argv);
+  const { captureKernel, machineProfile, accel } = choices;
   const given = {
+    ...choices,
     captureKernel:
       captureKernel !== undefined && (await exists(captureKernel)) ? resolve(captureKernel) : captureKernel,
-    ...{ append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
-    ...{ captureCmdline, loadSyscall, repack, vmcore, timeoutScale },
     machineProfile:
       machineProfile.length === 0
         ? undefined

@@ -14,6 +14,7 @@ import { foldLine } from '../../model/escape.js';
 import { writeText } from '../../store/stored-file.js';
 import { complain, prepareOptions, say, wantsColor } from '../context.js';
 import { cacheDirectory, outDirectory } from '../directories.js';
+import { guestChoices } from '../words/guest-options.js';
 import { DEFAULT_TIMEOUT, DEFAULT_TRIES, onlyForTrying, type ProposeArguments } from '../words/propose.js';
 import { beginCampaign, freshCampaignName } from './campaigns.js';
 import { templatesFor } from './clones.js';
@@ -95,12 +96,7 @@ async function tryOnKernels(
   const { benchIn, planOne, scenarioOf, tryProposal } = await running();
   const name = argv.name ?? freshCampaignName(new Date(), 'propose');
   const draft = firstChoices(found);
-  const { captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel } = argv;
-  const { captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile } = argv;
-  const choices = {
-    ...{ captureKernel, append, captureAppend, crashkernel, cpus, memory, machine, cpuModel },
-    ...{ captureCmdline, loadSyscall, repack, vmcore, timeoutScale, accel, machineProfile },
-  };
+  const choices = guestChoices(argv);
   const told = new Set<string>();
   // Every run is planned on its own, and would say the same again.
   const onProgress = (line: string) => {

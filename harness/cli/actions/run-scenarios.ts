@@ -195,14 +195,8 @@ async function resumed(argv: RunArguments, reference: string): Promise<number> {
 
 /** Throws a usage fault for a sweep: its plan is only what its runs are derived from. */
 async function requireNoSweep(reference: string, { plans }: Campaign): Promise<void> {
-  const [{ contextOf }, { pointOf }] = await Promise.all([
-    import('../../sweep/crash-locks/record-script.js'),
-    import('../../sweep/script.js'),
-  ]);
-  const isSweep = plans.some(
-    ({ scenario: { name } }) => contextOf(name) !== undefined || pointOf(name) === 0,
-  );
-  if (isSweep)
+  const { sweepOf } = await import('../../sweep/sweep-of.js');
+  if (plans.some(({ scenario }) => sweepOf(scenario.name) !== undefined))
     throw usageFault(
       `cannot resume campaign "${reference}": it is a sweep; continue it with crashpath sweep --resume`,
     );

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { runLockSweep } from '../../campaign/run-lock-sweep.js';
 import { runSweep } from '../../campaign/run-sweep.js';
-import type { SweepArm } from '../../campaign/sweep-runs.js';
+import { type SweepArm, SweepRuns } from '../../campaign/sweep-runs.js';
 import { writePage } from '../../campaign/write-page.js';
 import { EXIT, harnessFault, usageFault } from '../../model/fault.js';
 import { isCutOff } from '../../model/result.js';
@@ -11,10 +11,9 @@ import { readCampaign, readRuns, reportPath } from '../../store/campaign-directo
 import { withCampaignLock } from '../../store/campaign-lock.js';
 import { writeJson } from '../../store/stored-file.js';
 import { cloneNotes } from '../../report/clone-notes.js';
-import { contextOf } from '../../sweep/crash-locks/record-script.js';
 import { variantsFileJsonSchema } from '../../sweep/crash-locks/variants-file.js';
 import type { SweepName } from '../../sweep/map.js';
-import { pointOf } from '../../sweep/script.js';
+import { sweepOf } from '../../sweep/sweep-of.js';
 import { SweepPace } from '../../report/sweep-progress.js';
 import type { TableLayout } from '../../report/text-table.js';
 import { complain, prepareOptions, print, say, version } from '../context.js';
@@ -57,14 +56,15 @@ export async function sweepKernels(argv: SweepArguments): Promise<number> {
   return withCampaignLock(ready.directory, () => carryOn(argv, ready));
 }
 
-async function carryOn(argv: SweepArguments, { directory, arms, pointsMost }: Ready): Promise<number> {
+async function carryOn(argv: SweepArguments, ready: Ready): Promise<number> {
+  const { directory, arms } = ready;
   const stop = interruptible();
   using pool = hostPool(hostsIn(arms.map(({ template }) => template)));
   try {
     const maps: SweptMap[] = [];
     const names: string[] = [];
     for (const arm of arms) {
-      const sweep = await sweepOne(directory, arm, { argv, pool, pointsMost, signal: stop.signal });
+      const sweep = await sweepOne(arm, { argv, pool, ready, signal: stop.signal });
       if (stop.signal.aborted) break;
       if (sweep.kind === 'map') {
         maps.push(sweep.map);
@@ -94,20 +94,13 @@ async function carryOn(argv: SweepArguments, { directory, arms, pointsMost }: Re
 }
 
 async function sweepOne(
-  directory: string,
   arm: NamedArm,
-  {
-    argv,
-    pool,
-    pointsMost,
-    signal,
-  }: { argv: SweepArguments; pool: HostPool; pointsMost: number; signal: AbortSignal },
+  { argv, pool, ready, signal }: { argv: SweepArguments; pool: HostPool; ready: Ready; signal: AbortSignal },
 ): Promise<{ kind: 'map'; map: SweptMap } | { kind: 'none'; why: string }> {
+  const { directory, sweep: name, pointsMost } = ready;
   const jobs = argv.jobs ?? defaultJobs([arm.template]);
-  const ended = (await readRuns(directory)).filter(
-    ({ runId, result }) => runId.startsWith(`${arm.arm}-`) && result !== undefined && !isCutOff(result),
-  ).length;
-  const pace = new SweepPace({ ended, typical: TYPICAL_RUNS[sweepOf(arm)], jobs });
+  const { count: ended } = await SweepRuns.read(directory, arm);
+  const pace = new SweepPace({ ended, typical: TYPICAL_RUNS[name], jobs });
   const progress = sweepProgress(nameOf(arm), { pace });
   const cached = { cacheDir: cacheDirectory(), signal };
   // How many runs there will be is not known.
@@ -122,7 +115,7 @@ async function sweepOne(
   };
   try {
     const sweep =
-      sweepOf(arm) === 'nmi-transition'
+      name === 'nmi-transition'
         ? await runSweep(directory, arm, { ...options, pointsMost })
         : await runLockSweep(directory, arm, { ...options, locksMost: pointsMost });
     return sweep.kind === 'map' ? sweep : { kind: 'none', why: sweep.why };
@@ -130,10 +123,6 @@ async function sweepOne(
     progress.close();
     templates.close();
   }
-}
-
-function sweepOf({ template: { scenario } }: Pick<SweepArm, 'template'>): SweepName {
-  return contextOf(scenario.name) === undefined ? 'nmi-transition' : 'crash-locks';
 }
 
 /** What a map is of: a variant, or a kernel. */
@@ -164,6 +153,7 @@ interface NamedArm extends SweepArm {
 
 interface Ready {
   readonly directory: string;
+  readonly sweep: SweepName;
   /** Upper limit of the points, or locks, that are tried for each map. */
   readonly pointsMost: number;
   readonly arms: readonly NamedArm[];
@@ -207,29 +197,24 @@ async function fresh(argv: SweepArguments): Promise<Ready> {
     plan,
   });
   say(costText(asked.sweep, plans));
-  return { directory, arms: armsOf(plans, variants), pointsMost };
+  return { directory, sweep: asked.sweep, arms: armsOf(plans, variants), pointsMost };
 }
 
 async function resumed(argv: SweepArguments, reference: string): Promise<Ready> {
   requireOnlyDirectory(reference, 'a sweep', fixedBySweep(argv));
   const directory = resolve(reference);
   const { plans, variants, pointsMost = DEFAULT_POINTS } = await readCampaign(directory);
-  if (
-    plans.length > ARMS.length ||
-    new Set(plans.map((template) => sweepOf({ template }))).size !== 1 ||
-    plans.some(({ scenario: { name } }) => pointOf(name) !== 0 && contextOf(name) === undefined)
-  ) {
+  const [sweep, ...others] = new Set(plans.map(({ scenario }) => sweepOf(scenario.name)));
+  if (plans.length > ARMS.length || sweep === undefined || others.length > 0) {
     throw usageFault(
       `cannot resume "${reference}": it is not the directory of a sweep; use crashpath run --resume for other campaigns`,
     );
   }
-  const arms = armsOf(plans, variants);
-  const other = arms.map(sweepOf).find((sweep) => sweep !== knownSweep(argv.sweep ?? sweep));
-  if (other !== undefined)
+  if (sweep !== knownSweep(argv.sweep ?? sweep))
     throw usageFault(
-      `cannot resume "${reference}" as "${argv.sweep}": it is a sweep of ${other}; name only the directory`,
+      `cannot resume "${reference}" as "${argv.sweep}": it is a sweep of ${sweep}; name only the directory`,
     );
-  return { directory, arms, pointsMost: argv.pointsMost ?? pointsMost };
+  return { directory, sweep, arms: armsOf(plans, variants), pointsMost: argv.pointsMost ?? pointsMost };
 }
 
 function armsOf(plans: readonly RunPlan[], variants: readonly string[] | undefined): NamedArm[] {

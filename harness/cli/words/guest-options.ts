@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs';
+import type { Argv, ArgumentsCamelCase } from 'yargs';
 import { usageFault } from '../../model/fault.js';
 import {
   GUEST_DEFAULTS,
@@ -202,6 +202,25 @@ export function guestOptions<T>(yargs: Argv<T>) {
       ...single(campaignName),
       describe: 'Name of the campaign, which becomes a directory (default: date and time)',
     });
+}
+
+/** What the options say of the guests of a command that plans its runs one by one. Pure. */
+export function guestChoices(argv: ArgumentsCamelCase<GuestOptions>) {
+  const { captureKernel, append, captureAppend, crashkernel, cpus: count, memory, machine, cpuModel } = argv;
+  const { captureCmdline, loadSyscall: syscall, repack: repacked, vmcore, timeoutScale } = argv;
+  const { machineProfile, accel } = argv;
+  return {
+    ...{ captureKernel, append, captureAppend, crashkernel, cpus: count, memory, machine, cpuModel },
+    ...{
+      captureCmdline,
+      loadSyscall: syscall,
+      repack: repacked,
+      vmcore,
+      timeoutScale,
+      machineProfile,
+      accel,
+    },
+  };
 }
 
 /** Refuses what runs that are only counted do not keep. Throws a usage fault. Pure. */
