@@ -12,8 +12,7 @@ export function derivePlan(
   template: RunPlan,
   { scenario, runId, nonce }: { scenario: Scenario; runId: string; nonce: string },
 ): RunPlan {
-  const { guest, trigger } = scenario;
-  const contradiction = contradictionOf(trigger, { guest, cpus: template.machine.cpus });
+  const contradiction = contradictionOf(scenario.trigger, { ...scenario, cpus: template.machine.cpus });
   if (contradiction !== undefined) {
     throw new Error(`cannot derive the plan of scenario "${scenario.name}": ${contradiction.why}`);
   }

@@ -39,6 +39,7 @@ export interface Abilities {
   readonly control?: Control;
   readonly reset?: Reset;
   readonly nmi?: Nmi;
+  readonly machineCheck?: MachineChecks;
   readonly keyboard?: Keyboard;
   readonly debugger?: DebugPort;
   readonly monitor?: Monitor;
@@ -86,6 +87,23 @@ export interface Reset {
 /** The NMI button: an NMI to the CPUs that the machine's button reaches (all vCPUs under QEMU). */
 export interface Nmi {
   inject(): Promise<void>;
+}
+
+/** Machine checks, as hardware reports its errors. */
+export interface MachineChecks {
+  /**
+   * Puts an error into a bank of a vCPU (the registers of Intel SDM vol. 3B, 15.3); an uncorrected one raises #MC.
+   * Resolves with what the machine says to it: nothing when it obeys.
+   */
+  inject(error: {
+    readonly cpu: number;
+    readonly bank: number;
+    readonly status: bigint;
+    readonly mcgStatus: bigint;
+    readonly addr: bigint;
+    readonly misc: bigint;
+    readonly broadcast: boolean;
+  }): Promise<string>;
 }
 
 /** A PS/2 keyboard. */
@@ -248,6 +266,7 @@ const WORDS: Readonly<Record<AbilityName, string>> = {
   control: 'a control channel',
   reset: 'a reset button',
   nmi: 'an NMI button',
+  machineCheck: 'machine checks that can be injected',
   keyboard: 'a keyboard',
   debugger: 'a debugger',
   monitor: 'a monitor',

@@ -80,7 +80,7 @@ export function makePlan(
   requireChoices(scenario, choices);
   const machine = chooseMachine(scenario, choices, accel);
   requireDirectable(scenario, resources.kernel);
-  const contradiction = contradictionOf(scenario.trigger, { guest: scenario.guest, cpus: machine.cpus });
+  const contradiction = contradictionOf(scenario.trigger, { ...scenario, cpus: machine.cpus });
   if (contradiction !== undefined) {
     throw usageFault(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${contradiction.why}; give it more --cpus or correct ${contradiction.subject}`,

@@ -31,7 +31,7 @@ export function requireConsistent(scenario: Scenario, file: string): void {
   if (atOdds !== undefined) {
     throw usageFault(`cannot read scenario "${file}": ${atOdds}; see scenarios/README.md for the form`);
   }
-  const contradiction = contradictionOf(trigger, { guest: scenario.guest, cpus });
+  const contradiction = contradictionOf(trigger, { ...scenario, cpus });
   if (contradiction !== undefined) {
     const { what, why, remedy } = contradiction;
     const whole = what === undefined ? why : `${what}: ${why}`;

@@ -76,3 +76,24 @@ void t.test('a text that differs, and a script that fails, say what it means', a
   t.match(await prove(fact, '0\n'), { proved: false, saw: '0: it is off' });
   t.match(await prove(fact, '1\n', 1), { proved: false, saw: 'exit status 1: 1: it is off' });
 });
+
+void t.test('a reading after the watch is asked of a guest that survived it', async (t) => {
+  const late = (text: string, more: readonly { status: number; output: string }[]) => {
+    const asked = { output: { of: 'dmesg', matches: text, afterWatch: true } } as const;
+    return output.beforeFiring.put(asked, guestWitness(more));
+  };
+  const question = await late('Oops', [{ status: 0, output: 'a\nOops: 0000\n' }]);
+  t.ok(question !== undefined && 'lookAgain' in question, 'nothing is read before firing');
+  const judged = question !== undefined && 'lookAgain' in question ? await question.lookAgain() : undefined;
+  t.strictSame(judged, {
+    what: 'output of "dmesg" matches /Oops/ after the watch',
+    proved: true,
+    saw: 'Oops: 0000',
+  });
+  const other = await late('Oops', [{ status: 0, output: 'quiet\n' }]);
+  t.match(other !== undefined && 'lookAgain' in other && (await other.lookAgain()), { proved: false });
+  t.equal(
+    read.machine.put({ read: { path: '/a', equals: '1', afterWatch: true } }, guestWitness([])),
+    undefined,
+  );
+});

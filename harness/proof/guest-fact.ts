@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { guestPath } from './names.js';
-import { type Rule, ruled } from './proof.js';
+import { asking, type Judged, type OpenQuestion, type Rule, ruled } from './proof.js';
 import type { GuestWitness, ScriptReply } from './witness.js';
 
 /** A JavaScript regular expression; `^` and `$` are those of a line. */
@@ -21,14 +21,20 @@ const condition = {
 const asks = ({ equals, matches, lacks }: Condition) => (equals ?? matches ?? lacks) !== undefined;
 const ASKS = 'must say one of equals, matches, lacks';
 
-const ReadSchema = z.strictObject({
-  read: z.strictObject({ path: guestPath, ...condition }).refine(asks, ASKS),
-});
-const OutputSchema = z.strictObject({
-  output: z.strictObject({ of: z.string().min(1).max(4096), ...condition }).refine(asks, ASKS),
+const READ = { path: guestPath, ...condition };
+const OUTPUT = { of: z.string().min(1).max(4096), ...condition };
+/** Read when the guest has survived the watch, instead of right before firing. */
+const TIME = { afterWatch: z.literal(true).optional() };
+
+const ReadSchema = z.strictObject({ read: z.strictObject(READ).refine(asks, ASKS) });
+const OutputSchema = z.strictObject({ output: z.strictObject(OUTPUT).refine(asks, ASKS) });
+const TimedReadSchema = z.strictObject({ read: z.strictObject({ ...READ, ...TIME }).refine(asks, ASKS) });
+const TimedOutputSchema = z.strictObject({
+  output: z.strictObject({ ...OUTPUT, ...TIME }).refine(asks, ASKS),
 });
 
 type GuestFact = z.infer<typeof ReadSchema> | z.infer<typeof OutputSchema>;
+type TimedFact = z.infer<typeof TimedReadSchema> | z.infer<typeof TimedOutputSchema>;
 
 export interface Condition {
   readonly equals?: string | undefined;
@@ -41,8 +47,7 @@ const SEEN_CHARACTERS = 200;
 
 const rule: Rule<GuestFact, ScriptReply, GuestWitness> = {
   what: factWords,
-  ask: (fact, witness) =>
-    witness.script('read' in fact ? `cat ${fact.read.path}` : fact.output.of, factWords(fact)),
+  ask: (fact, witness) => witness.script(scriptOf(fact), factWords(fact)),
   judge(fact, { status, output }) {
     const asked = 'read' in fact ? fact.read : fact.output;
     const { holds, saw } = checkCondition(asked, output);
@@ -57,15 +62,40 @@ const rule: Rule<GuestFact, ScriptReply, GuestWitness> = {
 export const read = {
   name: 'read',
   machine: ruled(ReadSchema, rule),
-  beforeFiring: ruled(ReadSchema, rule),
+  beforeFiring: asking(TimedReadSchema, timed, timedWords),
 };
 
 /** `output: { of: dmesg, lacks: apic }`: what a shell script (busybox sh, exit status 0) prints in the guest. */
 export const output = {
   name: 'output',
   machine: ruled(OutputSchema, rule),
-  beforeFiring: ruled(OutputSchema, rule),
+  beforeFiring: asking(TimedOutputSchema, timed, timedWords),
 };
+
+function scriptOf(fact: GuestFact): string {
+  return 'read' in fact ? `cat ${fact.read.path}` : fact.output.of;
+}
+
+/** Asked at once, or when the guest has survived the watch. */
+async function timed(fact: TimedFact, witness: GuestWitness): Promise<Judged | OpenQuestion> {
+  const what = timedWords(fact);
+  const judge = (reply: ScriptReply) => ({ what, ...rule.judge(fact, reply) });
+  if (!isLate(fact)) return judge(await rule.ask(fact, witness));
+  return {
+    async lookAgain() {
+      const reply = await witness.tryScript(scriptOf(fact));
+      return reply === undefined ? { what, proved: false, saw: 'no answer' } : judge(reply);
+    },
+  };
+}
+
+function isLate(fact: TimedFact): boolean {
+  return ('read' in fact ? fact.read : fact.output).afterWatch === true;
+}
+
+function timedWords(fact: TimedFact): string {
+  return `${factWords(fact)}${isLate(fact) ? ' after the watch' : ''}`;
+}
 
 /** The statement in words, one line. */
 function factWords(fact: GuestFact): string {

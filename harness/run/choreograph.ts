@@ -7,7 +7,7 @@ import { need } from '../machine/machine.js';
 import type { PinName } from '../proof/names.js';
 import type { SymbolTable } from '../symbols/index.js';
 import type { Step } from '../trigger/choreography-steps.js';
-import { startStimulus } from '../trigger/stimulus.js';
+import { startStimulus } from '../trigger/guest-script.js';
 import type { Guest } from './guest.js';
 import type { KernelSymbols } from './kernel-symbols.js';
 import { RunEnded } from './event-waits.js';

@@ -19,7 +19,9 @@ export function triggerTarget({ machine, shell, watch }: Guest): Target {
   };
 }
 
-function abilitiesOf({ abilities: { nmi, keyboard, console, network } }: Machine): SomeAbilities {
+function abilitiesOf({
+  abilities: { nmi, machineCheck, keyboard, console, network },
+}: Machine): SomeAbilities {
   const sendBreak = console?.sendBreak;
   const serial =
     console === undefined || sendBreak === undefined
@@ -34,5 +36,5 @@ function abilitiesOf({ abilities: { nmi, keyboard, console, network } }: Machine
           login: async (options: Parameters<Abilities['ssh']['login']>[0]) =>
             openSsh(await network.stream(), options),
         };
-  return { nmi, keyboard, serial, ssh };
+  return { nmi, machineCheck, keyboard, serial, ssh };
 }

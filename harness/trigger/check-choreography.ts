@@ -1,5 +1,5 @@
 import type { CallArgument, Step } from './choreography-steps.js';
-import { mistakeInStimulus } from './stimulus.js';
+import { mistakeInScript } from './guest-script.js';
 
 /** A contradiction in a script, as one sentence with the number of the step; undefined when there is none. */
 export function contradictionIn(steps: readonly Step[], cpus: number): string | undefined {
@@ -26,7 +26,7 @@ export function contradictionIn(steps: readonly Step[], cpus: number): string | 
     if ('stimulate' in step) {
       // The guest's shell must be able to run: no vCPU may be held yet.
       if (stopped.size > 0) return at('a stimulus starts before any vCPU is held');
-      const mistake = mistakeInStimulus(step.stimulate.script);
+      const mistake = mistakeInScript(step.stimulate.script);
       if (mistake !== undefined) return at(`the script of the stimulus ${mistake}`);
     } else if ('hold' in step) {
       const { as } = step.hold;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LKDTM_PROOF, offerInWords, parseOffer } from './lkdtm-offer.js';
-import { backgroundScript, mistakeInStimulus, requireStimulus } from './stimulus.js';
+import { backgroundScript, mistakeInScript, requireParsed, STIMULUS } from './guest-script.js';
 import { firing } from './trigger.js';
 
 const DIRECTORY = '/sys/kernel/debug/provoke-crash';
@@ -29,7 +29,7 @@ export const lkdtm = firing({
   needs: [],
   proves: () => ['the crash point was hit to the end of its count'],
   contradiction({ stimulus }) {
-    const mistake = stimulus === undefined ? undefined : mistakeInStimulus(stimulus);
+    const mistake = stimulus === undefined ? undefined : mistakeInScript(stimulus);
     return mistake === undefined
       ? undefined
       : { why: `its trigger's stimulus ${mistake}`, remedy: 'complete it or drop it', subject: 'it' };
@@ -54,7 +54,7 @@ export const lkdtm = firing({
       proved: offer?.points.includes(point) === true && offer.types.includes(type),
       saw: offer?.points.includes(point) === true ? 'the point is there' : 'the point is not there',
     });
-    if (spec.stimulus !== undefined) await requireStimulus(spec.stimulus, target);
+    if (spec.stimulus !== undefined) await requireParsed(spec.stimulus, STIMULUS, target);
     return async () => {
       const end = await target.fireScriptToEnd(crashScript(spec));
       target.fact({ fact: 'fired', how: `lkdtm ${point} ${type}` });

@@ -49,10 +49,25 @@ export interface SshAccess {
   login(options: { user: UserKey; hostKey: string }): Promise<SshSession>;
 }
 
+/** A machine check in a bank of a vCPU: the registers as the hardware leaves them (Intel SDM vol. 3B, 15.3). */
+export interface MachineCheck {
+  readonly cpu: number;
+  readonly bank: number;
+  /** IA32_MCi_STATUS, IA32_MCG_STATUS, IA32_MCi_ADDR and IA32_MCi_MISC. */
+  readonly status: bigint;
+  readonly mcgStatus: bigint;
+  readonly addr: bigint;
+  readonly misc: bigint;
+  /** Whether the other CPUs take a machine check too, as on Intel's without local machine checks. */
+  readonly broadcast: boolean;
+}
+
 /** What a machine may offer a trigger besides the control channel, by name. */
 export interface Abilities {
   /** An NMI to the boot CPU. */
   readonly nmi: { inject(): Promise<void> };
+  /** Machine checks. */
+  readonly machineCheck: { inject(error: MachineCheck): Promise<string> };
   /** The host's end of the console's serial line. */
   readonly serial: {
     sendBreak(): Promise<void>;
@@ -72,6 +87,7 @@ export type AbilityName = keyof Abilities;
 /** Abilities in words: what a proof says that the machine has. */
 export const ABILITY_WORDS: Readonly<Record<AbilityName, string>> = {
   nmi: 'an NMI button',
+  machineCheck: 'machine checks that can be injected',
   serial: 'a serial console that takes a BREAK',
   keyboard: 'a keyboard',
   ssh: 'a network card with a way out for ssh',

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import type { Nic } from '../model/nic.js';
+import type { VerdictWord } from '../model/verdict.js';
+import type { ScenarioProof } from '../proof/proofs.js';
 import type { Abilities, AbilityName, Need, Target } from './target.js';
 
 /** Fires an armed trigger and records it. */
@@ -8,6 +10,8 @@ export type Fire = () => Promise<void>;
 /** The parts of a scenario that a trigger can contradict. */
 export interface Surroundings {
   readonly guest: { readonly nic?: Nic | undefined };
+  readonly prove: readonly ScenarioProof[];
+  readonly expect: { readonly verdict: VerdictWord };
   readonly cpus: number;
 }
 

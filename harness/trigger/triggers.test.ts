@@ -9,6 +9,7 @@ import {
   needsOf,
   provedBy,
   type Trigger,
+  TriggerSchema,
 } from './triggers.js';
 
 /** `cd /sys/kernel/debug/provoke-crash && ls && cat DIRECT` on a 6.1.192 with CONFIG_LKDTM, shortened. */
@@ -23,6 +24,12 @@ WARNING
 `;
 
 const VOID = { message: 'made void' };
+
+/** The rest of a scenario with two vCPUs. */
+const REST = { guest: {}, cpus: 2, prove: [], expect: { verdict: 'captured' } } as const;
+
+/** QEMU 7.2, target/i386/helper.c, cpu_x86_inject_mce(). */
+const refusal = 'Invalid MCE bank number\r\n';
 
 /** A guest that answers scripts from a list, and remembers what was done to it. */
 function made(answers: readonly ScriptEnd[], end?: ScriptEnd): { target: Target; done: string[] } {
@@ -42,6 +49,12 @@ function made(answers: readonly ScriptEnd[], end?: ScriptEnd): { target: Target;
         return answer;
       },
       nmi: { inject: async () => void done.push('nmi') },
+      machineCheck: {
+        async inject({ cpu, bank, status, mcgStatus, broadcast }) {
+          done.push(`mce ${cpu} ${bank} ${status.toString(16)} ${mcgStatus.toString(16)} ${broadcast}`);
+          return bank === 9 ? refusal : '';
+        },
+      },
       serial: {
         sendBreak: async () => void done.push('break'),
         type: (text) => void done.push(`type ${text}`),
@@ -128,6 +141,63 @@ void t.test('lkdtm: absent, not offered, or not registered is void, in its own w
   t.match(refused.done.at(-1), /^not proved: .*is registered \(.*Couldn't register kprobe do_IRQ/);
 });
 
+/** As a scenario's text gives it. */
+const FATAL_MCE = TriggerSchema.parse({ kind: 'mce' }) as FiringTrigger & { kind: 'mce' };
+
+void t.test('mce: the bank of the CPU, then the error', async (t) => {
+  const there = made([{ status: 0, output: 'bank0 bank1\nffffffffffffffff\n' }]);
+  await fire({ ...FATAL_MCE, broadcast: true }, there.target);
+  t.match(there.done, [
+    /^proved: the kernel handles machine checks of bank 1 on CPU 0 \(MC1_CTL f{16}\)/,
+    'fired',
+    'mce 0 1 b200000000000001 4 true',
+    /^proved: the machine takes the error/,
+  ]);
+  const absent = made([{ status: 1, output: "sh: can't cd to /sys/devices/system/machinecheck" }]);
+  await t.rejects(fire(FATAL_MCE, absent.target), VOID);
+  t.match(absent.done, [/^not proved: .*CONFIG_X86_MCE/]);
+  const refused = made([{ status: 0, output: 'bank0 bank9\nffff\n' }]);
+  await t.rejects(fire({ ...FATAL_MCE, bank: 9 }, refused.target), VOID);
+  t.match(refused.done.at(-1), /^not proved: the machine takes the error \(Invalid MCE bank number \)/);
+});
+
+void t.test('mce: registers are bits in quotes, of a valid error, on a CPU that there is', (t) => {
+  const message = (given: object) => TriggerSchema.safeParse({ kind: 'mce', ...given }).error?.message;
+  t.equal(message({ status: '0x9c00000000000001' }), undefined);
+  t.match(message({ status: 0xb200 }), /expected string/);
+  t.match(message({ status: '0x3200000000000001' }), /bit 63/);
+  t.match(message({ status: '0x1b200000000000001' }), /in quotes, such as/);
+  t.match(contradictionOf({ ...FATAL_MCE, cpu: 2 }, REST), { why: /cpu 2, and the guest has 2/ });
+  t.equal(contradictionOf({ ...FATAL_MCE, cpu: 1 }, REST), undefined);
+  t.end();
+});
+
+void t.test('script: a failure of its own is void, with its output; one that runs on is not', async (t) => {
+  const trigger = { kind: 'script', run: 'modprobe breaks\n', cpu: 1 } as const;
+  const dies = made([{ status: 0, output: '' }]);
+  await fire(trigger, dies.target);
+  t.match(dies.done, ['fired', /^fire taskset 2 sh -c /]);
+  const done = made([{ status: 0, output: '' }], { status: 0, output: '' });
+  await fire(trigger, done.target);
+  t.match(done.done.at(-1), /^proved: the script did not fail \(status 0\)/);
+  const fails = made([{ status: 0, output: '' }], { status: 127, output: 'sh: modprobe: not found\n' });
+  await t.rejects(fire(trigger, fails.target), VOID);
+  t.match(fails.done.at(-1), /^not proved: the script did not fail \(status 127: sh: modprobe: not found\)/);
+  const unread = made([{ status: 2, output: 'sh: syntax error: unterminated quoted string' }]);
+  await t.rejects(fire(trigger, unread.target), VOID);
+  t.match(unread.done, [/^not proved: the guest's shell can parse the trigger's script/]);
+});
+
+void t.test('script: the scenario says which panic it is to be', (t) => {
+  const trigger = { kind: 'script', run: 'echo c >/proc/sysrq-trigger' } as const;
+  t.match(contradictionOf(trigger, REST), { why: /which one is meant/, remedy: /panic: \{ says/ });
+  t.equal(contradictionOf(trigger, { ...REST, prove: [{ panic: { says: 'sysrq' } }] }), undefined);
+  t.equal(contradictionOf(trigger, { ...REST, expect: { verdict: 'no-panic' } }), undefined);
+  t.match(contradictionOf({ ...trigger, run: '# nothing' }, REST), { why: /has no command/ });
+  t.match(contradictionOf({ ...trigger, cpu: 2 }, REST), { why: /cpu 2, and the guest has 2/ });
+  t.end();
+});
+
 void t.test('arming comes before what is recorded right before firing', async (t) => {
   const guest = made([{ status: 0, output: 'H: Handlers=sysrq kbd leds \n' }]);
   const armed = await armTrigger({ kind: 'keyboard', key: 'c' }, guest.target);
@@ -142,12 +212,14 @@ void t.test('a machine that lacks an ability makes the run void, with its name',
   const bare: Target = {
     ...target,
     nmi: undefined,
+    machineCheck: undefined,
     serial: undefined,
     keyboard: undefined,
     ssh: undefined,
   };
   const lacking = [
     ['an NMI button', { kind: 'nmi' }],
+    ['machine checks that can be injected', FATAL_MCE],
     ['a serial console that takes a BREAK', { kind: 'serial-break', key: 'c' }],
     ['a keyboard', { kind: 'keyboard', key: 'c' }],
     ['a network card with a way out for ssh', { kind: 'ssh', copyMiB: 8 }],
@@ -176,19 +248,18 @@ void t.test('the facts of each trigger in the list', async (t) => {
   t.match(contextOf({ kind: 'nmi' }), /^NMI context/);
   t.match(provedBy({ kind: 'lkdtm', point: 'DIRECT', type: 'PANIC' }), [/crash point was hit/]);
   t.strictSame(provedBy({ kind: 'nmi' }), []);
-  const surroundings = { guest: {}, cpus: 2 };
   const ssh = { kind: 'ssh', copyMiB: 8 } as const;
-  const frames = { guest: { nic: { model: 'e1000', net: 'frames' } }, cpus: 2 } as const;
-  const user = { guest: { nic: { model: 'e1000', net: 'user' } }, cpus: 2 } as const;
-  t.match(contradictionOf(ssh, surroundings), { why: /"ssh"/ });
+  const frames = { ...REST, guest: { nic: { model: 'e1000', net: 'frames' } } } as const;
+  const user = { ...REST, guest: { nic: { model: 'e1000', net: 'user' } } } as const;
+  t.match(contradictionOf(ssh, REST), { why: /"ssh"/ });
   t.match(contradictionOf(ssh, frames), { remedy: /net: user/ });
   t.equal(contradictionOf(ssh, user), undefined);
-  t.match(contradictionOf(directed, surroundings), {
+  t.match(contradictionOf(directed, REST), {
     what: 'its steps contradict themselves',
     why: /^step 1: /,
     subject: 'its steps',
   });
-  t.equal(contradictionOf({ kind: 'nmi' }, surroundings), undefined);
+  t.equal(contradictionOf({ kind: 'nmi' }, REST), undefined);
 });
 
 /** A guest with an ssh server: what the session did is in `done`; the clock advances only during `sleep`. */
@@ -281,7 +352,6 @@ void t.test('lkdtm: a stimulus that the shell cannot parse is void before anythi
   const sound = made([offer, { status: 0, output: '' }]);
   await fire({ ...trigger, stimulus: 'true # for ever' }, sound.target);
   t.equal(sound.done.at(-1), 'fired');
-  const surroundings = { guest: {}, cpus: 2 };
-  t.match(contradictionOf({ ...trigger, stimulus: 'true \\' }, surroundings), { why: /ends in a backslash/ });
-  t.equal(contradictionOf(trigger, surroundings), undefined, 'only a shell can tell');
+  t.match(contradictionOf({ ...trigger, stimulus: 'true \\' }, REST), { why: /ends in a backslash/ });
+  t.equal(contradictionOf(trigger, REST), undefined, 'only a shell can tell');
 });

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { choreography } from './choreography.js';
 import { keyboard } from './keyboard.js';
 import { lkdtm } from './lkdtm.js';
+import { mce } from './mce.js';
 import { nmi } from './nmi.js';
+import { script } from './script.js';
 import { serialBreak } from './serial-break.js';
 import { ssh } from './ssh.js';
 import { sysrq } from './sysrq.js';
@@ -10,7 +12,7 @@ import { type Abilities, ABILITY_WORDS, type AbilityName, type Need, type Target
 import type { Contradiction, Directed, Fire, Firing, Surroundings, TriggerSchemaOf } from './trigger.js';
 
 /** All triggers. The schema, its types, the dispatch and the docs are derived from this list. */
-const TRIGGERS = [sysrq, nmi, serialBreak, keyboard, lkdtm, choreography, ssh] as const;
+const TRIGGERS = [sysrq, script, nmi, mce, serialBreak, keyboard, lkdtm, choreography, ssh] as const;
 
 const [first, ...others] = TRIGGERS;
 

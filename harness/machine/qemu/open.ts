@@ -16,6 +16,7 @@ import { LOCAL_HOST } from './hosts/local.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
 import { qemuMemory } from './memory.js';
+import { machineChecks } from './machine-check.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
 import type { SupervisedQemu } from './kept/supervised.js';
@@ -164,6 +165,7 @@ async function start(
     control: { send: (bytes) => controlUart.send(bytes) },
     reset: { reset: async () => void (await answer(qmp.execute('system_reset'))) },
     nmi: { inject: async () => void (await answer(qmp.execute('inject-nmi'))) },
+    machineCheck: machineChecks(qmp),
     keyboard: {
       async hold(key) {
         const data = { key: { type: 'qcode', data: key }, down: true } as const;

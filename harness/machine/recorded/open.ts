@@ -70,6 +70,12 @@ function abilitiesOf(replay: Replay, monitor: Monitor): Abilities {
     },
     reset: { reset: command('system_reset') },
     nmi: { inject: command('inject-nmi') },
+    machineCheck: {
+      async inject() {
+        replay.did('command human-monitor-command');
+        return '';
+      },
+    },
     keyboard: { hold: command('input-send-event') },
     monitor,
   };

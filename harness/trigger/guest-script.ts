@@ -1,13 +1,16 @@
 import type { Target } from './target.js';
 
+/** A stimulus, in messages. */
+export const STIMULUS = 'the stimulus';
+
 /**
- * A stimulus: a shell script that keeps the guest busy in the background until it dies. Its text is not pasted into
- * another script, where a comment, an open quote or a parenthesis would change the following text: it is sent as base64
- * and run by a shell of its own.
+ * Shell scripts of a scenario's trigger: stimuli, which keep the guest busy in the background until it dies, and scripts
+ * in which it is to die. Their text is not pasted into another script, where a comment, an open quote or a parenthesis
+ * would change the following text: it is sent as base64 and run by a shell of its own.
  */
 
 /** A mistake that is found without a shell: a script without a command, or with an incomplete last line. Pure. */
-export function mistakeInStimulus(script: string): string | undefined {
+export function mistakeInScript(script: string): string | undefined {
   const lines = script.split('\n').map((line) => line.trim());
   if (lines.every((line) => line === '' || line.startsWith('#'))) return 'has no command';
   const [backslashes = ''] = /\\*$/.exec(script.replace(/\n+$/, '')) ?? [];
@@ -33,24 +36,30 @@ function decoded(script: string): string {
 /** A guest that runs scripts. */
 type Shell = Pick<Target, 'runScript' | 'require'>;
 
-/** Has the guest's shell parse a stimulus; a syntax error ends the run (void), with the shell's message. */
-export async function requireStimulus(script: string, target: Shell): Promise<void> {
-  const mistake = mistakeInStimulus(script);
+/** Has the guest's shell parse a script, named by `what`; a syntax error ends the run (void), with the shell's message. */
+export async function requireParsed(script: string, what: string, target: Shell): Promise<void> {
+  const mistake = mistakeInScript(script);
   const { status, output } =
     mistake === undefined
-      ? await target.runScript(parseScript(script), 'parsing the stimulus')
+      ? await target.runScript(parseScript(script), `parsing ${what}`)
       : { status: 1, output: `it ${mistake}` };
   if (status === 0) return;
   target.require({
-    what: "the guest's shell can parse the stimulus",
+    what: `the guest's shell can parse ${what}`,
     proved: false,
     saw: output.trim().replace(/\s+/g, ' ').slice(0, 160) || `status ${status}`,
   });
 }
 
+/** Shell text that runs a script in a shell of its own, on one CPU or wherever that is, and ends with its status. */
+export function shellRunning(script: string, { cpu }: { cpu: number | undefined }): string {
+  const where = cpu === undefined ? '' : `taskset ${(1n << BigInt(cpu)).toString(16)} `;
+  return `${where}sh -c ${decoded(script)}`;
+}
+
 /** Starts a stimulus in the guest. One that does not start ends the run (void), with the shell's own message. */
 export async function startStimulus(script: string, target: Shell): Promise<void> {
-  await requireStimulus(script, target);
+  await requireParsed(script, STIMULUS, target);
   const { status, output } = await target.runScript(backgroundScript(script), 'starting the stimulus');
   if (status === 0) return;
   target.require({

@@ -3,7 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { backgroundScript, mistakeInStimulus, requireStimulus, startStimulus } from './stimulus.js';
+import {
+  backgroundScript,
+  mistakeInScript,
+  requireParsed,
+  shellRunning,
+  startStimulus,
+} from './guest-script.js';
 import type { ScriptEnd, Target } from './target.js';
 
 /** The guest's shell is busybox's; the host's is another one where there is no busybox. */
@@ -52,7 +58,7 @@ t.test('what a stimulus may be, and what it does', async (t) => {
   ];
   for (const [index, [what, script, does]] of sound.entries()) {
     const named = script.replaceAll('F', `file${index}`);
-    t.equal(mistakeInStimulus(named), undefined, what);
+    t.equal(mistakeInScript(named), undefined, what);
     await startStimulus(named, target);
     t.equal(await written(`file${index}`, does), does, what);
   }
@@ -74,17 +80,30 @@ t.test('a script that the shell cannot parse is void, with its message', async (
 });
 
 t.test('what needs no shell to be refused', async (t) => {
-  t.equal(mistakeInStimulus(''), 'has no command');
-  t.equal(mistakeInStimulus(' \n# only a comment\n'), 'has no command');
+  t.equal(mistakeInScript(''), 'has no command');
+  t.equal(mistakeInScript(' \n# only a comment\n'), 'has no command');
   for (const script of ['echo a \\', 'echo a \\\n', 'echo a \\\\\\']) {
-    t.match(mistakeInStimulus(script), /ends in a backslash/, JSON.stringify(script));
+    t.match(mistakeInScript(script), /ends in a backslash/, JSON.stringify(script));
   }
-  t.equal(mistakeInStimulus('echo a \\\\'), undefined, 'an escaped backslash');
-  t.equal(mistakeInStimulus('echo \\\n a'), undefined, 'a line that goes on');
-  await t.rejects(requireStimulus('# only', target), /it has no command/);
+  t.equal(mistakeInScript('echo a \\\\'), undefined, 'an escaped backslash');
+  t.equal(mistakeInScript('echo \\\n a'), undefined, 'a line that goes on');
+  await t.rejects(requireParsed('# only', 'it', target), /it has no command/);
 });
 
 t.test('lines behind a stimulus are not part of it', async (t) => {
   const { status, output } = shell(`${backgroundScript('sleep 0 # (')}\necho behind\nexit 3`);
   t.strictSame({ status, output }, { status: 3, output: 'behind\n' });
+});
+
+t.test('a script in which the guest is to die has a shell of its own, and its status counts', async (t) => {
+  const script = 'echo one # (\nexit 3';
+  t.strictSame(shell(shellRunning(script, { cpu: undefined })), { status: 3, output: 'one\n' });
+  t.strictSame(shell(shellRunning('no-such-program', { cpu: undefined })).status, 127);
+  t.match(shellRunning('true', { cpu: 5 }), /^taskset 20 sh -c /);
+  t.strictSame(
+    shell(shellRunning('taskset -p $$', { cpu: 0 }))
+      .output.trim()
+      .endsWith(' 1'),
+    true,
+  );
 });
