@@ -73,7 +73,7 @@ t.test('another lock, a vCPU in another state, another verdict are not', async (
     fact.fact === 'examination'
       ? {
           ...fact,
-          vcpus: fact.vcpus.map((one) => (one.vcpu === SPINNER ? one : { ...one, state: 'asleep' })),
+          vcpus: fact.vcpus.map((one) => (one.vcpu === SPINNER ? one : { ...one, state: 'asleep' as const })),
         }
       : fact,
   );

@@ -2,7 +2,7 @@ import type { RunEvent, Vmcore } from '../model/event.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { escapeGuestText } from '../model/escape.js';
 import { interruptsOf } from '../timeline/proc-interrupts.js';
-import { cpusNote } from './capture-cpus.js';
+import { cpusNote, sparedBootCpu } from './capture-cpus.js';
 import { exerciseDegradations, exerciseOf } from './exercise.js';
 import type { Aspect } from './aspect.js';
 import { captureEnd } from './capture-end.js';
@@ -24,7 +24,13 @@ const SCREAMING_LINES = 3;
 const CONTROL_TTY = 'ttyS1';
 
 /** What "clean" means (docs/verdicts.md); the capture kernel's own trouble comes on top. */
-const CONDITIONS: readonly ((facts: Facts) => Aspect)[] = [stoppedCpus, cpuNotes, wholeMemory, captureEnd];
+const CONDITIONS: readonly ((facts: Facts) => Aspect)[] = [
+  stoppedCpus,
+  cpuNotes,
+  wholeMemory,
+  captureEnd,
+  sparedBootCpu,
+];
 
 /** Did the capture kernel read this run's nonce from the crashed kernel's memory, and all of that memory? */
 export const captureCheck: Check = (facts) => {

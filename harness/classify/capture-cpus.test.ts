@@ -39,3 +39,45 @@ void t.test('the number is in the evidence', async (t) => {
   const cited = judged('nr_cpus=2', 2).evidence.find(({ what }) => what === 'capture-facts');
   t.match(cited?.excerpt, / cpus=2$/);
 });
+
+/** The verdict on a capture with 4 CPUs whose kernel sent INITs to these vCPUs; undefined: nothing tells. */
+function withInits(
+  vcpus: readonly number[] | undefined,
+  proveCapture: { readonly inits: { has?: number[]; lacks?: number[] } }[] = [],
+) {
+  const plan = { ...madePlan({ cpus: 2, scenario: { proveCapture } }), captureAppend: 'nr_cpus=2' };
+  const facts = {
+    ev: 'capture-facts',
+    dmesgLines: 5,
+    modulesFailed: '',
+    interrupts: b64('LOC: 5\n'),
+    cpus: 2,
+  };
+  const run = captured().control(frame(facts));
+  return verdictOf(
+    (vcpus === undefined ? run : run.host({ fact: 'inits', vcpus: [...vcpus] })).end().records,
+    plan,
+  );
+}
+
+void t.test('an INIT to the boot CPU degrades, one to another does not', async (t) => {
+  t.match(withInits([1]), { word: 'captured', quality: 'clean' });
+  t.match(withInits([]), { word: 'captured', quality: 'clean' });
+  t.match(withInits(undefined), { word: 'captured', quality: 'clean' });
+  const reset = withInits([0, 1]);
+  t.match(reset, { quality: 'degraded', degradedBy: ['init-to-boot-cpu'] });
+  t.ok(reset.evidence.some(({ excerpt }) => excerpt.includes('"vcpus":[0,1]')));
+});
+
+void t.test('INITs as a proof of the scenario', async (t) => {
+  t.match(withInits([1], [{ inits: { has: [1], lacks: [0] } }]), { word: 'captured' });
+  t.match(withInits([0, 1], [{ inits: { lacks: [0] } }]), {
+    word: 'void',
+    explanation: "not proved: the capture kernel's INITs did not go to vCPU 0 (saw INITs to vCPU 0, 1)",
+  });
+  t.match(withInits([], [{ inits: { has: [1] } }]), { word: 'void', explanation: /saw INITs to none/ });
+  t.match(withInits(undefined, [{ inits: { lacks: [0] } }]), {
+    word: 'void',
+    explanation: /no log of resets/,
+  });
+});

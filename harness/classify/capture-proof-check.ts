@@ -1,7 +1,7 @@
 import { proveCapture } from '../proof/proofs.js';
 import { escapeGuestText } from '../model/escape.js';
 import type { Check } from './facts.js';
-import { first } from './phases.js';
+import { first, firstFact } from './phases.js';
 
 /**
  * Was the capture kernel in the state that the scenario is about? Only its own report shows that. A report of another
@@ -22,13 +22,15 @@ export const captureProofCheck: Check = ({ events, plan, verified }) => {
           evidence: [verified],
         };
   }
-  const unproved = proveCapture(asked, facts).find(({ proved }) => !proved);
+  const inits = firstFact(events, 'inits');
+  const witness = { ...facts, inits: inits?.fact.vcpus };
+  const unproved = proveCapture(asked, witness).find(({ proved }) => !proved);
   if (unproved === undefined) return undefined;
   const { what, saw } = unproved;
   return {
     word: 'void',
     detail: 'state-not-proved',
     explanation: `not proved: the capture kernel's ${what} (saw ${escapeGuestText(saw, 80)})`,
-    evidence: [facts],
+    evidence: inits === undefined ? [facts] : [facts, inits],
   };
 };

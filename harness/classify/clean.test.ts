@@ -142,6 +142,17 @@ void t.test('every other vCPU is stopped', async (t) => {
     beside((index) => (index < 14 ? PARKED : awake(index)));
   t.equal(judge(woken(() => spinning)), 'clean', 'left its hlt, and stands behind it');
   t.ok(undecided(woken(() => spinning)), 'and that is said');
+  const loop = (index: number) => ({ ...spinning, rip: spinning.rip + BigInt((index % 2) * 2) });
+  t.equal(
+    judge(woken((index) => (index === 14 ? { ...PARKED, halted: false } : loop(index)))),
+    'clean',
+    'awake behind its hlt in one sample, then in the loop of two instructions (recorded on a busy host)',
+  );
+  t.equal(
+    judge(woken((index) => (index === 14 ? { ...spinning, rip: PARKED.rip + 0x40n } : loop(index)))),
+    'degraded cpu-not-stopped',
+    'it was somewhere else in between',
+  );
   t.equal(
     judge(woken((index) => ({ ...spinning, rip: spinning.rip + BigInt(index % 3) }))),
     'degraded cpu-not-stopped',

@@ -61,3 +61,45 @@ t.test('triggers on a stock kernel: in the required context, or void with the re
   t.equal(ended.exitCode, 2);
   t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
 });
+
+/** A script that dies of another panic than the scenario says, and one that fails. */
+const MADE_SCRIPTS = {
+  'other-panic': 'echo c >/proc/sysrq-trigger',
+  'failing-script': 'no-such-program --crash',
+} as const;
+
+t.test('scripts, machine checks and policies: what happened is proved, or the run is void', async (t) => {
+  const out = await scratch(t);
+  const made = await Promise.all(
+    Object.entries(MADE_SCRIPTS).map(async ([name, run]) => {
+      const path = join(out, `${name}.yaml`);
+      const scenario = {
+        ...{ version: 1, name, summary: 'made by a test', prove: [{ panic: { says: 'panic_on_oom' } }] },
+        ...{ trigger: { kind: 'script', run }, expect: { verdict: 'captured' } },
+      };
+      await writeFile(path, JSON.stringify(scenario));
+      return path;
+    }),
+  );
+  const shipped = ['mce-amd-fatal', 'panic-on-oops-0', 'panic-on-oom-1'];
+  const runs = join(out, 'runs');
+  const ended = await crashpath(['run', ...shipped, ...made, '-k', KERNELS.six1, '--out', runs, '--json']);
+  const results = resultsOf(ended.stdout);
+  t.equal(results.length, 5, ended.stderr);
+  const of = (name: string) => results.find(({ scenario }) => scenario === name);
+
+  const mce = of('mce-amd-fatal');
+  t.match(mce, { verdict: 'captured', outcome: 'expected' });
+  t.ok(proofs(mce, true).some((proof) => /the panic says .*Fatal local machine check/.test(proof)));
+  const oops = of('panic-on-oops-0');
+  t.match(oops, { verdict: 'no-panic', detail: 'still-answers', outcome: 'expected' });
+  t.ok(proofs(oops, true).some((proof) => /after the watch.*RIP: 0010:strlen/.test(proof)));
+  const oom = of('panic-on-oom-1');
+  t.match(oom, { verdict: 'captured', outcome: 'expected' });
+
+  t.match(of('other-panic'), { verdict: 'void', detail: 'state-not-proved' });
+  t.match(of('other-panic')?.explanation, /saw .*sysrq triggered crash/);
+  t.match(of('failing-script'), { verdict: 'void', detail: 'state-not-proved' });
+  t.match(of('failing-script')?.explanation, /the script did not fail \(saw status 127: .*not found/);
+  t.strictSame(await qemusUnder(out), [], 'no QEMU is left');
+});

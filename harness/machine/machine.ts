@@ -236,10 +236,12 @@ export interface FrameLink {
   readonly received: number;
 }
 
-/** The machine's own account of its last reset. */
+/** The machine's own account of resets. */
 export interface ResetLog {
-  /** Undefined when the machine does not show it, as under KVM. */
+  /** Of the last one. Undefined when the machine does not show it, as under KVM. */
   kind(): Promise<'triple fault' | 'other reset' | undefined>;
+  /** The vCPUs that an INIT interrupted in a kernel's 64-bit code, ascending; undefined as above. */
+  interrupted(): Promise<readonly number[] | undefined>;
 }
 
 /**

@@ -37,6 +37,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   }),
   z.object({ fact: z.literal('proof'), what: z.string(), proved: z.boolean(), saw: z.string() }),
   z.object({ fact: z.literal('fired'), how: z.string() }),
+  /** vCPUs that stood in 64-bit code when an INIT reset them: those that a capture kernel started, ascending. */
+  z.object({ fact: z.literal('inits'), vcpus: z.array(z.number().int().min(0)) }),
   /** The interrupt controllers right before firing: HMP `info pic`, and `info lapic` of each vCPU, verbatim. */
   z.object({
     fact: z.literal('interrupt-state'),

@@ -58,6 +58,39 @@ export const captureCpus = {
   ),
 };
 
+const vcpus = z.array(z.number().int().min(0).max(254)).min(1).max(64);
+
+/**
+ * `inits: { lacks: [0] }`: vCPUs that got an INIT from it, or did not. On hardware an INIT to the boot CPU resets the
+ * machine; QEMU starts the vCPU again. Under TCG only: QEMU's log of resets shows it.
+ */
+export const captureInits = {
+  name: 'INITs of the capture kernel',
+  capture: asking(
+    z.strictObject({
+      inits: z
+        .strictObject({ has: vcpus.optional(), lacks: vcpus.optional() })
+        .refine(({ has, lacks }) => (has ?? lacks) !== undefined, 'must say one of has, lacks'),
+    }),
+    ({ inits: { has = [], lacks = [] } }, { inits }: CaptureWitness): Judged => ({
+      what: [
+        ...(has.length === 0 ? [] : [`INITs went to vCPU ${has.join(', ')}`]),
+        ...(lacks.length === 0 ? [] : [`INITs did not go to vCPU ${lacks.join(', ')}`]),
+      ].join(' and '),
+      proved:
+        inits !== undefined &&
+        has.every((vcpu) => inits.includes(vcpu)) &&
+        !lacks.some((vcpu) => inits.includes(vcpu)),
+      saw:
+        inits === undefined
+          ? 'no log of resets, which TCG has'
+          : inits.length === 0
+            ? 'INITs to none'
+            : `INITs to vCPU ${inits.join(', ')}`,
+    }),
+  ),
+};
+
 function oneOf(what: string, wanted: readonly string[], saw: string | undefined): Judged {
   return {
     what: `${what} is ${wanted.join(' or ')}`,

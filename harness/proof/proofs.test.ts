@@ -34,6 +34,8 @@ const FORMS: readonly (readonly [form: object, ...at: ('machine' | 'scenario' | 
   [{ clockevent: ['lapic'] }, 'capture'],
   [{ interrupts: { row: 'LOC', atLeast: 1 } }, 'capture'],
   [{ cpus: { atLeast: 2 } }, 'capture'],
+  [{ inits: { lacks: [0] } }, 'capture'],
+  [{ read: { path: '/a', equals: '1', afterWatch: true } }, 'scenario'],
 ];
 
 void t.test('each form is taken where it can be asked, and nowhere else', async (t) => {

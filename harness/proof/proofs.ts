@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { captureCpus, captureInterrupts, clockevent, clocksource } from './capture-kernel.js';
+import { captureCpus, captureInits, captureInterrupts, clockevent, clocksource } from './capture-kernel.js';
 import { cpuFlag } from './cpu-flag.js';
 import { output, read } from './guest-fact.js';
 import { inService, lapic } from './lapic.js';
@@ -31,6 +31,7 @@ export const PROOFS = [
   clockevent,
   captureInterrupts,
   captureCpus,
+  captureInits,
 ] as const satisfies readonly Proof[];
 
 const AT_MACHINE = PROOFS.filter((proof) => 'machine' in proof).map(({ machine }) => machine);

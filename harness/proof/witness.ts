@@ -93,5 +93,8 @@ export interface StackSeen {
 /** The console's record of a run, after the fact. */
 export type ConsoleWitness = readonly RunEvent[];
 
-/** The capture kernel's report. */
-export type CaptureWitness = EventOf<'capture-facts'>;
+/** The capture kernel's report, and what the machine tells of it. */
+export type CaptureWitness = EventOf<'capture-facts'> & {
+  /** vCPUs that it sent an INIT; undefined where the machine does not tell. */
+  readonly inits?: readonly number[] | undefined;
+};

@@ -1,6 +1,6 @@
 import { reportProofs } from '../classify/report-proofs.js';
 import type { OpenQuestion } from '../proof/proof.js';
-import type { ScenarioProof } from '../proof/proofs.js';
+import type { CaptureProof, ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
 import { compareMemory } from './compare-memory.js';
@@ -10,6 +10,7 @@ import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
 import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
 import { postMortem } from './post-mortem.js';
+import { recordInits } from './record-inits.js';
 import { watchSilentCapture } from './silent-capture.js';
 import type { SourceBank } from './source-bank.js';
 import { triggerTarget } from './trigger-target.js';
@@ -19,6 +20,8 @@ export interface Crash {
   readonly trigger: Trigger;
   /** Only the proofs from the console's report are judged here. */
   readonly prove: readonly ScenarioProof[];
+  /** Judged by the classifier; some need a reading at the run's end. */
+  readonly proveCapture: readonly CaptureProof[];
   /** For a trigger whose steps are interpreted. */
   readonly choreography: ChoreographyRun;
   /** The hardware, as far as an examination of a hang needs it. */
@@ -71,6 +74,7 @@ export async function crashGuest(
   } finally {
     await lastReport(guest);
     await postMortem(guest, { known, session, ...how });
+    await recordInits(guest, { asked: crash.proveCapture.some((proof) => 'inits' in proof) });
     // The console is complete only now, and what it did not show was read from memory.
     for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
   }

@@ -162,6 +162,7 @@ async function runGuest(
       {
         trigger,
         prove,
+        proveCapture: scenario.proveCapture,
         memoryMiB: plan.machine.memoryMiB,
         choreography: {
           trial: plan.trial,

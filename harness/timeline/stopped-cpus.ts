@@ -52,7 +52,8 @@ export function createStoppedCpus(): StoppedCpus {
   const watched = { samples: 0, forMs: 0 };
   let lastSeen: { readonly atMs: number; readonly at: EventSource } | undefined;
   const inCapture = new Set<number>();
-  const halted = new Set<number>();
+  /** Where vCPUs were seen halted: the address behind their `hlt`. */
+  const halted = new Map<number, Set<string>>();
   const sinceJump = new Map<number, Seen>();
   const seen = new Map<number, Seen>();
   const isOffline = (vcpu: VcpuState) => online?.includes(vcpu.index) === false && !vcpu.interruptsOn;
@@ -82,8 +83,11 @@ export function createStoppedCpus(): StoppedCpus {
         watched.forMs = atMs - watchedSinceMs;
       }
       for (const vcpu of vcpus) {
-        if (jumped && isStopped(vcpu) && vcpu.place === 'first-kernel') halted.add(vcpu.index);
-        const one = { vcpu, lastAt, notStopped: isNotStopped(vcpu), wasHalted: halted.has(vcpu.index) };
+        if (jumped && isStopped(vcpu) && vcpu.place === 'first-kernel') {
+          halted.set(vcpu.index, (halted.get(vcpu.index) ?? new Set()).add(vcpu.rip));
+        }
+        const haltedAt = halted.get(vcpu.index);
+        const one = { vcpu, lastAt, notStopped: isNotStopped(vcpu), haltedAt };
         if (jumped) count(sinceJump, one);
         if (isLate) count(seen, one);
       }
@@ -129,27 +133,32 @@ function forMs({ sinceMs, lastAt }: Seen): number {
 }
 
 /** One sample of a vCPU. */
-interface Sighting extends Pick<Seen, 'lastAt' | 'wasHalted'> {
+interface Sighting extends Pick<Seen, 'lastAt'> {
   readonly vcpu: VcpuState;
   readonly notStopped: boolean;
+  /** Addresses at which it was seen stopped before; absent: it was not. */
+  readonly haltedAt: ReadonlySet<string> | undefined;
 }
 
 /** Counts a sample of a vCPU, from the first that shows it not stopped. */
-function count(seen: Map<number, Seen>, { vcpu, lastAt, notStopped, wasHalted }: Sighting): void {
+function count(seen: Map<number, Seen>, { vcpu, lastAt, notStopped, haltedAt }: Sighting): void {
   const known = seen.get(vcpu.index);
+  // One that has left its `hlt` and got no host CPU yet has not moved: a busy host shows it there, awake.
+  const visited = haltedAt?.has(vcpu.rip) === true ? [] : [vcpu.rip];
   if (!notStopped) {
     if (known !== undefined) {
       known.stoppedLater = true;
       known.wasStopped ||= isStopped(vcpu) && vcpu.place === 'first-kernel';
     }
   } else if (known === undefined) {
-    const addresses = new Set([vcpu.rip]);
+    const addresses = new Set(visited);
+    const wasHalted = haltedAt !== undefined;
     const { interruptsOn } = vcpu;
     const counts = { sinceMs: lastAt.atMs, samples: 1, addresses, stoppedLater: false, wasStopped: false };
     seen.set(vcpu.index, { ...counts, wasHalted, interruptsOn, last: vcpu, lastAt });
   } else {
     known.samples += 1;
-    known.addresses.add(vcpu.rip);
+    for (const address of visited) known.addresses.add(address);
     known.interruptsOn ||= vcpu.interruptsOn;
     Object.assign(known, { last: vcpu, lastAt, stoppedLater: false });
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { HostFact } from '../model/record.js';
+import { mce } from './mce.js';
 import type { ScriptEnd, SshAccess, Target } from './target.js';
 import {
   armTrigger,
@@ -142,7 +143,7 @@ void t.test('lkdtm: absent, not offered, or not registered is void, in its own w
 });
 
 /** As a scenario's text gives it. */
-const FATAL_MCE = TriggerSchema.parse({ kind: 'mce' }) as FiringTrigger & { kind: 'mce' };
+const FATAL_MCE = mce.schema.parse({ kind: 'mce' });
 
 void t.test('mce: the bank of the CPU, then the error', async (t) => {
   const there = made([{ status: 0, output: 'bank0 bank1\nffffffffffffffff\n' }]);

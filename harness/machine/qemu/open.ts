@@ -23,7 +23,7 @@ import type { SupervisedQemu } from './kept/supervised.js';
 import type { QemuProcess } from './process.js';
 import { qmpLog } from './qmp-log.js';
 import { remember } from './remember.js';
-import { kindInLog } from './reset-kind.js';
+import { interruptedInLog, kindInLog } from './reset-kind.js';
 import { watchRunState } from './run-state.js';
 import { Teardown } from './teardown.js';
 import { drained } from './last-bytes.js';
@@ -191,7 +191,10 @@ async function start(
       },
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
-    resetLog: { kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)) },
+    resetLog: {
+      kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)),
+      interrupted: () => interruptedInLog(plan.accel.accel, (most) => place.endOfLog(most)),
+    },
     memory: qemuMemory(qmp, {
       ...{ place, openMemory },
       baseKey: origin?.kind === 'clone' ? origin.state : undefined,

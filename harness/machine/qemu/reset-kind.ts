@@ -46,3 +46,26 @@ export function kindIn(log: string): 'triple fault' | 'other reset' | undefined 
   if (/^Triple fault$/m.test(log)) return 'triple fault';
   return log.includes('CPU Reset') ? 'other reset' : undefined;
 }
+
+/** The registers of a vCPU that was reset in 64-bit code: 16- and 32-bit code has `EIP=`. */
+const RESET_IN_LONG_MODE = /^CPU Reset \(CPU (\d{1,4})\)\n[^\n]*\n(?:[^\n]*\n){0,4}?RIP=/gm;
+
+/**
+ * The vCPUs that an INIT interrupted in 64-bit code, ascending, as a log of `-d cpu_reset` shows (QEMU 7.2,
+ * target/i386/helper.c, do_cpu_init(), which resets the vCPU and logs the registers that it had). A kernel's APs come out
+ * of their first INIT in 16-bit code. Pure.
+ */
+export function interruptedIn(log: string): number[] {
+  const vcpus = [...log.matchAll(RESET_IN_LONG_MODE)].map(([, vcpu]) => Number(vcpu));
+  return [...new Set(vcpus)].toSorted((one, other) => one - other);
+}
+
+/** As {@link interruptedIn}, of a log whose end is read by `endOfLog`; undefined where that cannot be told (KVM). */
+export async function interruptedInLog(
+  accel: 'kvm' | 'tcg',
+  endOfLog: (mostBytes: number) => Promise<string>,
+): Promise<readonly number[] | undefined> {
+  if (accel !== 'tcg') return undefined;
+  const log = await endOfLog(MOST_BYTES).catch(() => undefined);
+  return log === undefined ? undefined : interruptedIn(log);
+}
