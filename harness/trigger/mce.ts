@@ -10,9 +10,8 @@ const IN_PROGRESS = '0x4';
 const VALID = 1n << 63n;
 
 /** 64 bits of a register. In quotes: a number of YAML is exact up to 2^53 only. */
-const register = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{1,16}$/, `must be the register's bits in quotes, such as "${FATAL}"`);
+const FORM = `must be the register's bits in quotes, such as "${FATAL}"`;
+const register = z.string({ error: FORM }).regex(/^0x[0-9a-fA-F]{1,16}$/, FORM);
 
 /**
  * A machine check that QEMU's monitor puts into a bank of a vCPU: an uncorrected one raises #MC there (`broadcast`: on
