@@ -4,7 +4,7 @@ import { Fault, harnessFault } from '../model/fault.js';
 /** A kind of thing in the cache directory. `images/`, `kernels/`, `bundles/` and `tmp/` are below `cacheDir`. */
 export interface CachePlace {
   /** For messages: `the kernel cache "/home/me/.cache/crashpath"`. */
-  readonly kind: 'kernel' | 'image' | 'bundle';
+  readonly kind: 'kernel' | 'image' | 'bundle' | 'distribution';
   readonly cacheDir: string;
 }
 

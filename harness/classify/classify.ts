@@ -17,6 +17,7 @@ import { lastPlaces } from './last-places.js';
 import { neverPanickedCheck } from './never-panicked-check.js';
 import { preconditionCheck } from './precondition-check.js';
 import { resetCheck } from './reset-check.js';
+import { noSavedDumpCheck, openedDump, savedDumpCheck } from './saved-dump-check.js';
 import { scriptCheck } from './script-check.js';
 import { standingEvents } from './standing.js';
 import { suspicionCheck } from './suspicion-check.js';
@@ -34,10 +35,12 @@ const CHECKS: readonly Check[] = [
   scriptCheck,
   captureProofCheck,
   captureCheck,
+  savedDumpCheck,
   neverPanickedCheck,
   vmcoreCheck,
   capturePanicCheck,
   noCrashKernelCheck,
+  noSavedDumpCheck,
   resetCheck,
   noPanicCheck,
   suspicionCheck,
@@ -64,7 +67,7 @@ export function classify(recorded: readonly RunEvent[], plan: RunPlan): Verdict 
       break;
     }
   }
-  const phases = phasesOf(events, facts.verified);
+  const phases = phasesOf(events, facts.verified ?? openedDump(facts));
   // Every verdict that rests on the proofs about the state cites them.
   const places = lastPlaces(finding.word, events);
   const reports = crashReports(finding.word, events);

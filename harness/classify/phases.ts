@@ -59,7 +59,9 @@ const SIGNS: Partial<Record<Phase, (events: readonly RunEvent[]) => RunEvent | u
     first(events, 'jumped', (event) => event.place === 'jump' || event.place === 'after-jump'),
   purgatory: (events) => first(events, 'jumped', (event) => event.place === 'purgatory'),
   'capture-banner': (events) => first(events, 'capture-command-line'),
-  'capture-userspace': (events) => first(events, 'capture-hello', isCrashKernel),
+  'capture-userspace': (events) =>
+    first(events, 'capture-hello', isCrashKernel) ??
+    first(events, 'signature', ({ name, side }) => side === 'capture' && name === 'dump-started'),
 };
 
 /** The proofs that were not established; the last record of a proof counts. */

@@ -33,7 +33,11 @@ export function resultOf(
     captureKernelSha256: plan.captureKernel.sha256,
     accel: plan.accel.accel,
     ...(plan.accel.unproved === undefined ? {} : { accelUnproved: plan.accel.unproved }),
-    ...(plan.scenario.crashKernel === 'loaded' ? { loadSyscall: plan.loadSyscall } : {}),
+    // A distribution's kdump service chooses the system call.
+    ...(plan.scenario.crashKernel === 'loaded' && plan.distribution === undefined
+      ? { loadSyscall: plan.loadSyscall }
+      : {}),
+    ...(plan.distribution === undefined ? {} : { distribution: plan.distribution.spec }),
     ...repackedOf(plan),
     ...(plan.host === undefined ? {} : { host: plan.host }),
     ...(plan.machine.name === undefined ? {} : { machine: plan.machine.name }),

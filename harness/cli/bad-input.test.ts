@@ -105,6 +105,8 @@ t.test('words that do not exist', async (t) => {
       says: /--timeout-scale "0": it is not a number/,
     },
     { words: ['image'], says: /name an image command: build, list, show or rm/ },
+    { words: ['distribution'], says: /name a distribution command: build, list or rm/ },
+    { words: ['distribution', 'build'], says: /"crashpath distribution build": it needs an argument/ },
     { words: ['image', 'frob'], says: /there are build, list, show, rm/ },
     { words: ['run', '--no-jsn'], says: /"--no-jsn": .* did you mean --json\?/ },
     { words: ['list', '--josn=x'], says: /"--josn": .* did you mean --json\?/ },
@@ -379,6 +381,28 @@ t.test('kernels', async (t) => {
     {
       words: ['kernel', 'rm', '6.1.0-1-amd64'],
       says: /it is not in the cache; nearest: none, the cache is empty/,
+    },
+    { words: ['distribution', 'build', 'debian:21'], says: /"debian:21": .*did you mean "debian:12"\?/ },
+    {
+      words: ['distribution', 'rm', 'debian:12'],
+      says: /"debian:12": it is not in the cache; there is none/,
+    },
+    {
+      words: runWords(host, '--distribution', 'debian:12'),
+      says: /cannot use --kernel with --distribution "debian:12": it boots its own kernel on this host/,
+    },
+    {
+      words: [
+        'run',
+        'sysrq-task',
+        '--distribution',
+        'debian:12',
+        '--capture-append',
+        'x',
+        '--vmcore',
+        'nonce',
+      ],
+      says: /cannot use --capture-append --vmcore with --distribution/,
     },
     { words: ['image', 'show', 'abcd'], says: /cannot find images "abcd": no such key/ },
     { words: ['image', 'rm', '../x'], says: /cannot find images "\.\.\/x"/ },

@@ -9,6 +9,7 @@ import { COMPARE } from './words/compare.js';
 import { COMPLETION } from './words/completion-script.js';
 import { CRASHKERNEL_SIZE } from './words/crashkernel-size.js';
 import { DIFF } from './words/diff.js';
+import { DISTRIBUTION } from './words/distribution.js';
 import { DOCTOR } from './words/doctor.js';
 import { HISTORY } from './words/history.js';
 import { HUNT } from './words/hunt.js';
@@ -60,6 +61,7 @@ export function declareCommands<T>(yargs: Argv<T>): Argv<T> {
     .command(command(REPRO, async (argv) => (await import('./actions/repro.js')).repro(argv)))
     .command(group(KERNEL, declareKernelCommands))
     .command(group(IMAGE, declareImageCommands))
+    .command(group(DISTRIBUTION, declareDistributionCommands))
     .command(command(DOCTOR, async (argv) => (await import('./actions/check-host.js')).checkHost(argv)))
     .command(
       command(COMPLETION, async (argv) =>
@@ -91,6 +93,15 @@ function declareImageCommands(yargs: Argv): Argv {
     .command(command(list, async (argv) => (await images()).listPairs(argv)))
     .command(command(show, async (argv) => (await images()).showPair(argv)))
     .command(command(rm, async (argv) => (await images()).removePair(argv)));
+}
+
+function declareDistributionCommands(yargs: Argv): Argv {
+  const { build, list, rm } = DISTRIBUTION.commands;
+  const distributions = () => import('./actions/distributions.js');
+  return yargs
+    .command(command(build, async (argv) => (await distributions()).buildOne(argv)))
+    .command(command(list, async (argv) => (await distributions()).printDistributions(argv)))
+    .command(command(rm, async (argv) => (await distributions()).removeOne(argv)));
 }
 
 /** A command with its action; a number that the action returns is the exit code. */

@@ -65,7 +65,7 @@ t.test('the help of crashpath names all commands, exit codes and variables', asy
   for (const name of Object.keys(COMMANDS)) t.match(stdout, new RegExp(`^  crashpath ${name}\\b`, 'm'));
   t.match(stdout, /0 all as expected, 1 an unexpected verdict, 2 only void, 3 harness error, 64 usage/);
   t.match(stdout, /CRASHPATH_CACHE .*CRASHPATH_QEMU .*NO_COLOR/);
-  t.strictSame(GROUP_NAMES, ['kernel', 'image']);
+  t.strictSame(GROUP_NAMES, ['kernel', 'image', 'distribution']);
 });
 
 t.test('messages do not follow the language of the host', async (t) => {

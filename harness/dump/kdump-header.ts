@@ -110,6 +110,17 @@ export function kdumpPlaces(head: Buffer): Pick<KdumpHeader, 'notes' | 'info'> {
   };
 }
 
+/** The names in a dump's header: makedumpfile puts the crashed kernel's init_uts_ns there. Other characters are left out. */
+export function namesOf(head: Buffer): { readonly nodename?: string; readonly release?: string } {
+  const word = (index: number) => {
+    const at = HEADER.utsname + index * WORD_BYTES;
+    const text = head.toString('latin1', at, at + WORD_BYTES).split('\0', 1)[0] ?? '';
+    return /^[!-~]{1,64}$/.test(text) ? text : undefined;
+  };
+  const [nodename, release] = [word(1), word(2)];
+  return { ...(nodename === undefined ? {} : { nodename }), ...(release === undefined ? {} : { release }) };
+}
+
 /** A write into a file. */
 export interface Patch {
   readonly offset: number;

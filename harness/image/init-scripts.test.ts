@@ -10,6 +10,7 @@ const SCRIPTS = [
   'images/init/exercise.sh',
   'images/init/production',
   'images/init/capture',
+  'images/init/distribution',
   'images/lab/init',
   'images/lab/host',
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AutopsySchema } from './autopsy.js';
+import { SavedDumpFactSchema } from './distribution.js';
 import { PLACES } from './place.js';
 import { BootReasonSchema } from './start.js';
 import { TracedFactSchema, WalkedFactSchema } from './instruction-trace.js';
@@ -236,8 +237,8 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
   /** A dump of the crashed memory is in the run directory, or why there is none. */
   z.object({
     fact: z.literal('vmcore-kept'),
-    /** Who wrote it: the capture kernel's makedumpfile, or QEMU, from outside. */
-    source: z.enum(['capture-kernel', 'outside']),
+    /** Who wrote it: the capture kernel's makedumpfile, a distribution's kdump service, or QEMU, from outside. */
+    source: z.enum(['capture-kernel', 'distribution', 'outside']),
     file: z.string(),
     format: z.literal('kdump-compressed'),
     bytes: z.number(),
@@ -250,6 +251,7 @@ export const HostFactSchema = z.discriminatedUnion('fact', [
     why: z.string().optional(),
   }),
   z.object({ fact: z.literal('vmcore-not-kept'), why: z.string() }),
+  SavedDumpFactSchema,
   /** The dead guest stays up after the run, in the care of its supervisor; or why it does not. */
   z.object({
     fact: z.literal('guest-kept'),

@@ -63,11 +63,13 @@ export const RunResultSchema = z.object({
   lastPhase: z.enum(PHASES).nullable(),
   phases: z.array(PhaseReachedSchema),
   evidence: z.array(EvidenceSchema),
+  /** What the guest booted; absent: crashpath's own images. */
+  distribution: z.string().max(64).optional(),
   /** The dump that is kept, or why there is none; absent when none was asked for, or the run's is not kept. */
   vmcore: z
     .union([
       z.object({
-        source: z.enum(['capture-kernel', 'outside']),
+        source: z.enum(['capture-kernel', 'distribution', 'outside']),
         file: z.string(),
         format: z.string(),
         bytes: z.number(),

@@ -64,11 +64,14 @@ export function commandLines(
   {
     profile: chosen,
     dumpWords = [],
+    rootWords,
     vmcore,
     ...choices
   }: KernelChoices &
     Pick<MachineChoices, 'profile'> & {
       readonly dumpWords?: readonly string[] | undefined;
+      /** Of a distribution, whose kdump service makes the capture kernel's command line by itself. */
+      readonly rootWords?: readonly string[] | undefined;
       readonly vmcore: VmcoreReading;
     },
   accel: 'kvm' | 'tcg',
@@ -93,10 +96,13 @@ export function commandLines(
   const exercise = capture === undefined ? [] : [`crashpath.exercise=${capture.exercise}`];
   return {
     append: mergeWords([
-      [CONSOLE, `crashkernel=${GUEST_DEFAULTS.crashkernel}`],
+      [...(rootWords ?? []), CONSOLE, `crashkernel=${GUEST_DEFAULTS.crashkernel}`],
       ...layers.map(({ crashkernel = '', append }) => [...crashkernelWords(crashkernel), ...wordsOf(append)]),
     ]),
-    captureAppend: captureLine(layers, [...readingWords(vmcore), ...exercise, ...dumpWords]),
+    captureAppend:
+      rootWords === undefined
+        ? captureLine(layers, [...readingWords(vmcore), ...exercise, ...dumpWords])
+        : '',
   };
 }
 

@@ -16,9 +16,14 @@ export interface GuestSpec {
   readonly nic?: Nic | undefined;
   /** The qtest channel, for interrupts from outside the guest; false unless the scenario needs it. */
   readonly qtest: boolean;
+  /** The guest boots from the disk of a distribution; absent: from its initramfs alone. */
+  readonly systemDisk?: boolean | undefined;
   /** A disk on which the capture kernel writes its dump; absent: none. */
   readonly vmcoreDisk?: boolean | undefined;
 }
+
+/** The disk of a run's distribution, in the run directory. */
+export const SYSTEM_DISK = 'system.disk';
 
 /** The name of a run's guest, the argument of `-name`. */
 export function guestName(runId: string): string {

@@ -1,4 +1,5 @@
 import { usageFault } from '../model/fault.js';
+import type { Distribution } from '../model/distribution.js';
 import type { Kernel } from '../model/kernel.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { contradictionOf, needsOf } from '../trigger/triggers.js';
@@ -15,6 +16,7 @@ import {
 } from './guest-defaults.js';
 import { keyOf, wordsOf } from './command-line.js';
 import { crashkernelWords } from './crashkernel.js';
+import { distributionLimits, requireDistributable, ROOT_WORDS } from './distribution-guest.js';
 import { commandLines, type KernelChoices, requireChoices } from './guest-command-lines.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
 import { keptVmcore } from './kept-vmcore.js';
@@ -37,6 +39,8 @@ export interface Resources {
   readonly captureKernel: Kernel;
   /** What is started in their place; undefined: nothing is. */
   readonly repacked?: RunPlan['repacked'];
+  /** What the guest boots; undefined: crashpath's own images. */
+  readonly distribution?: Distribution | undefined;
   /** The name of the host that runs the guest; undefined for this one. */
   readonly host?: string | undefined;
   readonly accel: {
@@ -79,6 +83,8 @@ export function makePlan(
   const { accel, unproved } = resources.accel;
   requireChoices(scenario, choices);
   const machine = chooseMachine(scenario, choices, accel);
+  const { distribution } = resources;
+  if (distribution !== undefined) requireDistributable(scenario, machine.type);
   requireDirectable(scenario, resources.kernel);
   const contradiction = contradictionOf(scenario.trigger, { ...scenario, cpus: machine.cpus });
   if (contradiction !== undefined) {
@@ -96,8 +102,20 @@ export function makePlan(
   const vmcore = choices.vmcore ?? scenario.vmcore ?? VMCORE_READS[0];
   const kept = keptVmcore(choices.keepVmcore, { scenario, machine, ...resources });
   const words =
-    choices.commandLines ?? commandLines(scenario, { ...choices, vmcore, dumpWords: kept?.words }, accel);
+    choices.commandLines ??
+    commandLines(
+      scenario,
+      { ...choices, vmcore, dumpWords: kept?.words, rootWords: distribution && ROOT_WORDS },
+      accel,
+    );
   const { append, captureAppend } = words;
+  // A KVM that is not shown to be faster than TCG has the deadlines of TCG.
+  const limits = limitsFor(unproved === undefined ? accel : 'tcg', {
+    scale: choices.timeoutScale ?? 1,
+    watchMs: scenario.watchMs,
+    readMiB: vmcore === 'nonce' ? 0 : machine.memoryMiB,
+    dumpMs: kept?.dumpMs,
+  });
   return {
     schema: STORE_SCHEMA,
     ...identity,
@@ -105,6 +123,7 @@ export function makePlan(
     kernel: resources.kernel,
     captureKernel: resources.captureKernel,
     ...(resources.repacked === undefined ? {} : { repacked: resources.repacked }),
+    ...(distribution === undefined ? {} : { distribution }),
     ...(resources.host === undefined ? {} : { host: resources.host }),
     accel: resources.accel,
     machine,
@@ -112,13 +131,7 @@ export function makePlan(
     captureAppend,
     loadSyscall,
     modules: scenario.guest.modules ?? [],
-    // A KVM that is not shown to be faster than TCG has the deadlines of TCG.
-    limits: limitsFor(unproved === undefined ? accel : 'tcg', {
-      scale: choices.timeoutScale ?? 1,
-      watchMs: scenario.watchMs,
-      readMiB: vmcore === 'nonce' ? 0 : machine.memoryMiB,
-      dumpMs: kept?.dumpMs,
-    }),
+    limits: distribution === undefined ? limits : distributionLimits(limits),
     timeoutScale: choices.timeoutScale ?? 1,
     ...(kept === undefined ? {} : { keepVmcore: kept.plan }),
     ...(choices.keepFailed === undefined ? {} : { keepFailed: keptGuests(choices, resources.host) }),
@@ -138,6 +151,7 @@ export function makePlan(
         nic: scenario.guest.nic,
         qtest: needsQtest(scenario, accel),
         vmcoreDisk: kept?.plan.diskMiB !== undefined,
+        systemDisk: distribution !== undefined,
       }),
     },
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CellSchema } from '../model/cell.js';
+import { DistributionSchema } from '../model/distribution.js';
 import { LimitsSchema } from '../model/limits.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
@@ -44,6 +45,8 @@ export const RunPlanSchema = z.object({
   captureKernel: KernelSchema,
   /** The kernels that `--repack` replaced; absent: none. */
   repacked: z.object({ first: RepackedSchema.optional(), capture: RepackedSchema.optional() }).optional(),
+  /** The guest is this distribution; absent: crashpath's own images. */
+  distribution: DistributionSchema.optional(),
   /** The host that runs it, as the caller named it; absent for this one. */
   host: z.string().max(300).optional(),
   accel: z.object({

@@ -60,9 +60,22 @@ function machineOf({ machine }: RunPlan, accel: 'kvm' | 'tcg'): MachineChoices {
 }
 
 /** Throws a usage fault for a guest that is not one, or that uses a file of the host that ran it. */
-export function requireGuest({ machine, append, captureAppend, scenario, keepVmcore }: RunPlan): void {
+export function requireGuest({
+  machine,
+  append,
+  captureAppend,
+  scenario,
+  keepVmcore,
+  distribution,
+}: RunPlan): void {
   const refuse = (what: string, value: string, why: string) =>
     usageFault(`cannot make the guest again with ${what} "${escapeHostText(value.slice(0, 80))}": ${why}`);
+  if (distribution !== undefined)
+    throw refuse(
+      'distribution',
+      distribution.spec,
+      'its disk is not part of the run; run it with --distribution there',
+    );
   for (const [what, text] of [
     ['the machine', machine.type],
     ['the CPU model', machine.cpuModel],

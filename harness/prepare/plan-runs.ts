@@ -6,6 +6,7 @@ import {
 } from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
+import type { Distribution } from '../model/distribution.js';
 import { escapeHostText } from '../model/escape.js';
 import { Fault, usageFault } from '../model/fault.js';
 import type { RunPlan } from '../plan/run-plan.js';
@@ -46,6 +47,8 @@ export interface GuestsChoices {
   readonly repack?: Repack | undefined;
   /** How much of /proc/vmcore the capture kernels read; the scenario's choice when absent. */
   readonly vmcore?: VmcoreReading | undefined;
+  /** What the guests boot, with its own kernel; crashpath's own images when absent. */
+  readonly distribution?: Distribution | undefined;
   /** Of which runs a dump is kept; of none when absent. */
   readonly keepVmcore?: KeepVmcore | undefined;
   /** How many guests of failed runs stay up; none when absent. */
@@ -126,7 +129,13 @@ export async function planTrialsOnHosts(
     };
     return fit.map((run, index) =>
       planOne(run, choices, {
-        resources: { ...run.kernels, repacked: repacks.get(run.cell), ...there, initrd: initrdOf(run.cell) },
+        resources: {
+          ...run.kernels,
+          repacked: repacks.get(run.cell),
+          distribution: choices.distribution,
+          ...there,
+          initrd: initrdOf(run.cell),
+        },
         identity: identities[index] ?? unchosen(),
       }),
     );
@@ -143,6 +152,8 @@ export async function planTrialsOnHosts(
   for (const [{ there }, { accel, reason }] of accelerators) {
     onProgress?.(`${there === undefined ? '' : `${there.name}: `}accelerator: ${accel}. ${reason}`);
   }
+  const { distribution } = choices;
+  if (distribution !== undefined) return hosts.map((host) => planAll(host, () => distribution.initrd));
   const images = new Map<PlannedCell, string>();
   for (const cell of cells) {
     const keepsVmcore = choices.keepVmcore !== undefined && cell.scenario.crashKernel === 'loaded';

@@ -30,10 +30,11 @@ export function vmcoreText({ vmcore }: Pick<RunResult, 'vmcore'>): string | unde
   if (vmcore === undefined) return undefined;
   if ('missing' in vmcore) return `none: ${safeSentence(vmcore.missing)}`;
   const { source, file, format, bytes, pages, level, vmcoreinfo, why } = vmcore;
-  const whose =
-    source === 'capture-kernel'
-      ? `written by the capture kernel, makedumpfile -d ${level}`
-      : 'of the whole machine, written by QEMU from outside';
+  const whose = {
+    'capture-kernel': `written by the capture kernel, makedumpfile -d ${level}`,
+    distribution: `written by the distribution, makedumpfile -d ${level}`,
+    outside: 'of the whole machine, written by QEMU from outside',
+  }[source];
   const size = `${(bytes / MIB).toFixed(1)} MiB for ${Math.round((pages * PAGE_BYTES) / MIB)} MiB of memory`;
   return [
     `${safeName(file)}: ${safeName(format)}, ${size}; ${whose}`,

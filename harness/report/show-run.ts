@@ -86,6 +86,7 @@ function header(
       ['scenario', `${safeName(scenario.name)}: ${safeSentence(scenario.summary)}`],
       ['kernel', kernelText(kernel)],
       ['capture', captureKernel.sha256 === kernel.sha256 ? 'the same kernel' : kernelText(captureKernel)],
+      ...optional('boots', distributionText(plan)),
       ...(scenario.crashKernel === 'loaded' ? [['loading', loadingText(plan)] as const] : []),
       ...optional('repacked', repackText(plan)),
       ['accel', `${accel.accel}: ${safeSentence(accel.reason)}`],
@@ -107,9 +108,22 @@ function kernelText({ label, spec, sha256 }: RunPlan['kernel']): string {
 }
 
 /** How the crash kernel is loaded, and its command line, to which kexec or the kernel adds. */
-function loadingText({ loadSyscall, captureAppend }: Pick<RunPlan, 'loadSyscall' | 'captureAppend'>): string {
+function loadingText({
+  loadSyscall,
+  captureAppend,
+  distribution,
+}: Pick<RunPlan, 'loadSyscall' | 'captureAppend' | 'distribution'>): string {
+  if (distribution !== undefined) return "by the distribution's kdump service, with its own command line";
   const option = loadSyscall === 'kexec_load' ? '-c' : '-s';
   return `${loadSyscall} (kexec ${option}), command line: ${escapeHostText(captureAppend)}`;
+}
+
+/** The distribution that the guest boots, with the packages that decide its dump. */
+function distributionText({ distribution }: Pick<RunPlan, 'distribution'>): string | undefined {
+  if (distribution === undefined) return undefined;
+  const { spec, key, packages } = distribution;
+  const versions = Object.entries(packages).map(([name, version]) => safeName(`${name} ${version}`));
+  return `${safeName(spec)} (${safeName(key)}): ${versions.join(', ')}`;
 }
 
 /** The kernels that decompress fast, and how they are proved to be the same. */

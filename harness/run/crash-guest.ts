@@ -1,11 +1,12 @@
 import { reportProofs } from '../classify/report-proofs.js';
+import type { RunEvent } from '../model/event.js';
 import type { OpenQuestion } from '../proof/proof.js';
 import type { CaptureProof, ScenarioProof } from '../proof/proofs.js';
 import { armTrigger, type Trigger } from '../trigger/triggers.js';
 import { type ChoreographyRun, type DebugSession, choreograph } from './choreograph.js';
 import { compareMemory } from './compare-memory.js';
 import { type ExaminationNeeds, examineSuspicions } from './examine-guest.js';
-import { followGuest } from './follow-guest.js';
+import { followGuest, type OwnEnd } from './follow-guest.js';
 import type { Guest } from './guest.js';
 import type { KnownSymbols } from './known-symbols.js';
 import { type MemoryAtJump, sumMemoryAtJump } from './memory-at-jump.js';
@@ -17,6 +18,8 @@ import { triggerTarget } from './trigger-target.js';
 
 /** How a guest is crashed, and the proofs about the crash. */
 export interface Crash {
+  /** How a capture ends; see followGuest(). */
+  readonly ownEnd: OwnEnd;
   readonly trigger: Trigger;
   /** Only the proofs from the console's report are judged here. */
   readonly prove: readonly ScenarioProof[];
@@ -65,7 +68,7 @@ export async function crashGuest(
     afterwards(sumMemoryAtJump(guest, { memoryMiB: crash.memoryMiB, into: atJump, signal }));
     const stopExamining = examineSuspicions(guest, { ...crash.hardware, known, session, accel: how.accel });
     try {
-      await followGuest(guest, openQuestions);
+      await followGuest(guest, openQuestions, crash.ownEnd);
     } finally {
       await stopExamining();
       await lastReport(guest);
@@ -73,11 +76,19 @@ export async function crashGuest(
     }
   } finally {
     await lastReport(guest);
-    await postMortem(guest, { known, session, ...how });
+    // A distribution resets its machine at the end of a capture, which is nothing to explain.
+    if (!hasEnded(crash, guest)) await postMortem(guest, { known, session, ...how });
     await recordInits(guest, { asked: crash.proveCapture.some((proof) => 'inits' in proof) });
     // The console is complete only now, and what it did not show was read from memory.
     for (const fact of reportProofs(crash, watch.events)) watch.fact(fact);
   }
+}
+
+/** Whether a distribution's capture kernel came up and ended its machine. */
+function hasEnded({ ownEnd }: Crash, { watch: { events } }: Guest): boolean {
+  const entered = events.findIndex(({ type }) => type === 'capture-command-line');
+  const isEnd = (event: RunEvent) => event.type === 'shutdown' && event.byGuest;
+  return ownEnd === 'shutdown' && entered >= 0 && events.slice(entered).some(isEnd);
 }
 
 async function fire(

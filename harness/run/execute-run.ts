@@ -1,3 +1,5 @@
+import { makeRunDisk, removeRunDisk } from '../distribution/run-disk.js';
+import { savedDump } from '../distribution/saved-dump.js';
 import { classify } from '../classify/classify.js';
 import { resultOf } from '../classify/result.js';
 import { HOST_CLOCK } from '../host/clock.js';
@@ -19,7 +21,7 @@ import { kernelSymbols, requireCachedSymbols } from './kernel-symbols.js';
 import { keepWhatIsLeft } from './keep-what-is-left.js';
 import { knownSymbols } from './known-symbols.js';
 import type { MachineOpener } from './machine-opener.js';
-import { bootGuest, markClone, prepareGuest } from './prepare-guest.js';
+import { askKdumpService, bootGuest, markClone, prepareGuest } from './prepare-guest.js';
 import { RunEnded } from './event-waits.js';
 import { RunWatch } from './run-watch.js';
 import { SourceBank } from './source-bank.js';
@@ -118,6 +120,13 @@ async function runGuest(
       scenario.guest.nic !== undefined || scenario.prepare.some((step) => 'script' in step);
     if (!loadsModules) await requireCachedSymbols(wanted, watch);
     const origin = template === undefined ? undefined : ({ kind: 'clone', ...template } as const);
+    const { distribution } = plan;
+    if (distribution !== undefined) {
+      undo.push(() => removeRunDisk(directory));
+      await makeRunDisk(distribution, directory);
+      // After the machine is closed: nobody writes to its disk then.
+      undo.push(() => findSavedDump(plan, { watch, directory }));
+    }
     const machine = await open(plan, { directory, log: watch, origin });
     undo.push(() => machine.close());
     const guest = new Guest(machine, watch, { lastId: template?.lastId });
@@ -147,6 +156,7 @@ async function runGuest(
       const crashKernel = isArmed ? { nonce, append, loadSyscall, firstAppend } : undefined;
       await bootGuest(guest, { release: kernel.release, crashKernel }, { questions, symbols: known });
     } else await markClone(guest, { nonce, firstAppend, isArmed });
+    if (distribution !== undefined) await askKdumpService(guest);
     const openQuestions = await prepareGuest(guest, scenario.prepare, {
       questions,
       sources,
@@ -160,6 +170,7 @@ async function runGuest(
     await crashGuest(
       guest,
       {
+        ownEnd: distribution === undefined ? 'report' : 'shutdown',
         trigger,
         prove,
         proveCapture: scenario.proveCapture,
@@ -182,7 +193,8 @@ async function runGuest(
         openQuestions,
         known,
         accel: plan.accel.accel,
-        mayBeSilent: maySilence(plan.captureAppend),
+        // The kdump service passes the first kernel's words on.
+        mayBeSilent: maySilence(distribution === undefined ? plan.captureAppend : plan.append),
         signal,
         takesFiveLevels: known.sameImage || (await hasFiveLevels(captureKernel.bzImage)) === true,
         afterwards: (work) => undo.push(() => work),
@@ -200,6 +212,15 @@ async function runGuest(
       }
     }
   }
+}
+
+/** Looks for the dump of a distribution that was fired; one that was not has none of this run. */
+async function findSavedDump(
+  { machine: { memoryMiB }, nonce }: Pick<RunPlan, 'machine' | 'nonce'>,
+  { watch, directory }: Pick<RunResources, 'watch' | 'directory'>,
+): Promise<void> {
+  if (!watch.events.some(({ type }) => type === 'firing' || type === 'panic')) return;
+  for (const fact of await savedDump({ directory, memoryMiB, nonce })) watch.fact(fact);
 }
 
 /** The end of the recording, as if it were now. */

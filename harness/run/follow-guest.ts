@@ -11,11 +11,18 @@ const CAPTURE_PROOFS = ['jumped', 'capture-hello'] as const;
 const AFTER_MARK_MS = 2_000;
 const LOOK_EVERY_MS = 500;
 
+/** How a capture ends: crashpath's own image reports first, a distribution only resets its machine. */
+export type OwnEnd = 'report' | 'shutdown';
+
 /**
  * Follows a guest after firing, rung by rung, each within its deadline, and ends the run. With a guest that lives on, it
  * completes the proofs that need a second reading.
  */
-export async function followGuest(guest: Guest, openQuestions: readonly OpenQuestion[]): Promise<void> {
+export async function followGuest(
+  guest: Guest,
+  openQuestions: readonly OpenQuestion[],
+  ownEnd: OwnEnd = 'report',
+): Promise<void> {
   const { watch, shell } = guest;
   const livesOn = async () => {
     for (const question of openQuestions) watch.fact({ fact: 'proof', ...(await question.lookAgain()) });
@@ -38,6 +45,15 @@ export async function followGuest(guest: Guest, openQuestions: readonly OpenQues
   });
   const asking = answersAfterPanic(guest, stands).then((answered) => (answered ? livesOn() : undefined));
   await Promise.race([crossing, asking.then(() => crossing)]);
+  if (ownEnd === 'shutdown') {
+    await watch.waitFor('shutdown', () => true, {
+      what: "the distribution's dump and reset",
+      within: 'captureBootMs',
+      whileProgress: true,
+    });
+    watch.end('the distribution has ended its machine');
+    return;
+  }
   await watch.waitFor('capture-hello', () => true, {
     what: "the capture kernel's boot",
     within: 'captureBootMs',

@@ -1,5 +1,6 @@
 import { type CrashLoad, writeFileScript } from '../guest/control.js';
 import { renamed } from '../classify/renamed.js';
+import { escapeGuestText } from '../model/escape.js';
 import { judgeReservation } from '../plan/reservation.js';
 import type { Preparation } from '../plan/scenario.js';
 import type { OpenQuestion } from '../proof/proof.js';
@@ -82,6 +83,23 @@ export async function prepareGuest(
   if (renamed(watch.events) !== undefined) watch.stop('the preparation changed the host name');
   await sources.start();
   return questions.askScenario();
+}
+
+/** What distributions say of their loaded crash kernel: kdump-tools and kdump-utils. */
+const ASK_SERVICE =
+  'if command -v kdump-config >/dev/null; then kdump-config show; else kdumpctl status; fi 2>&1';
+/** kdump-tools 1:1.8.1, kdump_show(); kdump-utils 1.0, kdumpctl, status(). */
+const IS_READY = /current state: +ready to kdump|Kdump is operational/;
+
+/** That the distribution's own service says that its crash kernel is loaded; its words are the evidence. */
+export async function askKdumpService({ watch, shell }: Guest): Promise<void> {
+  const what = "the distribution's kdump service is ready";
+  const { output } = await shell.run(ASK_SERVICE, what);
+  const said = output
+    .split('\n')
+    .map((line) => line.trim().replace(/\s+/g, ' '))
+    .filter((line) => line !== '');
+  watch.require({ what, proved: IS_READY.test(output), saw: escapeGuestText(said.join(' | '), 1000) });
 }
 
 /** Lines of a failed preparation's output that are kept: the last ones, where a shell complains. */

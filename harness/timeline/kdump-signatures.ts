@@ -18,6 +18,16 @@ function programMessage(message: string): RegExp {
  */
 export const SERVICE_SIGNATURES: readonly Signature[] = [
   {
+    name: 'dump-started',
+    pattern: programMessage(
+      String.raw`running makedumpfile \S.{0,256} /proc/vmcore(?!\S)|saving vmcore\s*$|Copying data {1,40}: \[`,
+    ),
+    side: 'capture',
+    degrades: false,
+    source:
+      'kdump-tools 1:1.8.1, kdump-config, kdump_save_core(); kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs(); makedumpfile 1.7.2, print_info.c, print_progress()',
+  },
+  {
     name: 'dump-saved',
     pattern: programMessage(
       String.raw`saving vmcore complete|(?:kdump-tools: )?saved vmcore in \S+|The dumpfile is saved to (?!STDOUT|\S{0,512}-incomplete\.)\S{1,512}\.`,

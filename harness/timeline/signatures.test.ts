@@ -215,6 +215,20 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
     hits: ['check access for rdinit=/nope failed: -2, ignoring'],
     misses: ['check access for rdinit=/nope', 'x: check access for rdinit=/nope failed: -2, ignoring'],
   },
+  'dump-started': {
+    hits: [
+      '[  165.811832] kdump-tools[219]: running makedumpfile -F -c -d 31 /proc/vmcore | compress > /var/crash/202611281020/dump-incomplete.',
+      'kdump[644]: saving vmcore',
+      'kdump.sh[297]: kdump: saving vmcore',
+      'Copying data                                      : [ 12.3 %] /          eta: 3s',
+    ],
+    misses: [
+      'kdump-tools[219]: running makedumpfile --dump-dmesg /proc/vmcores',
+      'kdump[642]: saving vmcore-dmesg.txt to /sysroot/var/crash/1',
+      'systemd[1]: kdump[3]: saving vmcore',
+      'rsync: Copying data : [',
+    ],
+  },
   'dump-saved': {
     hits: [
       'kdump: saving vmcore complete',
@@ -230,7 +244,6 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       'kdump.sh[224]: The dumpfile is saved to /sysroot/var/crash/1//vmcore-incomplete.',
       'The dmesg log is saved to /mnt/dmesg.txt.',
       'kdump[642]: saving vmcore-dmesg.txt complete',
-      'kdump[644]: saving vmcore',
       'kdump-tools[747]:  * kdump-tools: saved dmesg content in /var/crash/1',
       'systemd[1]: kdump[3]: saving vmcore complete',
     ],

@@ -26,7 +26,7 @@ const LAYERS = [
   ['host', 'qemu/socket', 'cache'],
   ['qemu/qmp', 'qemu/gdbstub', 'qemu/qtest'],
   ['image', 'guest', 'kernel', 'store', 'ssh', 'machine/sources', 'kept'],
-  ['autopsy', 'history', 'bundle'],
+  ['autopsy', 'history', 'bundle', 'distribution'],
   ['choreo'],
   ['run'],
   ['machine/qemu', 'machine/recorded', 'machine/foreign'],

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { readBegun } from '../../campaign/read-begun.js';
 import { remainingPlans } from '../../campaign/resume.js';
+import { type BuiltDistribution, buildDistribution, requireOpeners } from '../../distribution/build.js';
 import { usageFault } from '../../model/fault.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { inRounds } from '../../plan/campaign-cells.js';
@@ -14,7 +15,13 @@ import { withCampaignLock } from '../../store/campaign-lock.js';
 import { countOf } from '../../report/words.js';
 import { prepareOptions, say, SHIPPED } from '../context.js';
 import { requireKeptHere } from '../words/guest-options.js';
-import { fixedByCampaign, fixedByFile, MOST_UNTIL_HANG, type RunArguments } from '../words/run.js';
+import {
+  fixedByCampaign,
+  fixedByFile,
+  MOST_UNTIL_HANG,
+  requireObeyedByDistribution,
+  type RunArguments,
+} from '../words/run.js';
 import {
   beginCampaign,
   freshCampaignName,
@@ -35,6 +42,7 @@ export async function runScenarios(argv: RunArguments): Promise<number> {
 
 async function fresh(argv: RunArguments): Promise<number> {
   requireKeptHere(argv);
+  requireObeyedByDistribution(argv);
   const file = argv.campaign === undefined ? undefined : await fileOf(argv, argv.campaign);
   const name = argv.name ?? freshCampaignName(new Date(), file?.name);
   if (argv.host.length > 0) return freshOnHosts(argv, { file, name });
@@ -46,7 +54,7 @@ async function fresh(argv: RunArguments): Promise<number> {
   });
   return withCampaignLock(directory, async () =>
     (await running()).runAndReport(directory, plans, {
-      ...{ json: argv.json, clones: argv.clone && file?.clone !== false, until, campaign: plans },
+      ...{ json: argv.json, clones: clonesIn(argv, plans) && file?.clone !== false, until, campaign: plans },
       ...(await jobsHere(argv.jobs ?? file?.jobs, plans, say)),
     }),
   );
@@ -144,22 +152,42 @@ async function plansOf(
   const options = { ...prepareOptions(), campaign, hosts };
   if (file !== undefined) {
     const repack = argv.repack ?? file.repack;
-    return planTrialsOnHosts(inRounds(file.cells), { ...argv, repack }, options);
+    return planTrialsOnHosts(inRounds(file.cells), { ...argv, repack, distribution: undefined }, options);
   }
   requireScenario(argv.scenario);
-  requireKernel(argv);
+  const distribution = await distributionOf(argv, options);
+  requireKernel(argv, distribution);
+  const kernel = distribution === undefined ? argv.kernel : [distribution.directory];
   const repeat = argv.repeat ?? (argv.untilHang === undefined ? undefined : MOST_UNTIL_HANG);
-  const trials = await trialsOf({ ...argv, repeat }, options);
+  const trials = await trialsOf({ ...argv, kernel, repeat }, options);
   // One of each before the second of any: what changes on the host meanwhile changes for all of them.
   return planTrialsOnHosts(
     trials.toSorted((one, other) => one.trial - other.trial),
-    argv,
+    { ...argv, distribution },
     options,
   );
 }
 
-function requireKernel({ scenario, kernel }: RunArguments): void {
-  if (kernel.length > 0) return;
+/** A state that is saved has no disk: a distribution boots in each run. */
+function clonesIn({ clone }: Pick<RunArguments, 'clone'>, plans: readonly RunPlan[]): boolean {
+  return clone && plans.every(({ distribution }) => distribution === undefined);
+}
+
+/** The distribution of `--distribution`, built or from the cache, once it is known that its dump can be opened here. */
+async function distributionOf(
+  { distribution: spec }: RunArguments,
+  options: Parameters<typeof buildDistribution>[1],
+): Promise<BuiltDistribution | undefined> {
+  if (spec === undefined) return undefined;
+  await requireOpeners();
+  return await buildDistribution(spec, options);
+}
+
+function requireKernel(
+  { scenario, kernel }: RunArguments,
+  distribution: BuiltDistribution | undefined,
+): void {
+  if (kernel.length > 0 || distribution !== undefined) return;
   throw usageFault(
     `cannot run "${scenario.join(' ')}": no kernel is given; give --kernel, e.g. --kernel debian:6.1`,
   );
@@ -211,7 +239,7 @@ async function carryOn(
   say(`${campaign.name}: ${plans.length} of ${campaign.plans.length} runs left`);
   const given = argv.jobs ?? campaign.file?.jobs;
   const { hosts, until } = campaign;
-  const clones = argv.clone && campaign.file?.clone !== false;
+  const clones = clonesIn(argv, plans) && campaign.file?.clone !== false;
   const common = { json: argv.json, clones, until, campaign: campaign.plans, earlier };
   const { runAndReport, hostPool } = await running();
   if (hosts === undefined) {

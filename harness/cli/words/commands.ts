@@ -8,6 +8,7 @@ import { COMPLETION } from './completion-script.js';
 import { COMPARE } from './compare.js';
 import { CRASHKERNEL_SIZE } from './crashkernel-size.js';
 import { DIFF } from './diff.js';
+import { DISTRIBUTION } from './distribution.js';
 import { DOCTOR } from './doctor.js';
 import { HISTORY } from './history.js';
 import { HUNT } from './hunt.js';
@@ -23,7 +24,11 @@ import { CLASSIFY, SHOW } from './stored-run.js';
 import { READ } from './read.js';
 import { SWEEP } from './sweep.js';
 
-const GROUPS: Readonly<Record<string, GroupWords>> = { kernel: KERNEL, image: IMAGE };
+const GROUPS: Readonly<Record<string, GroupWords>> = {
+  kernel: KERNEL,
+  image: IMAGE,
+  distribution: DISTRIBUTION,
+};
 
 /** All commands by name, in the order of the help; those that only hold others have no words. */
 export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
@@ -49,6 +54,7 @@ export const COMMANDS: Readonly<Record<string, CommandWords | undefined>> = {
   repro: REPRO,
   kernel: undefined,
   image: undefined,
+  distribution: undefined,
   doctor: DOCTOR,
   completion: COMPLETION,
 };

@@ -1,4 +1,5 @@
 import type { Argv, ArgumentsCamelCase } from 'yargs';
+import { usageFault } from '../../model/fault.js';
 import type { WordsOf } from './command-words.js';
 import { fixedWithDefault, GUEST_PLAN_OPTIONS, type GuestOptions, guestOptions } from './guest-options.js';
 import { nonEmpty, wholeNumber } from './option-values.js';
@@ -15,6 +16,7 @@ import {
 /** Options of `crashpath run` as they are spelled; yargs hands them over in camelCase as well. */
 export interface RunOptions extends Omit<GuestOptions, 'jobs'>, JobsOption, CampaignOptions {
   campaign: string | undefined;
+  distribution: string | undefined;
   scenario: string[];
   kernel: string[];
   repeat: number | undefined;
@@ -37,6 +39,7 @@ export const RUN = {
 /** Options that decide the runs; a resumed campaign keeps those of its start. */
 const PLAN_OPTIONS = [
   'campaign',
+  'distribution',
   ...GUEST_PLAN_OPTIONS,
   'repeat',
   'until-hang',
@@ -61,9 +64,33 @@ const BESIDE_A_FILE: readonly string[] = [
 
 /** Names of the given options that contradict a campaign file, which describes its guests itself. Pure. */
 export function fixedByFile(argv: RunArguments): string[] {
-  return givenAmong(
-    argv,
-    GUEST_PLAN_OPTIONS.filter((option) => !BESIDE_A_FILE.includes(option)),
+  return givenAmong(argv, [
+    'distribution',
+    ...GUEST_PLAN_OPTIONS.filter((option) => !BESIDE_A_FILE.includes(option)),
+  ]);
+}
+
+/** Options about what a distribution decides by itself: its kernel, its crash kernel, and how its dump is made. */
+const DECIDED_BY_DISTRIBUTION = [
+  'kernel',
+  'capture-kernel',
+  'capture-append',
+  'capture-cmdline',
+  'load-syscall',
+  'repack',
+  'vmcore',
+  'keep-vmcore',
+  'keep-failed',
+  'keep-minutes',
+  'host',
+] as const satisfies readonly (keyof RunOptions)[];
+
+/** Throws a usage fault for options that a distribution's guest would not obey. Pure. */
+export function requireObeyedByDistribution(argv: RunArguments): void {
+  const given = givenAmong(argv, DECIDED_BY_DISTRIBUTION);
+  if (argv.distribution === undefined || given.length === 0) return;
+  throw usageFault(
+    `cannot use ${given.join(' ')} with --distribution "${argv.distribution}": it boots its own kernel on this host, and its kdump service decides the rest; leave out one of them`,
   );
 }
 
@@ -73,7 +100,12 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
     describe:
       'Campaign file: kernels, scenarios and expectations (docs/campaigns.md); scenarios and --kernel select from it',
   });
-  return campaignOptions(described, {
+  const chosen = described.option('distribution', {
+    ...single(nonEmpty('--distribution')),
+    describe:
+      'Boot this distribution (debian:12), with its own kernel, init and kdump service, and judge the dump on its disk (docs/distributions.md)',
+  });
+  return campaignOptions(chosen, {
     resume: 'Directory of a stopped campaign: run what is left of it',
     json: 'Print one JSON object per run, as it ends',
   })
@@ -116,6 +148,7 @@ function runOptions(yargs: Argv<object>): Argv<RunOptions> {
       '$0 run sysrq-task -k debian:6.1 --repeat 100 --repack capture',
       'The hundred with a capture kernel that decompresses fast',
     )
+    .example('$0 run sysrq-task --distribution debian:12', "The whole of Debian 12's kdump-tools")
     .example('$0 run --resume runs/20260101-000000-ab12', 'Resume after Ctrl-C');
 }
 

@@ -1,4 +1,4 @@
-import type { GuestSpec } from '../../plan/guest-spec.js';
+import { type GuestSpec, SYSTEM_DISK } from '../../plan/guest-spec.js';
 import { nicArguments } from './nic.js';
 
 /** Names inside a run directory that the command line refers to. */
@@ -18,6 +18,8 @@ export const RUN_FILES = {
   /** The disk on which the capture kernel writes its dump, and QEMU's own dump; both in makedumpfile's flattened form. */
   vmcoreDisk: 'vmcore.disk',
   dump: 'vmcore.part',
+  /** A distribution's disk, as this run writes to it. */
+  systemDisk: SYSTEM_DISK,
 } as const;
 
 /**
@@ -69,6 +71,13 @@ export function qemuArguments(guest: GuestSpec): string[] {
       ? [
           ['-drive', `if=none,id=vmcore,format=raw,werror=report,file=${RUN_FILES.vmcoreDisk}`],
           ['-device', 'virtio-blk-pci,drive=vmcore,serial=crashpath-vmcore'],
+        ]
+      : []),
+    // The host's page cache is enough: QEMU outlives its guest, and the disk is read on this host.
+    ...(guest.systemDisk === true
+      ? [
+          ['-drive', `if=none,id=system,format=raw,cache=unsafe,werror=report,file=${RUN_FILES.systemDisk}`],
+          ['-device', 'virtio-blk-pci,drive=system'],
         ]
       : []),
     ['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
