@@ -19,13 +19,11 @@ function programMessage(message: string): RegExp {
 export const SERVICE_SIGNATURES: readonly Signature[] = [
   {
     name: 'dump-started',
-    pattern: programMessage(
-      String.raw`running makedumpfile \S.{0,256} /proc/vmcore(?!\S)|saving vmcore\s*$|Copying data {1,40}: \[`,
-    ),
+    pattern: programMessage(String.raw`running makedumpfile \S.{0,256} /proc/vmcore(?!\S)|saving vmcore\s*$`),
     side: 'capture',
     degrades: false,
     source:
-      'kdump-tools 1:1.8.1, kdump-config, kdump_save_core(); kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs(); makedumpfile 1.7.2, print_info.c, print_progress()',
+      'kdump-tools 1:1.8.1, kdump-config, kdump_save_core(); kdump-utils 1.0, dracut/99kdumpbase/kdump.sh, dump_fs()',
   },
   {
     name: 'dump-saved',
@@ -59,7 +57,7 @@ export const SERVICE_SIGNATURES: readonly Signature[] = [
   {
     name: 'dump-target-full',
     pattern: programMessage(
-      String.raw`(?:\w+: )?Can't write the dump file\(.{0,256}\)\. No space left on device|cp: error writing .{0,256}: No space left on device`,
+      String.raw`(?:\w+: )?Can't write the (?:dump|vmcoreinfo) file\(.{0,256}\)\. No space left on device|cp: error writing .{0,256}: No space left on device`,
     ),
     side: 'capture',
     degrades: false,

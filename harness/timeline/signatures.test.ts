@@ -220,13 +220,12 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
       '[  165.811832] kdump-tools[219]: running makedumpfile -F -c -d 31 /proc/vmcore | compress > /var/crash/202611281020/dump-incomplete.',
       'kdump[644]: saving vmcore',
       'kdump.sh[297]: kdump: saving vmcore',
-      'Copying data                                      : [ 12.3 %] /          eta: 3s',
     ],
     misses: [
       'kdump-tools[219]: running makedumpfile --dump-dmesg /proc/vmcores',
       'kdump[642]: saving vmcore-dmesg.txt to /sysroot/var/crash/1',
       'systemd[1]: kdump[3]: saving vmcore',
-      'rsync: Copying data : [',
+      'Copying data                                      : [ 12.3 %] /          eta: 3s',
     ],
   },
   'dump-saved': {
@@ -272,6 +271,7 @@ const EXAMPLES: Record<string, { hits: string[]; misses: string[] }> = {
   },
   'dump-target-full': {
     hits: [
+      "kdump-tools[266]: copy_vmcoreinfo: Can't write the vmcoreinfo file(/tmp/vmcoreinfoqkwqHK). No space left on device",
       "Can't write the dump file(/var/crash/1/dump-incomplete). No space left on device",
       "kdump.sh[511]: write_and_check_space: Can't write the dump file(/x). No space left on device",
       "kdump[7]: cp: error writing '/sysroot/var/crash/vmcore': No space left on device",

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { readBegun } from '../../campaign/read-begun.js';
 import { remainingPlans } from '../../campaign/resume.js';
 import { type BuiltDistribution, buildDistribution, requireOpeners } from '../../distribution/build.js';
+import type { Distribution } from '../../model/distribution.js';
 import { usageFault } from '../../model/fault.js';
 import type { RunPlan } from '../../plan/run-plan.js';
 import { inRounds } from '../../plan/campaign-cells.js';
@@ -163,7 +164,7 @@ async function plansOf(
   // One of each before the second of any: what changes on the host meanwhile changes for all of them.
   return planTrialsOnHosts(
     trials.toSorted((one, other) => one.trial - other.trial),
-    { ...argv, distribution },
+    { ...argv, distribution: distribution && bootedOf(distribution) },
     options,
   );
 }
@@ -171,6 +172,11 @@ async function plansOf(
 /** A state that is saved has no disk: a distribution boots in each run. */
 function clonesIn({ clone }: Pick<RunArguments, 'clone'>, plans: readonly RunPlan[]): boolean {
   return clone && plans.every(({ distribution }) => distribution === undefined);
+}
+
+/** What a plan keeps of a distribution. */
+function bootedOf({ spec, key, disk, diskBytes, initrd, packages }: BuiltDistribution): Distribution {
+  return { spec, key, disk, diskBytes, initrd, packages };
 }
 
 /** The distribution of `--distribution`, built or from the cache, once it is known that its dump can be opened here. */
