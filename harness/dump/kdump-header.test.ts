@@ -1,4 +1,5 @@
 import t from 'tap';
+import { writeKdumpHeaders } from '../testing/builders/kdumps.js';
 import { vmcoreinfoIn } from './notes.js';
 import {
   endOfPages,
@@ -17,14 +18,7 @@ function utsnameOf(...words: string[]): Buffer {
 /** The headers of a dump of 64 pages, as QEMU 7.2 writes them. */
 function headers(change: (head: Buffer) => void = () => undefined): Buffer {
   const head = Buffer.alloc(8192);
-  head.write('KDUMP   ', 0, 'latin1');
-  head.writeInt32LE(6, 8);
-  head.write('x86_64\0', 12 + 4 * 65, 'latin1');
-  head.writeInt32LE(4096, 428);
-  head.writeInt32LE(1, 432);
-  head.writeUInt32LE(2, 436);
-  head.writeInt32LE(31, 4096 + 8);
-  head.writeBigUInt64LE(64n, 4096 + 96);
+  writeKdumpHeaders(head);
   change(head);
   return head;
 }

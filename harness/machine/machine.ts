@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Fault } from '../model/fault.js';
+import type { MachineCheck } from '../model/machine-check.js';
 import type { Channel, HostFact } from '../model/record.js';
 import type { Debugger } from './debugger.js';
 
@@ -92,18 +93,10 @@ export interface Nmi {
 /** Machine checks, as hardware reports its errors. */
 export interface MachineChecks {
   /**
-   * Puts an error into a bank of a vCPU (the registers of Intel SDM vol. 3B, 15.3); an uncorrected one raises #MC.
-   * Resolves with what the machine says to it: nothing when it obeys.
+   * Puts an error into a bank of a vCPU; an uncorrected one raises #MC. Resolves with what the machine says to it:
+   * nothing when it obeys.
    */
-  inject(error: {
-    readonly cpu: number;
-    readonly bank: number;
-    readonly status: bigint;
-    readonly mcgStatus: bigint;
-    readonly addr: bigint;
-    readonly misc: bigint;
-    readonly broadcast: boolean;
-  }): Promise<string>;
+  inject(error: MachineCheck): Promise<string>;
 }
 
 /** A PS/2 keyboard. */

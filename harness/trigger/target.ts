@@ -1,3 +1,4 @@
+import type { MachineCheck } from '../model/machine-check.js';
 import type { HostFact } from '../model/record.js';
 import type { SysrqKey } from './sysrq-key.js';
 
@@ -47,19 +48,6 @@ export interface SshAccess {
    * control channel (`ssh-ed25519 AAAA...`). Rejects when the handshake fails; it has no deadline.
    */
   login(options: { user: UserKey; hostKey: string }): Promise<SshSession>;
-}
-
-/** A machine check in a bank of a vCPU: the registers as the hardware leaves them (Intel SDM vol. 3B, 15.3). */
-export interface MachineCheck {
-  readonly cpu: number;
-  readonly bank: number;
-  /** IA32_MCi_STATUS, IA32_MCG_STATUS, IA32_MCi_ADDR and IA32_MCi_MISC. */
-  readonly status: bigint;
-  readonly mcgStatus: bigint;
-  readonly addr: bigint;
-  readonly misc: bigint;
-  /** Whether the other CPUs take a machine check too, as on Intel's without local machine checks. */
-  readonly broadcast: boolean;
 }
 
 /** What a machine may offer a trigger besides the control channel, by name. */

@@ -1,3 +1,15 @@
+/** Writes the headers of a dump of 64 pages, as QEMU 7.2 does, into the first 8192 bytes. */
+export function writeKdumpHeaders(bytes: Buffer): void {
+  bytes.write('KDUMP   ', 0, 'latin1');
+  bytes.writeInt32LE(6, 8);
+  bytes.write('x86_64\0', 12 + 4 * 65, 'latin1');
+  bytes.writeInt32LE(4096, 428);
+  bytes.writeInt32LE(1, 432);
+  bytes.writeUInt32LE(2, 436);
+  bytes.writeInt32LE(31, 4096 + 8);
+  bytes.writeBigUInt64LE(64n, 4096 + 96);
+}
+
 /** A dump of 64 pages, of which two are in it. */
 export function dump({
   nodename = '',
@@ -7,16 +19,9 @@ export function dump({
   readonly release?: string;
 } = {}): Buffer {
   const bytes = Buffer.alloc(16_384 + 2 * 24 + 100);
-  bytes.write('KDUMP   ', 0, 'latin1');
-  bytes.writeInt32LE(6, 8);
+  writeKdumpHeaders(bytes);
   bytes.write(nodename, 12 + 65, 'latin1');
   bytes.write(release, 12 + 2 * 65, 'latin1');
-  bytes.write('x86_64\0', 12 + 4 * 65, 'latin1');
-  bytes.writeInt32LE(4096, 428);
-  bytes.writeInt32LE(1, 432);
-  bytes.writeUInt32LE(2, 436);
-  bytes.writeInt32LE(31, 4096 + 8);
-  bytes.writeBigUInt64LE(64n, 4096 + 96);
   bytes.writeUInt8(0b101, 12_288);
   for (const [index, size] of [60, 40].entries()) {
     const at = 16_384 + index * 24;
