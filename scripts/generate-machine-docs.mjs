@@ -55,6 +55,7 @@ function section(profile, prose) {
     cpus !== undefined && `${cpus} vCPU${cpus === 1 ? '' : 's'}`,
     memoryMiB !== undefined && `${memoryMiB} MiB`,
     crashkernel !== undefined && `crashkernel=${crashkernel}`,
+    ...hardwareWords(profile),
     ...commandLines(append, captureAppend),
     profile.kernelBits !== undefined && `${profile.kernelBits}-bit kernels only`,
   ].filter((part) => part !== false);
@@ -72,6 +73,20 @@ function section(profile, prose) {
 function cpuWords(model) {
   if (typeof model === 'string') return `CPU ${code(model)}`;
   return (model.tcg !== 'max' || model.kvm !== 'host') && `CPU ${code(model.tcg)} (KVM: ${code(model.kvm)})`;
+}
+
+function hardwareWords({ firmware, iommu, numaNodes, room = {} }) {
+  const more = [
+    room.cpus !== undefined && `${room.cpus} more vCPUs`,
+    room.dimmsMiB !== undefined && `DIMMs of ${room.dimmsMiB} MiB`,
+    room.virtioMemMiB !== undefined && `${room.virtioMemMiB} MiB of virtio-mem`,
+  ].filter((part) => part !== false);
+  return [
+    firmware !== undefined && `firmware ${code(firmware)}`,
+    iommu !== undefined && `IOMMU ${code(iommu)}`,
+    numaNodes !== undefined && `${numaNodes} NUMA nodes`,
+    more.length > 0 && `room for ${more.join(', ')}`,
+  ];
 }
 
 function commandLines(append, captureAppend) {

@@ -94,12 +94,13 @@ function row({ scenario, stem, members }) {
     : escaped(scenario.summary);
   const proofs = many
     ? ['[below](#members-of-' + stem + ')']
-    : [
-        ...proved(scenario),
-        ...scenario.proveCapture.map((proof) => `by the capture kernel: ${provedByCapture(proof)}`),
-      ];
+    : [...proved(scenario), ...provedThere(scenario)];
   const verdict = many ? 'below' : expected(scenario.expect);
   return `| [${stem}](../scenarios/${stem}.yaml) | ${what} | ${cell(proofs.join('; '))} | ${verdict} |`;
+}
+
+function provedThere({ proveCapture }) {
+  return proveCapture.map((proof) => `by the capture kernel: ${provedByCapture(proof)}`);
 }
 
 /** A bar inside a cell ends it, in code spans as well. */
@@ -118,7 +119,7 @@ function membersTable(stem, members) {
     '|---|---|---|',
     ...members.map(
       (scenario) =>
-        `| ${code(scenario.name)} | ${cell(proved(scenario).join('; '))} | ${expected(scenario.expect)} |`,
+        `| ${code(scenario.name)} | ${cell([...proved(scenario), ...provedThere(scenario)].join('; '))} | ${expected(scenario.expect)} |`,
     ),
     '',
   ];
@@ -223,6 +224,14 @@ function provedByCapture(proof) {
   if ('clocksource' in proof) return `clocksource ${functions(proof.clocksource)}`;
   if ('clockevent' in proof) return `clock event device ${functions(proof.clockevent)}`;
   if ('cpus' in proof) return `at least ${proof.cpus.atLeast} CPUs online`;
+  if ('hardware' in proof) {
+    const parts = Object.entries(proof.hardware).map(([key, value]) => code(`${key}: ${value}`));
+    return `its hardware is ${parts.join(', ')}`;
+  }
+  if ('inits' in proof) {
+    const list = (word, cpus) => (cpus === undefined ? [] : [`${word} vCPU ${cpus.join(', ')}`]);
+    return `INITs: ${[...list('to', proof.inits.has), ...list('none to', proof.inits.lacks)].join(', ')}`;
+  }
   const { row, atLeast } = proof.interrupts;
   return `row ${code(row)} of \`/proc/interrupts\` at least ${atLeast}`;
 }

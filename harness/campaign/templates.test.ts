@@ -291,3 +291,19 @@ t.test('a campaign directory that cannot be written is a fault of the harness', 
   );
   templates.close();
 });
+
+t.test('a machine with a disk, parts of its own or plugged ones is not cloned, another one is', async (t) => {
+  const made = madePlan();
+  const changes: Partial<RunPlan>[] = [
+    { machine: { ...made.machine, hardware: { numaNodes: 2 } } },
+    { scenario: { ...made.scenario, guest: { disk: { kind: 'ahci', sizeMiB: 64 } } } },
+    { scenario: { ...made.scenario, beforeLoading: [{ plugCpus: 1 }] } },
+  ];
+  for (const change of changes) {
+    const { starts, machines } = await begun(t, plansOf(4, change));
+    t.strictSame(starts, times(4, 'uncloneable'));
+    t.strictSame(machines.origins, []);
+  }
+  const usual = await begun(t, plansOf(4));
+  t.strictSame(usual.starts, ['control', ...times(3, 'templates/001')]);
+});

@@ -167,6 +167,7 @@ class CampaignTemplates implements Templates {
     this.#begun += 1;
     const runs = plans === 'unknown' ? guest.runs : Math.min(guest.runs, plans.length);
     if (runs <= FEWEST_RUNS) return { booted: 'few-runs' };
+    if (!canBeCloned(plan)) return { booted: 'uncloneable' };
     if (isControl) return { booted: 'control' };
     if (guest.failures >= MOST_FAILURES) return { booted: 'no-template', saw: guest.why };
     const held = await this.#currentOf(guest, { plan, left, host, open: seat?.open ?? open });
@@ -362,6 +363,15 @@ function takesControl({ begun, controls }: Guest, scenario: string): boolean {
   const takes = isDue && (own === 0 || own <= fewest);
   controls.set(scenario, own + (takes ? 1 : 0));
   return takes;
+}
+
+/**
+ * Disks and UEFI variables are files beside the memory, some IOMMUs and NVMe have no state that can be saved (QEMU 7.2),
+ * and what is plugged is not in the arguments of a clone's QEMU.
+ */
+function canBeCloned({ machine, scenario }: RunPlan): boolean {
+  const { guest, beforeLoading } = scenario;
+  return machine.hardware === undefined && guest.disk === undefined && beforeLoading.length === 0;
 }
 
 /** Equal for plans whose guests boot and are armed in the same way. Deadlines, which scenarios lengthen, do not count. */

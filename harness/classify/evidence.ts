@@ -147,7 +147,7 @@ function examinationText({ finding, why, vcpus, tookMs }: Examination): string {
 }
 
 /** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge) cpus=1`: the capture kernel's timers and CPUs. */
-function captureFactsText({ timers, interrupts, cpus }: EventOf<'capture-facts'>): string {
+function captureFactsText({ timers, interrupts, cpus, hardware }: EventOf<'capture-facts'>): string {
   const { local, irq0, irq0Chip } = timerCounts(interrupts);
   const known = (value: string | number | undefined) => (value === undefined || value === '' ? '?' : value);
   return [
@@ -156,6 +156,9 @@ function captureFactsText({ timers, interrupts, cpus }: EventOf<'capture-facts'>
     ` LOC=${known(local)} IRQ0=${known(irq0)}`,
     irq0Chip === undefined ? '' : ` (${irq0Chip})`,
     cpus === undefined ? '' : ` cpus=${cpus}`,
+    hardware === undefined
+      ? ''
+      : ` levels=${hardware.pagingLevels} efi=${hardware.efi ? 1 : 0} iommus=${hardware.iommus} nodes=${hardware.numaNodes}`,
   ].join('');
 }
 

@@ -48,3 +48,26 @@ t.test('a 32-bit kernel on a box without an IO-APIC is captured with proof', asy
     /"what":"\/proc\/interrupts matches \/XT-PIC\/ and lacks \/IO-APIC\/","proved":true/,
   );
 });
+
+t.test('vCPUs that are plugged after the crash kernel was loaded have no notes', async (t) => {
+  const words = ['--accel', 'tcg', '--vmcore', 'nonce'];
+  const { result, exitCode, stderr, facts } = await runScenario(t, 'hotplug-cpus-after-kexec-load', {
+    words,
+  });
+  t.equal(exitCode, 0, stderr);
+  t.match(result, { verdict: 'captured', quality: 'degraded', machine: 'roomy-cpus' });
+  t.ok(result.degradedBy?.includes('missing-cpu-notes'), `degraded by ${result.degradedBy?.join(', ')}`);
+  t.match(facts.join('\n'), /"what":"2 plugged vCPUs are online","proved":true,"saw":"CPUs 0-3"/);
+});
+
+t.test('a disk is read at the crash, and again by the capture kernel', async (t) => {
+  const words = ['--accel', 'tcg', '--vmcore', 'nonce'];
+  const { result, exitCode, stderr, facts } = await runScenario(t, 'disk-busy-virtio-blk', { words });
+  t.equal(exitCode, 0, stderr);
+  t.match(result, { verdict: 'captured', outcome: 'expected' });
+  t.notOk(
+    result.degradedBy?.some((why) => why.startsWith('device-')),
+    'the disk works',
+  );
+  t.match(facts.join('\n'), /the disk interrupts: \d+, \d+/);
+});

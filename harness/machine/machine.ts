@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Fault } from '../model/fault.js';
 import type { MachineCheck } from '../model/machine-check.js';
 import type { Channel, HostFact } from '../model/record.js';
+import type { PluggedMemory } from '../model/plugged-memory.js';
 import type { Debugger } from './debugger.js';
 
 /**
@@ -50,6 +51,7 @@ export interface Abilities {
   readonly network?: Network;
   readonly snapshot?: Snapshot;
   readonly resetLog?: ResetLog;
+  readonly hotplug?: Hotplug;
 }
 
 export type AbilityName = keyof Abilities;
@@ -255,6 +257,14 @@ export interface Snapshot {
   save(): Promise<Buffer>;
 }
 
+/** Plugs parts into the running machine. Each call throws a {@link MachineFailure} when the machine refuses. */
+export interface Hotplug {
+  /** Plugs so many vCPUs; the guest brings them online. */
+  cpus(count: number): Promise<void>;
+  /** Plugs memory: a DIMM, or more of the virtio-mem device. */
+  memory(memory: PluggedMemory): Promise<void>;
+}
+
 /** Abilities in words, for the proof that the machine has one. */
 const WORDS: Readonly<Record<AbilityName, string>> = {
   console: 'a console to type at',
@@ -271,6 +281,7 @@ const WORDS: Readonly<Record<AbilityName, string>> = {
   network: 'a network card',
   snapshot: 'snapshots',
   resetLog: 'a log of resets',
+  hotplug: 'parts that can be plugged while it runs',
 };
 
 /** The machine lacks an ability that the scenario needs: the run shows nothing about the kernel. */

@@ -84,6 +84,8 @@ export type EventBody =
       readonly interrupts: string;
       /** Absent in recordings of images that did not report them. */
       readonly timers?: TimerFacts | undefined;
+      /** The same. */
+      readonly hardware?: HardwareFacts | undefined;
     }
   | { readonly type: 'exercise'; readonly exercise: Exercise }
   /** The capture kernel's init has written its dump; `status` 0: to its end. `level`: makedumpfile -d. */
@@ -187,6 +189,18 @@ export interface TimerFacts {
   readonly clockevent: string;
   /** clockevents/broadcast/current_device; empty when there is none. */
   readonly broadcast: string;
+}
+
+/** The hardware as a kernel uses it. */
+export interface HardwareFacts {
+  /** Levels of its page tables, by the CPU flag `la57`. */
+  readonly pagingLevels: number;
+  /** It has /sys/firmware/efi. */
+  readonly efi: boolean;
+  /** Entries of /sys/class/iommu. */
+  readonly iommus: number;
+  /** Nodes of /sys/devices/system/node; 0 in a kernel without CONFIG_NUMA. */
+  readonly numaNodes: number;
 }
 
 /** Physical addresses, both ends included. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * Network cards that a guest can have, by the name of the kernel driver or the QEMU device, whichever is better known.
  */
-export const NIC_MODELS = ['e1000', 'e1000e', '8139cp', 'virtio-net-pci'] as const;
+export const NIC_MODELS = ['e1000', 'e1000e', 'igb', '8139cp', 'virtio-net-pci'] as const;
 export type NicModel = (typeof NIC_MODELS)[number];
 
 /**

@@ -9,6 +9,7 @@ export const BOOT_REASONS = [
   'no-template',
   'clone-failed',
   'other-host',
+  'uncloneable',
 ] as const;
 export const BootReasonSchema = z.enum(BOOT_REASONS);
 export type BootReason = z.infer<typeof BootReasonSchema>;
@@ -22,6 +23,8 @@ export const BOOTED_BECAUSE: Readonly<Record<BootReason, string>> = {
   'no-template': 'the guest did not come to be armed, or its machine cannot be saved',
   'clone-failed': 'it was begun as a clone, which did not come to be armed',
   'other-host': 'the guest runs on a host that keeps no templates',
+  uncloneable:
+    'its machine has a disk, UEFI, an IOMMU, NUMA nodes or plugged parts, which clones do not take over',
 };
 
 /** How the guest of a run began: as a clone of a template of the campaign, whose boot took so long, or with a boot. */

@@ -2,6 +2,7 @@ import type { MachineClaim } from '../proof/proofs.js';
 import { under, type MachineProfile } from './machine-profile.js';
 import type { Scenario } from './scenario.js';
 import { GUEST_DEFAULTS } from './guest-defaults.js';
+import { type Hardware, hardwareOf } from './hardware.js';
 
 /** A machine profile, and whether the caller or the scenario named it, which decides the precedence. */
 export interface ChosenProfile {
@@ -26,6 +27,8 @@ export interface Machine {
   readonly memoryMiB: number;
   /** Absent for the default machine. */
   readonly name?: string;
+  /** Absent for a machine without special parts. */
+  readonly hardware?: Hardware;
   /** Absent without a profile. */
   readonly prove?: MachineClaim[];
 }
@@ -54,10 +57,12 @@ export function chooseMachine(
     cpus,
     memoryMiB: wished('memoryMiB') ?? GUEST_DEFAULTS.memoryMiB,
   };
+  const hardware = profile === undefined ? undefined : hardwareOf(profile);
   const name = nameOf(profile?.name, choices);
   return {
     ...machine,
     ...(name === undefined ? {} : { name }),
+    ...(hardware === undefined ? {} : { hardware }),
     ...(profile === undefined ? {} : { prove: [vcpusFact(cpus), ...profile.prove] }),
   };
 }

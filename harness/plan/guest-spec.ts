@@ -1,5 +1,7 @@
+import type { Disk } from '../model/disk.js';
 import type { Nic } from '../model/nic.js';
 import { needsOf } from '../trigger/triggers.js';
+import type { Hardware } from './hardware.js';
 import type { Scenario } from './scenario.js';
 
 /** The contents of a guest's machine: its command line depends on nothing else. Paths are absolute. */
@@ -14,6 +16,10 @@ export interface GuestSpec {
   readonly initrd: string;
   readonly append: string;
   readonly nic?: Nic | undefined;
+  readonly disk?: Disk | undefined;
+  readonly hardware?: Hardware | undefined;
+  /** The UEFI firmware's code, which the machine has; absent: it has none. */
+  readonly uefiCode?: string | undefined;
   /** The qtest channel, for interrupts from outside the guest; false unless the scenario needs it. */
   readonly qtest: boolean;
   /** The guest boots from the disk of a distribution; absent: from its initramfs alone. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MachineClaimSchema } from '../proof/proofs.js';
 import { mistakeInMachine, QEMU_NAME } from './guest-defaults.js';
+import { HARDWARE } from './hardware.js';
 import { NAME, ScenarioSchema } from './scenario.js';
 
 const GUEST = ScenarioSchema.shape.guest.unwrap().shape;
@@ -31,6 +32,7 @@ export const MachineProfileSchema = z.strictObject({
   cpus: GUEST.cpus,
   memoryMiB: GUEST.memoryMiB,
   crashkernel: GUEST.crashkernel,
+  ...HARDWARE,
   /**
    * Command lines of the first kernel and of the capture kernel, which starts on the same hardware. A KVM guest reads the
    * TSC's frequency from its hypervisor (arch/x86/kernel/kvmclock.c, v6.1), and no file knows that of the host.

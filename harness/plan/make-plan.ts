@@ -19,6 +19,7 @@ import { crashkernelWords } from './crashkernel.js';
 import { distributionLimits, requireDistributable, ROOT_WORDS } from './distribution-guest.js';
 import { commandLines, type KernelChoices, requireChoices } from './guest-command-lines.js';
 import { type GuestSpec, guestName, needsQtest } from './guest-spec.js';
+import { mostMemoryMiB } from './hardware.js';
 import { keptVmcore } from './kept-vmcore.js';
 import { limitsFor } from './limits.js';
 
@@ -51,6 +52,8 @@ export interface Resources {
   readonly qemu: {
     readonly binary: string;
     readonly version: string;
+    /** UEFI firmware of its host: the code, and the file from which a run's variables are copied. */
+    readonly uefi?: { readonly code: string; readonly variables: string } | undefined;
     /** The arguments of the program that makes this guest. */
     readonly argumentsFor: (guest: GuestSpec) => string[];
   };
@@ -98,6 +101,7 @@ export function makePlan(
       `cannot run scenario "${scenario.name}" with ${machine.cpus} vCPUs: ${atOdds}; give it more --cpus or correct it`,
     );
   }
+  const uefi = machine.hardware?.firmware === 'uefi' ? resources.qemu.uefi : undefined;
   const loadSyscall = choices.loadSyscall ?? scenario.guest.loadSyscall ?? LOAD_SYSCALLS[0];
   const vmcore = choices.vmcore ?? scenario.vmcore ?? VMCORE_READS[0];
   const kept = keptVmcore(choices.keepVmcore, { scenario, machine, ...resources });
@@ -113,7 +117,7 @@ export function makePlan(
   const limits = limitsFor(unproved === undefined ? accel : 'tcg', {
     scale: choices.timeoutScale ?? 1,
     watchMs: scenario.watchMs,
-    readMiB: vmcore === 'nonce' ? 0 : machine.memoryMiB,
+    readMiB: vmcore === 'nonce' ? 0 : mostMemoryMiB(machine),
     dumpMs: kept?.dumpMs,
   });
   return {
@@ -138,6 +142,7 @@ export function makePlan(
     qemu: {
       binary: resources.qemu.binary,
       version: resources.qemu.version,
+      ...(uefi === undefined ? {} : { uefiVariables: uefi.variables }),
       args: resources.qemu.argumentsFor({
         name: guestName(identity.runId),
         accel,
@@ -149,6 +154,9 @@ export function makePlan(
         initrd: resources.initrd,
         append,
         nic: scenario.guest.nic,
+        disk: scenario.guest.disk,
+        hardware: machine.hardware,
+        uefiCode: uefi?.code,
         qtest: needsQtest(scenario, accel),
         vmcoreDisk: kept?.plan.diskMiB !== undefined,
         systemDisk: distribution !== undefined,

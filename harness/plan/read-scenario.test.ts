@@ -38,6 +38,7 @@ void t.test('a short scenario and what it leaves out', async (t) => {
     evidence: [],
     guest: {},
     crashKernel: 'loaded',
+    beforeLoading: [],
     prepare: [],
     sources: [],
     prove: [],

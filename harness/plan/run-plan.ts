@@ -5,6 +5,7 @@ import { LimitsSchema } from '../model/limits.js';
 import { STORE_SCHEMA } from '../model/record.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
 import { KEEP_VMCORE, LOAD_SYSCALLS } from './guest-defaults.js';
+import { HardwareSchema } from './hardware.js';
 import { MachineClaimSchema } from '../proof/proofs.js';
 import { ScenarioSchema } from './scenario.js';
 
@@ -60,6 +61,8 @@ export const RunPlanSchema = z.object({
     cpuModel: z.string(),
     cpus: z.number().int(),
     memoryMiB: z.number().int(),
+    /** Parts beside the machine type; absent for none. */
+    hardware: HardwareSchema.optional(),
     /** The machine's name in tables; absent for the default one. */
     name: z.string().optional(),
     /** Its profile's claims: the guest must confirm them, or the run is void. */
@@ -93,7 +96,13 @@ export const RunPlanSchema = z.object({
       verdicts: z.array(z.enum(VERDICT_WORDS)).optional(),
     })
     .optional(),
-  qemu: z.object({ binary: z.string(), version: z.string(), args: z.array(z.string()) }),
+  qemu: z.object({
+    binary: z.string(),
+    version: z.string(),
+    args: z.array(z.string()),
+    /** The file from which the run's own UEFI variables are copied; absent: the machine has no UEFI. */
+    uefiVariables: z.string().optional(),
+  }),
 });
 
 export type RunPlan = z.infer<typeof RunPlanSchema>;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { DiskSchema } from '../model/disk.js';
 import { NicSchema } from '../model/nic.js';
+import { PluggedMemorySchema } from '../model/plugged-memory.js';
 import { VERDICT_WORDS } from '../model/verdict.js';
 import { guestPath } from '../proof/names.js';
 import { CaptureProofSchema, ScenarioProofSchema } from '../proof/proofs.js';
@@ -11,10 +13,21 @@ import { SourceSchema } from './source.js';
 /** Names become directory names, hence the restricted form. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-/** One preparation inside the guest, before anything is proved. */
-const Prepare = z.union([
+const EARLY = [
   z.strictObject({ write: z.strictObject({ path: guestPath, value: z.string().max(1024) }) }),
   z.strictObject({ script: z.string().min(1).max(4096) }),
+  /** So many vCPUs are plugged, and brought online. */
+  z.strictObject({ plugCpus: z.number().int().min(1).max(GUEST_LIMITS.cpus.most) }),
+  /** Memory is plugged, and brought online. */
+  z.strictObject({ plugMemory: PluggedMemorySchema }),
+] as const;
+
+/** One preparation of the guest, before the crash kernel is loaded. */
+const EarlyPreparation = z.union(EARLY);
+
+/** One preparation of the guest, before anything is proved. */
+const Prepare = z.union([
+  ...EARLY,
   /** One byte of the loaded crash image is inverted, in the guest's physical memory, from outside. */
   z.strictObject({
     flipCrashImage: z.strictObject({
@@ -65,10 +78,14 @@ export const ScenarioSchema = z.strictObject({
       modules: z.array(z.string().regex(/^[\w-]{1,64}$/)).optional(),
       /** A network card; its kernel modules are loaded automatically. */
       nic: NicSchema.optional(),
+      /** A disk; its kernel modules are loaded automatically. */
+      disk: DiskSchema.optional(),
     })
     .default({}),
   /** `loaded`: a crash kernel is armed, and that is proved; `absent`: none is loaded, and that is proved. */
   crashKernel: z.enum(['loaded', 'absent']).default('loaded'),
+  /** Steps before the crash kernel is loaded; those of `prepare` come after it. */
+  beforeLoading: z.array(EarlyPreparation).max(32).default([]),
   prepare: z.array(Prepare).max(32).default([]),
   /** Interrupts from outside the guest, from before the proofs until the run ends. */
   sources: z.array(SourceSchema).max(8).default([]),
@@ -78,8 +95,11 @@ export const ScenarioSchema = z.strictObject({
   /** What the capture kernel does besides reading the crashed memory. */
   capture: z
     .strictObject({
-      /** `nic`: drive the network card and count its interrupts; a card that stays silent degrades the capture. */
-      exercise: z.literal('nic'),
+      /**
+       * Drive the network card, or read the disk, and count its interrupts; a device that stays silent degrades the
+       * capture.
+       */
+      exercise: z.enum(['nic', 'disk']),
     })
     .optional(),
   /** How much of /proc/vmcore the capture kernel reads: `whole` (default), `mapped` pages, or the run's `nonce` only. */

@@ -38,7 +38,7 @@ export function storedGuest(plan: RunPlan, accel: 'kvm' | 'tcg'): GuestChoices {
 }
 
 function machineOf({ machine }: RunPlan, accel: 'kvm' | 'tcg'): MachineChoices {
-  const { type, cpus, memoryMiB, name, prove } = machine;
+  const { type, cpus, memoryMiB, hardware, name, prove } = machine;
   const cpuModel = accel === 'tcg' ? machine.cpuModel.replace(/^host(?=,|$)/, 'max') : machine.cpuModel;
   if (name === undefined || prove === undefined) {
     return {
@@ -50,7 +50,7 @@ function machineOf({ machine }: RunPlan, accel: 'kvm' | 'tcg'): MachineChoices {
   }
   // The plan is made with this claim first.
   const claims = prove.filter((claim) => !isDeepStrictEqual(claim, vcpusFact(cpus)));
-  const guest = { machine: type, cpuModel, cpus, memoryMiB, prove: claims };
+  const guest = { machine: type, cpuModel, cpus, memoryMiB, ...hardware, prove: claims };
   return {
     profile: {
       askedBy: 'caller',

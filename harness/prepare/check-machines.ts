@@ -24,20 +24,23 @@ export async function requireKnownNames(
 }
 
 /**
- * Can this QEMU create the machines of these runs? The default machine is known to work; every other one is tried, once
- * for each type, CPU model, number of vCPUs and amount of memory. Throws a usage fault that quotes QEMU.
+ * Can this QEMU create the machines of these runs? The default machine is known to work; every other one, and every one
+ * with a disk, is tried once. Throws a usage fault that quotes QEMU.
  */
 export async function rehearseMachines(
   plans: readonly RunPlan[],
   { there: host }: PlannedHost,
 ): Promise<void> {
-  const named = plans.filter(({ machine }) => machine.name !== undefined);
+  const named = plans.filter(
+    ({ machine, scenario }) => machine.name !== undefined || scenario.guest.disk !== undefined,
+  );
   const distinct = new Map<string, { binary: string; machine: WantedMachine; scale: number }>();
-  for (const { machine, accel, qemu, timeoutScale } of named) {
-    const { type, cpuModel, cpus, memoryMiB } = machine;
-    distinct.set(JSON.stringify([type, cpuModel, cpus, memoryMiB]), {
+  for (const { machine, scenario, accel, qemu, timeoutScale } of named) {
+    const { type, cpuModel, cpus, memoryMiB, hardware } = machine;
+    const { disk } = scenario.guest;
+    distinct.set(JSON.stringify([type, cpuModel, cpus, memoryMiB, hardware, disk]), {
       binary: qemu.binary,
-      machine: { accel: accel.accel, type, cpuModel, cpus, memoryMiB },
+      machine: { accel: accel.accel, type, cpuModel, cpus, memoryMiB, hardware, disk },
       scale: timeoutScale,
     });
   }

@@ -43,3 +43,12 @@ void t.test('a machine or a kernel that is left without a run is a mistake', asy
   const wished = fittingOnly([crossing(K64, any), crossing(K64, on('old', 32, 'scenario'))]);
   t.equal(wished.fit.length, 1, "a scenario's list may name more than fits");
 });
+
+void t.test('UEFI firmware starts 64-bit kernels only, whatever its profile says', async (t) => {
+  const { profile, askedBy } = on('firm');
+  const machine: ChosenProfile = { profile: { ...profile, firmware: 'uefi' }, askedBy };
+  t.throws(() => fittingOnly([{ scenario, kernel: K32, machine }]), {
+    message: /firm runs 64-bit kernels only/,
+  });
+  t.equal(fittingOnly([{ scenario, kernel: K64, machine }]).fit.length, 1);
+});

@@ -37,7 +37,8 @@ export function fittingOnly<T extends Combination>(
 
 /** Why the kernel cannot run on the machine; undefined when it can. */
 function misfit({ kernel, machine }: Combination): string | undefined {
-  const needed = machine?.profile.kernelBits;
+  // UEFI firmware of 64 bits starts a kernel of 64 bits.
+  const needed = machine?.profile.kernelBits ?? (machine?.profile.firmware === 'uefi' ? 64 : undefined);
   const bits = kernel.bits ?? 64;
   if (needed === undefined || needed === bits) return undefined;
   return `${machine?.profile.name} runs ${needed}-bit kernels only, ${kernel.spec} is a ${bits}-bit one`;

@@ -3,6 +3,7 @@ import { configOf, guestProgramsFor, type LoadableModule, modulesFor } from '../
 import { Fault, usageFault } from '../model/fault.js';
 import type { Kernel, RepackedKernel } from '../model/kernel.js';
 import type { Scenario } from '../plan/scenario.js';
+import { diskModules } from '../plan/disk.js';
 import { nicModules } from '../plan/nic.js';
 import { needsOf } from '../trigger/triggers.js';
 import type { KernelPair } from './kernels.js';
@@ -26,8 +27,15 @@ export async function imageFor(
   { kernel, captureKernel }: KernelPair,
   { keepsVmcore, repacked, ...options }: ImageOptions & ImageChoices,
 ): Promise<string> {
-  const { nic, modules = [] } = guest;
-  const driver = async (of: Kernel) => (nic === undefined ? [] : nicModules(nic, await configOf(of)));
+  const { nic, disk, modules = [] } = guest;
+  const driver = async (of: Kernel, { hasNic = true, hasDisk = true } = {}) => {
+    const config = await configOf(of);
+    return [
+      ...(nic === undefined || !hasNic ? [] : nicModules(nic, config)),
+      ...(disk === undefined || !hasDisk ? [] : diskModules(disk, config)),
+    ];
+  };
+  const exercised = { hasNic: capture?.exercise === 'nic', hasDisk: capture?.exercise === 'disk' };
   const images = await buildImages(
     {
       captureKernel: { ...captureKernel, ...startedAs(repacked) },
@@ -36,9 +44,9 @@ export async function imageFor(
         ...(await driver(kernel)),
       ]),
       captureModules:
-        capture === undefined ? [] : await modulesFor(captureKernel, await driver(captureKernel)),
+        capture === undefined ? [] : await modulesFor(captureKernel, await driver(captureKernel, exercised)),
       programsRoot: await guestProgramsFor(kernel, options),
-      ...(keepsVmcore ? { dumpModules: await diskModules(captureKernel) } : {}),
+      ...(keepsVmcore ? { dumpModules: await dumpModules(captureKernel) } : {}),
       features: [
         ...(needsOf(trigger).includes('ssh') ? ['ssh' as const] : []),
         ...(keepsVmcore ? ['vmcore' as const] : []),
@@ -58,7 +66,7 @@ function startedAs(repacked: RepackedKernel | undefined): Partial<Pick<Kernel, '
 const DISK_DRIVER = { CONFIG_VIRTIO_PCI: 'virtio_pci', CONFIG_VIRTIO_BLK: 'virtio_blk' } as const;
 
 /** The modules with which a capture kernel drives the disk. Throws a usage fault when it has no such driver. */
-async function diskModules(kernel: Kernel): Promise<readonly LoadableModule[]> {
+async function dumpModules(kernel: Kernel): Promise<readonly LoadableModule[]> {
   const config = await configOf(kernel);
   const wanted = Object.entries(DISK_DRIVER).filter(([option]) => config?.get(option) !== 'y');
   try {

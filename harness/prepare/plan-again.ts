@@ -1,6 +1,7 @@
 import { type AccelRequest, chooseAccelerator } from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
+import { findUefiFirmware } from '../machine/qemu/firmware.js';
 import { Fault, harnessFault } from '../model/fault.js';
 import { writesVmcore } from '../plan/kept-vmcore.js';
 import { labelInName, makePlan } from '../plan/make-plan.js';
@@ -8,6 +9,7 @@ import { repackOf } from '../plan/repack.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { storedGuest } from '../plan/stored-guest.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
+import { requireHardware } from '../plan/require-hardware.js';
 import { requireFitting } from './command-line-size.js';
 import { imageFor } from './guest-images.js';
 import { type KernelPair, repackedPair } from './kernels.js';
@@ -61,13 +63,14 @@ export async function planAgain(
   );
   const guest = { ...storedGuest(plan, accel), timeoutScale: scale };
   const repacked = await repackedPair(kernels, { cacheDir, onProgress, repack: repackOf(plan) });
+  const uefi = plan.machine.hardware?.firmware === 'uefi' ? await findUefiFirmware() : undefined;
   const make = (initrd: string, index: number) =>
     makePlan(
       plan.scenario,
       {
         ...{ ...kernels, repacked },
         accel: { accel, reason, ...(unproved === undefined ? {} : { unproved }) },
-        qemu: { binary: qemuBinary, version, argumentsFor: qemuArguments },
+        qemu: { binary: qemuBinary, version, uefi, argumentsFor: qemuArguments },
         initrd,
       },
       {
@@ -81,6 +84,7 @@ export async function planAgain(
       },
     );
   const draft = make('', 0);
+  requireHardware(draft);
   requireFitting(draft);
   await requireMachine(draft, options);
   const initrd =

@@ -5,6 +5,7 @@ import {
   chooseAccelerator,
 } from '../machine/qemu/accel/choose-accelerator.js';
 import { qemuArguments } from '../machine/qemu/arguments.js';
+import { findUefiFirmware } from '../machine/qemu/firmware.js';
 import { qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import type { Distribution } from '../model/distribution.js';
 import { escapeHostText } from '../model/escape.js';
@@ -16,6 +17,7 @@ import type { Scenario } from '../plan/scenario.js';
 import type { ChosenProfile } from '../plan/choose-machine.js';
 import { type KernelChoices, requireChoices } from '../plan/guest-command-lines.js';
 import { labelInName, makePlan, type Resources } from '../plan/make-plan.js';
+import { requireHardware } from '../plan/require-hardware.js';
 import { rehearseMachines, requireKnownNames } from './check-machines.js';
 import { requireFitting } from './command-line-size.js';
 import { type Combination, fittingOnly } from './fitting.js';
@@ -109,6 +111,9 @@ export async function planTrialsOnHosts(
   }
   const { fit, leftOut } = fittingOnly(onTheirMachines(trials, { machinesOf, kernelsOf }));
 
+  const isUefi = fit.some(({ machine }) => machine?.profile.firmware === 'uefi');
+  const uefi = isUefi ? await findUefiFirmware() : undefined;
+
   const repacks = new Map<PlannedCell, RunPlan['repacked']>();
   for (const cell of cells) {
     const repack = repackFor(cell.scenario, choices.repack);
@@ -125,7 +130,7 @@ export async function planTrialsOnHosts(
     const there = {
       host: host.there?.name,
       accel: { accel, reason, ...(unproved === undefined ? {} : { unproved }) },
-      qemu: { binary: host.qemuBinary, version, argumentsFor: qemuArguments },
+      qemu: { binary: host.qemuBinary, version, uefi, argumentsFor: qemuArguments },
     };
     return fit.map((run, index) =>
       planOne(run, choices, {
@@ -143,7 +148,10 @@ export async function planTrialsOnHosts(
   // Checked before the images are built, which takes a second each: only the image's path is missing.
   for (const host of hosts) {
     const drafts = planAll(host, () => '');
-    for (const draft of drafts) requireFitting(draft);
+    for (const draft of drafts) {
+      requireHardware(draft);
+      requireFitting(draft);
+    }
     await rehearseMachines(drafts, host);
   }
 

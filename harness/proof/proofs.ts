@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { captureCpus, captureInits, captureInterrupts, clockevent, clocksource } from './capture-kernel.js';
+import { captureHardware } from './capture-hardware.js';
 import { cpuFlag } from './cpu-flag.js';
 import { output, read } from './guest-fact.js';
 import { inService, lapic } from './lapic.js';
@@ -32,6 +33,7 @@ export const PROOFS = [
   captureInterrupts,
   captureCpus,
   captureInits,
+  captureHardware,
 ] as const satisfies readonly Proof[];
 
 const AT_MACHINE = PROOFS.filter((proof) => 'machine' in proof).map(({ machine }) => machine);

@@ -10,6 +10,7 @@ import { MissingAbility } from '../machine/machine.js';
 import type { RunEvent } from '../model/event.js';
 import type { RunResult } from '../model/result.js';
 import { maySilence } from '../plan/command-line.js';
+import { mostMemoryMiB } from '../plan/hardware.js';
 import { namedSymbols } from '../plan/named-symbols.js';
 import type { RunPlan } from '../plan/run-plan.js';
 import { openRecorder } from '../store/recorder.js';
@@ -117,7 +118,9 @@ async function runGuest(
       named: kernel.bits === 32 ? [] : namedSymbols(scenario),
     };
     const loadsModules =
-      scenario.guest.nic !== undefined || scenario.prepare.some((step) => 'script' in step);
+      scenario.guest.nic !== undefined ||
+      scenario.guest.disk !== undefined ||
+      scenario.prepare.some((step) => 'script' in step);
     if (!loadsModules) await requireCachedSymbols(wanted, watch);
     const origin = template === undefined ? undefined : ({ kind: 'clone', ...template } as const);
     const { distribution } = plan;
@@ -154,7 +157,9 @@ async function runGuest(
     const { nonce, captureAppend: append, append: firstAppend, loadSyscall } = plan;
     if (template === undefined) {
       const crashKernel = isArmed ? { nonce, append, loadSyscall, firstAppend } : undefined;
-      await bootGuest(guest, { release: kernel.release, crashKernel }, { questions, symbols: known });
+      const { beforeLoading } = scenario;
+      const boot = { release: kernel.release, beforeLoading, crashKernel };
+      await bootGuest(guest, boot, { questions, symbols: known });
     } else await markClone(guest, { nonce, firstAppend, isArmed });
     if (distribution !== undefined) await askKdumpService(guest);
     const openQuestions = await prepareGuest(guest, scenario.prepare, {
@@ -174,7 +179,7 @@ async function runGuest(
         trigger,
         prove,
         proveCapture: scenario.proveCapture,
-        memoryMiB: plan.machine.memoryMiB,
+        memoryMiB: mostMemoryMiB(plan.machine),
         choreography: {
           trial: plan.trial,
           deadlineScale: plan.timeoutScale,
@@ -185,7 +190,7 @@ async function runGuest(
         },
         hardware: {
           memory: { memoryMiB: plan.machine.memoryMiB, type: plan.machine.type },
-          hasBusMaster: scenario.guest.nic !== undefined,
+          hasBusMaster: scenario.guest.nic !== undefined || scenario.guest.disk !== undefined,
         },
       },
       {

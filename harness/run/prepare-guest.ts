@@ -7,6 +7,7 @@ import type { OpenQuestion } from '../proof/proof.js';
 import { flipCrashImage } from './flip-crash-image.js';
 import type { Guest } from './guest.js';
 import type { GuestQuestions } from './guest-questions.js';
+import { plugCpus, plugMemory } from './plug.js';
 import type { KnownSymbols } from './known-symbols.js';
 import type { SourceBank } from './source-bank.js';
 
@@ -23,10 +24,20 @@ export interface CrashKernel extends CrashLoad {
  * kernel. A failure is recorded and ends the run (as void or boot-failed).
  */
 export async function bootGuest(
-  { watch, shell }: Guest,
-  { release, crashKernel }: { readonly release: string; readonly crashKernel: CrashKernel | undefined },
+  guest: Guest,
+  {
+    release,
+    beforeLoading = [],
+    crashKernel,
+  }: {
+    readonly release: string;
+    /** Steps before the crash kernel is loaded. */
+    readonly beforeLoading?: readonly Preparation[];
+    readonly crashKernel: CrashKernel | undefined;
+  },
   { questions, symbols }: { questions: GuestQuestions; symbols: Pick<KnownSymbols, 'prepare'> },
 ): Promise<void> {
+  const { watch, shell } = guest;
   const hello = await watch.waitFor('hello', () => true, {
     what: "the boot to the guest init's first word",
     within: 'bootMs',
@@ -35,6 +46,7 @@ export async function bootGuest(
   if (hello.release !== release) watch.stop('another kernel runs than was asked for');
   if (hello.modulesFailed !== '') watch.stop('modules did not load');
   await questions.askMachine();
+  for (const step of beforeLoading) await prepare(guest, step);
   if (crashKernel !== undefined) {
     const { armed } = await shell.arm(crashKernel.nonce, crashKernel);
     if (!armed.loaded) watch.stop('the crash kernel was not loaded');
@@ -107,6 +119,8 @@ const MOST_LINES = 3;
 
 async function prepare(guest: Guest, preparation: Preparation): Promise<void> {
   if ('flipCrashImage' in preparation) return flipCrashImage(guest, preparation.flipCrashImage);
+  if ('plugCpus' in preparation) return plugCpus(guest, preparation.plugCpus);
+  if ('plugMemory' in preparation) return plugMemory(guest, preparation.plugMemory);
   const { shell, watch } = guest;
   const [what, script] =
     'write' in preparation

@@ -4,6 +4,7 @@ import { parseArmed, parseRanges } from './armed.js';
 import { escapeGuestText } from '../model/escape.js';
 import { readExercise } from './exercise.js';
 import { parseCpuList } from './cpu-list.js';
+import { parseHardware } from './hardware-facts.js';
 import { parseTimers } from './timers.js';
 import { readVmcore } from './vmcore.js';
 import { number, readChunks, readEnd } from './vmcore-read.js';
@@ -61,6 +62,8 @@ const Frame = z.discriminatedUnion('ev', [
     modulesFailed: base64,
     interrupts: base64,
     timers: base64.optional(),
+    // Absent in frames of older images.
+    hardware: base64.optional(),
   }),
   z.object({ ev: z.literal('dump'), status: count, level: count, said: base64.max(4096) }),
   z.object({ ev: z.literal('exercise'), device: base64, before: base64, after: base64, received: count }),
@@ -146,6 +149,7 @@ export function readControlLine(line: string): EventBody {
         modulesFailed: text(frame.modulesFailed).trim(),
         interrupts: text(frame.interrupts),
         ...(frame.timers === undefined ? {} : { timers: parseTimers(text(frame.timers)) }),
+        ...(frame.hardware === undefined ? {} : { hardware: parseHardware(text(frame.hardware)) }),
       };
     case 'dump':
       return {

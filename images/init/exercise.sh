@@ -46,8 +46,45 @@ exercise_nic() {
 	frame "{\"ev\":\"exercise\",\"device\":\"$(b64_of "$device")\",\"before\":\"$before\",\"after\":\"$(rows_of "$device" | head -c 4096 | b64)\",\"received\":${received:-0}}"
 }
 
+# The disk's interrupts: rows that are named after its queues (nvme0q1), its device (virtio1-req.0) or its controller's PCI
+# address (ahci[0000:00:04.0]).
+rows_of_disk() {
+	path=$(readlink -f "/sys/block/$1/device")
+	words=${1%n1}
+	while [ "$path" != /sys/devices ] && [ "${#path}" -gt 12 ]; do
+		name=${path##*/}
+		case $name in *:*:*.* | virtio*) words="$words|$name" ;; esac
+		path=${path%/*}
+	done
+	grep -E "[ \[]($words)" /proc/interrupts
+}
+
+# Waits for the first disk and reads it past the cache. What counts as received are blocks of 64 KiB.
+exercise_disk() {
+	device=
+	tries=0
+	while [ -z "$device" ] && [ "$tries" -lt 100 ]; do
+		for path in /sys/block/vd* /sys/block/sd* /sys/block/nvme*; do
+			[ -e "$path" ] && device=${path##*/} && break
+		done
+		[ -n "$device" ] || sleep 0.1
+		tries=$((tries + 1))
+	done
+	if [ -z "$device" ]; then
+		frame '{"ev":"exercise","device":"","before":"","after":"","received":0}'
+		return
+	fi
+	before=$(rows_of_disk "$device" | b64)
+	received=0
+	while [ "$received" -lt 16 ] && dd if="/dev/$device" of=/dev/null bs=64k skip="$received" count=1 iflag=direct; do
+		received=$((received + 1))
+	done
+	frame "{\"ev\":\"exercise\",\"device\":\"$(b64_of "$device")\",\"before\":\"$before\",\"after\":\"$(rows_of_disk "$device" | head -c 4096 | b64)\",\"received\":$received}"
+}
+
 exercise() {
 	case " $(cat /proc/cmdline) " in
 	*' crashpath.exercise=nic '*) exercise_nic ;;
+	*' crashpath.exercise=disk '*) exercise_disk ;;
 	esac
 }

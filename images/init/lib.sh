@@ -57,11 +57,31 @@ timers() {
 	line_of broadcast $system/clockevents/broadcast/current_device
 }
 
+# The hardware as the kernel uses it: whether the CPU's page tables have five levels, whether the firmware is UEFI, how many
+# IOMMUs and NUMA nodes there are.
+hardware() {
+	levels=4
+	while read -r key rest; do
+		[ "$key" = flags ] || continue
+		case " $rest " in *' la57 '*) levels=5 ;; esac
+		break
+	done </proc/cpuinfo
+	efi=0
+	[ -d /sys/firmware/efi ] && efi=1
+	echo "levels=$levels"
+	echo "efi=$efi"
+	echo "iommus=$(count_of /sys/class/iommu/*)"
+	echo "nodes=$(count_of /sys/devices/system/node/node[0-9]*)"
+}
+
+# How many files a pattern has matched.
+count_of() { if [ -e "$1" ]; then echo $#; else echo 0; fi; }
+
 # /proc/iomem: where the kernel's memory is, as ram=FIRST-LAST,FIRST-LAST,... and a line range=... for each of the crash
-# kernel's ranges.
+# kernel's ranges. Memory of a driver lies inside its device's range: "  140000000-147ffffff : System RAM (virtio_mem)".
 io_memory() {
 	awk '
-		/^[0-9a-f]+-[0-9a-f]+ : System RAM/ && n++ < 1024 { ram = ram $1 "," }
+		/^ *[0-9a-f]+-[0-9a-f]+ : System RAM/ && n++ < 1024 { ram = ram $1 "," }
 		tolower($0) ~ /crash kernel/ { sub(/^ */, ""); ranges = ranges "range=" $0 "\n" }
 		END { printf "ram=%s\n%s", ram, ranges }
 	' /proc/iomem

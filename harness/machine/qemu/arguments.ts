@@ -1,4 +1,6 @@
 import { type GuestSpec, SYSTEM_DISK } from '../../plan/guest-spec.js';
+import { diskArguments } from './disk.js';
+import { boardArguments, firmwareArguments, translated, virtioMemArguments } from './hardware.js';
 import { nicArguments } from './nic.js';
 
 /** Names inside a run directory that the command line refers to. */
@@ -15,6 +17,9 @@ export const RUN_FILES = {
   qemuLog: 'qemu-debug.log',
   /** A piece of guest memory, while it is read. */
   memory: 'memory.part',
+  /** The guest's own disk, and its UEFI variables. */
+  disk: 'disk.raw',
+  uefiVariables: 'uefi-variables.fd',
   /** The disk on which the capture kernel writes its dump, and QEMU's own dump; both in makedumpfile's flattened form. */
   vmcoreDisk: 'vmcore.disk',
   dump: 'vmcore.part',
@@ -37,11 +42,9 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-no-user-config'],
     ['-display', 'none'],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ['-machine', guest.machine],
     ['-accel', guest.accel === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
-    ['-cpu', guest.cpuModel],
-    ['-smp', String(guest.cpus)],
-    ['-m', `${guest.memoryMiB}M`],
+    ...boardArguments(guest),
+    ...firmwareArguments(guest.uefiCode, RUN_FILES.uefiVariables),
     ['-kernel', guest.bzImage],
     ['-initrd', guest.initrd],
     ['-append', guest.append],
@@ -57,7 +60,9 @@ export function qemuArguments(guest: GuestSpec): string[] {
     ['-qmp', 'chardev:qmp'],
     ['-chardev', `socket,id=gdb,path=${RUN_FILES.gdbSocket},server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
-    ...nicArguments(guest.nic),
+    ...nicArguments(guest.nic, translated(guest)),
+    ...diskArguments(guest.disk, { file: RUN_FILES.disk, properties: translated(guest) }),
+    ...virtioMemArguments(guest),
     ...(guest.qtest
       ? [
           ['-chardev', `socket,id=qtest,path=${RUN_FILES.qtestSocket},server=on,wait=off`],

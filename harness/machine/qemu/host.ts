@@ -54,6 +54,8 @@ export interface HostPlace {
   openStream(socket: string): Promise<StreamServer>;
   /** Makes a private, sparse file of so many bytes for QEMU; absent: files are not taken from there. */
   readonly makeFile?: ((file: string, bytes: number) => Promise<void>) | undefined;
+  /** Makes a private copy of a file of this host for QEMU; absent: files are not taken from there. */
+  readonly copyFile?: ((from: string, file: string) => Promise<void>) | undefined;
   /** Starts QEMU. Throws a harness fault when the binary is missing. */
   start(binary: string, args: readonly string[]): Promise<QemuProcess>;
   /** As `start`, with a supervisor to which QEMU can be handed over; absent where there is none. */

@@ -13,6 +13,7 @@ import { diskBytes, qemuDump } from './dump.js';
 import { answer } from './failure.js';
 import type { HostPlace, QemuHost } from './host.js';
 import { LOCAL_HOST } from './hosts/local.js';
+import { qemuHotplug } from './hotplug.js';
 import { qtestInterrupts } from './interrupts.js';
 import { ioApicPath } from './io-apic-path.js';
 import { qemuMemory } from './memory.js';
@@ -20,6 +21,7 @@ import { machineChecks } from './machine-check.js';
 import { qemuMonitor } from './monitor.js';
 import { openNetwork } from './network.js';
 import type { SupervisedQemu } from './kept/supervised.js';
+import { requireCard } from './needs.js';
 import type { QemuProcess } from './process.js';
 import { qmpLog } from './qmp-log.js';
 import { remember } from './remember.js';
@@ -45,8 +47,8 @@ function patience({ accel, timeoutScale }: Pick<QemuPlan, 'accel' | 'timeoutScal
 /** The parts of a plan that decide the QEMU. */
 export type QemuPlan = Pick<RunPlan, 'qemu' | 'accel' | 'timeoutScale' | 'keepVmcore' | 'keepFailed'> & {
   readonly limits: Pick<RunPlan['limits'], 'qemuStartMs'>;
-  readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic'> };
-  readonly machine: Pick<RunPlan['machine'], 'memoryMiB'>;
+  readonly scenario: { readonly guest: Pick<RunPlan['scenario']['guest'], 'nic' | 'disk'> };
+  readonly machine: Pick<RunPlan['machine'], 'memoryMiB' | 'hardware'>;
 };
 
 /** Where QEMU runs, and the log to which it reports. */
@@ -62,9 +64,11 @@ export interface QemuPlace {
 
 /**
  * Starts QEMU as planned: FIFOs and sockets first, so that no byte is lost, then the process, then its monitor. Throws a
- * Fault, and reports it to the log, when one of them fails; nothing stays open then.
+ * Fault, and reports it to the log, when one of them fails; nothing stays open then. Throws {@link MissingAbility} for a card
+ * that this QEMU does not have.
  */
 export async function openQemu(plan: QemuPlan, place: QemuPlace): Promise<Machine> {
+  requireCard(plan.scenario.guest.nic?.model, plan.qemu.version);
   const teardown = new Teardown();
   const gone = new AbortController();
   const life = { staysUp: false };
@@ -97,7 +101,7 @@ async function start(
   };
   const consoleUart = await openUart('console', RUN_FILES.consolePipe);
   const controlUart = await openUart('control', RUN_FILES.controlPipe);
-  const { nic } = plan.scenario.guest;
+  const { nic, disk } = plan.scenario.guest;
   const card = nic === undefined ? undefined : await openNetwork(nic, { place, machine: name });
   if (card !== undefined) teardown.defer("close the network card's socket", () => card.close());
 
@@ -105,6 +109,15 @@ async function start(
   if (diskMiB !== undefined) {
     await place.makeFile?.(RUN_FILES.vmcoreDisk, diskBytes(diskMiB));
     teardown.defer('remove the disk for the vmcore', () => place.remove(RUN_FILES.vmcoreDisk));
+  }
+  if (disk !== undefined) {
+    await place.makeFile?.(RUN_FILES.disk, diskBytes(disk.sizeMiB));
+    teardown.defer("remove the guest's disk", () => place.remove(RUN_FILES.disk));
+  }
+  const { uefiVariables } = plan.qemu;
+  if (uefiVariables !== undefined) {
+    await place.copyFile?.(uefiVariables, RUN_FILES.uefiVariables);
+    teardown.defer('remove the UEFI variables', () => place.remove(RUN_FILES.uefiVariables));
   }
   const qemu = await startProcess(plan, { place, host, log, origin, teardown, gone, life });
   const hostTime = place.reportHostTime(qemu.pid, (fact) => log.fact(fact));
@@ -123,9 +136,11 @@ async function start(
     }),
   );
   teardown.defer('close the monitor', () => qmp.close());
-  for (const cpu of await answer(qmp.execute('query-cpus-fast'))) {
-    hostTime.follow([{ thread: `vcpu${cpu['cpu-index']}`, tid: cpu['thread-id'] }]);
-  }
+  const followVcpus = async () => {
+    const cpus = await answer(qmp.execute('query-cpus-fast'));
+    for (const cpu of cpus) hostTime.follow([{ thread: `vcpu${cpu['cpu-index']}`, tid: cpu['thread-id'] }]);
+  };
+  await followVcpus();
   // Under TCG QEMU never gives a guest up, and a debugger's thousands of stops would each cost a query.
   if (plan.accel.accel === 'kvm') {
     const end = watchRunState(qmp, { log, stderrTail: () => qemu.stderrTail() });
@@ -191,6 +206,9 @@ async function start(
       },
     },
     monitor: qemuMonitor(qmp, { apicIds, log }),
+    ...(plan.machine.hardware?.room === undefined
+      ? {}
+      : { hotplug: qemuHotplug(qmp, { onCpus: followVcpus }) }),
     resetLog: {
       kind: () => kindInLog(plan.accel.accel, (most) => place.endOfLog(most)),
       interrupted: () => interruptedInLog(plan.accel.accel, (most) => place.endOfLog(most)),

@@ -35,6 +35,7 @@ export function madePlan(changes: { cpus?: number; scenario?: Partial<Scenario> 
       evidence: [],
       guest: {},
       crashKernel: 'loaded',
+      beforeLoading: [],
       prepare: [],
       sources: [],
       prove: [],

@@ -1,5 +1,8 @@
 import { execa } from 'execa';
 import { usageFault } from '../../../model/fault.js';
+import type { GuestSpec } from '../../../plan/guest-spec.js';
+import { diskArguments } from '../disk.js';
+import { boardArguments, virtioMemArguments } from '../hardware.js';
 import { findQemu } from './ask-qemu.js';
 import { foldLine } from '../../../model/escape.js';
 import type { ProgramHost } from '../program-host.js';
@@ -7,15 +10,11 @@ import type { ProgramHost } from '../program-host.js';
 /** Longest wait for a QEMU that creates a machine, greets on QMP and quits; 0.3 s on an idle core. */
 const REHEARSAL_DEADLINE_MS = 20_000;
 
-/** The machine of a planned guest. */
-export interface WantedMachine {
-  readonly accel: 'kvm' | 'tcg';
+/** The machine of a planned guest, and what is plugged into it from the start. */
+export interface WantedMachine
+  extends Pick<GuestSpec, 'accel' | 'cpuModel' | 'cpus' | 'memoryMiB' | 'hardware' | 'disk'> {
   /** As `-machine` takes it: `pc,hpet=off`. */
   readonly type: string;
-  /** As `-cpu` takes it: `max,-x2apic`. */
-  readonly cpuModel: string;
-  readonly cpus: number;
-  readonly memoryMiB: number;
 }
 
 /**
@@ -32,8 +31,10 @@ export async function rehearse(
   const path = await findQemu(binary, { host });
   const args = [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-S', '-qmp', 'stdio'],
-    ...['-machine', machine.type, '-accel', machine.accel, '-cpu', machine.cpuModel],
-    ...['-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`],
+    ...['-accel', machine.accel],
+    ...boardArguments({ ...machine, machine: machine.type }).flat(),
+    ...diskArguments(machine.disk, { file: undefined }).flat(),
+    ...virtioMemArguments(machine).flat(),
   ];
   const result = await (host === undefined
     ? carryOut(path, args, { deadlineMs })
@@ -44,9 +45,14 @@ export async function rehearse(
     ? `QEMU did not create it within ${deadlineMs} ms`
     : `QEMU refuses: ${lastLine || 'it exited without a message'}`;
   throw usageFault(
-    `cannot use the machine "${machine.type}, ${machine.cpuModel}, ${machine.cpus} vCPUs, ${machine.memoryMiB} MiB": ${why}; change --machine, --cpu-model, --cpus or --memory`,
+    `cannot use the machine "${wordsFor(machine)}": ${why}; change --machine, --cpu-model, --cpus, --memory, or the machine profile`,
     result,
   );
+}
+
+function wordsFor({ type, cpuModel, cpus, memoryMiB, disk }: WantedMachine): string {
+  const guest = `${type}, ${cpuModel}, ${cpus} vCPUs, ${memoryMiB} MiB`;
+  return disk === undefined ? guest : `${guest}, ${disk.kind} disk`;
 }
 
 const INPUT = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createConnection } from 'node:net';
 import { RUN_FILES } from '../arguments.js';
@@ -57,6 +57,9 @@ function localPlace(
       } finally {
         await made.close();
       }
+    },
+    async copyFile(from, file) {
+      await writeFile(join(directory, file), await readFile(from), { mode: 0o600, flag: 'wx' });
     },
     start: (binary, args) => startQemu(binary, args, directory),
     startSupervised: (binary, args) => startSupervised(binary, args, directory),
