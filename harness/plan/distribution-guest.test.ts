@@ -18,6 +18,8 @@ void t.test("scenarios that need crashpath's own images", async (t) => {
     [{ guest: { loadSyscall: 'kexec_load' } }, /its loadSyscall/],
     [{ guest: { modules: ['lkdtm'] } }, /its modules/],
     [{ capture: { exercise: 'nic' } }, /network card/],
+    [{ guest: { disk: { kind: 'nvme', sizeMiB: 64 } } }, /the disk's driver/],
+    [{ beforeLoading: [{ plugCpus: 1 }] }, /its beforeLoading comes too late/],
     [{ proveCapture: [{ cpus: { atLeast: 2 } }] }, /its proveCapture/],
     [{ prepare: [{ flipCrashImage: { offset: 0 } }] }, /its flipCrashImage/],
     [{ trigger: { kind: 'ssh', copyMiB: 8 } }, /its ssh server/],

@@ -45,6 +45,9 @@ function obstacleOf({ guest, ...scenario }: Scenario, machineType: string): stri
   if (guest.modules !== undefined) return "its modules are in crashpath's own images only";
   if (guest.nic !== undefined || scenario.capture !== undefined)
     return "the network card's driver is in crashpath's own images only";
+  if (guest.disk !== undefined) return "the disk's driver is in crashpath's own images only";
+  if (scenario.beforeLoading.length > 0)
+    return 'its beforeLoading comes too late: the kdump service loads the crash kernel when it starts';
   if (scenario.proveCapture.length > 0)
     return "its proveCapture is answered by crashpath's own capture image only";
   if (scenario.prepare.some((step) => 'flipCrashImage' in step))
