@@ -55,8 +55,8 @@ function excerptOf(event: RunEvent): string {
       return escapeGuestText(event.why);
     case 'exercise': {
       const { device, interrupts, received } = event.exercise;
-      if (device === '') return 'no network device';
-      return escapeGuestText(`${device}: ${interrupts} interrupts, ${received} frames received`);
+      if (device === '') return 'no such device';
+      return escapeGuestText(`${device}: ${interrupts} interrupts, ${received} ${receivedWords(device)}`);
     }
     case 'folded':
       return `${event.count} more of "${event.what}" are not listed`;
@@ -144,6 +144,11 @@ function examinationText({ finding, why, vcpus, tookMs }: Examination): string {
     [`cpu${vcpu} ${state} at ${where ?? rip}`, ...saw].join('; '),
   );
   return [`${finding}: ${why} (${tookMs} ms)`, ...each].join(' | ');
+}
+
+/** Disks have names of their own, and cards never these (images/init/exercise.sh). */
+function receivedWords(device: string): string {
+  return /^(?:vd|sd|nvme)/.test(device) ? 'blocks of 64 KiB read' : 'frames received';
 }
 
 /** `clocksource=tsc clockevent=lapic LOC=536 IRQ0=154 (IO-APIC 2-edge) cpus=1`: the capture kernel's timers and CPUs. */

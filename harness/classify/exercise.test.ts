@@ -29,6 +29,10 @@ void t.test('a device that interrupts is cited', async (t) => {
   t.match(verdict, { word: 'captured', quality: 'clean' });
   const cited = verdict.evidence.find(({ what }) => what === 'exercise');
   t.equal(cited?.excerpt, 'eth0: 12 interrupts, 3 frames received');
+  const row = ' 24:         12   PCI-MSIX-0000:00:02.0   1-edge   nvme0q1\n';
+  const disk = verdictOf(run({ device: 'nvme0n1', after: row }).end().records, ASKED);
+  const read = disk.evidence.find(({ what }) => what === 'exercise');
+  t.equal(read?.excerpt, 'nvme0n1: 12 interrupts, 3 blocks of 64 KiB read');
 });
 
 void t.test('one that does not degrades the capture', async (t) => {
