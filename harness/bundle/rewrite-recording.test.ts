@@ -10,6 +10,8 @@ const redactor = createRedactor({ hosts: ['acme-lab7'], users: ['jdoe'], directo
 t.test('every recorded run keeps its verdict without its host', async (t) => {
   for (const name of await fixtureNames()) {
     const { plan, records } = await readFixture(name);
+    // Runs of a distribution are not bundled: its disk would have to come along.
+    if (plan.distribution !== undefined) continue;
     const stripped = withoutHost(records, redactor);
     const [before, after] = [
       verdictOf(records, plan),
