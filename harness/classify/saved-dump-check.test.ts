@@ -83,6 +83,16 @@ void t.test('dumps that are no proof', async (t) => {
   );
 });
 
+void t.test('a disk that this host could not read says nothing', async (t) => {
+  const unread: SavedDumpFact = { fact: 'saved-dump', state: 'unread', why: 'e2fsck: no end within 300 s' };
+  t.equal(verdict(ended(RUNNING, SAVED).host(unread), PLAN), 'cannot-tell/dump-not-opened');
+  t.equal(
+    verdict(ended().host(unread), PLAN),
+    'cannot-tell/dump-not-opened',
+    'not a reset of its boot either',
+  );
+});
+
 void t.test('no dump', async (t) => {
   t.equal(verdict(ended(RUNNING, FAILED).host(MISSING), PLAN), 'capture-no-vmcore/dump-missing');
   t.equal(

@@ -87,6 +87,12 @@ function whatIsWrong(
 ): [Finding['word'], string, string] {
   const file = escapeGuestText(path, 300);
   const reason = escapeGuestText(why, 400);
+  if (state === 'unread')
+    return [
+      'cannot-tell',
+      'dump-not-opened',
+      `what the distribution left on its disk could not be read: ${reason}; run it again`,
+    ];
   if (state === 'missing')
     return ['capture-no-vmcore', 'dump-missing', `the distribution left no dump on its disk: ${reason}`];
   if (state === 'unfinished')

@@ -93,7 +93,7 @@ void t.test(
     t.match(large, { state: 'damaged', why: /more than the memory/ });
     await truncate(join(directory, SYSTEM_DISK), 0);
     const [none] = await found(directory);
-    t.match(none, { state: 'missing', why: /e2fsck cannot read the disk/ });
+    t.match(none, { state: 'unread', why: /e2fsck cannot read the disk/ });
   },
 );
 

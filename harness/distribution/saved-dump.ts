@@ -51,9 +51,9 @@ export async function savedDump({ directory, memoryMiB, nonce }: SavedRun): Prom
   // 1: errors corrected (e2fsck(8)).
   const isSound = replayed.ok || replayed.exitCode === 1;
   if (!isSound)
-    return [{ fact: 'saved-dump', state: 'missing', why: `e2fsck cannot read the disk: ${replayed.why}` }];
+    return [{ fact: 'saved-dump', state: 'unread', why: `e2fsck cannot read the disk: ${replayed.why}` }];
   const found = await findDump(directory);
-  if (typeof found === 'string') return [{ fact: 'saved-dump', state: 'missing', why: found }];
+  if ('why' in found) return [{ fact: 'saved-dump', ...found }];
   const { path, bytes, finished } = found;
   const shared = { fact: 'saved-dump', path, bytes } as const;
   if (!finished)
@@ -68,7 +68,11 @@ export async function savedDump({ directory, memoryMiB, nonce }: SavedRun): Prom
         why: `it has ${bytes} bytes, more than the memory and what tells of it`,
       },
     ];
-  await debugfs(['-R', `dump <${found.inode}> ${PART}`, SYSTEM_DISK], directory);
+  const taken = await debugfs(['-R', `dump <${found.inode}> ${PART}`, SYSTEM_DISK], directory);
+  if (!taken.ok) {
+    await rm(join(directory, PART), { force: true });
+    return [{ ...shared, state: 'unread', why: `debugfs: ${taken.why}` }];
+  }
   if ((await stat(join(directory, PART)).catch(() => undefined))?.size !== bytes) {
     await rm(join(directory, PART), { force: true });
     return [{ ...shared, state: 'damaged', why: 'debugfs cannot read all of it' }];
@@ -113,20 +117,30 @@ async function keepCore(directory: string, bytes: number): Promise<{ readonly wh
   }
 }
 
-/** The newest dump on the disk, or why there is none. */
-async function findDump(directory: string): Promise<SavedFile | string> {
+/** The newest dump on the disk; or why there is none, or why that is not known. */
+async function findDump(
+  directory: string,
+): Promise<SavedFile | { readonly state: 'missing' | 'unread'; readonly why: string }> {
   const list = async (path: string) => {
     const listed = await debugfs(['-R', `ls -p ${path}`, SYSTEM_DISK], directory);
-    return listed.ok ? readListing(listed.stdout) : [];
+    return listed.ok ? readListing(listed.stdout) : listed;
   };
-  const directories = crashDirectories(await list(CRASH_DIRECTORY)).slice(0, MOST_DIRECTORIES);
+  const unread = (failed: { readonly why: string }) =>
+    ({ state: 'unread', why: `debugfs: ${failed.why}` }) as const;
+  const top = await list(CRASH_DIRECTORY);
+  if ('why' in top) return unread(top);
+  const directories = crashDirectories(top).slice(0, MOST_DIRECTORIES);
   for (const { inode, name } of directories) {
-    const [dump] = dumpsIn(name, await list(`<${inode}>`));
+    const inside = await list(`<${inode}>`);
+    if ('why' in inside) return unread(inside);
+    const [dump] = dumpsIn(name, inside);
     if (dump !== undefined) return dump;
   }
-  return directories.length === 0
-    ? `${CRASH_DIRECTORY} holds no directory of a dump`
-    : `no dump in ${CRASH_DIRECTORY}/${directories[0]?.name}`;
+  const why =
+    directories.length === 0
+      ? `${CRASH_DIRECTORY} holds no directory of a dump`
+      : `no dump in ${CRASH_DIRECTORY}/${directories[0]?.name}`;
+  return { state: 'missing', why };
 }
 
 async function namesIn(directory: string): Promise<Pick<SavedDumpFact, 'nodename' | 'release'>> {

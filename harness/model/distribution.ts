@@ -19,11 +19,11 @@ export type Distribution = z.infer<typeof DistributionSchema>;
 /**
  * What the distribution left on its disk after the run. `missing`: no dump; `unfinished`: only one that its service did
  * not give its final name; `damaged`: a finished name, and a file that is no whole dump (`why`); `whole`: each page of
- * which it tells is in it.
+ * which it tells is in it; `unread`: a program of this host failed or took too long (`why`), which says nothing.
  */
 export const SavedDumpFactSchema = z.object({
   fact: z.literal('saved-dump'),
-  state: z.enum(['missing', 'unfinished', 'damaged', 'whole']),
+  state: z.enum(['missing', 'unfinished', 'damaged', 'whole', 'unread']),
   why: z.string().max(1000).optional(),
   /** On the guest's disk. */
   path: z.string().max(300).optional(),
