@@ -11,7 +11,7 @@ import { remedyFor } from '../machine/qemu/accel/proof.js';
 import { deviceNames, machineTypes } from '../machine/qemu/accel/qemu-lists.js';
 import { type QemuVersion, qemuVersion } from '../machine/qemu/accel/qemu-version.js';
 import type { ProgramHost } from '../machine/qemu/program-host.js';
-import { NIC_DEVICES } from '../machine/qemu/nic.js';
+import { cardsOfEveryQemu } from '../machine/qemu/needs.js';
 import type { DoctorCheck } from './check.js';
 
 const QEMU_REMEDY = 'install qemu-system-x86 (apt-get install qemu-system-x86)';
@@ -30,7 +30,7 @@ const DEVICES: Wanted = {
   needed: ['isa-serial'],
   optional: [
     { name: 'isa-debug-exit', usedBy: 'the proof of KVM' },
-    ...Object.values(NIC_DEVICES).map((name) => ({ name, usedBy: 'scenarios with that card' })),
+    ...cardsOfEveryQemu().map((name) => ({ name, usedBy: 'scenarios with that card' })),
   ],
 };
 
