@@ -37,10 +37,14 @@ const MISSING: Readonly<Record<string, RegExp>> = {
   'crash-path-reset-nmi': /^not proved: the machine has a debugger /,
 };
 
-/** What came from outside the machine, and does not come again: crashpath was killed, or interrupted. */
+/**
+ * What came from outside the machine, and does not come again: crashpath was killed, or interrupted; a distribution's disk
+ * was copied, and its dump read.
+ */
 const NOT_OF_THE_MACHINE = new Set([
   'derived-killed-after-proof',
   'derived-killed-crashpath',
+  'distribution-dump-killed',
   'interrupted-in-capture',
 ]);
 
