@@ -1,4 +1,5 @@
 import { shellQuote } from '../model/shell-words.js';
+import { taskset } from '../trigger/guest-script.js';
 import { isSameFunction } from './lock-table.js';
 
 /** What makes a CPU of the guest come by at functions. */
@@ -484,5 +485,5 @@ export function stimuliFor(functions: readonly string[]): Stimulus[] {
 
 /** A stimulus' script, on one CPU. */
 export function onCpu(script: string, cpu: number): string {
-  return `taskset ${(1 << cpu).toString(16)} ${shellQuote(['sh', '-c', script])}`;
+  return `${taskset(cpu)} ${shellQuote(['sh', '-c', script])}`;
 }

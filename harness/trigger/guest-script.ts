@@ -53,8 +53,12 @@ export async function requireParsed(script: string, what: string, target: Shell)
 
 /** Shell text that runs a script in a shell of its own, on one CPU or wherever that is, and ends with its status. */
 export function shellRunning(script: string, { cpu }: { cpu: number | undefined }): string {
-  const where = cpu === undefined ? '' : `taskset ${(1n << BigInt(cpu)).toString(16)} `;
-  return `${where}sh -c ${decoded(script)}`;
+  return `${cpu === undefined ? '' : `${taskset(cpu)} `}sh -c ${decoded(script)}`;
+}
+
+/** The words before a command that run it on one CPU. */
+export function taskset(cpu: number): string {
+  return `taskset ${(1n << BigInt(cpu)).toString(16)}`;
 }
 
 /** Starts a stimulus in the guest. One that does not start ends the run (void), with the shell's own message. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { firing } from './trigger.js';
+import { firing, lacksCpu } from './trigger.js';
 
 const DIRECTORY = '/sys/devices/system/machinecheck';
 
@@ -35,14 +35,7 @@ export const mce = firing({
   context: 'machine check context (#MC), interrupts and NMIs blocked',
   needs: ['machineCheck'],
   proves: ({ cpu, bank }) => [`the kernel handles machine checks, CPU ${cpu} has bank ${bank}`],
-  contradiction: ({ cpu }, { cpus }) =>
-    cpu < cpus
-      ? undefined
-      : {
-          why: `its machine check is for cpu ${cpu}, and the guest has ${cpus}`,
-          remedy: 'name a CPU that it has',
-          subject: 'its cpu',
-        },
+  contradiction: ({ cpu }, { cpus }) => lacksCpu('its machine check is for', cpu, cpus),
   arm: async ({ cpu, bank, status, mcgStatus, addr, misc, broadcast }, target) => {
     const listed = await target.runScript(
       `cd ${DIRECTORY}/machinecheck${cpu} && echo bank* && cat bank${bank}`,
@@ -58,7 +51,8 @@ export const mce = firing({
     });
     const registers = { status, mcgStatus, addr, misc };
     const values = {
-      ...{ status: BigInt(status), mcgStatus: BigInt(mcgStatus), addr: BigInt(addr), misc: BigInt(misc) },
+      ...{ status: BigInt(status), mcgStatus: BigInt(mcgStatus) },
+      ...{ addr: BigInt(addr), misc: BigInt(misc) },
     };
     return async () => {
       const words = Object.entries(registers).map(([name, text]) => `${name} ${text}`);

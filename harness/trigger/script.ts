@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { mistakeInScript, requireParsed, shellRunning } from './guest-script.js';
-import { firing } from './trigger.js';
+import { firing, lacksCpu } from './trigger.js';
 
 const SUBJECT = "the trigger's script";
 /** Of the script, in the fact that it was run. */
@@ -27,13 +27,8 @@ export const script = firing({
     if (mistake !== undefined) {
       return { why: `${SUBJECT} ${mistake}`, remedy: 'complete it', subject: 'it' };
     }
-    if (cpu !== undefined && cpu >= cpus) {
-      return {
-        why: `its script is to run on cpu ${cpu}, and the guest has ${cpus}`,
-        remedy: 'name a CPU that it has',
-        subject: 'its cpu',
-      };
-    }
+    const absent = cpu === undefined ? undefined : lacksCpu('its script is to run on', cpu, cpus);
+    if (absent !== undefined) return absent;
     if (expect.verdict === 'no-panic' || prove.some((proof) => 'panic' in proof)) return undefined;
     return {
       why: 'a script may make the guest panic in many ways, and nothing says which one is meant',

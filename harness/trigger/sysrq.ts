@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { taskset } from './guest-script.js';
 import { SysrqKeySchema } from './sysrq-key.js';
 import { firing } from './trigger.js';
 
@@ -18,7 +19,7 @@ export const sysrq = firing({
   needs: [],
   arm: async ({ key, cpu }, target) => {
     const write = `echo ${key} >/proc/sysrq-trigger`;
-    const script = cpu === undefined ? write : `taskset ${(1n << BigInt(cpu)).toString(16)} sh -c '${write}'`;
+    const script = cpu === undefined ? write : `${taskset(cpu)} sh -c '${write}'`;
     return async () => {
       await target.fireScript(script);
       target.fact({ fact: 'fired', how: script });

@@ -60,3 +60,13 @@ export function firing<const S extends TriggerSchemaOf, const N extends AbilityN
 ): Firing<S, N> {
   return trigger;
 }
+
+/** The contradiction of a trigger that names a CPU, with a guest of too few; undefined when it has that CPU. */
+export function lacksCpu(what: string, cpu: number, cpus: number): Contradiction | undefined {
+  if (cpu < cpus) return undefined;
+  return {
+    why: `${what} cpu ${cpu}, and the guest has ${cpus}`,
+    remedy: 'name a CPU that it has',
+    subject: 'its cpu',
+  };
+}
